@@ -1,0 +1,31 @@
+//! The protocol at the level of bytes (wire.md): everything between a socket's bytes and typed requests, and
+//! between results and a socket's bytes. No graph, no I/O.
+//!
+//! The way of a request: [`frame`] cuts it out of the stream, [`envelope`] finds its fields in one scan without
+//! touching the parameters, [`auth`] checks the token, [`method`] names the operation, [`params`] decodes what
+//! the operation needs, borrowing from the frame; [`batch`] reads the operations inside a `BatchUpdate`. The
+//! answer is written by [`response`].
+
+pub mod auth;
+pub mod batch;
+mod bytes_field;
+pub mod envelope;
+mod error;
+pub mod frame;
+mod graph_type;
+pub mod method;
+pub mod params;
+pub mod response;
+mod text;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use auth::Authenticator;
+pub use batch::{BatchError, BatchOp, BatchOps};
+pub use envelope::Envelope;
+pub use epistemic_storage::view::encode;
+pub use error::DecodeError;
+pub use graph_type::GraphType;
+pub use method::Method;

@@ -1,0 +1,91 @@
+//! Responses (wire.md section 2.3): one frame holding `{id, result}` or `{id, error}`, appended to a buffer that
+//! may hold earlier frames, so that a connection writes them together.
+
+use super::encode;
+use super::frame::PREFIX;
+
+/// A response over the 4 GiB that a frame can hold. It was taken out of the buffer again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("RESULT_TOO_LARGE: the result has {length} bytes, a response holds at most 4294967295")]
+pub struct ResponseTooLarge {
+    /// Bytes of the response.
+    pub length: usize,
+}
+
+/// A success response whose result is still to be appended to the buffer it was started on: exactly one
+/// MessagePack value, with [`encode`], the functions of this module or any other encoder. Then call
+/// [`Response::finish`], or [`Response::cancel`] to answer something else instead.
+#[derive(Debug)]
+#[must_use = "the frame has no length before finish()"]
+pub struct Response {
+    start: usize,
+}
+
+impl Response {
+    /// Starts the answer to request `id`.
+    pub fn result(out: &mut Vec<u8>, id: u64) -> Self {
+        Self::start(out, id, "result")
+    }
+
+    /// Writes the length of the frame.
+    ///
+    /// # Errors
+    /// The frame is too large; the buffer is as it was before.
+    pub fn finish(self, out: &mut Vec<u8>) -> Result<(), ResponseTooLarge> {
+        let length = out.len() - self.start - PREFIX;
+        let Ok(prefix) = u32::try_from(length) else {
+            self.cancel(out);
+            return Err(ResponseTooLarge { length });
+        };
+        out[self.start..self.start + PREFIX].copy_from_slice(&prefix.to_be_bytes());
+        Ok(())
+    }
+
+    /// Takes the whole response out of the buffer again.
+    pub fn cancel(self, out: &mut Vec<u8>) {
+        out.truncate(self.start);
+    }
+
+    fn start(out: &mut Vec<u8>, id: u64, outcome: &str) -> Self {
+        let start = out.len();
+        out.extend_from_slice(&[0; PREFIX]);
+        encode::map(out, 2);
+        encode::str(out, "id");
+        encode::uint(out, id);
+        encode::str(out, outcome);
+        Self { start }
+    }
+}
+
+/// Appends the whole error response to request `id`; the id is 0 for a request that could not be decoded.
+///
+/// # Errors
+/// The frame is too large; nothing was appended.
+pub fn error(out: &mut Vec<u8>, id: u64, text: &str) -> Result<(), ResponseTooLarge> {
+    let response = Response::start(out, id, "error");
+    encode::str(out, text);
+    response.finish(out)
+}
+
+/// Appends a bin that holds MessagePack: all that `inner` appends.
+pub fn bin_of<T>(out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    const HEAD: usize = 5;
+    let start = out.len();
+    out.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
+    let value = inner(out);
+    let length = u32::try_from(out.len() - start - HEAD).unwrap_or(u32::MAX);
+    out[start + 1..start + HEAD].copy_from_slice(&length.to_be_bytes());
+    value
+}
+
+/// Appends bytes as an array of integers 0-255, the form of `GetEdges` and `ToMsgpack`.
+pub fn integers(out: &mut Vec<u8>, bytes: &[u8]) {
+    encode::array(out, bytes.len());
+    out.reserve(bytes.len());
+    for byte in bytes {
+        if *byte > 0x7f {
+            out.push(0xcc);
+        }
+        out.push(*byte);
+    }
+}

@@ -1,0 +1,57 @@
+//! Strings of a request, borrowed from the frame. A bin of valid UTF-8 is a string too.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+
+/// A string. `&str` itself will not do: serde calls it "a borrowed string" in errors.
+pub(super) struct Text<'a>(pub(super) &'a str);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(value))
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, value: &'de [u8]) -> Result<Text<'de>, E> {
+        match std::str::from_utf8(value) {
+            Ok(text) => Ok(Text(text)),
+            Err(_) => Err(E::invalid_value(Unexpected::Bytes(value), &self)),
+        }
+    }
+}
+
+/// For `deserialize_with`: a string.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error> {
+    Text::deserialize(deserializer).map(|text| text.0)
+}
+
+/// For `deserialize_with`: a list of strings.
+pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de str>, D::Error> {
+    let texts = Vec::<Text<'de>>::deserialize(deserializer)?;
+    Ok(texts.into_iter().map(|text| text.0).collect())
+}
+
+/// For `deserialize_with`: a list of pairs of strings.
+pub(super) fn pairs<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(&'de str, &'de str)>, D::Error> {
+    let pairs = Vec::<(Text<'de>, Text<'de>)>::deserialize(deserializer)?;
+    Ok(pairs
+        .into_iter()
+        .map(|(first, second)| (first.0, second.0))
+        .collect())
+}

@@ -1,0 +1,406 @@
+//! Errors, each with a stable code and the one thing that its receiver should do.
+//!
+//! Programs decide by [`ErrorKind`] or by the code; the texts are for people and may gain words. One text is fixed:
+//! that of [`RouterError::ShardUnreachable`], which operators of the reference client search their logs for.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::endpoint::{Endpoint, Target};
+
+/// What the receiver of an error should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Try the same again after a pause. A write may have been carried out already.
+    Retry,
+    /// Ask the topology anew: another shard owns the graph.
+    Reroute,
+    /// The request is at fault and fails again unchanged.
+    FixRequest,
+    /// An operator has to act: start a shard, correct the configuration.
+    Repair,
+    /// A bug here or in the server: report it with its text.
+    Report,
+}
+
+/// Configuration or a name that cannot be used. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// An endpoint that does not parse.
+    #[error("endpoint {text:?} is malformed: {reason}")]
+    Endpoint {
+        /// The text as configured.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An endpoint list that begins like JSON and is none.
+    #[error("endpoint list {text:?} is not a JSON list of strings: {reason}")]
+    EndpointJson {
+        /// The text as configured.
+        text: String,
+        /// The parser's words.
+        reason: String,
+    },
+    /// The same endpoint twice.
+    #[error("endpoint '{endpoint}' is listed twice, remove one")]
+    DuplicateEndpoint {
+        /// The repeated endpoint.
+        endpoint: Endpoint,
+    },
+    /// A list without endpoints.
+    #[error("the endpoint list is empty, name at least one endpoint")]
+    NoEndpoints,
+    /// A tenant id of which nothing is left in a graph name.
+    #[error(
+        "tenant id {tenant:?} has none of the characters A-Z a-z 0-9 . - and would fall into the shared default \
+         graph. Give the tenant an id with at least one of them, or name its graph explicitly"
+    )]
+    TenantSlug {
+        /// The tenant id.
+        tenant: String,
+    },
+    /// No secret in the environment.
+    #[error(
+        "no auth secret configured: set GRAPH_SERVICE_AUTH_SECRET or name a file of mode 0600 that holds it"
+    )]
+    NoSecret,
+    /// A secret file that cannot be used.
+    #[error("secret file {} cannot be used: {reason}", path.display())]
+    SecretFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    /// Stable name of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Endpoint { .. } => "ENDPOINT_MALFORMED",
+            Self::EndpointJson { .. } => "ENDPOINT_LIST_MALFORMED",
+            Self::DuplicateEndpoint { .. } => "ENDPOINT_DUPLICATE",
+            Self::NoEndpoints => "ENDPOINT_LIST_EMPTY",
+            Self::TenantSlug { .. } => "TENANT_SLUG_EMPTY",
+            Self::NoSecret => "SECRET_MISSING",
+            Self::SecretFile { .. } => "SECRET_FILE_UNUSABLE",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TenantSlug { .. } => ErrorKind::FixRequest,
+            Self::Endpoint { .. }
+            | Self::EndpointJson { .. }
+            | Self::DuplicateEndpoint { .. }
+            | Self::NoEndpoints
+            | Self::NoSecret
+            | Self::SecretFile { .. } => ErrorKind::Repair,
+        }
+    }
+}
+
+/// A connection that could not be made.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("cannot connect to '{endpoint}': {cause}")]
+pub struct ConnectError {
+    /// Where to.
+    pub endpoint: Endpoint,
+    /// Why not.
+    pub cause: ConnectCause,
+}
+
+impl ConnectError {
+    /// Stable name of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "CONNECT_FAILED"
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Repair
+    }
+}
+
+/// Why a connection could not be made. Shown in the words of the Python client: `[Errno 111] Connection refused`.
+#[derive(Debug, Clone)]
+pub enum ConnectCause {
+    /// The operating system or the name lookup said no.
+    Io(Arc<io::Error>),
+    /// No answer in time.
+    Timeout {
+        /// What was connected to.
+        target: Target,
+        /// The limit.
+        after: Duration,
+    },
+}
+
+impl fmt::Display for ConnectCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => match error.raw_os_error() {
+                Some(errno) => {
+                    let text = error.to_string();
+                    let words = text
+                        .strip_suffix(&format!(" (os error {errno})"))
+                        .unwrap_or(&text);
+                    write!(f, "[Errno {errno}] {words}")
+                }
+                None => write!(f, "{error}"),
+            },
+            Self::Timeout { target, after } => {
+                let after = after.as_secs_f64();
+                match target {
+                    Target::Tcp { host, port } => {
+                        write!(
+                            f,
+                            "epistemic-graph connect to {host}:{port} timed out after {after:?}s"
+                        )
+                    }
+                    Target::Unix(path) => {
+                        write!(
+                            f,
+                            "epistemic-graph connect to {} timed out after {after:?}s",
+                            path.display()
+                        )
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A call that gave no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The server refused or failed the request; this is its text.
+    #[error("{0}")]
+    Server(String),
+    /// The connection ended before the answer came.
+    #[error(
+        "connection to '{endpoint}' was lost before the answer came ({cause}); the request may have been carried out"
+    )]
+    ConnectionLost {
+        /// The shard.
+        endpoint: Endpoint,
+        /// How it ended.
+        cause: String,
+    },
+    /// No answer in time. The connection stays usable.
+    #[error(
+        "{method} got no answer from '{endpoint}' within {after:?}; the request may have been carried out"
+    )]
+    Deadline {
+        /// The shard.
+        endpoint: Endpoint,
+        /// The operation.
+        method: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// The server announced a response over the cap; the connection was closed.
+    #[error("a response of {length} bytes from '{endpoint}' exceeds the limit of {limit} bytes")]
+    ResponseTooLarge {
+        /// The shard.
+        endpoint: Endpoint,
+        /// Announced size.
+        length: u32,
+        /// The cap.
+        limit: u32,
+    },
+    /// The request does not fit a frame. Nothing was sent.
+    #[error("{method} needs a request of {length} bytes, more than a frame can hold")]
+    RequestTooLarge {
+        /// The operation.
+        method: String,
+        /// Its size.
+        length: usize,
+    },
+    /// The parameters cannot be written as MessagePack. Nothing was sent.
+    #[error("the parameters of {method} cannot be encoded: {reason}")]
+    Params {
+        /// The operation.
+        method: String,
+        /// The encoder's words.
+        reason: String,
+    },
+    /// The server sent something that is no response of this protocol.
+    #[error("'{endpoint}' sent a malformed response: {reason}")]
+    BadResponse {
+        /// The shard.
+        endpoint: Endpoint,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl CallError {
+    /// Stable name of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Server(_) => "SERVER_ERROR",
+            Self::ConnectionLost { .. } => "CONNECTION_LOST",
+            Self::Deadline { .. } => "DEADLINE_EXCEEDED",
+            Self::ResponseTooLarge { .. } => "RESPONSE_TOO_LARGE",
+            Self::RequestTooLarge { .. } => "REQUEST_TOO_LARGE",
+            Self::Params { .. } => "PARAMS_NOT_ENCODABLE",
+            Self::BadResponse { .. } => "RESPONSE_MALFORMED",
+        }
+    }
+
+    /// What to do about it. Of server texts only the two that the protocol fixes are read: the prefix `BUSY` and
+    /// `Authentication failed`.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Server(text) if text.starts_with("BUSY") => ErrorKind::Retry,
+            Self::Server(text) if text == "Authentication failed" => ErrorKind::Repair,
+            Self::ConnectionLost { .. } | Self::Deadline { .. } => ErrorKind::Retry,
+            Self::Server(_)
+            | Self::ResponseTooLarge { .. }
+            | Self::RequestTooLarge { .. }
+            | Self::Params { .. } => ErrorKind::FixRequest,
+            Self::BadResponse { .. } => ErrorKind::Report,
+        }
+    }
+}
+
+/// A routed call that gave no result.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RouterError {
+    /// The shard that owns the graph cannot be reached. There is no other shard to ask.
+    #[error(
+        "Configured engine shard '{endpoint}' (owner of graph '{graph}' by HRW over GRAPH_SERVICE_ENDPOINTS) is \
+         unreachable: {cause}. Start that shard's epistemic-graph-server (or remove it from \
+         GRAPH_SERVICE_ENDPOINTS — moving a graph between shards requires a manual snapshot export/import). \
+         Autostart applies only to the local unix:// endpoint, never to remote shards."
+    )]
+    ShardUnreachable {
+        /// The shard.
+        endpoint: Endpoint,
+        /// The graph that was asked for.
+        graph: String,
+        /// Why not.
+        cause: ConnectCause,
+    },
+    /// The only configured engine cannot be reached.
+    #[error(
+        "Cannot connect to epistemic-graph Tokio service: {cause}. Ensure the epistemic-graph-server daemon is \
+         running, or set EPISTEMIC_GRAPH_AUTOSTART=1."
+    )]
+    EngineUnreachable {
+        /// The engine.
+        endpoint: Endpoint,
+        /// Why not.
+        cause: ConnectCause,
+    },
+    /// The shard was reached and the call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl RouterError {
+    /// Stable name of the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ShardUnreachable { .. } => "SHARD_UNREACHABLE",
+            Self::EngineUnreachable { .. } => "ENGINE_UNREACHABLE",
+            Self::Call(error) => error.code(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::ShardUnreachable { .. } | Self::EngineUnreachable { .. } => ErrorKind::Repair,
+            Self::Call(error) => error.kind(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> ConnectCause {
+        ConnectCause::Io(Arc::new(io::Error::from_raw_os_error(111)))
+    }
+
+    #[test]
+    fn the_fail_loud_text_is_the_one_of_the_walkthrough() {
+        let error = RouterError::ShardUnreachable {
+            endpoint: Endpoint::parse("tcp://localhost:9103").unwrap(),
+            graph: "tenant__acme____bus__".to_owned(),
+            cause: refused(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "Configured engine shard 'tcp://localhost:9103' (owner of graph 'tenant__acme____bus__' by HRW over \
+             GRAPH_SERVICE_ENDPOINTS) is unreachable: [Errno 111] Connection refused. Start that shard's \
+             epistemic-graph-server (or remove it from GRAPH_SERVICE_ENDPOINTS — moving a graph between shards \
+             requires a manual snapshot export/import). Autostart applies only to the local unix:// endpoint, \
+             never to remote shards."
+        );
+        assert_eq!(
+            (error.code(), error.kind()),
+            ("SHARD_UNREACHABLE", ErrorKind::Repair)
+        );
+    }
+
+    #[test]
+    fn a_single_engine_has_its_own_text() {
+        let endpoint = Endpoint::parse("unix:///tmp/e.sock").unwrap();
+        assert_eq!(
+            RouterError::EngineUnreachable {
+                endpoint,
+                cause: refused()
+            }
+            .to_string(),
+            "Cannot connect to epistemic-graph Tokio service: [Errno 111] Connection refused. Ensure the \
+             epistemic-graph-server daemon is running, or set EPISTEMIC_GRAPH_AUTOSTART=1."
+        );
+    }
+
+    #[test]
+    fn causes_read_like_pythons() {
+        let missing = ConnectCause::Io(Arc::new(io::Error::from_raw_os_error(2)));
+        assert_eq!(missing.to_string(), "[Errno 2] No such file or directory");
+        let target = Target::Tcp {
+            host: "h".to_owned(),
+            port: 1,
+        };
+        let timeout = ConnectCause::Timeout {
+            target,
+            after: Duration::from_secs(10),
+        };
+        assert_eq!(
+            timeout.to_string(),
+            "epistemic-graph connect to h:1 timed out after 10.0s"
+        );
+    }
+
+    #[test]
+    fn busy_is_to_be_retried() {
+        let kind = |text: &str| CallError::Server(text.to_owned()).kind();
+        assert_eq!(
+            kind("BUSY: server at capacity, retry with backoff"),
+            ErrorKind::Retry
+        );
+        assert_eq!(kind("Authentication failed"), ErrorKind::Repair);
+        assert_eq!(kind("Graph 'BUSY' not found"), ErrorKind::FixRequest);
+    }
+}

@@ -1,0 +1,68 @@
+//! Finding the shard that owns a graph, and talking to it.
+//!
+//! ```text
+//! tenant --tenant--> named graph --hrw--> endpoint --client--> epistemic-graph-server
+//! ```
+//!
+//! * [`EndpointList`] and [`Endpoint`]: the configured shards, their texts kept verbatim.
+//! * [`tenant_graph_name`] and [`resolve_routing_graph`]: which graph a tenant's request goes to.
+//! * [`hrw`]: which endpoint owns a graph. Pure functions, no connection.
+//! * [`Client`]: one pipelined connection to one server. [`ShardRouter`]: one client per shard, and the error that
+//!   names an unreachable one.
+//! * [`Topology`]: which shards can be reached.
+//!
+//! Placement is decided in the client: servers know nothing of each other, so all clients must be configured with
+//! identical endpoint texts.
+//!
+//! ```
+//! use epistemic_router::{DEFAULT_GRAPH, EndpointList, hrw, resolve_routing_graph};
+//!
+//! # fn main() -> Result<(), epistemic_router::ConfigError> {
+//! let endpoints = EndpointList::parse("tcp://localhost:9101,tcp://localhost:9102,tcp://localhost:9103")?;
+//! let graph = resolve_routing_graph(None, Some("acme"), DEFAULT_GRAPH)?;
+//! assert_eq!(graph, "tenant__acme____bus__");
+//! assert_eq!(hrw::owner(&endpoints, &graph).as_str(), "tcp://localhost:9103");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With servers running:
+//!
+//! ```no_run
+//! use epistemic_router::{Bin, ConnectOptions, EndpointList, Secret, ShardRouter};
+//!
+//! #[derive(serde::Serialize)]
+//! struct AddNode<'a> {
+//!     node_id: &'a str,
+//!     properties_msgpack: Bin<'a>,
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let router = ShardRouter::new(EndpointList::from_env()?, Secret::from_env()?, ConnectOptions::default());
+//! let empty_map = Bin(&[0x80]);
+//! let node = AddNode { node_id: "n1", properties_msgpack: empty_map };
+//! router.call("tenant__acme____bus__", "AddNode", &node).await?;
+//! let count = router.call("tenant__acme____bus__", "NodeCount", &()).await?;
+//! assert_eq!(count.as_u64(), Some(1));
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod endpoint;
+mod endpoints;
+mod error;
+pub mod hrw;
+mod router;
+mod secret;
+mod tenant;
+mod topology;
+
+pub use client::{Bin, Client, ConnectOptions};
+pub use endpoint::{Endpoint, Target};
+pub use endpoints::{DEFAULT_ENDPOINT, ENDPOINTS_VAR, EndpointList, SOCKET_VAR, TCP_ADDR_VAR};
+pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, RouterError};
+pub use router::ShardRouter;
+pub use secret::{SECRET_VAR, Secret};
+pub use tenant::{DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, default_graph, resolve_routing_graph, tenant_graph_name};
+pub use topology::{EndpointStatus, Mode, Topology};

@@ -1,0 +1,148 @@
+//! The shared secret and the token it signs requests with.
+
+use std::fmt;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::error::ConfigError;
+
+/// Variable with the secret that all shards and clients share.
+pub const SECRET_VAR: &str = "GRAPH_SERVICE_AUTH_SECRET";
+
+/// The shared secret. Only its keyed hash state is kept, and it never shows itself in `Debug`.
+#[derive(Clone)]
+pub struct Secret(Option<Hmac<Sha256>>);
+
+impl Secret {
+    /// The secret `text`, whose UTF-8 bytes are the key. Empty text gives [`Secret::none`].
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::none();
+        }
+        Self(Some(
+            Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length"),
+        ))
+    }
+
+    /// No secret: requests carry an empty token, which only a server run with `--allow-insecure` takes.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// The secret in [`SECRET_VAR`].
+    ///
+    /// # Errors
+    /// [`ConfigError::NoSecret`] when it is unset, empty or not UTF-8.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let text = std::env::var(SECRET_VAR)
+            .ok()
+            .filter(|text| !text.is_empty())
+            .ok_or(ConfigError::NoSecret)?;
+        Ok(Self::new(&text))
+    }
+
+    /// The secret in a file, without the line break at its end. Blocks.
+    ///
+    /// # Errors
+    /// [`ConfigError::SecretFile`] when the file cannot be read, is open to group or others, or is empty.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let refuse = |reason: String| ConfigError::SecretFile {
+            path: path.to_owned(),
+            reason,
+        };
+        let io = |error: std::io::Error| refuse(error.to_string());
+        let mut file = fs_err::File::open(path).map_err(io)?;
+        let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(refuse(format!(
+                "its mode {mode:04o} lets others than the owner use it, run chmod 600"
+            )));
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(io)?;
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(refuse("it is empty".to_owned())),
+            secret => Ok(Self::new(secret)),
+        }
+    }
+
+    /// The token of a request: lowercase hex of HMAC-SHA256 over the decimal text of its id.
+    #[must_use]
+    pub fn token(&self, id: u64) -> String {
+        self.0.as_ref().map_or_else(String::new, |mac| {
+            hex::encode(mac.clone().chain_update(id.to_string()).finalize().into_bytes())
+        })
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Secret(hidden)"
+        } else {
+            "Secret(none)"
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fs_err::os::unix::fs::OpenOptionsExt;
+
+    use super::*;
+
+    /// Value of Python's `hmac.new(b"s3cret", b"5", sha256).hexdigest()`.
+    #[test]
+    fn the_token_is_that_of_the_python_client() {
+        let token = "a02400e5cecee1bdb876d47b30edb849a6431212dfcb46fbfc941144f0fe4e50";
+        assert_eq!(Secret::new("s3cret").token(5), token);
+        assert_eq!(Secret::new("").token(5), "");
+    }
+
+    #[test]
+    fn debug_hides_it() {
+        assert_eq!(format!("{:?}", Secret::new("s3cret")), "Secret(hidden)");
+    }
+
+    #[test]
+    fn a_file_must_belong_to_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, mode, text| {
+            let path = dir.path().join(name);
+            drop(
+                fs_err::OpenOptions::new()
+                    .create_new(true)
+                    .write(true)
+                    .mode(mode)
+                    .open(&path)
+                    .unwrap(),
+            );
+            fs_err::write(&path, text).unwrap();
+            path
+        };
+        let good = write("good", 0o600, "s3cret\n");
+        assert_eq!(
+            Secret::from_file(&good).unwrap().token(5),
+            Secret::new("s3cret").token(5)
+        );
+        for (path, reason) in [
+            (write("group", 0o640, "s3cret"), "chmod 600"),
+            (write("world", 0o604, "s3cret"), "chmod 600"),
+            (write("empty", 0o600, "\n"), "empty"),
+            (dir.path().join("absent"), "No such file"),
+        ] {
+            let message = Secret::from_file(&path).unwrap_err().to_string();
+            assert!(
+                message.contains(reason) && message.contains(path.to_str().unwrap()),
+                "{message}"
+            );
+            assert!(!message.contains("s3cret"), "{message}");
+        }
+    }
+}

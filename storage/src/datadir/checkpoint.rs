@@ -1,0 +1,169 @@
+//! Checkpoints: complete copies of the store that share its table files by hard link.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use super::{CHECKPOINTS_DIR, DB_DIR, DataDir, Identity, MANIFEST_FILE, bad, sync_dir, write_durably};
+use crate::{
+    error::{Result, StoreError},
+    store::Store,
+};
+
+/// What a checkpoint's manifest says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointInfo {
+    /// Folder name; names sort by age.
+    pub name: String,
+    /// The store it was taken of.
+    pub store_id: String,
+    /// Unix milliseconds.
+    pub created_ms: u64,
+    /// Number of the last change of the store that it holds.
+    pub sequence: u64,
+    /// Every file below `db/`.
+    files: Vec<FileEntry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct FileEntry {
+    name: String,
+    bytes: u64,
+    /// CRC-32 of the file; table files have block checksums of their own and carry none.
+    crc32: Option<u32>,
+}
+
+impl CheckpointInfo {
+    /// Bytes of all files, shared ones included.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// Takes a checkpoint and deletes all but the newest `keep` (at least one). Durable on return; blocks while
+/// RocksDB writes its memtables out. A crash leaves the earlier checkpoints and a `.tmp` folder that the next one removes.
+pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Result<CheckpointInfo> {
+    let parent = dir.path().join(CHECKPOINTS_DIR);
+    fs::create_dir_all(&parent)?;
+    remove_leftovers(&parent)?;
+    let newest = list_checkpoints(dir.path())?.last().map_or(0, |last| last.created_ms);
+    let created_ms = crate::clock::unix_ms().max(newest + 1);
+    let name = format!("{created_ms:015}");
+    let tmp = parent.join(format!("{name}.tmp"));
+    fs::create_dir_all(&tmp)?;
+    let sequence = store.stats()?.sequence;
+    store.checkpoint(&tmp.join(DB_DIR))?;
+    dir.identity().store(&tmp)?;
+    let files = describe_files(&tmp.join(DB_DIR))?;
+    let info = CheckpointInfo { name, store_id: dir.identity().store_id.clone(), created_ms, sequence, files };
+    let text = serde_json::to_vec_pretty(&info).map_err(|error| bad(&tmp, error.to_string()))?;
+    write_durably(&tmp.join(MANIFEST_FILE), &text)?;
+    fs::rename(&tmp, parent.join(&info.name))?;
+    sync_dir(&parent)?;
+    sync_dir(dir.path())?;
+    let all = list_checkpoints(dir.path())?;
+    for old in &all[..all.len().saturating_sub(keep.max(1))] {
+        fs::remove_dir_all(parent.join(&old.name))?;
+    }
+    Ok(info)
+}
+
+/// The complete checkpoints of a data directory, oldest first. Unfinished or damaged ones are left out.
+pub fn list_checkpoints(dir: &Path) -> Result<Vec<CheckpointInfo>> {
+    let parent = dir.join(CHECKPOINTS_DIR);
+    let mut found = Vec::new();
+    if parent.exists() {
+        for entry in fs::read_dir(&parent)? {
+            let path = entry?.path();
+            if path.extension().is_none() && path.join(MANIFEST_FILE).exists() {
+                found.extend(manifest(&path).ok());
+            }
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// Makes the new data directory `target` out of the checkpoint `source`. Table files are hard-linked on one
+/// file system, else copied. Durable on return; `source` is unchanged.
+pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo> {
+    let info = check_files(source)?;
+    let identity = Identity::load(source)?.ok_or_else(|| bad(source, "it has no identity.json"))?;
+    if target.exists() && fs::read_dir(target)?.next().is_some() {
+        return Err(bad(target, "it is not empty; give a new directory"));
+    }
+    let db = target.join(DB_DIR);
+    fs::create_dir_all(&db)?;
+    for file in &info.files {
+        let (from, to) = (source.join(DB_DIR).join(&file.name), db.join(&file.name));
+        if !is_table(&from) || fs::hard_link(&from, &to).is_err() {
+            fs::copy(&from, &to)?;
+            fs::File::open(&to)?.sync_all()?;
+        }
+    }
+    sync_dir(&db)?;
+    identity.store(target)?;
+    Ok(info)
+}
+
+/// Compares the files of a checkpoint with its manifest.
+pub(super) fn check_files(path: &Path) -> Result<CheckpointInfo> {
+    let info = manifest(path)?;
+    for file in &info.files {
+        let full = path.join(DB_DIR).join(&file.name);
+        let found = describe(&full, file.name.clone())
+            .map_err(|error| StoreError::Corrupt { place: format!("checkpoint '{}'", path.display()), detail: error.to_string() })?;
+        if found != *file {
+            return Err(StoreError::Corrupt {
+                place: format!("checkpoint '{}'", path.display()),
+                detail: format!(
+                    "'{}' has {} bytes and CRC {:?}, the manifest says {} and {:?}; use another checkpoint",
+                    file.name, found.bytes, found.crc32, file.bytes, file.crc32
+                ),
+            });
+        }
+    }
+    Ok(info)
+}
+
+fn manifest(path: &Path) -> Result<CheckpointInfo> {
+    let text = fs::read(path.join(MANIFEST_FILE))?;
+    serde_json::from_slice(&text).map_err(|error| StoreError::Corrupt {
+        place: format!("'{}'", path.join(MANIFEST_FILE).display()),
+        detail: format!("{error}; use another checkpoint"),
+    })
+}
+
+fn remove_leftovers(parent: &Path) -> Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "tmp") {
+            fs::remove_dir_all(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Describes every file and makes each durable: RocksDB does not sync those it copies.
+fn describe_files(db: &Path) -> Result<Vec<FileEntry>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(db)? {
+        let entry = entry?;
+        fs::File::open(entry.path())?.sync_all()?;
+        files.push(describe(&entry.path(), entry.file_name().to_string_lossy().into_owned())?);
+    }
+    sync_dir(db)?;
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+fn describe(path: &PathBuf, name: String) -> Result<FileEntry> {
+    let bytes = fs::metadata(path)?.len();
+    let crc32 = if is_table(path) { None } else { Some(crc32fast::hash(&fs::read(path)?)) };
+    Ok(FileEntry { name, bytes, crc32 })
+}
+
+fn is_table(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "sst")
+}

@@ -1,0 +1,147 @@
+//! A shard's directory: what it is, who owns it, and its checkpoints.
+//!
+//! ```text
+//! persist-dir/
+//!   identity.json   format version and identity of the store, written once
+//!   LOCK            process id of the owner, held as an exclusive lock
+//!   db/             the RocksDB database
+//!   checkpoints/    one folder per checkpoint: identity.json, db/, manifest.json (written last)
+//! ```
+
+mod checkpoint;
+mod identity;
+mod lock;
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+pub use checkpoint::{CheckpointInfo, create_checkpoint, list_checkpoints, restore_checkpoint};
+pub use identity::{FORMAT_VERSION, Identity};
+
+use crate::{
+    error::{Result, StoreError},
+    rocks::{RocksOptions, RocksStore},
+};
+
+/// Name of the database folder.
+pub const DB_DIR: &str = "db";
+/// Name of the folder of checkpoints.
+pub const CHECKPOINTS_DIR: &str = "checkpoints";
+/// Name of the file that makes a folder a checkpoint.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// An owned data directory. Ownership ends when it is dropped.
+pub struct DataDir {
+    path: PathBuf,
+    identity: Identity,
+    _lock: lock::DirLock,
+}
+
+impl DataDir {
+    /// Takes ownership of `path`, creating directory and identity when it is missing or empty.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] with the owner's pid; [`StoreError::BadDirectory`] when the directory holds something
+    /// else, a newer format or a checkpoint. The directory is unchanged then.
+    pub fn open(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(|error| bad(path, format!("{error}")))?;
+        if path.join(MANIFEST_FILE).exists() && path.join(identity::FILE).exists() {
+            return Err(bad(
+                path,
+                "it is a checkpoint, which stays as it is; make a data directory from it with \
+                 'egctl checkpoint restore CHECKPOINT NEW_DIR'",
+            ));
+        }
+        let known = Identity::load(path)?;
+        if known.is_none() {
+            refuse_foreign(path)?;
+        }
+        let lock = lock::DirLock::acquire(path)?;
+        let identity = match known {
+            Some(identity) => identity,
+            None => Identity::create(path)?,
+        };
+        Ok(Self { path: path.to_path_buf(), identity, _lock: lock })
+    }
+
+    /// Takes ownership and opens the store.
+    pub fn open_store(path: &Path, options: &RocksOptions) -> Result<(Self, RocksStore)> {
+        let dir = Self::open(path)?;
+        let store = RocksStore::open(&dir.path.join(DB_DIR), options)?;
+        Ok((dir, store))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The identity of the store.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+/// Opens a stopped data directory or a checkpoint without changing a byte of its data.
+///
+/// # Errors
+/// [`StoreError::Locked`] while a server owns the directory (ask that server instead); a checkpoint whose files do
+/// not match its manifest is [`StoreError::Corrupt`].
+pub fn open_read_only(path: &Path) -> Result<(Option<DataDir>, RocksStore)> {
+    if Identity::load(path)?.is_none() {
+        return Err(bad(path, "it has no identity.json: not a data directory or checkpoint of this server"));
+    }
+    let owner = if path.join(MANIFEST_FILE).exists() {
+        checkpoint::check_files(path)?;
+        None
+    } else {
+        Some(DataDir::open(path)?)
+    };
+    let options = RocksOptions { read_only: true, ..RocksOptions::default() };
+    Ok((owner, RocksStore::open(&path.join(DB_DIR), &options)?))
+}
+
+fn bad(path: &Path, detail: impl Into<String>) -> StoreError {
+    StoreError::BadDirectory { path: path.to_path_buf(), detail: detail.into() }
+}
+
+/// Fails when `path` holds files although it has no identity.
+fn refuse_foreign(path: &Path) -> Result<()> {
+    let mut names: Vec<String> = fs::read_dir(path)?
+        .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_, _>>()?;
+    names.retain(|name| name != lock::FILE && name != "lost+found" && !name.ends_with(".tmp"));
+    names.sort();
+    if names.iter().any(|name| name == "engine.lock" || name == MANIFEST_FILE || name.ends_with(".mp")) {
+        return Err(bad(
+            path,
+            "it looks like the persist dir of another epistemic-graph version; import its graphs into a new directory",
+        ));
+    }
+    if let Some(first) = names.first() {
+        return Err(bad(
+            path,
+            format!(
+                "it has no identity.json but is not empty (it holds '{first}'); \
+                 give an empty directory, or restore identity.json from the newest checkpoint"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Writes a file so that it is either absent or complete after a crash. Durable on return.
+fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let tmp = path.with_extension("tmp");
+    let mut file = fs::File::create(&tmp)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&tmp, path)?;
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn sync_dir(path: &Path) -> Result<()> {
+    Ok(fs::File::open(path)?.sync_all()?)
+}

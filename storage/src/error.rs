@@ -1,0 +1,87 @@
+//! Errors of the byte-level store.
+
+use std::path::PathBuf;
+
+use crate::space::Space;
+
+/// What can go wrong below the graph layer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Stored bytes fail their checksum or cannot be what they claim to be. Nothing was overwritten.
+    #[error("corrupt data in {place}: {detail}")]
+    Corrupt {
+        /// The space or file.
+        place: String,
+        /// What was found, with file and offset where the backend tells them.
+        detail: String,
+    },
+    /// The write was refused, or failed, because the file system is full. Nothing was written; writes
+    /// resume by themselves once space is free.
+    #[error(
+        "disk full: {detail} at '{path}'; free space or enlarge the volume: writes resume by themselves, nothing acknowledged is lost",
+        path = path.display()
+    )]
+    DiskFull {
+        /// The data directory.
+        path: PathBuf,
+        /// Free and required bytes, or the system's error text.
+        detail: String,
+    },
+    /// A write or fsync failed, so the store takes no more writes until it is restarted. Reads go on.
+    #[error("the store stopped taking writes after a failure: {reason}; restart the server once the cause is removed")]
+    Poisoned {
+        /// The first failure.
+        reason: String,
+    },
+    /// Another process owns the directory.
+    #[error("persist dir '{}' is already locked by another epistemic-graph engine (pid {pid}) — refusing to start; stop that process or choose another --persist-dir", path.display())]
+    Locked {
+        /// The data directory.
+        path: PathBuf,
+        /// The owner's process id as it wrote it, or `unknown`.
+        pid: String,
+    },
+    /// The directory cannot be opened as a data directory.
+    #[error("cannot open '{}' as a data directory: {detail}", path.display())]
+    BadDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why, and what to do.
+        detail: String,
+    },
+    /// The operation needs a writable store.
+    #[error("the store was opened read-only")]
+    ReadOnly,
+    /// The operation is not offered by this backend.
+    #[error("not supported by the {backend} backend: {what}")]
+    Unsupported {
+        /// Backend name.
+        backend: &'static str,
+        /// The operation.
+        what: &'static str,
+    },
+    /// Any other failure of the backend or the file system.
+    #[error("storage error: {0}")]
+    Io(String),
+}
+
+impl StoreError {
+    /// A corruption found in a record of `space`.
+    pub fn corrupt(space: Space, detail: impl Into<String>) -> Self {
+        StoreError::Corrupt { place: format!("space '{space}'"), detail: detail.into() }
+    }
+
+    /// Whether stored bytes are damaged, as opposed to unreachable.
+    pub fn is_corruption(&self) -> bool {
+        matches!(self, StoreError::Corrupt { .. })
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        StoreError::Io(error.to_string())
+    }
+}
+
+/// Result of a byte-level operation.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,0 +1,138 @@
+//! Graphs by their exact name.
+
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::state::GraphState;
+use crate::{
+    error::{Result, StoreError},
+    keys::GraphId,
+    space::Space,
+};
+
+/// The graph that exists on every store and cannot be deleted.
+pub const COMMONS: &str = "__commons__";
+
+/// Who a graph belongs to; decides access rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GraphType {
+    /// One agent's.
+    Agent,
+    /// A team's.
+    Team,
+    /// Everyone may read.
+    Global,
+    /// Everyone may read and write.
+    Commons,
+}
+
+impl GraphType {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            GraphType::Agent => "Agent",
+            GraphType::Team => "Team",
+            GraphType::Global => "Global",
+            GraphType::Commons => "Commons",
+        }
+    }
+}
+
+/// The stored catalog entry of a graph, a MessagePack map so that fields can be added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CatalogEntry {
+    pub(super) id: u64,
+    #[serde(rename = "type")]
+    pub(super) kind: GraphType,
+    pub(super) owner: Option<String>,
+    pub(super) created_ms: u64,
+}
+
+impl CatalogEntry {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        rmp_serde::to_vec_named(self).expect("plain fields always encode")
+    }
+
+    pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<Self> {
+        rmp_serde::from_slice(bytes)
+            .map_err(|error| StoreError::corrupt(Space::Catalog, format!("entry of graph '{name}': {error}")))
+    }
+}
+
+/// A graph of a store. While a clone of the `Arc` around it is held its records stay, also when it is deleted meanwhile.
+#[derive(Debug)]
+pub struct Graph {
+    name: Arc<str>,
+    id: GraphId,
+    kind: GraphType,
+    owner: Option<String>,
+    created_ms: u64,
+    state: Mutex<GraphState>,
+    quarantine: OnceLock<String>,
+}
+
+impl Graph {
+    pub(super) fn new(name: Arc<str>, entry: CatalogEntry, state: GraphState) -> Self {
+        Self {
+            name,
+            id: GraphId(entry.id),
+            kind: entry.kind,
+            owner: entry.owner,
+            created_ms: entry.created_ms,
+            state: Mutex::new(state),
+            quarantine: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn entry(&self) -> CatalogEntry {
+        CatalogEntry { id: self.id.0, kind: self.kind, owner: self.owner.clone(), created_ms: self.created_ms }
+    }
+
+    /// Exact name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Number within the store.
+    pub fn id(&self) -> GraphId {
+        self.id
+    }
+
+    /// Type.
+    pub fn kind(&self) -> GraphType {
+        self.kind
+    }
+
+    /// `agent_id` of the request that created it.
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
+    }
+
+    /// Creation time, Unix milliseconds.
+    pub fn created_ms(&self) -> u64 {
+        self.created_ms
+    }
+
+    /// Counters as of the newest commit.
+    pub fn state(&self) -> GraphState {
+        *self.state.lock()
+    }
+
+    pub(super) fn publish(&self, state: GraphState) {
+        *self.state.lock() = state;
+    }
+
+    /// Refuses further writes because damaged records were found. The first reason stays.
+    pub fn quarantine(&self, reason: &str) {
+        if self.quarantine.set(reason.to_owned()).is_ok() {
+            tracing::error!(graph = %self.name, reason, "damaged records: the graph is quarantined");
+        }
+    }
+
+    /// Why the graph takes no writes.
+    pub fn quarantined(&self) -> Option<&str> {
+        self.quarantine.get().map(String::as_str)
+    }
+}

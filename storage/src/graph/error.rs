@@ -1,0 +1,48 @@
+//! Errors of the graph layer. The texts of the first group are the wire contract.
+
+use crate::error::StoreError;
+
+/// Why an operation on a graph was refused or failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// No graph has this name.
+    #[error("Graph '{0}' not found")]
+    GraphNotFound(String),
+    /// A graph has this name already.
+    #[error("Graph '{0}' already exists")]
+    GraphExists(String),
+    /// The default graph stays.
+    #[error("Cannot delete the __commons__ graph")]
+    CannotDeleteCommons,
+    /// No node has this id.
+    #[error("Node '{0}' not found")]
+    NodeNotFound(String),
+    /// The source of a new edge is missing.
+    #[error("Source node '{0}' not found")]
+    SourceNotFound(String),
+    /// The target of a new edge is missing.
+    #[error("Target node '{0}' not found")]
+    TargetNotFound(String),
+    /// A graph hit damaged records earlier and takes no writes.
+    #[error(
+        "CORRUPT: graph '{graph}' is quarantined, it takes no writes: {reason}; other graphs are not affected. \
+         Restore it from a snapshot or checkpoint (docs/errors/corrupt.md)"
+    )]
+    Quarantined {
+        /// The graph.
+        graph: String,
+        /// The first damage found.
+        reason: String,
+    },
+    /// Damaged records of a graph.
+    #[error("CORRUPT: graph '{graph}': {error}; restore it from a snapshot or checkpoint (docs/errors/corrupt.md)")]
+    Corrupt {
+        /// The graph.
+        graph: String,
+        /// What the store found.
+        error: StoreError,
+    },
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,136 @@
+//! Loads the records of a whole graph, derived records included, before anyone sees it.
+
+use super::{record::encode_node, state::GraphState, store::GraphStore, transaction::Retired};
+use crate::{
+    batch::WriteBatch,
+    error::Result,
+    keys::{self, GraphId},
+    space::Space,
+    store::BulkLoad,
+    view,
+};
+
+/// A graph smaller than this is committed with its catalog entry in one batch; a larger one is bulk loaded.
+const SMALL_BYTES: usize = 4 << 20;
+
+/// Receives the records of one graph in any order. Dropping it leaves nothing behind.
+pub struct GraphLoader<'s> {
+    graphs: &'s GraphStore,
+    id: GraphId,
+    batch: WriteBatch,
+    bulk: Option<Box<dyn BulkLoad + 's>>,
+    state: GraphState,
+    finished: bool,
+}
+
+/// Loaded records, waiting for [`super::Op::Install`] or [`super::Op::Replace`].
+#[derive(Debug, Clone)]
+pub struct LoadedGraph {
+    id: GraphId,
+    batch: WriteBatch,
+    state: GraphState,
+}
+
+impl LoadedGraph {
+    pub(super) fn parts(&self) -> (GraphId, &WriteBatch, GraphState) {
+        (self.id, &self.batch, self.state)
+    }
+
+    /// Counters of the loaded records.
+    pub fn state(&self) -> &GraphState {
+        &self.state
+    }
+
+    /// Overrides what the records do not tell: newest sequence number and where the ledger begins to be complete.
+    pub fn set_sequence(&mut self, sequence: u64, complete_from: u64) {
+        self.state.sequence = sequence;
+        self.state.complete_from = complete_from;
+    }
+}
+
+impl<'s> GraphLoader<'s> {
+    pub(super) fn new(graphs: &'s GraphStore, id: GraphId) -> Self {
+        Self { graphs, id, batch: WriteBatch::new(), bulk: None, state: GraphState::default(), finished: false }
+    }
+
+    /// Adds a node; ids must not repeat.
+    pub fn node(&mut self, node: &str, sequence: u64, properties: &[u8]) -> Result<()> {
+        for label in view::labels(properties) {
+            self.put(Space::Labels, keys::label(self.id, &label, sequence), node.as_bytes().to_vec())?;
+        }
+        self.state.nodes += 1;
+        self.put(Space::Nodes, keys::node(self.id, node), encode_node(sequence, properties))?;
+        self.saw(sequence);
+        Ok(())
+    }
+
+    /// Adds an edge; sequence numbers must not repeat within a pair. Both ends must be among the nodes.
+    pub fn edge(&mut self, source: &str, target: &str, sequence: u64, properties: &[u8]) -> Result<()> {
+        self.state.edges += 1;
+        self.put(Space::InEdges, keys::edge(self.id, target, source, sequence), Vec::new())?;
+        self.put(Space::OutEdges, keys::edge(self.id, source, target, sequence), properties.to_vec())?;
+        self.saw(sequence);
+        Ok(())
+    }
+
+    /// Adds a ledger record in its stored form.
+    pub fn ledger(&mut self, sequence: u64, record: Vec<u8>) -> Result<()> {
+        let shown = super::LedgerRecord::decode(&record)?.0.line().is_some();
+        self.state.ledger_lines += u64::from(shown);
+        self.put(Space::Ledger, keys::ledger(self.id, sequence), record)?;
+        self.saw(sequence);
+        Ok(())
+    }
+
+    /// Adds an embedding as little-endian float32 components.
+    pub fn vector(&mut self, node: &str, components: &[u8]) -> Result<()> {
+        self.state.vectors += 1;
+        self.state.dimension = (components.len() / 4) as u64;
+        self.put(Space::Vectors, keys::node(self.id, node), components.to_vec())
+    }
+
+    /// Ends the load. Large graphs are durable on return, small ones once they are installed.
+    pub fn finish(mut self) -> Result<LoadedGraph> {
+        if let Some(bulk) = self.bulk.take() {
+            bulk.finish()?;
+            self.batch.delete(Space::Catalog, keys::reclaim(self.id));
+        }
+        self.finished = true;
+        Ok(LoadedGraph { id: self.id, batch: std::mem::take(&mut self.batch), state: self.state })
+    }
+
+    fn saw(&mut self, sequence: u64) {
+        self.state.sequence = self.state.sequence.max(sequence);
+    }
+
+    fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) -> Result<()> {
+        match &mut self.bulk {
+            Some(bulk) => bulk.put(space, key, value),
+            None => {
+                self.batch.put(space, key, value);
+                if self.batch.bytes() < SMALL_BYTES { Ok(()) } else { self.grow() }
+            }
+        }
+    }
+
+    /// Goes over to a bulk load. The id is reserved first, so that a crash leaves nothing unowned.
+    fn grow(&mut self) -> Result<()> {
+        self.graphs.reserve(self.id)?;
+        let mut bulk = self.graphs.store().bulk_load()?;
+        for change in std::mem::take(&mut self.batch).into_changes() {
+            if let crate::batch::Change::Put(space, key, value) = change {
+                bulk.put(space, key, value)?;
+            }
+        }
+        self.bulk = Some(bulk);
+        Ok(())
+    }
+}
+
+impl Drop for GraphLoader<'_> {
+    fn drop(&mut self) {
+        if !self.finished && self.bulk.is_some() {
+            self.graphs.retired.lock().push(Retired { id: self.id, readers: None });
+        }
+    }
+}

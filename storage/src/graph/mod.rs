@@ -1,0 +1,28 @@
+//! The typed graph layer: catalog, records, mutations and reads over any [`crate::Store`].
+//!
+//! Start with [`GraphStore`]. [`Write`]s go in groups through [`GraphStore::commit`]; reads go through a
+//! [`GraphReader`] on the newest state or on a view.
+
+mod apply;
+mod batch_ops;
+mod catalog;
+mod error;
+mod ledger;
+mod load;
+mod overlay;
+mod reader;
+mod reclaim;
+mod record;
+mod state;
+mod store;
+mod transaction;
+
+pub use apply::{Op, Outcome, Write};
+pub use batch_ops::{BatchOp, BatchReport};
+pub use catalog::{COMMONS, Graph, GraphType};
+pub use error::GraphError;
+pub use ledger::{LedgerRecord, hex_lower};
+pub use load::{GraphLoader, LoadedGraph};
+pub use reader::{EdgeRef, GraphReader, NodeRef};
+pub use state::GraphState;
+pub use store::GraphStore;

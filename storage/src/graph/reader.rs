@@ -1,0 +1,207 @@
+//! Reads of one graph.
+
+use super::{
+    catalog::Graph,
+    ledger::LedgerRecord,
+    record::{bad_key, decode_node},
+};
+use crate::{
+    error::Result,
+    keys::{self, GraphId},
+    space::Space,
+    store::{Direction, KeyRange, Read},
+};
+
+/// A node as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeRef {
+    /// Ledger sequence that inserted it: ascending in insertion order.
+    pub sequence: u64,
+    /// Property bytes as they came.
+    pub properties: Vec<u8>,
+}
+
+/// An edge as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EdgeRef {
+    /// Ledger sequence that inserted it: ascending in insertion order.
+    pub sequence: u64,
+    /// Property bytes as they came.
+    pub properties: Vec<u8>,
+}
+
+/// Reads of one graph on the newest state or on a view. Every call may block on disk.
+pub struct GraphReader<'r> {
+    read: &'r dyn Read,
+    id: GraphId,
+}
+
+impl<'r> GraphReader<'r> {
+    /// Reads `graph` in the state of `read`.
+    pub fn new(read: &'r dyn Read, graph: &'r Graph) -> Self {
+        Self { read, id: graph.id() }
+    }
+
+    /// Whether a node exists.
+    pub fn has_node(&self, node: &str) -> Result<bool> {
+        self.read.contains(Space::Nodes, &keys::node(self.id, node))
+    }
+
+    /// A node.
+    pub fn node(&self, node: &str) -> Result<Option<NodeRef>> {
+        self.read.get(Space::Nodes, &keys::node(self.id, node))?.map(node_ref).transpose()
+    }
+
+    /// Many nodes, in the order asked for.
+    pub fn nodes(&self, nodes: &[impl AsRef<str>]) -> Result<Vec<Option<NodeRef>>> {
+        let keys: Vec<_> = nodes.iter().map(|node| keys::node(self.id, node.as_ref())).collect();
+        let values = self.read.multi_get(Space::Nodes, &keys)?;
+        values.into_iter().map(|value| value.map(node_ref).transpose()).collect()
+    }
+
+    /// Calls `each` with id, sequence and property bytes of every node, by id.
+    pub fn for_each_node(&self, mut each: impl FnMut(&str, u64, &[u8]) -> Result<()>) -> Result<()> {
+        self.for_each(Space::Nodes, keys::graph(self.id), |key, value| {
+            let id = keys::node_of(key).ok_or_else(|| bad_key(Space::Nodes, key))?;
+            let (sequence, properties) = decode_node(value)?;
+            each(id, sequence, properties)
+        })
+    }
+
+    /// Calls `each` with source, target, sequence and property bytes of every edge, by source, target and sequence.
+    pub fn for_each_edge(&self, mut each: impl FnMut(&str, &str, u64, &[u8]) -> Result<()>) -> Result<()> {
+        self.for_each(Space::OutEdges, keys::graph(self.id), |key, value| {
+            let (source, target, sequence) = keys::edge_parts(key).ok_or_else(|| bad_key(Space::OutEdges, key))?;
+            each(&source, &target, sequence, value)
+        })
+    }
+
+    /// Calls `each` with target, sequence and property bytes of every edge leaving `node`.
+    pub fn for_each_edge_from(&self, node: &str, mut each: impl FnMut(&str, u64, &[u8]) -> Result<()>) -> Result<()> {
+        let prefix = keys::edges_at(self.id, node);
+        self.for_each(Space::OutEdges, KeyRange::prefix(&prefix), |key, value| {
+            let (target, sequence) = keys::edge_tail(key, &prefix).ok_or_else(|| bad_key(Space::OutEdges, key))?;
+            each(&target, sequence, value)
+        })
+    }
+
+    /// Calls `each` with sequence and stored form of every ledger record from `sequence` on, oldest first.
+    pub fn for_each_ledger(
+        &self,
+        sequence: u64,
+        mut each: impl FnMut(u64, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        self.for_each(Space::Ledger, keys::ledger_from(self.id, sequence), |key, value| {
+            let sequence = keys::sequence_of(key).ok_or_else(|| bad_key(Space::Ledger, key))?;
+            each(sequence, value)
+        })
+    }
+
+    /// Calls `each` with id and little-endian float32 components of every embedding, by id.
+    pub fn for_each_vector(&self, mut each: impl FnMut(&str, &[u8]) -> Result<()>) -> Result<()> {
+        self.for_each(Space::Vectors, keys::graph(self.id), |key, value| {
+            each(keys::node_of(key).ok_or_else(|| bad_key(Space::Vectors, key))?, value)
+        })
+    }
+
+    /// The lines the ledger shows, oldest first.
+    pub fn ledger_lines(&self) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        self.for_each_ledger(0, |_, value| {
+            lines.extend(LedgerRecord::decode(value)?.0.line());
+            Ok(())
+        })?;
+        Ok(lines)
+    }
+
+    /// Nodes that carry `label`, oldest first; at most `limit` unless it is 0.
+    pub fn by_label(&self, label: &str, limit: usize) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut ids = Vec::new();
+        let mut cursor = self.read.scan(Space::Labels, keys::labels(self.id, label), Direction::Forward)?;
+        while let Some((key, value)) = cursor.next()? {
+            ids.push(String::from_utf8(value.to_vec()).map_err(|_| bad_key(Space::Labels, key))?);
+            if ids.len() == limit {
+                break;
+            }
+        }
+        let nodes = self.nodes(&ids)?;
+        Ok(ids.into_iter().zip(nodes).filter_map(|(id, node)| Some((id, node?.properties))).collect())
+    }
+
+    /// All parallel edges of an ordered pair, oldest first.
+    pub fn edges_between(&self, source: &str, target: &str) -> Result<Vec<EdgeRef>> {
+        let mut edges = Vec::new();
+        self.for_each(Space::OutEdges, KeyRange::prefix(&keys::pair(self.id, source, target)), |key, value| {
+            let sequence = keys::sequence_of(key).ok_or_else(|| bad_key(Space::OutEdges, key))?;
+            edges.push(EdgeRef { sequence, properties: value.to_vec() });
+            Ok(())
+        })?;
+        Ok(edges)
+    }
+
+    /// Whether at least one edge leads from `source` to `target`.
+    pub fn has_edge(&self, source: &str, target: &str) -> Result<bool> {
+        let range = KeyRange::prefix(&keys::pair(self.id, source, target));
+        Ok(self.read.scan(Space::OutEdges, range, Direction::Forward)?.next()?.is_some())
+    }
+
+    /// Targets of the edges leaving `node`, newest edge first, one entry per edge.
+    pub fn successors(&self, node: &str) -> Result<Vec<String>> {
+        self.far_ends(Space::OutEdges, node)
+    }
+
+    /// Sources of the edges reaching `node`, newest edge first, one entry per edge.
+    pub fn predecessors(&self, node: &str) -> Result<Vec<String>> {
+        self.far_ends(Space::InEdges, node)
+    }
+
+    fn far_ends(&self, space: Space, node: &str) -> Result<Vec<String>> {
+        let prefix = keys::edges_at(self.id, node);
+        let mut ends = Vec::new();
+        self.for_each(space, KeyRange::prefix(&prefix), |key, _| {
+            ends.push(keys::edge_tail(key, &prefix).ok_or_else(|| bad_key(space, key))?);
+            Ok(())
+        })?;
+        ends.sort_by_key(|(_, sequence)| std::cmp::Reverse(*sequence));
+        Ok(ends.into_iter().map(|(end, _)| end).collect())
+    }
+
+    /// Number of edges leaving `node`.
+    pub fn out_degree(&self, node: &str) -> Result<u64> {
+        self.degree(Space::OutEdges, node)
+    }
+
+    /// Number of edges reaching `node`.
+    pub fn in_degree(&self, node: &str) -> Result<u64> {
+        self.degree(Space::InEdges, node)
+    }
+
+    fn degree(&self, space: Space, node: &str) -> Result<u64> {
+        let mut count = 0;
+        self.for_each(space, KeyRange::prefix(&keys::edges_at(self.id, node)), |_, _| {
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    fn for_each(
+        &self,
+        space: Space,
+        range: KeyRange,
+        mut each: impl FnMut(&[u8], &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut cursor = self.read.scan(space, range, Direction::Forward)?;
+        while let Some((key, value)) = cursor.next()? {
+            each(key, value)?;
+        }
+        Ok(())
+    }
+}
+
+fn node_ref(value: Vec<u8>) -> Result<NodeRef> {
+    let (sequence, _) = decode_node(&value)?;
+    let mut properties = value;
+    properties.drain(..8);
+    Ok(NodeRef { sequence, properties })
+}

@@ -1,0 +1,25 @@
+//! Values of node records.
+
+use crate::error::{Result, StoreError};
+use crate::space::Space;
+
+/// Value of a node: the sequence that inserted it, then its property bytes as they came.
+pub(super) fn encode_node(sequence: u64, properties: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(8 + properties.len());
+    value.extend_from_slice(&sequence.to_be_bytes());
+    value.extend_from_slice(properties);
+    value
+}
+
+/// The sequence and property bytes of a node value.
+pub(super) fn decode_node(value: &[u8]) -> Result<(u64, &[u8])> {
+    match value.split_first_chunk::<8>() {
+        Some((sequence, properties)) => Ok((u64::from_be_bytes(*sequence), properties)),
+        None => Err(StoreError::corrupt(Space::Nodes, format!("node value of {} bytes", value.len()))),
+    }
+}
+
+/// A key that is not of its space's form.
+pub(super) fn bad_key(space: Space, key: &[u8]) -> StoreError {
+    StoreError::corrupt(space, format!("key of unknown form ({} bytes)", key.len()))
+}

@@ -1,0 +1,293 @@
+//! Graphs over a store: the entry point of the crate.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::{
+    GraphLoader, GraphReader, GraphType, LoadedGraph,
+    apply::{Op, Outcome, Write},
+    catalog::{COMMONS, CatalogEntry, Graph},
+    error::GraphError,
+    state::GraphState,
+    transaction::{Publish, Retired, Transaction},
+};
+use crate::{
+    batch::WriteBatch,
+    error::{Result, StoreError},
+    keys::{self, GraphId},
+    space::Space,
+    store::{Direction, Durability, Read, Store},
+};
+
+/// Named graphs in a [`Store`]. All methods block; share it by `Arc`.
+///
+/// ```
+/// use epistemic_storage::{GraphStore, MemoryStore, graph::{GraphType, Op}};
+///
+/// let graphs = GraphStore::open(MemoryStore::new())?;
+/// graphs.write("notes", Op::Create { kind: GraphType::Agent, owner: None })?;
+/// graphs.write("notes", Op::AddNode { id: "a".into(), properties: b"\x80".to_vec() })?;
+/// let notes = graphs.graph("notes")?;
+/// assert_eq!(graphs.latest(&notes).node("a")?.unwrap().properties, b"\x80");
+/// # Ok::<(), epistemic_storage::graph::GraphError>(())
+/// ```
+pub struct GraphStore {
+    store: Box<dyn Store>,
+    catalog: RwLock<HashMap<Arc<str>, Arc<Graph>>>,
+    next_id: AtomicU64,
+    /// Held while a group is built, committed and published: groups are applied one after the other.
+    commits: Mutex<()>,
+    poisoned: RwLock<Option<String>>,
+    pub(super) retired: Mutex<Vec<Retired>>,
+}
+
+impl GraphStore {
+    /// Opens the graphs of a store and creates `__commons__` when it is missing. Reads the whole catalog.
+    pub fn open(store: impl Into<Box<dyn Store>>) -> Result<Self, GraphError> {
+        let graphs = Self::open_read_only(store)?;
+        if graphs.graph(COMMONS).is_err() {
+            graphs.write(COMMONS, Op::Create { kind: GraphType::Commons, owner: None })?;
+        }
+        Ok(graphs)
+    }
+
+    /// Opens the graphs of a store without writing anything.
+    pub fn open_read_only(store: impl Into<Box<dyn Store>>) -> Result<Self, GraphError> {
+        let store: Box<dyn Store> = store.into();
+        let retired = reclaims(&*store)?;
+        let catalog = load_catalog(&*store)?;
+        let stored = match store.get(Space::Catalog, &keys::next_id())? {
+            Some(bytes) => u64::from_be_bytes(bytes.as_slice().try_into().map_err(|_| {
+                StoreError::corrupt(Space::Catalog, format!("next graph id of {} bytes", bytes.len()))
+            })?),
+            None => 1,
+        };
+        let used = catalog.values().map(|graph| graph.id().0).chain(retired.iter().map(|retired| retired.id.0));
+        let next_id = used.map(|id| id + 1).fold(stored, u64::max);
+        Ok(Self {
+            store,
+            catalog: RwLock::new(catalog),
+            next_id: AtomicU64::new(next_id),
+            commits: Mutex::new(()),
+            poisoned: RwLock::new(None),
+            retired: Mutex::new(retired),
+        })
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The graph of this exact name.
+    pub fn graph(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
+        self.lookup(name).ok_or_else(|| GraphError::GraphNotFound(name.to_owned()))
+    }
+
+    fn lookup(&self, name: &str) -> Option<Arc<Graph>> {
+        self.catalog.read().get(name).cloned()
+    }
+
+    /// All graphs, oldest first.
+    pub fn graphs(&self) -> Vec<Arc<Graph>> {
+        let mut graphs: Vec<_> = self.catalog.read().values().cloned().collect();
+        graphs.sort_by_key(|graph| (graph.created_ms(), graph.id()));
+        graphs
+    }
+
+    /// Number of graphs.
+    pub fn graph_count(&self) -> usize {
+        self.catalog.read().len()
+    }
+
+    /// Reads of the newest committed state, each call for itself.
+    pub fn latest<'a>(&'a self, graph: &'a Graph) -> GraphReader<'a> {
+        GraphReader::new(&*self.store, graph)
+    }
+
+    /// A consistent view for [`GraphReader::new`]. Get the graph first, then the view.
+    pub fn view(&self) -> Box<dyn Read + '_> {
+        self.store.view()
+    }
+
+    /// Counters of `graph` in the state of `read`.
+    pub fn state_in(&self, read: &dyn Read, graph: &Graph) -> Result<GraphState, GraphError> {
+        match read.get(Space::Catalog, &keys::state(graph.id()))? {
+            Some(bytes) => Ok(GraphState::decode(&bytes)?),
+            None => Err(GraphError::GraphNotFound(graph.name().to_string())),
+        }
+    }
+
+    /// Commits one mutation durably.
+    pub fn write(&self, graph: &str, op: Op) -> Result<Outcome, GraphError> {
+        let writes = [Write { graph: graph.into(), op }];
+        self.commit(&writes, Durability::Sync).pop().expect("one result per write")
+    }
+
+    /// Applies a group of mutations in order and commits them as one batch: group commit.
+    ///
+    /// Returns one result per mutation. With [`Durability::Sync`] every `Ok` is durable. A mutation that is refused
+    /// does not affect the others. When the commit itself fails nothing of the group is visible and every mutation
+    /// gets the error; any failure but a full disk also poisons the store for writes.
+    pub fn commit(&self, writes: &[Write], durability: Durability) -> Vec<Result<Outcome, GraphError>> {
+        let _one_at_a_time = self.commits.lock();
+        if let Some(reason) = self.poisoned() {
+            let error = GraphError::Store(StoreError::Poisoned { reason });
+            return writes.iter().map(|_| Err(error.clone())).collect();
+        }
+        let lookup = |name: &str| self.lookup(name);
+        let mut failed: HashMap<usize, GraphError> = HashMap::new();
+        let (transaction, results) = loop {
+            let mut transaction = Transaction::new(&*self.store, &lookup, &self.next_id);
+            match apply_all(&mut transaction, writes, &failed) {
+                Ok(results) => break (transaction, results),
+                Err((index, error)) => {
+                    failed.insert(index, self.damage(&writes[index].graph, error));
+                }
+            }
+        };
+        let finished = transaction.finish();
+        if finished.batch.is_empty() {
+            return results;
+        }
+        if let Err(error) = self.store.commit(finished.batch, durability) {
+            self.poison_unless_retryable(&error);
+            return results.into_iter().map(|result| result.and(Err(error.clone().into()))).collect();
+        }
+        self.publish(finished.graphs);
+        self.retired.lock().extend(finished.retired);
+        results
+    }
+
+    fn publish(&self, graphs: Vec<(Arc<str>, Publish)>) {
+        let mut catalog = None;
+        for (name, publish) in graphs {
+            match publish {
+                Publish::State(graph, state) => graph.publish(state),
+                Publish::Graph(graph) => {
+                    catalog.get_or_insert_with(|| self.catalog.write()).insert(name, graph);
+                }
+                Publish::Gone => {
+                    catalog.get_or_insert_with(|| self.catalog.write()).remove(&name);
+                }
+            }
+        }
+    }
+
+    /// Turns an error of the store into one of the graph it struck, and quarantines that graph on damage.
+    pub fn damage(&self, graph: &str, error: StoreError) -> GraphError {
+        if !error.is_corruption() {
+            return GraphError::Store(error);
+        }
+        if let Some(damaged) = self.lookup(graph) {
+            damaged.quarantine(&error.to_string());
+        }
+        GraphError::Corrupt { graph: graph.to_owned(), error }
+    }
+
+    fn poison_unless_retryable(&self, error: &StoreError) {
+        if !matches!(error, StoreError::DiskFull { .. } | StoreError::ReadOnly) {
+            tracing::error!(%error, "a commit failed: the store takes no more writes until it is restarted");
+            self.poisoned.write().get_or_insert_with(|| error.to_string());
+        }
+    }
+
+    /// Why the store takes no more writes, if so.
+    pub fn poisoned(&self) -> Option<String> {
+        self.poisoned.read().clone()
+    }
+
+    /// Makes earlier [`Durability::Buffered`] commits durable; a failure poisons the store.
+    pub fn sync(&self) -> Result<()> {
+        self.store.sync().inspect_err(|error| self.poison_unless_retryable(error))
+    }
+
+    /// Starts loading the records of a graph that nobody sees until [`Op::Install`] or [`Op::Replace`] commits it.
+    pub fn load(&self) -> GraphLoader<'_> {
+        GraphLoader::new(self, GraphId(self.next_id.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// Records durably that `id` is taken and to be reclaimed unless a later commit says otherwise.
+    pub(super) fn reserve(&self, id: GraphId) -> Result<()> {
+        let _one_at_a_time = self.commits.lock();
+        let mut batch = WriteBatch::new();
+        let next = self.next_id.load(Ordering::Relaxed);
+        batch.put(Space::Catalog, keys::next_id(), next.to_be_bytes().to_vec());
+        batch.put(Space::Catalog, keys::reclaim(id), Vec::new());
+        self.store.commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
+    }
+
+    /// Commits loaded records as the new graph `name`, or in place of it when `replace`. Durable on return.
+    pub fn install(
+        &self,
+        name: &str,
+        loaded: LoadedGraph,
+        kind: GraphType,
+        owner: Option<String>,
+        replace: bool,
+    ) -> Result<(), GraphError> {
+        self.write(name, Op::Install { loaded, kind, owner, replace }).map(|_| ())
+    }
+}
+
+type Results = Vec<Result<Outcome, GraphError>>;
+
+/// Applies every mutation that has not failed before; on a store error tells whose it was.
+fn apply_all(
+    transaction: &mut Transaction<'_>,
+    writes: &[Write],
+    failed: &HashMap<usize, GraphError>,
+) -> Result<Results, (usize, StoreError)> {
+    let mut results = Vec::with_capacity(writes.len());
+    for (index, write) in writes.iter().enumerate() {
+        let result = match failed.get(&index) {
+            Some(error) => Err(error.clone()),
+            None => transaction.apply(write),
+        };
+        match result {
+            Err(GraphError::Store(error)) if !failed.contains_key(&index) => return Err((index, error)),
+            result => results.push(result),
+        }
+    }
+    Ok(results)
+}
+
+fn reclaims(store: &dyn Store) -> Result<Vec<Retired>> {
+    let mut retired = Vec::new();
+    let mut cursor = store.scan(Space::Catalog, keys::reclaims(), Direction::Forward)?;
+    while let Some((key, _)) = cursor.next()? {
+        let id = keys::tagged_id(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "reclaim key"))?;
+        retired.push(Retired { id, readers: None });
+    }
+    Ok(retired)
+}
+
+fn load_catalog(store: &dyn Store) -> Result<HashMap<Arc<str>, Arc<Graph>>> {
+    let mut states = HashMap::new();
+    let mut cursor = store.scan(Space::Catalog, keys::states(), Direction::Forward)?;
+    while let Some((key, value)) = cursor.next()? {
+        let id = keys::tagged_id(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "state key"))?;
+        states.insert(id, GraphState::decode(value)?);
+    }
+    let mut catalog = HashMap::new();
+    let mut cursor = store.scan(Space::Catalog, keys::names(), Direction::Forward)?;
+    while let Some((key, value)) = cursor.next()? {
+        let name = keys::name_of(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "name key"))?;
+        let entry = CatalogEntry::decode(name, value)?;
+        let state = states.get(&GraphId(entry.id)).copied();
+        let name: Arc<str> = name.into();
+        let graph = Graph::new(Arc::clone(&name), entry, state.unwrap_or_default());
+        if state.is_none() {
+            graph.quarantine("its counters are missing");
+        }
+        catalog.insert(name, Arc::new(graph));
+    }
+    Ok(catalog)
+}

@@ -1,0 +1,169 @@
+//! One group of mutations under construction.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicU64, atomic::Ordering},
+};
+
+use super::{
+    catalog::{CatalogEntry, Graph},
+    error::GraphError,
+    overlay::Overlay,
+    state::GraphState,
+};
+use crate::{
+    batch::WriteBatch,
+    clock,
+    keys::{self, GraphId},
+    space::Space,
+    store::Store,
+};
+
+/// A graph as the group sees it.
+pub(super) struct Live {
+    pub(super) entry: CatalogEntry,
+    pub(super) state: GraphState,
+    /// The published graph of the same id, if any.
+    base: Option<Arc<Graph>>,
+    changed: bool,
+}
+
+/// Records to reclaim once nobody reads them any more.
+pub(super) struct Retired {
+    pub(super) id: GraphId,
+    pub(super) readers: Option<Arc<Graph>>,
+}
+
+/// What to publish once the batch is committed.
+pub(super) struct Finished {
+    pub(super) batch: WriteBatch,
+    pub(super) graphs: Vec<(Arc<str>, Publish)>,
+    pub(super) retired: Vec<Retired>,
+}
+
+/// How the in-memory catalog changes.
+pub(super) enum Publish {
+    State(Arc<Graph>, GraphState),
+    Graph(Arc<Graph>),
+    Gone,
+}
+
+pub(super) struct Transaction<'s> {
+    pub(super) overlay: Overlay<'s>,
+    lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
+    graphs: HashMap<Arc<str>, Option<Live>>,
+    retired: Vec<Retired>,
+    next_id: &'s AtomicU64,
+    allocated: bool,
+    now_ms: u64,
+}
+
+impl<'s> Transaction<'s> {
+    pub(super) fn new(
+        store: &'s dyn Store,
+        lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
+        next_id: &'s AtomicU64,
+    ) -> Self {
+        Self {
+            overlay: Overlay::new(store),
+            lookup,
+            graphs: HashMap::new(),
+            retired: Vec::new(),
+            next_id,
+            allocated: false,
+            now_ms: clock::unix_ms(),
+        }
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    pub(super) fn allocate_id(&mut self) -> GraphId {
+        self.allocated = true;
+        GraphId(self.next_id.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The graph as the group sees it.
+    pub(super) fn live(&mut self, name: &Arc<str>) -> Option<&mut Live> {
+        if !self.graphs.contains_key(name) {
+            let live = (self.lookup)(name).map(|graph| Live {
+                entry: graph.entry(),
+                state: graph.state(),
+                base: Some(graph),
+                changed: false,
+            });
+            self.graphs.insert(Arc::clone(name), live);
+        }
+        self.graphs.get_mut(name)?.as_mut()
+    }
+
+    /// The graph, to be changed.
+    pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
+        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        if let Some(reason) = live.base.as_ref().and_then(|graph| graph.quarantined()) {
+            return Err(GraphError::Quarantined { graph: name.to_string(), reason: reason.to_owned() });
+        }
+        live.changed = true;
+        Ok(live)
+    }
+
+    pub(super) fn insert(&mut self, name: &Arc<str>, entry: CatalogEntry, state: GraphState) {
+        self.overlay.put(Space::Catalog, keys::name(name), entry.encode());
+        self.graphs.insert(Arc::clone(name), Some(Live { entry, state, base: None, changed: true }));
+    }
+
+    /// Takes the graph out of the catalog.
+    pub(super) fn remove(&mut self, name: &Arc<str>, id: GraphId) {
+        self.overlay.delete(Space::Catalog, keys::name(name));
+        let live = self.graphs.insert(Arc::clone(name), None).flatten();
+        self.retire(id, live.and_then(|live| live.base));
+    }
+
+    /// Puts the records of `id` in place of the graph's own.
+    pub(super) fn swap(&mut self, name: &Arc<str>, id: GraphId, state: GraphState) -> Result<(), GraphError> {
+        let live = self.edit(name)?;
+        let old = GraphId(live.entry.id);
+        let readers = live.base.take();
+        live.entry.id = id.0;
+        live.state = state;
+        let entry = live.entry.encode();
+        self.overlay.put(Space::Catalog, keys::name(name), entry);
+        self.retire(old, readers);
+        Ok(())
+    }
+
+    fn retire(&mut self, id: GraphId, readers: Option<Arc<Graph>>) {
+        self.overlay.delete(Space::Catalog, keys::state(id));
+        self.overlay.put(Space::Catalog, keys::reclaim(id), Vec::new());
+        self.retired.push(Retired { id, readers });
+    }
+
+    pub(super) fn finish(mut self) -> Finished {
+        let mut published = Vec::new();
+        for (name, live) in self.graphs {
+            let Some(live) = live else {
+                published.push((name, Publish::Gone));
+                continue;
+            };
+            if !live.changed {
+                continue;
+            }
+            let unchanged = live.base.as_ref().is_some_and(|graph| graph.state() == live.state);
+            if unchanged {
+                continue;
+            }
+            self.overlay.put(Space::Catalog, keys::state(GraphId(live.entry.id)), live.state.encode());
+            let publish = match live.base {
+                Some(graph) => Publish::State(graph, live.state),
+                None => Publish::Graph(Arc::new(Graph::new(Arc::clone(&name), live.entry, live.state))),
+            };
+            published.push((name, publish));
+        }
+        if self.allocated {
+            let next = self.next_id.load(Ordering::Relaxed);
+            self.overlay.put(Space::Catalog, keys::next_id(), next.to_be_bytes().to_vec());
+        }
+        Finished { batch: self.overlay.into_batch(), graphs: published, retired: self.retired }
+    }
+}

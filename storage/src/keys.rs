@@ -1,0 +1,215 @@
+//! The key registry: the one place that knows every key.
+//!
+//! | space | key | value |
+//! |---|---|---|
+//! | catalog | `0x01` name | catalog entry (MessagePack map) |
+//! | catalog | `0x02` id | graph state, see [`crate::graph::GraphState`] |
+//! | catalog | `0x03` | the next graph id, 8 bytes big-endian |
+//! | catalog | `0x04` id | empty: the id's records await reclamation |
+//! | nodes | id, node id | sequence, property bytes |
+//! | out_edges | id, esc(source), esc(target), sequence | property bytes |
+//! | in_edges | id, esc(target), esc(source), sequence | empty |
+//! | labels | id, esc(label), sequence | node id |
+//! | ledger | id, sequence | ledger record |
+//! | vectors | id, node id | float32 little-endian each |
+//!
+//! `id` is the graph id and `sequence` the ledger sequence that inserted the record, both 8 bytes big-endian.
+//! `esc` writes a zero byte as `00 ff` and ends with `00 01`, which keeps the order of the strings and makes no
+//! encoded string the prefix of another (the tuple encoding of FoundationDB).
+
+use crate::store::{KeyRange, successor};
+
+/// Number of a graph within a store. Never reused, so records of a deleted graph can never return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct GraphId(pub(crate) u64);
+
+impl std::fmt::Display for GraphId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+const NAME: u8 = 0x01;
+const STATE: u8 = 0x02;
+const NEXT_ID: u8 = 0x03;
+const RECLAIM: u8 = 0x04;
+
+pub(crate) fn name(name: &str) -> Vec<u8> {
+    [&[NAME], name.as_bytes()].concat()
+}
+
+pub(crate) fn names() -> KeyRange {
+    KeyRange::prefix(&[NAME])
+}
+
+/// The graph name in a key of [`names`].
+pub(crate) fn name_of(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(1..)?).ok()
+}
+
+pub(crate) fn state(id: GraphId) -> Vec<u8> {
+    tagged(STATE, id)
+}
+
+/// All graph states.
+pub(crate) fn states() -> KeyRange {
+    KeyRange::prefix(&[STATE])
+}
+
+pub(crate) fn next_id() -> Vec<u8> {
+    vec![NEXT_ID]
+}
+
+pub(crate) fn reclaim(id: GraphId) -> Vec<u8> {
+    tagged(RECLAIM, id)
+}
+
+pub(crate) fn reclaims() -> KeyRange {
+    KeyRange::prefix(&[RECLAIM])
+}
+
+/// The graph id in a key of [`reclaims`] or of a graph state.
+pub(crate) fn tagged_id(key: &[u8]) -> Option<GraphId> {
+    Some(GraphId(u64::from_be_bytes(key.get(1..)?.try_into().ok()?)))
+}
+
+fn tagged(tag: u8, id: GraphId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(9);
+    key.push(tag);
+    key.extend_from_slice(&id.0.to_be_bytes());
+    key
+}
+
+/// All records of a graph in one of the spaces of graphs.
+pub(crate) fn graph(id: GraphId) -> KeyRange {
+    KeyRange::prefix(&id.0.to_be_bytes())
+}
+
+/// Key of a node record; also of its embedding.
+pub(crate) fn node(id: GraphId, node: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(8 + node.len());
+    key.extend_from_slice(&id.0.to_be_bytes());
+    key.extend_from_slice(node.as_bytes());
+    key
+}
+
+/// The node id in a key made by [`node`].
+pub(crate) fn node_of(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(8..)?).ok()
+}
+
+/// Key of an edge record in `out_edges` (near = source) or `in_edges` (near = target).
+pub(crate) fn edge(id: GraphId, near: &str, far: &str, sequence: u64) -> Vec<u8> {
+    let mut key = pair(id, near, far);
+    key.extend_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+/// Prefix of all parallel edges of an ordered pair.
+pub(crate) fn pair(id: GraphId, near: &str, far: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(8 + near.len() + far.len() + 12);
+    key.extend_from_slice(&id.0.to_be_bytes());
+    escape(&mut key, near);
+    escape(&mut key, far);
+    key
+}
+
+/// Prefix of all edges at one end.
+pub(crate) fn edges_at(id: GraphId, near: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(8 + near.len() + 2);
+    key.extend_from_slice(&id.0.to_be_bytes());
+    escape(&mut key, near);
+    key
+}
+
+/// The parts of an edge key: (near, far, sequence).
+pub(crate) fn edge_parts(key: &[u8]) -> Option<(String, String, u64)> {
+    let (near, rest) = unescape(key.get(8..)?)?;
+    let (far, rest) = unescape(rest)?;
+    Some((near, far, u64::from_be_bytes(rest.try_into().ok()?)))
+}
+
+/// The far end and sequence of an edge key that begins with `prefix` (made by [`edges_at`]).
+pub(crate) fn edge_tail(key: &[u8], prefix: &[u8]) -> Option<(String, u64)> {
+    let (far, rest) = unescape(key.strip_prefix(prefix)?)?;
+    Some((far, u64::from_be_bytes(rest.try_into().ok()?)))
+}
+
+/// The sequence at the end of an edge, label or ledger key.
+pub(crate) fn sequence_of(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.last_chunk()?))
+}
+
+pub(crate) fn label(id: GraphId, label: &str, sequence: u64) -> Vec<u8> {
+    let mut key = edges_at(id, label);
+    key.extend_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+pub(crate) fn labels(id: GraphId, label: &str) -> KeyRange {
+    KeyRange::prefix(&edges_at(id, label))
+}
+
+pub(crate) fn ledger(id: GraphId, sequence: u64) -> Vec<u8> {
+    [id.0.to_be_bytes(), sequence.to_be_bytes()].concat()
+}
+
+/// Ledger records from `sequence` on.
+pub(crate) fn ledger_from(id: GraphId, sequence: u64) -> KeyRange {
+    KeyRange { start: ledger(id, sequence), end: successor(&id.0.to_be_bytes()) }
+}
+
+fn escape(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
+    while let Some(zero) = rest.iter().position(|&byte| byte == 0) {
+        out.extend_from_slice(&rest[..zero]);
+        out.extend_from_slice(&[0, 0xff]);
+        rest = &rest[zero + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.extend_from_slice(&[0, 1]);
+}
+
+fn unescape(bytes: &[u8]) -> Option<(String, &[u8])> {
+    let mut text = Vec::new();
+    let mut rest = bytes;
+    loop {
+        let zero = rest.iter().position(|&byte| byte == 0)?;
+        text.extend_from_slice(&rest[..zero]);
+        match rest.get(zero + 1)? {
+            1 => return Some((String::from_utf8(text).ok()?, &rest[zero + 2..])),
+            0xff => text.push(0),
+            _ => return None,
+        }
+        rest = &rest[zero + 2..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn edge_keys_round_trip(near in "(\\PC|\0)*", far in "(\\PC|\0)*", sequence: u64) {
+            let key = edge(GraphId(7), &near, &far, sequence);
+            prop_assert_eq!(edge_parts(&key), Some((near.clone(), far.clone(), sequence)));
+            prop_assert_eq!(edge_tail(&key, &edges_at(GraphId(7), &near)), Some((far, sequence)));
+        }
+
+        #[test]
+        fn escaping_keeps_the_order(a in "(a|\0|\u{1}|é)*", b in "(a|\0|\u{1}|é)*") {
+            let (ka, kb) = (edges_at(GraphId(1), &a), edges_at(GraphId(1), &b));
+            prop_assert_eq!(a.cmp(&b), ka.cmp(&kb));
+            prop_assert!(a == b || !kb.starts_with(&ka));
+        }
+    }
+
+    #[test]
+    fn successor_skips_trailing_ff() {
+        assert_eq!(successor(&[1, 0xff, 0xff]), Some(vec![2]));
+        assert_eq!(successor(&[0xff]), None);
+    }
+}

@@ -1,0 +1,36 @@
+//! Storage of a shard: named graphs in an ordered key-value store.
+//!
+//! Three layers, one owner each:
+//!
+//! * [`Store`] is the byte-level boundary: spaces, ordered scans, atomic batches, read views, checkpoints. Backends are
+//!   [`MemoryStore`] (the oracle of tests, and an embedded store for yours) and [`rocks::RocksStore`] (the default).
+//!   [`conformance`] is the suite that every backend passes.
+//! * [`GraphStore`] is the graph layer over any store: catalog, records, mutations, ledger. [`snapshot`] exports
+//!   and imports one graph as a stream.
+//! * [`datadir`] is a shard's directory: identity, ownership, checkpoints.
+//!
+//! Everything is synchronous and may block. `docs/format.md` describes all formats byte by byte.
+
+pub mod batch;
+pub mod clock;
+pub mod conformance;
+pub mod datadir;
+pub mod error;
+pub mod graph;
+mod keys;
+pub mod memory;
+mod open;
+pub mod rocks;
+pub mod snapshot;
+pub mod space;
+pub mod store;
+pub mod view;
+
+pub use batch::WriteBatch;
+pub use error::StoreError;
+pub use graph::GraphStore;
+pub use keys::GraphId;
+pub use memory::MemoryStore;
+pub use open::open_url;
+pub use space::Space;
+pub use store::{Durability, Store};

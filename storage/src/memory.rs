@@ -1,0 +1,205 @@
+//! The memory backend: a copy-on-write ordered map, the oracle of every test.
+
+use std::path::Path;
+
+use imbl::OrdMap;
+use parking_lot::RwLock;
+
+use crate::{
+    batch::{Change, WriteBatch},
+    error::{Result, StoreError},
+    space::Space,
+    store::{BulkLoad, Cursor, Direction, Durability, Entry, KeyRange, Read, Store, StoreStats},
+};
+
+type Map = OrdMap<Vec<u8>, Vec<u8>>;
+
+/// One state of all spaces; cloning it is O(1).
+#[derive(Clone, Default)]
+struct State {
+    spaces: [Map; Space::ALL.len()],
+    sequence: u64,
+}
+
+/// A store in memory. Nothing survives dropping it; both durabilities mean the same.
+#[derive(Default)]
+pub struct MemoryStore {
+    state: RwLock<State>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn snapshot(&self) -> State {
+        self.state.read().clone()
+    }
+}
+
+impl State {
+    fn space(&self, space: Space) -> &Map {
+        &self.spaces[space.index()]
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Put(space, key, value) => {
+                self.spaces[space.index()].insert(key, value);
+            }
+            Change::Delete(space, key) => {
+                self.spaces[space.index()].remove(&key);
+            }
+            Change::DeleteRange(space, start, end) => {
+                if start >= end {
+                    return;
+                }
+                let map = &mut self.spaces[space.index()];
+                let doomed: Vec<_> = map.range(start..end).map(|(key, _)| key.clone()).collect();
+                for key in doomed {
+                    map.remove(&key);
+                }
+            }
+        }
+    }
+
+    fn cursor(&self, space: Space, range: KeyRange, direction: Direction) -> MemoryCursor {
+        MemoryCursor { map: self.space(space).clone(), range, direction, current: None }
+    }
+}
+
+impl Read for State {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.space(space).get(key).cloned())
+    }
+
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        Ok(self.space(space).contains_key(key))
+    }
+
+    fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        Ok(keys.iter().map(|key| self.space(space).get(key).cloned()).collect())
+    }
+
+    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>> {
+        Ok(Box::new(self.cursor(space, range, direction)))
+    }
+}
+
+impl Read for MemoryStore {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.state.read().get(space, key)
+    }
+
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        self.state.read().contains(space, key)
+    }
+
+    fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.state.read().multi_get(space, keys)
+    }
+
+    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>> {
+        Ok(Box::new(self.snapshot().cursor(space, range, direction)))
+    }
+}
+
+impl Store for MemoryStore {
+    fn view(&self) -> Box<dyn Read + '_> {
+        Box::new(self.snapshot())
+    }
+
+    fn commit(&self, batch: WriteBatch, _durability: Durability) -> Result<()> {
+        let mut state = self.state.write();
+        state.sequence += batch.len() as u64;
+        for change in batch.into_changes() {
+            state.apply(change);
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>> {
+        Ok(Box::new(MemoryBulk { store: self, batch: WriteBatch::new() }))
+    }
+
+    fn checkpoint(&self, _dir: &Path) -> Result<()> {
+        Err(StoreError::Unsupported { backend: self.backend(), what: "checkpoint" })
+    }
+
+    fn stats(&self) -> Result<StoreStats> {
+        let state = self.state.read();
+        let bytes = state.spaces.iter().flat_map(OrdMap::iter).map(|(k, v)| (k.len() + v.len()) as u64).sum();
+        Ok(StoreStats { bytes, sequence: state.sequence })
+    }
+
+    fn verify(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn backend(&self) -> &'static str {
+        "memory"
+    }
+}
+
+struct MemoryBulk<'s> {
+    store: &'s MemoryStore,
+    batch: WriteBatch,
+}
+
+impl BulkLoad for MemoryBulk<'_> {
+    fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) -> Result<()> {
+        self.batch.put(space, key, value);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.store.commit(self.batch, Durability::Sync)
+    }
+}
+
+struct MemoryCursor {
+    map: Map,
+    range: KeyRange,
+    direction: Direction,
+    current: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl MemoryCursor {
+    /// Narrows the range to what lies beyond the current entry.
+    fn step(&mut self) {
+        if let Some((key, _)) = self.current.take() {
+            match self.direction {
+                Direction::Forward => {
+                    self.range.start = key;
+                    self.range.start.push(0);
+                }
+                Direction::Reverse => self.range.end = Some(key),
+            }
+        }
+    }
+}
+
+impl Cursor for MemoryCursor {
+    fn next(&mut self) -> Result<Option<Entry<'_>>> {
+        self.step();
+        let KeyRange { start, end } = &self.range;
+        if end.as_ref().is_some_and(|end| start >= end) {
+            return Ok(None);
+        }
+        let mut range = match end {
+            Some(end) => self.map.range(start.clone()..end.clone()),
+            None => self.map.range(start.clone()..),
+        };
+        let found = match self.direction {
+            Direction::Forward => range.next(),
+            Direction::Reverse => range.next_back(),
+        };
+        self.current = found.map(|(key, value)| (key.clone(), value.clone()));
+        Ok(self.current.as_ref().map(|(key, value)| (key.as_slice(), value.as_slice())))
+    }
+}

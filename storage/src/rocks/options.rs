@@ -1,0 +1,81 @@
+//! Tuning of RocksDB, with the reason for each setting.
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, DataBlockIndexType, Options,
+};
+
+use crate::space::Space;
+
+const MIB: usize = 1 << 20;
+
+/// What a user of the backend may choose.
+#[derive(Debug, Clone)]
+pub struct RocksOptions {
+    /// Bytes of decompressed blocks kept in memory.
+    pub block_cache_bytes: usize,
+    /// Commits are refused while the file system has fewer free bytes than this.
+    pub min_free_bytes: u64,
+    /// Whether each commit is synced before the next one starts, so that a damaged log record with whole
+    /// records behind it can only be corruption. False for relaxed durability, where a power cut may do that.
+    pub strict_wal: bool,
+    /// Opens without changing a byte; every write is refused.
+    pub read_only: bool,
+}
+
+impl Default for RocksOptions {
+    fn default() -> Self {
+        Self { block_cache_bytes: 256 * MIB, min_free_bytes: 64 * MIB as u64, strict_wal: true, read_only: false }
+    }
+}
+
+/// Options of the whole database.
+pub(super) fn database() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_max_background_jobs(2);
+    // Bounds the log that a restart after a crash must replay.
+    options.set_max_total_wal_size(64 * MIB as u64);
+    options.set_db_write_buffer_size(96 * MIB);
+    // Everything up to the first damaged record; `wal::check_wals` has proved before that nothing acknowledged follows it.
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_paranoid_checks(true);
+    options.set_skip_stats_update_on_db_open(true);
+    options.set_keep_log_file_num(2);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options.set_bytes_per_sync(MIB as u64);
+    // One thread writes (group commit), so the cheaper single-writer memtable is enough.
+    options.set_allow_concurrent_memtable_write(false);
+    options
+}
+
+/// Options of one column family.
+pub(super) fn family(space: Space, cache: &Cache) -> Options {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_block_size(8 * 1024);
+    table.set_format_version(6);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    let mut options = Options::default();
+    match space {
+        Space::Catalog | Space::Nodes | Space::Vectors => {
+            table.set_bloom_filter(10.0, false);
+            table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+        }
+        // Read by range only: a filter over whole keys would never be asked.
+        Space::OutEdges | Space::InEdges | Space::Labels | Space::Ledger => {}
+    }
+    options.set_block_based_table_factory(&table);
+    options.set_write_buffer_size(32 * MIB);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options.set_level_compaction_dynamic_level_bytes(true);
+    options
+}
+
+/// All column families; RocksDB's own `default` family stays empty.
+pub(super) fn families(cache: &Cache) -> Vec<ColumnFamilyDescriptor> {
+    Space::ALL.iter().map(|&space| ColumnFamilyDescriptor::new(space.name(), family(space, cache))).collect()
+}

@@ -1,0 +1,108 @@
+//! Reads of the newest state and of snapshots.
+
+use std::path::Path;
+
+use rocksdb::{ColumnFamily, DB, DBAccess, DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
+
+use super::map_error;
+use crate::{
+    error::Result,
+    space::Space,
+    store::{Cursor, Direction, Entry, KeyRange, Read},
+};
+
+/// The handle of a space; every family is opened at start.
+pub(super) fn handle(db: &DB, space: Space) -> &ColumnFamily {
+    db.cf_handle(space.name()).expect("all column families are opened together")
+}
+
+fn bounded(range: KeyRange) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(range.start);
+    if let Some(end) = range.end {
+        options.set_iterate_upper_bound(end);
+    }
+    options
+}
+
+/// Reads of one state of `db`: the newest per call, or one snapshot for all.
+pub(super) struct Reader<'d> {
+    pub(super) db: &'d DB,
+    pub(super) path: &'d Path,
+    pub(super) snapshot: Option<SnapshotWithThreadMode<'d, DB>>,
+}
+
+impl<'d> Reader<'d> {
+    fn options(&self) -> ReadOptions {
+        let mut options = ReadOptions::default();
+        if let Some(snapshot) = &self.snapshot {
+            options.set_snapshot(snapshot);
+        }
+        options
+    }
+
+    pub(super) fn scan_boxed<'a>(&self, space: Space, range: KeyRange, direction: Direction) -> Box<dyn Cursor + 'a>
+    where
+        'd: 'a,
+    {
+        let mut options = bounded(range);
+        if let Some(snapshot) = &self.snapshot {
+            options.set_snapshot(snapshot);
+        }
+        let iterator = self.db.raw_iterator_cf_opt(handle(self.db, space), options);
+        Box::new(RocksCursor { iterator, direction, started: false, path: self.path })
+    }
+}
+
+impl Read for Reader<'_> {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.db
+            .get_pinned_cf_opt(handle(self.db, space), key, &self.options())
+            .map(|value| value.map(|value| value.to_vec()))
+            .map_err(|error| map_error(&error, self.path))
+    }
+
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        self.db
+            .get_pinned_cf_opt(handle(self.db, space), key, &self.options())
+            .map(|value| value.is_some())
+            .map_err(|error| map_error(&error, self.path))
+    }
+
+    fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.db
+            .batched_multi_get_cf_opt(handle(self.db, space), keys, false, &self.options())
+            .into_iter()
+            .map(|value| value.map(|value| value.map(|value| value.to_vec())))
+            .collect::<Result<_, _>>()
+            .map_err(|error| map_error(&error, self.path))
+    }
+
+    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>> {
+        Ok(self.scan_boxed(space, range, direction))
+    }
+}
+
+struct RocksCursor<'a, D: DBAccess> {
+    iterator: DBRawIteratorWithThreadMode<'a, D>,
+    direction: Direction,
+    started: bool,
+    path: &'a Path,
+}
+
+impl<D: DBAccess> Cursor for RocksCursor<'_, D> {
+    fn next(&mut self) -> Result<Option<Entry<'_>>> {
+        match (self.started, self.direction) {
+            (false, Direction::Forward) => self.iterator.seek_to_first(),
+            (false, Direction::Reverse) => self.iterator.seek_to_last(),
+            (true, _) if !self.iterator.valid() => {}
+            (true, Direction::Forward) => self.iterator.next(),
+            (true, Direction::Reverse) => self.iterator.prev(),
+        }
+        self.started = true;
+        if !self.iterator.valid() {
+            return self.iterator.status().map(|()| None).map_err(|error| map_error(&error, self.path));
+        }
+        Ok(self.iterator.item())
+    }
+}

@@ -1,0 +1,156 @@
+//! Opening, committing and checkpointing.
+
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+use rocksdb::{Cache, DB, WriteOptions, checkpoint::Checkpoint};
+
+use super::{
+    RocksOptions,
+    bulk::RocksBulk,
+    free_space::FreeSpace,
+    map_error, options,
+    read::{Reader, handle},
+    wal,
+};
+use crate::{
+    batch::{Change, WriteBatch},
+    error::{Result, StoreError},
+    space::Space,
+    store::{BulkLoad, Cursor, Direction, Durability, KeyRange, Read, Store, StoreStats},
+};
+
+/// A store in one RocksDB database.
+pub struct RocksStore {
+    db: DB,
+    path: PathBuf,
+    cache: Cache,
+    free_space: FreeSpace,
+    read_only: bool,
+}
+
+impl RocksStore {
+    /// Opens the database in the directory `path`, creating it unless read-only. Replays the log of a crash;
+    /// blocks until done.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] naming file and offset when the log is damaged before its end, or a table or
+    /// manifest fails its checksum. Nothing is changed then.
+    pub fn open(path: &Path, choices: &RocksOptions) -> Result<Self> {
+        if choices.strict_wal {
+            wal::check_wals(path)?;
+        }
+        let cache = Cache::new_lru_cache(choices.block_cache_bytes);
+        let families = options::families(&cache);
+        let database = options::database();
+        let opened = if choices.read_only {
+            DB::open_cf_descriptors_read_only(&database, path, families, false)
+        } else {
+            fs::create_dir_all(path)?;
+            DB::open_cf_descriptors(&database, path, families)
+        };
+        let db = opened.map_err(|error| map_error(&error, path))?;
+        let bulk_dir = path.join(super::bulk::DIRECTORY);
+        if !choices.read_only && bulk_dir.exists() {
+            fs::remove_dir_all(&bulk_dir)?;
+        }
+        let free_space = FreeSpace::new(path, choices.min_free_bytes);
+        Ok(Self { db, path: path.to_path_buf(), cache, free_space, read_only: choices.read_only })
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { db: &self.db, path: &self.path, snapshot: None }
+    }
+
+    fn map_error(&self, error: &rocksdb::Error) -> StoreError {
+        map_error(error, &self.path)
+    }
+
+    fn writable(&self) -> Result<()> {
+        if self.read_only { Err(StoreError::ReadOnly) } else { Ok(()) }
+    }
+}
+
+impl Read for RocksStore {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.reader().get(space, key)
+    }
+
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        self.reader().contains(space, key)
+    }
+
+    fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.reader().multi_get(space, keys)
+    }
+
+    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>> {
+        Ok(self.reader().scan_boxed(space, range, direction))
+    }
+}
+
+impl Store for RocksStore {
+    fn view(&self) -> Box<dyn Read + '_> {
+        Box::new(Reader { db: &self.db, path: &self.path, snapshot: Some(self.db.snapshot()) })
+    }
+
+    fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
+        self.writable()?;
+        self.free_space.check(batch.bytes() as u64)?;
+        let mut native = rocksdb::WriteBatch::with_capacity_bytes(batch.bytes() + 32 * batch.len());
+        for change in batch.changes() {
+            match change {
+                Change::Put(space, key, value) => native.put_cf(handle(&self.db, *space), key, value),
+                Change::Delete(space, key) => native.delete_cf(handle(&self.db, *space), key),
+                Change::DeleteRange(space, start, end) => {
+                    if start < end {
+                        native.delete_range_cf(handle(&self.db, *space), start, end);
+                    }
+                }
+            }
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(durability == Durability::Sync);
+        self.db.write_opt(native, &options).map_err(|error| self.map_error(&error))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.db.flush_wal(true).map_err(|error| self.map_error(&error))
+    }
+
+    fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>> {
+        self.writable()?;
+        Ok(Box::new(RocksBulk::new(&self.db, &self.path, &self.cache, &self.free_space)?))
+    }
+
+    fn checkpoint(&self, dir: &Path) -> Result<()> {
+        self.writable()?;
+        Checkpoint::new(&self.db)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(dir))
+            .map_err(|error| self.map_error(&error))
+    }
+
+    fn stats(&self) -> Result<StoreStats> {
+        let mut bytes = 0;
+        for space in Space::ALL {
+            for property in ["rocksdb.total-sst-files-size", "rocksdb.size-all-mem-tables"] {
+                let value = self.db.property_int_value_cf(handle(&self.db, space), property);
+                bytes += value.map_err(|error| self.map_error(&error))?.unwrap_or(0);
+            }
+        }
+        Ok(StoreStats { bytes, sequence: self.db.latest_sequence_number() })
+    }
+
+    fn verify(&self) -> Result<()> {
+        let view = self.view();
+        for space in Space::ALL {
+            let mut cursor = view.scan(space, KeyRange::all(), Direction::Forward)?;
+            while cursor.next()?.is_some() {}
+        }
+        Ok(())
+    }
+
+    fn backend(&self) -> &'static str {
+        "rocksdb"
+    }
+}

@@ -1,0 +1,28 @@
+//! Why a snapshot was refused.
+
+use crate::{error::StoreError, graph::GraphError};
+
+/// An export or import that did not happen. A refused import has written nothing that anyone can see.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The stream is not an intact snapshot.
+    #[error("snapshot refused at offset {offset}: {reason}; nothing was imported. Take a new export from the source")]
+    Refused {
+        /// Bytes of the stream before the offending chunk or field.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The stream could not be read or written.
+    #[error("snapshot stream: {0}")]
+    Stream(#[from] std::io::Error),
+    /// The graph layer refused or failed.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+impl From<StoreError> for SnapshotError {
+    fn from(error: StoreError) -> Self {
+        SnapshotError::Graph(error.into())
+    }
+}

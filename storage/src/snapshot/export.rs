@@ -1,0 +1,195 @@
+//! Writing a snapshot from one consistent view.
+
+use std::io::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    VERSION,
+    chunk::{ChunkWriter, TARGET_BYTES},
+    content::{Header, Totals},
+    error::SnapshotError,
+    record::{Kind, put_bytes, put_sequence},
+};
+use crate::{
+    clock,
+    error::{Result, StoreError},
+    graph::{Graph, GraphReader, GraphState, GraphStore},
+    store::Read,
+};
+
+/// Writes `graph` to `out` as it is now, on one read view and with bounded memory; returns header and totals.
+/// `progress` is told the records written so far. Blocks until done; flushes `out` but does not sync files.
+pub fn export(
+    graphs: &GraphStore,
+    graph: &Graph,
+    out: impl Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Header, Totals), SnapshotError> {
+    let view = graphs.view();
+    let state = graphs.state_in(&*view, graph)?;
+    let header = header(graph, &state);
+    let mut writer = Writer { chunks: ChunkWriter::new(out)?, section: Section::new(), progress };
+    let text = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
+    writer.chunks.write(Kind::Header, &text)?;
+    let totals = write_records(&*view, graph, &mut writer)?;
+    if (totals.nodes, totals.edges) != (state.nodes, state.edges) {
+        let detail = format!(
+            "graph '{}' holds {} nodes and {} edges, its counters say {} and {}",
+            graph.name(),
+            totals.nodes,
+            totals.edges,
+            state.nodes,
+            state.edges
+        );
+        return Err(StoreError::Corrupt { place: "the graph's records".into(), detail }.into());
+    }
+    let text = serde_json::to_vec(&totals).map_err(std::io::Error::from)?;
+    writer.chunks.write(Kind::Trailer, &text)?;
+    writer.chunks.finish()?;
+    Ok((header, totals))
+}
+
+/// The content digest and counts of a graph as it is now, without writing it anywhere.
+pub fn content_digest(graphs: &GraphStore, graph: &Graph) -> Result<Totals, SnapshotError> {
+    export(graphs, graph, std::io::sink(), &mut |_| {}).map(|(_, totals)| totals)
+}
+
+fn header(graph: &Graph, state: &GraphState) -> Header {
+    Header {
+        version: VERSION,
+        graph: graph.name().to_string(),
+        kind: graph.kind(),
+        owner: graph.owner().map(str::to_owned),
+        sequence: state.sequence,
+        complete_from: state.complete_from,
+        nodes: state.nodes,
+        edges: state.edges,
+        created_ms: clock::unix_ms(),
+    }
+}
+
+/// Records on their way into chunks of one kind.
+struct Section {
+    payload: Vec<u8>,
+    digest: Sha256,
+    bytes: u64,
+    records: u64,
+}
+
+impl Section {
+    fn new() -> Self {
+        Self { payload: Vec::with_capacity(TARGET_BYTES + 4096), digest: Sha256::new(), bytes: 0, records: 0 }
+    }
+}
+
+struct Writer<'p, W> {
+    chunks: ChunkWriter<W>,
+    section: Section,
+    progress: &'p mut dyn FnMut(u64),
+}
+
+impl<W: Write> Writer<'_, W> {
+    /// Ends a record that was appended to the payload.
+    fn record_done(&mut self, kind: Kind) -> Result<(), SnapshotError> {
+        self.section.records += 1;
+        if self.section.payload.len() >= TARGET_BYTES { self.flush(kind) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, kind: Kind) -> Result<(), SnapshotError> {
+        if self.section.payload.is_empty() {
+            return Ok(());
+        }
+        if kind != Kind::Ledger {
+            self.section.digest.update(&self.section.payload);
+        }
+        self.section.bytes += self.section.payload.len() as u64;
+        self.chunks.write(kind, &self.section.payload)?;
+        self.section.payload.clear();
+        (self.progress)(self.section.records);
+        Ok(())
+    }
+
+    fn begin(&mut self, kind: Kind) {
+        if kind != Kind::Ledger {
+            self.section.digest.update([kind as u8]);
+        }
+    }
+}
+
+/// Carries a stream error out of a store scan.
+fn through(slot: &mut Option<SnapshotError>, result: Result<(), SnapshotError>) -> Result<()> {
+    result.map_err(|error| {
+        *slot = Some(error);
+        StoreError::Io("the snapshot stream failed".into())
+    })
+}
+
+fn write_records<W: Write>(
+    view: &dyn Read,
+    graph: &Graph,
+    writer: &mut Writer<'_, W>,
+) -> Result<Totals, SnapshotError> {
+    let reader = GraphReader::new(view, graph);
+    let mut totals = Totals::default();
+    let mut failure = None;
+
+    writer.begin(Kind::Nodes);
+    let done = reader.for_each_node(|id, sequence, properties| {
+        totals.nodes += 1;
+        let out = &mut writer.section.payload;
+        put_bytes(out, id.as_bytes());
+        put_sequence(out, sequence);
+        put_bytes(out, properties);
+        through(&mut failure, writer.record_done(Kind::Nodes))
+    });
+    finish_section(writer, Kind::Nodes, done, &mut failure)?;
+
+    writer.begin(Kind::Edges);
+    let done = reader.for_each_edge(|source, target, sequence, properties| {
+        totals.edges += 1;
+        let out = &mut writer.section.payload;
+        put_bytes(out, source.as_bytes());
+        put_bytes(out, target.as_bytes());
+        put_sequence(out, sequence);
+        put_bytes(out, properties);
+        through(&mut failure, writer.record_done(Kind::Edges))
+    });
+    finish_section(writer, Kind::Edges, done, &mut failure)?;
+
+    let done = reader.for_each_ledger(0, |sequence, record| {
+        totals.ledger += 1;
+        let out = &mut writer.section.payload;
+        put_sequence(out, sequence);
+        put_bytes(out, record);
+        through(&mut failure, writer.record_done(Kind::Ledger))
+    });
+    finish_section(writer, Kind::Ledger, done, &mut failure)?;
+
+    writer.begin(Kind::Vectors);
+    let done = reader.for_each_vector(|id, components| {
+        totals.vectors += 1;
+        let out = &mut writer.section.payload;
+        put_bytes(out, id.as_bytes());
+        put_bytes(out, components);
+        through(&mut failure, writer.record_done(Kind::Vectors))
+    });
+    finish_section(writer, Kind::Vectors, done, &mut failure)?;
+
+    totals.bytes = writer.section.bytes;
+    totals.digest = hex::encode(std::mem::take(&mut writer.section.digest).finalize());
+    Ok(totals)
+}
+
+fn finish_section<W: Write>(
+    writer: &mut Writer<'_, W>,
+    kind: Kind,
+    done: Result<()>,
+    failure: &mut Option<SnapshotError>,
+) -> Result<(), SnapshotError> {
+    if let Some(error) = failure.take() {
+        return Err(error);
+    }
+    done?;
+    writer.flush(kind)
+}

@@ -1,0 +1,32 @@
+//! Snapshots: one graph as a versioned, backend-neutral, checksummed stream.
+//!
+//! ```text
+//! file    = "EGSNAP01" chunk*
+//! chunk   = kind (1) index (4) length (4) payload (length) crc (4)
+//! crc     = CRC-32 (IEEE) of kind, index, length and payload
+//! ```
+//!
+//! Integers are little-endian; `index` counts chunks from 0. Kinds in their order: 1 header (one, JSON), 2 nodes,
+//! 3 edges, 4 ledger, 5 vectors (any number each, records back to back, see [`record`]), 255 trailer (one, JSON, last).
+//! Nothing may follow the trailer. Nodes and vectors ascend by id, edges by (source, target, sequence), ledger
+//! records by sequence.
+//!
+//! The content digest is the SHA-256 of all node records, edge records and vector records in that order, each section
+//! preceded by its kind byte. It does not depend on chunk boundaries, graph name, ledger or time, so two copies
+//! of one content have one digest.
+
+mod chunk;
+mod content;
+mod error;
+mod export;
+mod import;
+mod record;
+
+pub use chunk::MAGIC;
+pub use content::{Header, Totals};
+pub use error::SnapshotError;
+pub use export::{content_digest, export};
+pub use import::{ImportTarget, import, inspect, verify};
+
+/// Version of the stream format.
+pub const VERSION: u32 = 1;

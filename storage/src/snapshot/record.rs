@@ -1,0 +1,69 @@
+//! Records inside chunks.
+//!
+//! ```text
+//! node   = len(id) id sequence len(properties) properties
+//! edge   = len(source) source len(target) target sequence len(properties) properties
+//! ledger = sequence len(record) record            record as in docs/format.md
+//! vector = len(id) id len(components) components  float32 each
+//! ```
+//!
+//! Lengths are 4 bytes, sequences 8, all little-endian.
+
+/// Kind byte of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Kind {
+    Header = 1,
+    Nodes = 2,
+    Edges = 3,
+    Ledger = 4,
+    Vectors = 5,
+    Trailer = 255,
+}
+
+impl Kind {
+    pub(super) fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Kind::Header,
+            2 => Kind::Nodes,
+            3 => Kind::Edges,
+            4 => Kind::Ledger,
+            5 => Kind::Vectors,
+            255 => Kind::Trailer,
+            _ => return None,
+        })
+    }
+}
+
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+pub(super) fn put_sequence(out: &mut Vec<u8>, sequence: u64) {
+    out.extend_from_slice(&sequence.to_le_bytes());
+}
+
+/// Reads fields off the front of a payload; `None` when they are not all there.
+pub(super) struct Fields<'p> {
+    pub(super) rest: &'p [u8],
+}
+
+impl<'p> Fields<'p> {
+    pub(super) fn bytes(&mut self) -> Option<&'p [u8]> {
+        let (length, rest) = self.rest.split_first_chunk::<4>()?;
+        let (bytes, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    pub(super) fn text(&mut self) -> Option<&'p str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    pub(super) fn sequence(&mut self) -> Option<u64> {
+        let (sequence, rest) = self.rest.split_first_chunk::<8>()?;
+        self.rest = rest;
+        Some(u64::from_le_bytes(*sequence))
+    }
+}

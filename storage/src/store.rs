@@ -1,0 +1,137 @@
+//! The storage boundary: what a backend has to do.
+//!
+//! Byte-level, synchronous and object-safe. Nothing above it may assume local files, except through
+//! [`Store::checkpoint`], which says so.
+
+use std::path::Path;
+
+use crate::{batch::WriteBatch, error::Result, space::Space};
+
+/// When a commit may return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// After the change is on stable storage (fsync).
+    Sync,
+    /// After the operating system has it. A crash of the process loses nothing, a power cut may lose the
+    /// last commits, always a suffix of them.
+    Buffered,
+}
+
+/// Direction of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Ascending keys.
+    Forward,
+    /// Descending keys.
+    Reverse,
+}
+
+/// Keys `>= start` and `< end`; `end` of `None` is unbounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRange {
+    /// First key included.
+    pub start: Vec<u8>,
+    /// First key excluded.
+    pub end: Option<Vec<u8>>,
+}
+
+impl KeyRange {
+    /// All keys.
+    pub fn all() -> Self {
+        Self { start: Vec::new(), end: None }
+    }
+
+    /// All keys that begin with `prefix`.
+    pub fn prefix(prefix: &[u8]) -> Self {
+        Self { start: prefix.to_vec(), end: successor(prefix) }
+    }
+}
+
+/// The smallest key above every key that begins with `prefix`; `None` when there is none.
+pub(crate) fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|&byte| byte != 0xff)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+/// A key and its value.
+pub type Entry<'c> = (&'c [u8], &'c [u8]);
+
+/// A running scan. Entries are borrowed from it until the next step.
+pub trait Cursor {
+    /// The next entry, or `None` at the end. After an error the cursor is finished.
+    fn next(&mut self) -> Result<Option<Entry<'_>>>;
+}
+
+/// Reads. On a [`Store`] each call sees the newest committed state; on a view all calls see one state.
+/// All calls may block on disk.
+pub trait Read: Send + Sync {
+    /// The value of a key.
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>>;
+
+    /// Whether a key exists, without copying its value.
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool>;
+
+    /// The values of many keys, in the order asked for.
+    fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>>;
+
+    /// The entries of a range in key order. The scan sees one state from its first to its last entry.
+    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>>;
+}
+
+/// Loads many records past the log. Nothing is visible before [`BulkLoad::finish`]; dropping it leaves nothing.
+pub trait BulkLoad {
+    /// Adds a record. Any order; of two records with one key the later wins.
+    fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) -> Result<()>;
+
+    /// Makes everything visible. Durable on return, but not atomic across a crash: use keys nobody reads yet.
+    fn finish(self: Box<Self>) -> Result<()>;
+}
+
+/// Sizes of a store, for operators.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreStats {
+    /// Bytes on disk, or in memory for the memory backend; an estimate.
+    pub bytes: u64,
+    /// Number of the last committed change of the backend; grows with every commit.
+    pub sequence: u64,
+}
+
+/// An ordered key-value store with atomic batches: a backend.
+pub trait Store: Read {
+    /// A consistent, immutable view of all spaces as of now. Holding it keeps overwritten data on disk.
+    fn view(&self) -> Box<dyn Read + '_>;
+
+    /// Applies a batch atomically. When it fails nothing of it is visible.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::DiskFull`] when there is no room: nothing was written and a later commit may succeed. Any
+    /// other error leaves it open whether the batch survives a restart: the caller must stop writing.
+    fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()>;
+
+    /// Makes every earlier [`Durability::Buffered`] commit durable.
+    fn sync(&self) -> Result<()>;
+
+    /// Starts a bulk load.
+    fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>>;
+
+    /// Writes a complete, openable copy of the store to the local directory `dir`, which must not exist.
+    /// Durable on return; files are shared by hard link where they can be.
+    fn checkpoint(&self, dir: &Path) -> Result<()>;
+
+    /// Sizes.
+    fn stats(&self) -> Result<StoreStats>;
+
+    /// Reads every stored block and checks its checksum. Takes as long as reading the whole store.
+    fn verify(&self) -> Result<()>;
+
+    /// Backend name: `memory`, `rocksdb`.
+    fn backend(&self) -> &'static str;
+}
+
+impl<S: Store + 'static> From<S> for Box<dyn Store> {
+    fn from(store: S) -> Self {
+        Box::new(store)
+    }
+}

@@ -1,0 +1,30 @@
+//! The decoded view of property bytes (`docs/format.md`, wire.md section 5).
+//!
+//! Properties are stored as opaque bytes. Some reads show them decoded: the first MessagePack value of the
+//! bytes, JSON-like, with map keys in byte order. This module transcodes straight from bytes to bytes, without
+//! a value tree, and answers the two questions the engine asks about properties: which labels a node has
+//! ([`labels`]) and which triples it stands for ([`node_triples`], [`edge_predicate`]).
+//!
+//! What the view keeps:
+//! - integers (compact), floats (always 64-bit; NaN and infinities become nil), strings, bools, nil, lists,
+//!   maps with string keys, and bins as bins;
+//! - of a repeated key the last value.
+//!
+//! What has no place in it: a map entry whose key is not a string, or whose value is an ext value or a string
+//! of invalid UTF-8, is left out; such a value in a list becomes nil, so that positions stay.
+//!
+//! Bytes that are no MessagePack value at all (truncated, reserved marker, nested [`token::MAX_DEPTH`] levels
+//! or more), or whose whole value has no place in the view, are undecodable.
+
+pub mod encode;
+mod fields;
+pub mod token;
+mod transcode;
+mod triples;
+
+#[cfg(test)]
+mod tests;
+
+pub use fields::labels;
+pub use transcode::write_view;
+pub use triples::{edge_predicate, node_triples};

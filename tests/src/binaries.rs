@@ -1,0 +1,71 @@
+//! Where the programs under test are. A missing one is an error that names the command which makes it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+/// The reference versions that are installed, oldest first.
+pub const REFERENCE_VERSIONS: [&str; 3] = ["0.28.0", "0.31.0", "2.0.0"];
+
+/// Our server program.
+pub fn server() -> Result<PathBuf> {
+    built("epistemic-graph-server", "epistemic-engine")
+}
+
+/// Our operator tool.
+pub fn egctl() -> Result<PathBuf> {
+    built("egctl", "epistemic-tools")
+}
+
+/// The server program of a reference version, such as `"0.31.0"`.
+pub fn reference_server(version: &str) -> Result<PathBuf> {
+    in_venv(version, "epistemic-graph-server")
+}
+
+/// The interpreter that has the Python client of a reference version installed.
+pub fn reference_python(version: &str) -> Result<PathBuf> {
+    in_venv(version, "python")
+}
+
+/// The folder of our programs: `EG_BIN_DIR`, else the parent of the folder of this test executable.
+pub fn bin_dir() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("EG_BIN_DIR") {
+        return Ok(dir.into());
+    }
+    let test = std::env::current_exe().context("path of the running test")?;
+    let dir = test
+        .parent()
+        .and_then(Path::parent)
+        .context("the test executable has no parent folder")?;
+    Ok(dir.to_path_buf())
+}
+
+fn built(program: &str, package: &str) -> Result<PathBuf> {
+    let path = bin_dir()?.join(program);
+    ensure!(
+        path.is_file(),
+        "{} is missing; make it with: cargo build --release -p {package}",
+        path.display()
+    );
+    Ok(path)
+}
+
+fn in_venv(version: &str, program: &str) -> Result<PathBuf> {
+    let venv = venvs()?.join(version);
+    let path = venv.join("bin").join(program);
+    ensure!(
+        path.exists(),
+        "{} is missing; make it with: python3 -m venv {venv} && {venv}/bin/pip install epistemic-graph=={version}",
+        path.display(),
+        venv = venv.display(),
+    );
+    Ok(path)
+}
+
+fn venvs() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("EG_VENVS") {
+        return Ok(dir.into());
+    }
+    let home = std::env::var_os("HOME").context("neither EG_VENVS nor HOME is set")?;
+    Ok(PathBuf::from(home).join(".cache/epistemic-graph/venvs"))
+}

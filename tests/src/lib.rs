@@ -1,0 +1,33 @@
+//! Test harness of the shard tier: it starts servers as separate processes and talks to them over sockets.
+//!
+//! Nothing of the product is linked in, so every test sees what a client sees and a crash of a server is
+//! never a crash of the test. The parts:
+//!
+//! - [`server`]: start, stop, kill and restart our server or a reference wheel ([`ServerProcess`]);
+//! - [`wire`]: a blocking client that can also send broken frames ([`Client`], [`Request`]);
+//! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
+//! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
+//! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
+//! - [`wait`]: polling with a deadline;
+//! - [`seed`]: a printed seed for everything random.
+//!
+//! | Variable | Meaning | Default |
+//! |---|---|---|
+//! | `EG_BIN_DIR` | folder with `epistemic-graph-server` and `egctl` | parent of the test executable's folder |
+//! | `EG_VENVS` | folder with one Python environment per reference version | `~/.cache/epistemic-graph/venvs` |
+//! | `EG_SEED` | repeats a run | random, printed |
+//! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 20 |
+//! | `EG_POWER_CUTS` | power cuts per mode | 12 |
+
+pub mod binaries;
+pub mod crash;
+pub mod http;
+pub mod powercut;
+pub mod python;
+pub mod seed;
+pub mod server;
+pub mod wait;
+pub mod wire;
+
+pub use server::{ServerBuilder, ServerProcess};
+pub use wire::{Client, Endpoint, Request, Value, WireError};

@@ -1,0 +1,376 @@
+//! A blocking client for tests. It builds frames by hand, so it can also build wrong ones.
+//!
+//! ```no_run
+//! use epistemic_tests::wire::{bin, params, Client, Endpoint};
+//!
+//! let mut client = Client::connect(&Endpoint::Unix("/tmp/s.sock".into()), "secret")?;
+//! client.call("g", "AddNode", params([("node_id", "a".into()), ("properties_msgpack", bin([0x80]))]))?;
+//! let count = client.call("g", "NodeCount", None)?;
+//! assert_eq!(count, 1.into());
+//! # Ok::<(), epistemic_tests::WireError>(())
+//! ```
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+pub use rmpv::Value;
+
+/// How long a client waits for the next byte of an answer.
+pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Path of a unix socket.
+    Unix(PathBuf),
+    /// Address of a TCP listener.
+    Tcp(SocketAddr),
+}
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The server answered with this error text; the connection is still good.
+    #[error("the server answered: {0}")]
+    Server(String),
+    /// The connection failed or was closed.
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+    /// The answer was not what the protocol allows.
+    #[error("not a valid answer: {0}")]
+    Protocol(String),
+}
+
+impl WireError {
+    /// The text of an error answer, or nothing if the connection failed.
+    pub fn server_text(&self) -> Option<&str> {
+        match self {
+            WireError::Server(text) => Some(text),
+            WireError::Io(_) | WireError::Protocol(_) => None,
+        }
+    }
+}
+
+/// The `auth_token` of the request `id`.
+pub fn token(secret: &str, id: u64) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    mac.update(id.to_string().as_bytes());
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// A map with string keys, in the order given.
+pub fn map<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    Value::Map(
+        fields
+            .into_iter()
+            .map(|(key, value)| (key.into(), value))
+            .collect(),
+    )
+}
+
+/// The `params` of a call; see [`map`].
+pub fn params<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Option<Value> {
+    Some(map(fields))
+}
+
+/// A bin.
+pub fn bin(bytes: impl Into<Vec<u8>>) -> Value {
+    Value::Binary(bytes.into())
+}
+
+/// Bytes as an array of integers, the way the Python client sends them.
+pub fn ints(bytes: &[u8]) -> Value {
+    Value::Array(bytes.iter().map(|byte| Value::from(*byte)).collect())
+}
+
+/// MessagePack of a value.
+pub fn pack(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, value).expect("writing to memory cannot fail");
+    bytes
+}
+
+/// The first MessagePack value of some bytes.
+pub fn unpack(bytes: &[u8]) -> Result<Value, WireError> {
+    rmpv::decode::read_value(&mut &bytes[..]).map_err(|error| WireError::Protocol(error.to_string()))
+}
+
+/// A field of a map, by name.
+pub fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value
+        .as_map()?
+        .iter()
+        .find(|(key, _)| key.as_str() == Some(name))
+        .map(|(_, value)| value)
+}
+
+/// A request as a list of envelope fields, each of which may be changed or left out before it is sent.
+#[derive(Debug, Clone)]
+pub struct Request {
+    fields: Vec<(Value, Value)>,
+}
+
+impl Request {
+    /// A complete request with a valid token.
+    pub fn new(id: u64, secret: &str, graph: &str, method: &str, params: Option<Value>) -> Request {
+        let mut request = Request { fields: Vec::new() }
+            .with("id", id)
+            .with("graph", graph)
+            .with("auth_token", token(secret, id))
+            .with("method", method);
+        if let Some(params) = params {
+            request = request.with("params", params);
+        }
+        request
+    }
+
+    /// Sets a field; a field that is already there keeps its place.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Request {
+        let value = value.into();
+        match self.fields.iter_mut().find(|(key, _)| key.as_str() == Some(name)) {
+            Some(slot) => slot.1 = value,
+            None => self.fields.push((name.into(), value)),
+        }
+        self
+    }
+
+    /// Leaves a field out.
+    pub fn without(mut self, name: &str) -> Request {
+        self.fields.retain(|(key, _)| key.as_str() != Some(name));
+        self
+    }
+
+    /// Adds a field even if its name is there already, which the protocol forbids.
+    pub fn with_repeated(mut self, name: &str, value: impl Into<Value>) -> Request {
+        self.fields.push((name.into(), value.into()));
+        self
+    }
+
+    /// The frame's body: the request as MessagePack, without a length.
+    pub fn body(&self) -> Vec<u8> {
+        pack(&Value::Map(self.fields.clone()))
+    }
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// The `id` in the answer, 0 when the server could not decode the request.
+    pub id: u64,
+    /// The result, or the error text.
+    pub outcome: Result<Value, String>,
+}
+
+impl Response {
+    /// Decodes a frame's body, demanding exactly one of `result` and `error`.
+    pub fn decode(body: &[u8]) -> Result<Response, WireError> {
+        let value = unpack(body)?;
+        let bad = || WireError::Protocol(format!("{value}"));
+        let id = field(&value, "id").and_then(Value::as_u64).ok_or_else(bad)?;
+        let outcome = match (field(&value, "result"), field(&value, "error")) {
+            (Some(result), None) => Ok(result.clone()),
+            (None, Some(Value::String(text))) => Err(text.as_str().ok_or_else(bad)?.to_owned()),
+            _ => return Err(bad()),
+        };
+        Ok(Response { id, outcome })
+    }
+}
+
+#[derive(Debug)]
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+/// A connection. Calls block; [`Client::send`] and [`Client::receive`] pipeline.
+#[derive(Debug)]
+pub struct Client {
+    stream: Stream,
+    secret: String,
+    next_id: u64,
+}
+
+impl Client {
+    /// Connects; nothing is sent yet. Every read and write waits at most [`ANSWER_LIMIT`].
+    pub fn connect(endpoint: &Endpoint, secret: &str) -> Result<Client, WireError> {
+        let stream = match endpoint {
+            Endpoint::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
+            Endpoint::Tcp(addr) => {
+                let stream = TcpStream::connect_timeout(addr, Duration::from_secs(10))?;
+                stream.set_nodelay(true)?;
+                Stream::Tcp(stream)
+            }
+        };
+        let client = Client {
+            stream,
+            secret: secret.into(),
+            next_id: 1,
+        };
+        client.set_limit(ANSWER_LIMIT)?;
+        Ok(client)
+    }
+
+    /// Changes how long a read or write waits.
+    pub fn set_limit(&self, limit: Duration) -> Result<(), WireError> {
+        match &self.stream {
+            Stream::Unix(stream) => {
+                stream.set_read_timeout(Some(limit))?;
+                stream.set_write_timeout(Some(limit))?;
+            }
+            Stream::Tcp(stream) => {
+                stream.set_read_timeout(Some(limit))?;
+                stream.set_write_timeout(Some(limit))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a request and waits for its answer, which must carry the request's id.
+    pub fn call(&mut self, graph: &str, method: &str, params: Option<Value>) -> Result<Value, WireError> {
+        let id = self.send(graph, method, params)?;
+        let response = self.receive()?;
+        if response.id != id {
+            return Err(WireError::Protocol(format!(
+                "answer to {}, asked {id}: {response:?}",
+                response.id
+            )));
+        }
+        response.outcome.map_err(WireError::Server)
+    }
+
+    /// Sends a request without waiting; returns its id.
+    pub fn send(&mut self, graph: &str, method: &str, params: Option<Value>) -> Result<u64, WireError> {
+        let request = self.request(graph, method, params);
+        self.send_body(&request.body())?;
+        Ok(self.next_id - 1)
+    }
+
+    /// A request with this connection's next id, to be changed and sent with [`Client::send_body`].
+    pub fn request(&mut self, graph: &str, method: &str, params: Option<Value>) -> Request {
+        let id = self.next_id;
+        self.next_id += 1;
+        Request::new(id, &self.secret, graph, method, params)
+    }
+
+    /// Sends `body` as one frame.
+    pub fn send_body(&mut self, body: &[u8]) -> Result<(), WireError> {
+        let length = u32::try_from(body.len()).expect("a test frame is smaller than 4 GiB");
+        let mut frame = length.to_be_bytes().to_vec();
+        frame.extend_from_slice(body);
+        self.send_raw(&frame)
+    }
+
+    /// Sends bytes as they are: half a frame, a wrong length, garbage.
+    pub fn send_raw(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        self.stream.write_all(bytes)?;
+        Ok(())
+    }
+
+    /// Waits for the next answer, whatever its id.
+    pub fn receive(&mut self) -> Result<Response, WireError> {
+        Response::decode(&self.receive_body()?)
+    }
+
+    /// Waits for the next frame and returns its body.
+    pub fn receive_body(&mut self) -> Result<Vec<u8>, WireError> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length)?;
+        let mut body = vec![0; u32::from_be_bytes(length) as usize];
+        self.stream.read_exact(&mut body)?;
+        Ok(body)
+    }
+
+    /// Whether the server has closed the connection: waits for that or for unexpected bytes.
+    pub fn is_closed_by_server(&mut self) -> Result<bool, WireError> {
+        match self.stream.read(&mut [0]) {
+            Ok(read) => Ok(read == 0),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells the server that nothing more will be sent; answers can still be read.
+    pub fn finish_sending(&self) -> Result<(), WireError> {
+        let how = std::net::Shutdown::Write;
+        match &self.stream {
+            Stream::Unix(stream) => stream.shutdown(how)?,
+            Stream::Tcp(stream) => stream.shutdown(how)?,
+        }
+        Ok(())
+    }
+}
+
+/// The calls that most tests start with.
+impl Client {
+    /// `CreateGraph` of the type `Agent`.
+    pub fn create_graph(&mut self, name: &str) -> Result<(), WireError> {
+        let fields = [("graph_name", name.into()), ("graph_type", "Agent".into())];
+        self.call(name, "CreateGraph", params(fields)).map(drop)
+    }
+
+    /// `AddNode` with these property bytes.
+    pub fn add_node(&mut self, graph: &str, node: &str, properties: &[u8]) -> Result<(), WireError> {
+        let fields = [("node_id", node.into()), ("properties_msgpack", bin(properties))];
+        self.call(graph, "AddNode", params(fields)).map(drop)
+    }
+
+    /// `AddEdge` with these property bytes.
+    pub fn add_edge(
+        &mut self,
+        graph: &str,
+        source: &str,
+        target: &str,
+        props: &[u8],
+    ) -> Result<(), WireError> {
+        let fields = [
+            ("source_id", source.into()),
+            ("target_id", target.into()),
+            ("properties_msgpack", bin(props)),
+        ];
+        self.call(graph, "AddEdge", params(fields)).map(drop)
+    }
+
+    /// `BatchUpdate` with these operations (maps with an `op`); returns the counts.
+    pub fn batch_update(&mut self, graph: &str, operations: Vec<Value>) -> Result<Value, WireError> {
+        let payload = bin(pack(&Value::Array(operations)));
+        self.call(graph, "BatchUpdate", params([("operations_msgpack", payload)]))
+    }
+
+    /// `GetNodeProperties`: the stored bytes, or nothing when the node is missing.
+    pub fn node_properties(&mut self, graph: &str, node: &str) -> Result<Option<Vec<u8>>, WireError> {
+        let answer = self.call(graph, "GetNodeProperties", params([("node_id", node.into())]))?;
+        match answer.as_slice() {
+            Some(bytes) => Ok(Some(bytes.to_vec())),
+            None if answer.is_nil() => Ok(None),
+            None => Err(WireError::Protocol(format!("GetNodeProperties: {answer}"))),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Unix(stream) => stream.read(buffer),
+            Stream::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Stream::Unix(stream) => stream.write(bytes),
+            Stream::Tcp(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

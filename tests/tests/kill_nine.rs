@@ -1,0 +1,113 @@
+//! `kill -9` loses nothing that was acknowledged, and leaves nothing half-applied.
+
+use anyhow::{Context, Result, ensure};
+use epistemic_tests::ServerProcess;
+use epistemic_tests::crash::{Kind, Mix, Writers, read_same_keys, write_same_keys};
+use epistemic_tests::seed::{number_from_env, seed};
+
+const WRITERS: usize = 8;
+const ANSWERS_PER_ROUND: usize = 300;
+
+#[test]
+fn acknowledged_writes_survive_kill_nine() -> Result<()> {
+    let rounds = number_from_env("EG_CRASH_ROUNDS", 20);
+    let mut writers = Writers::new(WRITERS, Mix::ALL, seed("acknowledged_writes_survive_kill_nine"));
+    let mut server = ServerProcess::ours().start()?;
+    writers.prepare(&server)?;
+    let (mut answers, mut done, mut not_done) = (0, 0, 0);
+    for round in 1..=rounds {
+        if round % 4 == 0 {
+            writers.clear_main_ledger(&server)?;
+        }
+        answers += writers.write_and_kill(&mut server, ANSWERS_PER_ROUND)?;
+        server = server.restart()?;
+        let verdict = writers.check(&server)?;
+        done += verdict.in_flight_done;
+        not_done += verdict.in_flight_not_done;
+        verdict
+            .into_result()
+            .with_context(|| format!("round {round}\n{}", server.output()))?;
+    }
+    eprintln!("{rounds} kills, {answers} acknowledged; in flight: {done} found done, {not_done} not done");
+    Ok(())
+}
+
+/// Negative control: the same harness must find the writes that 2.0.0 acknowledges and forgets (fault 11).
+#[test]
+fn harness_finds_batches_lost_by_reference_2_0() -> Result<()> {
+    let mut writers = Writers::new(
+        WRITERS,
+        Mix::BATCHES,
+        seed("harness_finds_batches_lost_by_reference_2_0"),
+    );
+    let mut server = ServerProcess::reference("2.0.0").start()?;
+    writers.prepare(&server)?;
+    let answers = writers.write_and_kill(&mut server, ANSWERS_PER_ROUND)?;
+    let verdict = writers.check(&server.restart()?)?;
+    let lost = verdict.count(Kind::NodeLost);
+    eprintln!("2.0.0: {answers} batches acknowledged, {lost} acknowledged nodes lost");
+    ensure!(
+        lost > 100,
+        "only {lost} lost nodes found: {:?}",
+        verdict.differences.first()
+    );
+    Ok(())
+}
+
+/// Positive control: 2.0.0 does store single writes before it answers, and the harness agrees.
+#[test]
+fn harness_finds_nothing_lost_where_reference_2_0_is_sound() -> Result<()> {
+    let mut writers = Writers::new(WRITERS, Mix::SINGLE, seed("harness_finds_nothing_lost"));
+    let mut server = ServerProcess::reference("2.0.0").start()?;
+    writers.prepare(&server)?;
+    writers.write_and_kill(&mut server, ANSWERS_PER_ROUND)?;
+    let verdict = writers.check(&server.restart()?)?;
+    let lost = verdict.count(Kind::NodeLost);
+    ensure!(lost == 0, "{lost} lost: {:?}", verdict.into_result());
+    Ok(())
+}
+
+/// The expected state follows the protocol's rules: with nothing killed, 0.31.0 agrees with all of it but the
+/// degrees of removed parallel edges (fault 24).
+#[test]
+fn expected_state_agrees_with_reference_0_31() -> Result<()> {
+    let mut writers = Writers::new(
+        WRITERS,
+        Mix::ALL,
+        seed("expected_state_agrees_with_reference_0_31"),
+    );
+    let server = ServerProcess::reference("0.31.0").start()?;
+    writers.prepare(&server)?;
+    writers.write_and_stop(&server, 10 * ANSWERS_PER_ROUND)?;
+    let mut verdict = writers.check(&server)?;
+    verdict
+        .differences
+        .retain(|difference| difference.kind != Kind::Inconsistent);
+    verdict.into_result()
+}
+
+/// Fault 26: the order in the log is the order in which writes were applied, also for writers on one key.
+#[test]
+fn concurrent_writers_one_key() -> Result<()> {
+    let mut server = ServerProcess::ours().start()?;
+    for round in 0..number_from_env("EG_CRASH_ROUNDS", 20).div_ceil(4) {
+        let graph = format!("one-key-{round}");
+        server.client()?.create_graph(&graph)?;
+        let (writers, keys) = (4, 1000);
+        let before = write_same_keys(&server, &graph, writers, keys)?;
+        server.kill9()?;
+        server = server.restart()?;
+        let after = read_same_keys(&server, &graph, keys)?;
+        let other: Vec<_> = before
+            .iter()
+            .filter(|(key, value)| after.get(*key) != Some(value))
+            .collect();
+        ensure!(
+            other.is_empty(),
+            "{} keys recovered another value: {:x?}",
+            other.len(),
+            &other[..1]
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! Endpoints, tokens and a blocking client for what happens outside the measured phase.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use hmac::{Hmac, KeyInit, Mac};
+use rmpv::Value;
+use sha2::Sha256;
+
+use super::template::Template;
+
+const SECRET_VARIABLE: &str = "GRAPH_SERVICE_AUTH_SECRET";
+/// A checkpoint or export of a large graph may take minutes on some servers.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1200);
+
+/// Address of a server.
+#[derive(Clone, Debug)]
+pub(super) enum Endpoint {
+    Unix(PathBuf),
+    Tcp(String),
+}
+
+impl FromStr for Endpoint {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once("://") {
+            Some(("unix", path)) => Ok(Self::Unix(path.into())),
+            Some(("tcp", address)) => Ok(Self::Tcp(address.to_owned())),
+            _ => bail!("expected unix:///path or tcp://host:port, got {text:?}"),
+        }
+    }
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix://{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+        }
+    }
+}
+
+/// A connected stream of either kind.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    /// Connects, blocking; TCP streams get `TCP_NODELAY`.
+    pub(super) fn connect(endpoint: &Endpoint) -> Result<Self> {
+        let connected = match endpoint {
+            Endpoint::Unix(path) => UnixStream::connect(path).map(Self::Unix),
+            Endpoint::Tcp(address) => TcpStream::connect(address).and_then(|stream| {
+                stream.set_nodelay(true)?;
+                Ok(Self::Tcp(stream))
+            }),
+        };
+        connected.with_context(|| format!("cannot connect to {endpoint}"))
+    }
+
+    pub(super) fn set_nonblocking(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_nonblocking(true),
+            Self::Tcp(stream) => stream.set_nonblocking(true),
+        }
+    }
+
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_read_timeout(Some(timeout)),
+            Self::Tcp(stream) => stream.set_read_timeout(Some(timeout)),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.read(buffer),
+            Self::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write(bytes),
+            Self::Tcp(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// The shared secret; signs request ids.
+pub(super) struct Secret(Hmac<Sha256>);
+
+impl Secret {
+    /// Reads the secret from `file` (surrounding white space is dropped), else from the environment.
+    pub(super) fn load(file: Option<&std::path::Path>) -> Result<Self> {
+        let text = match file {
+            Some(path) => fs_err::read_to_string(path)?.trim().to_owned(),
+            None => std::env::var(SECRET_VARIABLE)
+                .with_context(|| format!("set {SECRET_VARIABLE} or give --secret-file"))?,
+        };
+        Self::new(&text)
+    }
+
+    pub(super) fn new(secret: &str) -> Result<Self> {
+        Ok(Self(
+            Hmac::new_from_slice(secret.as_bytes()).context("secret refused as an HMAC key")?,
+        ))
+    }
+
+    /// Lower-case hex of HMAC-SHA256 over the decimal text of `id`.
+    pub(super) fn token(&self, id: u64) -> String {
+        let mut mac = self.0.clone();
+        mac.update(id.to_string().as_bytes());
+        hex::encode(mac.finalize().into_bytes())
+    }
+}
+
+/// One request at a time over one connection.
+pub(super) struct Client {
+    stream: Stream,
+}
+
+impl Client {
+    pub(super) fn connect(endpoint: &Endpoint) -> Result<Self> {
+        let stream = Stream::connect(endpoint)?;
+        stream.set_read_timeout(ANSWER_TIMEOUT)?;
+        Ok(Self { stream })
+    }
+
+    /// Sends a prepared request and returns its result; an error answer becomes an error.
+    pub(super) fn call(&mut self, request: &Template) -> Result<Value> {
+        self.stream.write_all(request.frame())?;
+        let mut prefix = [0; 4];
+        self.stream
+            .read_exact(&mut prefix)
+            .context("server closed the connection")?;
+        let mut body = Vec::new();
+        let length = u64::from(u32::from_be_bytes(prefix));
+        (&mut self.stream).take(length).read_to_end(&mut body)?;
+        let Value::Map(fields) = rmpv::decode::read_value(&mut body.as_slice())? else {
+            bail!("answer is not a map");
+        };
+        for (key, value) in fields {
+            match key.as_str() {
+                Some("result") => return Ok(value),
+                Some("error") => bail!("{}", value.as_str().unwrap_or("error without text")),
+                _ => {}
+            }
+        }
+        bail!("answer without result and error")
+    }
+}
