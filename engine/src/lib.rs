@@ -1,1 +1,25 @@
-//! placeholder
+//! `epistemic-graph-server`: a shard.
+//!
+//! The way of a request: [`listen`] accepts, `connection` cuts frames and keeps order, `dispatch` decides what a
+//! request needs, reads answer from storage, writes go through the `commit` thread, which syncs once per group.
+//! [`server::run`] puts the parts together.
+
+mod admission;
+mod checkpoints;
+mod commit;
+pub mod config;
+mod connection;
+mod dispatch;
+mod document;
+mod http;
+mod listen;
+mod logging;
+mod maintenance;
+mod metrics;
+pub mod server;
+mod shard;
+mod status;
+mod transfer;
+pub mod wire;
+
+pub use config::Config;

@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -140,8 +141,18 @@ static const char *below_root(int dir, const char *path, char *out) {
     return out[root_len] == '/' ? out + root_len + 1 : 0;
 }
 
-static void unlock_keeping_errno(void) {
+/* Between begin and end nothing else is recorded. Who holds an exclusive flock on the log, and then kills the
+ * program, does so between two operations and not between an operation and its record. */
+static void begin(void) {
+    pthread_mutex_lock(&lock);
+    while (syscall(SYS_flock, log_fd, LOCK_SH) != 0) {
+        if (errno != EINTR) die("cannot lock the log");
+    }
+}
+
+static void end_keeping_errno(void) {
     int saved = errno;
+    syscall(SYS_flock, log_fd, LOCK_UN);
     pthread_mutex_unlock(&lock);
     errno = saved;
 }
@@ -153,7 +164,7 @@ static int open_at(int dir, const char *path, int flags, mode_t mode) {
     const char *name = below_root(dir, path, buffer);
     if (!name) return syscall(SYS_openat, dir, path, flags, mode);
     if ((flags & O_TMPFILE) == O_TMPFILE) die("O_TMPFILE is not modelled");
-    pthread_mutex_lock(&lock);
+    begin();
     int existed = !(flags & O_CREAT) || syscall(SYS_faccessat, dir, path, F_OK) == 0;
     int fd = syscall(SYS_openat, dir, path, flags, mode);
     if (fd >= MAX_FD) die("too many descriptors");
@@ -161,7 +172,7 @@ static int open_at(int dir, const char *path, int flags, mode_t mode) {
         tracked[fd] = 1;
         append_record(OPEN, fd, flags, existed, 0, name, 0, 0);
     }
-    unlock_keeping_errno();
+    end_keeping_errno();
     return fd;
 }
 
@@ -198,11 +209,11 @@ int creat64(const char *path, mode_t mode) { return creat(path, mode); }
 
 int close(int fd) {
     if (!is_tracked(fd)) return syscall(SYS_close, fd);
-    pthread_mutex_lock(&lock);
+    begin();
     tracked[fd] = 0;
     append_record(CLOSE, fd, 0, 0, 0, 0, 0, 0);
     int result = syscall(SYS_close, fd);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 
@@ -212,11 +223,11 @@ int closedir(DIR *dir) {
     if (!real) real = (int (*)(DIR *))dlsym(RTLD_NEXT, "closedir");
     int fd = dirfd(dir);
     if (!is_tracked(fd)) return real(dir);
-    pthread_mutex_lock(&lock);
+    begin();
     tracked[fd] = 0;
     append_record(CLOSE, fd, 0, 0, 0, 0, 0, 0);
     int result = real(dir);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 int fclose(FILE *file) {
@@ -224,16 +235,16 @@ int fclose(FILE *file) {
     if (!real) real = (int (*)(FILE *))dlsym(RTLD_NEXT, "fclose");
     int fd = fileno(file);
     if (!is_tracked(fd)) return real(file);
-    pthread_mutex_lock(&lock);
+    begin();
     tracked[fd] = 0;
     append_record(CLOSE, fd, 0, 0, 0, 0, 0, 0);
     int result = real(file);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 
 static int duplicate(int fd, long call, long argument1, long argument2) {
-    pthread_mutex_lock(&lock);
+    begin();
     int copy = call == SYS_dup ? syscall(call, fd) : syscall(call, fd, argument1, argument2);
     if (copy >= MAX_FD) die("too many descriptors");
     if (copy >= 0 && copy != fd) {
@@ -241,7 +252,7 @@ static int duplicate(int fd, long call, long argument1, long argument2) {
         tracked[copy] = is_tracked(fd);
         if (is_tracked(fd)) append_record(DUP, fd, copy, 0, 0, 0, 0, 0);
     }
-    unlock_keeping_errno();
+    end_keeping_errno();
     return copy;
 }
 
@@ -269,19 +280,19 @@ FCNTL_FUNCTION(fcntl64)
 
 ssize_t write(int fd, const void *data, size_t size) {
     if (!is_tracked(fd)) return syscall(SYS_write, fd, data, size);
-    pthread_mutex_lock(&lock);
+    begin();
     ssize_t done = syscall(SYS_write, fd, data, size);
     if (done > 0) append_record(WRITE, fd, syscall(SYS_lseek, fd, 0, SEEK_CUR) - done, 0, 0, 0, data, done);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return done;
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
     if (!is_tracked(fd)) return syscall(SYS_pwrite64, fd, data, size, offset);
-    pthread_mutex_lock(&lock);
+    begin();
     ssize_t done = syscall(SYS_pwrite64, fd, data, size, offset);
     if (done > 0) append_record(WRITE, fd, offset, 0, 0, 0, data, done);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return done;
 }
 ssize_t pwrite64(int fd, const void *data, size_t size, off_t offset) { return pwrite(fd, data, size, offset); }
@@ -329,10 +340,10 @@ ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off_t offset, 
 
 int ftruncate(int fd, off_t size) {
     if (!is_tracked(fd)) return syscall(SYS_ftruncate, fd, size);
-    pthread_mutex_lock(&lock);
+    begin();
     int result = syscall(SYS_ftruncate, fd, size);
     if (result == 0) append_record(TRUNCATE, fd, size, 0, 0, 0, 0, 0);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 int ftruncate64(int fd, off_t size) { return ftruncate(fd, size); }
@@ -341,20 +352,20 @@ int truncate(const char *path, off_t size) {
     char buffer[PATH_MAX];
     const char *name = below_root(AT_FDCWD, path, buffer);
     if (!name) return syscall(SYS_truncate, path, size);
-    pthread_mutex_lock(&lock);
+    begin();
     int result = syscall(SYS_truncate, path, size);
     if (result == 0) append_record(TRUNCATE, -1, size, 0, 0, name, 0, 0);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 int truncate64(const char *path, off_t size) { return truncate(path, size); }
 
 int fallocate(int fd, int mode, off_t offset, off_t size) {
     if (!is_tracked(fd)) return syscall(SYS_fallocate, fd, mode, offset, size);
-    pthread_mutex_lock(&lock);
+    begin();
     int result = syscall(SYS_fallocate, fd, mode, offset, size);
     if (result == 0) append_record(ALLOCATE, fd, mode, offset, size, 0, 0, 0);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 int fallocate64(int fd, int mode, off_t offset, off_t size) { return fallocate(fd, mode, offset, size); }
@@ -385,16 +396,14 @@ void *mmap64(void *address, size_t size, int protection, int flags, int fd, off_
 /* sync_file_range promises nothing about a power cut (sync_file_range(2)), so it is neither recorded nor wrapped. */
 static int sync_file(int fd, long call) {
     if (!is_tracked(fd)) return syscall(call, fd);
-    pthread_mutex_lock(&lock);
-    int64_t begin = next_seq;
+    begin();
+    int64_t begin_seq = next_seq;
     append_record(FSYNC_BEGIN, fd, 0, 0, 0, 0, 0, 0);
-    pthread_mutex_unlock(&lock);
+    end_keeping_errno();
     int result = syscall(call, fd);
-    int saved = errno;
-    pthread_mutex_lock(&lock);
-    append_record(FSYNC_END, fd, begin, result, call == SYS_fdatasync, 0, 0, 0);
-    pthread_mutex_unlock(&lock);
-    errno = saved;
+    begin();
+    append_record(FSYNC_END, fd, begin_seq, result, call == SYS_fdatasync, 0, 0, 0);
+    end_keeping_errno();
     return result;
 }
 int fsync(int fd) { return sync_file(fd, SYS_fsync); }
@@ -408,10 +417,10 @@ static int rename_at(int old_dir, const char *old, int new_dir, const char *new,
     if (!from && !to) return syscall(SYS_renameat2, old_dir, old, new_dir, new, flags);
     if (!from || !to) die("a rename in or out of the root is not modelled");
     if (flags & ~1u /* RENAME_NOREPLACE */) die("this kind of rename is not modelled");
-    pthread_mutex_lock(&lock);
+    begin();
     int result = syscall(SYS_renameat2, old_dir, old, new_dir, new, flags);
     if (result == 0) append_record(RENAME, -1, 0, 0, 0, from, to, strlen(to));
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 int rename(const char *old, const char *new) { return rename_at(AT_FDCWD, old, AT_FDCWD, new, 0); }
@@ -427,10 +436,10 @@ int linkat(int old_dir, const char *old, int new_dir, const char *new, int flags
     const char *from = below_root(old_dir, old, old_buffer), *to = below_root(new_dir, new, new_buffer);
     if (!to) return syscall(SYS_linkat, old_dir, old, new_dir, new, flags);
     if (!from) die("a link into the root is not modelled");
-    pthread_mutex_lock(&lock);
+    begin();
     int result = syscall(SYS_linkat, old_dir, old, new_dir, new, flags);
     if (result == 0) append_record(LINK, -1, 0, 0, 0, from, to, strlen(to));
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 int link(const char *old, const char *new) { return linkat(AT_FDCWD, old, AT_FDCWD, new, 0); }
@@ -439,10 +448,10 @@ int unlinkat(int dir, const char *path, int flags) {
     char buffer[PATH_MAX];
     const char *name = below_root(dir, path, buffer);
     if (!name) return syscall(SYS_unlinkat, dir, path, flags);
-    pthread_mutex_lock(&lock);
+    begin();
     int result = syscall(SYS_unlinkat, dir, path, flags);
     if (result == 0) append_record(UNLINK, -1, !!(flags & AT_REMOVEDIR), 0, 0, name, 0, 0);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
@@ -455,10 +464,10 @@ int mkdirat(int dir, const char *path, mode_t mode) {
     char buffer[PATH_MAX];
     const char *name = below_root(dir, path, buffer);
     if (!name) return syscall(SYS_mkdirat, dir, path, mode);
-    pthread_mutex_lock(&lock);
+    begin();
     int result = syscall(SYS_mkdirat, dir, path, mode);
     if (result == 0) append_record(MKDIR, -1, 0, 0, 0, name, 0, 0);
-    unlock_keeping_errno();
+    end_keeping_errno();
     return result;
 }
 int mkdir(const char *path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }

@@ -64,6 +64,9 @@ methods! {
 }
 
 impl Method {
+    /// Number of methods.
+    pub const COUNT: usize = NAMES.len();
+
     /// The method of that name; upper and lower case differ.
     ///
     /// # Errors

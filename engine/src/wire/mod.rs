@@ -9,10 +9,10 @@
 pub mod auth;
 pub mod batch;
 mod bytes_field;
+pub mod document;
 pub mod envelope;
 mod error;
 pub mod frame;
-mod graph_type;
 pub mod method;
 pub mod params;
 pub mod response;
@@ -27,5 +27,5 @@ pub use batch::{BatchError, BatchOp, BatchOps};
 pub use envelope::Envelope;
 pub use epistemic_storage::view::encode;
 pub use error::DecodeError;
-pub use graph_type::GraphType;
+pub use epistemic_storage::graph::GraphType;
 pub use method::Method;

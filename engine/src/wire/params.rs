@@ -12,7 +12,7 @@ use serde::de::Error;
 
 use super::bytes_field::bytes;
 use super::error::DecodeError;
-use super::graph_type::GraphType;
+use epistemic_storage::graph::GraphType;
 use super::method::Method;
 use super::text::{pairs, text, texts};
 use super::value::{Value, invalid_type};

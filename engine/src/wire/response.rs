@@ -32,7 +32,15 @@ impl Response {
     /// # Errors
     /// The frame is too large; the buffer is as it was before.
     pub fn finish(self, out: &mut Vec<u8>) -> Result<(), ResponseTooLarge> {
-        let length = out.len() - self.start - PREFIX;
+        self.finish_with(out, 0)
+    }
+
+    /// Ends the part of the frame that is in `out`; `following` bytes of it are sent behind.
+    ///
+    /// # Errors
+    /// [`ResponseTooLarge`]; nothing of the frame is left in `out` then.
+    pub fn finish_with(self, out: &mut Vec<u8>, following: usize) -> Result<(), ResponseTooLarge> {
+        let length = out.len() - self.start - PREFIX + following;
         let Ok(prefix) = u32::try_from(length) else {
             self.cancel(out);
             return Err(ResponseTooLarge { length });
@@ -78,9 +86,14 @@ pub fn bin_of<T>(out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>) -> T) -> T 
     value
 }
 
-/// Appends bytes as an array of integers 0-255, the form of `GetEdges` and `ToMsgpack`.
+/// Appends bytes as a MessagePack array of integers 0-255.
 pub fn integers(out: &mut Vec<u8>, bytes: &[u8]) {
     encode::array(out, bytes.len());
+    integer_items(out, bytes);
+}
+
+/// Appends the items of such an array, without its header.
+pub fn integer_items(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len());
     for byte in bytes {
         if *byte > 0x7f {

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! persist-dir/
-//!   identity.json   format version and identity of the store, written once
+//!   identity.json   format version and identity of the store, written once, when the store is complete
+//!   CREATING        only while the directory is created for the first time
 //!   LOCK            process id of the owner, held as an exclusive lock
 //!   db/             the RocksDB database
 //!   checkpoints/    one folder per checkpoint: identity.json, db/, manifest.json (written last)
@@ -28,6 +29,8 @@ use crate::{
 pub const DB_DIR: &str = "db";
 /// Name of the folder of checkpoints.
 pub const CHECKPOINTS_DIR: &str = "checkpoints";
+/// Name of the file that marks a creation that is not complete yet.
+pub const CREATING_FILE: &str = "CREATING";
 /// Name of the file that makes a folder a checkpoint.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
@@ -39,37 +42,80 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Takes ownership of `path`, creating directory and identity when it is missing or empty.
+    /// Takes ownership of the existing data directory `path`.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] with the owner's pid; [`StoreError::BadDirectory`] when the directory holds something
-    /// else, a newer format or a checkpoint. The directory is unchanged then.
+    /// [`StoreError::Locked`] with the owner's pid; [`StoreError::BadDirectory`] when it is none, or of another
+    /// format, or a checkpoint; [`StoreError::Corrupt`] when its database is missing. It is unchanged then.
     pub fn open(path: &Path) -> Result<Self> {
-        fs::create_dir_all(path).map_err(|error| bad(path, format!("{error}")))?;
-        if path.join(MANIFEST_FILE).exists() && path.join(identity::FILE).exists() {
-            return Err(bad(
-                path,
-                "it is a checkpoint, which stays as it is; make a data directory from it with \
-                 'egctl checkpoint restore CHECKPOINT NEW_DIR'",
-            ));
+        if Identity::load(path)?.is_none() {
+            return Err(bad(path, "it has no identity.json: not a data directory of this server"));
         }
-        let known = Identity::load(path)?;
-        if known.is_none() {
-            refuse_foreign(path)?;
-        }
+        Self::own(path)
+    }
+
+    fn own(path: &Path) -> Result<Self> {
+        refuse_checkpoint(path)?;
         let lock = lock::DirLock::acquire(path)?;
-        let identity = match known {
-            Some(identity) => identity,
-            None => Identity::create(path)?,
-        };
+        let identity = Identity::load(path)?.ok_or_else(|| bad(path, "its identity.json is gone"))?;
+        if !path.join(DB_DIR).join("CURRENT").exists() {
+            return Err(StoreError::Corrupt {
+                place: format!("'{}'", path.display()),
+                detail: format!(
+                    "identity.json is there but '{DB_DIR}/CURRENT' is not: the database is missing. Nothing was \
+                     created in its place; restore the newest checkpoint with 'egctl checkpoint restore'"
+                ),
+            });
+        }
         Ok(Self { path: path.to_path_buf(), identity, _lock: lock })
     }
 
-    /// Takes ownership and opens the store.
+    /// Takes ownership of `path` and opens its store; creates both when the directory is missing or empty.
+    ///
+    /// A creation that was cut short, which [`CREATING_FILE`] tells, is done again: nothing was acknowledged before it
+    /// was complete.
+    ///
+    /// # Errors
+    /// As [`DataDir::open`], and [`StoreError::BadDirectory`] when the directory holds something else; as
+    /// [`RocksStore::open`].
     pub fn open_store(path: &Path, options: &RocksOptions) -> Result<(Self, RocksStore)> {
-        let dir = Self::open(path)?;
-        let store = RocksStore::open(&dir.path.join(DB_DIR), options)?;
+        let (dir, store) = if Identity::load(path)?.is_some() {
+            let dir = Self::own(path)?;
+            let store = RocksStore::open(&path.join(DB_DIR), options)?;
+            (dir, store)
+        } else {
+            Self::create(path, options)?
+        };
+        let creating = path.join(CREATING_FILE);
+        if creating.exists() {
+            fs::remove_file(creating)?;
+        }
         Ok((dir, store))
+    }
+
+    /// Creates directory, store and identity in this order, each durable before the next, so that an identity is the
+    /// proof of a complete store.
+    fn create(path: &Path, options: &RocksOptions) -> Result<(Self, RocksStore)> {
+        fs::create_dir_all(path).map_err(|error| bad(path, format!("{error}")))?;
+        refuse_foreign(path)?;
+        let lock = lock::DirLock::acquire(path)?;
+        // Again, as its owner: another process may have created it meanwhile.
+        if Identity::load(path)?.is_some() {
+            drop(lock);
+            return Self::open_store(path, options);
+        }
+        write_durably(&path.join(CREATING_FILE), b"a store is being created here\n")?;
+        let db = path.join(DB_DIR);
+        if db.exists() {
+            fs::remove_dir_all(&db)?;
+        }
+        let store = RocksStore::open(&db, options)?;
+        sync_dir(path)?;
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_dir(parent)?;
+        }
+        let identity = Identity::create(path)?;
+        Ok((Self { path: path.to_path_buf(), identity, _lock: lock }, store))
     }
 
     /// The directory.
@@ -102,6 +148,17 @@ pub fn open_read_only(path: &Path) -> Result<(Option<DataDir>, RocksStore)> {
     Ok((owner, RocksStore::open(&path.join(DB_DIR), &options)?))
 }
 
+fn refuse_checkpoint(path: &Path) -> Result<()> {
+    if path.join(MANIFEST_FILE).exists() {
+        return Err(bad(
+            path,
+            "it is a checkpoint, which stays as it is; make a data directory from it with \
+             'egctl checkpoint restore CHECKPOINT NEW_DIR'",
+        ));
+    }
+    Ok(())
+}
+
 fn bad(path: &Path, detail: impl Into<String>) -> StoreError {
     StoreError::BadDirectory { path: path.to_path_buf(), detail: detail.into() }
 }
@@ -111,7 +168,11 @@ fn refuse_foreign(path: &Path) -> Result<()> {
     let mut names: Vec<String> = fs::read_dir(path)?
         .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_, _>>()?;
-    names.retain(|name| name != lock::FILE && name != "lost+found" && !name.ends_with(".tmp"));
+    let creating = names.iter().any(|name| name == CREATING_FILE);
+    names.retain(|name| {
+        let ours = name == lock::FILE || name == CREATING_FILE || (creating && name == DB_DIR);
+        !ours && name != "lost+found" && !name.ends_with(".tmp")
+    });
     names.sort();
     if names.iter().any(|name| name == "engine.lock" || name == MANIFEST_FILE || name.ends_with(".mp")) {
         return Err(bad(

@@ -37,7 +37,7 @@ pub enum Op {
         /// Identity of the creator.
         owner: Option<String>,
     },
-    /// Deletes the graph with all its records.
+    /// Deletes the graph with all its records, also a quarantined one.
     Delete,
     /// Drops nodes, edges, ledger and embeddings.
     Clear,
@@ -75,7 +75,7 @@ pub enum Op {
     ClearLedger,
     /// Puts loaded records in place of the graph's own, which must exist.
     Replace(LoadedGraph),
-    /// Makes loaded records a new graph.
+    /// Makes loaded records a new graph. What it replaces may be quarantined: this is the way out.
     Install {
         /// The records.
         loaded: LoadedGraph,
@@ -114,11 +114,10 @@ impl Transaction<'_> {
                 self.edit(name)?.state.complete_from = 1;
             }
             Op::Delete => {
-                let live = self.edit(name)?;
+                let id = GraphId(self.existing(name)?.entry.id);
                 if **name == *super::COMMONS {
                     return Err(GraphError::CannotDeleteCommons);
                 }
-                let id = GraphId(live.entry.id);
                 self.remove(name, id);
             }
             Op::Clear => {
@@ -144,6 +143,7 @@ impl Transaction<'_> {
             }
             Op::Replace(loaded) => {
                 let old = self.edit(name)?.state.sequence;
+                self.keep_id();
                 let (id, records, mut state) = loaded.parts();
                 state.sequence = state.sequence.max(old);
                 self.swap(name, id, state)?;
@@ -157,9 +157,10 @@ impl Transaction<'_> {
                 if exists && !*replace {
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
+                self.keep_id();
                 let (id, records, state) = loaded.parts();
                 if exists {
-                    let doomed = GraphId(self.edit(name)?.entry.id);
+                    let doomed = GraphId(self.existing(name)?.entry.id);
                     self.remove(name, doomed);
                 }
                 let entry = CatalogEntry { id: id.0, kind: *kind, owner: owner.clone(), created_ms: self.now_ms() };

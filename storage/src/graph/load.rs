@@ -20,7 +20,8 @@ pub struct GraphLoader<'s> {
     batch: WriteBatch,
     bulk: Option<Box<dyn BulkLoad + 's>>,
     state: GraphState,
-    finished: bool,
+    /// The store knows the id and holds or may come to hold records of it.
+    reserved: bool,
 }
 
 /// Loaded records, waiting for [`super::Op::Install`] or [`super::Op::Replace`].
@@ -50,7 +51,7 @@ impl LoadedGraph {
 
 impl<'s> GraphLoader<'s> {
     pub(super) fn new(graphs: &'s GraphStore, id: GraphId) -> Self {
-        Self { graphs, id, batch: WriteBatch::new(), bulk: None, state: GraphState::default(), finished: false }
+        Self { graphs, id, batch: WriteBatch::new(), bulk: None, state: GraphState::default(), reserved: false }
     }
 
     /// Adds a node; ids must not repeat.
@@ -95,7 +96,7 @@ impl<'s> GraphLoader<'s> {
             bulk.finish()?;
             self.batch.delete(Space::Catalog, keys::reclaim(self.id));
         }
-        self.finished = true;
+        self.reserved = false;
         Ok(LoadedGraph { id: self.id, batch: std::mem::take(&mut self.batch), state: self.state })
     }
 
@@ -116,6 +117,7 @@ impl<'s> GraphLoader<'s> {
     /// Goes over to a bulk load. The id is reserved first, so that a crash leaves nothing unowned.
     fn grow(&mut self) -> Result<()> {
         self.graphs.reserve(self.id)?;
+        self.reserved = true;
         let mut bulk = self.graphs.store().bulk_load()?;
         for change in std::mem::take(&mut self.batch).into_changes() {
             if let crate::batch::Change::Put(space, key, value) = change {
@@ -129,7 +131,7 @@ impl<'s> GraphLoader<'s> {
 
 impl Drop for GraphLoader<'_> {
     fn drop(&mut self) {
-        if !self.finished && self.bulk.is_some() {
+        if self.reserved {
             self.graphs.retired.lock().push(Retired { id: self.id, readers: None });
         }
     }

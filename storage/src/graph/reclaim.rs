@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::store::GraphStore;
+use super::{store::GraphStore, transaction::Retired};
 use crate::{
     batch::WriteBatch,
     error::Result,
-    keys,
+    keys::{self, GraphId},
     space::Space,
     store::{Direction, Durability},
 };
@@ -16,48 +16,63 @@ const FEW: usize = 64;
 
 impl GraphStore {
     /// Removes the records of graphs that are gone and that nobody reads any more; returns how many graphs.
-    /// Call it now and then. A crash at any instant leaves the rest for the next call.
+    /// Call it now and then. A crash or an error at any instant leaves the rest for the next call.
     pub fn reclaim(&self) -> Result<usize> {
-        let ready: Vec<_> = {
-            let mut retired = self.retired.lock();
-            let readable =
-                |graph: &Option<Arc<super::Graph>>| graph.as_ref().is_some_and(|graph| Arc::strong_count(graph) > 1);
-            let (ready, busy) = retired.drain(..).partition(|entry| !readable(&entry.readers));
-            *retired = busy;
-            ready
-        };
-        let mut done = 0;
-        for entry in ready {
-            let mut batch = WriteBatch::new();
-            for space in Space::OF_GRAPHS {
-                self.doom(&mut batch, space, entry.id)?;
-            }
-            batch.delete(Space::Catalog, keys::reclaim(entry.id));
-            if let Err(error) = self.store().commit(batch, Durability::Buffered) {
-                self.retired.lock().push(entry);
+        let mut ready = self.take_unread();
+        let count = ready.len();
+        while let Some(entry) = ready.last() {
+            if let Err(error) = self.reclaim_one(entry.id) {
+                self.retired.lock().append(&mut ready);
                 return Err(error);
             }
-            done += 1;
+            ready.pop();
         }
-        Ok(done)
+        Ok(count)
     }
 
-    fn doom(&self, batch: &mut WriteBatch, space: Space, id: keys::GraphId) -> Result<()> {
+    fn take_unread(&self) -> Vec<Retired> {
+        let is_read = |entry: &Retired| entry.readers.as_ref().is_some_and(|graph| Arc::strong_count(graph) > 1);
+        let mut retired = self.retired.lock();
+        let (busy, ready) = retired.drain(..).partition(is_read);
+        *retired = busy;
+        ready
+    }
+
+    fn reclaim_one(&self, id: GraphId) -> Result<()> {
+        self.writable()?;
+        let mut batch = WriteBatch::new();
+        for space in Space::OF_GRAPHS {
+            self.doom(&mut batch, space, id)?;
+        }
+        batch.delete(Space::Catalog, keys::reclaim(id));
+        self.store().commit(batch, Durability::Buffered).inspect_err(|error| self.poison_unless_retryable(error))
+    }
+
+    fn doom(&self, batch: &mut WriteBatch, space: Space, id: GraphId) -> Result<()> {
         let range = keys::graph(id);
-        let mut few = Vec::new();
-        let mut cursor = self.store().scan(space, range.clone(), Direction::Forward)?;
-        while let Some((key, _)) = cursor.next()? {
-            few.push(key.to_vec());
-            if few.len() > FEW {
+        match self.few_keys(space, id) {
+            Ok(Some(keys)) => keys.into_iter().for_each(|key| batch.delete(space, key)),
+            // Records too damaged to be read go as well.
+            Err(error) if !error.is_corruption() => return Err(error),
+            Ok(None) | Err(_) => {
                 if let Some(end) = range.end {
                     batch.delete_range(space, range.start, end);
                 }
-                return Ok(());
             }
         }
-        for key in few {
-            batch.delete(space, key);
-        }
         Ok(())
+    }
+
+    /// All keys of the graph in `space`, or `None` when they are not [`FEW`].
+    fn few_keys(&self, space: Space, id: GraphId) -> Result<Option<Vec<Vec<u8>>>> {
+        let mut keys = Vec::new();
+        let mut cursor = self.store().scan(space, keys::graph(id), Direction::Forward)?;
+        while let Some((key, _)) = cursor.next()? {
+            if keys.len() == FEW {
+                return Ok(None);
+            }
+            keys.push(key.to_vec());
+        }
+        Ok(Some(keys))
     }
 }

@@ -16,7 +16,7 @@ use super::{
     catalog::{COMMONS, CatalogEntry, Graph},
     error::GraphError,
     state::GraphState,
-    transaction::{Publish, Retired, Transaction},
+    transaction::{Finished, Publish, Retired, Transaction},
 };
 use crate::{
     batch::WriteBatch,
@@ -135,12 +135,12 @@ impl GraphStore {
     ///
     /// Returns one result per mutation. With [`Durability::Sync`] every `Ok` is durable. A mutation that is refused
     /// does not affect the others. When the commit itself fails nothing of the group is visible and every mutation
-    /// gets the error; any failure but a full disk also poisons the store for writes.
+    /// gets the error; any failure but a full disk also poisons the store for writes. Records of a refused
+    /// [`Op::Replace`] or [`Op::Install`] are given up: load them again to try again.
     pub fn commit(&self, writes: &[Write], durability: Durability) -> Vec<Result<Outcome, GraphError>> {
         let _one_at_a_time = self.commits.lock();
-        if let Some(reason) = self.poisoned() {
-            let error = GraphError::Store(StoreError::Poisoned { reason });
-            return writes.iter().map(|_| Err(error.clone())).collect();
+        if let Err(error) = self.writable() {
+            return writes.iter().map(|_| Err(error.clone().into())).collect();
         }
         let lookup = |name: &str| self.lookup(name);
         let mut failed: HashMap<usize, GraphError> = HashMap::new();
@@ -153,7 +153,12 @@ impl GraphStore {
                 }
             }
         };
-        let finished = transaction.finish();
+        let results = self.finish(transaction.finish(), results, durability);
+        self.give_up_loads(writes, &results);
+        results
+    }
+
+    fn finish(&self, finished: Finished, results: Results, durability: Durability) -> Results {
         if finished.batch.is_empty() {
             return results;
         }
@@ -164,6 +169,15 @@ impl GraphStore {
         self.publish(finished.graphs);
         self.retired.lock().extend(finished.retired);
         results
+    }
+
+    /// Hands the records of loads that were refused to [`GraphStore::reclaim`].
+    fn give_up_loads(&self, writes: &[Write], results: &Results) {
+        for (write, result) in writes.iter().zip(results) {
+            if let (Op::Replace(loaded) | Op::Install { loaded, .. }, Err(_)) = (&write.op, result) {
+                self.retired.lock().push(Retired { id: loaded.parts().0, readers: None });
+            }
+        }
     }
 
     fn publish(&self, graphs: Vec<(Arc<str>, Publish)>) {
@@ -192,11 +206,15 @@ impl GraphStore {
         GraphError::Corrupt { graph: graph.to_owned(), error }
     }
 
-    fn poison_unless_retryable(&self, error: &StoreError) {
+    pub(super) fn poison_unless_retryable(&self, error: &StoreError) {
         if !matches!(error, StoreError::DiskFull { .. } | StoreError::ReadOnly) {
             tracing::error!(%error, "a commit failed: the store takes no more writes until it is restarted");
             self.poisoned.write().get_or_insert_with(|| error.to_string());
         }
+    }
+
+    pub(super) fn writable(&self) -> Result<()> {
+        self.poisoned().map_or(Ok(()), |reason| Err(StoreError::Poisoned { reason }))
     }
 
     /// Why the store takes no more writes, if so.
@@ -217,6 +235,7 @@ impl GraphStore {
     /// Records durably that `id` is taken and to be reclaimed unless a later commit says otherwise.
     pub(super) fn reserve(&self, id: GraphId) -> Result<()> {
         let _one_at_a_time = self.commits.lock();
+        self.writable()?;
         let mut batch = WriteBatch::new();
         let next = self.next_id.load(Ordering::Relaxed);
         batch.put(Space::Catalog, keys::next_id(), next.to_be_bytes().to_vec());

@@ -84,6 +84,11 @@ impl<'s> Transaction<'s> {
         GraphId(self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Makes sure that the id of a load, allocated outside of any group, is never given out again.
+    pub(super) fn keep_id(&mut self) {
+        self.allocated = true;
+    }
+
     /// The graph as the group sees it.
     pub(super) fn live(&mut self, name: &Arc<str>) -> Option<&mut Live> {
         if !self.graphs.contains_key(name) {
@@ -98,9 +103,14 @@ impl<'s> Transaction<'s> {
         self.graphs.get_mut(name)?.as_mut()
     }
 
+    /// The graph, be it quarantined or not.
+    pub(super) fn existing(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
+        self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))
+    }
+
     /// The graph, to be changed.
     pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
-        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        let live = self.existing(name)?;
         if let Some(reason) = live.base.as_ref().and_then(|graph| graph.quarantined()) {
             return Err(GraphError::Quarantined { graph: name.to_string(), reason: reason.to_owned() });
         }

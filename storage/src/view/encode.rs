@@ -32,6 +32,11 @@ pub fn float(out: &mut Vec<u8>, value: f64) {
     written(encode::write_f64(out, value));
 }
 
+/// A float32.
+pub fn float32(out: &mut Vec<u8>, value: f32) {
+    written(encode::write_f32(out, value));
+}
+
 /// A str.
 pub fn str(out: &mut Vec<u8>, value: &str) {
     written(encode::write_str(out, value));

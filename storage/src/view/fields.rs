@@ -36,7 +36,7 @@ fn try_entries<'a>(
 }
 
 /// Passes over a map key and returns it if it is a string.
-pub(super) fn string_key<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, TokenError> {
+fn string_key<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, TokenError> {
     let mut ahead = *reader;
     if let Token::Str(bytes) = ahead.token()? {
         *reader = ahead;

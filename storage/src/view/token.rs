@@ -67,39 +67,43 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     data: &'a [u8],
-    position: usize,
+    rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the first byte.
     pub fn new(data: &'a [u8]) -> Self {
-        Self { data, position: 0 }
+        Self { data, rest: data }
     }
 
     /// Starts at `position`, which must be where a token starts.
     pub fn at(data: &'a [u8], position: usize) -> Self {
-        Self { data, position }
+        Self {
+            data,
+            rest: data.get(position..).unwrap_or_default(),
+        }
     }
 
     /// Bytes read so far.
     pub fn position(&self) -> usize {
-        self.position
+        self.data.len() - self.rest.len()
     }
 
     /// The bytes from `start`, an earlier position, up to here.
     pub fn since(&self, start: usize) -> &'a [u8] {
-        &self.data[start..self.position]
+        &self.data[start..self.position()]
     }
 
     /// The bytes not read yet.
     pub fn rest(&self) -> &'a [u8] {
-        self.data.get(self.position..).unwrap_or_default()
+        self.rest
     }
 
     /// The next `count` bytes as they are.
+    #[inline]
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], TokenError> {
-        let taken = self.rest().get(..count).ok_or(TokenError::End)?;
-        self.position += count;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or(TokenError::End)?;
+        self.rest = rest;
         Ok(taken)
     }
 
@@ -171,10 +175,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn number<const N: usize>(&mut self) -> Result<[u8; N], TokenError> {
-        let bytes = *self.rest().first_chunk::<N>().ok_or(TokenError::End)?;
-        self.position += N;
-        Ok(bytes)
+        let (bytes, rest) = self.rest.split_first_chunk::<N>().ok_or(TokenError::End)?;
+        self.rest = rest;
+        Ok(*bytes)
     }
 
     fn length(&mut self, width: usize) -> Result<usize, TokenError> {
@@ -206,7 +211,7 @@ impl<'a> Reader<'a> {
     }
 
     fn array(&self, items: usize) -> Result<Token<'a>, TokenError> {
-        if items > self.rest().len() {
+        if items > self.rest.len() {
             Err(TokenError::End)
         } else {
             Ok(Token::Array(items))
@@ -214,7 +219,7 @@ impl<'a> Reader<'a> {
     }
 
     fn map(&self, pairs: usize) -> Result<Token<'a>, TokenError> {
-        if pairs > self.rest().len() / 2 {
+        if pairs > self.rest.len() / 2 {
             Err(TokenError::End)
         } else {
             Ok(Token::Map(pairs))

@@ -4,7 +4,7 @@
 //! jumps over a value instead of reading it once more for each level around it.
 
 use super::encode;
-use super::fields::{is_shown, string_key};
+use super::fields::{is_shown, string};
 use super::token::{MAX_DEPTH, Reader, Token, TokenError, text};
 
 /// Appends the decoded view of `props` to `out`. `false`: undecodable, nothing appended.
@@ -28,37 +28,33 @@ struct Span {
 
 /// The spans of all containers of the first value, in the order in which they start.
 fn spans(props: &[u8]) -> Result<Vec<Span>, TokenError> {
-    struct Open {
+    struct Outer {
         left: usize,
         span: usize,
     }
     let mut reader = Reader::new(props);
     let mut spans = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
+    let mut outer: Vec<Outer> = Vec::new();
+    let (mut left, mut span) = (1, 0);
     loop {
-        if let Some(left) = reader.token()?.children() {
-            open.push(Open {
-                left,
-                span: spans.len(),
-            });
-            spans.push(Span::default());
-            if open.len() >= MAX_DEPTH {
-                return Err(TokenError::Depth);
-            }
-        }
-        loop {
-            let Some(innermost) = open.last_mut() else {
+        while left == 0 {
+            let Some(around) = outer.pop() else {
                 return Ok(spans);
             };
-            if innermost.left > 0 {
-                innermost.left -= 1;
-                break;
-            }
-            spans[innermost.span] = Span {
+            spans[span] = Span {
                 end: reader.position(),
                 next: spans.len(),
             };
-            open.pop();
+            (left, span) = (around.left, around.span);
+        }
+        left -= 1;
+        if let Some(items) = reader.token()?.children() {
+            outer.push(Outer { left, span });
+            if outer.len() >= MAX_DEPTH {
+                return Err(TokenError::Depth);
+            }
+            (left, span) = (items, spans.len());
+            spans.push(Span::default());
         }
     }
 }
@@ -83,63 +79,84 @@ fn try_write(props: &[u8], out: &mut Vec<u8>) -> Result<bool, TokenError> {
     if !is_shown(Reader::new(props).token()?) {
         return Ok(false);
     }
-    let mut pending = vec![Pending::Value {
-        key: None,
-        at: Place { position: 0, span: 0 },
-    }];
+    let start = Place { position: 0, span: 0 };
+    let mut pending = Vec::with_capacity(8);
+    pending.push(Pending::Value { key: None, at: start });
     while let Some(next) = pending.pop() {
-        let at = match next {
+        let (mut left, mut at) = match next {
             Pending::Value { key, at } => {
                 if let Some(key) = key {
                     encode::str(out, key);
                 }
-                at
+                (1, at)
             }
-            Pending::Items { left: 0, .. } => continue,
-            Pending::Items { left, at } => {
-                let behind = behind(props, &spans, at)?;
-                pending.push(Pending::Items {
-                    left: left - 1,
-                    at: behind,
-                });
-                at
+            Pending::Items { left, at } => (left, at),
+        };
+        while left > 0 {
+            left -= 1;
+            let (token, inside) = read(props, at)?;
+            let behind = inside.behind(token, &spans, at);
+            if token.children().is_some() {
+                if left > 0 {
+                    pending.push(Pending::Items { left, at: behind });
+                }
+                open_container(props, &spans, token, inside, &mut pending, out)?;
+                break;
             }
-        };
-        let mut reader = Reader::at(props, at.position);
-        let token = reader.token()?;
-        let inside = Place {
-            position: reader.position(),
-            span: at.span + 1,
-        };
-        if let Token::Array(left) = token {
-            encode::array(out, left);
-            pending.push(Pending::Items { left, at: inside });
-        } else if let Token::Map(pairs) = token {
-            let entries = sorted_entries(props, &spans, pairs, inside)?;
-            encode::map(out, entries.len());
-            let values = entries.into_iter().rev();
-            pending.extend(values.map(|(key, at)| Pending::Value { key: Some(key), at }));
-        } else {
             write_scalar(out, token);
+            at = behind;
         }
     }
     Ok(true)
 }
 
-/// The place behind the value at `at`.
-fn behind(props: &[u8], spans: &[Span], at: Place) -> Result<Place, TokenError> {
+/// The token at a place, and the place behind it: for a container, where its first item is.
+fn read(props: &[u8], at: Place) -> Result<(Token<'_>, Place), TokenError> {
     let mut reader = Reader::at(props, at.position);
-    Ok(if reader.token()?.children().is_some() {
-        Place {
-            position: spans[at.span].end,
-            span: spans[at.span].next,
-        }
-    } else {
+    let token = reader.token()?;
+    let span = at.span + usize::from(token.children().is_some());
+    Ok((
+        token,
         Place {
             position: reader.position(),
-            span: at.span,
+            span,
+        },
+    ))
+}
+
+impl Place {
+    /// The place behind the whole value whose `token` was read at `start` and ends here.
+    fn behind(self, token: Token<'_>, spans: &[Span], start: Place) -> Place {
+        if token.children().is_none() {
+            return self;
         }
-    })
+        let span = spans[start.span];
+        Place {
+            position: span.end,
+            span: span.next,
+        }
+    }
+}
+
+/// Writes the head of a container and leaves its items pending.
+fn open_container<'a>(
+    props: &'a [u8],
+    spans: &[Span],
+    container: Token<'_>,
+    inside: Place,
+    pending: &mut Vec<Pending<'a>>,
+    out: &mut Vec<u8>,
+) -> Result<(), TokenError> {
+    if let Token::Array(left) = container {
+        encode::array(out, left);
+        pending.push(Pending::Items { left, at: inside });
+    } else if let Token::Map(pairs) = container {
+        let entries = sorted_entries(props, spans, pairs, inside)?;
+        encode::map(out, entries.len());
+        let values = entries.into_iter().rev();
+        pending.extend(values.map(|(key, at)| Pending::Value { key: Some(key), at }));
+    }
+    Ok(())
 }
 
 /// The entries of a map that the view keeps, in key order, the last of each key.
@@ -152,14 +169,15 @@ fn sorted_entries<'a>(
     let mut entries: Vec<(&str, Place)> = Vec::with_capacity(pairs);
     let mut at = first;
     for _ in 0..pairs {
-        let key = string_key(&mut Reader::at(props, at.position))?;
-        at = behind(props, spans, at)?;
-        if let Some(key) = key
-            && is_shown(Reader::at(props, at.position).token()?)
+        let (key, after) = read(props, at)?;
+        let value_at = after.behind(key, spans, at);
+        let (value, after) = read(props, value_at)?;
+        at = after.behind(value, spans, value_at);
+        if let Some(key) = string(key)
+            && is_shown(value)
         {
-            entries.push((key, at));
+            entries.push((key, value_at));
         }
-        at = behind(props, spans, at)?;
     }
     if entries.is_sorted_by(|left, right| left.0 < right.0) {
         return Ok(entries);

@@ -1,60 +1,25 @@
 //! The load: writers that send random operations until the server is killed under them.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use rand::rngs::StdRng;
-use rand::seq::IteratorRandom;
-use rand::{Rng, RngExt};
+use rand::RngExt;
 
-use super::model::{Change, Domain, GraphState, MAIN_GRAPH, Op};
+use super::choose::Mix;
+use super::model::{Acknowledged, Domain, MAIN_GRAPH};
 use crate::seed::generator;
 use crate::server::ServerProcess;
 use crate::wait::{pause, poll};
-use crate::wire::{Client, Value, WireError, field, map};
+use crate::wire::{Client, Value, WireError, field};
 
 const SHARED_DOMAINS: usize = 4;
-const NODES_PER_DOMAIN: u32 = 200;
-const SIDE_GRAPHS_PER_DOMAIN: u32 = 3;
-const CHANGES_PER_BATCH: usize = 20;
 /// Longest time in which the load must reach the moment of the kill.
 const LOAD_LIMIT: Duration = Duration::from_secs(120);
-
-/// How often each kind of request is sent, relative to the others.
-#[derive(Debug, Clone, Copy)]
-pub struct Mix {
-    /// `AddNode`, `AddEdge`, `RemoveNode`, `RemoveEdge`.
-    pub single: u32,
-    /// `BatchUpdate` with 20 changes.
-    pub batch: u32,
-    /// `CreateGraph` and `DeleteGraph`.
-    pub graphs: u32,
-}
-
-impl Mix {
-    /// Everything.
-    pub const ALL: Mix = Mix {
-        single: 16,
-        batch: 3,
-        graphs: 1,
-    };
-    /// Batches only.
-    pub const BATCHES: Mix = Mix {
-        single: 0,
-        batch: 1,
-        graphs: 0,
-    };
-    /// Single changes only.
-    pub const SINGLE: Mix = Mix {
-        single: 1,
-        batch: 0,
-        graphs: 0,
-    };
-}
 
 /// Writers and the state they expect. Lives as long as the data directory it describes.
 #[derive(Debug)]
@@ -64,6 +29,7 @@ pub struct Writers {
     mix: Mix,
     seed: u64,
     round: u64,
+    clock: Option<PathBuf>,
 }
 
 impl Writers {
@@ -78,7 +44,54 @@ impl Writers {
             mix,
             seed,
             round: 0,
+            clock: None,
         }
+    }
+
+    /// Keeps a history of all acknowledged operations, with the size of `file` (the record file of a
+    /// [`Recording`](crate::powercut::Recording)) as the clock.
+    pub fn with_history(mut self, file: PathBuf) -> Writers {
+        self.clock = Some(file);
+        self
+    }
+
+    /// The expected state at an earlier instant of the history, by writers that can go on from there.
+    pub fn as_of(&self, instant: u64) -> Writers {
+        let domains = self
+            .domains
+            .iter()
+            .map(|domain| Mutex::new(lock(domain).as_of(instant)))
+            .collect();
+        Writers {
+            domains,
+            count: self.count,
+            mix: self.mix,
+            seed: self.seed ^ instant,
+            round: 0,
+            clock: None,
+        }
+    }
+
+    /// For each acknowledged operation of the history, the instants of its request and of its answer, in the
+    /// order of the answers.
+    pub fn request_spans(&self) -> Vec<(u64, u64)> {
+        let mut spans = Vec::new();
+        for domain in &self.domains {
+            spans.extend(
+                lock(domain)
+                    .history
+                    .iter()
+                    .map(|entry| (entry.sent, entry.answered)),
+            );
+        }
+        spans.sort_by_key(|(_, answered)| *answered);
+        spans
+    }
+
+    fn now(&self) -> Result<u64> {
+        self.clock
+            .as_ref()
+            .map_or(Ok(0), |file| Ok(fs_err::metadata(file)?.len()))
     }
 
     /// Creates the main graph. Call it once, on a fresh server.
@@ -173,10 +186,18 @@ impl Writers {
             }
             let op = domain.next_op(&mut random, self.mix);
             let (graph, method, params) = op.request();
-            domain.in_flight = Some(op);
+            domain.in_flight = Some(op.clone());
+            let sent = self.now()?;
             match client.call(&graph, method, params) {
                 Ok(result) => {
                     domain.acknowledge();
+                    if self.clock.is_some() {
+                        domain.history.push(Acknowledged {
+                            op,
+                            sent,
+                            answered: self.now()?,
+                        });
+                    }
                     progress.answers.fetch_add(1, Ordering::SeqCst);
                     if let Err(error) = no_batch_errors(&result) {
                         progress.failed.store(true, Ordering::SeqCst);
@@ -212,81 +233,6 @@ impl Progress {
 
     fn failed(&self) -> bool {
         self.failed.load(Ordering::SeqCst)
-    }
-}
-
-impl Domain {
-    fn next_op(&mut self, random: &mut StdRng, mix: Mix) -> Op {
-        let pick = random.random_range(0..mix.single + mix.batch + mix.graphs);
-        if pick >= mix.single + mix.batch {
-            let name = format!(
-                "{}/g{}:é",
-                self.name,
-                random.random_range(0..SIDE_GRAPHS_PER_DOMAIN)
-            );
-            return match self.graphs.contains_key(&name) {
-                true => Op::DeleteGraph { name },
-                false => Op::CreateGraph { name },
-            };
-        }
-        let graph = match random.random_bool(0.8) {
-            true => MAIN_GRAPH.to_owned(),
-            false => self
-                .graphs
-                .keys()
-                .choose(random)
-                .cloned()
-                .unwrap_or_else(|| MAIN_GRAPH.into()),
-        };
-        if pick < mix.single {
-            let state = std::mem::take(self.graphs.entry(graph.clone()).or_default());
-            let change = self.next_change(&state, random);
-            self.graphs.insert(graph.clone(), state);
-            return Op::One { graph, change };
-        }
-        let mut state = self
-            .graphs
-            .get(&graph)
-            .map(GraphState::without_ledger)
-            .unwrap_or_default();
-        let changes = std::iter::repeat_with(|| {
-            let change = self.next_change(&state, random);
-            state.apply(&change);
-            change
-        });
-        let changes = changes.take(CHANGES_PER_BATCH).collect();
-        Op::Batch { graph, changes }
-    }
-
-    /// A change that succeeds on `state`.
-    fn next_change(&mut self, state: &GraphState, random: &mut impl Rng) -> Change {
-        let properties = self.next_properties();
-        let mut node = || state.nodes.keys().choose(random).cloned();
-        if let (Some(source), Some(target)) = (node(), node()) {
-            match random.random_range(0..20) {
-                0..6 => {
-                    return Change::AddEdge {
-                        source,
-                        target,
-                        properties,
-                    };
-                }
-                6..9 => {
-                    let pair = state.edges.keys().choose(random).cloned();
-                    let (source, target) = pair.unwrap_or((source, target));
-                    return Change::RemoveEdge { source, target };
-                }
-                9..11 => return Change::RemoveNode { id: source },
-                _ => {}
-            }
-        }
-        let id = format!("{}:n{}", self.name, random.random_range(0..NODES_PER_DOMAIN));
-        Change::AddNode { id, properties }
-    }
-
-    fn next_properties(&mut self) -> Value {
-        self.next_value += 1;
-        map([("type", self.name.as_str().into()), ("v", self.next_value.into())])
     }
 }
 

@@ -8,10 +8,13 @@
 //! alike, and nothing else.
 
 mod check;
+mod choose;
 mod load;
 mod model;
 mod one_key;
+mod read;
 
 pub use check::{Difference, Kind, Verdict};
-pub use load::{Mix, Writers};
+pub use choose::Mix;
+pub use load::Writers;
 pub use one_key::{read_same_keys, write_same_keys};

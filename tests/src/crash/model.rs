@@ -59,6 +59,16 @@ pub(super) struct Domain {
     pub(super) in_flight: Option<Op>,
     /// Source of values that never repeat.
     pub(super) next_value: u64,
+    /// What was acknowledged, oldest first; kept only when asked for.
+    pub(super) history: Vec<Acknowledged>,
+}
+
+/// An acknowledged operation and the instants, in the clock of the test, between which it was done.
+#[derive(Debug)]
+pub(super) struct Acknowledged {
+    pub(super) op: Op,
+    pub(super) sent: u64,
+    pub(super) answered: u64,
 }
 
 impl Domain {
@@ -70,7 +80,22 @@ impl Domain {
             graphs,
             in_flight: None,
             next_value: 0,
+            history: Vec::new(),
         }
+    }
+
+    /// The state at an earlier instant of the history; what was answered later counts as in flight.
+    pub(super) fn as_of(&self, instant: u64) -> Domain {
+        let mut earlier = Domain {
+            next_value: self.next_value,
+            ..Domain::new(self.name.clone())
+        };
+        let known = self.history.partition_point(|entry| entry.answered <= instant);
+        self.history[..known]
+            .iter()
+            .for_each(|entry| entry.op.apply(&mut earlier.graphs));
+        earlier.in_flight = self.history.get(known).map(|entry| entry.op.clone());
+        earlier
     }
 
     /// Takes the operation in flight as done.

@@ -2,31 +2,45 @@
 //! but the recovered values must be those that could be read before the kill.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::server::ServerProcess;
 use crate::wire::{Value, bin, params, unpack};
 
-/// Requests each writer keeps in flight.
-const WINDOW: usize = 16;
+/// Keys that all writers write at one go.
+const KEYS_AT_ONCE: usize = 8;
 
-/// Lets `writers` write every one of `keys` nodes at the same time, each another value, and returns the
-/// values read back when all is acknowledged.
+/// Lets `writers` connections write every one of `keys` nodes, each another value and all at the same time,
+/// and returns the values read back when all is acknowledged.
 pub fn write_same_keys(
     server: &ServerProcess,
     graph: &str,
     writers: usize,
     keys: usize,
 ) -> Result<BTreeMap<String, Vec<u8>>> {
-    thread::scope(|scope| {
-        let all: Vec<_> = (0..writers)
-            .map(|w| scope.spawn(move || write_all(server, graph, w, keys)))
-            .collect();
-        all.into_iter()
-            .try_for_each(|writer| writer.join().expect("a writer panicked"))
-    })?;
+    let mut clients = (0..writers)
+        .map(|_| server.client())
+        .collect::<Result<Vec<_>>>()?;
+    for first in (0..keys).step_by(KEYS_AT_ONCE) {
+        let block = first..keys.min(first + KEYS_AT_ONCE);
+        for (writer, client) in clients.iter_mut().enumerate() {
+            for number in block.clone() {
+                let value = format!("writer {writer} key {number}").into_bytes();
+                let fields = [
+                    ("node_id", key(number).into()),
+                    ("properties_msgpack", bin(value)),
+                ];
+                client.send(graph, "AddNode", params(fields))?;
+            }
+        }
+        for client in &mut clients {
+            for _ in block.clone() {
+                let response = client.receive()?;
+                ensure!(response.outcome.is_ok(), "AddNode: {response:?}");
+            }
+        }
+    }
     let values = read_same_keys(server, graph, keys)?;
     ensure!(
         values.len() == keys,
@@ -50,22 +64,6 @@ pub fn read_same_keys(server: &ServerProcess, graph: &str, keys: usize) -> Resul
         }
     }
     Ok(values)
-}
-
-fn write_all(server: &ServerProcess, graph: &str, writer: usize, keys: usize) -> Result<()> {
-    let mut client = server.client()?;
-    for sent in 0..keys + WINDOW {
-        if sent < keys {
-            let value = format!("writer {writer} key {sent}").into_bytes();
-            let fields = [("node_id", key(sent).into()), ("properties_msgpack", bin(value))];
-            client.send(graph, "AddNode", params(fields))?;
-        }
-        if sent >= WINDOW {
-            let response = client.receive()?;
-            ensure!(response.outcome.is_ok(), "AddNode: {response:?}");
-        }
-    }
-    Ok(())
 }
 
 fn key(number: usize) -> String {

@@ -11,7 +11,7 @@ use super::directory;
 use super::disk::Disk;
 use super::log::{self, Event};
 use crate::seed::generator;
-use crate::server::ServerBuilder;
+use crate::server::{ServerBuilder, ServerProcess};
 
 const SOURCE: &str = include_str!("../../powercut/powerlog.c");
 
@@ -84,6 +84,13 @@ impl Recording {
             .fold(builder, |builder, (name, value)| builder.env(name, value))
     }
 
+    /// Sends SIGKILL between two recorded operations, so that no operation lacks its record.
+    pub fn kill9(&self, server: &mut ServerProcess) -> Result<()> {
+        let record = fs_err::File::open(self.log())?.into_file();
+        record.lock().context("lock the record file")?;
+        server.kill9()
+    }
+
     /// The record file. Its size is the present instant.
     pub fn log(&self) -> PathBuf {
         self.work.path().join("powerlog.bin")
@@ -133,7 +140,8 @@ impl Recording {
     }
 
     /// Checks that nothing went past the recorder: the record, replayed without any loss, gives the present
-    /// content of the directory. Call it when the process has ended; without it a cut proves nothing.
+    /// content of the directory. Call it when the process has ended, by itself or by [`Recording::kill9`];
+    /// without it a cut proves nothing.
     pub fn check_complete(&self) -> Result<()> {
         directory::compare(&self.disk_at(u64::MAX)?, &self.root).context("the recording is incomplete")
     }

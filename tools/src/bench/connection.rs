@@ -87,6 +87,12 @@ impl Connection {
         self.output.extend_from_slice(slot.frames[kind].frame());
     }
 
+    /// Size of the window.
+    pub(super) fn window(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Requests without an answer yet.
     pub(super) fn in_flight(&self) -> usize {
         self.slots.iter().filter(|slot| slot.sent.is_some()).count()
     }

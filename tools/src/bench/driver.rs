@@ -5,16 +5,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::answer::{self, Outcome};
+use super::answer::Outcome;
 use super::connection::Connection;
 use super::cpu;
-use super::workload::{Check, Kind, Numbers};
+use super::workload::Source;
 
 const TICK: Duration = Duration::from_millis(100);
 /// A server silent for this long is taken for stuck; also the longest latency recorded.
@@ -28,15 +26,10 @@ pub(super) enum Limit {
 }
 
 /// What to do with the connections.
+#[derive(Clone, Copy)]
 pub(super) struct Plan {
-    pub(super) kinds: Vec<Kind>,
     pub(super) warmup: Duration,
     pub(super) limit: Limit,
-    /// Reads choose from node 0 up to this one.
-    pub(super) existing: u64,
-    /// First number that no node has yet.
-    pub(super) fresh: u64,
-    pub(super) seed: u64,
     pub(super) server_pid: Option<u32>,
 }
 
@@ -55,6 +48,13 @@ pub(super) struct Measured {
     pub(super) client_cpu: Duration,
 }
 
+impl Measured {
+    fn fail(&mut self, text: String) {
+        self.failed += 1;
+        self.first_failure.get_or_insert(text);
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     WarmUp,
@@ -62,11 +62,10 @@ enum Phase {
     Drain,
 }
 
-struct Driver<'a> {
-    plan: &'a Plan,
+struct Driver {
+    plan: Plan,
+    source: Source,
     phase: Phase,
-    fresh: u64,
-    random: StdRng,
     measured: Measured,
     started: Instant,
     client_cpu: Duration,
@@ -74,12 +73,12 @@ struct Driver<'a> {
 }
 
 /// Runs warm-up and measurement, then waits for the requests still in flight. Blocks.
-pub(super) fn drive(plan: &Plan, mut connections: Vec<Connection>, in_flight: u32) -> Result<Measured> {
+pub(super) fn drive(plan: Plan, source: Source, mut connections: Vec<Connection>) -> Result<Measured> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let mut driver = Driver::new(plan)?;
+    let mut driver = Driver::new(plan, source)?;
     for (index, connection) in connections.iter_mut().enumerate() {
         let now = Instant::now();
-        (0..in_flight as usize).for_each(|slot| driver.send(connection, slot, now));
+        (0..connection.window()).for_each(|slot| driver.send(connection, slot, now));
         let events = interest(connection.flush()?);
         epoll::add(
             &epoll,
@@ -143,7 +142,7 @@ fn interest(written: bool) -> EventFlags {
     }
 }
 
-fn progress_bar(plan: &Plan) -> ProgressBar {
+fn progress_bar(plan: Plan) -> ProgressBar {
     let total = match plan.limit {
         Limit::Time(duration) => (plan.warmup + duration).as_millis() as u64,
         Limit::Answers(count) => count,
@@ -153,8 +152,8 @@ fn progress_bar(plan: &Plan) -> ProgressBar {
     ProgressBar::new(total).with_style(style)
 }
 
-impl<'a> Driver<'a> {
-    fn new(plan: &'a Plan) -> Result<Self> {
+impl Driver {
+    fn new(plan: Plan, source: Source) -> Result<Self> {
         let measured = Measured {
             elapsed: Duration::ZERO,
             done: 0,
@@ -167,9 +166,8 @@ impl<'a> Driver<'a> {
         };
         let mut driver = Self {
             plan,
+            source,
             phase: Phase::WarmUp,
-            fresh: plan.fresh,
-            random: StdRng::seed_from_u64(plan.seed),
             measured,
             started: Instant::now(),
             client_cpu: Duration::ZERO,
@@ -181,31 +179,8 @@ impl<'a> Driver<'a> {
 
     /// Queues the next request of the workload in `slot`.
     fn send(&mut self, connection: &mut Connection, slot: usize, now: Instant) {
-        let kind = self.choose();
-        let number = match self.plan.kinds[kind].numbers {
-            Numbers::Unused => 0,
-            Numbers::Existing => self.random.random_range(0..self.plan.existing),
-            Numbers::Fresh(count) => {
-                let first = self.fresh;
-                self.fresh += count;
-                first
-            }
-        };
+        let (kind, number) = self.source.next();
         connection.queue(slot, kind, number, now);
-    }
-
-    fn choose(&mut self) -> usize {
-        if self.plan.kinds.len() == 1 {
-            return 0;
-        }
-        let mut ticket = self.random.random_range(0..100);
-        for (index, kind) in self.plan.kinds.iter().enumerate() {
-            if ticket < kind.percent {
-                return index;
-            }
-            ticket -= kind.percent;
-        }
-        0
     }
 
     /// Records the next answer of a connection and returns the slot it frees.
@@ -214,30 +189,23 @@ impl<'a> Driver<'a> {
             return Ok(None);
         };
         let slot = answer.slot;
-        let failure = match answer.outcome {
-            Outcome::Busy => {
-                self.measured.busy += u64::from(self.phase == Phase::Measure);
-                return Ok(Some(slot));
-            }
-            Outcome::Failed(text) => Some(text.to_owned()),
-            Outcome::Done(value) => match self.plan.kinds[answer.kind].check {
-                Check::Any => None,
-                Check::NotNil => answer::is_nil(value).then(|| "nil where a value was stored".to_owned()),
-                Check::NoBatchErrors => answer::batch_error(value)?,
+        let measuring = self.phase == Phase::Measure;
+        match answer.outcome {
+            Outcome::Busy => self.measured.busy += u64::from(measuring),
+            Outcome::Failed(text) => self.measured.fail(text.to_owned()),
+            Outcome::Done(value) => match self.source.kind(answer.kind).check.complaint(value)? {
+                Some(text) => self.measured.fail(text),
+                None if measuring => {
+                    let waited = arrived - answer.sent;
+                    self.measured.done += 1;
+                    self.measured.latency.saturating_record(waited.as_nanos() as u64);
+                }
+                None => {}
             },
-        };
-        if let Some(text) = failure {
-            self.measured.failed += 1;
-            self.measured.first_failure.get_or_insert(text);
-        } else if self.phase == Phase::Measure {
-            self.measured.done += 1;
-            self.measured
-                .latency
-                .saturating_record((arrived - answer.sent).as_nanos() as u64);
         }
         let answers = self.measured.done + self.measured.busy + self.measured.failed;
         let reached = matches!(self.plan.limit, Limit::Answers(count) if answers >= count);
-        if self.phase == Phase::Measure && reached {
+        if measuring && reached {
             self.finish(arrived)?;
         }
         Ok(Some(slot))

@@ -15,6 +15,8 @@ mod args;
 mod connection;
 mod cpu;
 mod driver;
+#[cfg(test)]
+mod driver_tests;
 mod population;
 mod report;
 mod run;

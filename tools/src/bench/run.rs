@@ -12,7 +12,7 @@ use super::population::{self, Population};
 use super::report::{LoadReport, Report};
 use super::template::Envelope;
 use super::wire::{Client, Secret};
-use super::workload::{Numbers, kinds};
+use super::workload::{Numbers, Source, kinds};
 
 /// Runs the benchmark or the loader and prints its report on stdout. Blocks.
 ///
@@ -61,53 +61,42 @@ fn load_graph(target: &Target, envelope: Envelope<'_>, population: Population) -
 }
 
 fn measure(target: &Target, envelope: Envelope<'_>, load: &LoadArgs) -> Result<()> {
-    let kinds = kinds(load.op, load.batch);
-    let mut plan = Plan {
-        kinds,
+    let plan = Plan {
         warmup: seconds(load.warmup, "--warmup")?,
         limit: match load.count {
             Some(count) => Limit::Answers(count),
             None => Limit::Time(seconds(load.duration, "--duration")?),
         },
-        existing: load.nodes,
-        fresh: 0,
-        seed: target.seed,
         server_pid: load.server_pid,
     };
+    let kinds = kinds(load.op, load.batch);
     let mut client = Client::connect(&target.endpoint)?;
-    if plan
-        .kinds
-        .iter()
-        .any(|kind| matches!(kind.numbers, Numbers::Existing))
-    {
+    if kinds.iter().any(|kind| matches!(kind.numbers, Numbers::Existing)) {
         population::ensure(
             &mut client,
             envelope,
             Population::for_reads(load.nodes, target.seed),
         )?;
     }
-    if plan
-        .kinds
-        .iter()
-        .any(|kind| matches!(kind.numbers, Numbers::Fresh(_)))
-    {
-        plan.fresh = population::open_graph(&mut client, envelope)?;
+    let mut fresh = 0;
+    if kinds.iter().any(|kind| matches!(kind.numbers, Numbers::Fresh(_))) {
+        fresh = population::open_graph(&mut client, envelope)?;
     }
     drop(client);
 
     let mut connections = Vec::new();
     for index in 0..u64::from(load.connections) {
         let first_id = 1 + index * u64::from(load.in_flight);
-        let endpoint = &target.endpoint;
         connections.push(Connection::open(
-            endpoint,
+            &target.endpoint,
             envelope,
-            &plan.kinds,
+            &kinds,
             first_id,
             load.in_flight,
         )?);
     }
-    let measured = drive(&plan, connections, load.in_flight)?;
+    let source = Source::new(kinds, load.nodes, fresh, target.seed);
+    let measured = drive(plan, source, connections)?;
     let report = Report::new(
         name(load.op),
         target.endpoint.to_string(),

@@ -1,7 +1,10 @@
 //! Which requests an operation sends, and how their answers are checked.
 
 use anyhow::Result;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 
+use super::answer;
 use super::args::Op;
 use super::template::{Envelope, Message, Template};
 
@@ -25,6 +28,17 @@ pub(super) enum Check {
     Any,
     NotNil,
     NoBatchErrors,
+}
+
+impl Check {
+    /// What is wrong with an encoded result, or `None`.
+    pub(super) fn complaint(self, result: &[u8]) -> Result<Option<String>> {
+        match self {
+            Self::Any => Ok(None),
+            Self::NotNil => Ok(answer::is_nil(result).then(|| "nil where a value was stored".to_owned())),
+            Self::NoBatchErrors => answer::batch_error(result),
+        }
+    }
 }
 
 /// One kind of request within a workload.
@@ -98,6 +112,61 @@ pub(super) fn kinds(op: Op, batch: u64) -> Vec<Kind> {
         }
         Op::Mixed => vec![properties(70), neighbors(20), add(10)],
         Op::Ping => vec![Kind::new(100, "Ping", Numbers::Unused, Check::Any)],
+    }
+}
+
+/// An endless sequence of requests: which kind, about which node.
+pub(super) struct Source {
+    kinds: Vec<Kind>,
+    existing: u64,
+    fresh: u64,
+    random: StdRng,
+}
+
+impl Source {
+    /// Reads choose from the nodes below `existing`; `fresh` is the first number that no node has yet.
+    pub(super) fn new(kinds: Vec<Kind>, existing: u64, fresh: u64, seed: u64) -> Self {
+        Self {
+            kinds,
+            existing,
+            fresh,
+            random: StdRng::seed_from_u64(seed),
+        }
+    }
+
+    pub(super) fn kind(&self, index: usize) -> Kind {
+        self.kinds[index]
+    }
+
+    /// The next request: index of its kind and number of its (first) node.
+    pub(super) fn next(&mut self) -> (usize, u64) {
+        let index = self.choose();
+        let number = match self.kinds[index].numbers {
+            Numbers::Unused => 0,
+            Numbers::Existing => self.random.random_range(0..self.existing),
+            Numbers::Fresh(count) => {
+                let first = self.fresh;
+                self.fresh += count;
+                first
+            }
+        };
+        (index, number)
+    }
+
+    fn choose(&mut self) -> usize {
+        if self.kinds.len() == 1 {
+            return 0;
+        }
+        let mut ticket = self.random.random_range(0..100);
+        let mut below_share = |kind: &Kind| {
+            let hit = ticket < kind.percent;
+            ticket = ticket.saturating_sub(kind.percent);
+            hit
+        };
+        self.kinds
+            .iter()
+            .position(&mut below_share)
+            .expect("the shares of a workload add up to 100")
     }
 }
 

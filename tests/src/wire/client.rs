@@ -1,14 +1,4 @@
-//! A blocking client for tests. It builds frames by hand, so it can also build wrong ones.
-//!
-//! ```no_run
-//! use epistemic_tests::wire::{bin, params, Client, Endpoint};
-//!
-//! let mut client = Client::connect(&Endpoint::Unix("/tmp/s.sock".into()), "secret")?;
-//! client.call("g", "AddNode", params([("node_id", "a".into()), ("properties_msgpack", bin([0x80]))]))?;
-//! let count = client.call("g", "NodeCount", None)?;
-//! assert_eq!(count, 1.into());
-//! # Ok::<(), epistemic_tests::WireError>(())
-//! ```
+//! A connection.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,10 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-
-pub use rmpv::Value;
+use super::{Request, Response, Value, WireError, bin, pack, params};
 
 /// How long a client waits for the next byte of an answer.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -31,155 +18,6 @@ pub enum Endpoint {
     Unix(PathBuf),
     /// Address of a TCP listener.
     Tcp(SocketAddr),
-}
-
-/// Why a call gave no result.
-#[derive(Debug, thiserror::Error)]
-pub enum WireError {
-    /// The server answered with this error text; the connection is still good.
-    #[error("the server answered: {0}")]
-    Server(String),
-    /// The connection failed or was closed.
-    #[error("connection: {0}")]
-    Io(#[from] io::Error),
-    /// The answer was not what the protocol allows.
-    #[error("not a valid answer: {0}")]
-    Protocol(String),
-}
-
-impl WireError {
-    /// The text of an error answer, or nothing if the connection failed.
-    pub fn server_text(&self) -> Option<&str> {
-        match self {
-            WireError::Server(text) => Some(text),
-            WireError::Io(_) | WireError::Protocol(_) => None,
-        }
-    }
-}
-
-/// The `auth_token` of the request `id`.
-pub fn token(secret: &str, id: u64) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(id.to_string().as_bytes());
-    hex::encode(mac.finalize().into_bytes())
-}
-
-/// A map with string keys, in the order given.
-pub fn map<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
-    Value::Map(
-        fields
-            .into_iter()
-            .map(|(key, value)| (key.into(), value))
-            .collect(),
-    )
-}
-
-/// The `params` of a call; see [`map`].
-pub fn params<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Option<Value> {
-    Some(map(fields))
-}
-
-/// A bin.
-pub fn bin(bytes: impl Into<Vec<u8>>) -> Value {
-    Value::Binary(bytes.into())
-}
-
-/// Bytes as an array of integers, the way the Python client sends them.
-pub fn ints(bytes: &[u8]) -> Value {
-    Value::Array(bytes.iter().map(|byte| Value::from(*byte)).collect())
-}
-
-/// MessagePack of a value.
-pub fn pack(value: &Value) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    rmpv::encode::write_value(&mut bytes, value).expect("writing to memory cannot fail");
-    bytes
-}
-
-/// The first MessagePack value of some bytes.
-pub fn unpack(bytes: &[u8]) -> Result<Value, WireError> {
-    rmpv::decode::read_value(&mut &bytes[..]).map_err(|error| WireError::Protocol(error.to_string()))
-}
-
-/// A field of a map, by name.
-pub fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    value
-        .as_map()?
-        .iter()
-        .find(|(key, _)| key.as_str() == Some(name))
-        .map(|(_, value)| value)
-}
-
-/// A request as a list of envelope fields, each of which may be changed or left out before it is sent.
-#[derive(Debug, Clone)]
-pub struct Request {
-    fields: Vec<(Value, Value)>,
-}
-
-impl Request {
-    /// A complete request with a valid token.
-    pub fn new(id: u64, secret: &str, graph: &str, method: &str, params: Option<Value>) -> Request {
-        let mut request = Request { fields: Vec::new() }
-            .with("id", id)
-            .with("graph", graph)
-            .with("auth_token", token(secret, id))
-            .with("method", method);
-        if let Some(params) = params {
-            request = request.with("params", params);
-        }
-        request
-    }
-
-    /// Sets a field; a field that is already there keeps its place.
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Request {
-        let value = value.into();
-        match self.fields.iter_mut().find(|(key, _)| key.as_str() == Some(name)) {
-            Some(slot) => slot.1 = value,
-            None => self.fields.push((name.into(), value)),
-        }
-        self
-    }
-
-    /// Leaves a field out.
-    pub fn without(mut self, name: &str) -> Request {
-        self.fields.retain(|(key, _)| key.as_str() != Some(name));
-        self
-    }
-
-    /// Adds a field even if its name is there already, which the protocol forbids.
-    pub fn with_repeated(mut self, name: &str, value: impl Into<Value>) -> Request {
-        self.fields.push((name.into(), value.into()));
-        self
-    }
-
-    /// The frame's body: the request as MessagePack, without a length.
-    pub fn body(&self) -> Vec<u8> {
-        pack(&Value::Map(self.fields.clone()))
-    }
-}
-
-/// One answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Response {
-    /// The `id` in the answer, 0 when the server could not decode the request.
-    pub id: u64,
-    /// The result, or the error text.
-    pub outcome: Result<Value, String>,
-}
-
-impl Response {
-    /// Decodes a frame's body, demanding exactly one of `result` and `error`.
-    pub fn decode(body: &[u8]) -> Result<Response, WireError> {
-        let value = unpack(body)?;
-        let bad = || WireError::Protocol(format!("{value}"));
-        let id = field(&value, "id").and_then(Value::as_u64).ok_or_else(bad)?;
-        let outcome = match (field(&value, "result"), field(&value, "error")) {
-            (Some(result), None) => Ok(result.clone()),
-            (None, Some(Value::String(text))) => Err(text.as_str().ok_or_else(bad)?.to_owned()),
-            _ => return Err(bad()),
-        };
-        Ok(Response { id, outcome })
-    }
 }
 
 #[derive(Debug)]

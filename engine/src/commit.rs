@@ -1,0 +1,97 @@
+//! The commit thread: one writer, group commit.
+//!
+//! Waiting writes are drained, applied in the order of their arrival and committed as one batch with one fsync; then
+//! all are answered. While the disk works the next group gathers.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::JoinHandle,
+};
+
+use epistemic_storage::{
+    Durability, GraphStore,
+    graph::{GraphError, Op, Outcome, Write},
+};
+use tokio::sync::oneshot;
+
+use crate::{checkpoints::Dirty, metrics::Metrics};
+
+/// Writes of one group at most.
+const MAX_GROUP: usize = 1024;
+/// A group is closed when its payload reaches this many bytes.
+const MAX_GROUP_BYTES: usize = 8 << 20;
+
+/// What a write comes to.
+pub(crate) type Reply = Result<Outcome, GraphError>;
+
+struct Job {
+    write: Write,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// Sends writes to the commit thread. The thread ends when the last clone is dropped.
+#[derive(Clone)]
+pub(crate) struct Committer {
+    jobs: Sender<Job>,
+}
+
+/// Starts the commit thread.
+pub(crate) fn start(
+    graphs: Arc<GraphStore>,
+    durability: Durability,
+    dirty: Arc<Dirty>,
+    metrics: Arc<Metrics>,
+) -> std::io::Result<(Committer, JoinHandle<()>)> {
+    let (jobs, queue) = channel();
+    let thread = std::thread::Builder::new()
+        .name("commit".into())
+        .spawn(move || run(&graphs, durability, &dirty, &metrics, &queue))?;
+    Ok((Committer { jobs }, thread))
+}
+
+impl Committer {
+    /// Queues a write. The receiver gets the outcome once it is durable as configured; it gets an error when the
+    /// commit thread is gone.
+    pub(crate) fn submit(&self, write: Write) -> oneshot::Receiver<Reply> {
+        let (reply, receiver) = oneshot::channel();
+        // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
+        let _ = self.jobs.send(Job { write, reply });
+        receiver
+    }
+}
+
+fn run(graphs: &GraphStore, durability: Durability, dirty: &Dirty, metrics: &Metrics, queue: &Receiver<Job>) {
+    let mut writes = Vec::new();
+    let mut replies = Vec::new();
+    while let Ok(first) = queue.recv() {
+        let mut bytes = 0;
+        let mut next = Some(first);
+        while let Some(Job { write, reply }) = next {
+            bytes += weight(&write.op);
+            writes.push(write);
+            replies.push(reply);
+            next = if writes.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES { queue.try_recv().ok() } else { None };
+        }
+        let results = graphs.commit(&writes, durability);
+        metrics.commit_group(writes.len());
+        dirty.note(writes.drain(..).zip(&results).filter(|(_, result)| result.is_ok()).map(|(write, _)| write.graph));
+        for (reply, result) in replies.drain(..).zip(results) {
+            // The client may be gone; its write is committed all the same.
+            let _ = reply.send(result);
+        }
+    }
+}
+
+/// Bytes a write adds to its group, roughly.
+fn weight(op: &Op) -> usize {
+    match op {
+        Op::AddNode { properties, .. } | Op::AddEdge { properties, .. } => 64 + properties.len(),
+        Op::Batch(items) => 256 * items.len(),
+        Op::Replace(_) | Op::Install { .. } => MAX_GROUP_BYTES,
+        Op::Create { .. } | Op::Delete | Op::Clear | Op::ClearLedger => 256,
+        Op::RemoveNode { .. } | Op::RemoveEdge { .. } => 64,
+    }
+}

@@ -1,0 +1,256 @@
+//! One connection: frames in, answers out, in the order of the requests.
+//!
+//! Reads are answered at once. Writes are handed to the commit thread and the next frame is looked at meanwhile, so
+//! pipelined writes share fsyncs; a request that must see them waits in [`Connection::held`]. Answers that are due
+//! later keep their place in [`Connection::pending`].
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::{Duration, Instant, sleep_until, timeout},
+};
+
+use crate::{
+    dispatch::{self, Part, Pending, Step},
+    shard::{Shard, stopped},
+    transfer::Transfers,
+    wire::{frame, response},
+};
+
+/// Requests of one connection that wait for their answer.
+const MAX_PENDING: usize = 1024;
+/// Space made for one read while a frame is incomplete; it grows with what has arrived.
+const READ_BYTES: usize = 8 << 10;
+/// A client that takes nothing for this long is dropped.
+const WRITE_DEADLINE: Duration = Duration::from_secs(60);
+/// Bytes that connections without an authenticated request may hold together.
+const UNAUTHENTICATED_BYTES: usize = 64 << 20;
+
+/// Bytes held by connections that have not authenticated yet.
+#[derive(Default)]
+pub(crate) struct UnauthenticatedBudget {
+    held: AtomicUsize,
+}
+
+/// One connection's part of the budget; given back when dropped.
+struct Charge {
+    shard: Arc<Shard>,
+    bytes: usize,
+}
+
+impl Charge {
+    /// Sets the part to `bytes`; false when the budget has no room.
+    fn set(&mut self, bytes: usize) -> bool {
+        let held = &self.shard.unauthenticated.held;
+        if bytes <= self.bytes {
+            held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+            return true;
+        }
+        let more = bytes - self.bytes;
+        self.bytes = bytes;
+        held.fetch_add(more, Ordering::Relaxed) + more <= UNAUTHENTICATED_BYTES
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.shard.unauthenticated.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+struct Connection<S> {
+    shard: Arc<Shard>,
+    stream: S,
+    inbox: BytesMut,
+    outbox: Vec<u8>,
+    pending: VecDeque<Pending>,
+    transfers: Arc<Transfers>,
+    /// A complete frame that waits for the answers before it.
+    held: Option<Bytes>,
+    /// Present until the first authenticated request.
+    unauthenticated: Option<Charge>,
+    /// When the first authenticated request, or the rest of the frame in the inbox, must be here.
+    deadline: Option<Instant>,
+    /// Nothing more is read.
+    closing: bool,
+}
+
+/// Serves a connection until its client is gone, breaks the framing or the server stops.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(shard: Arc<Shard>, stream: S) {
+    let charge = Charge { shard: Arc::clone(&shard), bytes: 0 };
+    let deadline = Some(Instant::now() + shard.limits.frame_deadline);
+    let connection = Connection {
+        shard,
+        stream,
+        inbox: BytesMut::new(),
+        outbox: Vec::new(),
+        pending: VecDeque::new(),
+        transfers: Arc::default(),
+        held: None,
+        unauthenticated: Some(charge),
+        deadline,
+        closing: false,
+    };
+    if let Err(error) = connection.run().await {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    async fn run(mut self) -> io::Result<()> {
+        let mut stop = self.shard.stop.subscribe();
+        loop {
+            self.dispatch_frames();
+            self.collect_answers()?;
+            if !self.outbox.is_empty() {
+                self.flush().await?;
+            }
+            if self.held.is_some() && self.pending.is_empty() {
+                continue;
+            }
+            if self.closing && self.pending.is_empty() && self.held.is_none() {
+                return self.stream.shutdown().await;
+            }
+            let reading = !self.closing && self.held.is_none() && self.pending.len() < MAX_PENDING;
+            let wanted = if reading { self.reserve() } else { 0 };
+            debug_assert!(!reading || wanted > 0);
+            let deadline = self.deadline;
+            tokio::select! {
+                biased;
+                part = next_part(self.pending.front_mut()), if !self.pending.is_empty() => self.take_part(part)?,
+                read = self.stream.read_buf(&mut self.inbox), if reading => self.received(read?),
+                () = stopped(&mut stop), if !self.closing => self.closing = true,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => {
+                    tracing::info!("connection closed: its frame was not complete in time");
+                    self.closing = true;
+                }
+            }
+        }
+    }
+
+    /// Makes room for a read: a little at first, then as much as has arrived of an incomplete frame.
+    fn reserve(&mut self) -> usize {
+        let room = READ_BYTES.max(self.inbox.len().min(1 << 20));
+        self.inbox.reserve(room);
+        room
+    }
+
+    fn received(&mut self, bytes: usize) {
+        if bytes == 0 {
+            self.closing = true;
+        }
+    }
+
+    /// Dispatches the frames that have arrived, as far as order allows.
+    fn dispatch_frames(&mut self) {
+        while self.pending.len() < MAX_PENDING {
+            let body = match self.held.take() {
+                Some(body) => body,
+                None => match frame::split_frame(&mut self.inbox, self.shard.limits.max_frame_bytes) {
+                    Ok(Some(body)) => body,
+                    Ok(None) => break,
+                    Err(error) => return self.refuse(&format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes")),
+                },
+            };
+            match dispatch::dispatch(&self.shard, &self.transfers, &body, &self.pending, &mut self.outbox) {
+                Step::Answered => {}
+                Step::Authenticated(pending) => {
+                    self.unauthenticated = None;
+                    self.pending.extend(pending);
+                }
+                Step::Wait => {
+                    self.held = Some(body);
+                    break;
+                }
+                Step::Close => self.closing = true,
+            }
+        }
+        self.watch_frame();
+    }
+
+    /// Keeps the deadline and the budget in step with what is in the inbox.
+    fn watch_frame(&mut self) {
+        match &mut self.unauthenticated {
+            Some(charge) => {
+                if !charge.set(self.inbox.len()) {
+                    self.refuse("BUSY: too many bytes from connections that have not authenticated, retry with backoff");
+                }
+            }
+            None if self.inbox.is_empty() => self.deadline = None,
+            None => {
+                let limit = self.shard.limits.frame_deadline;
+                self.deadline.get_or_insert_with(|| Instant::now() + limit);
+            }
+        }
+    }
+
+    /// Answers that the stream cannot be followed any further, and ends it.
+    fn refuse(&mut self, text: &str) {
+        self.shard.metrics.undecodable();
+        self.inbox.clear();
+        self.closing = true;
+        let mut answer = Vec::new();
+        if response::error(&mut answer, 0, text).is_ok() {
+            self.pending.push_back(Pending::ready(answer));
+        }
+    }
+
+    /// Moves finished answers from the front of the queue to the outbox.
+    fn collect_answers(&mut self) -> io::Result<()> {
+        while let Some(part) = self.pending.front_mut().and_then(Pending::try_part) {
+            self.take_part(part)?;
+        }
+        Ok(())
+    }
+
+    fn take_part(&mut self, part: Part) -> io::Result<()> {
+        let (bytes, last) = match part {
+            Part::More(bytes) => (bytes, false),
+            Part::Last(bytes) => (bytes, true),
+            Part::Broken => return Err(io::Error::other("an answer failed after its first part was sent")),
+        };
+        if self.outbox.is_empty() {
+            self.outbox = bytes;
+        } else {
+            self.outbox.extend_from_slice(&bytes);
+        }
+        if last {
+            self.pending.pop_front();
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let mut written = 0;
+        while written < self.outbox.len() {
+            let write = self.stream.write(&self.outbox[written..]);
+            match timeout(WRITE_DEADLINE, write).await {
+                Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count?,
+                Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads no answers")),
+            }
+        }
+        if self.outbox.capacity() > 1 << 20 {
+            self.outbox = Vec::new();
+        }
+        self.outbox.clear();
+        Ok(())
+    }
+}
+
+async fn next_part(pending: Option<&mut Pending>) -> Part {
+    match pending {
+        Some(pending) => pending.part().await,
+        None => std::future::pending().await,
+    }
+}

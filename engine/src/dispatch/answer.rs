@@ -1,0 +1,100 @@
+//! Writing answers.
+
+use std::sync::Arc;
+
+use epistemic_storage::graph::{BatchReport, GraphError, Outcome};
+
+use crate::{
+    admission::Busy,
+    commit::Reply,
+    wire::{
+        DecodeError, encode,
+        response::{self, Response},
+    },
+};
+
+/// Why a request gets an error.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpError {
+    /// Its parameters cannot be decoded.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The graph layer refused or failed.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// No place for it.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// Anything else, in the words of the protocol.
+    #[error("{0}")]
+    Text(String),
+}
+
+/// What a successful write answers.
+pub(super) enum WriteAnswer {
+    Ok,
+    Created(Arc<str>),
+    Deleted(Arc<str>),
+}
+
+/// Appends an error. A request that cannot be decoded is answered with id 0.
+pub(crate) fn error(out: &mut Vec<u8>, id: u64, error: &OpError) {
+    let id = if matches!(error, OpError::Decode(_)) { 0 } else { id };
+    response::error(out, id, &error.to_string()).expect("texts of errors are far below 4 GiB");
+}
+
+/// Appends the result that `write` puts into the buffer, or the error it ends with.
+pub(super) fn result(out: &mut Vec<u8>, id: u64, write: impl FnOnce(&mut Vec<u8>) -> Result<(), OpError>) {
+    let response = Response::result(out, id);
+    let failure = match write(out) {
+        Ok(()) => match response.finish(out) {
+            Ok(()) => return,
+            Err(too_large) => OpError::Text(too_large.to_string()),
+        },
+        Err(failure) => {
+            response.cancel(out);
+            failure
+        }
+    };
+    error(out, id, &failure);
+}
+
+/// Appends what a write came to. Without a reply the commit thread is gone.
+pub(super) fn write_reply(out: &mut Vec<u8>, id: u64, answer: &WriteAnswer, reply: Option<Reply>) {
+    result(out, id, |out| {
+        let gone = || OpError::Text("the server is shutting down: the write was not acknowledged".into());
+        match reply.ok_or_else(gone)?? {
+            Outcome::Batch(report) => batch_report(out, &report),
+            Outcome::Done => match answer {
+                WriteAnswer::Ok => encode::str(out, "ok"),
+                WriteAnswer::Created(name) => pair(out, "created", name),
+                WriteAnswer::Deleted(name) => pair(out, "deleted", name),
+            },
+        }
+        Ok(())
+    });
+}
+
+fn pair(out: &mut Vec<u8>, key: &str, value: &str) {
+    encode::map(out, 1);
+    encode::str(out, key);
+    encode::str(out, value);
+}
+
+fn batch_report(out: &mut Vec<u8>, report: &BatchReport) {
+    encode::map(out, 5);
+    for (key, count) in [
+        ("added_nodes", report.added_nodes),
+        ("added_edges", report.added_edges),
+        ("removed_nodes", report.removed_nodes),
+        ("removed_edges", report.removed_edges),
+    ] {
+        encode::str(out, key);
+        encode::uint(out, count);
+    }
+    encode::str(out, "errors");
+    encode::array(out, report.errors.len());
+    for error in &report.errors {
+        encode::str(out, error);
+    }
+}

@@ -1,0 +1,200 @@
+//! From a frame to an answer, or to the promise of one.
+
+pub(crate) mod answer;
+mod pending;
+mod reads;
+mod service;
+mod whole;
+mod writes;
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+pub(crate) use answer::OpError;
+pub(crate) use pending::{Part, Pending};
+pub(crate) use reads::ReadError;
+
+use crate::{
+    shard::Shard,
+    transfer::Transfers,
+    wire::{DecodeError, Envelope, Method, response},
+};
+
+/// What became of a frame.
+pub(crate) enum Step {
+    /// Answered into the outbox, without proof of who sent it.
+    Answered,
+    /// An authenticated request: answered into the outbox, or promised.
+    Authenticated(Option<Pending>),
+    /// It must see the answers before it first; dispatch it again when they are out.
+    Wait,
+    /// Nothing sensible can follow on this connection.
+    Close,
+}
+
+/// A request whose sender is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) envelope: Envelope<'a>,
+    pub(crate) method: Method,
+    pub(crate) begun: Instant,
+}
+
+/// How a method is run.
+enum Route {
+    /// Answered here and now.
+    Inline,
+    /// A point read of one graph.
+    Read,
+    /// A read of much of a graph, off the async threads unless the graph is small.
+    Whole,
+    /// A mutation, through the commit thread.
+    Write,
+    /// Blocking work of the service.
+    Service,
+    /// Not in this server.
+    Absent,
+}
+
+/// Decodes, authenticates and runs one request. `pending` are the answers this connection still waits for; an
+/// answer goes to `outbox` only when there are none.
+pub(crate) fn dispatch(
+    shard: &Arc<Shard>,
+    transfers: &Arc<Transfers>,
+    body: &bytes::Bytes,
+    pending: &VecDeque<Pending>,
+    outbox: &mut Vec<u8>,
+) -> Step {
+    let envelope = match Envelope::parse(body) {
+        Ok(envelope) => envelope,
+        Err(error) => return undecodable(shard, &error, pending, outbox),
+    };
+    if !shard.authenticator.verify(envelope.id, envelope.auth_token) {
+        if !pending.is_empty() {
+            return Step::Wait;
+        }
+        shard.metrics.auth_failure();
+        return refused(outbox, envelope.id, "Authentication failed");
+    }
+    let method = match Method::from_name(envelope.method) {
+        Ok(method) => method,
+        Err(error) => return undecodable(shard, &error, pending, outbox),
+    };
+    let route = route(method);
+    if must_wait(&route, pending) {
+        return Step::Wait;
+    }
+    let request = Request { envelope, method, begun: Instant::now() };
+    shard.metrics.dispatched(method);
+    let promised = match route {
+        Route::Inline => {
+            service::inline(shard, &request, outbox);
+            None
+        }
+        Route::Read => {
+            reads::run(shard, &request, outbox);
+            None
+        }
+        Route::Whole => whole::run(shard, &request, body, outbox),
+        Route::Write => writes::submit(shard, &request, pending.is_empty(), outbox),
+        Route::Service => service::spawn(shard, transfers, &request, body),
+        Route::Absent => {
+            answer::error(outbox, request.envelope.id, &OpError::Text(absent_text(method)));
+            None
+        }
+    };
+    if promised.is_none() {
+        shard.metrics.answered(method, request.begun.elapsed());
+    }
+    Step::Authenticated(promised)
+}
+
+/// Whether the request has to wait for answers before it: everything does, so that its answer follows theirs and
+/// it sees what they wrote, but writes behind writes, which the commit thread keeps in order.
+fn must_wait(route: &Route, pending: &VecDeque<Pending>) -> bool {
+    match route {
+        Route::Write => !pending.iter().all(Pending::is_write),
+        Route::Inline | Route::Read | Route::Whole | Route::Service | Route::Absent => !pending.is_empty(),
+    }
+}
+
+fn undecodable(shard: &Shard, error: &DecodeError, pending: &VecDeque<Pending>, outbox: &mut Vec<u8>) -> Step {
+    if !pending.is_empty() {
+        return Step::Wait;
+    }
+    shard.metrics.undecodable();
+    refused(outbox, 0, &error.to_string())
+}
+
+fn refused(outbox: &mut Vec<u8>, id: u64, text: &str) -> Step {
+    match response::error(outbox, id, text) {
+        Ok(()) => Step::Answered,
+        Err(_) => Step::Close,
+    }
+}
+
+fn route(method: Method) -> Route {
+    use Method as M;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "everything not listed is not served yet")]
+    match method {
+        M::Ping | M::Health | M::Shutdown => Route::Inline,
+        M::HasNode
+        | M::GetNodeProperties
+        | M::GetNodePropertiesBatch
+        | M::HasNodesBatch
+        | M::NodeCount
+        | M::HasEdge
+        | M::GetEdgeProperties
+        | M::GetEdgePropertiesBatch
+        | M::EdgeCount
+        | M::InDegree
+        | M::OutDegree
+        | M::GetPredecessors
+        | M::GetSuccessors
+        | M::GetNeighbors
+        | M::Metrics => Route::Read,
+        M::GetNodes
+        | M::GetNodesByLabel
+        | M::NodeIds
+        | M::GetEdges
+        | M::GetTriples
+        | M::GetSubgraph
+        | M::GetLedger
+        | M::ToMsgpack => Route::Whole,
+        M::AddNode
+        | M::RemoveNode
+        | M::AddEdge
+        | M::RemoveEdge
+        | M::ClearGraph
+        | M::BatchUpdate
+        | M::ClearLedger
+        | M::CreateGraph
+        | M::DeleteGraph => Route::Write,
+        M::FromMsgpack
+        | M::ListGraphs
+        | M::Checkpoint
+        | M::SnapshotOpen
+        | M::SnapshotRead
+        | M::SnapshotClose
+        | M::RestoreOpen
+        | M::RestoreWrite
+        | M::RestoreCommit
+        | M::RestoreAbort
+        | M::GraphStats
+        | M::ShardStatus => Route::Service,
+        _ => Route::Absent,
+    }
+}
+
+/// The reference's texts for methods that a server does not have.
+fn absent_text(method: Method) -> String {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "one text for all the others")]
+    match method {
+        Method::ParseFile | Method::ParseFiles | Method::IndexRepository => "AST feature not enabled".into(),
+        Method::SpectralCluster | Method::HypergraphEncodeInteraction | Method::BatchCosineSimilarity => {
+            format!("{method} is deprecated. Use datascience primitives.")
+        }
+        _ => "Method not available in this server build (unknown method, or a compute feature — \
+              finance/datascience/reasoning — not enabled)"
+            .into(),
+    }
+}

@@ -1,0 +1,165 @@
+//! Operations of the service: its state, its graphs, checkpoints and transfers.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use epistemic_storage::{graph::Op, snapshot::ImportTarget};
+use tokio::sync::mpsc;
+
+use super::{OpError, Part, Pending, Request, answer};
+use crate::{
+    document,
+    shard::Shard,
+    status,
+    transfer::{TransferError, Transfers},
+    wire::{Envelope, Method, encode, params},
+};
+
+impl From<TransferError> for OpError {
+    fn from(error: TransferError) -> Self {
+        OpError::Text(error.to_string())
+    }
+}
+
+/// Runs what needs neither disk nor graph.
+pub(super) fn inline(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) {
+    answer::result(outbox, request.envelope.id, |out| {
+        params::no_params(request.method, request.envelope.params)?;
+        match request.method {
+            Method::Health => status::health(shard, out),
+            Method::Shutdown => {
+                encode::str(out, "shutting_down");
+                shard.shut_down();
+            }
+            _ => encode::str(out, "pong"),
+        }
+        Ok(())
+    });
+}
+
+/// Runs what may block on a blocking thread.
+pub(super) fn spawn(
+    shard: &Arc<Shard>,
+    transfers: &Arc<Transfers>,
+    request: &Request<'_>,
+    body: &Bytes,
+) -> Option<Pending> {
+    let (parts, receiver) = mpsc::channel(1);
+    let (shard, transfers, body) = (Arc::clone(shard), Arc::clone(transfers), body.clone());
+    let (method, begun): (Method, Instant) = (request.method, request.begun);
+    tokio::task::spawn_blocking(move || {
+        // It was parsed from the same bytes before.
+        let Ok(envelope) = Envelope::parse(&body) else { return };
+        let request = Request { envelope, method, begun };
+        let mut out = Vec::new();
+        answer::result(&mut out, envelope.id, |out| run(&shard, &transfers, &request, out));
+        shard.metrics.answered(method, begun.elapsed());
+        // A client that has gone needs no answer.
+        let _ = parts.blocking_send(Part::Last(out));
+    });
+    Some(Pending::task(receiver, None))
+}
+
+fn run(
+    shard: &Shard,
+    transfers: &Transfers,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), OpError> {
+    let Request { method, envelope, .. } = *request;
+    let raw = envelope.params;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
+    match method {
+        Method::FromMsgpack => {
+            let params::Document { msgpack } = params::params(method, raw)?;
+            let graph = shard.graphs.graph(envelope.graph)?;
+            let _permit = shard.admission.admit(graph.name())?;
+            shard.metrics.graph_op(graph.name());
+            let loaded = document::load(&shard.graphs, &msgpack)?;
+            shard.graphs.write(envelope.graph, Op::Replace(loaded))?;
+            shard.dirty.note(std::iter::once(Arc::clone(graph.name())));
+            encode::str(out, "ok");
+        }
+        Method::ListGraphs => {
+            params::no_params(method, raw)?;
+            status::list_graphs(shard, out);
+        }
+        Method::GraphStats => {
+            params::no_params(method, raw)?;
+            status::graph_stats(shard, out);
+        }
+        Method::ShardStatus => {
+            params::no_params(method, raw)?;
+            status::shard_status(shard, out)?;
+        }
+        Method::Checkpoint => {
+            params::no_params(method, raw)?;
+            let written = shard.checkpoints.take(&shard.graphs).map_err(|error| OpError::Graph(error.into()))?;
+            encode::str(out, &format!("checkpoint_complete:{written}"));
+        }
+        Method::SnapshotOpen => {
+            params::no_params(method, raw)?;
+            let graph = shard.graphs.graph(envelope.graph)?;
+            let (cursor, header) = transfers.open_export(&shard.graphs, graph)?;
+            encode::map(out, 6);
+            field_uint(out, "cursor", cursor);
+            field_str(out, "graph", &header.graph);
+            field_str(out, "type", header.kind.name());
+            field_uint(out, "sequence", header.sequence);
+            field_uint(out, "nodes", header.nodes);
+            field_uint(out, "edges", header.edges);
+        }
+        Method::SnapshotRead => {
+            let params::SnapshotRead { cursor, max_bytes } = params::params(method, raw)?;
+            encode::bin(out, &transfers.read(cursor, usize::try_from(max_bytes).unwrap_or(usize::MAX))?);
+        }
+        Method::SnapshotClose => {
+            let params::SnapshotClose { cursor } = params::params(method, raw)?;
+            transfers.close(cursor)?;
+            encode::str(out, "closed");
+        }
+        Method::RestoreOpen => {
+            let params::RestoreOpen { graph_name, replace } = params::params(method, raw)?;
+            let name = (!graph_name.is_empty()).then(|| graph_name.to_owned());
+            let upload = transfers.open_import(&shard.graphs, ImportTarget { name, replace })?;
+            encode::map(out, 1);
+            field_uint(out, "upload", upload);
+        }
+        Method::RestoreWrite => {
+            let params::RestoreWrite { upload, data } = params::params(method, raw)?;
+            let received = transfers.write(upload, data.into_owned())?;
+            encode::map(out, 1);
+            field_uint(out, "received", received);
+        }
+        Method::RestoreCommit => {
+            let params::Upload { upload } = params::params(method, raw)?;
+            let (header, totals, graph) = transfers.commit(upload)?;
+            shard.dirty.note(std::iter::once(graph.as_str().into()));
+            encode::map(out, 7);
+            field_str(out, "graph", &graph);
+            field_uint(out, "nodes", totals.nodes);
+            field_uint(out, "edges", totals.edges);
+            field_uint(out, "ledger", totals.ledger);
+            field_uint(out, "vectors", totals.vectors);
+            field_uint(out, "sequence", header.sequence);
+            field_str(out, "digest", &totals.digest);
+        }
+        Method::RestoreAbort => {
+            let params::Upload { upload } = params::params(method, raw)?;
+            transfers.abort(upload)?;
+            encode::str(out, "aborted");
+        }
+        other => return Err(OpError::Text(format!("{other} is no operation of the service"))),
+    }
+    Ok(())
+}
+
+fn field_uint(out: &mut Vec<u8>, name: &str, value: u64) {
+    encode::str(out, name);
+    encode::uint(out, value);
+}
+
+fn field_str(out: &mut Vec<u8>, name: &str, value: &str) {
+    encode::str(out, name);
+    encode::str(out, value);
+}

@@ -1,0 +1,262 @@
+//! Reads of much of a graph, on one read view each. Small graphs are answered at once, others on a blocking thread.
+
+use std::{collections::HashSet, sync::Arc};
+
+use bytes::Bytes;
+use epistemic_storage::{
+    graph::{Graph, GraphReader, LedgerRecord},
+    view,
+};
+use tokio::sync::mpsc;
+
+use super::{
+    OpError, Part, Pending, Request, answer,
+    reads::{ReadError, decoded_or_empty},
+};
+use crate::{
+    document,
+    shard::Shard,
+    wire::{Envelope, Method, encode, params, response},
+};
+
+/// Up to this many nodes, edges and ledger lines a graph is read on the connection's task.
+const SMALL: u64 = 256;
+/// Parts of an answer that may wait for their client.
+const PARTS: usize = 2;
+
+/// Runs a whole-graph read: into the outbox, or as a promise.
+pub(super) fn run(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    body: &Bytes,
+    outbox: &mut Vec<u8>,
+) -> Option<Pending> {
+    let id = request.envelope.id;
+    let graph = match shard.graphs.graph(request.envelope.graph) {
+        Ok(graph) => graph,
+        Err(error) => {
+            answer::error(outbox, id, &error.into());
+            return None;
+        }
+    };
+    shard.metrics.graph_op(graph.name());
+    let state = graph.state();
+    if state.nodes + state.edges + state.ledger_lines <= SMALL && request.method != Method::ToMsgpack {
+        answer_whole(shard, &graph, request, outbox);
+        return None;
+    }
+    let permit = match shard.admission.admit(graph.name()) {
+        Ok(permit) => permit,
+        Err(busy) => {
+            answer::error(outbox, id, &busy.into());
+            return None;
+        }
+    };
+    let (parts, receiver) = mpsc::channel(PARTS);
+    let (shard, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
+    tokio::task::spawn_blocking(move || {
+        // It was parsed from the same bytes before.
+        let Ok(envelope) = Envelope::parse(&body) else { return };
+        let request = Request { envelope, method, begun };
+        if method == Method::ToMsgpack {
+            document::send(&shard, &graph, &request, &parts);
+        } else {
+            let mut out = Vec::new();
+            answer_whole(&shard, &graph, &request, &mut out);
+            // A client that has gone needs no answer.
+            let _ = parts.blocking_send(Part::Last(out));
+        }
+        shard.metrics.answered(method, begun.elapsed());
+    });
+    Some(Pending::task(receiver, Some(permit)))
+}
+
+fn answer_whole(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) {
+    answer::result(out, request.envelope.id, |out| {
+        let view = shard.graphs.view();
+        let reader = GraphReader::new(&*view, graph);
+        read(&reader, request, out).map_err(|error| error.of(shard, graph))
+    });
+}
+
+fn read(reader: &GraphReader<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let Request { method, envelope, .. } = *request;
+    let raw = envelope.params;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only whole-graph reads here")]
+    match method {
+        Method::GetNodes => {
+            params::no_params(method, raw)?;
+            let mut rows = Rows::default();
+            reader.for_each_node(|id, sequence, properties| {
+                rows.add(sequence, |out| {
+                    encode::array(out, 2);
+                    encode::str(out, id);
+                    decoded_or_empty(out, properties);
+                });
+                Ok(())
+            })?;
+            rows.write(out);
+        }
+        Method::NodeIds => {
+            params::no_params(method, raw)?;
+            let mut rows = Rows::default();
+            reader.for_each_node(|id, sequence, _| {
+                rows.add(sequence, |out| encode::str(out, id));
+                Ok(())
+            })?;
+            rows.write(out);
+        }
+        Method::GetNodesByLabel => {
+            let params::NodesByLabel { label, limit } = params::params(method, raw)?;
+            let nodes = reader.by_label(label, limit)?;
+            encode::array(out, nodes.len());
+            for (id, properties) in nodes {
+                encode::array(out, 2);
+                encode::str(out, &id);
+                decoded_or_empty(out, &properties);
+            }
+        }
+        Method::GetEdges => {
+            params::no_params(method, raw)?;
+            let mut rows = Rows::default();
+            reader.for_each_edge(|source, target, sequence, properties| {
+                rows.add(sequence, |out| {
+                    encode::array(out, 3);
+                    encode::str(out, source);
+                    encode::str(out, target);
+                    response::integers(out, properties);
+                });
+                Ok(())
+            })?;
+            rows.write(out);
+        }
+        Method::GetTriples => {
+            params::no_params(method, raw)?;
+            triples(reader, out)?;
+        }
+        Method::GetSubgraph => {
+            let params::NodeIds { node_ids } = params::params(method, raw)?;
+            subgraph(reader, node_ids, out)?;
+        }
+        Method::GetLedger => {
+            params::no_params(method, raw)?;
+            let mut rows = Rows::default();
+            reader.for_each_ledger(0, |sequence, record| {
+                if let Some(line) = LedgerRecord::decode(record)?.0.line() {
+                    rows.add(sequence, |out| encode::str(out, &line));
+                }
+                Ok(())
+            })?;
+            rows.write(out);
+        }
+        other => return Err(OpError::Text(format!("{other} is no whole-graph read")).into()),
+    }
+    Ok(())
+}
+
+/// Encoded rows that are answered in insertion order although storage yields them in key order.
+#[derive(Default)]
+struct Rows {
+    bytes: Vec<u8>,
+    ends: Vec<(u64, usize, usize)>,
+}
+
+impl Rows {
+    fn add(&mut self, sequence: u64, encode_row: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        encode_row(&mut self.bytes);
+        self.ends.push((sequence, start, self.bytes.len()));
+    }
+
+    /// Appends an array of all rows.
+    fn write(mut self, out: &mut Vec<u8>) {
+        encode::array(out, self.ends.len());
+        if self.ends.is_sorted() {
+            out.extend_from_slice(&self.bytes);
+            return;
+        }
+        self.ends.sort_unstable();
+        out.reserve(self.bytes.len());
+        for (_, start, end) in self.ends {
+            out.extend_from_slice(&self.bytes[start..end]);
+        }
+    }
+}
+
+fn triples(reader: &GraphReader<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let mut edges = Rows::default();
+    reader.for_each_edge(|source, target, sequence, properties| {
+        edges.add(sequence, |out| triple(out, source, view::edge_predicate(properties), target));
+        Ok(())
+    })?;
+    let (mut nodes, mut count) = (Rows::default(), edges.ends.len());
+    reader.for_each_node(|id, sequence, properties| {
+        nodes.add(sequence, |out| {
+            for (predicate, object) in view::node_triples(properties) {
+                triple(out, id, predicate, &object);
+                count += 1;
+            }
+        });
+        Ok(())
+    })?;
+    encode::array(out, count);
+    for rows in [&mut edges, &mut nodes] {
+        rows.ends.sort_unstable();
+        for (_, start, end) in &rows.ends {
+            out.extend_from_slice(&rows.bytes[*start..*end]);
+        }
+    }
+    Ok(())
+}
+
+fn triple(out: &mut Vec<u8>, subject: &str, predicate: &str, object: &str) {
+    encode::array(out, 3);
+    for text in [subject, predicate, object] {
+        encode::str(out, text);
+    }
+}
+
+/// The nodes asked for that exist, each once, and every edge between two of them.
+fn subgraph(reader: &GraphReader<'_>, node_ids: Vec<&str>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let mut wanted = HashSet::new();
+    let ids: Vec<&str> = node_ids.into_iter().filter(|id| wanted.insert(*id)).collect();
+    let found: Vec<_> =
+        ids.iter().zip(reader.nodes(&ids)?).filter_map(|(id, node)| Some((*id, node?))).collect();
+    let present: HashSet<&str> = found.iter().map(|(id, _)| *id).collect();
+    let mut edges = Rows::default();
+    for (source, _) in &found {
+        reader.for_each_edge_from(source, |target, sequence, properties| {
+            if present.contains(target) {
+                edges.add(sequence, |out| {
+                    encode::map(out, 3);
+                    encode::str(out, "source");
+                    encode::str(out, source);
+                    encode::str(out, "target");
+                    encode::str(out, target);
+                    encode::str(out, "properties");
+                    decoded_or_nil(out, properties);
+                });
+            }
+            Ok(())
+        })?;
+    }
+    encode::map(out, 2);
+    encode::str(out, "nodes");
+    encode::array(out, found.len());
+    for (id, node) in &found {
+        encode::map(out, 2);
+        encode::str(out, "id");
+        encode::str(out, id);
+        encode::str(out, "properties");
+        decoded_or_nil(out, &node.properties);
+    }
+    encode::str(out, "edges");
+    edges.write(out);
+    Ok(())
+}
+
+fn decoded_or_nil(out: &mut Vec<u8>, properties: &[u8]) {
+    if !view::write_view(properties, out) {
+        encode::nil(out);
+    }
+}

@@ -1,0 +1,132 @@
+//! Mutations: decoded here, applied and committed by the commit thread.
+
+use std::sync::Arc;
+
+use epistemic_storage::graph::{BatchOp, Op, Write};
+
+use super::{
+    OpError, Pending, Request,
+    answer::{self, WriteAnswer},
+    pending::PendingWrite,
+};
+use crate::{
+    shard::Shard,
+    wire::{self, BatchOps, DecodeError, Method, params},
+};
+
+/// Queues a mutation and promises its answer. A refusal goes to the outbox, or keeps its place when answers are due
+/// before it.
+pub(super) fn submit(shard: &Arc<Shard>, request: &Request<'_>, alone: bool, outbox: &mut Vec<u8>) -> Option<Pending> {
+    match prepare(shard, request) {
+        Ok(pending) => Some(pending),
+        Err(error) if alone => {
+            answer::error(outbox, request.envelope.id, &error);
+            None
+        }
+        Err(error) => {
+            let mut bytes = Vec::new();
+            answer::error(&mut bytes, request.envelope.id, &error);
+            Some(Pending::ready(bytes))
+        }
+    }
+}
+
+fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
+    let (graph, op, answer) = decode(request)?;
+    let graph = known_name(shard, graph);
+    let permit = shard.admission.admit(&graph)?;
+    let answer = match answer {
+        Answer::Ok => WriteAnswer::Ok,
+        Answer::Created => WriteAnswer::Created(Arc::clone(&graph)),
+        Answer::Deleted => WriteAnswer::Deleted(Arc::clone(&graph)),
+    };
+    if matches!(answer, WriteAnswer::Ok) {
+        shard.metrics.graph_op(&graph);
+    }
+    let write = PendingWrite {
+        shard: Arc::clone(shard),
+        id: request.envelope.id,
+        method: request.method,
+        begun: request.begun,
+        answer,
+        reply: shard.committer.submit(Write { graph, op }),
+    };
+    Ok(Pending::write(write, permit))
+}
+
+/// The catalog's own copy of the name, or a new one: the graph may be on its way.
+fn known_name(shard: &Shard, name: &str) -> Arc<str> {
+    shard.graphs.graph(name).map_or_else(|_| name.into(), |graph| Arc::clone(graph.name()))
+}
+
+enum Answer {
+    Ok,
+    Created,
+    Deleted,
+}
+
+fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op, Answer), OpError> {
+    let Request { envelope, method, .. } = *request;
+    let raw = envelope.params;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only mutations here")]
+    let op = match method {
+        Method::AddNode => {
+            let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
+            Op::AddNode { id: node_id.into(), properties: properties_msgpack.into_owned() }
+        }
+        Method::RemoveNode => {
+            let params::NodeId { node_id } = params::params(method, raw)?;
+            Op::RemoveNode { id: node_id.into() }
+        }
+        Method::AddEdge => {
+            let params::AddEdge { source_id, target_id, properties_msgpack } = params::params(method, raw)?;
+            Op::AddEdge {
+                source: source_id.into(),
+                target: target_id.into(),
+                properties: properties_msgpack.into_owned(),
+            }
+        }
+        Method::RemoveEdge => {
+            let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
+            Op::RemoveEdge { source: source_id.into(), target: target_id.into() }
+        }
+        Method::BatchUpdate => {
+            let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
+            let items = BatchOps::parse(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
+            Op::Batch(items.map(owned).collect())
+        }
+        Method::ClearGraph => {
+            params::no_params(method, raw)?;
+            Op::Clear
+        }
+        Method::ClearLedger => {
+            params::no_params(method, raw)?;
+            Op::ClearLedger
+        }
+        Method::CreateGraph => {
+            let params::CreateGraph { graph_name, graph_type } = params::params(method, raw)?;
+            let owner = envelope.agent_id.map(str::to_owned);
+            return Ok((graph_name, Op::Create { kind: graph_type, owner }, Answer::Created));
+        }
+        Method::DeleteGraph => {
+            let params::DeleteGraph { graph_name } = params::params(method, raw)?;
+            return Ok((graph_name, Op::Delete, Answer::Deleted));
+        }
+        other => return Err(OpError::Decode(<DecodeError as serde::de::Error>::custom(format!("{other} is no write")))),
+    };
+    Ok((envelope.graph, op, Answer::Ok))
+}
+
+fn owned(item: wire::BatchOp<'_>) -> BatchOp {
+    match item {
+        wire::BatchOp::AddNode { id, properties } => BatchOp::AddNode { id: id.into(), properties },
+        wire::BatchOp::RemoveNode { id } => BatchOp::RemoveNode { id: id.into() },
+        wire::BatchOp::AddEdge { source, target, properties } => {
+            BatchOp::AddEdge { source: source.into(), target: target.into(), properties }
+        }
+        wire::BatchOp::RemoveEdge { source, target } => {
+            BatchOp::RemoveEdge { source: source.into(), target: target.into() }
+        }
+        wire::BatchOp::Rejected(reason) => BatchOp::Rejected(reason.to_string()),
+    }
+}

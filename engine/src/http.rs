@@ -1,0 +1,52 @@
+//! The HTTP listener: Prometheus metrics, health and readiness.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::net::TcpListener;
+
+use crate::shard::{Shard, stopped};
+
+/// Serves until the shard stops. Metrics are answered on every path but `/healthz` and `/readyz`, as ever.
+pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener) {
+    let mut stop = shard.stop.subscribe();
+    let routes = Router::new()
+        .route("/healthz", get(|| async { ([(header::CONNECTION, "close")], "ok\n") }))
+        .route("/readyz", get(ready))
+        .fallback(metrics)
+        .with_state(shard);
+    let served = axum::serve(listener, routes).with_graceful_shutdown(async move {
+        stopped(&mut stop).await;
+    });
+    if let Err(error) = served.await {
+        tracing::error!(%error, "metrics listener failed");
+    }
+}
+
+/// 200 while writes are taken, else 503 with the reason.
+async fn ready(State(shard): State<Arc<Shard>>) -> Response {
+    let (status, text) = match shard.graphs.poisoned() {
+        None => (StatusCode::OK, "ready\n".to_owned()),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: no writes are taken: {reason}\n")),
+    };
+    (status, [(header::CONNECTION, "close")], text).into_response()
+}
+
+async fn metrics(State(shard): State<Arc<Shard>>) -> Response {
+    let rendered = tokio::task::spawn_blocking(move || shard.metrics.render(&shard.graphs, &shard.admission)).await;
+    match rendered {
+        Ok(Ok(text)) => (
+            [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CONNECTION, "close")],
+            text,
+        )
+            .into_response(),
+        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

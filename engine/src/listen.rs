@@ -1,0 +1,103 @@
+//! Listeners.
+
+use std::{
+    io,
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use fs_err as fs;
+use tokio::{
+    net::{TcpListener, UnixListener},
+    task::JoinSet,
+};
+
+use crate::{
+    connection,
+    shard::{Shard, stopped},
+};
+
+/// A bound unix socket; its file is removed when this is dropped.
+pub(crate) struct UnixSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for UnixSocket {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, "socket file not removed");
+        }
+    }
+}
+
+/// Binds a unix socket. A file left behind by a dead server is replaced; one that a live server answers on is not.
+pub(crate) fn bind_unix(path: &Path) -> anyhow::Result<UnixSocket> {
+    if let Ok(metadata) = fs::symlink_metadata(path) {
+        if !metadata.file_type().is_socket() {
+            bail!("'{}' exists and is no socket; choose another --socket-path", path.display());
+        }
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => bail!(
+                "another server is listening on socket '{}' — refusing to take it over; stop it or choose another --socket-path",
+                path.display()
+            ),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            Err(error) => return Err(error).with_context(|| format!("socket '{}'", path.display())),
+        }
+    }
+    let listener = UnixListener::bind(path).with_context(|| format!("cannot listen on socket '{}'", path.display()))?;
+    Ok(UnixSocket { listener, path: path.to_path_buf() })
+}
+
+/// Accepts on the unix socket until the shard stops, then waits for its connections.
+pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket) {
+    let mut stop = shard.stop.subscribe();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = socket.listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection::serve(Arc::clone(&shard), stream));
+                }
+                Err(error) => accept_failed(&error).await,
+            },
+            () = stopped(&mut stop) => break,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(socket);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Accepts on TCP until the shard stops, then waits for its connections.
+pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
+    let mut stop = shard.stop.subscribe();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "TCP_NODELAY");
+                    }
+                    connections.spawn(connection::serve(Arc::clone(&shard), stream));
+                }
+                Err(error) => accept_failed(&error).await,
+            },
+            () = stopped(&mut stop) => break,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Out of file descriptors, most likely: others must close first.
+async fn accept_failed(error: &io::Error) {
+    tracing::warn!(%error, "cannot accept a connection");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+}

@@ -1,0 +1,197 @@
+//! Every Prometheus series of the server, in one place. Names, types and labels are contract for dashboards.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use epistemic_storage::GraphStore;
+use parking_lot::RwLock;
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::{admission::Admission, wire::Method};
+
+const DURATION_BOUNDS: &[f64] = &[
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+const CHECKPOINT_BOUNDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0];
+const GROUP_BOUNDS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// Series of one operation, looked up once.
+struct OpSeries {
+    requests: IntCounter,
+    duration: Histogram,
+}
+
+/// The server's series.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    ops: Box<[OnceLock<OpSeries>]>,
+    in_flight: IntGauge,
+    available: IntGauge,
+    busy: IntCounter,
+    auth_failures: IntCounter,
+    access_denied: IntCounter,
+    undecodable: IntCounter,
+    graph_ops: IntCounterVec,
+    graph_series: RwLock<HashMap<Arc<str>, IntCounter>>,
+    graph_nodes: IntGaugeVec,
+    graph_edges: IntGaugeVec,
+    checkpoint_duration: Histogram,
+    checkpoint_last: IntGauge,
+    commit_group: Histogram,
+    writable: IntGauge,
+    store_bytes: IntGauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new_custom(Some("epistemic_graph".into()), None)?;
+        let requests = IntCounterVec::new(Opts::new("requests_total", "Requests dispatched."), &["op"])?;
+        let durations = HistogramVec::new(
+            HistogramOpts::new("request_duration_seconds", "Time from dispatch to answer.")
+                .buckets(DURATION_BOUNDS.into()),
+            &["op"],
+        )?;
+        let graph_ops =
+            IntCounterVec::new(Opts::new("graph_ops_total", "Graph operations past access control."), &["graph"])?;
+        let graph_nodes = IntGaugeVec::new(Opts::new("graph_nodes", "Nodes of the graph."), &["graph"])?;
+        let graph_edges = IntGaugeVec::new(Opts::new("graph_edges", "Edges of the graph."), &["graph"])?;
+        let metrics = Self {
+            ops: (0..Method::COUNT).map(|_| OnceLock::new()).collect(),
+            in_flight: IntGauge::new("in_flight_requests", "Requests that hold a place.")?,
+            available: IntGauge::new("inflight_permits_available", "Places left.")?,
+            busy: IntCounter::new("busy_rejections_total", "Requests answered BUSY.")?,
+            auth_failures: IntCounter::new("auth_failures_total", "Requests with a wrong token.")?,
+            access_denied: IntCounter::new("access_denied_total", "Requests refused by access control.")?,
+            undecodable: IntCounter::new("undecodable_requests_total", "Frames that are not a request.")?,
+            graph_series: RwLock::default(),
+            checkpoint_duration: Histogram::with_opts(
+                HistogramOpts::new("checkpoint_duration_seconds", "Time a checkpoint took.")
+                    .buckets(CHECKPOINT_BOUNDS.into()),
+            )?,
+            checkpoint_last: IntGauge::new(
+                "checkpoint_last_success_timestamp_seconds",
+                "Unix time of the newest checkpoint, or of finding that none was needed.",
+            )?,
+            commit_group: Histogram::with_opts(
+                HistogramOpts::new("commit_group_writes", "Writes that shared one commit.")
+                    .buckets(GROUP_BOUNDS.into()),
+            )?,
+            writable: IntGauge::new("store_writable", "1 while the store takes writes, 0 after a failed write.")?,
+            store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
+            requests,
+            durations,
+            graph_ops,
+            graph_nodes,
+            graph_edges,
+            registry,
+        };
+        metrics.register()?;
+        Ok(metrics)
+    }
+
+    fn register(&self) -> prometheus::Result<()> {
+        let collectors: [Box<dyn prometheus::core::Collector>; 15] = [
+            Box::new(self.requests.clone()),
+            Box::new(self.durations.clone()),
+            Box::new(self.in_flight.clone()),
+            Box::new(self.available.clone()),
+            Box::new(self.busy.clone()),
+            Box::new(self.auth_failures.clone()),
+            Box::new(self.access_denied.clone()),
+            Box::new(self.undecodable.clone()),
+            Box::new(self.graph_ops.clone()),
+            Box::new(self.graph_nodes.clone()),
+            Box::new(self.graph_edges.clone()),
+            Box::new(self.checkpoint_duration.clone()),
+            Box::new(self.commit_group.clone()),
+            Box::new(self.writable.clone()),
+            Box::new(self.store_bytes.clone()),
+        ];
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
+    }
+
+    fn op(&self, method: Method) -> &OpSeries {
+        self.ops[method as usize].get_or_init(|| OpSeries {
+            requests: self.requests.with_label_values(&[method.name()]),
+            duration: self.durations.with_label_values(&[method.name()]),
+        })
+    }
+
+    pub(crate) fn dispatched(&self, method: Method) {
+        self.op(method).requests.inc();
+    }
+
+    pub(crate) fn answered(&self, method: Method, elapsed: Duration) {
+        self.op(method).duration.observe(elapsed.as_secs_f64());
+    }
+
+    pub(crate) fn auth_failure(&self) {
+        self.auth_failures.inc();
+    }
+
+    pub(crate) fn undecodable(&self) {
+        self.undecodable.inc();
+    }
+
+    pub(crate) fn graph_op(&self, graph: &Arc<str>) {
+        if let Some(series) = self.graph_series.read().get(graph) {
+            series.inc();
+            return;
+        }
+        let series = self.graph_ops.with_label_values(&[graph]);
+        series.inc();
+        self.graph_series.write().insert(Arc::clone(graph), series);
+    }
+
+    pub(crate) fn commit_group(&self, writes: usize) {
+        self.commit_group.observe(writes as f64);
+    }
+
+    /// `duration` is absent when nothing had changed.
+    pub(crate) fn checkpoint_done(&self, duration: Option<Duration>, unix_ms: u64) {
+        if let Some(duration) = duration {
+            self.checkpoint_duration.observe(duration.as_secs_f64());
+        }
+        if self.checkpoint_last.get() == 0 {
+            // A series appears with its first event; the only error is that it is there already.
+            let _ = self.registry.register(Box::new(self.checkpoint_last.clone()));
+        }
+        self.checkpoint_last.set((unix_ms / 1000) as i64);
+    }
+
+    /// Prometheus text 0.0.4 of the state now. Drops the series of graphs that are gone.
+    pub(crate) fn render(&self, graphs: &GraphStore, admission: &Admission) -> prometheus::Result<Vec<u8>> {
+        self.in_flight.set(admission.in_flight().into());
+        self.available.set(admission.available().into());
+        self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
+        self.writable.set(graphs.poisoned().is_none().into());
+        if let Ok(stats) = graphs.store().stats() {
+            self.store_bytes.set(stats.bytes as i64);
+        }
+        self.graph_series.write().retain(|name, _| {
+            let Ok(graph) = graphs.graph(name) else {
+                let labels: [&str; 1] = [name];
+                // Each of these may be missing.
+                let _ = self.graph_ops.remove_label_values(&labels);
+                let _ = self.graph_nodes.remove_label_values(&labels);
+                let _ = self.graph_edges.remove_label_values(&labels);
+                return false;
+            };
+            let state = graph.state();
+            self.graph_nodes.with_label_values(&[name]).set(state.nodes as i64);
+            self.graph_edges.with_label_values(&[name]).set(state.edges as i64);
+            true
+        });
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,204 @@
+//! Start and stop of the server process.
+
+use std::{process::ExitCode, sync::Arc, thread::JoinHandle, time::Duration, time::Instant};
+
+use anyhow::Context;
+use clap::Parser;
+use epistemic_storage::{Durability, GraphStore, MemoryStore, datadir::DataDir, rocks::RocksOptions};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::{
+    admission::Admission,
+    checkpoints::{Checkpoints, Dirty},
+    commit,
+    config::{AuthChoice, Config, DurabilityMode},
+    connection::UnauthenticatedBudget,
+    http, listen, logging, maintenance,
+    metrics::Metrics,
+    shard::{Limits, Shard, stopped},
+    wire::Authenticator,
+};
+
+/// Connections get this long to take their last answers when the server stops.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags or no secret.
+pub fn main() -> ExitCode {
+    let config = Config::parse();
+    let auth = match config.auth() {
+        Ok(auth) => auth,
+        Err(text) => {
+            eprintln!("{text}");
+            return ExitCode::from(2);
+        }
+    };
+    logging::start(config.log_format);
+    match run(&config, &auth) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a shard until it is told to stop. Blocks.
+pub fn run(config: &Config, auth: &AuthChoice) -> anyhow::Result<()> {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
+    raise_file_limit();
+    let authenticator = authenticator(config, auth);
+    warn_of_risks(config);
+    let (shard, commit_thread) = open_shard(config, authenticator)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
+    runtime.block_on(serve(config, &shard))?;
+    runtime.shutdown_timeout(DRAIN_DEADLINE);
+    close(config, shard, commit_thread)
+}
+
+fn authenticator(config: &Config, auth: &AuthChoice) -> Authenticator {
+    if config.auth_secret.is_some() {
+        tracing::warn!("the secret was given as an argument, which every user of this machine can read; use GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file");
+    }
+    match auth {
+        AuthChoice::Secret(secret) => {
+            tracing::info!("Auth: enabled");
+            Authenticator::with_secret(secret)
+        }
+        AuthChoice::Insecure => {
+            tracing::warn!("SECURITY: running WITHOUT authentication: everyone who can connect can do everything");
+            Authenticator::insecure()
+        }
+    }
+}
+
+fn warn_of_risks(config: &Config) {
+    match config.durability {
+        DurabilityMode::Sync => {}
+        DurabilityMode::Interval(period) => tracing::warn!(
+            "--durability interval: a power cut loses up to {} ms of acknowledged writes",
+            period.as_millis()
+        ),
+        DurabilityMode::None => tracing::warn!("--durability none: a power cut loses acknowledged writes"),
+    }
+    if config.persist_dir.is_none() {
+        tracing::warn!("no --persist-dir: everything is kept in memory and lost at exit");
+    }
+}
+
+fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
+    let (directory, graphs) = match &config.persist_dir {
+        Some(path) => {
+            let options = RocksOptions {
+                block_cache_bytes: config.block_cache_bytes,
+                min_free_bytes: config.min_free_bytes,
+                strict_wal: config.durability == DurabilityMode::Sync,
+                read_only: false,
+            };
+            let begun = Instant::now();
+            let (directory, store) = DataDir::open_store(path, &options)?;
+            let graphs = GraphStore::open(store)?;
+            let took_ms = begun.elapsed().as_millis();
+            tracing::info!(took_ms, "Loaded {} graphs from {}", graphs.graph_count(), path.display());
+            (Some(directory), graphs)
+        }
+        None => (None, GraphStore::open(MemoryStore::new())?),
+    };
+    let graphs = Arc::new(graphs);
+    let metrics = Arc::new(Metrics::new()?);
+    let dirty = Arc::new(Dirty::default());
+    let keep = usize::from(config.checkpoint_keep);
+    let checkpoints = Checkpoints::new(directory, keep, Arc::clone(&dirty), Arc::clone(&metrics), &graphs)?;
+    let durability = match config.durability {
+        DurabilityMode::Sync => Durability::Sync,
+        DurabilityMode::Interval(_) | DurabilityMode::None => Durability::Buffered,
+    };
+    let (committer, commit_thread) =
+        commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
+    let shard = Shard {
+        graphs,
+        committer,
+        authenticator,
+        admission: Admission::new(config.max_inflight),
+        metrics,
+        checkpoints,
+        dirty,
+        unauthenticated: UnauthenticatedBudget::default(),
+        limits: Limits::new(config),
+        started: Instant::now(),
+        durability: config.durability,
+        checkpoint_interval: config.checkpoint_interval,
+        stop: watch::channel(false).0,
+    };
+    Ok((Arc::new(shard), commit_thread))
+}
+
+/// Listens, serves until told to stop, and drains.
+async fn serve(config: &Config, shard: &Arc<Shard>) -> anyhow::Result<()> {
+    let mut tasks = JoinSet::new();
+    let socket_path = config.socket();
+    let socket = listen::bind_unix(&socket_path)?;
+    if let Some(address) = config.tcp_addr {
+        let listener = bind(address, "--tcp-addr").await?;
+        tracing::info!("Listening on TCP: {}", listener.local_addr()?);
+        tasks.spawn(listen::serve_tcp(Arc::clone(shard), listener));
+    }
+    if let Some(address) = config.metrics_addr {
+        let listener = bind(address, "--metrics-addr").await?;
+        tracing::info!("Metrics on http://{}/metrics", listener.local_addr()?);
+        tasks.spawn(http::serve(Arc::clone(shard), listener));
+    }
+    tracing::info!("Listening on UDS: {}", socket_path.display());
+    tasks.spawn(listen::serve_unix(Arc::clone(shard), socket));
+    maintenance::start(shard);
+
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut stop = shard.stop.subscribe();
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+        () = stopped(&mut stop) => tracing::info!("Shutdown was asked for: draining"),
+    }
+    shard.shut_down();
+    let drained = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN_DEADLINE, drained).await.is_err() {
+        tracing::warn!("some connections took too long to drain and are cut off");
+    }
+    Ok(())
+}
+
+async fn bind(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {flag} {address}"))
+}
+
+/// Commits what is queued, takes the last checkpoint and closes the store.
+fn close(config: &Config, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> anyhow::Result<()> {
+    if config.persist_on_shutdown {
+        shard.checkpoints.take(&shard.graphs).context("checkpoint at shutdown")?;
+    }
+    let graphs = Arc::clone(&shard.graphs);
+    drop(shard);
+    if commit_thread.join().is_err() {
+        anyhow::bail!("the commit thread panicked");
+    }
+    if graphs.poisoned().is_none() {
+        graphs.sync().context("last sync")?;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Raises the soft limit of open files to the hard one: connections and table files need them.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "cannot raise the limit of open files");
+    }
+}

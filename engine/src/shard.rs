@@ -1,0 +1,63 @@
+//! What every connection shares.
+
+use std::{sync::Arc, time::Instant};
+
+use epistemic_storage::GraphStore;
+use tokio::sync::watch;
+
+use crate::{
+    admission::Admission,
+    checkpoints::{Checkpoints, Dirty},
+    commit::Committer,
+    config::{Config, DurabilityMode},
+    connection::UnauthenticatedBudget,
+    metrics::Metrics,
+    wire::Authenticator,
+};
+
+/// A running shard.
+pub(crate) struct Shard {
+    pub(crate) graphs: Arc<GraphStore>,
+    pub(crate) committer: Committer,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) dirty: Arc<Dirty>,
+    pub(crate) unauthenticated: UnauthenticatedBudget,
+    pub(crate) limits: Limits,
+    pub(crate) started: Instant,
+    pub(crate) durability: DurabilityMode,
+    pub(crate) checkpoint_interval: u64,
+    /// Becomes true when the server is to stop.
+    pub(crate) stop: watch::Sender<bool>,
+}
+
+/// Limits of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) max_frame_bytes: usize,
+    pub(crate) frame_deadline: std::time::Duration,
+}
+
+impl Limits {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            max_frame_bytes: config.max_frame_bytes as usize,
+            frame_deadline: std::time::Duration::from_secs(config.frame_deadline),
+        }
+    }
+}
+
+impl Shard {
+    /// Asks the server to drain and stop.
+    pub(crate) fn shut_down(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// Waits until the server is to stop, or its shard is gone.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that the shard is gone.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

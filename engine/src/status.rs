@@ -1,0 +1,117 @@
+//! What the shard says about itself.
+
+use epistemic_storage::datadir::list_checkpoints;
+use serde_json::{Value, json};
+
+use crate::{dispatch::OpError, shard::Shard, wire::encode};
+
+/// The answer of `Health`.
+pub(crate) fn health(shard: &Shard, out: &mut Vec<u8>) {
+    let status = if shard.graphs.poisoned().is_some() { "read_only" } else { "ok" };
+    let fields = json!({
+        "status": status,
+        "version": env!("CARGO_PKG_VERSION"),
+        "ops": [],
+        "uptime_s": shard.started.elapsed().as_secs(),
+        "mem_bytes": resident_bytes(),
+    });
+    value(out, &fields);
+}
+
+/// The answer of `ListGraphs`, oldest graph first.
+pub(crate) fn list_graphs(shard: &Shard, out: &mut Vec<u8>) {
+    let graphs = shard.graphs.graphs();
+    encode::array(out, graphs.len());
+    for graph in graphs {
+        encode::map(out, 2);
+        encode::str(out, "name");
+        encode::str(out, graph.name());
+        encode::str(out, "type");
+        encode::str(out, graph.kind().name());
+    }
+}
+
+/// The answer of `GraphStats`, oldest graph first.
+pub(crate) fn graph_stats(shard: &Shard, out: &mut Vec<u8>) {
+    let graphs = shard.graphs.graphs();
+    encode::array(out, graphs.len());
+    for graph in graphs {
+        let state = graph.state();
+        let row = json!({
+            "name": &**graph.name(),
+            "type": graph.kind().name(),
+            "owner": graph.owner(),
+            "nodes": state.nodes,
+            "edges": state.edges,
+            "sequence": state.sequence,
+            "quarantined": graph.quarantined(),
+        });
+        value(out, &row);
+    }
+}
+
+/// The answer of `ShardStatus`.
+pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let storage = |error: epistemic_storage::StoreError| OpError::Graph(error.into());
+    let stats = shard.graphs.store().stats().map_err(storage)?;
+    let directory = shard.checkpoints.directory();
+    let checkpoints = match directory {
+        Some(directory) => list_checkpoints(directory.path()).map_err(storage)?,
+        None => Vec::new(),
+    };
+    let checkpoints: Vec<Value> = checkpoints
+        .iter()
+        .map(|info| json!({"name": info.name, "created_ms": info.created_ms, "bytes": info.bytes()}))
+        .collect();
+    let poisoned = shard.graphs.poisoned();
+    let fields = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "uptime_s": shard.started.elapsed().as_secs(),
+        "store_id": directory.map(|directory| &directory.identity().store_id),
+        "persist_dir": directory.map(|directory| directory.path().display().to_string()),
+        "backend": shard.graphs.store().backend(),
+        "durability": shard.durability.to_string(),
+        "graphs": shard.graphs.graph_count(),
+        "bytes": stats.bytes,
+        "sequence": stats.sequence,
+        "writable": poisoned.is_none(),
+        "poisoned": poisoned,
+        "checkpoints": checkpoints,
+        "checkpoint_interval_s": shard.checkpoint_interval,
+    });
+    value(out, &fields);
+    Ok(())
+}
+
+fn value(out: &mut Vec<u8>, json: &Value) {
+    match json {
+        Value::Null => encode::nil(out),
+        Value::Bool(flag) => encode::bool(out, *flag),
+        Value::Number(number) => match number.as_u64() {
+            Some(number) => encode::uint(out, number),
+            None => encode::float(out, number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => encode::str(out, text),
+        Value::Array(items) => {
+            encode::array(out, items.len());
+            items.iter().for_each(|item| value(out, item));
+        }
+        Value::Object(fields) => {
+            encode::map(out, fields.len());
+            for (name, field) in fields {
+                encode::str(out, name);
+                value(out, field);
+            }
+        }
+    }
+}
+
+/// Resident memory of the process, 0 where the system does not tell.
+pub(crate) fn resident_bytes() -> u64 {
+    let pages = fs_err::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|statm| statm.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}

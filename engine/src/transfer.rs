@@ -1,0 +1,217 @@
+//! Snapshots over the wire: exports read in pieces, imports written in pieces. They belong to their connection and
+//! end with it; an import that was not committed leaves nothing.
+
+use std::{
+    collections::HashMap,
+    io::{self, Read, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use epistemic_storage::{
+    GraphStore,
+    graph::Graph,
+    snapshot::{self, Header, ImportTarget, SnapshotError, Totals},
+};
+use parking_lot::Mutex;
+
+/// Transfers of one connection at a time.
+const MAX_TRANSFERS: usize = 4;
+/// Pieces that may wait between the two sides.
+const PIECES: usize = 4;
+const PIECE_BYTES: usize = 256 << 10;
+
+/// The transfers of a connection.
+#[derive(Default)]
+pub(crate) struct Transfers {
+    next: AtomicU64,
+    exports: Mutex<HashMap<u64, Export>>,
+    imports: Mutex<HashMap<u64, Import>>,
+}
+
+struct Export {
+    pieces: Receiver<Vec<u8>>,
+    rest: Vec<u8>,
+    thread: JoinHandle<Result<(Header, Totals), SnapshotError>>,
+}
+
+struct Import {
+    pieces: SyncSender<Piece>,
+    received: u64,
+    thread: JoinHandle<Result<(Header, Totals, String), SnapshotError>>,
+}
+
+enum Piece {
+    Data(Vec<u8>),
+    Finish,
+}
+
+/// Why a step of a transfer failed; the transfer is over then.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TransferError {
+    #[error("no such transfer on this connection: {0}")]
+    Unknown(u64),
+    #[error("this connection has {MAX_TRANSFERS} transfers already; finish or close one")]
+    TooMany,
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    #[error("transfer thread: {0}")]
+    Thread(String),
+}
+
+impl From<io::Error> for TransferError {
+    fn from(error: io::Error) -> Self {
+        TransferError::Thread(error.to_string())
+    }
+}
+
+fn join<T>(thread: JoinHandle<Result<T, SnapshotError>>) -> Result<T, TransferError> {
+    match thread.join() {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(TransferError::Thread("it panicked; see the server's log".into())),
+    }
+}
+
+impl Transfers {
+    fn id(&self) -> Result<u64, TransferError> {
+        if self.exports.lock().len() + self.imports.lock().len() >= MAX_TRANSFERS {
+            return Err(TransferError::TooMany);
+        }
+        Ok(self.next.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Begins an export of the graph as it is now.
+    pub(crate) fn open_export(
+        &self,
+        graphs: &Arc<GraphStore>,
+        graph: Arc<Graph>,
+    ) -> Result<(u64, Header), TransferError> {
+        let id = self.id()?;
+        let (sender, pieces) = sync_channel(PIECES);
+        let graphs = Arc::clone(graphs);
+        let thread = std::thread::Builder::new().name("export".into()).spawn(move || {
+            let out = PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) };
+            snapshot::export(&graphs, &graph, out, &mut |_| {})
+        })?;
+        let mut export = Export { pieces, rest: Vec::new(), thread };
+        match export.pieces.recv() {
+            Ok(first) => export.rest = first,
+            Err(_) => return Err(join(export.thread).err().unwrap_or(TransferError::Unknown(id))),
+        }
+        let header = snapshot::inspect(export.rest.as_slice())?;
+        self.exports.lock().insert(id, export);
+        Ok((id, header))
+    }
+
+    /// The next bytes of an export, at most `max`; none at its end, which closes it.
+    pub(crate) fn read(&self, id: u64, max: usize) -> Result<Vec<u8>, TransferError> {
+        let mut export = self.exports.lock().remove(&id).ok_or(TransferError::Unknown(id))?;
+        if export.rest.is_empty() {
+            match export.pieces.recv() {
+                Ok(piece) => export.rest = piece,
+                Err(_) => return join(export.thread).map(|_| Vec::new()),
+            }
+        }
+        let rest = export.rest.split_off(export.rest.len().min(max.max(1)));
+        let piece = std::mem::replace(&mut export.rest, rest);
+        self.exports.lock().insert(id, export);
+        Ok(piece)
+    }
+
+    /// Drops an export.
+    pub(crate) fn close(&self, id: u64) -> Result<(), TransferError> {
+        self.exports.lock().remove(&id).map(drop).ok_or(TransferError::Unknown(id))
+    }
+
+    /// Begins an import.
+    pub(crate) fn open_import(&self, graphs: &Arc<GraphStore>, target: ImportTarget) -> Result<u64, TransferError> {
+        let id = self.id()?;
+        let (pieces, receiver) = sync_channel(PIECES);
+        let graphs = Arc::clone(graphs);
+        let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
+            let input = PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false };
+            snapshot::import(&graphs, input, &target, &mut |_| {})
+        })?;
+        self.imports.lock().insert(id, Import { pieces, received: 0, thread });
+        Ok(id)
+    }
+
+    /// Hands the next bytes to an import; returns how many it has had.
+    pub(crate) fn write(&self, id: u64, data: Vec<u8>) -> Result<u64, TransferError> {
+        let mut import = self.imports.lock().remove(&id).ok_or(TransferError::Unknown(id))?;
+        import.received += data.len() as u64;
+        if import.pieces.send(Piece::Data(data)).is_err() {
+            return Err(join(import.thread).err().unwrap_or(TransferError::Unknown(id)));
+        }
+        let received = import.received;
+        self.imports.lock().insert(id, import);
+        Ok(received)
+    }
+
+    /// Ends an import: the graph is checked as a whole, durable and visible on return, or refused.
+    pub(crate) fn commit(&self, id: u64) -> Result<(Header, Totals, String), TransferError> {
+        let import = self.imports.lock().remove(&id).ok_or(TransferError::Unknown(id))?;
+        // When the thread has given up already, its result says why.
+        let _ = import.pieces.send(Piece::Finish);
+        join(import.thread)
+    }
+
+    /// Drops an import and what it received.
+    pub(crate) fn abort(&self, id: u64) -> Result<(), TransferError> {
+        self.imports.lock().remove(&id).map(drop).ok_or(TransferError::Unknown(id))
+    }
+}
+
+struct PieceWriter {
+    sender: SyncSender<Vec<u8>>,
+    buffer: Vec<u8>,
+}
+
+impl Write for PieceWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= PIECE_BYTES {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::replace(&mut self.buffer, Vec::with_capacity(PIECE_BYTES));
+        self.sender.send(piece).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    }
+}
+
+struct PieceReader {
+    pieces: Receiver<Piece>,
+    current: io::Cursor<Vec<u8>>,
+    finished: bool,
+}
+
+impl Read for PieceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.current.read(buffer)?;
+            if count > 0 || self.finished || buffer.is_empty() {
+                return Ok(count);
+            }
+            match self.pieces.recv() {
+                Ok(Piece::Data(data)) => self.current = io::Cursor::new(data),
+                Ok(Piece::Finish) => self.finished = true,
+                Err(_) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::ConnectionAborted,
+                        "the import was aborted before it was committed",
+                    ));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! What every backend has to do, as a suite that any backend can run.
+//!
+//! ```
+//! use epistemic_storage::{MemoryStore, conformance};
+//!
+//! conformance::run_all(&|| MemoryStore::new().into());
+//! ```
+//!
+//! A violation panics with the name of the case and what differed. Two parts: [`STORE_CASES`] for the byte-level
+//! [`crate::Store`], [`GRAPH_CASES`] for the graph layer over it. Each case gets an empty store of its own. What a backend
+//! survives (crashes, damaged files) is not part of the suite: that differs by backend and is tested with it.
+
+mod bulk;
+mod fixture;
+mod graph_admin;
+mod graph_edges;
+mod graph_groups;
+mod graph_nodes;
+mod graph_reclaim;
+mod reads;
+mod run;
+mod scans;
+mod views;
+mod writes;
+
+pub use run::{GRAPH_CASES, GraphCase, STORE_CASES, StoreCase, run_all};

@@ -1,0 +1,78 @@
+//! The list of cases, and running them.
+
+use super::{bulk, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, reads, scans, views, writes};
+use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
+
+/// Name of a case and its check of an empty store. The check panics or returns an error on a violation.
+pub type StoreCase = (&'static str, fn(&dyn Store) -> Result<()>);
+
+/// Name of a case and its check of a new graph store.
+pub type GraphCase = (&'static str, fn(&GraphStore) -> Result<(), GraphError>);
+
+/// The byte-level cases.
+pub const STORE_CASES: &[StoreCase] = &[
+    ("a value reads back", reads::values_read_back),
+    ("many keys are answered in the order asked", reads::multi_get_keeps_the_order),
+    ("spaces are independent", reads::spaces_are_independent),
+    ("keys and values of any bytes", reads::any_bytes),
+    ("a scan keeps its bounds", scans::bounds),
+    ("an empty range has no entries", scans::empty_ranges),
+    ("a prefix is all of its keys", scans::prefixes),
+    ("a scan ends for good", scans::the_end_stays),
+    ("a cursor sees one state", scans::one_state),
+    ("a batch is applied in its order", writes::order_within_a_batch),
+    ("a batch is atomic", writes::atomic),
+    ("a range delete keeps its bounds", writes::range_deletes),
+    ("the sequence grows and a sync works", writes::sequence_and_sync),
+    ("a view is consistent across spaces", views::consistent_across_spaces),
+    ("a view stays while writers go on", views::stays_under_writers),
+    ("a bulk load takes any order", bulk::any_order),
+    ("a bulk load is invisible before its end", bulk::invisible_before_its_end),
+    ("a dropped bulk load leaves nothing", bulk::dropped),
+    ("a bulk load of many runs", bulk::many_runs),
+];
+
+/// The cases of the graph layer.
+pub const GRAPH_CASES: &[GraphCase] = &[
+    ("nodes: add, replace, read, remove", graph_nodes::lifecycle),
+    ("nodes: any id is its own", graph_nodes::any_id),
+    ("labels follow the properties", graph_nodes::labels_follow),
+    ("edges: parallel edges", graph_edges::parallel),
+    ("edges: missing ends are refused", graph_edges::missing_ends),
+    ("edges: self loops", graph_edges::self_loops),
+    ("edges: a removed node takes its edges along", graph_edges::cascade),
+    ("graphs: create, list, delete", graph_admin::lifecycle),
+    ("graphs: any name is its own", graph_admin::any_name),
+    ("graphs: a graph created again is empty", graph_admin::recreated_is_empty),
+    ("graphs: clear", graph_admin::clear),
+    ("graphs: replace and install", graph_admin::replace_and_install),
+    ("graphs: a large load", graph_admin::large_load),
+    ("ledger: one line for each change", graph_admin::ledger),
+    ("groups: refused mutations change nothing", graph_groups::refusals),
+    ("groups: a mutation sees those before it", graph_groups::read_your_writes),
+    ("groups: batches report their items", graph_groups::batch_reports),
+    ("groups: several graphs, created and deleted inside", graph_groups::many_graphs),
+    ("reclaim: waits for readers", graph_reclaim::waits_for_readers),
+    ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
+    ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),
+];
+
+/// Runs every case on a store of its own; `open` makes an empty one.
+///
+/// # Panics
+/// On the first violation.
+pub fn run_all(open: &dyn Fn() -> Box<dyn Store>) {
+    for (name, case) in STORE_CASES {
+        let store = open();
+        if let Err(error) = case(&*store) {
+            panic!("backend {}, case '{name}': {error}", store.backend());
+        }
+    }
+    for (name, case) in GRAPH_CASES {
+        let store = open();
+        let backend = store.backend();
+        if let Err(error) = GraphStore::open(store).and_then(|graphs| case(&graphs)) {
+            panic!("backend {backend}, case '{name}': {error}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What several tests of the storage crate share.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+
+pub mod dump;
+pub mod random;
+
+use std::path::Path;
+
+use epistemic_storage::{
+    GraphStore,
+    datadir::DataDir,
+    graph::{GraphType, Op},
+    rocks::RocksOptions,
+};
+use fs_err as fs;
+
+/// Small caches: the tests open many stores.
+pub fn options() -> RocksOptions {
+    RocksOptions { block_cache_bytes: 4 << 20, min_free_bytes: 0, ..RocksOptions::default() }
+}
+
+/// Opens a data directory. The graphs come first, so that they are closed before the ownership ends.
+pub fn open(path: &Path) -> (GraphStore, DataDir) {
+    let (dir, store) = DataDir::open_store(path, &options()).unwrap();
+    (GraphStore::open(store).unwrap(), dir)
+}
+
+pub fn create(graphs: &GraphStore, name: &str) {
+    graphs.write(name, Op::Create { kind: GraphType::Agent, owner: Some("tester".into()) }).unwrap();
+}
+
+pub fn add_node(id: &str, properties: &[u8]) -> Op {
+    Op::AddNode { id: id.into(), properties: properties.to_vec() }
+}
+
+pub fn add_edge(source: &str, target: &str, properties: &[u8]) -> Op {
+    Op::AddEdge { source: source.into(), target: target.into(), properties: properties.to_vec() }
+}
+
+/// The MessagePack map `{"type": label, "labels": [label, "all"]}`; `label` is shorter than 32 bytes.
+pub fn labelled(label: &str) -> Vec<u8> {
+    let text = [&[0xa0 | label.len() as u8], label.as_bytes()].concat();
+    [b"\x82\xa4type", &text[..], b"\xa6labels\x92", &text, b"\xa3all"].concat()
+}
+
+/// A graph with nodes, parallel edges, a self loop, labels and removed records.
+pub fn fill(graphs: &GraphStore, name: &str, nodes: usize) {
+    create(graphs, name);
+    let mut writes = Vec::new();
+    for number in 0..nodes {
+        let id = format!("{name} {number}");
+        writes.push(add_node(&id, &labelled(&format!("L{}", number % 3))));
+        for back in [0, number / 2, number] {
+            writes.push(add_edge(&id, &format!("{name} {back}"), format!("{number}->{back}").as_bytes()));
+        }
+    }
+    writes.push(add_node("doomed", b"\x80"));
+    writes.push(Op::RemoveNode { id: "doomed".into() });
+    let writes: Vec<_> =
+        writes.into_iter().map(|op| epistemic_storage::graph::Write { graph: name.into(), op }).collect();
+    for result in graphs.commit(&writes, epistemic_storage::Durability::Sync) {
+        result.unwrap();
+    }
+}
+
+/// Copies a directory with all below it.
+pub fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+        }
+    }
+}
+
+/// Every file below `dir` with its bytes.
+pub fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)));
+        } else {
+            found.push((name, fs::read(entry.path()).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}

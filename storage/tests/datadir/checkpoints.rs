@@ -1,0 +1,175 @@
+//! Checkpoints and what is made of them.
+
+use std::path::Path;
+
+use epistemic_storage::{
+    GraphStore, StoreError,
+    datadir::{DataDir, create_checkpoint, list_checkpoints, open_read_only, restore_checkpoint},
+    graph::Op,
+    rocks::RocksStore,
+    store::Store,
+};
+use fs_err as fs;
+
+use super::common::{
+    add_node,
+    dump::{Dump, assert_same, dump},
+    files, fill, open, options,
+};
+
+fn read_checkpoint(path: &Path) -> Dump {
+    let (owner, store) = open_read_only(path).unwrap();
+    assert!(owner.is_none(), "nobody owns a checkpoint");
+    dump(&GraphStore::open_read_only(store).unwrap()).unwrap()
+}
+
+#[test]
+fn a_checkpoint_is_the_store_at_its_instant() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let (graphs, dir) = open(&path);
+    fill(&graphs, "a", 20);
+    fill(&graphs, "t:ä/..", 5);
+    let expected = dump(&graphs).unwrap();
+    let sequence = graphs.store().stats().unwrap().sequence;
+    let info = create_checkpoint(&dir, graphs.store(), 3).unwrap();
+    assert_eq!((info.sequence, &info.store_id), (sequence, &dir.identity().store_id));
+    assert!(info.bytes() > 0);
+    graphs.write("a", Op::Delete).unwrap();
+    graphs.reclaim().unwrap();
+    fill(&graphs, "later", 5);
+    let later = dump(&graphs).unwrap();
+
+    let checkpoint = path.join("checkpoints").join(&info.name);
+    let before = files(&checkpoint);
+    assert_same(&read_checkpoint(&checkpoint), &expected, "the checkpoint read-only");
+    assert!(DataDir::open(&checkpoint).err().unwrap().to_string().contains("checkpoint restore"));
+
+    let restored = folder.path().join("restored");
+    assert_eq!(restore_checkpoint(&checkpoint, &restored).unwrap(), info);
+    let (copy, copy_dir) = open(&restored);
+    assert_eq!(copy_dir.identity(), dir.identity());
+    assert_same(&dump(&copy).unwrap(), &expected, "restored");
+    copy.write("a", Op::Delete).unwrap();
+    fill(&copy, "new", 30);
+    create_checkpoint(&copy_dir, copy.store(), 1).unwrap();
+    drop((copy, copy_dir));
+
+    assert_eq!(files(&checkpoint), before, "reading and restoring change nothing of a checkpoint");
+    assert_same(&read_checkpoint(&checkpoint), &expected, "after writes to the copy");
+    assert_same(&dump(&graphs).unwrap(), &later, "the store it was taken of");
+    drop((graphs, dir));
+    assert_same(&dump(&open(&path).0).unwrap(), &later, "the store opened again");
+
+    fs::remove_dir_all(path).unwrap();
+    assert_eq!(open(&restored).0.graph("new").unwrap().state().nodes, 30, "a copy stands alone");
+}
+
+#[test]
+fn as_many_as_asked_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graphs, dir) = open(folder.path());
+    assert_eq!(list_checkpoints(folder.path()).unwrap(), []);
+    let mut taken = Vec::new();
+    for (keep, left) in [(3, 1), (3, 2), (3, 3), (3, 3), (2, 2), (0, 1), (5, 2)] {
+        graphs.write("__commons__", add_node("n", b"")).unwrap();
+        taken.push(create_checkpoint(&dir, graphs.store(), keep).unwrap());
+        let listed = list_checkpoints(folder.path()).unwrap();
+        assert_eq!(listed, taken[taken.len() - left..], "keeping {keep}");
+        let on_disk = fs::read_dir(folder.path().join("checkpoints")).unwrap().count();
+        assert_eq!(on_disk, left);
+    }
+    assert!(taken.is_sorted_by(|a, b| a.name < b.name && a.created_ms < b.created_ms && a.sequence < b.sequence));
+}
+
+#[test]
+fn unfinished_checkpoints_are_no_checkpoints() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graphs, dir) = open(folder.path());
+    let parent = folder.path().join("checkpoints");
+    let leftover = parent.join("000000000000001.tmp");
+    fs::create_dir_all(leftover.join("db")).unwrap();
+    fs::write(leftover.join("manifest.json"), "{}").unwrap();
+    let unfinished = parent.join("000000000000002");
+    fs::create_dir_all(unfinished.join("db")).unwrap();
+    let garbled = parent.join("000000000000003");
+    fs::create_dir_all(garbled.join("db")).unwrap();
+    fs::write(garbled.join("manifest.json"), "{").unwrap();
+    assert_eq!(list_checkpoints(folder.path()).unwrap(), []);
+    let info = create_checkpoint(&dir, graphs.store(), 1).unwrap();
+    assert!(!leftover.exists(), "left over from a crash");
+    assert!(unfinished.exists() && garbled.exists(), "nothing else is touched");
+    assert_eq!(list_checkpoints(folder.path()).unwrap(), [info]);
+    for path in [&unfinished, &garbled] {
+        let target = folder.path().join("target");
+        assert!(open_read_only(path).is_err() && restore_checkpoint(path, &target).is_err());
+        assert!(!target.exists());
+    }
+}
+
+#[test]
+fn a_restore_needs_a_new_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let (graphs, dir) = open(&path);
+    let info = create_checkpoint(&dir, graphs.store(), 1).unwrap();
+    let checkpoint = path.join("checkpoints").join(&info.name);
+    let target = folder.path().join("target");
+    fs::create_dir_all(&target).unwrap();
+    fs::write(target.join("theirs"), "x").unwrap();
+    let error = restore_checkpoint(&checkpoint, &target).unwrap_err();
+    assert!(error.to_string().contains("not empty"), "{error}");
+    assert_eq!(files(&target), [("theirs".to_owned(), b"x".to_vec())]);
+    fs::remove_file(target.join("theirs")).unwrap();
+    restore_checkpoint(&checkpoint, &target).unwrap();
+    drop(open(&target));
+}
+
+#[test]
+fn damaged_files_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let (graphs, dir) = open(&path);
+    fill(&graphs, "a", 50);
+    let info = create_checkpoint(&dir, graphs.store(), 1).unwrap();
+    let expected = dump(&graphs).unwrap();
+    drop((graphs, dir));
+    let checkpoint = path.join("checkpoints").join(&info.name);
+    let target = folder.path().join("target");
+    let (mut tables, mut others) = (0, 0);
+    for (name, bytes) in files(&checkpoint.join("db")) {
+        let file = checkpoint.join("db").join(&name);
+        let is_table = name.ends_with(".sst");
+        *if is_table { &mut tables } else { &mut others } += 1;
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 2] ^= 1;
+        let shorter = bytes[..bytes.len() - 1].to_vec();
+        let longer = [&bytes[..], b"x"].concat();
+        for (damage, damaged) in [("flipped", Some(flipped)), ("cut", Some(shorter)), ("longer", Some(longer)), ("gone", None)] {
+            // Written anew: the bytes of a table are shared with the store by hard link.
+            fs::remove_file(&file).unwrap();
+            if let Some(damaged) = &damaged {
+                fs::write(&file, damaged).unwrap();
+            }
+            if is_table && damage == "flipped" {
+                let found = RocksStore::open(&checkpoint.join("db"), &read_only()).and_then(|store| store.verify());
+                assert!(found.as_ref().is_err_and(StoreError::is_corruption), "{name}: {found:?}");
+            } else {
+                for error in [open_read_only(&checkpoint).err(), restore_checkpoint(&checkpoint, &target).err()] {
+                    let error = error.unwrap_or_else(|| panic!("{name} {damage} was accepted"));
+                    assert!(error.is_corruption() && error.to_string().contains(&name), "{name} {damage}: {error}");
+                }
+                assert!(!target.exists());
+            }
+        }
+        let _ = fs::remove_file(&file);
+        fs::write(&file, &bytes).unwrap();
+    }
+    assert!(tables >= 5 && others >= 3, "{tables} tables and {others} other files");
+    assert_same(&read_checkpoint(&checkpoint), &expected, "undamaged again");
+    assert_same(&dump(&open(&path).0).unwrap(), &expected, "the store beside it");
+}
+
+fn read_only() -> epistemic_storage::rocks::RocksOptions {
+    epistemic_storage::rocks::RocksOptions { read_only: true, ..options() }
+}

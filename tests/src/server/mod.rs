@@ -1,0 +1,17 @@
+//! A server as a child process: ours or a reference version, started, asked, killed and restarted.
+//!
+//! ```no_run
+//! use epistemic_tests::ServerProcess;
+//!
+//! let mut server = ServerProcess::ours().tcp().start()?;
+//! server.client()?.create_graph("g")?;
+//! server.kill9()?;
+//! let server = server.restart()?; // on the same directory
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+mod builder;
+mod process;
+
+pub use builder::{ServerBuilder, free_loopback_addr};
+pub use process::{START_LIMIT, STOP_LIMIT, ServerProcess};

@@ -1,0 +1,415 @@
+//! `egctl` as an operator uses it: exit codes, snapshots, checkpoints, online and offline.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result, ensure};
+use epistemic_tests::server::free_loopback_addr;
+use epistemic_tests::{ServerProcess, binaries};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SECRET: &str = "test-secret";
+const GRAPH: &str = "tenant a/b:é";
+
+/// Runs `egctl` with this environment and no other configuration.
+fn egctl(env: &[(&str, &str)], args: &[&str]) -> Result<Output> {
+    let mut command = Command::new(binaries::egctl()?);
+    for variable in [
+        "GRAPH_SERVICE_ENDPOINTS",
+        "GRAPH_SERVICE_TCP_ADDR",
+        "GRAPH_SERVICE_SOCKET",
+        "GRAPH_SERVICE_AUTH_SECRET",
+        "KG_DEFAULT_GRAPH",
+    ] {
+        command.env_remove(variable);
+    }
+    Ok(command.envs(env.iter().copied()).args(args).output()?)
+}
+
+/// Runs `egctl ... --json`, which must succeed.
+fn json(args: &[&str]) -> Result<Value> {
+    let args = [args, &["--json"]].concat();
+    let output = egctl(&[("GRAPH_SERVICE_AUTH_SECRET", SECRET)], &args)?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{args:?}: {}: {error}", output.status);
+    ensure!(error.is_empty(), "{args:?} wrote to stderr: {error}");
+    serde_json::from_slice(&output.stdout).with_context(|| format!("{args:?} printed no JSON"))
+}
+
+/// Runs `egctl`, which must fail with this code; returns its stderr.
+#[track_caller]
+fn fails(code: i32, args: &[&str]) -> String {
+    fails_with(&[("GRAPH_SERVICE_AUTH_SECRET", SECRET)], code, args)
+}
+
+#[track_caller]
+fn fails_with(env: &[(&str, &str)], code: i32, args: &[&str]) -> String {
+    let output = egctl(env, args).expect("egctl starts");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
+    assert!(
+        !error.is_empty() && !error.contains("panicked"),
+        "{args:?}: {error}"
+    );
+    error
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("temporary paths are UTF-8")
+}
+
+/// A server with a small graph of odd names and bytes.
+fn server_with_graph() -> Result<ServerProcess> {
+    let server = ServerProcess::ours().tcp().start()?;
+    let mut client = server.client()?;
+    client.create_graph(GRAPH)?;
+    for node in ["", "n\n1", "n2"] {
+        client.add_node(GRAPH, node, b"\x81\xa4type\xa1t")?;
+    }
+    client.add_node(GRAPH, "opaque", b"\xc1\xff")?;
+    for _ in 0..3 {
+        client.add_edge(GRAPH, "", "n2", b"\x80")?;
+    }
+    client.add_edge(GRAPH, "n2", "n2", b"")?;
+    Ok(server)
+}
+
+fn endpoint(server: &ServerProcess) -> String {
+    format!("tcp://{}", server.tcp_addr())
+}
+
+#[test]
+fn help_explains_itself() -> Result<()> {
+    for args in [
+        &["--help"][..],
+        &["route", "--help"],
+        &["graphs", "--help"],
+        &["snapshot", "export", "--help"],
+        &["snapshot", "import", "--help"],
+        &["snapshot", "verify", "--help"],
+        &["snapshot", "inspect", "--help"],
+        &["checkpoint", "create", "--help"],
+        &["checkpoint", "list", "--help"],
+        &["checkpoint", "restore", "--help"],
+        &["status", "--help"],
+        &["bench", "--help"],
+        &["walkthrough", "--help"],
+    ] {
+        let output = egctl(&[], args)?;
+        let help = String::from_utf8(output.stdout)?;
+        assert!(output.status.success(), "{args:?}");
+        assert!(
+            help.contains("Exit codes:") && help.contains("Usage:"),
+            "{args:?}: {help}"
+        );
+        assert!(help.contains("--json"), "{args:?}: {help}");
+    }
+    Ok(())
+}
+
+#[test]
+fn routes_are_the_published_ones() -> Result<()> {
+    let shards = "tcp://localhost:9101,tcp://localhost:9102,tcp://localhost:9103";
+    let tenants = ["--tenant", "acme", "--tenant", "globex", "--tenant", "initech"];
+    let found = json(&[&["route", "--endpoints", shards, "--explain"][..], &tenants].concat())?;
+    let row = |index: usize| {
+        let route = &found["routes"][index];
+        (
+            route["graph"].as_str().unwrap_or("-"),
+            route["shard"].as_str().unwrap_or("-"),
+        )
+    };
+    assert_eq!(row(0), ("tenant__acme____bus__", "tcp://localhost:9103"));
+    assert_eq!(row(1), ("tenant__globex____bus__", "tcp://localhost:9101"));
+    assert_eq!(row(2), ("tenant__initech____bus__", "tcp://localhost:9102"));
+    for route in found["routes"].as_array().context("routes")? {
+        let scores = route["scores"].as_array().context("scores")?;
+        let best = scores.iter().max_by_key(|score| score["score"].as_str());
+        assert_eq!(best.context("a best score")?["endpoint"], route["shard"]);
+    }
+    let collision = fails(1, &["route", "--tenant", "Acme Corp", "--tenant", "acme_corp"]);
+    assert!(
+        collision.contains("\"Acme Corp\" and \"acme_corp\""),
+        "{collision}"
+    );
+    assert!(fails(2, &["route", "--tenant", "株式会社"]).contains("株式会社"));
+    Ok(())
+}
+
+#[test]
+fn usage_and_unreachable_shards_have_their_codes() -> Result<()> {
+    fails(2, &["--no-such-flag"]);
+    fails(2, &["status", "--endpoint", "tcp://localhost"]);
+    fails(2, &["graphs", "--endpoint", "tcp://h:1", "--dir", "/tmp"]);
+    assert!(fails_with(&[], 2, &["status"]).contains("GRAPH_SERVICE_AUTH_SECRET"));
+    let malformed = [
+        ("GRAPH_SERVICE_ENDPOINTS", "tcp://h"),
+        ("GRAPH_SERVICE_AUTH_SECRET", SECRET),
+    ];
+    assert!(fails_with(&malformed, 2, &["status"]).contains("tcp://h"));
+
+    let server = server_with_graph()?;
+    let down = format!("tcp://{}", free_loopback_addr()?);
+    let both = format!("{},{down}", endpoint(&server));
+    let error = fails(3, &["status", "--endpoints", &both]);
+    assert!(
+        error.contains(&down) && !error.contains(&endpoint(&server)),
+        "{error}"
+    );
+    assert!(fails(3, &["graphs", "--endpoint", &down]).contains("Connection refused"));
+
+    let route = json(&[
+        "route",
+        "--endpoints",
+        &both,
+        "--graph",
+        "g1",
+        "--graph",
+        "g2",
+        "--graph",
+        "g3",
+    ])?;
+    let routes = route["routes"].as_array().context("routes")?;
+    let lost = routes.iter().find(|route| route["shard"] == down.as_str());
+    let graph = match lost {
+        Some(route) => route["graph"].as_str().context("a name")?.to_owned(),
+        // The ports are random: look on until a graph belongs to the stopped shard.
+        None => (4..)
+            .map(|number| format!("g{number}"))
+            .find(|graph| {
+                let route = json(&["route", "--endpoints", &both, "--graph", graph]);
+                route.is_ok_and(|route| route["routes"][0]["shard"] == down.as_str())
+            })
+            .context("some graph belongs to each shard")?,
+    };
+    let file = TempDir::new()?;
+    let out = file.path().join("g.snap");
+    let error = fails(
+        3,
+        &[
+            "snapshot",
+            "export",
+            &graph,
+            "-o",
+            text(&out),
+            "--endpoints",
+            &both,
+        ],
+    );
+    for part in [
+        format!("'{down}'"),
+        format!("'{graph}'"),
+        "Start that shard's".to_owned(),
+    ] {
+        assert!(error.contains(&part), "{error}");
+    }
+    let wrong = [("GRAPH_SERVICE_AUTH_SECRET", "wrong")];
+    let error = fails_with(&wrong, 1, &["status", "--endpoint", &endpoint(&server)]);
+    assert!(error.contains("Authentication failed"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_graph_moves_offline_and_keeps_its_digest() -> Result<()> {
+    let mut server = server_with_graph()?;
+    let home = TempDir::new()?;
+    let (file, online) = (home.path().join("a.snap"), home.path().join("online.snap"));
+    let shard = endpoint(&server);
+    let taken = json(&[
+        "snapshot",
+        "export",
+        GRAPH,
+        "-o",
+        text(&online),
+        "--endpoint",
+        &shard,
+    ])?;
+    assert_eq!((&taken["nodes"], &taken["edges"]), (&4.into(), &4.into()));
+
+    let dir = server.persist_dir().to_owned();
+    let locked = fails(1, &["graphs", "--dir", text(&dir)]);
+    assert!(locked.contains(&format!("pid {}", server.pid())), "{locked}");
+    server.terminate()?;
+
+    let listed = json(&["graphs", "--dir", text(&dir)])?;
+    let names: Vec<_> = listed["graphs"]
+        .as_array()
+        .context("graphs")?
+        .iter()
+        .map(|row| &row["name"])
+        .collect();
+    assert_eq!(names, ["__commons__", GRAPH]);
+    let exported = json(&[
+        "snapshot",
+        "export",
+        GRAPH,
+        "-o",
+        text(&file),
+        "--dir",
+        text(&dir),
+    ])?;
+    assert_eq!(exported["digest"], taken["digest"]);
+    assert_eq!(
+        json(&["snapshot", "verify", text(&file)])?["digest"],
+        taken["digest"]
+    );
+    let header = json(&["snapshot", "inspect", text(&file)])?;
+    assert_eq!((&header["graph"], &header["nodes"]), (&GRAPH.into(), &4.into()));
+
+    let empty = home.path().join("new");
+    let absent = fails(4, &["snapshot", "import", text(&file), "--dir", text(&empty)]);
+    assert!(absent.contains("there is no directory"), "{absent}");
+    fs_err::create_dir(&empty)?;
+    let target = ["--dir", text(&empty), "--as", "copy"];
+    let imported = json(&[&["snapshot", "import", text(&file)][..], &target].concat())?;
+    assert_eq!(
+        (&imported["graph"], &imported["digest"]),
+        (&"copy".into(), &taken["digest"])
+    );
+    let exists = fails(1, &[&["snapshot", "import", text(&file)][..], &target].concat());
+    assert!(exists.contains("'copy' already exists"), "{exists}");
+    json(&[&["snapshot", "import", text(&file), "--replace"][..], &target].concat())?;
+    let again = home.path().join("again.snap");
+    let again = json(&[
+        "snapshot",
+        "export",
+        "copy",
+        "-o",
+        text(&again),
+        "--dir",
+        text(&empty),
+    ])?;
+    assert_eq!(again["digest"], taken["digest"]);
+
+    let missing = fails(
+        1,
+        &[
+            "snapshot",
+            "export",
+            "nobody",
+            "-o",
+            text(&file),
+            "--dir",
+            text(&dir),
+        ],
+    );
+    assert!(missing.contains("Graph 'nobody' not found"), "{missing}");
+    let left: Vec<_> = fs_err::read_dir(home.path())?.collect::<Result<Vec<_>, _>>()?;
+    assert!(
+        left.iter().all(|entry| !text(&entry.path()).ends_with(".tmp")),
+        "{left:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn damaged_and_foreign_files_are_refused() -> Result<()> {
+    let mut server = server_with_graph()?;
+    let home = TempDir::new()?;
+    let (good, bad) = (home.path().join("good.snap"), home.path().join("bad.snap"));
+    let (dir, shard) = (server.persist_dir().to_owned(), endpoint(&server));
+    json(&[
+        "snapshot",
+        "export",
+        GRAPH,
+        "-o",
+        text(&good),
+        "--endpoint",
+        &shard,
+    ])?;
+    let bytes = fs_err::read(&good)?;
+
+    let step = bytes.len() / 20;
+    for at in (0..bytes.len()).step_by(step) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1 << (at % 8);
+        fs_err::write(&bad, &flipped)?;
+        assert!(
+            fails(4, &["snapshot", "verify", text(&bad)]).contains("offset"),
+            "byte {at}"
+        );
+        fs_err::write(&bad, &bytes[..at])?;
+        assert!(
+            fails(4, &["snapshot", "verify", text(&bad)]).contains("offset"),
+            "cut at {at}"
+        );
+    }
+    fs_err::write(&bad, [&bytes[..], b"x"].concat())?;
+    fails(
+        4,
+        &[
+            "snapshot",
+            "import",
+            text(&bad),
+            "--as",
+            "new",
+            "--endpoint",
+            &shard,
+        ],
+    );
+    fails(4, &["snapshot", "inspect", text(&dir.join("identity.json"))]);
+    fails(1, &["snapshot", "verify", text(&home.path().join("absent"))]);
+    let graphs = json(&["graphs", "--endpoint", &shard])?;
+    assert_eq!(graphs["graphs"].as_array().map(Vec::len), Some(2), "{graphs}");
+
+    server.terminate()?;
+    fails(
+        4,
+        &[
+            "snapshot",
+            "import",
+            text(&bad),
+            "--as",
+            "new",
+            "--dir",
+            text(&dir),
+        ],
+    );
+    let graphs = json(&["graphs", "--dir", text(&dir)])?;
+    assert_eq!(graphs["graphs"].as_array().map(Vec::len), Some(2), "{graphs}");
+    fails(4, &["graphs", "--dir", text(home.path())]);
+    fails(4, &["checkpoint", "list", "--dir", text(home.path())]);
+    Ok(())
+}
+
+#[test]
+fn a_graph_moves_online_and_a_checkpoint_restores() -> Result<()> {
+    let server = server_with_graph()?;
+    let home = TempDir::new()?;
+    let file = home.path().join("g.snap");
+    let shard = endpoint(&server);
+    let target = ["--endpoint", shard.as_str()];
+    let taken = json(&[&["snapshot", "export", GRAPH, "-o", text(&file)][..], &target].concat())?;
+    let import = ["snapshot", "import", text(&file), "--as", "copy"];
+    assert_eq!(json(&[&import[..], &target].concat())?["digest"], taken["digest"]);
+    let exists = fails(1, &[&import[..], &target].concat());
+    assert!(exists.contains("Graph 'copy' already exists"), "{exists}");
+    json(&[&import[..], &["--replace"], &target].concat())?;
+    let copy = home.path().join("copy.snap");
+    let copied = json(&[&["snapshot", "export", "copy", "-o", text(&copy)][..], &target].concat())?;
+    assert_eq!(copied["digest"], taken["digest"]);
+
+    json(&[&["checkpoint", "create"][..], &target].concat())?;
+    let status = json(&[&["status"][..], &target].concat())?;
+    let status = &status["shards"][0]["status"];
+    assert_eq!(
+        (&status["pid"], &status["writable"]),
+        (&server.pid().into(), &true.into())
+    );
+    let listed = json(&["checkpoint", "list", "--dir", text(server.persist_dir())])?;
+    let checkpoint = &listed["checkpoints"][0];
+    assert_eq!(checkpoint["name"], status["checkpoints"][0]["name"]);
+    assert_eq!(checkpoint["store_id"], status["store_id"]);
+
+    server.client()?.add_node(GRAPH, "later", b"\x80")?;
+    let from = checkpoint["path"].as_str().context("its path")?;
+    let restored = home.path().join("restored");
+    json(&["checkpoint", "restore", from, text(&restored)])?;
+    fails(4, &["checkpoint", "restore", from, text(&restored)]);
+    for dir in [from, text(&restored)] {
+        let old = json(&["snapshot", "export", GRAPH, "-o", text(&copy), "--dir", dir])?;
+        assert_eq!(old["digest"], taken["digest"]);
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The commands and the entry point of the program.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
+use tracing_subscriber::EnvFilter;
+
+use super::checkpoint::CheckpointCommand;
+use super::exit::{EXIT_CODES, exit_of, message_of};
+use super::graphs::GraphsArgs;
+use super::route::RouteArgs;
+use super::snapshot::SnapshotCommand;
+use super::status::StatusArgs;
+use super::{checkpoint, graphs, route, snapshot, status};
+use crate::bench::{self, BenchArgs};
+use crate::walkthrough::{self, WalkthroughArgs};
+
+const ENVIRONMENT: &str = "\
+Environment:
+  GRAPH_SERVICE_ENDPOINTS    shards, as a comma-separated or JSON list of tcp://HOST:PORT and unix://PATH
+  GRAPH_SERVICE_TCP_ADDR     a single shard on TCP, when there is no list
+  GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else unix:///tmp/epistemic-graph.sock
+  GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
+  KG_DEFAULT_GRAPH           graph used when no graph and no tenant is named (__bus__)
+  RUST_LOG                   log level on stderr (error)
+
+Results go to stdout, as text or with --json as one JSON document. Errors and progress go to stderr.";
+
+/// Looks after shards of epistemic-graph-server: where a graph belongs, what a shard holds, snapshots, checkpoints.
+///
+/// Commands that take --dir work offline, on the persist directory of a stopped server or on a checkpoint.
+/// All others ask running shards.
+#[derive(Parser, Debug)]
+#[command(name = "egctl", version, after_help = EXIT_CODES, after_long_help = format!("{ENVIRONMENT}\n\n{EXIT_CODES}"))]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Route(RouteArgs),
+    Graphs(GraphsArgs),
+    /// Save a graph to a file, load it elsewhere, check a file.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Whole-shard copies inside a persist directory: take, list, restore.
+    #[command(subcommand)]
+    Checkpoint(CheckpointCommand),
+    Status(StatusArgs),
+    #[command(after_help = EXIT_CODES)]
+    Bench(BenchArgs),
+    Walkthrough(WalkthroughArgs),
+}
+
+impl Command {
+    fn run(self, runtime: &Runtime) -> Result<()> {
+        match self {
+            Self::Route(args) => route::run(&args),
+            Self::Graphs(args) => graphs::run(&args, runtime),
+            Self::Snapshot(command) => snapshot::run(&command, runtime),
+            Self::Checkpoint(command) => checkpoint::run(&command, runtime),
+            Self::Status(args) => status::run(&args, runtime),
+            Self::Bench(args) => bench::run(args),
+            Self::Walkthrough(args) => walkthrough::run(&args, runtime),
+        }
+    }
+}
+
+/// Runs the program with the arguments of the process and returns its exit code. Errors are on stderr then.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| cli.command.run(&runtime));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when stderr is closed.
+            let _ = writeln!(std::io::stderr(), "egctl: {}", message_of(&error));
+            exit_of(&error).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_documents_its_exit_codes_and_prints_json() {
+        fn visit(command: &mut clap::Command) {
+            if !command.has_subcommands() || command.get_name() == "bench" {
+                let help = command.render_long_help().to_string();
+                assert!(help.contains("3  a shard cannot be reached"), "{help}");
+                assert!(help.contains("--json"), "{help}");
+                return;
+            }
+            for inner in command.get_subcommands_mut() {
+                visit(inner);
+            }
+        }
+        visit(&mut Cli::command());
+    }
+}

@@ -1,0 +1,132 @@
+//! `egctl graphs`: the graphs of shards, of a stopped directory or of a checkpoint.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+use epistemic_router::{EndpointList, hrw};
+use epistemic_storage::graph::COMMONS;
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::directory::Directory;
+use super::exit::EXIT_CODES;
+use super::output::{OutputArgs, Report};
+use super::place::PlaceArgs;
+use super::table::{shown, write_table};
+use crate::remote::GraphStats;
+
+/// List graphs with their counts: of all configured shards, of one, or of a directory.
+///
+/// With several shards, a graph on a shard that does not own it is marked: clients look for it elsewhere.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct GraphsArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Serialize)]
+struct Graphs {
+    graphs: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    graph: GraphStats,
+    /// Endpoint or directory that holds it.
+    place: String,
+    /// The shard that owns it instead, when it lies on another.
+    belongs_on: Option<String>,
+}
+
+/// Prints the graphs. When a shard fails, those of the others are printed before the error.
+pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
+    if let Some(path) = &args.place.dir {
+        return args.output.print(&offline(path)?);
+    }
+    let shards = args.place.shards.list()?;
+    let answers = runtime.block_on(args.place.shards.ask_all::<Vec<GraphStats>>("GraphStats"))?;
+    let mut graphs = Vec::new();
+    for (endpoint, answer) in &answers.0 {
+        for graph in answer.iter().flatten() {
+            graphs.push(Row {
+                belongs_on: belongs_on(&shards, &graph.name).filter(|owner| owner != endpoint.as_str()),
+                graph: graph.clone(),
+                place: endpoint.to_string(),
+            });
+        }
+    }
+    args.output.print(&Graphs { graphs })?;
+    Ok(answers.failure()?)
+}
+
+/// The owner of a graph among several shards; every shard has its own `__commons__`.
+fn belongs_on(shards: &EndpointList, graph: &str) -> Option<String> {
+    let placed = shards.is_sharded() && graph != COMMONS;
+    placed.then(|| hrw::owner(shards, graph).to_string())
+}
+
+fn offline(path: &Path) -> Result<Graphs> {
+    let directory = Directory::open_read_only(path)?;
+    let row = |graph: &epistemic_storage::graph::Graph| {
+        let state = graph.state();
+        let graph = GraphStats {
+            name: graph.name().to_string(),
+            kind: graph.kind().name().to_owned(),
+            owner: graph.owner().map(str::to_owned),
+            nodes: state.nodes,
+            edges: state.edges,
+            sequence: state.sequence,
+            quarantined: graph.quarantined().map(str::to_owned),
+        };
+        Row {
+            graph,
+            place: path.display().to_string(),
+            belongs_on: None,
+        }
+    };
+    let graphs = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
+    Ok(Graphs { graphs })
+}
+
+impl Report for Graphs {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let row = |row: &Row| {
+            let GraphStats {
+                name,
+                kind,
+                nodes,
+                edges,
+                sequence,
+                quarantined,
+                ..
+            } = &row.graph;
+            let mut place = row.place.clone();
+            if let Some(owner) = &row.belongs_on {
+                place.push_str(&format!("  (belongs on {owner})"));
+            }
+            if let Some(reason) = quarantined {
+                place.push_str(&format!("  QUARANTINED: {reason}"));
+            }
+            [
+                shown(name),
+                kind.clone(),
+                nodes.to_string(),
+                edges.to_string(),
+                sequence.to_string(),
+                place,
+            ]
+        };
+        let rows: Vec<_> = self.graphs.iter().map(row).collect();
+        write_table(
+            out,
+            ["graph", "type", "nodes", "edges", "sequence", "place"],
+            &rows,
+        )
+    }
+}

@@ -1,0 +1,22 @@
+//! The command line of `egctl`.
+//!
+//! * `command` is the list of commands and the entry point; one file or folder per command.
+//! * `shards` (online) and `directory` (offline) are the two places a command can work on; `place` chooses.
+//! * `output` and `table` print results, `progress` shows long work, `exit` turns errors into exit codes.
+
+mod checkpoint;
+mod command;
+mod directory;
+mod exit;
+mod graphs;
+mod output;
+mod place;
+mod progress;
+mod route;
+mod shards;
+mod snapshot;
+mod status;
+mod table;
+
+pub use command::main;
+pub(crate) use exit::{EXIT_CODES, Exit, Failure};

@@ -1,0 +1,39 @@
+//! Results on stdout.
+
+use std::io::{self, ErrorKind, Write};
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+/// The form of a result.
+#[derive(Args, Debug, Clone, Copy)]
+pub(super) struct OutputArgs {
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a command found or did.
+pub(super) trait Report: Serialize {
+    /// Writes it for people.
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+impl OutputArgs {
+    /// Prints a result. A reader that has closed the pipe has seen enough: no error.
+    pub(super) fn print(self, report: &impl Report) -> Result<()> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let written = if self.json {
+            serde_json::to_writer_pretty(&mut out, report)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(out))
+        } else {
+            report.write_text(&mut out)
+        };
+        match written.and_then(|()| out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+}

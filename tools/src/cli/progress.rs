@@ -1,0 +1,88 @@
+//! Progress of long work on stderr.
+//!
+//! On a terminal a bar appears after a second. Elsewhere a line is written after a second and then every ten.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+const QUIET: Duration = Duration::from_secs(1);
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// How much work there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Total {
+    /// Bytes of a file.
+    Bytes(u64),
+    /// Records, roughly.
+    Records(u64),
+}
+
+/// The progress of one piece of work. What is shown is cleared when this is dropped.
+pub(super) struct Progress {
+    what: &'static str,
+    total: Total,
+    started: Instant,
+    next_line: Duration,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Progress of `what`, such as `export`. Shows nothing yet.
+    pub(super) fn new(what: &'static str, total: Total) -> Self {
+        Self {
+            what,
+            total,
+            started: Instant::now(),
+            next_line: QUIET,
+            bar: None,
+        }
+    }
+
+    /// Tells what is done so far.
+    pub(super) fn update(&mut self, bytes: u64, records: u64) {
+        let elapsed = self.started.elapsed();
+        if elapsed < QUIET {
+            return;
+        }
+        let (done, total) = match self.total {
+            Total::Bytes(total) => (bytes, total),
+            Total::Records(total) => (records, total),
+        };
+        let rate = (bytes as f64 / elapsed.as_secs_f64()) as u64;
+        let text = format!(
+            "{} records, {}, {}/s",
+            HumanCount(records),
+            HumanBytes(bytes),
+            HumanBytes(rate)
+        );
+        if std::io::stderr().is_terminal() {
+            let bar = self.bar.get_or_insert_with(|| new_bar(self.what));
+            bar.set_length(total.max(done));
+            bar.set_position(done);
+            bar.set_message(text);
+        } else if elapsed >= self.next_line {
+            self.next_line = elapsed + LINE_EVERY;
+            let percent = 100 * done / total.max(done).max(1);
+            // Progress that nobody can see must not fail the work.
+            let _ = writeln!(std::io::stderr(), "{}: {percent} %, {text}", self.what);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn new_bar(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {percent:>3} % {msg}")
+        .expect("the template is well formed");
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5))
+        .with_style(style)
+        .with_prefix(what)
+}

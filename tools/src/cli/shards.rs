@@ -1,0 +1,107 @@
+//! Running shards: which ones, and asking them.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use epistemic_router::{
+    Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
+};
+use epistemic_storage::graph::COMMONS;
+use serde::de::DeserializeOwned;
+
+use super::exit::{Exit, Failure, exit_of, message_of};
+use crate::remote;
+
+/// Which running shards to ask, and the secret to do it with.
+#[derive(Args, Debug, Clone)]
+pub(super) struct ShardArgs {
+    /// Ask this one shard: tcp://HOST:PORT or unix://PATH.
+    #[arg(long, value_name = "E", conflicts_with = "endpoints")]
+    endpoint: Option<Endpoint>,
+    /// All shards, comma-separated or as a JSON list; a named graph goes to the one that owns it.
+    /// Default: GRAPH_SERVICE_ENDPOINTS and the other variables (see egctl --help).
+    #[arg(long, value_name = "LIST", value_parser = EndpointList::parse)]
+    endpoints: Option<EndpointList>,
+    /// File of mode 0600 that holds the shared secret. Default: the variable GRAPH_SERVICE_AUTH_SECRET.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+impl ShardArgs {
+    /// The shards meant.
+    pub(super) fn list(&self) -> Result<EndpointList, ConfigError> {
+        match (&self.endpoint, &self.endpoints) {
+            (Some(endpoint), _) => EndpointList::new(vec![endpoint.clone()]),
+            (None, Some(list)) => Ok(list.clone()),
+            (None, None) => EndpointList::from_env(),
+        }
+    }
+
+    /// The secret; blocks when it is in a file.
+    pub(super) fn secret(&self) -> Result<Secret, ConfigError> {
+        self.secret_file
+            .as_deref()
+            .map_or_else(Secret::from_env, Secret::from_file)
+    }
+
+    /// A connection to the shard that owns `graph`.
+    pub(super) async fn owner_of(&self, graph: &str) -> Result<Client> {
+        let router = ShardRouter::new(self.list()?, self.secret()?, ConnectOptions::default());
+        let client = router.client_for(graph).await;
+        client.map_err(|error: RouterError| error.into())
+    }
+
+    /// The answers of all shards to a method without parameters, in list order. All are asked at once.
+    pub(super) async fn ask_all<T>(&self, method: &'static str) -> Result<Answers<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+    {
+        let secret = self.secret()?;
+        let mut asked = Vec::new();
+        for endpoint in self.list()?.as_slice().iter().cloned() {
+            let secret = secret.clone();
+            let task = tokio::spawn({
+                let endpoint = endpoint.clone();
+                async move { ask(&endpoint, &secret, method).await }
+            });
+            asked.push((endpoint, task));
+        }
+        let mut answers = Vec::with_capacity(asked.len());
+        for (endpoint, task) in asked {
+            answers.push((endpoint, task.await?));
+        }
+        Ok(Answers(answers))
+    }
+}
+
+async fn ask<T: DeserializeOwned>(endpoint: &Endpoint, secret: &Secret, method: &str) -> Result<T> {
+    let client = Client::connect(endpoint, secret, ConnectOptions::default()).await?;
+    Ok(remote::call(&client, COMMONS, method, &()).await?)
+}
+
+/// One answer or error per shard.
+pub(super) struct Answers<T>(pub(super) Vec<(Endpoint, Result<T>)>);
+
+impl<T> Answers<T> {
+    /// The error of a command that has printed what it got: unreachable shards come before other errors.
+    pub(super) fn failure(&self) -> Result<(), Failure> {
+        let failed = self.0.iter().filter_map(|(endpoint, answer)| {
+            let error = answer.as_ref().err()?;
+            Some((exit_of(error), endpoint, message_of(error)))
+        });
+        let mut failed: Vec<_> = failed.collect();
+        failed.sort_by_key(|(exit, ..)| *exit != Exit::Unreachable);
+        let Some((exit, ..)) = failed.first() else {
+            return Ok(());
+        };
+        let lines = failed.iter().map(|(_, endpoint, message)| {
+            if message.contains(endpoint.as_str()) {
+                message.clone()
+            } else {
+                format!("{endpoint}: {message}")
+            }
+        });
+        Err(Failure::new(*exit, lines.collect::<Vec<_>>().join("\negctl: ")))
+    }
+}

@@ -1,0 +1,93 @@
+//! `egctl snapshot export`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use epistemic_storage::snapshot::{self, SnapshotError};
+use tokio::runtime::Runtime;
+
+use super::counted::{Count, Counted, Tee};
+use super::file::NewFile;
+use super::summary::Summary;
+use crate::cli::EXIT_CODES;
+use crate::cli::directory::Directory;
+use crate::cli::output::OutputArgs;
+use crate::cli::place::PlaceArgs;
+use crate::cli::progress::{Progress, Total};
+use crate::remote::Download;
+
+/// Save a graph to a file: one consistent state, checked on the way.
+///
+/// Asks the shard that owns the graph, or the one given with --endpoint, or reads a directory given with --dir.
+/// Writes FILE.tmp, syncs it and renames it, so FILE is complete or what it was before.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(in crate::cli) struct ExportArgs {
+    /// Exact name of the graph.
+    graph: String,
+    /// File to write.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    form: OutputArgs,
+}
+
+pub(super) fn run(args: &ExportArgs, runtime: &Runtime) -> Result<()> {
+    let summary = match &args.place.dir {
+        Some(dir) => offline(args, dir)?,
+        None => online(args, runtime)?,
+    };
+    args.form.print(&summary)
+}
+
+fn online(args: &ExportArgs, runtime: &Runtime) -> Result<Summary> {
+    let (place, download) = runtime.block_on(async {
+        let client = args.place.shards.owner_of(&args.graph).await?;
+        let place = client.endpoint().clone();
+        anyhow::Ok((place, Download::open(client, &args.graph).await?))
+    })?;
+    let mut progress = Progress::new("export", Total::Records(download.records()));
+    let count = Count::default();
+    let mut file = NewFile::create(&args.output)?;
+    let stream = Tee {
+        from: Counted {
+            stream: download,
+            count: count.clone(),
+        },
+        to: &mut file,
+    };
+    let (header, totals) = snapshot::verify(stream, &mut |records| progress.update(count.bytes(), records))?;
+    file.finish()?;
+    Ok(Summary::new("exported", args.output.clone(), count.bytes(), header, totals).at(place))
+}
+
+fn offline(args: &ExportArgs, dir: &Path) -> Result<Summary> {
+    let directory = Directory::open_read_only(dir)?;
+    let graphs = &directory.graphs;
+    let graph = graphs.graph(&args.graph)?;
+    let state = graph.state();
+    let mut progress = Progress::new(
+        "export",
+        Total::Records(state.nodes + state.edges + state.sequence),
+    );
+    let count = Count::default();
+    let mut file = NewFile::create(&args.output)?;
+    let stream = Counted {
+        stream: &mut file,
+        count: count.clone(),
+    };
+    let exported = snapshot::export(graphs, &graph, stream, &mut |records| {
+        progress.update(count.bytes(), records);
+    });
+    let (header, totals) = exported.map_err(|error| match error {
+        SnapshotError::Graph(epistemic_storage::graph::GraphError::Store(error)) => {
+            SnapshotError::Graph(graphs.damage(&args.graph, error))
+        }
+        other @ (SnapshotError::Graph(_) | SnapshotError::Refused { .. } | SnapshotError::Stream(_)) => other,
+    })?;
+    file.finish()?;
+    Ok(Summary::new("exported", args.output.clone(), count.bytes(), header, totals).at(dir.display()))
+}

@@ -1,0 +1,123 @@
+//! `egctl snapshot import`.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use epistemic_router::Client;
+use epistemic_storage::snapshot::{self, Header, ImportTarget, Totals};
+use tokio::runtime::Runtime;
+
+use super::check::{in_file, open, verified};
+use super::counted::{Count, Counted};
+use super::summary::Summary;
+use crate::cli::directory::Directory;
+use crate::cli::output::OutputArgs;
+use crate::cli::place::PlaceArgs;
+use crate::cli::progress::{Progress, Total};
+use crate::cli::{EXIT_CODES, Exit, Failure};
+use crate::remote::upload;
+
+const BUFFER: usize = 1 << 20;
+
+/// Load a snapshot file as a graph: onto the shard that owns the name, onto one shard, or into a directory.
+///
+/// The file is checked as a whole first. The graph appears as a whole, or everything stays as it was.
+/// With --dir, an empty directory becomes a new persist directory.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(in crate::cli) struct ImportArgs {
+    /// The snapshot.
+    file: PathBuf,
+    /// Name for the graph. Default: the name in the snapshot.
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+    /// Put it in the place of a graph of that name. Without this, such a graph is an error.
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(super) fn run(args: &ImportArgs, runtime: &Runtime) -> Result<()> {
+    let (bytes, mut header, totals) = verified(&args.file)?;
+    if let Some(name) = &args.name {
+        if name.is_empty() && args.place.dir.is_none() {
+            let message = "a shard takes the empty name for the snapshot's own; give another one, or --dir";
+            return Err(Failure::new(Exit::Usage, message).into());
+        }
+        header.graph.clone_from(name);
+    }
+    let place = match &args.place.dir {
+        Some(dir) => {
+            offline(args, dir, bytes, &totals)?;
+            dir.display().to_string()
+        }
+        None => {
+            let client = runtime.block_on(args.place.shards.owner_of(&header.graph))?;
+            online(args, runtime, &client, bytes, &header, &totals)?;
+            client.endpoint().to_string()
+        }
+    };
+    args.output
+        .print(&Summary::new("imported", args.file.clone(), bytes, header, totals).at(place))
+}
+
+fn online(
+    args: &ImportArgs,
+    runtime: &Runtime,
+    client: &Client,
+    bytes: u64,
+    header: &Header,
+    totals: &Totals,
+) -> Result<()> {
+    let mut progress = Progress::new("import", Total::Bytes(bytes));
+    let input = open(&args.file)?;
+    let records = totals.nodes + totals.edges + totals.ledger + totals.vectors;
+    let mut sent = |sent: u64| {
+        let share = u128::from(records) * u128::from(sent) / u128::from(bytes.max(1));
+        progress.update(sent, u64::try_from(share).unwrap_or(records));
+    };
+    let digest = upload(
+        runtime.handle(),
+        client,
+        &header.graph,
+        args.replace,
+        input,
+        &mut sent,
+    )?;
+    same_digest(&totals.digest, &digest, client.endpoint().as_str())
+}
+
+fn offline(args: &ImportArgs, dir: &Path, bytes: u64, totals: &Totals) -> Result<()> {
+    let directory = Directory::open_writable(dir)?;
+    let target = ImportTarget {
+        name: args.name.clone(),
+        replace: args.replace,
+    };
+    let mut progress = Progress::new("import", Total::Bytes(bytes));
+    let count = Count::default();
+    let stream = Counted {
+        stream: BufReader::with_capacity(BUFFER, open(&args.file)?),
+        count: count.clone(),
+    };
+    let imported = snapshot::import(&directory.graphs, stream, &target, &mut |records| {
+        progress.update(count.bytes(), records);
+    });
+    let (_, imported, _) = imported.map_err(|error| in_file(&args.file, error))?;
+    same_digest(&totals.digest, &imported.digest, &dir.display().to_string())
+}
+
+/// The file was read twice; a change in between shows here.
+fn same_digest(checked: &str, imported: &str, place: &str) -> Result<()> {
+    if checked == imported {
+        return Ok(());
+    }
+    let message = format!(
+        "the file changed while it was imported: its digest was {checked}, {place} now has {imported}; import it again with --replace"
+    );
+    Err(Failure::new(Exit::Failed, message).into())
+}

@@ -1,0 +1,73 @@
+//! Columns for people.
+
+use std::io::{self, Write};
+
+/// Writes rows under a heading, columns two blanks apart; a column of numbers is aligned to the right.
+pub(super) fn write_table<const N: usize>(
+    out: &mut dyn Write,
+    heading: [&str; N],
+    rows: &[[String; N]],
+) -> io::Result<()> {
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([heading[column].chars().count()]).max().unwrap_or(0)
+    });
+    let numeric: [bool; N] = std::array::from_fn(|column| {
+        rows.iter()
+            .all(|row| !row[column].is_empty() && row[column].chars().all(|c| c.is_ascii_digit()))
+    });
+    let mut line = |cells: [&str; N]| {
+        let mut text = String::new();
+        for (column, cell) in cells.into_iter().enumerate() {
+            let gap = " ".repeat(widths[column] - cell.chars().count());
+            let (left, right) = if numeric[column] {
+                (gap, String::new())
+            } else {
+                (String::new(), gap)
+            };
+            text.push_str(&format!("{left}{cell}{right}  "));
+        }
+        writeln!(out, "{}", text.trim_end())
+    };
+    line(heading)?;
+    for row in rows {
+        line(std::array::from_fn(|column| row[column].as_str()))?;
+    }
+    Ok(())
+}
+
+/// A name as it can stand in a line: quoted and escaped unless it is plain.
+pub(super) fn shown(name: &str) -> String {
+    let plain = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && c != '"');
+    if plain {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned() {
+        let mut out = Vec::new();
+        let rows = [["a".into(), "7".into()], ["longer".into(), "1234".into()]];
+        write_table(&mut out, ["name", "n"], &rows).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "name       n\na          7\nlonger  1234\n"
+        );
+    }
+
+    #[test]
+    fn odd_names_stay_on_one_line() {
+        assert_eq!(shown("tenant__a:b/c"), "tenant__a:b/c");
+        assert_eq!(shown(""), "\"\"");
+        assert_eq!(shown("a\nb"), "\"a\\nb\"");
+    }
+}

@@ -1,0 +1,24 @@
+//! The operations that a shard offers to tools, beside the public protocol.
+//!
+//! * `call`: a call with a typed result; `status`: what a shard says of itself and of its graphs.
+//! * `download` and `upload`: one graph as a snapshot stream (format: `epistemic_storage::snapshot`).
+//!
+//! Sessions of a download or upload belong to their connection and end with it.
+
+mod call;
+mod download;
+mod status;
+mod upload;
+
+pub(crate) use call::call;
+pub(crate) use download::{Download, content};
+pub(crate) use status::{GraphStats, ShardStatus};
+pub(crate) use upload::upload;
+
+use std::time::Duration;
+
+/// Opening and committing take as long as a pass over the whole graph.
+const DEADLINE: Duration = Duration::from_secs(1200);
+
+/// Bytes moved by one request.
+const PIECE_BYTES: usize = 4 << 20;

@@ -1,0 +1,67 @@
+//! What a shard says of itself.
+
+use serde::{Deserialize, Serialize};
+
+/// One graph, as `GraphStats` lists it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct GraphStats {
+    /// Exact name.
+    pub(crate) name: String,
+    /// Type name on the wire.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// `agent_id` of its creator.
+    pub(crate) owner: Option<String>,
+    /// Nodes.
+    pub(crate) nodes: u64,
+    /// Edges.
+    pub(crate) edges: u64,
+    /// Sequence number of its newest change.
+    pub(crate) sequence: u64,
+    /// Why it takes no writes, when its records are damaged.
+    pub(crate) quarantined: Option<String>,
+}
+
+/// Answer of `ShardStatus`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ShardStatus {
+    /// Version of the server program.
+    pub(crate) version: String,
+    /// Its process id.
+    pub(crate) pid: u32,
+    /// Seconds since its start.
+    pub(crate) uptime_s: u64,
+    /// Identity of its store; none in memory.
+    pub(crate) store_id: Option<String>,
+    /// Its directory; none in memory.
+    pub(crate) persist_dir: Option<String>,
+    /// `rocksdb` or `memory`.
+    pub(crate) backend: String,
+    /// When it answers a write: `sync`, `interval:MS`, `none`.
+    pub(crate) durability: String,
+    /// Number of graphs.
+    pub(crate) graphs: u64,
+    /// Bytes stored.
+    pub(crate) bytes: u64,
+    /// Number of the store's newest change.
+    pub(crate) sequence: u64,
+    /// Whether it takes writes.
+    pub(crate) writable: bool,
+    /// The failure after which it stopped taking writes.
+    pub(crate) poisoned: Option<String>,
+    /// Complete checkpoints, oldest first.
+    pub(crate) checkpoints: Vec<CheckpointStatus>,
+    /// Seconds between automatic checkpoints, 0 for never.
+    pub(crate) checkpoint_interval_s: u64,
+}
+
+/// One checkpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CheckpointStatus {
+    /// Folder name; names sort by age.
+    pub(crate) name: String,
+    /// Unix milliseconds.
+    pub(crate) created_ms: u64,
+    /// Bytes of its files, those shared with the store included.
+    pub(crate) bytes: u64,
+}

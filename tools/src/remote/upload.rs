@@ -1,0 +1,91 @@
+//! Sending a snapshot to a running shard.
+
+use std::io::Read;
+
+use anyhow::{Context, Result, ensure};
+use epistemic_router::{Bin, CallError, Client};
+use epistemic_storage::graph::COMMONS;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::{DEADLINE, PIECE_BYTES, call};
+
+#[derive(Serialize)]
+struct OpenParams<'a> {
+    graph_name: &'a str,
+    replace: bool,
+}
+
+#[derive(Deserialize)]
+struct Opened {
+    upload: u64,
+}
+
+#[derive(Serialize)]
+struct WriteParams<'a> {
+    upload: u64,
+    data: Bin<'a>,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    received: u64,
+}
+
+#[derive(Serialize)]
+struct CommitParams {
+    upload: u64,
+}
+
+#[derive(Deserialize)]
+struct Restored {
+    graph: String,
+    digest: String,
+}
+
+/// Sends a snapshot and has the shard install it as the graph `name`, in place of one of that name when `replace`.
+/// Visible as a whole and durable on return; on an error the shard is as before. Returns the content digest as the
+/// shard computed it. `progress` is told the bytes sent. Blocks, so it must run outside the runtime's own threads.
+pub(crate) fn upload(
+    runtime: &Handle,
+    client: &Client,
+    name: &str,
+    replace: bool,
+    mut input: impl Read,
+    progress: &mut dyn FnMut(u64),
+) -> Result<String> {
+    let client = client.with_deadline(DEADLINE);
+    let params = OpenParams {
+        graph_name: name,
+        replace,
+    };
+    let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", &params))?;
+    let mut sent = 0;
+    let mut in_flight: Option<JoinHandle<Result<Written, CallError>>> = None;
+    loop {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        input.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+        if let Some(answer) = in_flight.take() {
+            let Written { received } = runtime.block_on(answer).context("sending a piece")??;
+            ensure!(received == sent, "the shard has {received} bytes of {sent} sent");
+            progress(sent);
+        }
+        if piece.is_empty() {
+            break;
+        }
+        sent += piece.len() as u64;
+        let client = client.clone();
+        in_flight = Some(runtime.spawn(async move {
+            let data = Bin(&piece);
+            call(&client, COMMONS, "RestoreWrite", &WriteParams { upload, data }).await
+        }));
+    }
+    let params = CommitParams { upload };
+    let Restored { graph, digest } = runtime.block_on(call(&client, COMMONS, "RestoreCommit", &params))?;
+    ensure!(
+        graph == name,
+        "the shard restored it as {graph:?}, not as {name:?}"
+    );
+    Ok(digest)
+}
