@@ -43,20 +43,20 @@ impl State {
         &self.spaces[space.index()]
     }
 
-    fn apply(&mut self, change: Change) {
+    fn apply(&mut self, change: Change<'_>) {
         match change {
             Change::Put(space, key, value) => {
-                self.spaces[space.index()].insert(key, value);
+                self.spaces[space.index()].insert(key.to_vec(), value.to_vec());
             }
             Change::Delete(space, key) => {
-                self.spaces[space.index()].remove(&key);
+                self.spaces[space.index()].remove(key);
             }
             Change::DeleteRange(space, start, end) => {
                 if start >= end {
                     return;
                 }
                 let map = &mut self.spaces[space.index()];
-                let doomed: Vec<_> = map.range(start..end).map(|(key, _)| key.clone()).collect();
+                let doomed: Vec<_> = map.range(start.to_vec()..end.to_vec()).map(|(key, _)| key.clone()).collect();
                 for key in doomed {
                     map.remove(&key);
                 }
@@ -113,7 +113,7 @@ impl Store for MemoryStore {
     fn commit(&self, batch: WriteBatch, _durability: Durability) -> Result<()> {
         let mut state = self.state.write();
         state.sequence += batch.len() as u64;
-        for change in batch.into_changes() {
+        for change in batch.changes() {
             state.apply(change);
         }
         Ok(())

@@ -7,6 +7,7 @@
 //! - [`wire`]: a blocking client that can also send broken frames ([`Client`], [`Request`]);
 //! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
+//! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
 //! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
 //! - [`wait`]: polling with a deadline;
 //! - [`seed`]: a printed seed for everything random.
@@ -18,14 +19,18 @@
 //! | `EG_SEED` | repeats a run | random, printed |
 //! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 20 |
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
+//! | `EG_GRAPHS` | graphs of the test of many graphs | 5000 |
+//! | `EG_SNAPSHOT_NODES` | nodes and edges of the test of snapshot memory | 50000 |
 
 pub mod binaries;
 pub mod crash;
 pub mod http;
+pub mod memory;
 pub mod powercut;
 pub mod python;
 pub mod seed;
 pub mod server;
+pub mod transfer;
 pub mod wait;
 pub mod wire;
 

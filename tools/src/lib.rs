@@ -1,7 +1,7 @@
 //! Tools for operators of a shard tier. The program is `egctl`.
 //!
 //! * [`cli`] is its command line: routing, graphs, snapshots, checkpoints, status.
-//! * [`bench`] is `egctl bench`, a load generator for any server of the protocol.
+//! * [`mod@bench`] is `egctl bench`, a load generator for any server of the protocol.
 //! * [`walkthrough`] is `egctl walkthrough`, the worked example with three real shards.
 //! * `remote` speaks the operations that a shard offers to these tools beside the public protocol.
 

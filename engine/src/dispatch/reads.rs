@@ -1,7 +1,5 @@
 //! Point reads: answered on the connection's task, straight from storage.
 
-use std::collections::BTreeSet;
-
 use epistemic_storage::{
     StoreError,
     graph::{Graph, GraphError, GraphReader, GraphState},
@@ -115,27 +113,29 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
         }
         Method::InDegree | Method::OutDegree => {
             let params::NodeId { node_id } = params::params(method, raw)?;
-            require(&reader, node_id)?;
             let degree =
                 if method == Method::InDegree { reader.in_degree(node_id)? } else { reader.out_degree(node_id)? };
+            exists_if(degree > 0, &reader, node_id)?;
             encode::uint(out, degree);
         }
         Method::GetPredecessors | Method::GetSuccessors => {
             let params::NodeId { node_id } = params::params(method, raw)?;
-            require(&reader, node_id)?;
             let ends = if method == Method::GetPredecessors {
                 reader.predecessors(node_id)?
             } else {
                 reader.successors(node_id)?
             };
+            exists_if(!ends.is_empty(), &reader, node_id)?;
             strings(out, &ends);
         }
         Method::GetNeighbors => {
             let params::NodeId { node_id } = params::params(method, raw)?;
-            require(&reader, node_id)?;
-            let mut neighbours = BTreeSet::from_iter(reader.successors(node_id)?);
-            neighbours.extend(reader.predecessors(node_id)?);
-            strings(out, neighbours);
+            let mut neighbours = reader.successors(node_id)?;
+            neighbours.append(&mut reader.predecessors(node_id)?);
+            neighbours.sort_unstable();
+            neighbours.dedup();
+            exists_if(!neighbours.is_empty(), &reader, node_id)?;
+            strings(out, &neighbours);
         }
         Method::Metrics => {
             params::no_params(method, raw)?;
@@ -146,8 +146,9 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
     Ok(())
 }
 
-fn require(reader: &GraphReader<'_>, node: &str) -> Result<(), ReadError> {
-    if reader.has_node(node)? { Ok(()) } else { Err(GraphError::NodeNotFound(node.to_owned()).into()) }
+/// Fails when the node does not exist. A node with edges does: asking is spared then.
+fn exists_if(has_edges: bool, reader: &GraphReader<'_>, node: &str) -> Result<(), ReadError> {
+    if has_edges || reader.has_node(node)? { Ok(()) } else { Err(GraphError::NodeNotFound(node.to_owned()).into()) }
 }
 
 fn edge_properties(reader: &GraphReader<'_>, pairs: &[(&str, &str)], out: &mut Vec<u8>) -> Result<(), StoreError> {

@@ -23,7 +23,7 @@ pub(super) fn order_within_a_batch(store: &dyn Store) -> Result<()> {
     batch.put(SPACE, b"a".to_vec(), b"new".to_vec());
     let mut behind = WriteBatch::new();
     behind.put(SPACE, b"k".to_vec(), b"3".to_vec());
-    batch.append(behind);
+    batch.append(&behind);
     store.commit(batch, Durability::Sync)?;
     assert_eq!(scan_all(store, SPACE)?, [pair(b"a", b"new"), pair(b"c", b"old"), pair(b"k", b"3")]);
     assert_eq!(store.get(SPACE, b"b")?, None);

@@ -66,42 +66,34 @@ impl<'r> LedgerRecord<'r> {
 
     /// The stored form.
     pub fn encode(&self, unix_ms: u64) -> Vec<u8> {
-        let mut out = Vec::with_capacity(32 + self.payload_len());
+        let mut out = Vec::new();
+        self.encode_into(unix_ms, &mut out);
+        out
+    }
+
+    /// Appends the stored form.
+    pub(super) fn encode_into(&self, unix_ms: u64, out: &mut Vec<u8>) {
         out.push(self.kind());
         out.extend_from_slice(&unix_ms.to_le_bytes());
         match self {
             LedgerRecord::AddNode { id, properties } => {
-                prefixed(&mut out, id);
+                prefixed(out, id);
                 out.extend_from_slice(properties);
             }
             LedgerRecord::AddEdge { source, target, properties } => {
-                prefixed(&mut out, source);
-                prefixed(&mut out, target);
+                prefixed(out, source);
+                prefixed(out, target);
                 out.extend_from_slice(properties);
             }
             LedgerRecord::RemoveNode { id: text } | LedgerRecord::Text(text) => out.extend_from_slice(text.as_bytes()),
             LedgerRecord::RemoveEdge { source, target } => {
-                prefixed(&mut out, source);
+                prefixed(out, source);
                 out.extend_from_slice(target.as_bytes());
             }
             LedgerRecord::Created
             | LedgerRecord::Cleared
             | LedgerRecord::Replaced
             | LedgerRecord::LedgerCleared => {}
-        }
-        out
-    }
-
-    fn payload_len(&self) -> usize {
-        match self {
-            LedgerRecord::AddNode { id, properties } => id.len() + properties.len(),
-            LedgerRecord::AddEdge { source, target, properties } => source.len() + target.len() + properties.len(),
-            LedgerRecord::RemoveNode { id: text } | LedgerRecord::Text(text) => text.len(),
-            LedgerRecord::RemoveEdge { source, target } => source.len() + target.len(),
-            LedgerRecord::Created
-            | LedgerRecord::Cleared
-            | LedgerRecord::Replaced
-            | LedgerRecord::LedgerCleared => 0,
         }
     }
 
@@ -139,6 +131,11 @@ impl<'r> LedgerRecord<'r> {
             _ => return None,
         };
         Some((record, u64::from_le_bytes(*time)))
+    }
+
+    /// Whether the protocol's ledger shows the record.
+    pub fn is_shown(&self) -> bool {
+        self.kind() <= 5
     }
 
     /// The line of the protocol's ledger, or `None` for records that it does not show.

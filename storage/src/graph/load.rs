@@ -119,9 +119,9 @@ impl<'s> GraphLoader<'s> {
         self.graphs.reserve(self.id)?;
         self.reserved = true;
         let mut bulk = self.graphs.store().bulk_load()?;
-        for change in std::mem::take(&mut self.batch).into_changes() {
+        for change in std::mem::take(&mut self.batch).changes() {
             if let crate::batch::Change::Put(space, key, value) = change {
-                bulk.put(space, key, value)?;
+                bulk.put(space, key.to_vec(), value.to_vec())?;
             }
         }
         self.bulk = Some(bulk);

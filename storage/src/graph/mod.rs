@@ -6,6 +6,7 @@
 mod apply;
 mod batch_ops;
 mod catalog;
+mod edit;
 mod error;
 mod ledger;
 mod load;

@@ -1,9 +1,12 @@
 //! Changes of the running group, visible to the operations behind them in the same group.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use crate::{
-    batch::WriteBatch,
+    batch::{Change, WriteBatch},
     error::Result,
     space::Space,
     store::{Direction, KeyRange, Store},
@@ -13,7 +16,9 @@ use crate::{
 pub(super) struct Overlay<'s> {
     store: &'s dyn Store,
     batch: WriteBatch,
-    nodes: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// Number of the put in the batch, or `None` for a removed node.
+    nodes: HashMap<Vec<u8>, Option<usize>>,
+    /// Whether the edge was added or removed.
     out_edges: BTreeMap<Vec<u8>, bool>,
     in_edges: BTreeMap<Vec<u8>, bool>,
 }
@@ -30,24 +35,24 @@ impl<'s> Overlay<'s> {
     }
 
     /// Value of a node, group included.
-    pub(super) fn node(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    pub(super) fn node(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>> {
         match self.nodes.get(key) {
-            Some(value) => Ok(value.clone()),
-            None => self.store.get(Space::Nodes, key),
+            Some(number) => Ok(number.map(|number| Cow::Borrowed(self.batch.value(number)))),
+            None => Ok(self.store.get(Space::Nodes, key)?.map(Cow::Owned)),
         }
     }
 
     /// Whether a node exists, group included.
     pub(super) fn has_node(&self, key: &[u8]) -> Result<bool> {
         match self.nodes.get(key) {
-            Some(value) => Ok(value.is_some()),
+            Some(number) => Ok(number.is_some()),
             None => self.store.contains(Space::Nodes, key),
         }
     }
 
     /// Keys of the edges that begin with `prefix`, group included, in no order.
     pub(super) fn edge_keys(&self, space: Space, prefix: &[u8]) -> Result<Vec<Vec<u8>>> {
-        let pending = self.edges(space);
+        let pending = if space == Space::OutEdges { &self.out_edges } else { &self.in_edges };
         let mut keys = Vec::new();
         let mut cursor = self.store.scan(space, KeyRange::prefix(prefix), Direction::Forward)?;
         while let Some((key, _)) = cursor.next()? {
@@ -60,45 +65,50 @@ impl<'s> Overlay<'s> {
         Ok(keys)
     }
 
-    fn edges(&self, space: Space) -> &BTreeMap<Vec<u8>, bool> {
-        if space == Space::OutEdges { &self.out_edges } else { &self.in_edges }
-    }
-
-    fn note(&mut self, space: Space, key: &[u8], value: Option<&[u8]>) {
+    fn note(&mut self, space: Space, key: &[u8], put: Option<usize>) {
         match space {
             Space::Nodes => {
-                self.nodes.insert(key.to_vec(), value.map(<[u8]>::to_vec));
+                self.nodes.insert(key.to_vec(), put);
             }
             Space::OutEdges => {
-                self.out_edges.insert(key.to_vec(), value.is_some());
+                self.out_edges.insert(key.to_vec(), put.is_some());
             }
             Space::InEdges => {
-                self.in_edges.insert(key.to_vec(), value.is_some());
+                self.in_edges.insert(key.to_vec(), put.is_some());
             }
             Space::Catalog | Space::Labels | Space::Ledger | Space::Vectors => {}
         }
     }
 
-    pub(super) fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) {
-        self.note(space, &key, Some(&value));
-        self.batch.put(space, key, value);
+    pub(super) fn put(&mut self, space: Space, key: &[u8], value: &[u8]) {
+        self.put_with(space, key, |out| out.extend_from_slice(value));
     }
 
-    pub(super) fn delete(&mut self, space: Space, key: Vec<u8>) {
-        self.note(space, &key, None);
+    /// Puts a value that `value` appends to the batch.
+    pub(super) fn put_with(&mut self, space: Space, key: &[u8], value: impl FnOnce(&mut Vec<u8>)) {
+        self.note(space, key, Some(self.batch.len()));
+        self.batch.put_with(space, key, value);
+    }
+
+    pub(super) fn delete(&mut self, space: Space, key: &[u8]) {
+        self.note(space, key, None);
         self.batch.delete(space, key);
     }
 
-    /// Adds changes of records that no operation of this group can have read before.
-    pub(super) fn append_unread(&mut self, batch: WriteBatch) {
-        for change in batch.changes() {
-            if let crate::batch::Change::Put(space, key, value) = change {
-                self.note(*space, key, Some(value));
+    /// Adds the records of a whole graph, which no operation of this group can have read before.
+    pub(super) fn append(&mut self, records: &WriteBatch) {
+        let first = self.batch.len();
+        for (number, change) in records.changes().enumerate() {
+            match change {
+                Change::Put(space, key, _) => self.note(space, key, Some(first + number)),
+                Change::Delete(space, key) => self.note(space, key, None),
+                Change::DeleteRange(..) => {}
             }
         }
-        self.batch.append(batch);
+        self.batch.append(records);
     }
 
+    /// Removes all of a range in a space that operations do not read back.
     pub(super) fn delete_range(&mut self, space: Space, range: KeyRange) {
         debug_assert!(!matches!(space, Space::Nodes | Space::OutEdges | Space::InEdges), "read back by key");
         if let Some(end) = range.end {

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    catalog::{CatalogEntry, Graph},
+    catalog::{CatalogEntry, Graph, GraphType},
+    edit::Edit,
     error::GraphError,
     overlay::Overlay,
     state::GraphState,
@@ -75,10 +76,6 @@ impl<'s> Transaction<'s> {
         }
     }
 
-    pub(super) fn now_ms(&self) -> u64 {
-        self.now_ms
-    }
-
     pub(super) fn allocate_id(&mut self) -> GraphId {
         self.allocated = true;
         GraphId(self.next_id.fetch_add(1, Ordering::Relaxed))
@@ -109,43 +106,54 @@ impl<'s> Transaction<'s> {
     }
 
     /// The graph, to be changed.
-    pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
+    pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
         let live = self.existing(name)?;
         if let Some(reason) = live.base.as_ref().and_then(|graph| graph.quarantined()) {
             return Err(GraphError::Quarantined { graph: name.to_string(), reason: reason.to_owned() });
         }
         live.changed = true;
-        Ok(live)
+        // Looked up again: the borrow checker cannot see that `live` is no part of the overlay.
+        let live = self.graphs.get_mut(name).and_then(Option::as_mut);
+        let live = live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        Ok(Edit { overlay: &mut self.overlay, live, now_ms: self.now_ms })
     }
 
-    pub(super) fn insert(&mut self, name: &Arc<str>, entry: CatalogEntry, state: GraphState) {
-        self.overlay.put(Space::Catalog, keys::name(name), entry.encode());
+    pub(super) fn insert(
+        &mut self,
+        name: &Arc<str>,
+        id: GraphId,
+        kind: GraphType,
+        owner: Option<String>,
+        state: GraphState,
+    ) {
+        let entry = CatalogEntry { id: id.0, kind, owner, created_ms: self.now_ms };
+        self.overlay.put(Space::Catalog, &keys::name(name), &entry.encode());
         self.graphs.insert(Arc::clone(name), Some(Live { entry, state, base: None, changed: true }));
     }
 
     /// Takes the graph out of the catalog.
     pub(super) fn remove(&mut self, name: &Arc<str>, id: GraphId) {
-        self.overlay.delete(Space::Catalog, keys::name(name));
+        self.overlay.delete(Space::Catalog, &keys::name(name));
         let live = self.graphs.insert(Arc::clone(name), None).flatten();
         self.retire(id, live.and_then(|live| live.base));
     }
 
     /// Puts the records of `id` in place of the graph's own.
     pub(super) fn swap(&mut self, name: &Arc<str>, id: GraphId, state: GraphState) -> Result<(), GraphError> {
-        let live = self.edit(name)?;
+        let live = self.edit(name)?.live;
         let old = GraphId(live.entry.id);
         let readers = live.base.take();
         live.entry.id = id.0;
         live.state = state;
         let entry = live.entry.encode();
-        self.overlay.put(Space::Catalog, keys::name(name), entry);
+        self.overlay.put(Space::Catalog, &keys::name(name), &entry);
         self.retire(old, readers);
         Ok(())
     }
 
     fn retire(&mut self, id: GraphId, readers: Option<Arc<Graph>>) {
-        self.overlay.delete(Space::Catalog, keys::state(id));
-        self.overlay.put(Space::Catalog, keys::reclaim(id), Vec::new());
+        self.overlay.delete(Space::Catalog, &keys::state(id));
+        self.overlay.put(Space::Catalog, &keys::reclaim(id), &[]);
         self.retired.push(Retired { id, readers });
     }
 
@@ -163,7 +171,7 @@ impl<'s> Transaction<'s> {
             if unchanged {
                 continue;
             }
-            self.overlay.put(Space::Catalog, keys::state(GraphId(live.entry.id)), live.state.encode());
+            self.overlay.put(Space::Catalog, &keys::state(GraphId(live.entry.id)), &live.state.encode());
             let publish = match live.base {
                 Some(graph) => Publish::State(graph, live.state),
                 None => Publish::Graph(Arc::new(Graph::new(Arc::clone(&name), live.entry, live.state))),
@@ -172,7 +180,7 @@ impl<'s> Transaction<'s> {
         }
         if self.allocated {
             let next = self.next_id.load(Ordering::Relaxed);
-            self.overlay.put(Space::Catalog, keys::next_id(), next.to_be_bytes().to_vec());
+            self.overlay.put(Space::Catalog, &keys::next_id(), &next.to_be_bytes());
         }
         Finished { batch: self.overlay.into_batch(), graphs: published, retired: self.retired }
     }

@@ -1,8 +1,8 @@
 //! The record format that RocksDB's write-ahead logs and manifests share (RocksDB `db/log_format.h`).
 //!
 //! Blocks of 32 KiB; a record is CRC-32C masked (4 bytes little-endian), length (2, little-endian), type (1), for
-//! recyclable types the log number (4), then the payload. A record never crosses a block; fewer than 7 bytes at the end of a
-//! block are padding. The CRC covers everything from the type on.
+//! recyclable types the log number (4), then the payload. A record never crosses a block; fewer than 7 bytes at
+//! the end of a block are padding. The CRC covers everything from the type on.
 
 pub(super) const BLOCK: usize = 32 * 1024;
 const HEADER: usize = 7;
@@ -14,12 +14,31 @@ fn record(bytes: &[u8], offset: usize) -> Option<(u8, usize)> {
     let crc = u32::from_le_bytes(*header.first_chunk()?);
     let length = usize::from(u16::from_le_bytes([header[4], header[5]]));
     let kind = header[6];
-    let header_size = if matches!(kind, 5..=8 | 11 | 131) { HEADER + 4 } else { HEADER };
+    let header_size = if is_recyclable(kind) { HEADER + 4 } else { HEADER };
     let end = header_size + length;
     if kind == 0 || !matches!(kind, 1..=11 | 130 | 131) || end > room {
         return None;
     }
     (mask(crc32c::crc32c(&bytes[offset + 6..offset + end])) == crc).then_some((kind, offset + end))
+}
+
+/// Whether the record at `offset` claims to be of a recyclable type, which neither file uses: RocksDB 11 reads on for
+/// ever at such a record.
+pub(super) fn is_unreadable(bytes: &[u8], offset: usize) -> bool {
+    bytes.get(skip_padding(offset) + 6).is_some_and(|&kind| is_recyclable(kind))
+}
+
+fn is_recyclable(kind: u8) -> bool {
+    matches!(kind, 5..=8 | 11 | 131)
+}
+
+/// Whether the record at `offset`, whole or damaged, claims to end before the bytes do: then it was not cut off.
+pub(super) fn ends_inside(bytes: &[u8], offset: usize) -> bool {
+    let start = skip_padding(offset);
+    bytes.get(start..start + HEADER).is_some_and(|header| {
+        let length = usize::from(u16::from_le_bytes([header[4], header[5]]));
+        header.iter().any(|&byte| byte != 0) && start + HEADER + length <= bytes.len()
+    })
 }
 
 pub(super) fn mask(crc: u32) -> u32 {

@@ -2,6 +2,8 @@
 
 mod bulk;
 mod free_space;
+mod log_format;
+mod manifest;
 mod options;
 mod read;
 mod store;

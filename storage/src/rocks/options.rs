@@ -68,6 +68,11 @@ pub(super) fn family(space: Space, cache: &Cache) -> Options {
         // Read by range only: a filter over whole keys would never be asked.
         Space::OutEdges | Space::InEdges | Space::Labels | Space::Ledger => {}
     }
+    if space == Space::Nodes {
+        // Every AddNode asks whether the node is there: mostly not, which the filter answers without a search.
+        options.set_memtable_prefix_bloom_ratio(0.1);
+        options.set_memtable_whole_key_filtering(true);
+    }
     options.set_block_based_table_factory(&table);
     options.set_write_buffer_size(32 * MIB);
     options.set_compression_type(DBCompressionType::Lz4);

@@ -9,7 +9,7 @@ use super::{
     RocksOptions,
     bulk::RocksBulk,
     free_space::FreeSpace,
-    map_error, options,
+    manifest, map_error, options,
     read::{Reader, handle},
     wal,
 };
@@ -37,6 +37,7 @@ impl RocksStore {
     /// [`StoreError::Corrupt`] naming file and offset when the log is damaged before its end, or a table or
     /// manifest fails its checksum. Nothing is changed then.
     pub fn open(path: &Path, choices: &RocksOptions) -> Result<Self> {
+        manifest::check_manifest(path)?;
         if choices.strict_wal {
             wal::check_wals(path)?;
         }
@@ -98,13 +99,14 @@ impl Store for RocksStore {
         self.writable()?;
         self.free_space.check(batch.bytes() as u64)?;
         let mut native = rocksdb::WriteBatch::with_capacity_bytes(batch.bytes() + 32 * batch.len());
+        let handles = Space::ALL.map(|space| handle(&self.db, space));
         for change in batch.changes() {
             match change {
-                Change::Put(space, key, value) => native.put_cf(handle(&self.db, *space), key, value),
-                Change::Delete(space, key) => native.delete_cf(handle(&self.db, *space), key),
+                Change::Put(space, key, value) => native.put_cf(handles[space.index()], key, value),
+                Change::Delete(space, key) => native.delete_cf(handles[space.index()], key),
                 Change::DeleteRange(space, start, end) => {
                     if start < end {
-                        native.delete_range_cf(handle(&self.db, *space), start, end);
+                        native.delete_range_cf(handles[space.index()], start, end);
                     }
                 }
             }

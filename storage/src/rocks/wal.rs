@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::log_format::{record_behind, whole_records};
+use super::log_format::{is_unreadable, record_behind, whole_records};
 use crate::error::{Result, StoreError};
 
 /// What a check found in one log file.
@@ -26,7 +26,7 @@ pub struct WalReport {
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] with file and offset when a damaged record has whole records behind it, in its file or in
-/// a newer one.
+/// a newer one, or cannot be what a crash leaves.
 pub fn check_wals(db: &Path) -> Result<Vec<WalReport>> {
     let mut reports: Vec<WalReport> = Vec::new();
     for file in log_files(db)? {
@@ -40,6 +40,9 @@ pub fn check_wals(db: &Path) -> Result<Vec<WalReport>> {
         let torn = bytes[end..].iter().any(|&byte| byte != 0);
         if torn && let Some(next) = record_behind(&bytes, end) {
             return Err(corrupt(&file, end as u64, &format!("a whole record follows at offset {next}")));
+        }
+        if torn && is_unreadable(&bytes, end) {
+            return Err(corrupt(&file, end as u64, "the record there is of a type that is never written"));
         }
         reports.push(WalReport { bytes: bytes.len() as u64, torn_at: torn.then_some(end as u64), file });
     }

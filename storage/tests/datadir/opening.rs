@@ -15,8 +15,8 @@ use super::common::{add_node, create, files, open, options};
 /// The error of a directory that must be refused and stay as it is.
 fn refused(path: &Path) -> StoreError {
     let before = files(path);
-    let error = DataDir::open(path).err().expect("the directory must be refused");
-    assert_eq!(open_read_only(path).err().map(|error| error.to_string()).is_some(), true, "{}", path.display());
+    let error = DataDir::open_store(path, &options()).err().expect("the directory must be refused");
+    assert!(DataDir::open(path).is_err() && open_read_only(path).is_err(), "{}", path.display());
     assert_eq!(files(path), before, "a refused directory is unchanged");
     error
 }
@@ -142,12 +142,44 @@ fn damaged_and_newer_identities_are_refused() {
 }
 
 #[test]
+fn a_missing_database_is_not_replaced_by_an_empty_one() {
+    for missing in ["db", "db/CURRENT"] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path()));
+        let path = folder.path().join(missing);
+        let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
+        assert!(!path.exists());
+        let error = DataDir::open_store(folder.path(), &options()).err().unwrap();
+        assert!(error.is_corruption() && error.to_string().contains("CURRENT"), "{error}");
+        assert!(open_read_only(folder.path()).is_err());
+        assert!(!path.exists(), "{missing}");
+    }
+}
+
+#[test]
+fn a_creation_that_was_cut_short_is_done_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graphs, dir) = open(folder.path());
+    create(&graphs, "g");
+    drop((graphs, dir));
+    fs::write(folder.path().join("CREATING"), "").unwrap();
+    assert!(open(folder.path()).0.graph("g").is_ok(), "an identity is the proof of a complete store");
+    assert!(!folder.path().join("CREATING").exists());
+    fs::remove_file(folder.path().join("identity.json")).unwrap();
+    assert!(matches!(refused(folder.path()), StoreError::BadDirectory { .. }));
+    fs::write(folder.path().join("CREATING"), "").unwrap();
+    fs::write(folder.path().join("identity.tmp"), "{").unwrap();
+    assert_eq!(open(folder.path()).0.graph_count(), 1);
+    assert!(!folder.path().join("CREATING").exists());
+}
+
+#[test]
 fn a_path_that_cannot_be_a_directory() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "x").unwrap();
     for path in [file.clone(), file.join("below")] {
-        let error = DataDir::open(&path).err().unwrap();
+        let error = DataDir::open_store(&path, &options()).err().unwrap();
         assert!(matches!(error, StoreError::BadDirectory { .. }), "{error}");
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }

@@ -1,0 +1,192 @@
+//! What the mutations of nodes and edges do to the records of one graph.
+
+use super::{
+    batch_ops::{BatchOp, BatchReport},
+    error::GraphError,
+    ledger::LedgerRecord,
+    overlay::Overlay,
+    record::{bad_key, decode_node},
+    transaction::Live,
+};
+use crate::{
+    error::{Result, StoreError},
+    keys::{self, GraphId},
+    space::Space,
+    view,
+};
+
+/// A graph being changed by the running group.
+pub(super) struct Edit<'t, 's> {
+    pub(super) overlay: &'t mut Overlay<'s>,
+    pub(super) live: &'t mut Live,
+    pub(super) now_ms: u64,
+}
+
+/// A stored node that is to be replaced or removed.
+struct OldNode {
+    sequence: u64,
+    label_keys: Vec<Vec<u8>>,
+}
+
+impl Edit<'_, '_> {
+    fn id(&self) -> GraphId {
+        GraphId(self.live.entry.id)
+    }
+
+    pub(super) fn batch(&mut self, items: &[BatchOp]) -> Result<BatchReport, GraphError> {
+        let mut report = BatchReport::default();
+        for (index, item) in items.iter().enumerate() {
+            let (done, count) = match item {
+                BatchOp::AddNode { id, properties } => (self.add_node(id, properties), &mut report.added_nodes),
+                BatchOp::RemoveNode { id } => (self.remove_node(id), &mut report.removed_nodes),
+                BatchOp::AddEdge { source, target, properties } => {
+                    (self.add_edge(source, target, properties), &mut report.added_edges)
+                }
+                BatchOp::RemoveEdge { source, target } => {
+                    (self.remove_edge(source, target), &mut report.removed_edges)
+                }
+                BatchOp::Rejected(reason) => {
+                    report.errors.push(format!("op[{index}]: {reason}"));
+                    continue;
+                }
+            };
+            match done {
+                Ok(()) => *count += 1,
+                Err(GraphError::Store(error)) => return Err(error.into()),
+                Err(refusal) => report.errors.push(format!("op[{index}]: {refusal}")),
+            }
+        }
+        Ok(report)
+    }
+
+    pub(super) fn add_node(&mut self, node: &str, properties: &[u8]) -> Result<(), GraphError> {
+        let id = self.id();
+        let key = keys::node(id, node);
+        let old = self.old_node(&key)?;
+        let new_sequence = self.log(&LedgerRecord::AddNode { id: node, properties });
+        let sequence = match old {
+            Some(old) => {
+                old.label_keys.iter().for_each(|label| self.overlay.delete(Space::Labels, label));
+                old.sequence
+            }
+            None => {
+                self.live.state.nodes += 1;
+                new_sequence
+            }
+        };
+        for label in view::labels(properties) {
+            self.overlay.put(Space::Labels, &keys::label(id, label, sequence), node.as_bytes());
+        }
+        self.overlay.put_with(Space::Nodes, &key, |out| {
+            out.extend_from_slice(&sequence.to_be_bytes());
+            out.extend_from_slice(properties);
+        });
+        Ok(())
+    }
+
+    fn old_node(&self, key: &[u8]) -> Result<Option<OldNode>> {
+        let Some(value) = self.overlay.node(key)? else {
+            return Ok(None);
+        };
+        let (sequence, properties) = decode_node(&value)?;
+        let labels = view::labels(properties);
+        let label_keys = labels.into_iter().map(|label| keys::label(self.id(), label, sequence)).collect();
+        Ok(Some(OldNode { sequence, label_keys }))
+    }
+
+    pub(super) fn remove_node(&mut self, node: &str) -> Result<(), GraphError> {
+        let id = self.id();
+        let key = keys::node(id, node);
+        let Some(old) = self.old_node(&key)? else {
+            return Ok(());
+        };
+        let prefix = keys::edges_at(id, node);
+        let outgoing = self.overlay.edge_keys(Space::OutEdges, &prefix)?;
+        let incoming = self.overlay.edge_keys(Space::InEdges, &prefix)?;
+        self.log(&LedgerRecord::RemoveNode { id: node });
+        let mut removed = 0;
+        for edge in outgoing {
+            let (target, sequence) = keys::edge_tail(&edge, &prefix).ok_or_else(|| bad_key(Space::OutEdges, &edge))?;
+            self.overlay.delete(Space::InEdges, &keys::edge(id, &target, node, sequence));
+            self.overlay.delete(Space::OutEdges, &edge);
+            removed += 1;
+        }
+        for edge in incoming {
+            let (source, sequence) = keys::edge_tail(&edge, &prefix).ok_or_else(|| bad_key(Space::InEdges, &edge))?;
+            if source == node {
+                continue;
+            }
+            self.overlay.delete(Space::OutEdges, &keys::edge(id, &source, node, sequence));
+            self.overlay.delete(Space::InEdges, &edge);
+            removed += 1;
+        }
+        old.label_keys.iter().for_each(|label| self.overlay.delete(Space::Labels, label));
+        self.overlay.delete(Space::Nodes, &key);
+        take(&mut self.live.state.nodes, 1)?;
+        take(&mut self.live.state.edges, removed)?;
+        Ok(())
+    }
+
+    pub(super) fn add_edge(&mut self, source: &str, target: &str, properties: &[u8]) -> Result<(), GraphError> {
+        let id = self.id();
+        if !self.overlay.has_node(&keys::node(id, source))? {
+            return Err(GraphError::SourceNotFound(source.to_owned()));
+        }
+        if !self.overlay.has_node(&keys::node(id, target))? {
+            return Err(GraphError::TargetNotFound(target.to_owned()));
+        }
+        let sequence = self.log(&LedgerRecord::AddEdge { source, target, properties });
+        self.overlay.put(Space::OutEdges, &keys::edge(id, source, target, sequence), properties);
+        self.overlay.put(Space::InEdges, &keys::edge(id, target, source, sequence), &[]);
+        self.live.state.edges += 1;
+        Ok(())
+    }
+
+    pub(super) fn remove_edge(&mut self, source: &str, target: &str) -> Result<(), GraphError> {
+        let id = self.id();
+        if !self.overlay.has_node(&keys::node(id, source))? || !self.overlay.has_node(&keys::node(id, target))? {
+            return Ok(());
+        }
+        let edges = self.overlay.edge_keys(Space::OutEdges, &keys::pair(id, source, target))?;
+        self.log(&LedgerRecord::RemoveEdge { source, target });
+        take(&mut self.live.state.edges, edges.len() as u64)?;
+        for edge in edges {
+            let sequence = keys::sequence_of(&edge).ok_or_else(|| bad_key(Space::OutEdges, &edge))?;
+            self.overlay.delete(Space::InEdges, &keys::edge(id, target, source, sequence));
+            self.overlay.delete(Space::OutEdges, &edge);
+        }
+        Ok(())
+    }
+
+    /// Drops the ledger's records.
+    pub(super) fn clear_ledger(&mut self) {
+        self.overlay.delete_range(Space::Ledger, keys::graph(self.id()));
+        self.log(&LedgerRecord::LedgerCleared);
+        self.live.state.ledger_lines = 0;
+        self.live.state.complete_from = self.live.state.sequence;
+    }
+
+    /// Writes the next ledger record of the graph and returns its sequence number.
+    pub(super) fn log(&mut self, record: &LedgerRecord<'_>) -> u64 {
+        let now = self.now_ms;
+        let state = &mut self.live.state;
+        state.sequence += 1;
+        state.ledger_lines += u64::from(record.is_shown());
+        let (id, sequence) = (GraphId(self.live.entry.id), state.sequence);
+        self.overlay.put_with(Space::Ledger, &keys::ledger(id, sequence), |out| record.encode_into(now, out));
+        sequence
+    }
+
+    /// Logs a change before which the ledger tells nothing.
+    pub(super) fn log_beginning(&mut self, record: &LedgerRecord<'_>) {
+        self.live.state.complete_from = self.log(record);
+    }
+}
+
+/// Lowers a counter; one that would fall below zero disagrees with the records.
+fn take(counter: &mut u64, count: u64) -> Result<()> {
+    *counter = counter
+        .checked_sub(count)
+        .ok_or_else(|| StoreError::corrupt(Space::Catalog, format!("counter {counter} is less than {count} records")))?;
+    Ok(())
+}

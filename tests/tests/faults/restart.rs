@@ -1,0 +1,59 @@
+//! A restart reads no data into memory, and a document leaves in bounded memory: fault 15.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use epistemic_tests::{ServerBuilder, ServerProcess, memory, transfer};
+
+const MIB: u64 = 1 << 20;
+const NODES: u64 = 50_000;
+const PROPERTY_BYTES: usize = 1_000;
+/// Part of the data (50 MB of properties, as much again in the ledger) that a restart may hold, program included.
+const RESTARTED: u64 = 64 * MIB;
+/// What a document may take on top, block cache included.
+const EXPORTED: u64 = 32 * MIB;
+
+fn memory_does_not_follow_the_data(server: ServerBuilder) -> Result<()> {
+    let server = server.start()?;
+    let mut client = server.client()?;
+    client.create_graph("g")?;
+    transfer::fill(&mut client, "g", NODES, PROPERTY_BYTES)?;
+    client.call("g", "ClearLedger", None)?;
+    let begun = Instant::now();
+    let server = server.restart()?;
+    let took = begun.elapsed();
+    let mut client = server.client()?;
+    ensure!(client.call("g", "NodeCount", None)? == NODES.into());
+    let restarted = memory::resident_bytes(server.pid())?;
+    memory::reset_peak(server.pid())?;
+    client.send("g", "ToMsgpack", None)?;
+    let document = client.receive_body()?.len();
+    let exported = memory::peak_resident_bytes(server.pid())?;
+    let [restarted_mib, exported_mib] = [restarted, exported].map(|bytes| bytes / MIB);
+    eprintln!(
+        "restart {took:?}, {restarted_mib} MiB; {document} bytes of ToMsgpack, peak {exported_mib} MiB"
+    );
+    ensure!(restarted <= RESTARTED, "{restarted_mib} MiB after a restart");
+    ensure!(
+        exported <= restarted + EXPORTED,
+        "ToMsgpack took {restarted_mib} to {exported_mib} MiB"
+    );
+    Ok(())
+}
+
+#[test]
+fn fault_15_memory_does_not_follow_the_data() -> Result<()> {
+    memory_does_not_follow_the_data(
+        ServerProcess::ours()
+            .arg("--block-cache-bytes")
+            .arg((16 * MIB).to_string()),
+    )
+}
+
+#[test]
+fn fault_15_is_found_in_reference_0_31() -> Result<()> {
+    super::goes_red(
+        memory_does_not_follow_the_data(ServerProcess::reference("0.31.0")),
+        "MiB after a restart",
+    )
+}

@@ -1,0 +1,158 @@
+//! The real Python clients 0.28.0, 0.31.0 and 2.0.0 against our server.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use epistemic_tests::binaries::REFERENCE_VERSIONS;
+use epistemic_tests::{ServerProcess, python};
+
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
+}
+
+/// `client_ops.py` with all its checks but those of `ApplyLedger`, which is not served yet.
+fn client_ops(version: &str, endpoint: &str, secret: &str, more: &[&str]) -> Result<()> {
+    let args = [&[endpoint, secret, "--skip", "apply_ledger", "--strict"], more].concat();
+    run(version, "client_ops.py", &args)
+}
+
+/// Runs a script of `tests/python` under a client version; it must end with `ok N checks`.
+fn run(version: &str, script: &str, args: &[&str]) -> Result<()> {
+    let folder = scripts();
+    let source = fs_err::read_to_string(folder.join(script))?;
+    let path = folder.to_str().context("path of the scripts")?;
+    let env = [("PYTHONPATH", path), ("PYTHONDONTWRITEBYTECODE", "1")];
+    let output = python::run_with_env(version, &source, args, &env)?;
+    let (stdout, stderr) = (&output.stdout, &output.stderr);
+    ensure!(
+        output.code == Some(0) && stdout.starts_with("ok ") && stdout.trim_end().ends_with(" checks"),
+        "{script} {args:?} with client {version}: exit {:?}\n{stdout}\n{stderr}",
+        output.code
+    );
+    Ok(())
+}
+
+fn endpoints(server: &ServerProcess) -> [String; 2] {
+    [
+        format!("unix://{}", server.socket().display()),
+        format!("tcp://{}", server.tcp_addr()),
+    ]
+}
+
+fn every_client_on(server: &ServerProcess) -> Result<()> {
+    for endpoint in endpoints(server) {
+        for version in REFERENCE_VERSIONS {
+            client_ops(version, &endpoint, server.secret(), &[])?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_operation_on_memory() -> Result<()> {
+    every_client_on(&ServerProcess::ours().in_memory().tcp().start()?)
+}
+
+#[test]
+fn every_operation_on_a_persist_dir_and_again_after_a_restart() -> Result<()> {
+    let mut server = ServerProcess::ours().tcp().start()?;
+    every_client_on(&server)?;
+    ensure!(server.terminate()?.code() == Some(0), "{}", server.output());
+    let server = server.restart()?;
+    every_client_on(&server)
+}
+
+const WRITE: &str = "
+import sys
+from epistemic_graph import SyncEpistemicGraphClient as Client
+from support import address
+endpoint, secret, graph = sys.argv[1:]
+with Client.connect(**address(endpoint), auth_secret=secret, graph_name=graph) as client:
+    client.tenants.create(graph)
+    client.nodes.add('a', {'by': graph})
+    client.nodes.add('b', {})
+    client.edges.add('a', 'b', {'type': 'knows'})
+print('ok 1 checks')
+";
+
+const READ: &str = "
+import sys
+from epistemic_graph import SyncEpistemicGraphClient as Client
+from support import address
+endpoint, secret, graph = sys.argv[1:]
+with Client.connect(**address(endpoint), auth_secret=secret, graph_name=graph) as client:
+    assert client.nodes.properties('a') == {'by': graph}, client.nodes.properties('a')
+    assert client.nodes.neighbors('a') == ['b']
+    assert sorted(client.nodes.ids()) == ['a', 'b']
+print('ok 3 checks')
+";
+
+/// What one version wrote before a kill, every version reads after it.
+#[test]
+fn what_one_version_wrote_another_reads_after_a_kill() -> Result<()> {
+    let server = ServerProcess::ours().tcp().start()?;
+    let inline = |server: &ServerProcess, version: &str, source: &str, graph: &str| -> Result<()> {
+        let path = scripts();
+        let env = [("PYTHONPATH", path.to_str().context("path of the scripts")?), ("PYTHONDONTWRITEBYTECODE", "1")];
+        let [unix, _] = endpoints(server);
+        let output = python::run_with_env(version, source, &[&unix, server.secret(), graph], &env)?;
+        ensure!(output.code == Some(0), "client {version}, graph {graph}: {}", output.stderr);
+        Ok(())
+    };
+    for writer in REFERENCE_VERSIONS {
+        inline(&server, writer, WRITE, &format!("by {writer}"))?;
+    }
+    let server = server.restart()?;
+    for writer in REFERENCE_VERSIONS {
+        for reader in REFERENCE_VERSIONS {
+            inline(&server, reader, READ, &format!("by {writer}"))?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_pool_and_the_router_over_three_shards() -> Result<()> {
+    let shards = [
+        ServerProcess::ours().tcp().start()?,
+        ServerProcess::ours().tcp().start()?,
+        ServerProcess::ours().tcp().start()?,
+    ];
+    let list: Vec<String> = shards.iter().map(|shard| endpoints(shard)[1].clone()).collect();
+    for version in REFERENCE_VERSIONS {
+        run(version, "pool_router.py", &[&list.join(","), shards[0].secret()])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn all_versions_at_once_on_one_server() -> Result<()> {
+    let server = ServerProcess::ours().tcp().start()?;
+    thread::scope(|scope| {
+        let mut running = Vec::new();
+        for endpoint in endpoints(&server) {
+            for version in REFERENCE_VERSIONS {
+                let (endpoint, secret) = (endpoint.clone(), server.secret());
+                running.push(scope.spawn(move || client_ops(version, &endpoint, secret, &[])));
+            }
+        }
+        running.into_iter().try_for_each(|client| client.join().expect("no panic in a client's thread"))
+    })
+}
+
+/// Fault 22: `Shutdown` answers and the process goes on.
+#[test]
+fn the_shutdown_call_of_every_version_stops_the_process() -> Result<()> {
+    for version in REFERENCE_VERSIONS {
+        let mut server = ServerProcess::ours().tcp().start()?;
+        let [unix, _] = endpoints(&server);
+        client_ops(version, &unix, server.secret(), &["--shutdown"])?;
+        let status = server.wait_for_exit(STOP_LIMIT)?;
+        ensure!(status.code() == Some(0), "client {version}: {status}\n{}", server.output());
+    }
+    Ok(())
+}
