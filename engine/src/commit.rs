@@ -73,11 +73,17 @@ fn run(graphs: &GraphStore, durability: Durability, dirty: &Dirty, metrics: &Met
             bytes += weight(&write.op);
             writes.push(write);
             replies.push(reply);
-            next = if writes.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES { queue.try_recv().ok() } else { None };
+            next = if writes.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
+                queue.try_recv().ok()
+            } else {
+                None
+            };
         }
         let results = graphs.commit(&writes, durability);
         metrics.commit_group(writes.len());
-        dirty.note(writes.drain(..).zip(&results).filter(|(_, result)| result.is_ok()).map(|(write, _)| write.graph));
+        dirty.note(
+            writes.drain(..).zip(&results).filter(|(_, result)| result.is_ok()).map(|(write, _)| write.graph),
+        );
         for (reply, result) in replies.drain(..).zip(results) {
             // The client may be gone; its write is committed all the same.
             let _ = reply.send(result);

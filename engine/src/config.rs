@@ -1,6 +1,6 @@
 //! Flags and variables.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 
@@ -13,8 +13,8 @@ pub struct Config {
     pub socket_path: Option<PathBuf>,
 
     /// TCP address to listen on as well, e.g. 127.0.0.1:9101. There is no TLS: keep it on loopback or a private network
-    #[arg(long, value_name = "ADDR")]
-    pub tcp_addr: Option<SocketAddr>,
+    #[arg(long, value_name = "HOST:PORT")]
+    pub tcp_addr: Option<String>,
 
     /// Shared secret. Visible to every user of the machine: prefer GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file
     #[arg(long, value_name = "SECRET")]
@@ -58,8 +58,8 @@ pub struct Config {
     pub block_cache_bytes: usize,
 
     /// HTTP address for /metrics (Prometheus), /healthz and /readyz
-    #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "ADDR")]
-    pub metrics_addr: Option<SocketAddr>,
+    #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
+    pub metrics_addr: Option<String>,
 
     /// Largest request frame; a larger one is refused before anything is allocated for it
     #[arg(long, default_value_t = 64 << 20, value_name = "BYTES")]
@@ -139,7 +139,7 @@ impl Config {
         })
     }
 
-    /// Finds the secret: file, then environment, then argument.
+    /// Finds the secret: file, then argument, then environment.
     ///
     /// # Errors
     /// The text for standard error; the process exits with 2 then.
@@ -148,9 +148,11 @@ impl Config {
             return read_secret(file).map(AuthChoice::Secret);
         }
         let variable = std::env::var("GRAPH_SERVICE_AUTH_SECRET").ok();
-        let secret = self.auth_secret.clone().or(variable).filter(|secret| !secret.is_empty());
+        let secret =
+            [self.auth_secret.clone(), variable].into_iter().flatten().find(|secret| !secret.is_empty());
         let insecure = self.allow_insecure
-            || std::env::var("EPISTEMIC_GRAPH_ALLOW_INSECURE").is_ok_and(|value| value == "1" || value == "true");
+            || std::env::var("EPISTEMIC_GRAPH_ALLOW_INSECURE")
+                .is_ok_and(|value| value == "1" || value == "true");
         match secret {
             Some(secret) => Ok(AuthChoice::Secret(secret)),
             None if insecure => Ok(AuthChoice::Insecure),

@@ -32,6 +32,8 @@ const MAX_PENDING: usize = 1024;
 const READ_BYTES: usize = 8 << 10;
 /// A client that takes nothing for this long is dropped.
 const WRITE_DEADLINE: Duration = Duration::from_secs(60);
+/// A refused connection is read from for this long, so that its client sees the last answer.
+const LINGER: Duration = Duration::from_millis(500);
 /// Bytes that connections without an authenticated request may hold together.
 const UNAUTHENTICATED_BYTES: usize = 64 << 20;
 
@@ -83,6 +85,8 @@ struct Connection<S> {
     deadline: Option<Instant>,
     /// Nothing more is read.
     closing: bool,
+    /// The client was told why, while it may still be sending.
+    refused: bool,
 }
 
 /// Serves a connection until its client is gone, breaks the framing or the server stops.
@@ -100,6 +104,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(shard: Arc<Shard>, 
         unauthenticated: Some(charge),
         deadline,
         closing: false,
+        refused: false,
     };
     if let Err(error) = connection.run().await {
         tracing::debug!(%error, "connection ended");
@@ -119,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 continue;
             }
             if self.closing && self.pending.is_empty() && self.held.is_none() {
-                return self.stream.shutdown().await;
+                return self.close().await;
             }
             let reading = !self.closing && self.held.is_none() && self.pending.len() < MAX_PENDING;
             let wanted = if reading { self.reserve() } else { 0 };
@@ -131,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 read = self.stream.read_buf(&mut self.inbox), if reading => self.received(read?),
                 () = stopped(&mut stop), if !self.closing => self.closing = true,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => {
-                    tracing::info!("connection closed: its frame was not complete in time");
+                    tracing::info!("connection closed: no complete request within --frame-deadline");
                     self.closing = true;
                 }
             }
@@ -159,13 +164,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 None => match frame::split_frame(&mut self.inbox, self.shard.limits.max_frame_bytes) {
                     Ok(Some(body)) => body,
                     Ok(None) => break,
-                    Err(error) => return self.refuse(&format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes")),
+                    Err(error) => {
+                        return self.refuse(&format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes"));
+                    }
                 },
             };
             match dispatch::dispatch(&self.shard, &self.transfers, &body, &self.pending, &mut self.outbox) {
                 Step::Answered => {}
                 Step::Authenticated(pending) => {
                     self.unauthenticated = None;
+                    self.deadline = None;
                     self.pending.extend(pending);
                 }
                 Step::Wait => {
@@ -199,6 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.shard.metrics.undecodable();
         self.inbox.clear();
         self.closing = true;
+        self.refused = true;
         let mut answer = Vec::new();
         if response::error(&mut answer, 0, text).is_ok() {
             self.pending.push_back(Pending::ready(answer));
@@ -228,6 +237,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.pending.pop_front();
         }
         Ok(())
+    }
+
+    /// Ends the connection so that the client gets the last answer although it may still be sending: closing over
+    /// unread bytes would throw it away.
+    async fn close(mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        if !self.refused {
+            return Ok(());
+        }
+        let drained = async {
+            while self.stream.read_buf(&mut self.inbox).await? > 0 {
+                self.inbox.clear();
+            }
+            Ok(())
+        };
+        timeout(LINGER, drained).await.unwrap_or(Ok(()))
     }
 
     async fn flush(&mut self) -> io::Result<()> {

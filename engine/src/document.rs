@@ -176,7 +176,8 @@ pub(crate) fn load(graphs: &GraphStore, document: &[u8]) -> Result<LoadedGraph, 
             sequence += 1;
             let (source, target, properties) = (source.0, target.0, &*properties.0);
             loader.edge(source, target, sequence, properties).map_err(storage)?;
-            log(&mut loader, sequence, LedgerRecord::AddEdge { source, target, properties }).map_err(storage)?;
+            log(&mut loader, sequence, LedgerRecord::AddEdge { source, target, properties })
+                .map_err(storage)?;
         }
     }
     for (line, sequence) in document.ledger.iter().flatten().zip(1..) {

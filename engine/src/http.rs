@@ -31,18 +31,24 @@ pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener) {
 
 /// 200 while writes are taken, else 503 with the reason.
 async fn ready(State(shard): State<Arc<Shard>>) -> Response {
-    let (status, text) = match shard.graphs.poisoned() {
+    let (status, text) = match shard.graphs.refusal() {
         None => (StatusCode::OK, "ready\n".to_owned()),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: no writes are taken: {reason}\n")),
+        Some(reason) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: no writes are taken: {reason}\n"))
+        }
     };
     (status, [(header::CONNECTION, "close")], text).into_response()
 }
 
 async fn metrics(State(shard): State<Arc<Shard>>) -> Response {
-    let rendered = tokio::task::spawn_blocking(move || shard.metrics.render(&shard.graphs, &shard.admission)).await;
+    let rendered =
+        tokio::task::spawn_blocking(move || shard.metrics.render(&shard.graphs, &shard.admission)).await;
     match rendered {
         Ok(Ok(text)) => (
-            [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (header::CONNECTION, "close")],
+            [
+                (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
+                (header::CONNECTION, "close"),
+            ],
             text,
         )
             .into_response(),

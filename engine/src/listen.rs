@@ -49,7 +49,8 @@ pub(crate) fn bind_unix(path: &Path) -> anyhow::Result<UnixSocket> {
             Err(error) => return Err(error).with_context(|| format!("socket '{}'", path.display())),
         }
     }
-    let listener = UnixListener::bind(path).with_context(|| format!("cannot listen on socket '{}'", path.display()))?;
+    let listener =
+        UnixListener::bind(path).with_context(|| format!("cannot listen on socket '{}'", path.display()))?;
     Ok(UnixSocket { listener, path: path.to_path_buf() })
 }
 

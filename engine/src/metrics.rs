@@ -9,14 +9,15 @@ use std::{
 use epistemic_storage::GraphStore;
 use parking_lot::RwLock;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::{admission::Admission, wire::Method};
 
 const DURATION_BOUNDS: &[f64] = &[
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    30.0,
 ];
 const CHECKPOINT_BOUNDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0];
 const GROUP_BOUNDS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
@@ -59,8 +60,10 @@ impl Metrics {
                 .buckets(DURATION_BOUNDS.into()),
             &["op"],
         )?;
-        let graph_ops =
-            IntCounterVec::new(Opts::new("graph_ops_total", "Graph operations past access control."), &["graph"])?;
+        let graph_ops = IntCounterVec::new(
+            Opts::new("graph_ops_total", "Graph operations past access control."),
+            &["graph"],
+        )?;
         let graph_nodes = IntGaugeVec::new(Opts::new("graph_nodes", "Nodes of the graph."), &["graph"])?;
         let graph_edges = IntGaugeVec::new(Opts::new("graph_edges", "Edges of the graph."), &["graph"])?;
         let metrics = Self {
@@ -84,7 +87,10 @@ impl Metrics {
                 HistogramOpts::new("commit_group_writes", "Writes that shared one commit.")
                     .buckets(GROUP_BOUNDS.into()),
             )?,
-            writable: IntGauge::new("store_writable", "1 while the store takes writes, 0 after a failed write.")?,
+            writable: IntGauge::new(
+                "store_writable",
+                "1 while the store takes writes, 0 while the disk is full or after a failed write.",
+            )?,
             store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
             requests,
             durations,
@@ -172,7 +178,7 @@ impl Metrics {
         self.in_flight.set(admission.in_flight().into());
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
-        self.writable.set(graphs.poisoned().is_none().into());
+        self.writable.set(graphs.refusal().is_none().into());
         if let Ok(stats) = graphs.store().stats() {
             self.store_bytes.set(stats.bytes as i64);
         }

@@ -55,15 +55,20 @@ pub fn run(config: &Config, auth: &AuthChoice) -> anyhow::Result<()> {
     let authenticator = authenticator(config, auth);
     warn_of_risks(config);
     let (shard, commit_thread) = open_shard(config, authenticator)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
-    runtime.block_on(serve(config, &shard))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
+    let served = runtime.block_on(serve(config, &shard));
     runtime.shutdown_timeout(DRAIN_DEADLINE);
-    close(config, shard, commit_thread)
+    // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
+    let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
+    served.and(closed)
 }
 
 fn authenticator(config: &Config, auth: &AuthChoice) -> Authenticator {
     if config.auth_secret.is_some() {
-        tracing::warn!("the secret was given as an argument, which every user of this machine can read; use GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file");
+        tracing::warn!(
+            "the secret was given as an argument, which every user of this machine can read; use GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file"
+        );
     }
     match auth {
         AuthChoice::Secret(secret) => {
@@ -71,7 +76,9 @@ fn authenticator(config: &Config, auth: &AuthChoice) -> Authenticator {
             Authenticator::with_secret(secret)
         }
         AuthChoice::Insecure => {
-            tracing::warn!("SECURITY: running WITHOUT authentication: everyone who can connect can do everything");
+            tracing::warn!(
+                "SECURITY: running WITHOUT authentication: everyone who can connect can do everything"
+            );
             Authenticator::insecure()
         }
     }
@@ -143,12 +150,12 @@ async fn serve(config: &Config, shard: &Arc<Shard>) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     let socket_path = config.socket();
     let socket = listen::bind_unix(&socket_path)?;
-    if let Some(address) = config.tcp_addr {
+    if let Some(address) = &config.tcp_addr {
         let listener = bind(address, "--tcp-addr").await?;
         tracing::info!("Listening on TCP: {}", listener.local_addr()?);
         tasks.spawn(listen::serve_tcp(Arc::clone(shard), listener));
     }
-    if let Some(address) = config.metrics_addr {
+    if let Some(address) = &config.metrics_addr {
         let listener = bind(address, "--metrics-addr").await?;
         tracing::info!("Metrics on http://{}/metrics", listener.local_addr()?);
         tasks.spawn(http::serve(Arc::clone(shard), listener));
@@ -172,20 +179,19 @@ async fn serve(config: &Config, shard: &Arc<Shard>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn bind(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+async fn bind(address: &str, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {flag} {address}"))
 }
 
-/// Commits what is queued, takes the last checkpoint and closes the store.
-fn close(config: &Config, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> anyhow::Result<()> {
-    if config.persist_on_shutdown {
-        shard.checkpoints.take(&shard.graphs).context("checkpoint at shutdown")?;
-    }
+/// Commits what is queued, takes the last checkpoint if asked and closes the store.
+fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> anyhow::Result<()> {
+    let taken = if checkpoint { shard.checkpoints.take(&shard.graphs).map(drop) } else { Ok(()) };
     let graphs = Arc::clone(&shard.graphs);
     drop(shard);
     if commit_thread.join().is_err() {
         anyhow::bail!("the commit thread panicked");
     }
+    taken.context("checkpoint at shutdown")?;
     if graphs.poisoned().is_none() {
         graphs.sync().context("last sync")?;
     }

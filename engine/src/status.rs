@@ -7,7 +7,7 @@ use crate::{dispatch::OpError, shard::Shard, wire::encode};
 
 /// The answer of `Health`.
 pub(crate) fn health(shard: &Shard, out: &mut Vec<u8>) {
-    let status = if shard.graphs.poisoned().is_some() { "read_only" } else { "ok" };
+    let status = if shard.graphs.refusal().is_some() { "read_only" } else { "ok" };
     let fields = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
@@ -63,7 +63,6 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         .iter()
         .map(|info| json!({"name": info.name, "created_ms": info.created_ms, "bytes": info.bytes()}))
         .collect();
-    let poisoned = shard.graphs.poisoned();
     let fields = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
@@ -75,8 +74,9 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         "graphs": shard.graphs.graph_count(),
         "bytes": stats.bytes,
         "sequence": stats.sequence,
-        "writable": poisoned.is_none(),
-        "poisoned": poisoned,
+        "writable": shard.graphs.refusal().is_none(),
+        "refusal": shard.graphs.refusal(),
+        "poisoned": shard.graphs.poisoned(),
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
     });

@@ -128,7 +128,11 @@ impl Transfers {
     }
 
     /// Begins an import.
-    pub(crate) fn open_import(&self, graphs: &Arc<GraphStore>, target: ImportTarget) -> Result<u64, TransferError> {
+    pub(crate) fn open_import(
+        &self,
+        graphs: &Arc<GraphStore>,
+        target: ImportTarget,
+    ) -> Result<u64, TransferError> {
         let id = self.id()?;
         let (pieces, receiver) = sync_channel(PIECES);
         let graphs = Arc::clone(graphs);

@@ -41,14 +41,9 @@ impl Endpoint {
     /// [`ConfigError::Endpoint`] for empty text, surrounding white space, a scheme other than `tcp` and `unix`,
     /// a missing host or path, or a port outside 1-65535.
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        let target = parse_target(text).map_err(|reason| ConfigError::Endpoint {
-            text: text.to_owned(),
-            reason,
-        })?;
-        Ok(Self {
-            text: text.into(),
-            target: Arc::new(target),
-        })
+        let target =
+            parse_target(text).map_err(|reason| ConfigError::Endpoint { text: text.to_owned(), reason })?;
+        Ok(Self { text: text.into(), target: Arc::new(target) })
     }
 
     /// The text exactly as configured: what the placement hash sees.
@@ -89,13 +84,9 @@ fn parse_target(text: &str) -> Result<Target, &'static str> {
 }
 
 fn parse_tcp(address: &str) -> Result<Target, &'static str> {
-    let (host, port) = address
-        .rsplit_once(':')
-        .ok_or("the port is missing, write tcp://host:port")?;
+    let (host, port) = address.rsplit_once(':').ok_or("the port is missing, write tcp://host:port")?;
     let host = match host.strip_prefix('[') {
-        Some(rest) => rest
-            .strip_suffix(']')
-            .ok_or("the IPv6 address lacks its closing bracket")?,
+        Some(rest) => rest.strip_suffix(']').ok_or("the IPv6 address lacks its closing bracket")?,
         None if host.contains(':') => return Err("an IPv6 address needs brackets, write tcp://[::1]:port"),
         None => host,
     };
@@ -107,10 +98,7 @@ fn parse_tcp(address: &str) -> Result<Target, &'static str> {
     }
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     match port.parse::<u16>() {
-        Ok(port) if digits && port != 0 => Ok(Target::Tcp {
-            host: host.to_owned(),
-            port,
-        }),
+        Ok(port) if digits && port != 0 => Ok(Target::Tcp { host: host.to_owned(), port }),
         Ok(_) | Err(_) => Err("the port must be a number from 1 to 65535"),
     }
 }
@@ -161,10 +149,7 @@ mod tests {
 
     #[test]
     fn keeps_the_text_and_finds_the_target() {
-        let tcp = |host: &str, port| Target::Tcp {
-            host: host.to_owned(),
-            port,
-        };
+        let tcp = |host: &str, port| Target::Tcp { host: host.to_owned(), port };
         for (text, target, local) in [
             ("tcp://localhost:9101", tcp("localhost", 9101), false),
             ("tcp://[::1]:9101", tcp("::1", 9101), false),

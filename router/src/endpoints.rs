@@ -29,9 +29,7 @@ impl EndpointList {
         }
         let mut seen = HashSet::new();
         match endpoints.iter().find(|endpoint| !seen.insert(endpoint.as_str())) {
-            Some(repeated) => Err(ConfigError::DuplicateEndpoint {
-                endpoint: repeated.clone(),
-            }),
+            Some(repeated) => Err(ConfigError::DuplicateEndpoint { endpoint: repeated.clone() }),
             None => Ok(Self(endpoints)),
         }
     }
@@ -89,19 +87,12 @@ impl EndpointList {
 
 fn parse_entries(text: &str) -> Result<Vec<Endpoint>, ConfigError> {
     let entries: Vec<String> = if text.trim_start().starts_with('[') {
-        serde_json::from_str(text).map_err(|error| ConfigError::EndpointJson {
-            text: text.to_owned(),
-            reason: error.to_string(),
-        })?
+        serde_json::from_str(text)
+            .map_err(|error| ConfigError::EndpointJson { text: text.to_owned(), reason: error.to_string() })?
     } else {
         text.split(',').map(str::to_owned).collect()
     };
-    entries
-        .iter()
-        .map(|entry| entry.trim())
-        .filter(|entry| !entry.is_empty())
-        .map(Endpoint::parse)
-        .collect()
+    entries.iter().map(|entry| entry.trim()).filter(|entry| !entry.is_empty()).map(Endpoint::parse).collect()
 }
 
 #[cfg(test)]
@@ -109,22 +100,15 @@ mod tests {
     use super::*;
 
     fn resolve(vars: &[(&str, &str)]) -> Result<Vec<String>, ConfigError> {
-        let lookup = |name: &str| {
-            vars.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let lookup =
+            |name: &str| vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let list = EndpointList::resolve(lookup)?;
         Ok(list.as_slice().iter().map(Endpoint::to_string).collect())
     }
 
     #[test]
     fn the_list_wins_over_address_socket_and_default() {
-        let all = [
-            (ENDPOINTS_VAR, "tcp://a:1, unix:///b ,,"),
-            (TCP_ADDR_VAR, "c:2"),
-            (SOCKET_VAR, "/d"),
-        ];
+        let all = [(ENDPOINTS_VAR, "tcp://a:1, unix:///b ,,"), (TCP_ADDR_VAR, "c:2"), (SOCKET_VAR, "/d")];
         assert_eq!(resolve(&all).unwrap(), ["tcp://a:1", "unix:///b"]);
         assert_eq!(resolve(&all[1..]).unwrap(), ["tcp://c:2"]);
         assert_eq!(resolve(&all[2..]).unwrap(), ["unix:///d"]);
@@ -134,15 +118,9 @@ mod tests {
     #[test]
     fn empty_values_count_as_unset() {
         for empty in ["", " , ,", "[]", r#"["", " "]"#] {
-            assert_eq!(
-                resolve(&[(ENDPOINTS_VAR, empty), (TCP_ADDR_VAR, "c:2")]).unwrap(),
-                ["tcp://c:2"]
-            );
+            assert_eq!(resolve(&[(ENDPOINTS_VAR, empty), (TCP_ADDR_VAR, "c:2")]).unwrap(), ["tcp://c:2"]);
         }
-        assert_eq!(
-            resolve(&[(TCP_ADDR_VAR, ""), (SOCKET_VAR, "")]).unwrap(),
-            [DEFAULT_ENDPOINT]
-        );
+        assert_eq!(resolve(&[(TCP_ADDR_VAR, ""), (SOCKET_VAR, "")]).unwrap(), [DEFAULT_ENDPOINT]);
     }
 
     #[test]
@@ -158,14 +136,8 @@ mod tests {
     fn bad_lists_are_refused() {
         let error = |text| EndpointList::parse(text).unwrap_err();
         assert!(matches!(error(""), ConfigError::NoEndpoints));
-        assert!(matches!(
-            error("tcp://a:1,tcp://a:1"),
-            ConfigError::DuplicateEndpoint { .. }
-        ));
-        assert!(matches!(
-            error(r#"["tcp://a:1""#),
-            ConfigError::EndpointJson { .. }
-        ));
+        assert!(matches!(error("tcp://a:1,tcp://a:1"), ConfigError::DuplicateEndpoint { .. }));
+        assert!(matches!(error(r#"["tcp://a:1""#), ConfigError::EndpointJson { .. }));
         assert!(matches!(error("[1]"), ConfigError::EndpointJson { .. }));
         assert!(matches!(error("tcp://a:1,tcp://b"), ConfigError::Endpoint { .. }));
         let malformed = [(ENDPOINTS_VAR, "tcp://a"), (SOCKET_VAR, "/d")];

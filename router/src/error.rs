@@ -152,9 +152,7 @@ impl fmt::Display for ConnectCause {
             Self::Io(error) => match error.raw_os_error() {
                 Some(errno) => {
                     let text = error.to_string();
-                    let words = text
-                        .strip_suffix(&format!(" (os error {errno})"))
-                        .unwrap_or(&text);
+                    let words = text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text);
                     write!(f, "[Errno {errno}] {words}")
                 }
                 None => write!(f, "{error}"),
@@ -163,17 +161,10 @@ impl fmt::Display for ConnectCause {
                 let after = after.as_secs_f64();
                 match target {
                     Target::Tcp { host, port } => {
-                        write!(
-                            f,
-                            "epistemic-graph connect to {host}:{port} timed out after {after:?}s"
-                        )
+                        write!(f, "epistemic-graph connect to {host}:{port} timed out after {after:?}s")
                     }
                     Target::Unix(path) => {
-                        write!(
-                            f,
-                            "epistemic-graph connect to {} timed out after {after:?}s",
-                            path.display()
-                        )
+                        write!(f, "epistemic-graph connect to {} timed out after {after:?}s", path.display())
                     }
                 }
             }
@@ -355,21 +346,14 @@ mod tests {
              requires a manual snapshot export/import). Autostart applies only to the local unix:// endpoint, \
              never to remote shards."
         );
-        assert_eq!(
-            (error.code(), error.kind()),
-            ("SHARD_UNREACHABLE", ErrorKind::Repair)
-        );
+        assert_eq!((error.code(), error.kind()), ("SHARD_UNREACHABLE", ErrorKind::Repair));
     }
 
     #[test]
     fn a_single_engine_has_its_own_text() {
         let endpoint = Endpoint::parse("unix:///tmp/e.sock").unwrap();
         assert_eq!(
-            RouterError::EngineUnreachable {
-                endpoint,
-                cause: refused()
-            }
-            .to_string(),
+            RouterError::EngineUnreachable { endpoint, cause: refused() }.to_string(),
             "Cannot connect to epistemic-graph Tokio service: [Errno 111] Connection refused. Ensure the \
              epistemic-graph-server daemon is running, or set EPISTEMIC_GRAPH_AUTOSTART=1."
         );
@@ -379,27 +363,15 @@ mod tests {
     fn causes_read_like_pythons() {
         let missing = ConnectCause::Io(Arc::new(io::Error::from_raw_os_error(2)));
         assert_eq!(missing.to_string(), "[Errno 2] No such file or directory");
-        let target = Target::Tcp {
-            host: "h".to_owned(),
-            port: 1,
-        };
-        let timeout = ConnectCause::Timeout {
-            target,
-            after: Duration::from_secs(10),
-        };
-        assert_eq!(
-            timeout.to_string(),
-            "epistemic-graph connect to h:1 timed out after 10.0s"
-        );
+        let target = Target::Tcp { host: "h".to_owned(), port: 1 };
+        let timeout = ConnectCause::Timeout { target, after: Duration::from_secs(10) };
+        assert_eq!(timeout.to_string(), "epistemic-graph connect to h:1 timed out after 10.0s");
     }
 
     #[test]
     fn busy_is_to_be_retried() {
         let kind = |text: &str| CallError::Server(text.to_owned()).kind();
-        assert_eq!(
-            kind("BUSY: server at capacity, retry with backoff"),
-            ErrorKind::Retry
-        );
+        assert_eq!(kind("BUSY: server at capacity, retry with backoff"), ErrorKind::Retry);
         assert_eq!(kind("Authentication failed"), ErrorKind::Repair);
         assert_eq!(kind("Graph 'BUSY' not found"), ErrorKind::FixRequest);
     }

@@ -13,31 +13,20 @@ use crate::endpoints::EndpointList;
 /// The score of one endpoint text for one graph.
 #[must_use]
 pub fn score(endpoint: &str, graph: &str) -> u128 {
-    let digest = Md5::new()
-        .chain_update(endpoint)
-        .chain_update("-")
-        .chain_update(graph)
-        .finalize();
+    let digest = Md5::new().chain_update(endpoint).chain_update("-").chain_update(graph).finalize();
     u128::from_be_bytes(digest.into())
 }
 
 /// Every endpoint with its score, in the order of the list.
 #[must_use]
 pub fn scores<'a>(endpoints: &'a EndpointList, graph: &str) -> Vec<(&'a Endpoint, u128)> {
-    endpoints
-        .as_slice()
-        .iter()
-        .map(|endpoint| (endpoint, score(endpoint.as_str(), graph)))
-        .collect()
+    endpoints.as_slice().iter().map(|endpoint| (endpoint, score(endpoint.as_str(), graph))).collect()
 }
 
 /// The endpoint that owns `graph`: the highest score, the first of the list among equals.
 #[must_use]
 pub fn owner<'a>(endpoints: &'a EndpointList, graph: &str) -> &'a Endpoint {
-    let (first, rest) = endpoints
-        .as_slice()
-        .split_first()
-        .expect("an endpoint list is never empty");
+    let (first, rest) = endpoints.as_slice().split_first().expect("an endpoint list is never empty");
     if rest.is_empty() {
         return first;
     }
@@ -58,17 +47,11 @@ pub fn locality<'e, 'g>(
     endpoints: &'e EndpointList,
     graphs: impl IntoIterator<Item = &'g str>,
 ) -> Vec<(&'e Endpoint, Vec<&'g str>)> {
-    let mut groups: Vec<_> = endpoints
-        .as_slice()
-        .iter()
-        .map(|endpoint| (endpoint, Vec::new()))
-        .collect();
+    let mut groups: Vec<_> = endpoints.as_slice().iter().map(|endpoint| (endpoint, Vec::new())).collect();
     for graph in graphs {
         let owner = owner(endpoints, graph);
-        let group = groups
-            .iter_mut()
-            .find(|(endpoint, _)| *endpoint == owner)
-            .expect("the owner is in the list");
+        let group =
+            groups.iter_mut().find(|(endpoint, _)| *endpoint == owner).expect("the owner is in the list");
         group.1.push(graph);
     }
     groups.retain(|(_, graphs)| !graphs.is_empty());
@@ -90,11 +73,7 @@ mod tests {
         for (tenant, graph, shard) in [
             (Some("acme"), "tenant__acme____bus__", "tcp://localhost:9103"),
             (Some("globex"), "tenant__globex____bus__", "tcp://localhost:9101"),
-            (
-                Some("initech"),
-                "tenant__initech____bus__",
-                "tcp://localhost:9102",
-            ),
+            (Some("initech"), "tenant__initech____bus__", "tcp://localhost:9102"),
             (None, "__bus__", "tcp://localhost:9103"),
         ] {
             assert_eq!(tenant_graph_name(tenant, DEFAULT_GRAPH).unwrap(), graph);
@@ -106,10 +85,8 @@ mod tests {
     fn locality_groups_by_owner() {
         let endpoints = EndpointList::parse(WALKTHROUGH).unwrap();
         let graphs = ["tenant__acme____bus__", "tenant__initech____bus__", "__bus__"];
-        let groups: Vec<_> = locality(&endpoints, graphs)
-            .into_iter()
-            .map(|(e, graphs)| (e.as_str(), graphs))
-            .collect();
+        let groups: Vec<_> =
+            locality(&endpoints, graphs).into_iter().map(|(e, graphs)| (e.as_str(), graphs)).collect();
         assert_eq!(
             groups,
             [

@@ -38,17 +38,9 @@ impl ShardRouter {
     /// A router over `endpoints`. Connects to nothing yet.
     #[must_use]
     pub fn new(endpoints: EndpointList, secret: Secret, options: ConnectOptions) -> Self {
-        let shards = endpoints
-            .as_slice()
-            .iter()
-            .map(|endpoint| (endpoint.clone(), Mutex::default()))
-            .collect();
-        Self {
-            endpoints,
-            secret,
-            options,
-            shards,
-        }
+        let shards =
+            endpoints.as_slice().iter().map(|endpoint| (endpoint.clone(), Mutex::default())).collect();
+        Self { endpoints, secret, options, shards }
     }
 
     /// The endpoints this router places graphs on.
@@ -70,19 +62,13 @@ impl ShardRouter {
     /// [`RouterError::ShardUnreachable`], or [`RouterError::EngineUnreachable`] when there is only one endpoint.
     pub async fn client_for(&self, graph: &str) -> Result<Client, RouterError> {
         let endpoint = self.owner(graph);
-        self.connection(endpoint)
-            .await
-            .map_err(|ConnectError { endpoint, cause }| {
-                if self.endpoints.is_sharded() {
-                    RouterError::ShardUnreachable {
-                        endpoint,
-                        graph: graph.to_owned(),
-                        cause,
-                    }
-                } else {
-                    RouterError::EngineUnreachable { endpoint, cause }
-                }
-            })
+        self.connection(endpoint).await.map_err(|ConnectError { endpoint, cause }| {
+            if self.endpoints.is_sharded() {
+                RouterError::ShardUnreachable { endpoint, graph: graph.to_owned(), cause }
+            } else {
+                RouterError::EngineUnreachable { endpoint, cause }
+            }
+        })
     }
 
     /// [`Client::call`] on the owner of `graph`. For the other forms, take the client with
@@ -104,12 +90,7 @@ impl ShardRouter {
 
     async fn connection(&self, endpoint: &Endpoint) -> Result<Client, ConnectError> {
         let asked = Instant::now();
-        let mut shard = self
-            .shards
-            .get(endpoint)
-            .expect("every endpoint has its shard")
-            .lock()
-            .await;
+        let mut shard = self.shards.get(endpoint).expect("every endpoint has its shard").lock().await;
         if let Some(client) = shard.client.as_ref().filter(|client| !client.is_closed()) {
             return Ok(client.clone());
         }
@@ -119,18 +100,12 @@ impl ShardRouter {
         match Client::connect(endpoint, &self.secret, self.options.clone()).await {
             Ok(client) => {
                 tracing::info!(%endpoint, "connected to shard");
-                *shard = Shard {
-                    client: Some(client.clone()),
-                    failed: None,
-                };
+                *shard = Shard { client: Some(client.clone()), failed: None };
                 Ok(client)
             }
             Err(error) => {
                 tracing::warn!(%endpoint, cause = %error.cause, "shard is unreachable");
-                *shard = Shard {
-                    client: None,
-                    failed: Some((Instant::now(), error.clone())),
-                };
+                *shard = Shard { client: None, failed: Some((Instant::now(), error.clone())) };
                 Err(error)
             }
         }

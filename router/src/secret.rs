@@ -24,9 +24,7 @@ impl Secret {
         if text.is_empty() {
             return Self::none();
         }
-        Self(Some(
-            Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length"),
-        ))
+        Self(Some(Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length")))
     }
 
     /// No secret: requests carry an empty token, which only a server run with `--allow-insecure` takes.
@@ -40,10 +38,8 @@ impl Secret {
     /// # Errors
     /// [`ConfigError::NoSecret`] when it is unset, empty or not UTF-8.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let text = std::env::var(SECRET_VAR)
-            .ok()
-            .filter(|text| !text.is_empty())
-            .ok_or(ConfigError::NoSecret)?;
+        let text =
+            std::env::var(SECRET_VAR).ok().filter(|text| !text.is_empty()).ok_or(ConfigError::NoSecret)?;
         Ok(Self::new(&text))
     }
 
@@ -52,10 +48,7 @@ impl Secret {
     /// # Errors
     /// [`ConfigError::SecretFile`] when the file cannot be read, is open to group or others, or is empty.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let refuse = |reason: String| ConfigError::SecretFile {
-            path: path.to_owned(),
-            reason,
-        };
+        let refuse = |reason: String| ConfigError::SecretFile { path: path.to_owned(), reason };
         let io = |error: std::io::Error| refuse(error.to_string());
         let mut file = fs_err::File::open(path).map_err(io)?;
         let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
@@ -83,11 +76,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() {
-            "Secret(hidden)"
-        } else {
-            "Secret(none)"
-        })
+        f.write_str(if self.0.is_some() { "Secret(hidden)" } else { "Secret(none)" })
     }
 }
 
@@ -115,22 +104,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, mode, text| {
             let path = dir.path().join(name);
-            drop(
-                fs_err::OpenOptions::new()
-                    .create_new(true)
-                    .write(true)
-                    .mode(mode)
-                    .open(&path)
-                    .unwrap(),
-            );
+            drop(fs_err::OpenOptions::new().create_new(true).write(true).mode(mode).open(&path).unwrap());
             fs_err::write(&path, text).unwrap();
             path
         };
         let good = write("good", 0o600, "s3cret\n");
-        assert_eq!(
-            Secret::from_file(&good).unwrap().token(5),
-            Secret::new("s3cret").token(5)
-        );
+        assert_eq!(Secret::from_file(&good).unwrap().token(5), Secret::new("s3cret").token(5));
         for (path, reason) in [
             (write("group", 0o640, "s3cret"), "chmod 600"),
             (write("world", 0o604, "s3cret"), "chmod 600"),
@@ -138,10 +117,7 @@ mod tests {
             (dir.path().join("absent"), "No such file"),
         ] {
             let message = Secret::from_file(&path).unwrap_err().to_string();
-            assert!(
-                message.contains(reason) && message.contains(path.to_str().unwrap()),
-                "{message}"
-            );
+            assert!(message.contains(reason) && message.contains(path.to_str().unwrap()), "{message}");
             assert!(!message.contains("s3cret"), "{message}");
         }
     }

@@ -10,9 +10,7 @@ pub const DEFAULT_GRAPH_VAR: &str = "KG_DEFAULT_GRAPH";
 /// The default graph from configuration: [`DEFAULT_GRAPH_VAR`] read through `lookup`, else [`DEFAULT_GRAPH`].
 /// An empty value counts as unset.
 pub fn default_graph(lookup: impl Fn(&str) -> Option<String>) -> String {
-    lookup(DEFAULT_GRAPH_VAR)
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| DEFAULT_GRAPH.to_owned())
+    lookup(DEFAULT_GRAPH_VAR).filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_GRAPH.to_owned())
 }
 
 /// The graph of a tenant: `tenant__{slug}__{base}`; no tenant or an empty one gives `base` itself.
@@ -28,9 +26,7 @@ pub fn tenant_graph_name(tenant: Option<&str>, base: &str) -> Result<String, Con
         return Ok(base.to_owned());
     };
     match slug(tenant) {
-        slug if slug.is_empty() => Err(ConfigError::TenantSlug {
-            tenant: tenant.to_owned(),
-        }),
+        slug if slug.is_empty() => Err(ConfigError::TenantSlug { tenant: tenant.to_owned() }),
         slug => Ok(format!("tenant__{slug}__{base}")),
     }
 }
@@ -89,11 +85,7 @@ mod tests {
             ("...", "tenant__...____bus__"),
             ("0", "tenant__0____bus__"),
         ] {
-            assert_eq!(
-                tenant_graph_name(Some(tenant), DEFAULT_GRAPH).unwrap(),
-                graph,
-                "{tenant:?}"
-            );
+            assert_eq!(tenant_graph_name(Some(tenant), DEFAULT_GRAPH).unwrap(), graph, "{tenant:?}");
         }
         assert_eq!(tenant_graph_name(None, "base").unwrap(), "base");
         assert_eq!(tenant_graph_name(Some(""), "base").unwrap(), "base");
@@ -102,13 +94,8 @@ mod tests {
     #[test]
     fn a_tenant_without_a_slug_is_refused_by_name() {
         for tenant in [" ", "___", "株式会社", "/!/", "\u{1f980}"] {
-            let error = tenant_graph_name(Some(tenant), DEFAULT_GRAPH)
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains(&format!("{tenant:?}")) && error.contains("Give the tenant"),
-                "{error}"
-            );
+            let error = tenant_graph_name(Some(tenant), DEFAULT_GRAPH).unwrap_err().to_string();
+            assert!(error.contains(&format!("{tenant:?}")) && error.contains("Give the tenant"), "{error}");
         }
     }
 
@@ -117,10 +104,7 @@ mod tests {
         let resolve = |explicit, tenant| resolve_routing_graph(explicit, tenant, DEFAULT_GRAPH).unwrap();
         assert_eq!(resolve(Some("a graph/x"), Some("acme")), "a graph/x");
         assert_eq!(resolve(Some("a graph/x"), Some("株")), "a graph/x");
-        assert_eq!(
-            resolve(Some(DEFAULT_GRAPH), Some("acme")),
-            "tenant__acme____bus__"
-        );
+        assert_eq!(resolve(Some(DEFAULT_GRAPH), Some("acme")), "tenant__acme____bus__");
         assert_eq!(resolve(Some(""), Some("acme")), "tenant__acme____bus__");
         assert_eq!(resolve(None, Some("acme")), "tenant__acme____bus__");
         assert_eq!(resolve(Some(DEFAULT_GRAPH), None), DEFAULT_GRAPH);
@@ -132,9 +116,6 @@ mod tests {
     fn the_default_graph_comes_from_configuration() {
         assert_eq!(default_graph(|_| None), "__bus__");
         assert_eq!(default_graph(|_| Some(String::new())), "__bus__");
-        assert_eq!(
-            default_graph(|name| (name == "KG_DEFAULT_GRAPH").then(|| "main".to_owned())),
-            "main"
-        );
+        assert_eq!(default_graph(|name| (name == "KG_DEFAULT_GRAPH").then(|| "main".to_owned())), "main");
     }
 }

@@ -61,15 +61,7 @@ impl Topology {
                 reachable,
             });
         }
-        let mode = if endpoints.is_sharded() {
-            Mode::Sharded
-        } else {
-            Mode::Single
-        };
-        Self {
-            mode,
-            default_graph: default_graph.to_owned(),
-            endpoints: statuses,
-        }
+        let mode = if endpoints.is_sharded() { Mode::Sharded } else { Mode::Single };
+        Self { mode, default_graph: default_graph.to_owned(), endpoints: statuses }
     }
 }

@@ -15,11 +15,7 @@ struct Server(TcpListener);
 
 impl Server {
     async fn start() -> Self {
-        Self(
-            TcpListener::bind("127.0.0.1:0")
-                .await
-                .expect("loopback has a free port"),
-        )
+        Self(TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port"))
     }
 
     fn endpoint(&self) -> Endpoint {
@@ -52,9 +48,7 @@ struct Down(TcpSocket);
 impl Down {
     fn new() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket is to be had");
-        socket
-            .bind("127.0.0.1:0".parse().expect("it is an address"))
-            .expect("loopback has a free port");
+        socket.bind("127.0.0.1:0".parse().expect("it is an address")).expect("loopback has a free port");
         Self(socket)
     }
 
@@ -79,9 +73,7 @@ impl Peer {
     }
 
     async fn id(&mut self) -> u64 {
-        self.request().await["id"]
-            .as_u64()
-            .expect("an id is an unsigned integer")
+        self.request().await["id"].as_u64().expect("an id is an unsigned integer")
     }
 
     async fn answer(&mut self, id: u64, key: &str, value: impl Into<Value>) {
@@ -103,10 +95,7 @@ fn options() -> ConnectOptions {
 
 #[tokio::test]
 async fn a_request_carries_what_the_protocol_asks_for() {
-    let options = ConnectOptions {
-        agent_id: Some("planner".to_owned()),
-        ..options()
-    };
+    let options = ConnectOptions { agent_id: Some("planner".to_owned()), ..options() };
     let (client, mut peer) = Server::start().await.client(options).await;
     let params = std::collections::BTreeMap::from([("msgpack", Bin(&[1, 2]))]);
     let serve = async {
@@ -116,10 +105,7 @@ async fn a_request_carries_what_the_protocol_asks_for() {
         assert_eq!(request["agent_id"].as_str(), Some("planner"));
         assert_eq!(request["params"]["msgpack"], Value::Binary(vec![1, 2]));
         let id = request["id"].as_u64().unwrap();
-        assert_eq!(
-            request["auth_token"].as_str(),
-            Some(Secret::new(SECRET).token(id).as_str())
-        );
+        assert_eq!(request["auth_token"].as_str(), Some(Secret::new(SECRET).token(id).as_str()));
         peer.answer(id, "result", "ok").await;
     };
     let (result, ()) = tokio::join!(client.call("g", "FromMsgpack", &params), serve);
@@ -136,10 +122,7 @@ async fn many_requests_are_in_flight_and_answers_may_come_in_any_order() {
             let request = peer.request().await;
             requests.push((request["id"].as_u64().unwrap(), request["params"]["n"].clone()));
         }
-        assert!(
-            requests.is_sorted_by_key(|(_, n)| n.as_u64()),
-            "written in the order of the calls"
-        );
+        assert!(requests.is_sorted_by_key(|(_, n)| n.as_u64()), "written in the order of the calls");
         for (id, n) in requests.into_iter().rev() {
             peer.answer(id, "result", n).await;
         }
@@ -153,39 +136,25 @@ async fn many_requests_are_in_flight_and_answers_may_come_in_any_order() {
         });
     }
     let (answers, ()) = tokio::join!(calls.join_all(), serve);
-    assert!(
-        answers.iter().all(|(n, answer)| *answer == Some(*n)),
-        "{answers:?}"
-    );
+    assert!(answers.iter().all(|(n, answer)| *answer == Some(*n)), "{answers:?}");
 }
 
 #[tokio::test]
 async fn requests_past_the_bound_wait_for_an_answer() {
-    let (client, mut peer) = Server::start()
-        .await
-        .client(ConnectOptions {
-            max_in_flight: 1,
-            ..options()
-        })
-        .await;
+    let (client, mut peer) =
+        Server::start().await.client(ConnectOptions { max_in_flight: 1, ..options() }).await;
     let (first, second) = (client.call("g", "First", &()), client.call("g", "Second", &()));
     let serve = async {
         let id = peer.id().await;
         let mut byte = [0];
         let early = tokio::time::timeout(Duration::from_millis(50), peer.0.peek(&mut byte)).await;
-        assert!(
-            early.is_err(),
-            "the second request came before the first was answered"
-        );
+        assert!(early.is_err(), "the second request came before the first was answered");
         peer.answer(id, "result", 1).await;
         let id = peer.id().await;
         peer.answer(id, "result", 2).await;
     };
     let (first, second, ()) = tokio::join!(biased; first, second, serve);
-    assert_eq!(
-        (first.unwrap().as_u64(), second.unwrap().as_u64()),
-        (Some(1), Some(2))
-    );
+    assert_eq!((first.unwrap().as_u64(), second.unwrap().as_u64()), (Some(1), Some(2)));
 }
 
 #[tokio::test]
@@ -195,22 +164,14 @@ async fn errors_keep_the_servers_text() {
         let id = peer.id().await;
         peer.answer(id, "error", "Graph 'g' not found").await;
         peer.id().await;
-        peer.answer(0, "error", "Invalid request MsgPack: unknown variant `X`")
-            .await;
+        peer.answer(0, "error", "Invalid request MsgPack: unknown variant `X`").await;
     };
-    let calls = async {
-        (
-            client.call("g", "NodeCount", &()).await,
-            client.call("g", "X", &()).await,
-        )
-    };
+    let calls = async { (client.call("g", "NodeCount", &()).await, client.call("g", "X", &()).await) };
     let ((missing, undecodable), ()) = tokio::join!(calls, serve);
     assert_eq!(missing, Err(CallError::Server("Graph 'g' not found".to_owned())));
     assert_eq!(
         undecodable,
-        Err(CallError::Server(
-            "Invalid request MsgPack: unknown variant `X`".to_owned()
-        )),
+        Err(CallError::Server("Invalid request MsgPack: unknown variant `X`".to_owned())),
         "an undecodable request is answered with id 0"
     );
 }
@@ -226,18 +187,9 @@ async fn a_bin_is_unpacked_once_and_only_on_request() {
         }
     };
     let calls = async {
-        assert_eq!(
-            client.call("g", "M", &()).await.unwrap(),
-            Value::Binary(inner.to_vec())
-        );
-        assert_eq!(
-            client.call_unpacked("g", "M", &()).await.unwrap(),
-            Value::Binary(vec![0xc4, 0])
-        );
-        assert_eq!(
-            client.call_raw("g", "M", &()).await.unwrap()[..],
-            [0xc4, 4, 0xc4, 2, 0xc4, 0]
-        );
+        assert_eq!(client.call("g", "M", &()).await.unwrap(), Value::Binary(inner.to_vec()));
+        assert_eq!(client.call_unpacked("g", "M", &()).await.unwrap(), Value::Binary(vec![0xc4, 0]));
+        assert_eq!(client.call_raw("g", "M", &()).await.unwrap()[..], [0xc4, 4, 0xc4, 2, 0xc4, 0]);
     };
     tokio::join!(calls, serve);
 }
@@ -250,16 +202,10 @@ async fn a_dead_server_fails_every_request_in_flight_and_all_later_ones() {
         peer.id().await;
         drop(peer);
     };
-    let (first, second, ()) = tokio::join!(
-        client.call("g", "First", &()),
-        client.call("g", "Second", &()),
-        serve
-    );
+    let (first, second, ()) =
+        tokio::join!(client.call("g", "First", &()), client.call("g", "Second", &()), serve);
     for result in [first, second, client.call("g", "Third", &()).await] {
-        assert!(
-            matches!(result, Err(CallError::ConnectionLost { .. })),
-            "{result:?}"
-        );
+        assert!(matches!(result, Err(CallError::ConnectionLost { .. })), "{result:?}");
     }
     assert!(client.is_closed());
 }
@@ -273,21 +219,13 @@ async fn half_a_response_is_a_lost_connection() {
         drop(peer);
     };
     let (result, ()) = tokio::join!(client.call("g", "M", &()), serve);
-    assert!(
-        matches!(result, Err(CallError::ConnectionLost { .. })),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(CallError::ConnectionLost { .. })), "{result:?}");
 }
 
 #[tokio::test]
 async fn an_oversized_response_is_refused_by_its_prefix() {
-    let (client, mut peer) = Server::start()
-        .await
-        .client(ConnectOptions {
-            max_response_bytes: 1000,
-            ..options()
-        })
-        .await;
+    let (client, mut peer) =
+        Server::start().await.client(ConnectOptions { max_response_bytes: 1000, ..options() }).await;
     let serve = async {
         peer.id().await;
         peer.send(&1001_u32.to_be_bytes()).await;
@@ -295,14 +233,7 @@ async fn an_oversized_response_is_refused_by_its_prefix() {
     };
     let (result, ()) = tokio::join!(client.call("g", "M", &()), serve);
     assert!(
-        matches!(
-            result,
-            Err(CallError::ResponseTooLarge {
-                length: 1001,
-                limit: 1000,
-                ..
-            })
-        ),
+        matches!(result, Err(CallError::ResponseTooLarge { length: 1001, limit: 1000, .. })),
         "{result:?}"
     );
 }
@@ -324,10 +255,7 @@ async fn a_deadline_ends_the_call_and_not_the_connection() {
     let (client, mut peer) = Server::start().await.client(options()).await;
     let hurried = client.with_deadline(Duration::from_millis(20));
     let result = hurried.call("g", "Slow", &()).await;
-    assert!(
-        matches!(&result, Err(CallError::Deadline { method, .. }) if method == "Slow"),
-        "{result:?}"
-    );
+    assert!(matches!(&result, Err(CallError::Deadline { method, .. }) if method == "Slow"), "{result:?}");
     let serve = async {
         let late = peer.id().await;
         let id = peer.id().await;
@@ -351,17 +279,13 @@ async fn a_unix_socket_works_and_a_missing_one_reads_like_python() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("e.sock");
     let endpoint = Endpoint::parse(&format!("unix://{}", path.display())).unwrap();
-    let error = Client::connect(&endpoint, &Secret::none(), options())
-        .await
-        .unwrap_err();
+    let error = Client::connect(&endpoint, &Secret::none(), options()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("cannot connect to '{endpoint}': [Errno 2] No such file or directory")
     );
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
-    let client = Client::connect(&endpoint, &Secret::none(), options())
-        .await
-        .unwrap();
+    let client = Client::connect(&endpoint, &Secret::none(), options()).await.unwrap();
     drop(listener);
     assert_eq!(client.endpoint(), &endpoint);
 }
@@ -372,10 +296,7 @@ async fn the_router_names_a_dead_shard_and_finds_it_again() {
     let endpoints = EndpointList::new(vec![alive.endpoint(), dead.endpoint()]).unwrap();
     let router = ShardRouter::new(endpoints, Secret::new(SECRET), options());
     let graph_of = |owner: &Endpoint| {
-        (0..)
-            .map(|n| format!("graph-{n}"))
-            .find(|graph| router.owner(graph) == owner)
-            .unwrap()
+        (0..).map(|n| format!("graph-{n}")).find(|graph| router.owner(graph) == owner).unwrap()
     };
     let (near, far) = (graph_of(&alive.endpoint()), graph_of(&dead.endpoint()));
     let dead_endpoint = dead.endpoint();
@@ -384,10 +305,7 @@ async fn the_router_names_a_dead_shard_and_finds_it_again() {
     assert_eq!(pong.unwrap().as_str(), Some("pong"));
 
     let error = router.call(&far, "Ping", &()).await.unwrap_err();
-    assert!(
-        matches!(&error, RouterError::ShardUnreachable { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(&error, RouterError::ShardUnreachable { .. }), "{error:?}");
     let start = format!(
         "Configured engine shard '{dead_endpoint}' (owner of graph '{far}' by HRW over GRAPH_SERVICE_ENDPOINTS) is \
          unreachable: [Errno 111] Connection refused. Start"
@@ -426,9 +344,7 @@ async fn callers_of_one_shard_share_its_connection() {
     let _peer = server.accept().await;
     drop((a.unwrap(), b.unwrap()));
     assert!(
-        tokio::time::timeout(Duration::from_millis(20), server.accept())
-            .await
-            .is_err(),
+        tokio::time::timeout(Duration::from_millis(20), server.accept()).await.is_err(),
         "one connection"
     );
 }

@@ -9,16 +9,10 @@ fn agrees_with_the_reference_client() {
     assert_eq!(vectors.len(), 1000);
     for vector in &vectors {
         let endpoints = vector["endpoints"].as_array().unwrap();
-        let endpoints = endpoints
-            .iter()
-            .map(|text| Endpoint::parse(text.as_str().unwrap()).unwrap())
-            .collect();
+        let endpoints =
+            endpoints.iter().map(|text| Endpoint::parse(text.as_str().unwrap()).unwrap()).collect();
         let owner = vector["owner"].as_str().unwrap();
         let endpoints = EndpointList::new(endpoints).unwrap();
-        assert_eq!(
-            hrw::owner(&endpoints, vector["graph"].as_str().unwrap()).as_str(),
-            owner,
-            "{vector}"
-        );
+        assert_eq!(hrw::owner(&endpoints, vector["graph"].as_str().unwrap()).as_str(), owner, "{vector}");
     }
 }

@@ -28,7 +28,9 @@ pub enum StoreError {
         detail: String,
     },
     /// A write or fsync failed, so the store takes no more writes until it is restarted. Reads go on.
-    #[error("the store stopped taking writes after a failure: {reason}; restart the server once the cause is removed")]
+    #[error(
+        "the store stopped taking writes after a failure: {reason}; restart the server once the cause is removed"
+    )]
     Poisoned {
         /// The first failure.
         reason: String,

@@ -82,7 +82,7 @@ fn tagged(tag: u8, id: GraphId) -> Vec<u8> {
 
 /// All records of a graph in one of the spaces of graphs.
 pub(crate) fn graph(id: GraphId) -> KeyRange {
-    KeyRange::prefix(&id.0.to_be_bytes())
+    KeyRange::prefix(&id.0.to_be_bytes()).swept()
 }
 
 /// Key of a node record; also of its embedding.
@@ -156,7 +156,7 @@ pub(crate) fn ledger(id: GraphId, sequence: u64) -> Vec<u8> {
 
 /// Ledger records from `sequence` on.
 pub(crate) fn ledger_from(id: GraphId, sequence: u64) -> KeyRange {
-    KeyRange { start: ledger(id, sequence), end: successor(&id.0.to_be_bytes()) }
+    KeyRange { start: ledger(id, sequence), end: successor(&id.0.to_be_bytes()), sweep: true }
 }
 
 fn escape(out: &mut Vec<u8>, text: &str) {

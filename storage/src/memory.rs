@@ -56,7 +56,8 @@ impl State {
                     return;
                 }
                 let map = &mut self.spaces[space.index()];
-                let doomed: Vec<_> = map.range(start.to_vec()..end.to_vec()).map(|(key, _)| key.clone()).collect();
+                let doomed: Vec<_> =
+                    map.range(start.to_vec()..end.to_vec()).map(|(key, _)| key.clone()).collect();
                 for key in doomed {
                     map.remove(&key);
                 }
@@ -82,7 +83,12 @@ impl Read for State {
         Ok(keys.iter().map(|key| self.space(space).get(key).cloned()).collect())
     }
 
-    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>> {
+    fn scan<'a>(
+        &'a self,
+        space: Space,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Box<dyn Cursor + 'a>> {
         Ok(Box::new(self.cursor(space, range, direction)))
     }
 }
@@ -100,7 +106,12 @@ impl Read for MemoryStore {
         self.state.read().multi_get(space, keys)
     }
 
-    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>> {
+    fn scan<'a>(
+        &'a self,
+        space: Space,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Box<dyn Cursor + 'a>> {
         Ok(Box::new(self.snapshot().cursor(space, range, direction)))
     }
 }
@@ -116,6 +127,10 @@ impl Store for MemoryStore {
         for change in batch.changes() {
             state.apply(change);
         }
+        Ok(())
+    }
+
+    fn accepts_writes(&self) -> Result<()> {
         Ok(())
     }
 
@@ -187,7 +202,7 @@ impl MemoryCursor {
 impl Cursor for MemoryCursor {
     fn next(&mut self) -> Result<Option<Entry<'_>>> {
         self.step();
-        let KeyRange { start, end } = &self.range;
+        let KeyRange { start, end, .. } = &self.range;
         if end.as_ref().is_some_and(|end| start >= end) {
             return Ok(None);
         }

@@ -33,17 +33,24 @@ pub struct KeyRange {
     pub start: Vec<u8>,
     /// First key excluded.
     pub end: Option<Vec<u8>>,
+    /// The scan passes over much data once: it must not push what others use out of a backend's caches.
+    pub sweep: bool,
 }
 
 impl KeyRange {
     /// All keys.
     pub fn all() -> Self {
-        Self { start: Vec::new(), end: None }
+        Self { start: Vec::new(), end: None, sweep: false }
+    }
+
+    /// The same keys, for a scan that passes over much data once.
+    pub fn swept(self) -> Self {
+        Self { sweep: true, ..self }
     }
 
     /// All keys that begin with `prefix`.
     pub fn prefix(prefix: &[u8]) -> Self {
-        Self { start: prefix.to_vec(), end: successor(prefix) }
+        Self { start: prefix.to_vec(), end: successor(prefix), sweep: false }
     }
 }
 
@@ -77,7 +84,12 @@ pub trait Read: Send + Sync {
     fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>>;
 
     /// The entries of a range in key order. The scan sees one state from its first to its last entry.
-    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>>;
+    fn scan<'a>(
+        &'a self,
+        space: Space,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Box<dyn Cursor + 'a>>;
 }
 
 /// Loads many records past the log. Nothing is visible before [`BulkLoad::finish`]; dropping it leaves nothing.
@@ -109,6 +121,12 @@ pub trait Store: Read {
     /// [`crate::StoreError::DiskFull`] when there is no room: nothing was written and a later commit may succeed. Any
     /// other error leaves it open whether the batch survives a restart: the caller must stop writing.
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()>;
+
+    /// Whether a small commit would be taken now, as far as can be told without one.
+    ///
+    /// # Errors
+    /// What such a commit would be refused with, [`crate::StoreError::DiskFull`] for example.
+    fn accepts_writes(&self) -> Result<()>;
 
     /// Makes every earlier [`Durability::Buffered`] commit durable.
     fn sync(&self) -> Result<()>;

@@ -2,6 +2,8 @@
 //!
 //! `EG_SEED=NUMBER` repeats a run, `EG_PROGRAMS=NUMBER` sets its length.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::path::PathBuf;
@@ -18,11 +20,16 @@ use epistemic_storage::{
 };
 
 fn names() -> Vec<String> {
-    ["__commons__", "", "a", "a", "t:a", "t/a", "..", "a\0", "🦀"].map(String::from).into_iter().chain(["n".repeat(4096)]).collect()
+    ["__commons__", "", "a", "a", "t:a", "t/a", "..", "a\0", "🦀"]
+        .map(String::from)
+        .into_iter()
+        .chain(["n".repeat(4096)])
+        .collect()
 }
 
 fn ids() -> Vec<String> {
-    let short = ["", "\0", "\0\u{1}", "a", "a", "a\0", "a\0b", "ab", "a/b", "a:b", "a|b", "é", "🦀", "\u{10ffff}"];
+    let short =
+        ["", "\0", "\0\u{1}", "a", "a", "a\0", "a\0b", "ab", "a/b", "a:b", "a|b", "é", "🦀", "\u{10ffff}"];
     short.map(String::from).into_iter().chain(["x".repeat(4096)]).collect()
 }
 
@@ -32,7 +39,7 @@ fn properties(random: &mut Random) -> Vec<u8> {
         1 => b"\xc1 undecodable".to_vec(),
         2 => b"\x80".to_vec(),
         3 => vec![random.next() as u8; random.below(3000)],
-        _ => common::labelled(&random.pick(&["", "A", "A\0", "B", "é"])),
+        _ => common::labelled(random.pick(&["", "A", "A\0", "B", "é"])),
     }
 }
 
@@ -58,7 +65,11 @@ impl Program {
     fn item(&mut self) -> BatchOp {
         match self.random.below(12) {
             0..4 => BatchOp::AddNode { id: self.id(), properties: properties(&mut self.random) },
-            4..9 => BatchOp::AddEdge { source: self.id(), target: self.id(), properties: properties(&mut self.random) },
+            4..9 => BatchOp::AddEdge {
+                source: self.id(),
+                target: self.id(),
+                properties: properties(&mut self.random),
+            },
             9 => BatchOp::RemoveNode { id: self.id() },
             10 => BatchOp::RemoveEdge { source: self.id(), target: self.id() },
             _ => BatchOp::Rejected("unreadable".into()),
@@ -96,7 +107,9 @@ impl Program {
             20..30 => Op::Batch((0..self.random.below(20)).map(|_| self.item()).collect()),
             30..55 => Op::AddNode { id: self.id(), properties: properties(&mut self.random) },
             55..65 => Op::RemoveNode { id: self.id() },
-            65..92 => Op::AddEdge { source: self.id(), target: self.id(), properties: properties(&mut self.random) },
+            65..92 => {
+                Op::AddEdge { source: self.id(), target: self.id(), properties: properties(&mut self.random) }
+            }
             _ => Op::RemoveEdge { source: self.id(), target: self.id() },
         }
     }
@@ -157,7 +170,11 @@ fn run(seed: u64) {
         let writes = program.group(&memory);
         let end = std::mem::replace(&mut program.random, again);
         let same = program.group(disk.graphs());
-        assert_eq!(end.clone().next(), program.random.clone().next(), "the generator must not depend on the store");
+        assert_eq!(
+            end.clone().next(),
+            program.random.clone().next(),
+            "the generator must not depend on the store"
+        );
         let durability = program.random.pick(&[Durability::Sync, Durability::Buffered, Durability::Buffered]);
         let left = memory.commit(&writes, durability);
         let right = disk.graphs().commit(&same, durability);
@@ -215,7 +232,8 @@ fn run(seed: u64) {
 #[test]
 fn random_programs_agree() {
     let first = seed();
-    let programs = std::env::var("EG_PROGRAMS").map_or(24, |text| text.parse().expect("EG_PROGRAMS is a number"));
+    let programs =
+        std::env::var("EG_PROGRAMS").map_or(24, |text| text.parse().expect("EG_PROGRAMS is a number"));
     for seed in first..first + programs {
         run(seed);
     }

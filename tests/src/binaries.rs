@@ -33,10 +33,7 @@ pub fn bin_dir() -> Result<PathBuf> {
         return Ok(dir.into());
     }
     let test = std::env::current_exe().context("path of the running test")?;
-    let dir = test
-        .parent()
-        .and_then(Path::parent)
-        .context("the test executable has no parent folder")?;
+    let dir = test.parent().and_then(Path::parent).context("the test executable has no parent folder")?;
     Ok(dir.to_path_buf())
 }
 

@@ -27,23 +27,12 @@ pub fn get(addr: SocketAddr, path: &str) -> Result<Answer> {
     stream.write_all(request.as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
-    let (head, body) = text
-        .split_once("\r\n\r\n")
-        .context("an answer without the end of its headers")?;
-    let status = head
-        .split(' ')
-        .nth(1)
-        .context("an answer without a status")?
-        .parse()?;
-    Ok(Answer {
-        status,
-        head: head.into(),
-        body: body.into(),
-    })
+    let (head, body) = text.split_once("\r\n\r\n").context("an answer without the end of its headers")?;
+    let status = head.split(' ').nth(1).context("an answer without a status")?.parse()?;
+    Ok(Answer { status, head: head.into(), body: body.into() })
 }
 
 /// The value of one Prometheus series in a metrics page, such as `epistemic_graph_requests_total{op="Ping"}`.
 pub fn series(page: &str, name: &str) -> Option<f64> {
-    page.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+    page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }

@@ -45,9 +45,6 @@ pub fn run_with_env(
 pub fn check(version: &str, script: &str, args: &[&str]) -> Result<String> {
     let out = run(version, script, args)?;
     let (code, stdout, stderr) = (out.code, &out.stdout, &out.stderr);
-    ensure!(
-        code == Some(0),
-        "python client {version}: exit {code:?}\nstdout:\n{stdout}\nstderr:\n{stderr}"
-    );
+    ensure!(code == Some(0), "python client {version}: exit {code:?}\nstdout:\n{stdout}\nstderr:\n{stderr}");
     Ok(out.stdout)
 }

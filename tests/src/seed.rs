@@ -21,9 +21,7 @@ pub fn generator(seed: u64, stream: u64) -> StdRng {
 /// The number in an environment variable, or `default` when it is not set.
 pub fn number_from_env(name: &str, default: usize) -> usize {
     match std::env::var(name) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|_| panic!("{name}={text:?} is not a number")),
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name}={text:?} is not a number")),
         Err(_) => default,
     }
 }

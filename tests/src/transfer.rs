@@ -39,11 +39,9 @@ pub fn fill(client: &mut Client, graph: &str, nodes: u64, property_bytes: usize)
 
 /// The properties of node `number` of [`fill`].
 pub fn properties(number: u64, bytes: usize) -> Value {
-    let mut state = number.wrapping_add(1);
+    let mut state = number.wrapping_mul(31).wrapping_add(bytes as u64);
     let digits = std::iter::repeat_with(|| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         char::from(b'0' + (state >> 33) as u8 % 64)
     });
     let text: String = digits.take(bytes).collect();
@@ -53,9 +51,7 @@ pub fn properties(number: u64, bytes: usize) -> Value {
 /// Exports a graph as a snapshot into `sink`; returns its bytes.
 pub fn export(client: &mut Client, graph: &str, mut sink: impl Write) -> Result<u64> {
     let opened = client.call(graph, "SnapshotOpen", None)?;
-    let cursor = field(&opened, "cursor")
-        .context("SnapshotOpen without a cursor")?
-        .clone();
+    let cursor = field(&opened, "cursor").context("SnapshotOpen without a cursor")?.clone();
     let mut total = 0;
     loop {
         let fields = [("cursor", cursor.clone()), ("max_bytes", PIECE_BYTES.into())];
@@ -73,9 +69,7 @@ pub fn export(client: &mut Client, graph: &str, mut sink: impl Write) -> Result<
 pub fn import(client: &mut Client, name: &str, mut source: impl Read) -> Result<()> {
     let fields = [("graph_name", name.into()), ("replace", false.into())];
     let opened = client.call(name, "RestoreOpen", params(fields))?;
-    let upload = field(&opened, "upload")
-        .context("RestoreOpen without an upload")?
-        .clone();
+    let upload = field(&opened, "upload").context("RestoreOpen without an upload")?.clone();
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let read = source.read(&mut piece)?;

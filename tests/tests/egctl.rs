@@ -48,10 +48,7 @@ fn fails_with(env: &[(&str, &str)], code: i32, args: &[&str]) -> String {
     let output = egctl(env, args).expect("egctl starts");
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
-    assert!(
-        !error.is_empty() && !error.contains("panicked"),
-        "{args:?}: {error}"
-    );
+    assert!(!error.is_empty() && !error.contains("panicked"), "{args:?}: {error}");
     error
 }
 
@@ -99,10 +96,7 @@ fn help_explains_itself() -> Result<()> {
         let output = egctl(&[], args)?;
         let help = String::from_utf8(output.stdout)?;
         assert!(output.status.success(), "{args:?}");
-        assert!(
-            help.contains("Exit codes:") && help.contains("Usage:"),
-            "{args:?}: {help}"
-        );
+        assert!(help.contains("Exit codes:") && help.contains("Usage:"), "{args:?}: {help}");
         assert!(help.contains("--json"), "{args:?}: {help}");
     }
     Ok(())
@@ -115,10 +109,7 @@ fn routes_are_the_published_ones() -> Result<()> {
     let found = json(&[&["route", "--endpoints", shards, "--explain"][..], &tenants].concat())?;
     let row = |index: usize| {
         let route = &found["routes"][index];
-        (
-            route["graph"].as_str().unwrap_or("-"),
-            route["shard"].as_str().unwrap_or("-"),
-        )
+        (route["graph"].as_str().unwrap_or("-"), route["shard"].as_str().unwrap_or("-"))
     };
     assert_eq!(row(0), ("tenant__acme____bus__", "tcp://localhost:9103"));
     assert_eq!(row(1), ("tenant__globex____bus__", "tcp://localhost:9101"));
@@ -129,10 +120,7 @@ fn routes_are_the_published_ones() -> Result<()> {
         assert_eq!(best.context("a best score")?["endpoint"], route["shard"]);
     }
     let collision = fails(1, &["route", "--tenant", "Acme Corp", "--tenant", "acme_corp"]);
-    assert!(
-        collision.contains("\"Acme Corp\" and \"acme_corp\""),
-        "{collision}"
-    );
+    assert!(collision.contains("\"Acme Corp\" and \"acme_corp\""), "{collision}");
     assert!(fails(2, &["route", "--tenant", "株式会社"]).contains("株式会社"));
     Ok(())
 }
@@ -143,33 +131,17 @@ fn usage_and_unreachable_shards_have_their_codes() -> Result<()> {
     fails(2, &["status", "--endpoint", "tcp://localhost"]);
     fails(2, &["graphs", "--endpoint", "tcp://h:1", "--dir", "/tmp"]);
     assert!(fails_with(&[], 2, &["status"]).contains("GRAPH_SERVICE_AUTH_SECRET"));
-    let malformed = [
-        ("GRAPH_SERVICE_ENDPOINTS", "tcp://h"),
-        ("GRAPH_SERVICE_AUTH_SECRET", SECRET),
-    ];
+    let malformed = [("GRAPH_SERVICE_ENDPOINTS", "tcp://h"), ("GRAPH_SERVICE_AUTH_SECRET", SECRET)];
     assert!(fails_with(&malformed, 2, &["status"]).contains("tcp://h"));
 
     let server = server_with_graph()?;
     let down = format!("tcp://{}", free_loopback_addr()?);
     let both = format!("{},{down}", endpoint(&server));
     let error = fails(3, &["status", "--endpoints", &both]);
-    assert!(
-        error.contains(&down) && !error.contains(&endpoint(&server)),
-        "{error}"
-    );
+    assert!(error.contains(&down) && !error.contains(&endpoint(&server)), "{error}");
     assert!(fails(3, &["graphs", "--endpoint", &down]).contains("Connection refused"));
 
-    let route = json(&[
-        "route",
-        "--endpoints",
-        &both,
-        "--graph",
-        "g1",
-        "--graph",
-        "g2",
-        "--graph",
-        "g3",
-    ])?;
+    let route = json(&["route", "--endpoints", &both, "--graph", "g1", "--graph", "g2", "--graph", "g3"])?;
     let routes = route["routes"].as_array().context("routes")?;
     let lost = routes.iter().find(|route| route["shard"] == down.as_str());
     let graph = match lost {
@@ -185,23 +157,8 @@ fn usage_and_unreachable_shards_have_their_codes() -> Result<()> {
     };
     let file = TempDir::new()?;
     let out = file.path().join("g.snap");
-    let error = fails(
-        3,
-        &[
-            "snapshot",
-            "export",
-            &graph,
-            "-o",
-            text(&out),
-            "--endpoints",
-            &both,
-        ],
-    );
-    for part in [
-        format!("'{down}'"),
-        format!("'{graph}'"),
-        "Start that shard's".to_owned(),
-    ] {
+    let error = fails(3, &["snapshot", "export", &graph, "-o", text(&out), "--endpoints", &both]);
+    for part in [format!("'{down}'"), format!("'{graph}'"), "Start that shard's".to_owned()] {
         assert!(error.contains(&part), "{error}");
     }
     let wrong = [("GRAPH_SERVICE_AUTH_SECRET", "wrong")];
@@ -216,15 +173,7 @@ fn a_graph_moves_offline_and_keeps_its_digest() -> Result<()> {
     let home = TempDir::new()?;
     let (file, online) = (home.path().join("a.snap"), home.path().join("online.snap"));
     let shard = endpoint(&server);
-    let taken = json(&[
-        "snapshot",
-        "export",
-        GRAPH,
-        "-o",
-        text(&online),
-        "--endpoint",
-        &shard,
-    ])?;
+    let taken = json(&["snapshot", "export", GRAPH, "-o", text(&online), "--endpoint", &shard])?;
     assert_eq!((&taken["nodes"], &taken["edges"]), (&4.into(), &4.into()));
 
     let dir = server.persist_dir().to_owned();
@@ -233,27 +182,12 @@ fn a_graph_moves_offline_and_keeps_its_digest() -> Result<()> {
     server.terminate()?;
 
     let listed = json(&["graphs", "--dir", text(&dir)])?;
-    let names: Vec<_> = listed["graphs"]
-        .as_array()
-        .context("graphs")?
-        .iter()
-        .map(|row| &row["name"])
-        .collect();
+    let names: Vec<_> =
+        listed["graphs"].as_array().context("graphs")?.iter().map(|row| &row["name"]).collect();
     assert_eq!(names, ["__commons__", GRAPH]);
-    let exported = json(&[
-        "snapshot",
-        "export",
-        GRAPH,
-        "-o",
-        text(&file),
-        "--dir",
-        text(&dir),
-    ])?;
+    let exported = json(&["snapshot", "export", GRAPH, "-o", text(&file), "--dir", text(&dir)])?;
     assert_eq!(exported["digest"], taken["digest"]);
-    assert_eq!(
-        json(&["snapshot", "verify", text(&file)])?["digest"],
-        taken["digest"]
-    );
+    assert_eq!(json(&["snapshot", "verify", text(&file)])?["digest"], taken["digest"]);
     let header = json(&["snapshot", "inspect", text(&file)])?;
     assert_eq!((&header["graph"], &header["nodes"]), (&GRAPH.into(), &4.into()));
 
@@ -263,43 +197,18 @@ fn a_graph_moves_offline_and_keeps_its_digest() -> Result<()> {
     fs_err::create_dir(&empty)?;
     let target = ["--dir", text(&empty), "--as", "copy"];
     let imported = json(&[&["snapshot", "import", text(&file)][..], &target].concat())?;
-    assert_eq!(
-        (&imported["graph"], &imported["digest"]),
-        (&"copy".into(), &taken["digest"])
-    );
+    assert_eq!((&imported["graph"], &imported["digest"]), (&"copy".into(), &taken["digest"]));
     let exists = fails(1, &[&["snapshot", "import", text(&file)][..], &target].concat());
     assert!(exists.contains("'copy' already exists"), "{exists}");
     json(&[&["snapshot", "import", text(&file), "--replace"][..], &target].concat())?;
     let again = home.path().join("again.snap");
-    let again = json(&[
-        "snapshot",
-        "export",
-        "copy",
-        "-o",
-        text(&again),
-        "--dir",
-        text(&empty),
-    ])?;
+    let again = json(&["snapshot", "export", "copy", "-o", text(&again), "--dir", text(&empty)])?;
     assert_eq!(again["digest"], taken["digest"]);
 
-    let missing = fails(
-        1,
-        &[
-            "snapshot",
-            "export",
-            "nobody",
-            "-o",
-            text(&file),
-            "--dir",
-            text(&dir),
-        ],
-    );
+    let missing = fails(1, &["snapshot", "export", "nobody", "-o", text(&file), "--dir", text(&dir)]);
     assert!(missing.contains("Graph 'nobody' not found"), "{missing}");
     let left: Vec<_> = fs_err::read_dir(home.path())?.collect::<Result<Vec<_>, _>>()?;
-    assert!(
-        left.iter().all(|entry| !text(&entry.path()).ends_with(".tmp")),
-        "{left:?}"
-    );
+    assert!(left.iter().all(|entry| !text(&entry.path()).ends_with(".tmp")), "{left:?}");
     Ok(())
 }
 
@@ -309,15 +218,7 @@ fn damaged_and_foreign_files_are_refused() -> Result<()> {
     let home = TempDir::new()?;
     let (good, bad) = (home.path().join("good.snap"), home.path().join("bad.snap"));
     let (dir, shard) = (server.persist_dir().to_owned(), endpoint(&server));
-    json(&[
-        "snapshot",
-        "export",
-        GRAPH,
-        "-o",
-        text(&good),
-        "--endpoint",
-        &shard,
-    ])?;
+    json(&["snapshot", "export", GRAPH, "-o", text(&good), "--endpoint", &shard])?;
     let bytes = fs_err::read(&good)?;
 
     let step = bytes.len() / 20;
@@ -325,47 +226,19 @@ fn damaged_and_foreign_files_are_refused() -> Result<()> {
         let mut flipped = bytes.clone();
         flipped[at] ^= 1 << (at % 8);
         fs_err::write(&bad, &flipped)?;
-        assert!(
-            fails(4, &["snapshot", "verify", text(&bad)]).contains("offset"),
-            "byte {at}"
-        );
+        assert!(fails(4, &["snapshot", "verify", text(&bad)]).contains("offset"), "byte {at}");
         fs_err::write(&bad, &bytes[..at])?;
-        assert!(
-            fails(4, &["snapshot", "verify", text(&bad)]).contains("offset"),
-            "cut at {at}"
-        );
+        assert!(fails(4, &["snapshot", "verify", text(&bad)]).contains("offset"), "cut at {at}");
     }
     fs_err::write(&bad, [&bytes[..], b"x"].concat())?;
-    fails(
-        4,
-        &[
-            "snapshot",
-            "import",
-            text(&bad),
-            "--as",
-            "new",
-            "--endpoint",
-            &shard,
-        ],
-    );
+    fails(4, &["snapshot", "import", text(&bad), "--as", "new", "--endpoint", &shard]);
     fails(4, &["snapshot", "inspect", text(&dir.join("identity.json"))]);
     fails(1, &["snapshot", "verify", text(&home.path().join("absent"))]);
     let graphs = json(&["graphs", "--endpoint", &shard])?;
     assert_eq!(graphs["graphs"].as_array().map(Vec::len), Some(2), "{graphs}");
 
     server.terminate()?;
-    fails(
-        4,
-        &[
-            "snapshot",
-            "import",
-            text(&bad),
-            "--as",
-            "new",
-            "--dir",
-            text(&dir),
-        ],
-    );
+    fails(4, &["snapshot", "import", text(&bad), "--as", "new", "--dir", text(&dir)]);
     let graphs = json(&["graphs", "--dir", text(&dir)])?;
     assert_eq!(graphs["graphs"].as_array().map(Vec::len), Some(2), "{graphs}");
     fails(4, &["graphs", "--dir", text(home.path())]);
@@ -393,10 +266,7 @@ fn a_graph_moves_online_and_a_checkpoint_restores() -> Result<()> {
     json(&[&["checkpoint", "create"][..], &target].concat())?;
     let status = json(&[&["status"][..], &target].concat())?;
     let status = &status["shards"][0]["status"];
-    assert_eq!(
-        (&status["pid"], &status["writable"]),
-        (&server.pid().into(), &true.into())
-    );
+    assert_eq!((&status["pid"], &status["writable"]), (&server.pid().into(), &true.into()));
     let listed = json(&["checkpoint", "list", "--dir", text(server.persist_dir())])?;
     let checkpoint = &listed["checkpoints"][0];
     assert_eq!(checkpoint["name"], status["checkpoints"][0]["name"]);

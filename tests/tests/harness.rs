@@ -11,21 +11,11 @@ use epistemic_tests::{ServerProcess, Value, http, python};
 #[test]
 fn every_reference_version_serves_both_transports_and_metrics() -> Result<()> {
     for version in REFERENCE_VERSIONS {
-        let server = ServerProcess::reference(version)
-            .tcp()
-            .metrics()
-            .secret("another")
-            .start()?;
+        let server = ServerProcess::reference(version).tcp().metrics().secret("another").start()?;
         server.client()?.create_graph("g")?;
-        let fields = [
-            ("node_id", "n".into()),
-            ("properties_msgpack", ints(&[0x81, 0xa1, b'k', 5])),
-        ];
+        let fields = [("node_id", "n".into()), ("properties_msgpack", ints(&[0x81, 0xa1, b'k', 5]))];
         server.tcp_client()?.call("g", "AddNode", params(fields))?;
-        assert_eq!(
-            server.client()?.node_properties("g", "n")?,
-            Some(vec![0x81, 0xa1, b'k', 5])
-        );
+        assert_eq!(server.client()?.node_properties("g", "n")?, Some(vec![0x81, 0xa1, b'k', 5]));
         assert_eq!(server.client()?.node_properties("g", "other")?, None);
 
         let page = http::get(server.metrics_addr(), "/metrics")?;
@@ -40,9 +30,7 @@ fn every_reference_version_serves_both_transports_and_metrics() -> Result<()> {
 fn errors_and_broken_frames_are_told_apart() -> Result<()> {
     let server = ServerProcess::reference("0.31.0").start()?;
     let mut client = server.client()?;
-    let error = client
-        .call("missing", "NodeCount", None)
-        .expect_err("no such graph");
+    let error = client.call("missing", "NodeCount", None).expect_err("no such graph");
     assert_eq!(error.server_text(), Some("Graph 'missing' not found"));
 
     let request = client.request("g", "Ping", None).with("auth_token", "00");
@@ -52,11 +40,7 @@ fn errors_and_broken_frames_are_told_apart() -> Result<()> {
     client.send_body(b"\xc1")?;
     let response = client.receive()?;
     assert_eq!(response.id, 0);
-    assert!(
-        response
-            .outcome
-            .is_err_and(|text| text.starts_with("Invalid request MsgPack: "))
-    );
+    assert!(response.outcome.is_err_and(|text| text.starts_with("Invalid request MsgPack: ")));
 
     let request = client.request("g", "Ping", None).without("graph");
     client.send_body(&request.body())?;
@@ -73,9 +57,7 @@ fn errors_and_broken_frames_are_told_apart() -> Result<()> {
 fn pipelined_answers_carry_their_ids() -> Result<()> {
     let server = ServerProcess::reference("0.31.0").start()?;
     let mut client = server.client()?;
-    let sent = (0..50)
-        .map(|_| client.send("g", "Ping", None))
-        .collect::<Result<Vec<_>, _>>()?;
+    let sent = (0..50).map(|_| client.send("g", "Ping", None)).collect::<Result<Vec<_>, _>>()?;
     for id in sent {
         let response = client.receive()?;
         assert_eq!((response.id, response.outcome), (id, Ok(Value::from("pong"))));
@@ -85,9 +67,7 @@ fn pipelined_answers_carry_their_ids() -> Result<()> {
 
 #[test]
 fn processes_end_as_told() -> Result<()> {
-    let (status, output) = ServerProcess::reference("0.31.0")
-        .no_secret()
-        .start_expecting_exit()?;
+    let (status, output) = ServerProcess::reference("0.31.0").no_secret().start_expecting_exit()?;
     assert_eq!(status.code(), Some(2));
     assert!(output.contains("no auth secret configured"), "{output}");
 
@@ -126,10 +106,7 @@ client.close()
         let server = ServerProcess::reference(version).start()?;
         server.client()?.create_graph("py")?;
         let socket = server.socket().to_str().context("socket path")?;
-        assert_eq!(
-            python::check(version, script, &[socket, server.secret()])?.trim(),
-            "True"
-        );
+        assert_eq!(python::check(version, script, &[socket, server.secret()])?.trim(), "True");
     }
     let failure = python::run("0.31.0", "raise SystemExit(3)", &[])?;
     assert_eq!(failure.code, Some(3));

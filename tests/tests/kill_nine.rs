@@ -24,9 +24,7 @@ fn acknowledged_writes_survive_kill_nine() -> Result<()> {
         let verdict = writers.check(&server)?;
         done += verdict.in_flight_done;
         not_done += verdict.in_flight_not_done;
-        verdict
-            .into_result()
-            .with_context(|| format!("round {round}\n{}", server.output()))?;
+        verdict.into_result().with_context(|| format!("round {round}\n{}", server.output()))?;
     }
     eprintln!("{rounds} kills, {answers} acknowledged; in flight: {done} found done, {not_done} not done");
     Ok(())
@@ -35,22 +33,15 @@ fn acknowledged_writes_survive_kill_nine() -> Result<()> {
 /// Negative control: the same harness must find the writes that 2.0.0 acknowledges and forgets (fault 11).
 #[test]
 fn harness_finds_batches_lost_by_reference_2_0() -> Result<()> {
-    let mut writers = Writers::new(
-        WRITERS,
-        Mix::BATCHES,
-        seed("harness_finds_batches_lost_by_reference_2_0"),
-    );
+    let mut writers =
+        Writers::new(WRITERS, Mix::BATCHES, seed("harness_finds_batches_lost_by_reference_2_0"));
     let mut server = ServerProcess::reference("2.0.0").start()?;
     writers.prepare(&server)?;
     let answers = writers.write_and_kill(&mut server, ANSWERS_PER_ROUND)?;
     let verdict = writers.check(&server.restart()?)?;
     let lost = verdict.count(Kind::NodeLost);
     eprintln!("2.0.0: {answers} batches acknowledged, {lost} acknowledged nodes lost");
-    ensure!(
-        lost > 100,
-        "only {lost} lost nodes found: {:?}",
-        verdict.differences.first()
-    );
+    ensure!(lost > 100, "only {lost} lost nodes found: {:?}", verdict.differences.first());
     Ok(())
 }
 
@@ -71,18 +62,12 @@ fn harness_finds_nothing_lost_where_reference_2_0_is_sound() -> Result<()> {
 /// degrees of removed parallel edges (fault 24).
 #[test]
 fn expected_state_agrees_with_reference_0_31() -> Result<()> {
-    let mut writers = Writers::new(
-        WRITERS,
-        Mix::ALL,
-        seed("expected_state_agrees_with_reference_0_31"),
-    );
+    let mut writers = Writers::new(WRITERS, Mix::ALL, seed("expected_state_agrees_with_reference_0_31"));
     let server = ServerProcess::reference("0.31.0").start()?;
     writers.prepare(&server)?;
     writers.write_and_stop(&server, 10 * ANSWERS_PER_ROUND)?;
     let mut verdict = writers.check(&server)?;
-    verdict
-        .differences
-        .retain(|difference| difference.kind != Kind::Inconsistent);
+    verdict.differences.retain(|difference| difference.kind != Kind::Inconsistent);
     verdict.into_result()
 }
 
@@ -93,10 +78,7 @@ fn concurrent_writers_one_key() -> Result<()> {
     for round in 0..number_from_env("EG_CRASH_ROUNDS", 20) {
         let changed;
         (server, changed) = keys_changed_by_kill(server, &format!("one-key-{round}"))?;
-        ensure!(
-            changed.is_empty(),
-            "round {round}: recovered with another value: {changed:?}"
-        );
+        ensure!(changed.is_empty(), "round {round}: recovered with another value: {changed:?}");
     }
     Ok(())
 }
@@ -109,10 +91,7 @@ fn harness_finds_keys_reordered_by_reference_0_31() -> Result<()> {
         let changed;
         (server, changed) = keys_changed_by_kill(server, &format!("one-key-{round}"))?;
         if !changed.is_empty() {
-            eprintln!(
-                "0.31.0: {} keys recovered with another value in round {round}",
-                changed.len()
-            );
+            eprintln!("0.31.0: {} keys recovered with another value in round {round}", changed.len());
             return Ok(());
         }
     }
@@ -127,9 +106,7 @@ fn keys_changed_by_kill(server: ServerProcess, graph: &str) -> Result<(ServerPro
     let before = write_same_keys(&server, graph, writers, keys)?;
     let server = server.restart()?;
     let after = read_same_keys(&server, graph, keys)?;
-    let changed = before
-        .into_iter()
-        .filter(|(key, value)| after.get(key) != Some(value));
+    let changed = before.into_iter().filter(|(key, value)| after.get(key) != Some(value));
     let changed = changed.map(|(key, _)| key).collect();
     Ok((server, changed))
 }

@@ -53,12 +53,7 @@ fn run_load(
     writers.write_and_stop(&server, ANSWERS)?;
     recording.kill9(&mut server)?;
     recording.check_complete()?;
-    Ok(RecordedLoad {
-        recording,
-        writers,
-        begin,
-        _data: data,
-    })
+    Ok(RecordedLoad { recording, writers, begin, _data: data })
 }
 
 /// A server on what a power cut left, and what was found there.
@@ -73,27 +68,16 @@ impl RecordedLoad {
     fn cut(&self, server: ServerBuilder, at: u64, loss: Loss) -> Result<AfterCut> {
         let data = tempfile::tempdir()?;
         self.recording.cut(at, loss, data.path())?;
-        let server = server
-            .persist_dir(data.path())
-            .start()
-            .with_context(|| format!("cut at {at}, {loss:?}"))?;
+        let server =
+            server.persist_dir(data.path()).start().with_context(|| format!("cut at {at}, {loss:?}"))?;
         let mut writers = self.writers.as_of(at);
         let verdict = writers.check(&server)?;
-        Ok(AfterCut {
-            server,
-            writers,
-            verdict,
-            _data: data,
-        })
+        Ok(AfterCut { server, writers, verdict, _data: data })
     }
 
     /// The instants at which answers arrived, in order.
     fn answers(&self) -> Vec<u64> {
-        self.writers
-            .request_spans()
-            .into_iter()
-            .map(|(_, answered)| answered)
-            .collect()
+        self.writers.request_spans().into_iter().map(|(_, answered)| answered).collect()
     }
 }
 
@@ -107,35 +91,18 @@ fn acknowledged_writes_survive_power_cuts() -> Result<()> {
     let mut random = generator(seed, 1);
     for cut in 0..2 * cuts {
         // Half of the cuts are as tight as can be: just after an answer arrived.
-        let at = *if random.random_bool(0.5) {
-            &answers
-        } else {
-            &instants
-        }
-        .choose(&mut random)
-        .expect("not empty");
-        let loss = if cut % 2 == 0 {
-            Loss::Strict
-        } else {
-            Loss::Random(random.random())
-        };
-        let AfterCut {
-            server,
-            mut writers,
-            verdict,
-            _data,
-        } = load.cut(ServerProcess::ours(), at, loss)?;
-        verdict
-            .into_result()
-            .with_context(|| format!("cut at {at}, {loss:?}\n{}", server.output()))?;
+        let at = *if random.random_bool(0.5) { &answers } else { &instants }
+            .choose(&mut random)
+            .expect("not empty");
+        let loss = if cut % 2 == 0 { Loss::Strict } else { Loss::Random(random.random()) };
+        let AfterCut { server, mut writers, verdict, _data } = load.cut(ServerProcess::ours(), at, loss)?;
+        verdict.into_result().with_context(|| format!("cut at {at}, {loss:?}\n{}", server.output()))?;
         if at >= load.begin {
             // Life goes on after a cut, and the next start finds what it wrote.
             writers.write_and_stop(&server, 20)?;
             let server = server.restart()?;
             let verdict = writers.check(&server)?;
-            verdict
-                .into_result()
-                .with_context(|| format!("written after the cut at {at}, {loss:?}"))?;
+            verdict.into_result().with_context(|| format!("written after the cut at {at}, {loss:?}"))?;
         }
     }
     Ok(())
@@ -145,21 +112,12 @@ fn acknowledged_writes_survive_power_cuts() -> Result<()> {
 /// fsync for somebody else, so this alone proves little; the cuts above and the sequential test below do.
 #[test]
 fn every_acknowledgement_follows_an_fsync() -> Result<()> {
-    let load = record_load(
-        ServerProcess::ours(),
-        Mix::ALL,
-        seed("every_acknowledgement_follows_an_fsync"),
-    )?;
+    let load = record_load(ServerProcess::ours(), Mix::ALL, seed("every_acknowledgement_follows_an_fsync"))?;
     let syncs = load.recording.syncs()?;
     let spans = load.writers.request_spans();
-    let uncovered = spans
-        .iter()
-        .filter(|(sent, acked)| !syncs.iter().any(|s| s.begin >= *sent && s.end <= *acked));
-    ensure!(
-        uncovered.count() == 0,
-        "{} acknowledged without an fsync in between",
-        spans.len()
-    );
+    let uncovered =
+        spans.iter().filter(|(sent, acked)| !syncs.iter().any(|s| s.begin >= *sent && s.end <= *acked));
+    ensure!(uncovered.count() == 0, "{} acknowledged without an fsync in between", spans.len());
     Ok(())
 }
 
@@ -176,25 +134,16 @@ fn sequential_writes_are_synced_one_by_one() -> Result<()> {
 fn reference_0_31_acknowledges_without_fsync() -> Result<()> {
     let reference = syncs_of_sequential_writes(ServerProcess::reference("0.31.0"), 300)?;
     eprintln!("0.31.0: {reference} fsyncs for 300 acknowledged writes");
-    ensure!(
-        reference <= 3,
-        "0.31.0: {reference} fsyncs for 300 acknowledged writes"
-    );
+    ensure!(reference <= 3, "0.31.0: {reference} fsyncs for 300 acknowledged writes");
     Ok(())
 }
 
 /// Negative control: the same harness finds that 0.31.0 loses acknowledged writes.
 #[test]
 fn harness_finds_writes_lost_by_reference_0_31() -> Result<()> {
-    let load = record_load(
-        ServerProcess::reference("0.31.0"),
-        Mix::SINGLE,
-        seed("power cut 0.31.0"),
-    )?;
+    let load = record_load(ServerProcess::reference("0.31.0"), Mix::SINGLE, seed("power cut 0.31.0"))?;
     let last = *load.answers().last().context("nothing acknowledged")?;
-    let verdict = load
-        .cut(ServerProcess::reference("0.31.0"), last, Loss::Strict)?
-        .verdict;
+    let verdict = load.cut(ServerProcess::reference("0.31.0"), last, Loss::Strict)?.verdict;
     let lost = verdict.count(Kind::NodeLost);
     eprintln!("0.31.0: {lost} nodes lost");
     ensure!(lost > 0, "nothing lost: {:?}", verdict.differences.first());

@@ -17,11 +17,7 @@ fn record(script: &str) -> Result<(tempfile::TempDir, Recording)> {
         .current_dir(dir.path())
         .envs(recording.environment())
         .output()?;
-    ensure!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     recording.check_complete()?;
     Ok((dir, recording))
 }
@@ -33,11 +29,7 @@ fn content(dir: &Path) -> Result<BTreeMap<String, String>> {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         if path.is_dir() {
-            files.extend(
-                content(&path)?
-                    .into_iter()
-                    .map(|(inner, text)| (format!("{name}/{inner}"), text)),
-            );
+            files.extend(content(&path)?.into_iter().map(|(inner, text)| (format!("{name}/{inner}"), text)));
         } else {
             files.insert(name, fs_err::read_to_string(&path)?);
         }
@@ -57,10 +49,7 @@ fn strictly_left(script: &str) -> Result<BTreeMap<String, String>> {
 }
 
 fn files<const N: usize>(expected: [(&str, &str); N]) -> BTreeMap<String, String> {
-    expected
-        .into_iter()
-        .map(|(name, text)| (name.into(), text.into()))
-        .collect()
+    expected.into_iter().map(|(name, text)| (name.into(), text.into())).collect()
 }
 
 const HELPERS: &str = r#"
@@ -95,14 +84,8 @@ fn unsynced_renames_links_and_removals_are_undone() -> Result<()> {
         "{HELPERS}for name in 'abc': put(name, name, True)\nsync('.')\n\
          os.rename('a', 'b')\nos.link('c', 'd')\nos.unlink('c')"
     );
-    assert_eq!(
-        strictly_left(&script)?,
-        files([("a", "a"), ("b", "b"), ("c", "c")])
-    );
-    assert_eq!(
-        strictly_left(&format!("{script}\nsync('.')"))?,
-        files([("b", "a"), ("d", "c")])
-    );
+    assert_eq!(strictly_left(&script)?, files([("a", "a"), ("b", "b"), ("c", "c")]));
+    assert_eq!(strictly_left(&format!("{script}\nsync('.')"))?, files([("b", "a"), ("d", "c")]));
     Ok(())
 }
 
@@ -128,18 +111,11 @@ fn all_ways_to_write_are_recorded() -> Result<()> {
 
 #[test]
 fn an_instant_before_the_fsync_has_nothing() -> Result<()> {
-    let (_dir, recording) = record(&format!(
-        "{HELPERS}put('a', '', True)\nsync('.')\nput('a', 'text', True)"
-    ))?;
+    let (_dir, recording) =
+        record(&format!("{HELPERS}put('a', '', True)\nsync('.')\nput('a', 'text', True)"))?;
     let sync = *recording.syncs()?.last().unwrap();
-    assert_eq!(
-        after_cut(&recording, sync.begin, Loss::Strict)?,
-        files([("a", "")])
-    );
-    assert_eq!(
-        after_cut(&recording, sync.end, Loss::Strict)?,
-        files([("a", "text")])
-    );
+    assert_eq!(after_cut(&recording, sync.begin, Loss::Strict)?, files([("a", "")]));
+    assert_eq!(after_cut(&recording, sync.end, Loss::Strict)?, files([("a", "text")]));
     Ok(())
 }
 
@@ -153,11 +129,7 @@ fn random_loss_keeps_prefixes_and_tears_at_sectors() -> Result<()> {
         let left = after_cut(&recording, u64::MAX, Loss::Random(seed))?;
         *seen.entry((left["a"].len(), left.contains_key("b"))).or_default() += 1;
     }
-    let lengths: Vec<usize> = seen
-        .keys()
-        .filter(|(_, b)| *b)
-        .map(|(length, _)| *length)
-        .collect();
+    let lengths: Vec<usize> = seen.keys().filter(|(_, b)| *b).map(|(length, _)| *length).collect();
     assert_eq!(lengths, [1, 512, 1024, 1536, 2001], "{seen:?}");
     Ok(())
 }

@@ -37,10 +37,7 @@ fn run(version: &str, script: &str, args: &[&str]) -> Result<()> {
 }
 
 fn endpoints(server: &ServerProcess) -> [String; 2] {
-    [
-        format!("unix://{}", server.socket().display()),
-        format!("tcp://{}", server.tcp_addr()),
-    ]
+    [format!("unix://{}", server.socket().display()), format!("tcp://{}", server.tcp_addr())]
 }
 
 fn every_client_on(server: &ServerProcess) -> Result<()> {
@@ -97,7 +94,8 @@ fn what_one_version_wrote_another_reads_after_a_kill() -> Result<()> {
     let server = ServerProcess::ours().tcp().start()?;
     let inline = |server: &ServerProcess, version: &str, source: &str, graph: &str| -> Result<()> {
         let path = scripts();
-        let env = [("PYTHONPATH", path.to_str().context("path of the scripts")?), ("PYTHONDONTWRITEBYTECODE", "1")];
+        let env =
+            [("PYTHONPATH", path.to_str().context("path of the scripts")?), ("PYTHONDONTWRITEBYTECODE", "1")];
         let [unix, _] = endpoints(server);
         let output = python::run_with_env(version, source, &[&unix, server.secret(), graph], &env)?;
         ensure!(output.code == Some(0), "client {version}, graph {graph}: {}", output.stderr);

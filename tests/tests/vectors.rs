@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::server::ServerBuilder;
-use epistemic_tests::{Client, ServerProcess, WireError, python};
+use epistemic_tests::{Client, ServerProcess, python};
 use serde_json::Value;
 
 /// Recordings that pass.
@@ -115,11 +115,9 @@ fn recordings() -> Result<BTreeMap<String, Vec<String>>> {
 
 /// Whether the server knows `method` and does not serve it. Asked about a graph that is not there, so nothing happens.
 fn is_absent(client: &mut Client, method: &str) -> Result<bool> {
-    match client.call("no such graph", method, None) {
-        Ok(_) => Ok(false),
-        Err(WireError::Server(text)) => Ok(ABSENT.iter().any(|absent| text.contains(absent))),
-        Err(error) => Err(error.into()),
-    }
+    client.send("no such graph", method, None)?;
+    let outcome = client.receive()?.outcome;
+    Ok(outcome.is_err_and(|text| ABSENT.iter().any(|absent| text.contains(absent))))
 }
 
 #[test]

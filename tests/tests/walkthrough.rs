@@ -23,26 +23,12 @@ fn every_claim_holds_and_nothing_is_left_running() -> Result<()> {
             .arg(python)
             .output()?;
         let story = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "client {version}: {}\n{story}",
-            output.status
-        );
+        assert!(output.status.success(), "client {version}: {}\n{story}", output.status);
         let record: Value = serde_json::from_slice(&output.stdout)?;
         let checks = record["checks"].as_array().context("checks")?;
-        assert!(
-            checks.len() > 30 && checks.iter().all(|check| check["held"] == true),
-            "{story}"
-        );
-        assert!(
-            record["fail_loud"]
-                .as_str()
-                .is_some_and(|text| text.contains("tenant__acme____bus__"))
-        );
-        assert!(
-            record["moves"].as_array().is_some_and(|moves| !moves.is_empty()),
-            "{story}"
-        );
+        assert!(checks.len() > 30 && checks.iter().all(|check| check["held"] == true), "{story}");
+        assert!(record["fail_loud"].as_str().is_some_and(|text| text.contains("tenant__acme____bus__")));
+        assert!(record["moves"].as_array().is_some_and(|moves| !moves.is_empty()), "{story}");
         assert!(pids(&story).iter().all(|pid| !runs(*pid)), "{story}");
     }
     taken_ports_are_said_and_others_used()?;
@@ -64,9 +50,7 @@ fn taken_ports_are_said_and_others_used() -> Result<()> {
 }
 
 fn a_failed_step_is_exit_code_1() -> Result<()> {
-    let output = Command::new(binaries::egctl()?)
-        .args(["walkthrough", "--python", "/bin/false"])
-        .output()?;
+    let output = Command::new(binaries::egctl()?).args(["walkthrough", "--python", "/bin/false"]).output()?;
     let story = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{story}");
     assert!(story.contains("FAILED Python client"), "{story}");
@@ -75,10 +59,7 @@ fn a_failed_step_is_exit_code_1() -> Result<()> {
 }
 
 fn an_interrupted_one_stops_its_servers() -> Result<()> {
-    let mut child = Command::new(binaries::egctl()?)
-        .arg("walkthrough")
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child = Command::new(binaries::egctl()?).arg("walkthrough").stdout(Stdio::piped()).spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("its output")?).lines();
     let mut started = Vec::new();
     for line in lines.by_ref() {
@@ -97,10 +78,7 @@ fn an_interrupted_one_stops_its_servers() -> Result<()> {
 
 /// The process ids that a story names.
 fn pids(story: &str) -> Vec<Pid> {
-    let named = story
-        .split("(pid ")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next());
+    let named = story.split("(pid ").skip(1).filter_map(|rest| rest.split(')').next());
     named.filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 

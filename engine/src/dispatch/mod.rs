@@ -117,7 +117,12 @@ fn must_wait(route: &Route, pending: &VecDeque<Pending>) -> bool {
     }
 }
 
-fn undecodable(shard: &Shard, error: &DecodeError, pending: &VecDeque<Pending>, outbox: &mut Vec<u8>) -> Step {
+fn undecodable(
+    shard: &Shard,
+    error: &DecodeError,
+    pending: &VecDeque<Pending>,
+    outbox: &mut Vec<u8>,
+) -> Step {
     if !pending.is_empty() {
         return Step::Wait;
     }

@@ -113,8 +113,11 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
         }
         Method::InDegree | Method::OutDegree => {
             let params::NodeId { node_id } = params::params(method, raw)?;
-            let degree =
-                if method == Method::InDegree { reader.in_degree(node_id)? } else { reader.out_degree(node_id)? };
+            let degree = if method == Method::InDegree {
+                reader.in_degree(node_id)?
+            } else {
+                reader.out_degree(node_id)?
+            };
             exists_if(degree > 0, &reader, node_id)?;
             encode::uint(out, degree);
         }
@@ -130,6 +133,9 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
         }
         Method::GetNeighbors => {
             let params::NodeId { node_id } = params::params(method, raw)?;
+            // Both directions of one state.
+            let view = shard.graphs.view();
+            let reader = GraphReader::new(&*view, graph);
             let mut neighbours = reader.successors(node_id)?;
             neighbours.append(&mut reader.predecessors(node_id)?);
             neighbours.sort_unstable();
@@ -148,10 +154,18 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
 
 /// Fails when the node does not exist. A node with edges does: asking is spared then.
 fn exists_if(has_edges: bool, reader: &GraphReader<'_>, node: &str) -> Result<(), ReadError> {
-    if has_edges || reader.has_node(node)? { Ok(()) } else { Err(GraphError::NodeNotFound(node.to_owned()).into()) }
+    if has_edges || reader.has_node(node)? {
+        Ok(())
+    } else {
+        Err(GraphError::NodeNotFound(node.to_owned()).into())
+    }
 }
 
-fn edge_properties(reader: &GraphReader<'_>, pairs: &[(&str, &str)], out: &mut Vec<u8>) -> Result<(), StoreError> {
+fn edge_properties(
+    reader: &GraphReader<'_>,
+    pairs: &[(&str, &str)],
+    out: &mut Vec<u8>,
+) -> Result<(), StoreError> {
     response::bin_of(out, |out| {
         encode::array(out, pairs.len());
         for (source, target) in pairs {

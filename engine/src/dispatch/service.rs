@@ -94,7 +94,8 @@ fn run(
         }
         Method::Checkpoint => {
             params::no_params(method, raw)?;
-            let written = shard.checkpoints.take(&shard.graphs).map_err(|error| OpError::Graph(error.into()))?;
+            let written =
+                shard.checkpoints.take(&shard.graphs).map_err(|error| OpError::Graph(error.into()))?;
             encode::str(out, &format!("checkpoint_complete:{written}"));
         }
         Method::SnapshotOpen => {

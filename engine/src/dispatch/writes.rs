@@ -16,7 +16,12 @@ use crate::{
 
 /// Queues a mutation and promises its answer. A refusal goes to the outbox, or keeps its place when answers are due
 /// before it.
-pub(super) fn submit(shard: &Arc<Shard>, request: &Request<'_>, alone: bool, outbox: &mut Vec<u8>) -> Option<Pending> {
+pub(super) fn submit(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    alone: bool,
+    outbox: &mut Vec<u8>,
+) -> Option<Pending> {
     match prepare(shard, request) {
         Ok(pending) => Some(pending),
         Err(error) if alone => {
@@ -92,7 +97,8 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op, Answer), OpError> {
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
-            let items = BatchOps::parse(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
+            let items =
+                BatchOps::parse(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             Op::Batch(items.map(owned).collect())
         }
         Method::ClearGraph => {
@@ -112,7 +118,11 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op, Answer), OpError> {
             let params::DeleteGraph { graph_name } = params::params(method, raw)?;
             return Ok((graph_name, Op::Delete, Answer::Deleted));
         }
-        other => return Err(OpError::Decode(<DecodeError as serde::de::Error>::custom(format!("{other} is no write")))),
+        other => {
+            return Err(OpError::Decode(<DecodeError as serde::de::Error>::custom(format!(
+                "{other} is no write"
+            ))));
+        }
     };
     Ok((envelope.graph, op, Answer::Ok))
 }

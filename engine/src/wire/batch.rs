@@ -24,22 +24,10 @@ impl<E: Into<DecodeError>> From<E> for BatchError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are those of wire.md section 8.1")]
 pub enum BatchOp<'a> {
-    AddNode {
-        id: &'a str,
-        properties: Vec<u8>,
-    },
-    RemoveNode {
-        id: &'a str,
-    },
-    AddEdge {
-        source: &'a str,
-        target: &'a str,
-        properties: Vec<u8>,
-    },
-    RemoveEdge {
-        source: &'a str,
-        target: &'a str,
-    },
+    AddNode { id: &'a str, properties: Vec<u8> },
+    RemoveNode { id: &'a str },
+    AddEdge { source: &'a str, target: &'a str, properties: Vec<u8> },
+    RemoveEdge { source: &'a str, target: &'a str },
     Rejected(Rejection<'a>),
 }
 
@@ -137,13 +125,10 @@ impl<'a> Fields<'a> {
 
     fn operation(self) -> Result<BatchOp<'a>, Rejection<'a>> {
         Ok(match self.op.unwrap_or_default() {
-            "add_node" => BatchOp::AddNode {
-                id: named(self.id, "id")?,
-                properties: self.stored_properties(),
-            },
-            "remove_node" => BatchOp::RemoveNode {
-                id: named(self.id, "id")?,
-            },
+            "add_node" => {
+                BatchOp::AddNode { id: named(self.id, "id")?, properties: self.stored_properties() }
+            }
+            "remove_node" => BatchOp::RemoveNode { id: named(self.id, "id")? },
             "add_edge" => BatchOp::AddEdge {
                 source: named(self.source, "source")?,
                 target: named(self.target, "target")?,
@@ -171,15 +156,9 @@ impl<'a> Fields<'a> {
 fn string<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, TokenError> {
     let mut ahead = *reader;
     reader.skip(0)?;
-    Ok(if let Token::Str(bytes) = ahead.token()? {
-        text(bytes)
-    } else {
-        None
-    })
+    Ok(if let Token::Str(bytes) = ahead.token()? { text(bytes) } else { None })
 }
 
 fn named<'a>(value: Option<&'a str>, field: &'static str) -> Result<&'a str, Rejection<'a>> {
-    value
-        .filter(|value| !value.is_empty())
-        .ok_or(Rejection::Missing(field))
+    value.filter(|value| !value.is_empty()).ok_or(Rejection::Missing(field))
 }

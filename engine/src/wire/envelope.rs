@@ -57,9 +57,7 @@ impl<'a> Envelope<'a> {
         Ok(Self {
             id: id.ok_or_else(|| DecodeError::missing_field("id"))?,
             graph: graph.ok_or_else(|| DecodeError::missing_field("graph"))?.0,
-            auth_token: auth_token
-                .ok_or_else(|| DecodeError::missing_field("auth_token"))?
-                .0,
+            auth_token: auth_token.ok_or_else(|| DecodeError::missing_field("auth_token"))?.0,
             method: method.ok_or_else(|| DecodeError::missing_field("method"))?.0,
             params,
             agent_id: agent_id.flatten().map(|text| text.0),

@@ -28,9 +28,7 @@ impl de::Error for DecodeError {
         let mut reason = Clipped(String::new());
         // The only error there can be is the one `Clipped` makes to stop at its limit.
         let _ = write!(reason, "{message}");
-        Self {
-            reason: reason.0.into_boxed_str(),
-        }
+        Self { reason: reason.0.into_boxed_str() }
     }
 }
 

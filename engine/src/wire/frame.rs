@@ -41,9 +41,5 @@ pub fn body_length(buffer: &[u8], limit: usize) -> Result<Option<usize>, FrameTo
         return Ok(None);
     };
     let length = usize::try_from(u32::from_be_bytes(*prefix)).unwrap_or(usize::MAX);
-    if length > limit {
-        Err(FrameTooLarge { length, limit })
-    } else {
-        Ok(Some(length))
-    }
+    if length > limit { Err(FrameTooLarge { length, limit }) } else { Ok(Some(length)) }
 }

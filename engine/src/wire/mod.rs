@@ -25,7 +25,7 @@ mod tests;
 pub use auth::Authenticator;
 pub use batch::{BatchError, BatchOp, BatchOps};
 pub use envelope::Envelope;
+pub use epistemic_storage::graph::GraphType;
 pub use epistemic_storage::view::encode;
 pub use error::DecodeError;
-pub use epistemic_storage::graph::GraphType;
 pub use method::Method;

@@ -12,10 +12,10 @@ use serde::de::Error;
 
 use super::bytes_field::bytes;
 use super::error::DecodeError;
-use epistemic_storage::graph::GraphType;
 use super::method::Method;
 use super::text::{pairs, text, texts};
 use super::value::{Value, invalid_type};
+use epistemic_storage::graph::GraphType;
 
 /// Decodes the parameters of a method that takes some; `raw` is [`super::Envelope::params`].
 ///
@@ -28,10 +28,7 @@ pub fn params<'a, T: Deserialize<'a>>(method: Method, raw: Option<&'a [u8]>) -> 
     if let Token::Map(_) = token {
         return T::deserialize(Value::new(&mut reader, 1));
     }
-    Err(invalid_type(
-        token,
-        &format!("struct variant Method::{method}").as_str(),
-    ))
+    Err(invalid_type(token, &format!("struct variant Method::{method}").as_str()))
 }
 
 /// Checks that a method without parameters got none: absent, nil or an empty map.
@@ -41,10 +38,7 @@ pub fn params<'a, T: Deserialize<'a>>(method: Method, raw: Option<&'a [u8]>) -> 
 pub fn no_params(method: Method, raw: Option<&[u8]>) -> Result<(), DecodeError> {
     match raw.map(|raw| Reader::new(raw).token()).transpose()? {
         None | Some(Token::Nil | Token::Map(0)) => Ok(()),
-        Some(other) => Err(invalid_type(
-            other,
-            &format!("unit variant Method::{method}").as_str(),
-        )),
+        Some(other) => Err(invalid_type(other, &format!("unit variant Method::{method}").as_str())),
     }
 }
 

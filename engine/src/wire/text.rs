@@ -50,8 +50,5 @@ pub(super) fn pairs<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(&'de str, &'de str)>, D::Error> {
     let pairs = Vec::<(Text<'de>, Text<'de>)>::deserialize(deserializer)?;
-    Ok(pairs
-        .into_iter()
-        .map(|(first, second)| (first.0, second.0))
-        .collect())
+    Ok(pairs.into_iter().map(|(first, second)| (first.0, second.0)).collect())
 }

@@ -65,11 +65,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
             Token::Bin(bytes) => visitor.visit_borrowed_bytes(bytes),
             Token::Ext => Err(invalid_type(token, &visitor)),
             Token::Array(count) => {
-                let mut items = Items {
-                    reader: self.reader,
-                    left: count,
-                    depth: self.depth + 1,
-                };
+                let mut items = Items { reader: self.reader, left: count, depth: self.depth + 1 };
                 let value = visitor.visit_seq(&mut items)?;
                 match items.left {
                     0 => Ok(value),
@@ -79,11 +75,9 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
                     }
                 }
             }
-            Token::Map(count) => visitor.visit_map(Items {
-                reader: self.reader,
-                left: count,
-                depth: self.depth + 1,
-            }),
+            Token::Map(count) => {
+                visitor.visit_map(Items { reader: self.reader, left: count, depth: self.depth + 1 })
+            }
         }
     }
 
@@ -141,10 +135,7 @@ impl<'de> Deserializer<'de> for Value<'_, 'de> {
             return visitor.visit_enum(Variant(Value::new(self.reader, self.depth + 1)));
         }
         if let Token::Map(_) = token {
-            return Err(DecodeError::invalid_value(
-                unexpected(token),
-                &"map with a single key",
-            ));
+            return Err(DecodeError::invalid_value(unexpected(token), &"map with a single key"));
         }
         if let Token::Str(bytes) = token
             && let Some(name) = text(bytes)

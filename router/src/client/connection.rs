@@ -60,10 +60,7 @@ async fn write_requests(
     jobs: &mut mpsc::UnboundedReceiver<Job>,
     waiters: &Waiters,
 ) -> CallError {
-    let lost = |cause: String| CallError::ConnectionLost {
-        endpoint: endpoint.clone(),
-        cause,
-    };
+    let lost = |cause: String| CallError::ConnectionLost { endpoint: endpoint.clone(), cause };
     while let Some(Job { mut frame, waiter }) = jobs.recv().await {
         waiters.lock().push_back(waiter);
         while frame.len() < WRITE_BYTES
@@ -90,11 +87,7 @@ async fn read_answers(
         let frame = match read_frame(&mut reader, limit).await {
             Ok(frame) => Bytes::from(frame),
             Err(FrameError::TooLarge(length)) => {
-                return CallError::ResponseTooLarge {
-                    endpoint: endpoint.clone(),
-                    length,
-                    limit,
-                };
+                return CallError::ResponseTooLarge { endpoint: endpoint.clone(), length, limit };
             }
             Err(FrameError::Closed) => {
                 return CallError::ConnectionLost {
@@ -103,19 +96,13 @@ async fn read_answers(
                 };
             }
             Err(FrameError::Io(error)) => {
-                return CallError::ConnectionLost {
-                    endpoint: endpoint.clone(),
-                    cause: error.to_string(),
-                };
+                return CallError::ConnectionLost { endpoint: endpoint.clone(), cause: error.to_string() };
             }
         };
         match Response::parse(&frame) {
             Ok(response) => deliver(endpoint, response, waiters),
             Err(reason) => {
-                return CallError::BadResponse {
-                    endpoint: endpoint.clone(),
-                    reason: reason.to_owned(),
-                };
+                return CallError::BadResponse { endpoint: endpoint.clone(), reason: reason.to_owned() };
             }
         }
     }

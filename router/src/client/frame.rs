@@ -26,20 +26,13 @@ pub(super) async fn read_frame(
     if reader.read(&mut prefix[..1]).await.map_err(FrameError::Io)? == 0 {
         return Err(FrameError::Closed);
     }
-    reader
-        .read_exact(&mut prefix[1..])
-        .await
-        .map_err(FrameError::Io)?;
+    reader.read_exact(&mut prefix[1..]).await.map_err(FrameError::Io)?;
     let length = u32::from_be_bytes(prefix);
     if length > limit {
         return Err(FrameError::TooLarge(length));
     }
     let mut body = Vec::with_capacity(FIRST_RESERVE.min(length as usize));
-    reader
-        .take(length.into())
-        .read_to_end(&mut body)
-        .await
-        .map_err(FrameError::Io)?;
+    reader.take(length.into()).read_to_end(&mut body).await.map_err(FrameError::Io)?;
     if body.len() < length as usize {
         return Err(FrameError::Io(io::ErrorKind::UnexpectedEof.into()));
     }
@@ -62,9 +55,6 @@ mod tests {
         assert!(matches!(read(&[0, 0]).await, Err(FrameError::Io(_))));
         assert!(matches!(read(&[0, 0, 0, 2, 7]).await, Err(FrameError::Io(_))));
         assert!(matches!(read(&[0, 0, 0, 9]).await, Err(FrameError::TooLarge(9))));
-        assert!(matches!(
-            read(&[255; 4]).await,
-            Err(FrameError::TooLarge(u32::MAX))
-        ));
+        assert!(matches!(read(&[255; 4]).await, Err(FrameError::TooLarge(u32::MAX))));
     }
 }

@@ -55,13 +55,7 @@ impl Client {
         tracing::debug!(%endpoint, "connected");
         let (jobs, received) = mpsc::unbounded_channel();
         let end = Arc::new(OnceLock::new());
-        tokio::spawn(drive(
-            endpoint.clone(),
-            socket,
-            received,
-            options.max_response_bytes,
-            Arc::clone(&end),
-        ));
+        tokio::spawn(drive(endpoint.clone(), socket, received, options.max_response_bytes, Arc::clone(&end)));
         let shared = Shared {
             endpoint: endpoint.clone(),
             secret: secret.clone(),
@@ -71,19 +65,13 @@ impl Client {
             jobs,
             end,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-            deadline: None,
-        })
+        Ok(Self { shared: Arc::new(shared), deadline: None })
     }
 
     /// The same connection with one deadline for every operation, in place of the two of the options.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            deadline: Some(deadline),
-        }
+        Self { shared: Arc::clone(&self.shared), deadline: Some(deadline) }
     }
 
     /// The server this client is connected to.
@@ -120,11 +108,7 @@ impl Client {
         P: Serialize + Sync + ?Sized,
     {
         let value = self.call(graph, method, params).await?;
-        if let Value::Binary(inner) = &value {
-            self.decode(inner)
-        } else {
-            Ok(value)
-        }
+        if let Value::Binary(inner) = &value { self.decode(inner) } else { Ok(value) }
     }
 
     /// As [`Client::call`], and the result is left as MessagePack, neither copied nor checked.
@@ -135,16 +119,10 @@ impl Client {
     where
         P: Serialize + Sync + ?Sized,
     {
-        let after = self
-            .deadline
-            .unwrap_or_else(|| self.shared.options.deadline_for(method));
+        let after = self.deadline.unwrap_or_else(|| self.shared.options.deadline_for(method));
         let exchange = self.exchange(graph, method, params);
         tokio::time::timeout(after, exchange).await.unwrap_or_else(|_| {
-            Err(CallError::Deadline {
-                endpoint: self.endpoint().clone(),
-                method: method.to_owned(),
-                after,
-            })
+            Err(CallError::Deadline { endpoint: self.endpoint().clone(), method: method.to_owned(), after })
         })
     }
 
@@ -153,30 +131,13 @@ impl Client {
         P: Serialize + Sync + ?Sized,
     {
         let shared = &self.shared;
-        let permit = Arc::clone(&shared.places)
-            .acquire_owned()
-            .await
-            .expect("the semaphore is never closed");
+        let permit = Arc::clone(&shared.places).acquire_owned().await.expect("the semaphore is never closed");
         let id = shared.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let agent_id = shared.options.agent_id.as_deref();
-        let frame = Request {
-            id,
-            graph,
-            auth_token: &shared.secret.token(id),
-            method,
-            agent_id,
-            params,
-        }
-        .encode()?;
+        let frame =
+            Request { id, graph, auth_token: &shared.secret.token(id), method, agent_id, params }.encode()?;
         let (answer, answered) = oneshot::channel();
-        let job = Job {
-            frame,
-            waiter: Waiter {
-                id,
-                answer,
-                _permit: permit,
-            },
-        };
+        let job = Job { frame, waiter: Waiter { id, answer, _permit: permit } };
         shared.jobs.send(job).map_err(|_| self.end())?;
         answered.await.map_err(|_| self.end())?.map_err(CallError::Server)
     }
@@ -190,13 +151,9 @@ impl Client {
 
     /// Why the connection ended.
     fn end(&self) -> CallError {
-        self.shared
-            .end
-            .get()
-            .cloned()
-            .unwrap_or_else(|| CallError::ConnectionLost {
-                endpoint: self.endpoint().clone(),
-                cause: "its task was stopped".to_owned(),
-            })
+        self.shared.end.get().cloned().unwrap_or_else(|| CallError::ConnectionLost {
+            endpoint: self.endpoint().clone(),
+            cause: "its task was stopped".to_owned(),
+        })
     }
 }

@@ -63,11 +63,7 @@ impl Default for ConnectOptions {
 
 impl ConnectOptions {
     pub(super) fn deadline_for(&self, method: &str) -> Duration {
-        if HEAVY_METHODS.binary_search(&method).is_ok() {
-            self.heavy_deadline
-        } else {
-            self.deadline
-        }
+        if HEAVY_METHODS.binary_search(&method).is_ok() { self.heavy_deadline } else { self.deadline }
     }
 }
 

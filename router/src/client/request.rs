@@ -21,16 +21,12 @@ impl<P: Serialize + ?Sized> Request<'_, P> {
     /// The whole frame, length prefix included.
     pub(super) fn encode(&self) -> Result<Vec<u8>, CallError> {
         let mut frame = vec![0; 4];
-        self.serialize(&mut Serializer::new(&mut frame).with_struct_map())
-            .map_err(|error| CallError::Params {
-                method: self.method.to_owned(),
-                reason: error.to_string(),
-            })?;
-        let length = frame.len() - 4;
-        let prefix = u32::try_from(length).map_err(|_| CallError::RequestTooLarge {
-            method: self.method.to_owned(),
-            length,
+        self.serialize(&mut Serializer::new(&mut frame).with_struct_map()).map_err(|error| {
+            CallError::Params { method: self.method.to_owned(), reason: error.to_string() }
         })?;
+        let length = frame.len() - 4;
+        let prefix = u32::try_from(length)
+            .map_err(|_| CallError::RequestTooLarge { method: self.method.to_owned(), length })?;
         frame[..4].copy_from_slice(&prefix.to_be_bytes());
         Ok(frame)
     }
@@ -51,10 +47,7 @@ mod tests {
 
     #[test]
     fn structs_are_maps_and_bytes_are_bins() {
-        let params = AddNode {
-            node_id: "n",
-            properties_msgpack: Bin(&[0x80]),
-        };
+        let params = AddNode { node_id: "n", properties_msgpack: Bin(&[0x80]) };
         let request = Request {
             id: 7,
             graph: "g",
@@ -66,10 +59,7 @@ mod tests {
         let frame = request.encode().unwrap();
         assert_eq!(frame[..4], u32::try_from(frame.len() - 4).unwrap().to_be_bytes());
         let pair = |key: &str, value| (Value::from(key), value);
-        let params = vec![
-            pair("node_id", "n".into()),
-            pair("properties_msgpack", Value::Binary(vec![0x80])),
-        ];
+        let params = vec![pair("node_id", "n".into()), pair("properties_msgpack", Value::Binary(vec![0x80]))];
         let expected = Value::Map(vec![
             pair("id", 7.into()),
             pair("graph", "g".into()),
@@ -83,14 +73,8 @@ mod tests {
 
     #[test]
     fn no_parameters_are_nil_and_no_identity_is_absent() {
-        let request = Request {
-            id: 1,
-            graph: "",
-            auth_token: "",
-            method: "Ping",
-            agent_id: None,
-            params: &(),
-        };
+        let request =
+            Request { id: 1, graph: "", auth_token: "", method: "Ping", agent_id: None, params: &() };
         let value = rmpv::decode::read_value(&mut &request.encode().unwrap()[4..]).unwrap();
         assert_eq!(value.as_map().unwrap().len(), 5);
         assert!(value["params"].is_nil());

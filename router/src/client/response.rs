@@ -22,11 +22,8 @@ impl Response {
             entries -= 1;
             let key;
             (key, rest) = rmp::decode::read_str_from_slice(rest).map_err(|_| "a key is not a string")?;
-            let length = if entries == 0 {
-                rest.len()
-            } else {
-                value_len(rest).ok_or("a value is cut short")?
-            };
+            let length =
+                if entries == 0 { rest.len() } else { value_len(rest).ok_or("a value is cut short")? };
             let (mut value, after) = rest.split_at(length);
             rest = after;
             match key {
@@ -45,10 +42,7 @@ impl Response {
             (None, Some(result)) => Ok(result),
             (None, None) => return Err("it has neither result nor error"),
         };
-        Ok(Self {
-            id: id.ok_or("it has no id")?,
-            outcome,
-        })
+        Ok(Self { id: id.ok_or("it has no id")?, outcome })
     }
 }
 
@@ -59,11 +53,7 @@ fn value_len(bytes: &[u8]) -> Option<usize> {
         let marker = *bytes.get(at)?;
         let uint = |width: usize| {
             let digits = bytes.get(at + 1..at + 1 + width)?;
-            Some(
-                digits
-                    .iter()
-                    .fold(0, |number, byte| number << 8 | usize::from(*byte)),
-            )
+            Some(digits.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
         };
         let (length, children) = match marker {
             0x00..=0x7f | 0xc0 | 0xc2 | 0xc3 | 0xe0..=0xff => (1, 0),
@@ -110,35 +100,20 @@ mod tests {
     }
 
     fn map(entries: &[(&str, Value)]) -> Value {
-        Value::Map(
-            entries
-                .iter()
-                .map(|(key, value)| (Value::from(*key), value.clone()))
-                .collect(),
-        )
+        Value::Map(entries.iter().map(|(key, value)| (Value::from(*key), value.clone())).collect())
     }
 
     #[test]
     fn finds_the_parts_in_any_order() {
         let result = Value::from(vec![Value::from(1), Value::from("x")]);
-        let expected = Response {
-            id: 5,
-            outcome: Ok(pack(&result)),
-        };
+        let expected = Response { id: 5, outcome: Ok(pack(&result)) };
         let last = map(&[("id", 5.into()), ("result", result.clone())]);
         assert_eq!(Response::parse(&pack(&last)).unwrap(), expected);
-        let first = map(&[
-            ("result", result),
-            ("extra", Value::Nil),
-            ("error", Value::Nil),
-            ("id", 5.into()),
-        ]);
+        let first =
+            map(&[("result", result), ("extra", Value::Nil), ("error", Value::Nil), ("id", 5.into())]);
         assert_eq!(Response::parse(&pack(&first)).unwrap(), expected);
         let error = map(&[("id", u64::MAX.into()), ("error", "no".into())]);
-        let expected = Response {
-            id: u64::MAX,
-            outcome: Err("no".to_owned()),
-        };
+        let expected = Response { id: u64::MAX, outcome: Err("no".to_owned()) };
         assert_eq!(Response::parse(&pack(&error)).unwrap(), expected);
     }
 
@@ -152,10 +127,7 @@ mod tests {
             (map(&[("id", 1.into()), ("error", 1.into())]), "not a string"),
             (Value::Map(vec![(1.into(), 1.into())]), "not a string"),
         ] {
-            assert!(
-                Response::parse(&pack(&value)).unwrap_err().contains(reason),
-                "{value}"
-            );
+            assert!(Response::parse(&pack(&value)).unwrap_err().contains(reason), "{value}");
         }
         assert!(Response::parse(&Bytes::new()).is_err());
         assert!(Response::parse(&Bytes::from_static(b"\x82\xa6result\xdd\xff\xff\xff\xff\x01")).is_err());

@@ -18,15 +18,9 @@ pub(crate) async fn open(endpoint: &Endpoint, limit: Duration) -> Result<(Reader
     let cause = match tokio::time::timeout(limit, connect(endpoint.target())).await {
         Ok(Ok(halves)) => return Ok(halves),
         Ok(Err(error)) => ConnectCause::Io(Arc::new(error)),
-        Err(_) => ConnectCause::Timeout {
-            target: endpoint.target().clone(),
-            after: limit,
-        },
+        Err(_) => ConnectCause::Timeout { target: endpoint.target().clone(), after: limit },
     };
-    Err(ConnectError {
-        endpoint: endpoint.clone(),
-        cause,
-    })
+    Err(ConnectError { endpoint: endpoint.clone(), cause })
 }
 
 async fn connect(target: &Target) -> io::Result<(Reader, Writer)> {

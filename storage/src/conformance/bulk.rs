@@ -63,7 +63,10 @@ pub(super) fn many_runs(store: &dyn Store) -> Result<()> {
     while let Some((key, value)) = cursor.next()? {
         assert_eq!(key, count.to_be_bytes());
         let number = value.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
-        assert!(number.is_some_and(|number| number >= KEYS), "key {count}: the later record must win, not {number:?}");
+        assert!(
+            number.is_some_and(|number| number >= KEYS),
+            "key {count}: the later record must win, not {number:?}"
+        );
         count += 1;
     }
     assert_eq!(count, KEYS);

@@ -29,7 +29,12 @@ pub(super) fn put(store: &dyn Store, space: Space, key: &[u8], value: &[u8]) -> 
 }
 
 /// Everything a scan gives.
-pub(super) fn scan(read: &dyn Read, space: Space, range: KeyRange, direction: Direction) -> Result<Vec<Pair>> {
+pub(super) fn scan(
+    read: &dyn Read,
+    space: Space,
+    range: KeyRange,
+    direction: Direction,
+) -> Result<Vec<Pair>> {
     let mut found = Vec::new();
     let mut cursor = read.scan(space, range, direction)?;
     while let Some((key, value)) = cursor.next()? {
@@ -43,7 +48,7 @@ pub(super) fn scan_all(read: &dyn Read, space: Space) -> Result<Vec<Pair>> {
 }
 
 pub(super) fn range(start: &[u8], end: &[u8]) -> KeyRange {
-    KeyRange { start: start.to_vec(), end: Some(end.to_vec()) }
+    KeyRange { start: start.to_vec(), end: Some(end.to_vec()), ..KeyRange::all() }
 }
 
 pub(super) fn create(graphs: &GraphStore, name: &str) -> Result<(), GraphError> {

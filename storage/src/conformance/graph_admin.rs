@@ -17,7 +17,14 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(names(), [COMMONS]);
     let missing = GraphError::GraphNotFound("g".into());
     assert_eq!(graphs.graph("g").err(), Some(missing.clone()));
-    for op in [Op::Delete, Op::Clear, Op::ClearLedger, Op::Batch(Vec::new()), add_node("a", b""), remove_edge("a", "b")] {
+    for op in [
+        Op::Delete,
+        Op::Clear,
+        Op::ClearLedger,
+        Op::Batch(Vec::new()),
+        add_node("a", b""),
+        remove_edge("a", "b"),
+    ] {
         assert_eq!(graphs.write("g", op), Err(missing.clone()));
     }
     assert_eq!(graphs.write(COMMONS, Op::Delete), Err(GraphError::CannotDeleteCommons));
@@ -34,7 +41,10 @@ pub(super) fn any_name(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(graphs.graph_count(), names.len() + 1);
     for name in names {
         let graph = graphs.graph(name)?;
-        assert_eq!(graphs.latest(&graph).node(name)?.map(|node| node.properties).as_deref(), Some(name.as_bytes()));
+        assert_eq!(
+            graphs.latest(&graph).node(name)?.map(|node| node.properties).as_deref(),
+            Some(name.as_bytes())
+        );
         assert_eq!(counts(graphs, name)?, (1, 0), "{name:?}");
     }
     Ok(())
@@ -48,7 +58,10 @@ pub(super) fn recreated_is_empty(graphs: &GraphStore) -> Result<(), GraphError> 
         let reader = graphs.latest(&graph);
         assert!(!ids.contains(&graph.id()), "id {} is used again", graph.id());
         ids.push(graph.id());
-        assert_eq!((counts(graphs, "g")?, reader.has_node("a")?, reader.has_edge("a", "a")?), ((0, 0), false, false));
+        assert_eq!(
+            (counts(graphs, "g")?, reader.has_node("a")?, reader.has_edge("a", "a")?),
+            ((0, 0), false, false)
+        );
         assert!(reader.ledger_lines()?.is_empty() && reader.by_label("L", 0)?.is_empty());
         write_all(graphs, "g", vec![add_node("a", &typed("L")), add_edge("a", "a", b"")])?;
         graphs.write("g", Op::Delete)?;

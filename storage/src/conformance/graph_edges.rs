@@ -14,7 +14,12 @@ fn properties(reader: &GraphReader<'_>, source: &str, target: &str) -> Result<Ve
 
 pub(super) fn parallel(graphs: &GraphStore) -> Result<(), GraphError> {
     with_nodes(graphs, &["a", "b", "c"])?;
-    let ops = vec![add_edge("a", "b", b"1"), add_edge("a", "c", b"2"), add_edge("a", "b", b"3"), add_edge("b", "a", b"4")];
+    let ops = vec![
+        add_edge("a", "b", b"1"),
+        add_edge("a", "c", b"2"),
+        add_edge("a", "b", b"3"),
+        add_edge("b", "a", b"4"),
+    ];
     write_all(graphs, "g", ops)?;
     let graph = graphs.graph("g")?;
     let reader = graphs.latest(&graph);
@@ -78,7 +83,11 @@ pub(super) fn self_loops(graphs: &GraphStore) -> Result<(), GraphError> {
 pub(super) fn cascade(graphs: &GraphStore) -> Result<(), GraphError> {
     with_nodes(graphs, &["a", "ab", "b", "hub"])?;
     for node in ["a", "ab", "b"] {
-        write_all(graphs, "g", vec![add_edge("hub", node, b""), add_edge(node, "hub", b""), add_edge(node, "hub", b"")])?;
+        write_all(
+            graphs,
+            "g",
+            vec![add_edge("hub", node, b""), add_edge(node, "hub", b""), add_edge(node, "hub", b"")],
+        )?;
     }
     write_all(graphs, "g", vec![add_edge("a", "b", b"stays"), remove_node("hub")])?;
     assert_eq!(counts(graphs, "g")?, (3, 1));
@@ -90,6 +99,10 @@ pub(super) fn cascade(graphs: &GraphStore) -> Result<(), GraphError> {
         assert_eq!(reader.in_degree(node)?, u64::from(node == "b"), "{node}");
     }
     write_all(graphs, "g", vec![add_node("hub", b"")])?;
-    assert_eq!((reader.out_degree("hub")?, reader.in_degree("hub")?), (0, 0), "a node added again has no edges");
+    assert_eq!(
+        (reader.out_degree("hub")?, reader.in_degree("hub")?),
+        (0, 0),
+        "a node added again has no edges"
+    );
     Ok(())
 }

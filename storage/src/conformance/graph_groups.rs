@@ -9,7 +9,8 @@ use crate::{
 type Results = Vec<Result<Outcome, GraphError>>;
 
 fn group(graphs: &GraphStore, writes: Vec<(&str, Op)>) -> Results {
-    let writes: Vec<Write> = writes.into_iter().map(|(graph, op)| Write { graph: graph.into(), op }).collect();
+    let writes: Vec<Write> =
+        writes.into_iter().map(|(graph, op)| Write { graph: graph.into(), op }).collect();
     graphs.commit(&writes, Durability::Sync)
 }
 
@@ -63,6 +64,8 @@ pub(super) fn read_your_writes(graphs: &GraphStore) -> Result<(), GraphError> {
             ("g", add_edge("new", "old", b"1")),
             ("g", add_edge("old", "new", b"2")),
             ("g", add_edge("old", "new", b"3")),
+            ("g", remove_edge("old", "other")),
+            ("g", remove_edge("old", "other")),
             ("g", remove_node("other")),
             ("g", add_edge("old", "other", b"")),
             ("g", remove_edge("old", "new")),
@@ -72,8 +75,12 @@ pub(super) fn read_your_writes(graphs: &GraphStore) -> Result<(), GraphError> {
             ("g", add_edge("new", "new", b"5")),
         ],
     );
-    let refused: Vec<_> = results.iter().enumerate().filter_map(|(index, result)| Some((index, result.clone().err()?))).collect();
-    assert_eq!(refused, [(5, GraphError::TargetNotFound("other".into()))]);
+    let refused: Vec<_> = results
+        .iter()
+        .enumerate()
+        .filter_map(|(index, result)| Some((index, result.clone().err()?)))
+        .collect();
+    assert_eq!(refused, [(7, GraphError::TargetNotFound("other".into()))]);
     assert_eq!(counts(graphs, "g")?, (2, 1));
     let graph = graphs.graph("g")?;
     let reader = graphs.latest(&graph);
@@ -127,7 +134,11 @@ pub(super) fn many_graphs(graphs: &GraphStore) -> Result<(), GraphError> {
             ("new", add_node("e", b"")),
         ],
     );
-    let refused: Vec<_> = results.iter().enumerate().filter_map(|(index, result)| Some((index, result.clone().err()?))).collect();
+    let refused: Vec<_> = results
+        .iter()
+        .enumerate()
+        .filter_map(|(index, result)| Some((index, result.clone().err()?)))
+        .collect();
     assert_eq!(refused, [(4, GraphError::GraphNotFound("old".into()))]);
     assert_eq!((counts(graphs, "old")?, counts(graphs, "new")?), ((1, 0), (1, 0)));
     assert!(graphs.graph("gone").is_err());

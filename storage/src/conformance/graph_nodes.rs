@@ -11,7 +11,8 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     let before = reader.node("b")?.map(|node| node.sequence);
     write_all(graphs, "g", vec![add_node("b", b"3"), remove_node("missing")])?;
     let found = reader.nodes(&["c", "missing", "b", "c"])?;
-    let found: Vec<_> = found.iter().map(|node| node.as_ref().map(|node| node.properties.as_slice())).collect();
+    let found: Vec<_> =
+        found.iter().map(|node| node.as_ref().map(|node| node.properties.as_slice())).collect();
     assert_eq!(found, [Some(&b""[..]), None, Some(b"3"), Some(b"")]);
     assert_eq!(reader.node("b")?.map(|node| node.sequence), before, "a replaced node keeps its place");
     assert!(reader.has_node("a")? && !reader.has_node("missing")?);
@@ -32,7 +33,23 @@ pub(super) fn any_id(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;
     let long = "x".repeat(4096);
     let longer = "x".repeat(4097);
-    let ids = ["", "\0", "\0\0", "a", "a\0", "a\0b", "a/b", "a:b", "a|b", "..", "é", "🦀", "\u{10ffff}", &long, &longer];
+    let ids = [
+        "",
+        "\0",
+        "\0\0",
+        "a",
+        "a\0",
+        "a\0b",
+        "a/b",
+        "a:b",
+        "a|b",
+        "..",
+        "é",
+        "🦀",
+        "\u{10ffff}",
+        &long,
+        &longer,
+    ];
     for id in ids {
         write_all(graphs, "g", vec![add_node(id, id.as_bytes())])?;
     }
@@ -65,7 +82,12 @@ pub(super) fn labels_follow(graphs: &GraphStore) -> Result<(), GraphError> {
         Ok(reader.by_label(label, limit)?.into_iter().map(|(id, _)| id).collect())
     };
     let many = b"\x83\xa4type\xa1A\xa5label\xa1B\xa6labels\x92\xa1A\xa1C";
-    let ops = vec![add_node("z", &typed("A")), add_node("m", &typed("A")), add_node("a", many), add_node("raw", b"\xc1")];
+    let ops = vec![
+        add_node("z", &typed("A")),
+        add_node("m", &typed("A")),
+        add_node("a", many),
+        add_node("raw", b"\xc1"),
+    ];
     write_all(graphs, "g", ops)?;
     assert_eq!(ids("A", 0)?, ["z", "m", "a"], "oldest first");
     assert_eq!(ids("A", 2)?, ["z", "m"]);

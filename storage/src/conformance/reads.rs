@@ -15,8 +15,8 @@ pub(super) fn values_read_back(store: &dyn Store) -> Result<()> {
         assert!(!store.contains(Space::Nodes, neighbour)?, "{neighbour:?}");
     }
     let mut batch = WriteBatch::new();
-    batch.delete(Space::Nodes, b"k".to_vec());
-    batch.delete(Space::Nodes, b"missing".to_vec());
+    batch.delete(Space::Nodes, b"k");
+    batch.delete(Space::Nodes, b"missing");
     store.commit(batch, Durability::Sync)?;
     assert_eq!(store.get(Space::Nodes, b"k")?, None);
     assert!(!store.contains(Space::Nodes, b"k")?);
@@ -25,7 +25,8 @@ pub(super) fn values_read_back(store: &dyn Store) -> Result<()> {
 
 pub(super) fn multi_get_keeps_the_order(store: &dyn Store) -> Result<()> {
     put_all(store, Space::Nodes, &[pair(b"a", b"1"), pair(b"b", b"2"), pair(b"c", b"")])?;
-    let asked: Vec<Vec<u8>> = [&b"c"[..], b"missing", b"a", b"c", b"b", b"a", b""].iter().map(|k| k.to_vec()).collect();
+    let asked: Vec<Vec<u8>> =
+        [&b"c"[..], b"missing", b"a", b"c", b"b", b"a", b""].iter().map(|k| k.to_vec()).collect();
     for read in [&*store.view(), store as &dyn crate::store::Read] {
         let found = read.multi_get(Space::Nodes, &asked)?;
         let found: Vec<_> = found.iter().map(Option::as_deref).collect();
@@ -44,7 +45,7 @@ pub(super) fn spaces_are_independent(store: &dyn Store) -> Result<()> {
         assert_eq!(store.get(space, b"k")?.as_deref(), Some(space.name().as_bytes()));
     }
     let mut batch = WriteBatch::new();
-    batch.delete(Space::Nodes, b"k".to_vec());
+    batch.delete(Space::Nodes, b"k");
     batch.delete_range(Space::Ledger, Vec::new(), vec![0xff]);
     store.commit(batch, Durability::Buffered)?;
     for space in Space::ALL {

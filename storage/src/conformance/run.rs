@@ -1,6 +1,8 @@
 //! The list of cases, and running them.
 
-use super::{bulk, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, reads, scans, views, writes};
+use super::{
+    bulk, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, reads, scans, views, writes,
+};
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
 /// Name of a case and its check of an empty store. The check panics or returns an error on a violation.

@@ -31,8 +31,8 @@ pub(super) fn bounds(store: &dyn Store) -> Result<()> {
     expect(store, &range(b"", b"b\0"), &entries[..1])?;
     expect(store, &range(b"a", b"z"), &entries)?;
     expect(store, &range(b"bz", b"cz"), &entries[2..3])?;
-    expect(store, &KeyRange { start: b"c".to_vec(), end: None }, &entries[2..])?;
-    expect(store, &KeyRange { start: b"e".to_vec(), end: None }, &[])
+    expect(store, &KeyRange { start: b"c".to_vec(), end: None, sweep: false }, &entries[2..])?;
+    expect(store, &KeyRange { start: b"e".to_vec(), end: None, sweep: false }, &[])
 }
 
 pub(super) fn empty_ranges(store: &dyn Store) -> Result<()> {
@@ -89,8 +89,8 @@ pub(super) fn one_state(store: &dyn Store) -> Result<()> {
             if seen == 50 {
                 let mut batch = WriteBatch::new();
                 batch.delete_range(SPACE, vec![0], vec![150]);
-                batch.put(SPACE, vec![170], b"new".to_vec());
-                batch.put(SPACE, vec![99, 99], b"new".to_vec());
+                batch.put(SPACE, vec![170], b"new");
+                batch.put(SPACE, vec![99, 99], b"new");
                 store.commit(batch, Durability::Buffered)?;
             }
         }

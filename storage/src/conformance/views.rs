@@ -15,9 +15,9 @@ pub(super) fn consistent_across_spaces(store: &dyn Store) -> Result<()> {
     let view = store.view();
     for space in Space::ALL {
         let mut batch = WriteBatch::new();
-        batch.put(space, b"a".to_vec(), b"new".to_vec());
-        batch.delete_range(space, b"b".to_vec(), b"c".to_vec());
-        batch.put(space, b"d".to_vec(), b"new".to_vec());
+        batch.put(space, b"a", b"new");
+        batch.delete_range(space, b"b", b"c");
+        batch.put(space, b"d", b"new");
         store.commit(batch, Durability::Buffered)?;
     }
     for space in Space::ALL {
@@ -37,7 +37,9 @@ pub(super) fn stays_under_writers(store: &dyn Store) -> Result<()> {
     let view = store.view();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            (0..300u32).try_for_each(|number| put(store, Space::Nodes, &[(number % 150) as u8], &number.to_be_bytes()))
+            (0..300u32).try_for_each(|number| {
+                put(store, Space::Nodes, &[(number % 150) as u8], &number.to_be_bytes())
+            })
         });
         while !writer.is_finished() {
             assert_eq!(scan_all(&*view, Space::Nodes)?, entries);

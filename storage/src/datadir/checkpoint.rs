@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{CHECKPOINTS_DIR, DB_DIR, DataDir, Identity, MANIFEST_FILE, bad, sync_dir, write_durably};
+use super::{
+    CHECKPOINTS_DIR, DB_DIR, DataDir, Identity, MANIFEST_FILE, bad, sync_dir, sync_parent, write_durably,
+};
 use crate::{
     error::{Result, StoreError},
     store::Store,
@@ -56,7 +58,8 @@ pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Resul
     store.checkpoint(&tmp.join(DB_DIR))?;
     dir.identity().store(&tmp)?;
     let files = describe_files(&tmp.join(DB_DIR))?;
-    let info = CheckpointInfo { name, store_id: dir.identity().store_id.clone(), created_ms, sequence, files };
+    let info =
+        CheckpointInfo { name, store_id: dir.identity().store_id.clone(), created_ms, sequence, files };
     let text = serde_json::to_vec_pretty(&info).map_err(|error| bad(&tmp, error.to_string()))?;
     write_durably(&tmp.join(MANIFEST_FILE), &text)?;
     fs::rename(&tmp, parent.join(&info.name))?;
@@ -103,6 +106,7 @@ pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo
         }
     }
     sync_dir(&db)?;
+    sync_parent(target)?;
     identity.store(target)?;
     Ok(info)
 }
@@ -112,8 +116,10 @@ pub(super) fn check_files(path: &Path) -> Result<CheckpointInfo> {
     let info = manifest(path)?;
     for file in &info.files {
         let full = path.join(DB_DIR).join(&file.name);
-        let found = describe(&full, file.name.clone())
-            .map_err(|error| StoreError::Corrupt { place: format!("checkpoint '{}'", path.display()), detail: error.to_string() })?;
+        let found = describe(&full, file.name.clone()).map_err(|error| StoreError::Corrupt {
+            place: format!("checkpoint '{}'", path.display()),
+            detail: error.to_string(),
+        })?;
         if found != *file {
             return Err(StoreError::Corrupt {
                 place: format!("checkpoint '{}'", path.display()),

@@ -111,9 +111,7 @@ impl DataDir {
         }
         let store = RocksStore::open(&db, options)?;
         sync_dir(path)?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync_dir(parent)?;
-        }
+        sync_parent(path)?;
         let identity = Identity::create(path)?;
         Ok((Self { path: path.to_path_buf(), identity, _lock: lock }, store))
     }
@@ -201,6 +199,12 @@ fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     file.sync_all()?;
     fs::rename(&tmp, path)?;
     sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Makes the entry of `path` in its parent durable.
+fn sync_parent(path: &Path) -> Result<()> {
+    let absolute = std::path::absolute(path)?;
+    absolute.parent().map_or(Ok(()), sync_dir)
 }
 
 fn sync_dir(path: &Path) -> Result<()> {

@@ -121,7 +121,9 @@ impl Transaction<'_> {
             }
             Op::AddNode { id, properties } => self.edit(name)?.add_node(id, properties)?,
             Op::RemoveNode { id } => self.edit(name)?.remove_node(id)?,
-            Op::AddEdge { source, target, properties } => self.edit(name)?.add_edge(source, target, properties)?,
+            Op::AddEdge { source, target, properties } => {
+                self.edit(name)?.add_edge(source, target, properties)?
+            }
             Op::RemoveEdge { source, target } => self.edit(name)?.remove_edge(source, target)?,
             Op::Batch(items) => return self.edit(name)?.batch(items).map(Outcome::Batch),
             Op::ClearLedger => self.edit(name)?.clear_ledger(),
@@ -143,7 +145,8 @@ impl Transaction<'_> {
                     self.remove(name, doomed);
                 }
                 let (id, records, state) = loaded.parts();
-                self.insert(name, id, *kind, owner.clone(), state);
+                let kind = if **name == *super::COMMONS { GraphType::Commons } else { *kind };
+                self.insert(name, id, kind, owner.clone(), state);
                 self.overlay.append(records);
             }
         }

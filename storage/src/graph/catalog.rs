@@ -87,7 +87,12 @@ impl Graph {
     }
 
     pub(super) fn entry(&self) -> CatalogEntry {
-        CatalogEntry { id: self.id.0, kind: self.kind, owner: self.owner.clone(), created_ms: self.created_ms }
+        CatalogEntry {
+            id: self.id.0,
+            kind: self.kind,
+            owner: self.owner.clone(),
+            created_ms: self.created_ms,
+        }
     }
 
     /// Exact name.

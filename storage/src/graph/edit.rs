@@ -37,7 +37,9 @@ impl Edit<'_, '_> {
         let mut report = BatchReport::default();
         for (index, item) in items.iter().enumerate() {
             let (done, count) = match item {
-                BatchOp::AddNode { id, properties } => (self.add_node(id, properties), &mut report.added_nodes),
+                BatchOp::AddNode { id, properties } => {
+                    (self.add_node(id, properties), &mut report.added_nodes)
+                }
                 BatchOp::RemoveNode { id } => (self.remove_node(id), &mut report.removed_nodes),
                 BatchOp::AddEdge { source, target, properties } => {
                     (self.add_edge(source, target, properties), &mut report.added_edges)
@@ -103,16 +105,19 @@ impl Edit<'_, '_> {
         let prefix = keys::edges_at(id, node);
         let outgoing = self.overlay.edge_keys(Space::OutEdges, &prefix)?;
         let incoming = self.overlay.edge_keys(Space::InEdges, &prefix)?;
+        let has_vector = self.live.state.vectors > 0 && self.overlay.has_vector(&key)?;
         self.log(&LedgerRecord::RemoveNode { id: node });
         let mut removed = 0;
         for edge in outgoing {
-            let (target, sequence) = keys::edge_tail(&edge, &prefix).ok_or_else(|| bad_key(Space::OutEdges, &edge))?;
+            let (target, sequence) =
+                keys::edge_tail(&edge, &prefix).ok_or_else(|| bad_key(Space::OutEdges, &edge))?;
             self.overlay.delete(Space::InEdges, &keys::edge(id, &target, node, sequence));
             self.overlay.delete(Space::OutEdges, &edge);
             removed += 1;
         }
         for edge in incoming {
-            let (source, sequence) = keys::edge_tail(&edge, &prefix).ok_or_else(|| bad_key(Space::InEdges, &edge))?;
+            let (source, sequence) =
+                keys::edge_tail(&edge, &prefix).ok_or_else(|| bad_key(Space::InEdges, &edge))?;
             if source == node {
                 continue;
             }
@@ -122,12 +127,21 @@ impl Edit<'_, '_> {
         }
         old.label_keys.iter().for_each(|label| self.overlay.delete(Space::Labels, label));
         self.overlay.delete(Space::Nodes, &key);
+        if has_vector {
+            self.overlay.delete(Space::Vectors, &key);
+            take(&mut self.live.state.vectors, 1)?;
+        }
         take(&mut self.live.state.nodes, 1)?;
         take(&mut self.live.state.edges, removed)?;
         Ok(())
     }
 
-    pub(super) fn add_edge(&mut self, source: &str, target: &str, properties: &[u8]) -> Result<(), GraphError> {
+    pub(super) fn add_edge(
+        &mut self,
+        source: &str,
+        target: &str,
+        properties: &[u8],
+    ) -> Result<(), GraphError> {
         let id = self.id();
         if !self.overlay.has_node(&keys::node(id, source))? {
             return Err(GraphError::SourceNotFound(source.to_owned()));
@@ -144,7 +158,9 @@ impl Edit<'_, '_> {
 
     pub(super) fn remove_edge(&mut self, source: &str, target: &str) -> Result<(), GraphError> {
         let id = self.id();
-        if !self.overlay.has_node(&keys::node(id, source))? || !self.overlay.has_node(&keys::node(id, target))? {
+        if !self.overlay.has_node(&keys::node(id, source))?
+            || !self.overlay.has_node(&keys::node(id, target))?
+        {
             return Ok(());
         }
         let edges = self.overlay.edge_keys(Space::OutEdges, &keys::pair(id, source, target))?;
@@ -185,8 +201,8 @@ impl Edit<'_, '_> {
 
 /// Lowers a counter; one that would fall below zero disagrees with the records.
 fn take(counter: &mut u64, count: u64) -> Result<()> {
-    *counter = counter
-        .checked_sub(count)
-        .ok_or_else(|| StoreError::corrupt(Space::Catalog, format!("counter {counter} is less than {count} records")))?;
+    *counter = counter.checked_sub(count).ok_or_else(|| {
+        StoreError::corrupt(Space::Catalog, format!("counter {counter} is less than {count} records"))
+    })?;
     Ok(())
 }

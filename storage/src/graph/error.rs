@@ -35,7 +35,9 @@ pub enum GraphError {
         reason: String,
     },
     /// Damaged records of a graph.
-    #[error("CORRUPT: graph '{graph}': {error}; restore it from a snapshot or checkpoint (docs/errors/corrupt.md)")]
+    #[error(
+        "CORRUPT: graph '{graph}': {error}; restore it from a snapshot or checkpoint (docs/errors/corrupt.md)"
+    )]
     Corrupt {
         /// The graph.
         graph: String,

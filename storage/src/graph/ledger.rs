@@ -85,7 +85,9 @@ impl<'r> LedgerRecord<'r> {
                 prefixed(out, target);
                 out.extend_from_slice(properties);
             }
-            LedgerRecord::RemoveNode { id: text } | LedgerRecord::Text(text) => out.extend_from_slice(text.as_bytes()),
+            LedgerRecord::RemoveNode { id: text } | LedgerRecord::Text(text) => {
+                out.extend_from_slice(text.as_bytes())
+            }
             LedgerRecord::RemoveEdge { source, target } => {
                 prefixed(out, source);
                 out.extend_from_slice(target.as_bytes());
@@ -141,7 +143,9 @@ impl<'r> LedgerRecord<'r> {
     /// The line of the protocol's ledger, or `None` for records that it does not show.
     pub fn line(&self) -> Option<String> {
         match self {
-            LedgerRecord::AddNode { id, properties } => Some(format!("ADD_NODE|{id}|{}", hex_lower(properties))),
+            LedgerRecord::AddNode { id, properties } => {
+                Some(format!("ADD_NODE|{id}|{}", hex_lower(properties)))
+            }
             LedgerRecord::AddEdge { source, target, properties } => {
                 Some(format!("ADD_EDGE|{source}|{target}|{}", hex_lower(properties)))
             }

@@ -51,13 +51,20 @@ impl LoadedGraph {
 
 impl<'s> GraphLoader<'s> {
     pub(super) fn new(graphs: &'s GraphStore, id: GraphId) -> Self {
-        Self { graphs, id, batch: WriteBatch::new(), bulk: None, state: GraphState::default(), reserved: false }
+        Self {
+            graphs,
+            id,
+            batch: WriteBatch::new(),
+            bulk: None,
+            state: GraphState::default(),
+            reserved: false,
+        }
     }
 
     /// Adds a node; ids must not repeat.
     pub fn node(&mut self, node: &str, sequence: u64, properties: &[u8]) -> Result<()> {
         for label in view::labels(properties) {
-            self.put(Space::Labels, keys::label(self.id, &label, sequence), node.as_bytes().to_vec())?;
+            self.put(Space::Labels, keys::label(self.id, label, sequence), node.as_bytes().to_vec())?;
         }
         self.state.nodes += 1;
         self.put(Space::Nodes, keys::node(self.id, node), encode_node(sequence, properties))?;

@@ -12,7 +12,8 @@ use crate::{
     store::{Direction, KeyRange, Store},
 };
 
-/// A batch under construction over a store. Only what operations read back is indexed: nodes by key, edges by range.
+/// A batch under construction over a store. Only what operations read back is indexed: nodes and embeddings by key,
+/// edges by range.
 pub(super) struct Overlay<'s> {
     store: &'s dyn Store,
     batch: WriteBatch,
@@ -21,6 +22,7 @@ pub(super) struct Overlay<'s> {
     /// Whether the edge was added or removed.
     out_edges: BTreeMap<Vec<u8>, bool>,
     in_edges: BTreeMap<Vec<u8>, bool>,
+    vectors: HashMap<Vec<u8>, bool>,
 }
 
 impl<'s> Overlay<'s> {
@@ -31,6 +33,7 @@ impl<'s> Overlay<'s> {
             nodes: HashMap::new(),
             out_edges: BTreeMap::new(),
             in_edges: BTreeMap::new(),
+            vectors: HashMap::new(),
         }
     }
 
@@ -47,6 +50,14 @@ impl<'s> Overlay<'s> {
         match self.nodes.get(key) {
             Some(number) => Ok(number.is_some()),
             None => self.store.contains(Space::Nodes, key),
+        }
+    }
+
+    /// Whether a node has an embedding, group included.
+    pub(super) fn has_vector(&self, key: &[u8]) -> Result<bool> {
+        match self.vectors.get(key) {
+            Some(present) => Ok(*present),
+            None => self.store.contains(Space::Vectors, key),
         }
     }
 
@@ -76,7 +87,10 @@ impl<'s> Overlay<'s> {
             Space::InEdges => {
                 self.in_edges.insert(key.to_vec(), put.is_some());
             }
-            Space::Catalog | Space::Labels | Space::Ledger | Space::Vectors => {}
+            Space::Vectors => {
+                self.vectors.insert(key.to_vec(), put.is_some());
+            }
+            Space::Catalog | Space::Labels | Space::Ledger => {}
         }
     }
 
@@ -110,7 +124,7 @@ impl<'s> Overlay<'s> {
 
     /// Removes all of a range in a space that operations do not read back.
     pub(super) fn delete_range(&mut self, space: Space, range: KeyRange) {
-        debug_assert!(!matches!(space, Space::Nodes | Space::OutEdges | Space::InEdges), "read back by key");
+        debug_assert!(matches!(space, Space::Labels | Space::Ledger), "the others are read back by key");
         if let Some(end) = range.end {
             self.batch.delete_range(space, range.start, end);
         }

@@ -71,16 +71,22 @@ impl<'r> GraphReader<'r> {
     /// Calls `each` with source, target, sequence and property bytes of every edge, by source, target and sequence.
     pub fn for_each_edge(&self, mut each: impl FnMut(&str, &str, u64, &[u8]) -> Result<()>) -> Result<()> {
         self.for_each(Space::OutEdges, keys::graph(self.id), |key, value| {
-            let (source, target, sequence) = keys::edge_parts(key).ok_or_else(|| bad_key(Space::OutEdges, key))?;
+            let (source, target, sequence) =
+                keys::edge_parts(key).ok_or_else(|| bad_key(Space::OutEdges, key))?;
             each(&source, &target, sequence, value)
         })
     }
 
     /// Calls `each` with target, sequence and property bytes of every edge leaving `node`.
-    pub fn for_each_edge_from(&self, node: &str, mut each: impl FnMut(&str, u64, &[u8]) -> Result<()>) -> Result<()> {
+    pub fn for_each_edge_from(
+        &self,
+        node: &str,
+        mut each: impl FnMut(&str, u64, &[u8]) -> Result<()>,
+    ) -> Result<()> {
         let prefix = keys::edges_at(self.id, node);
         self.for_each(Space::OutEdges, KeyRange::prefix(&prefix), |key, value| {
-            let (target, sequence) = keys::edge_tail(key, &prefix).ok_or_else(|| bad_key(Space::OutEdges, key))?;
+            let (target, sequence) =
+                keys::edge_tail(key, &prefix).ok_or_else(|| bad_key(Space::OutEdges, key))?;
             each(&target, sequence, value)
         })
     }
@@ -131,11 +137,15 @@ impl<'r> GraphReader<'r> {
     /// All parallel edges of an ordered pair, oldest first.
     pub fn edges_between(&self, source: &str, target: &str) -> Result<Vec<EdgeRef>> {
         let mut edges = Vec::new();
-        self.for_each(Space::OutEdges, KeyRange::prefix(&keys::pair(self.id, source, target)), |key, value| {
-            let sequence = keys::sequence_of(key).ok_or_else(|| bad_key(Space::OutEdges, key))?;
-            edges.push(EdgeRef { sequence, properties: value.to_vec() });
-            Ok(())
-        })?;
+        self.for_each(
+            Space::OutEdges,
+            KeyRange::prefix(&keys::pair(self.id, source, target)),
+            |key, value| {
+                let sequence = keys::sequence_of(key).ok_or_else(|| bad_key(Space::OutEdges, key))?;
+                edges.push(EdgeRef { sequence, properties: value.to_vec() });
+                Ok(())
+            },
+        )?;
         Ok(edges)
     }
 

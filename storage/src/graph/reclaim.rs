@@ -31,13 +31,15 @@ impl GraphStore {
     }
 
     fn take_unread(&self) -> Vec<Retired> {
-        let is_read = |entry: &Retired| entry.readers.as_ref().is_some_and(|graph| Arc::strong_count(graph) > 1);
+        let is_read =
+            |entry: &Retired| entry.readers.as_ref().is_some_and(|graph| Arc::strong_count(graph) > 1);
         let mut retired = self.retired.lock();
         let (busy, ready) = retired.drain(..).partition(is_read);
         *retired = busy;
         ready
     }
 
+    /// Synced: the check of the write-ahead log relies on every commit being so (`rocks/wal.rs`).
     fn reclaim_one(&self, id: GraphId) -> Result<()> {
         self.writable()?;
         let mut batch = WriteBatch::new();
@@ -45,7 +47,7 @@ impl GraphStore {
             self.doom(&mut batch, space, id)?;
         }
         batch.delete(Space::Catalog, keys::reclaim(id));
-        self.store().commit(batch, Durability::Buffered).inspect_err(|error| self.poison_unless_retryable(error))
+        self.store().commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
     }
 
     fn doom(&self, batch: &mut WriteBatch, space: Space, id: GraphId) -> Result<()> {

@@ -50,3 +50,31 @@ impl GraphState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_form_round_trips_and_nothing_else_is_taken_for_it() {
+        let state = GraphState {
+            nodes: 1,
+            edges: 2,
+            sequence: 3,
+            ledger_lines: u64::MAX,
+            complete_from: 5,
+            vectors: 6,
+            dimension: 7,
+        };
+        let bytes = state.encode();
+        assert_eq!(bytes[..16], [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(GraphState::decode(&bytes), Ok(state));
+        for length in 0..bytes.len() {
+            assert!(
+                GraphState::decode(&bytes[..length]).is_err_and(|error| error.is_corruption()),
+                "{length}"
+            );
+        }
+        assert!(GraphState::decode(&[&bytes[..], &[0; 8]].concat()).is_err());
+    }
+}

@@ -69,7 +69,8 @@ impl GraphStore {
             })?),
             None => 1,
         };
-        let used = catalog.values().map(|graph| graph.id().0).chain(retired.iter().map(|retired| retired.id.0));
+        let used =
+            catalog.values().map(|graph| graph.id().0).chain(retired.iter().map(|retired| retired.id.0));
         let next_id = used.map(|id| id + 1).fold(stored, u64::max);
         Ok(Self {
             store,
@@ -217,6 +218,11 @@ impl GraphStore {
         self.poisoned().map_or(Ok(()), |reason| Err(StoreError::Poisoned { reason }))
     }
 
+    /// Why a write would be refused now, if so: the store is poisoned or its disk is full.
+    pub fn refusal(&self) -> Option<String> {
+        self.poisoned().or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+    }
+
     /// Why the store takes no more writes, if so.
     pub fn poisoned(&self) -> Option<String> {
         self.poisoned.read().clone()
@@ -238,7 +244,7 @@ impl GraphStore {
         self.writable()?;
         let mut batch = WriteBatch::new();
         let next = self.next_id.load(Ordering::Relaxed);
-        batch.put(Space::Catalog, keys::next_id(), next.to_be_bytes().to_vec());
+        batch.put(Space::Catalog, keys::next_id(), next.to_be_bytes());
         batch.put(Space::Catalog, keys::reclaim(id), Vec::new());
         self.store.commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
     }

@@ -31,7 +31,12 @@ pub(super) struct RocksBulk<'s> {
 }
 
 impl<'s> RocksBulk<'s> {
-    pub(super) fn new(db: &'s DB, path: &'s Path, cache: &'s Cache, free_space: &'s FreeSpace) -> Result<Self> {
+    pub(super) fn new(
+        db: &'s DB,
+        path: &'s Path,
+        cache: &'s Cache,
+        free_space: &'s FreeSpace,
+    ) -> Result<Self> {
         let directory = path.join(DIRECTORY).join(uuid::Uuid::new_v4().to_string());
         fs::create_dir_all(&directory)?;
         Ok(Self { db, path, cache, free_space, directory, runs: Default::default(), files: Vec::new() })

@@ -22,10 +22,19 @@ fn record(bytes: &[u8], offset: usize) -> Option<(u8, usize)> {
     (mask(crc32c::crc32c(&bytes[offset + 6..offset + end])) == crc).then_some((kind, offset + end))
 }
 
-/// Whether the record at `offset` claims to be of a recyclable type, which neither file uses: RocksDB 11 reads on for
-/// ever at such a record.
-pub(super) fn is_unreadable(bytes: &[u8], offset: usize) -> bool {
-    bytes.get(skip_padding(offset) + 6).is_some_and(|&kind| is_recyclable(kind))
+/// What shows that the damage at `offset`, the end of the whole records, is not the torn end that a crash leaves.
+pub(super) fn evidence(bytes: &[u8], offset: usize) -> Option<String> {
+    if let Some(next) = record_behind(bytes, offset) {
+        return Some(format!("a whole record follows at offset {next}"));
+    }
+    let left = bytes.get(skip_padding(offset)..)?;
+    if left.get(6).is_some_and(|&kind| is_recyclable(kind)) {
+        // RocksDB 11 reads on for ever at such a record.
+        return Some("the record there is of a type that is never written".into());
+    }
+    let stored = u32::from_le_bytes(*left.first_chunk()?);
+    let is_whole = left.len() >= HEADER && mask(crc32c::crc32c(&left[6..])) == stored;
+    is_whole.then(|| "the record there is whole but for its length".into())
 }
 
 fn is_recyclable(kind: u8) -> bool {
@@ -69,10 +78,13 @@ fn begins(kind: u8) -> bool {
 }
 
 /// The first whole record behind the damage at `damage` that begins a commit.
-pub(super) fn record_behind(bytes: &[u8], damage: usize) -> Option<usize> {
+fn record_behind(bytes: &[u8], damage: usize) -> Option<usize> {
     let block_end = ((damage / BLOCK + 1) * BLOCK).min(bytes.len());
-    let in_block = (damage + 1..block_end).find(|&at| record(bytes, at).is_some_and(|(kind, _)| begins(kind)));
-    in_block.or_else(|| (block_end..bytes.len()).step_by(BLOCK).find_map(|block| beginning_in_block(bytes, block)))
+    let in_block =
+        (damage + 1..block_end).find(|&at| record(bytes, at).is_some_and(|(kind, _)| begins(kind)));
+    in_block.or_else(|| {
+        (block_end..bytes.len()).step_by(BLOCK).find_map(|block| beginning_in_block(bytes, block))
+    })
 }
 
 fn beginning_in_block(bytes: &[u8], block: usize) -> Option<usize> {

@@ -1,13 +1,17 @@
 //! A check of `CURRENT` and the manifest, which say what tables there are, before RocksDB opens them.
 //!
 //! RocksDB takes a database without `CURRENT` for a new one and deletes its tables, ends at the first damaged record of
-//! the manifest as if it were the torn end of a crash, and reads on for ever behind some flipped bits.
+//! the manifest as if it were the torn end of a crash, deleting the tables that later records name, and reads on for ever
+//! behind some flipped bits.
 
 use std::path::Path;
 
 use fs_err as fs;
 
-use super::log_format::{ends_inside, is_unreadable, record_behind, whole_records};
+use super::{
+    log_format::{ends_inside, evidence, whole_records},
+    manifest_mark::{self, Length},
+};
 use crate::error::{Result, StoreError};
 
 const REMEDY: &str = "nothing was changed. Keep a copy of the directory, then start from the newest checkpoint under \
@@ -33,9 +37,26 @@ pub(super) fn check_manifest(db: &Path) -> Result<()> {
     }
     let bytes = fs::read(&manifest)?;
     let end = whole_records(&bytes, 0);
-    let torn_by_a_crash = !ends_inside(&bytes, end) && !is_unreadable(&bytes, end) && record_behind(&bytes, end).is_none();
-    if end == 0 || !torn_by_a_crash {
+    if end == 0 || ends_inside(&bytes, end) || evidence(&bytes, end).is_some() {
         return Err(corrupt(&manifest, &format!("its record at offset {end} is damaged")));
+    }
+    match manifest_mark::noted(db)? {
+        Some(noted) => {
+            check_length(db, &noted, Length { manifest: name.to_owned(), bytes: bytes.len() as u64 })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Fails when the manifest is shorter than it was, or an older one. Names sort by age.
+fn check_length(db: &Path, noted: &Length, found: Length) -> Result<()> {
+    if found.manifest < noted.manifest {
+        let detail = format!("it names {}, and {} was in use", found.manifest, noted.manifest);
+        return Err(corrupt(&db.join("CURRENT"), &detail));
+    }
+    if found.manifest == noted.manifest && found.bytes < noted.bytes {
+        let detail = format!("it was cut off: it has {} bytes of at least {}", found.bytes, noted.bytes);
+        return Err(corrupt(&db.join(found.manifest), &detail));
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The RocksDB backend. This folder is the only place that names the `rocksdb` crate.
 
 mod bulk;
+mod damage;
 mod free_space;
 mod log_format;
 mod manifest;
+mod manifest_mark;
 mod options;
 mod read;
 mod store;

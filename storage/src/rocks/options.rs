@@ -1,7 +1,8 @@
 //! Tuning of RocksDB, with the reason for each setting.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, DataBlockIndexType, Options,
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, DataBlockIndexType,
+    Options,
 };
 
 use crate::space::Space;
@@ -24,7 +25,12 @@ pub struct RocksOptions {
 
 impl Default for RocksOptions {
     fn default() -> Self {
-        Self { block_cache_bytes: 256 * MIB, min_free_bytes: 64 * MIB as u64, strict_wal: true, read_only: false }
+        Self {
+            block_cache_bytes: 256 * MIB,
+            min_free_bytes: 64 * MIB as u64,
+            strict_wal: true,
+            read_only: false,
+        }
     }
 }
 
@@ -81,6 +87,11 @@ pub(super) fn family(space: Space, cache: &Cache) -> Options {
 }
 
 /// All column families; RocksDB's own `default` family stays empty.
-pub(super) fn families(cache: &Cache) -> Vec<ColumnFamilyDescriptor> {
-    Space::ALL.iter().map(|&space| ColumnFamilyDescriptor::new(space.name(), family(space, cache))).collect()
+pub(super) fn families(cache: &Cache, compact: bool) -> Vec<ColumnFamilyDescriptor> {
+    let descriptor = |space: Space| {
+        let mut options = family(space, cache);
+        options.set_disable_auto_compactions(!compact);
+        ColumnFamilyDescriptor::new(space.name(), options)
+    };
+    Space::ALL.map(descriptor).into()
 }

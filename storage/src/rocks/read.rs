@@ -1,10 +1,8 @@
 //! Reads of the newest state and of snapshots.
 
-use std::path::Path;
-
 use rocksdb::{ColumnFamily, DB, DBAccess, DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
 
-use super::map_error;
+use super::damage::Damage;
 use crate::{
     error::Result,
     space::Space,
@@ -18,6 +16,7 @@ pub(super) fn handle(db: &DB, space: Space) -> &ColumnFamily {
 
 fn bounded(range: KeyRange) -> ReadOptions {
     let mut options = ReadOptions::default();
+    options.fill_cache(!range.sweep);
     options.set_iterate_lower_bound(range.start);
     if let Some(end) = range.end {
         options.set_iterate_upper_bound(end);
@@ -28,7 +27,7 @@ fn bounded(range: KeyRange) -> ReadOptions {
 /// Reads of one state of `db`: the newest per call, or one snapshot for all.
 pub(super) struct Reader<'d> {
     pub(super) db: &'d DB,
-    pub(super) path: &'d Path,
+    pub(super) damage: &'d Damage,
     pub(super) snapshot: Option<SnapshotWithThreadMode<'d, DB>>,
 }
 
@@ -41,7 +40,12 @@ impl<'d> Reader<'d> {
         options
     }
 
-    pub(super) fn scan_boxed<'a>(&self, space: Space, range: KeyRange, direction: Direction) -> Box<dyn Cursor + 'a>
+    pub(super) fn scan_boxed<'a>(
+        &self,
+        space: Space,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Box<dyn Cursor + 'a>
     where
         'd: 'a,
     {
@@ -50,7 +54,7 @@ impl<'d> Reader<'d> {
             options.set_snapshot(snapshot);
         }
         let iterator = self.db.raw_iterator_cf_opt(handle(self.db, space), options);
-        Box::new(RocksCursor { iterator, direction, started: false, path: self.path })
+        Box::new(RocksCursor { iterator, direction, started: false, db: self.db, damage: self.damage })
     }
 }
 
@@ -59,14 +63,14 @@ impl Read for Reader<'_> {
         self.db
             .get_pinned_cf_opt(handle(self.db, space), key, &self.options())
             .map(|value| value.map(|value| value.to_vec()))
-            .map_err(|error| map_error(&error, self.path))
+            .map_err(|error| self.damage.sort(self.db, &error))
     }
 
     fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
         self.db
             .get_pinned_cf_opt(handle(self.db, space), key, &self.options())
             .map(|value| value.is_some())
-            .map_err(|error| map_error(&error, self.path))
+            .map_err(|error| self.damage.sort(self.db, &error))
     }
 
     fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
@@ -75,10 +79,15 @@ impl Read for Reader<'_> {
             .into_iter()
             .map(|value| value.map(|value| value.map(|value| value.to_vec())))
             .collect::<Result<_, _>>()
-            .map_err(|error| map_error(&error, self.path))
+            .map_err(|error| self.damage.sort(self.db, &error))
     }
 
-    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>> {
+    fn scan<'a>(
+        &'a self,
+        space: Space,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Box<dyn Cursor + 'a>> {
         Ok(self.scan_boxed(space, range, direction))
     }
 }
@@ -87,7 +96,8 @@ struct RocksCursor<'a, D: DBAccess> {
     iterator: DBRawIteratorWithThreadMode<'a, D>,
     direction: Direction,
     started: bool,
-    path: &'a Path,
+    db: &'a DB,
+    damage: &'a Damage,
 }
 
 impl<D: DBAccess> Cursor for RocksCursor<'_, D> {
@@ -101,7 +111,7 @@ impl<D: DBAccess> Cursor for RocksCursor<'_, D> {
         }
         self.started = true;
         if !self.iterator.valid() {
-            return self.iterator.status().map(|()| None).map_err(|error| map_error(&error, self.path));
+            return self.iterator.status().map(|()| None).map_err(|error| self.damage.sort(self.db, &error));
         }
         Ok(self.iterator.item())
     }

@@ -8,8 +8,11 @@ use rocksdb::{Cache, DB, WriteOptions, checkpoint::Checkpoint};
 use super::{
     RocksOptions,
     bulk::RocksBulk,
+    damage::Damage,
     free_space::FreeSpace,
-    manifest, map_error, options,
+    manifest,
+    manifest_mark::ManifestMark,
+    map_error, options,
     read::{Reader, handle},
     wal,
 };
@@ -26,6 +29,8 @@ pub struct RocksStore {
     path: PathBuf,
     cache: Cache,
     free_space: FreeSpace,
+    damage: Damage,
+    manifest_mark: ManifestMark,
     read_only: bool,
 }
 
@@ -42,7 +47,15 @@ impl RocksStore {
             wal::check_wals(path)?;
         }
         let cache = Cache::new_lru_cache(choices.block_cache_bytes);
-        let families = options::families(&cache);
+        let damage = Damage::new(path, choices.read_only);
+        if damage.is_known() {
+            tracing::error!(
+                "the database in '{}' has damaged blocks and is not compacted: move its graphs to a new directory by \
+                 snapshot, or restore a checkpoint (docs/errors/corrupt.md)",
+                path.display()
+            );
+        }
+        let families = options::families(&cache, !damage.is_known());
         let database = options::database();
         let opened = if choices.read_only {
             DB::open_cf_descriptors_read_only(&database, path, families, false)
@@ -56,15 +69,20 @@ impl RocksStore {
             fs::remove_dir_all(&bulk_dir)?;
         }
         let free_space = FreeSpace::new(path, choices.min_free_bytes);
-        Ok(Self { db, path: path.to_path_buf(), cache, free_space, read_only: choices.read_only })
+        let manifest_mark = ManifestMark::new(path);
+        if !choices.read_only {
+            manifest_mark.renew();
+        }
+        let (path, read_only) = (path.to_path_buf(), choices.read_only);
+        Ok(Self { db, path, cache, free_space, damage, manifest_mark, read_only })
     }
 
     fn reader(&self) -> Reader<'_> {
-        Reader { db: &self.db, path: &self.path, snapshot: None }
+        Reader { db: &self.db, damage: &self.damage, snapshot: None }
     }
 
     fn map_error(&self, error: &rocksdb::Error) -> StoreError {
-        map_error(error, &self.path)
+        self.damage.sort(&self.db, error)
     }
 
     fn writable(&self) -> Result<()> {
@@ -85,14 +103,19 @@ impl Read for RocksStore {
         self.reader().multi_get(space, keys)
     }
 
-    fn scan<'a>(&'a self, space: Space, range: KeyRange, direction: Direction) -> Result<Box<dyn Cursor + 'a>> {
+    fn scan<'a>(
+        &'a self,
+        space: Space,
+        range: KeyRange,
+        direction: Direction,
+    ) -> Result<Box<dyn Cursor + 'a>> {
         Ok(self.reader().scan_boxed(space, range, direction))
     }
 }
 
 impl Store for RocksStore {
     fn view(&self) -> Box<dyn Read + '_> {
-        Box::new(Reader { db: &self.db, path: &self.path, snapshot: Some(self.db.snapshot()) })
+        Box::new(Reader { db: &self.db, damage: &self.damage, snapshot: Some(self.db.snapshot()) })
     }
 
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
@@ -113,7 +136,14 @@ impl Store for RocksStore {
         }
         let mut options = WriteOptions::default();
         options.set_sync(durability == Durability::Sync);
-        self.db.write_opt(native, &options).map_err(|error| self.map_error(&error))
+        self.db.write_opt(native, &options).map_err(|error| self.map_error(&error))?;
+        self.manifest_mark.renew();
+        Ok(())
+    }
+
+    fn accepts_writes(&self) -> Result<()> {
+        self.writable()?;
+        self.free_space.check(0)
     }
 
     fn sync(&self) -> Result<()> {
@@ -129,7 +159,9 @@ impl Store for RocksStore {
         self.writable()?;
         Checkpoint::new(&self.db)
             .and_then(|checkpoint| checkpoint.create_checkpoint(dir))
-            .map_err(|error| self.map_error(&error))
+            .map_err(|error| self.map_error(&error))?;
+        self.manifest_mark.renew();
+        Ok(())
     }
 
     fn stats(&self) -> Result<StoreStats> {
@@ -146,7 +178,7 @@ impl Store for RocksStore {
     fn verify(&self) -> Result<()> {
         let view = self.view();
         for space in Space::ALL {
-            let mut cursor = view.scan(space, KeyRange::all(), Direction::Forward)?;
+            let mut cursor = view.scan(space, KeyRange::all().swept(), Direction::Forward)?;
             while cursor.next()?.is_some() {}
         }
         Ok(())
@@ -154,5 +186,13 @@ impl Store for RocksStore {
 
     fn backend(&self) -> &'static str {
         "rocksdb"
+    }
+}
+
+impl Drop for RocksStore {
+    fn drop(&mut self) {
+        if !self.read_only {
+            self.manifest_mark.renew();
+        }
     }
 }

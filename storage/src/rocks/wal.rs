@@ -2,13 +2,14 @@
 //!
 //! RocksDB stops replay at the first damaged record. That is right for the torn end a crash leaves, and a silent
 //! loss when whole records follow the damage: with a sync per commit, whatever follows was written after the
-//! damaged record had been acknowledged. The two are told apart by looking for a whole record behind the damage.
+//! damaged record had been acknowledged. The two are told apart by looking for a whole record behind the damage, and
+//! at the damaged record itself.
 
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-use super::log_format::{is_unreadable, record_behind, whole_records};
+use super::log_format::{evidence, whole_records};
 use crate::error::{Result, StoreError};
 
 /// What a check found in one log file.
@@ -38,11 +39,8 @@ pub fn check_wals(db: &Path) -> Result<Vec<WalReport>> {
         }
         let end = whole_records(&bytes, 0);
         let torn = bytes[end..].iter().any(|&byte| byte != 0);
-        if torn && let Some(next) = record_behind(&bytes, end) {
-            return Err(corrupt(&file, end as u64, &format!("a whole record follows at offset {next}")));
-        }
-        if torn && is_unreadable(&bytes, end) {
-            return Err(corrupt(&file, end as u64, "the record there is of a type that is never written"));
+        if torn && let Some(evidence) = evidence(&bytes, end) {
+            return Err(corrupt(&file, end as u64, &evidence));
         }
         reports.push(WalReport { bytes: bytes.len() as u64, torn_at: torn.then_some(end as u64), file });
     }
@@ -67,8 +65,11 @@ fn log_files(db: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(db)? {
         let path = entry?.path();
-        let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok());
-        if let (Some(number), Some("log")) = (number, path.extension().and_then(|extension| extension.to_str())) {
+        let number =
+            path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok());
+        if let (Some(number), Some("log")) =
+            (number, path.extension().and_then(|extension| extension.to_str()))
+        {
             files.push((number, path));
         }
     }
@@ -92,7 +93,7 @@ mod tests {
 
     fn check(bytes: &[u8]) -> Result<Vec<WalReport>> {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("000007.log"), bytes).unwrap();
+        fs_err::write(dir.path().join("000007.log"), bytes).unwrap();
         check_wals(dir.path())
     }
 
@@ -120,6 +121,21 @@ mod tests {
                 damaged[at] ^= 1 << bit;
                 let error = check(&damaged).unwrap_err();
                 assert!(error.is_corruption() && error.to_string().contains("offset"), "byte {at}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn damage_of_the_last_record_is_a_torn_tail_unless_it_cannot_be() {
+        let bytes = [full(b"one"), full(b"two")].concat();
+        let last = full(b"one").len();
+        for at in last..bytes.len() {
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[at] ^= 1 << bit;
+                let in_length = (last + 4..last + 6).contains(&at);
+                let recyclable = at == last + 6 && matches!(damaged[at], 5..=8 | 11 | 131);
+                assert_eq!(check(&damaged).is_err(), in_length || recyclable, "bit {bit} of byte {at}");
             }
         }
     }

@@ -98,7 +98,9 @@ impl<R: Read> ChunkReader<R> {
         let read = self.input.by_ref().take(u64::from(length)).read_to_end(payload)?;
         self.offset += read as u64;
         if read < length as usize {
-            return Err(self.refuse(format!("the stream ends after {read} of {length} bytes of a chunk: truncated")));
+            return Err(
+                self.refuse(format!("the stream ends after {read} of {length} bytes of a chunk: truncated"))
+            );
         }
         let mut stored = [0; 4];
         self.fill(&mut stored, "a chunk checksum")?;
@@ -107,10 +109,13 @@ impl<R: Read> ChunkReader<R> {
         crc.update(payload);
         let (stored, computed) = (u32::from_le_bytes(stored), crc.finalize());
         if stored != computed {
-            return Err(self.refuse(format!("chunk checksum is {computed:08x}, the stream says {stored:08x}: damaged")));
+            return Err(self
+                .refuse(format!("chunk checksum is {computed:08x}, the stream says {stored:08x}: damaged")));
         }
         if index != self.index {
-            return Err(self.refuse(format!("chunk {index} where chunk {} belongs: reordered or cut", self.index)));
+            return Err(
+                self.refuse(format!("chunk {index} where chunk {} belongs: reordered or cut", self.index))
+            );
         }
         self.index += 1;
         Kind::from_byte(frame[0]).ok_or_else(|| self.refuse(format!("unknown chunk kind {}", frame[0])))

@@ -6,7 +6,9 @@ use crate::{error::StoreError, graph::GraphError};
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
     /// The stream is not an intact snapshot.
-    #[error("snapshot refused at offset {offset}: {reason}; nothing was imported. Take a new export from the source")]
+    #[error(
+        "snapshot refused at offset {offset}: {reason}; nothing was imported. Take a new export from the source"
+    )]
     Refused {
         /// Bytes of the stream before the offending chunk or field.
         offset: u64,

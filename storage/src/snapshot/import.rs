@@ -123,18 +123,24 @@ fn read_records<R: Read>(
         let Totals { nodes, edges, ledger, vectors, .. } = checked.totals;
         progress(nodes + edges + ledger + vectors);
     }
-    let stated: Totals = serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("trailer: {error}")))?;
+    let stated: Totals =
+        serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("trailer: {error}")))?;
     checked.totals.digest = hex::encode(checked.digest.finalize());
     if stated != checked.totals {
-        return Err(chunks.refuse(format!("the trailer says {stated:?}, the records are {:?}", checked.totals)));
+        return Err(
+            chunks.refuse(format!("the trailer says {stated:?}, the records are {:?}", checked.totals))
+        );
     }
     if (header.nodes, header.edges) != (stated.nodes, stated.edges) {
         let Header { nodes, edges, .. } = header;
-        return Err(chunks.refuse(format!("the header says {nodes} nodes and {edges} edges, the records are {stated:?}")));
+        return Err(chunks
+            .refuse(format!("the header says {nodes} nodes and {edges} edges, the records are {stated:?}")));
     }
     if checked.newest > header.sequence {
         let sequence = header.sequence;
-        return Err(chunks.refuse(format!("a record has sequence {}, the header says {sequence}", checked.newest)));
+        return Err(
+            chunks.refuse(format!("a record has sequence {}, the header says {sequence}", checked.newest))
+        );
     }
     chunks.expect_end()?;
     Ok(stated)
@@ -194,7 +200,8 @@ impl Checked {
                 self.ascending((Vec::new(), Vec::new(), sequence))?;
                 self.totals.ledger += 1;
                 self.newest = self.newest.max(sequence);
-                crate::graph::LedgerRecord::decode(record).map_err(|error| RecordError::Bad(error.to_string()))?;
+                crate::graph::LedgerRecord::decode(record)
+                    .map_err(|error| RecordError::Bad(error.to_string()))?;
                 loader.map_or(Ok(()), |loader| loader.ledger(sequence, record.to_vec()))?;
             }
             Kind::Vectors => {
@@ -211,7 +218,9 @@ impl Checked {
 
     fn ascending(&mut self, key: (Vec<u8>, Vec<u8>, u64)) -> Result<(), RecordError> {
         if self.last_key.as_ref().is_some_and(|last| *last >= key) {
-            return Err(RecordError::Bad("a record does not follow the one before it: reordered or repeated".into()));
+            return Err(RecordError::Bad(
+                "a record does not follow the one before it: reordered or repeated".into(),
+            ));
         }
         self.last_key = Some(key);
         Ok(())

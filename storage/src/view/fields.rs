@@ -48,20 +48,12 @@ fn string_key<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, TokenError
 
 /// Whether a value has a place in the view.
 pub(super) fn is_shown(value: Token<'_>) -> bool {
-    if let Token::Str(bytes) = value {
-        text(bytes).is_some()
-    } else {
-        value != Token::Ext
-    }
+    if let Token::Str(bytes) = value { text(bytes).is_some() } else { value != Token::Ext }
 }
 
 /// The text of a string value.
 pub(super) fn string(value: Token<'_>) -> Option<&str> {
-    if let Token::Str(bytes) = value {
-        text(bytes)
-    } else {
-        None
-    }
+    if let Token::Str(bytes) = value { text(bytes) } else { None }
 }
 
 /// The distinct labels of a node, sorted: `type`, `label` and `node_type` where they are strings, and the

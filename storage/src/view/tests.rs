@@ -15,11 +15,7 @@ fn pack(value: &Value) -> Vec<u8> {
         bytes.extend(items.iter().flat_map(pack));
     } else if let Value::Map(entries) = value {
         rmp::encode::write_map_len(&mut bytes, u32::try_from(entries.len()).unwrap()).unwrap();
-        bytes.extend(
-            entries
-                .iter()
-                .flat_map(|(key, value)| [pack(key), pack(value)].concat()),
-        );
+        bytes.extend(entries.iter().flat_map(|(key, value)| [pack(key), pack(value)].concat()));
     } else if matches!(value, Value::String(text) if text.is_err()) {
         bytes.extend_from_slice(INVALID_STRING);
     } else {
@@ -31,12 +27,7 @@ fn pack(value: &Value) -> Vec<u8> {
 const INVALID_STRING: &[u8] = &[0xa1, 0xff];
 
 fn map(fields: &[(&str, Value)]) -> Value {
-    Value::Map(
-        fields
-            .iter()
-            .map(|(key, value)| (Value::from(*key), value.clone()))
-            .collect(),
-    )
+    Value::Map(fields.iter().map(|(key, value)| (Value::from(*key), value.clone())).collect())
 }
 
 fn view(props: &[u8]) -> Option<Vec<u8>> {
@@ -56,11 +47,9 @@ fn expected(value: &Value) -> Option<Value> {
         Value::F32(_) | Value::F64(_) => Value::Nil,
         Value::String(text) => Value::from(text.as_str()?),
         Value::Ext(..) => return None,
-        Value::Array(items) => items
-            .iter()
-            .map(|item| expected(item).unwrap_or(Value::Nil))
-            .collect::<Vec<_>>()
-            .into(),
+        Value::Array(items) => {
+            items.iter().map(|item| expected(item).unwrap_or(Value::Nil)).collect::<Vec<_>>().into()
+        }
         Value::Map(entries) => {
             let mut sorted = BTreeMap::new();
             for (key, value) in entries {
@@ -68,12 +57,7 @@ fn expected(value: &Value) -> Option<Value> {
                     sorted.insert(key, value);
                 }
             }
-            Value::Map(
-                sorted
-                    .into_iter()
-                    .map(|(key, value)| (Value::from(key), value))
-                    .collect(),
-            )
+            Value::Map(sorted.into_iter().map(|(key, value)| (Value::from(key), value)).collect())
         }
     })
 }
@@ -135,14 +119,9 @@ proptest! {
 fn undecodable_bytes() {
     let deep = |count: usize| [vec![0x91; count], vec![0xc0]].concat();
     let truncated = b"\x82\xa1a\x01\xa1b".to_vec();
-    for bytes in [
-        vec![],
-        vec![0xc1],
-        truncated,
-        vec![0xdd, 0xff, 0xff, 0xff, 0xff],
-        deep(1024),
-        vec![0x81; 1 << 22],
-    ] {
+    for bytes in
+        [vec![], vec![0xc1], truncated, vec![0xdd, 0xff, 0xff, 0xff, 0xff], deep(1024), vec![0x81; 1 << 22]]
+    {
         assert_eq!(view(&bytes), None);
         assert!(labels(&bytes).is_empty() && node_triples(&bytes).is_empty());
     }
@@ -166,24 +145,11 @@ fn labels_of_a_node() {
     let list = |items: &[&str]| Value::Array(items.iter().map(|item| Value::from(*item)).collect());
     let cases = [
         (map(&[("type", "A".into())]), vec!["A"]),
-        (
-            map(&[
-                ("label", "A".into()),
-                ("node_type", "A".into()),
-                ("type", "B".into()),
-            ]),
-            vec!["A", "B"],
-        ),
-        (
-            map(&[("labels", list(&["X", "A", "X"])), ("type", "".into())]),
-            vec!["", "A", "X"],
-        ),
+        (map(&[("label", "A".into()), ("node_type", "A".into()), ("type", "B".into())]), vec!["A", "B"]),
+        (map(&[("labels", list(&["X", "A", "X"])), ("type", "".into())]), vec!["", "A", "X"]),
         (map(&[("labels", "A".into()), ("type", list(&["A"]))]), vec![]),
         (
-            map(&[(
-                "labels",
-                Value::Array(vec!["a".into(), list(&["z"]), 5.into(), "b".into()]),
-            )]),
+            map(&[("labels", Value::Array(vec!["a".into(), list(&["z"]), 5.into(), "b".into()]))]),
             vec!["a", "b"],
         ),
         (map(&[("type", "q".into()), ("type", "b".into())]), vec!["b"]),
@@ -214,9 +180,7 @@ fn node_facts() {
     let texts = |value: &Value| {
         let bytes = pack(value);
         let facts = node_triples(&bytes).into_iter();
-        facts
-            .map(|(predicate, object)| format!("{predicate}={object}"))
-            .collect::<Vec<_>>()
+        facts.map(|(predicate, object)| format!("{predicate}={object}")).collect::<Vec<_>>()
     };
     let node = map(&[
         ("type", "Agent".into()),
@@ -231,18 +195,9 @@ fn node_facts() {
         ("bin", Value::Binary(vec![1])),
         ("", "e".into()),
     ]);
-    assert_eq!(
-        texts(&node),
-        ["rdf:type=Agent", "=e", "n=5", "name=x", "neg=-3", "ok=true"]
-    );
-    assert_eq!(
-        texts(&map(&[("node_type", "T".into()), ("type", 5.into())])),
-        [""; 0]
-    );
-    assert_eq!(
-        texts(&map(&[("node_type", "T".into()), ("type", Value::Nil)])),
-        [""; 0]
-    );
+    assert_eq!(texts(&node), ["rdf:type=Agent", "=e", "n=5", "name=x", "neg=-3", "ok=true"]);
+    assert_eq!(texts(&map(&[("node_type", "T".into()), ("type", 5.into())])), [""; 0]);
+    assert_eq!(texts(&map(&[("node_type", "T".into()), ("type", Value::Nil)])), [""; 0]);
     assert_eq!(texts(&map(&[("node_type", "Q".into())])), ["rdf:type=Q"]);
     // As the reference writes them.
     let numbers = [

@@ -78,10 +78,7 @@ impl<'a> Reader<'a> {
 
     /// Starts at `position`, which must be where a token starts.
     pub fn at(data: &'a [u8], position: usize) -> Self {
-        Self {
-            data,
-            rest: data.get(position..).unwrap_or_default(),
-        }
+        Self { data, rest: data.get(position..).unwrap_or_default() }
     }
 
     /// Bytes read so far.
@@ -184,9 +181,7 @@ impl<'a> Reader<'a> {
 
     fn length(&mut self, width: usize) -> Result<usize, TokenError> {
         let bytes = self.take(width)?;
-        Ok(bytes
-            .iter()
-            .fold(0, |length, byte| length << 8 | usize::from(*byte)))
+        Ok(bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)))
     }
 
     fn sized(&mut self, width: usize) -> Result<&'a [u8], TokenError> {
@@ -211,19 +206,11 @@ impl<'a> Reader<'a> {
     }
 
     fn array(&self, items: usize) -> Result<Token<'a>, TokenError> {
-        if items > self.rest.len() {
-            Err(TokenError::End)
-        } else {
-            Ok(Token::Array(items))
-        }
+        if items > self.rest.len() { Err(TokenError::End) } else { Ok(Token::Array(items)) }
     }
 
     fn map(&self, pairs: usize) -> Result<Token<'a>, TokenError> {
-        if pairs > self.rest.len() / 2 {
-            Err(TokenError::End)
-        } else {
-            Ok(Token::Map(pairs))
-        }
+        if pairs > self.rest.len() / 2 { Err(TokenError::End) } else { Ok(Token::Map(pairs)) }
     }
 }
 

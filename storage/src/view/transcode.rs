@@ -41,10 +41,7 @@ fn spans(props: &[u8]) -> Result<Vec<Span>, TokenError> {
             let Some(around) = outer.pop() else {
                 return Ok(spans);
             };
-            spans[span] = Span {
-                end: reader.position(),
-                next: spans.len(),
-            };
+            spans[span] = Span { end: reader.position(), next: spans.len() };
             (left, span) = (around.left, around.span);
         }
         left -= 1;
@@ -115,13 +112,7 @@ fn read(props: &[u8], at: Place) -> Result<(Token<'_>, Place), TokenError> {
     let mut reader = Reader::at(props, at.position);
     let token = reader.token()?;
     let span = at.span + usize::from(token.children().is_some());
-    Ok((
-        token,
-        Place {
-            position: reader.position(),
-            span,
-        },
-    ))
+    Ok((token, Place { position: reader.position(), span }))
 }
 
 impl Place {
@@ -131,10 +122,7 @@ impl Place {
             return self;
         }
         let span = spans[start.span];
-        Place {
-            position: span.end,
-            span: span.next,
-        }
+        Place { position: span.end, span: span.next }
     }
 }
 

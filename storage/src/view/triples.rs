@@ -15,11 +15,7 @@ pub fn edge_predicate(props: &[u8]) -> &str {
         "rel_type" => rel_type = string(value),
         _ => {}
     });
-    if decoded {
-        kind.or(rel_type).unwrap_or("RELATED_TO")
-    } else {
-        "RELATED_TO"
-    }
+    if decoded { kind.or(rel_type).unwrap_or("RELATED_TO") } else { "RELATED_TO" }
 }
 
 /// The predicates and objects of a node: first `rdf:type`, from `type` or else `node_type`, then every other key
@@ -30,32 +26,14 @@ pub fn node_triples(props: &[u8]) -> Vec<(&str, Cow<'_, str>)> {
         return Vec::new();
     }
     entries.sort_by_key(|(key, _)| *key);
-    let last_of_key = |index: usize| {
-        entries
-            .get(index + 1)
-            .is_none_or(|next| next.0 != entries[index].0)
-    };
-    let entries: Vec<_> = (0..entries.len())
-        .filter(|index| last_of_key(*index))
-        .map(|i| entries[i])
-        .collect();
-    let value_of = |name| {
-        entries
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| *value)
-    };
-    let kind = value_of("type")
-        .or_else(|| value_of("node_type"))
-        .and_then(string);
-    let others = entries
-        .iter()
-        .filter(|(key, _)| *key != "type" && *key != "node_type");
+    let last_of_key = |index: usize| entries.get(index + 1).is_none_or(|next| next.0 != entries[index].0);
+    let entries: Vec<_> =
+        (0..entries.len()).filter(|index| last_of_key(*index)).map(|i| entries[i]).collect();
+    let value_of = |name| entries.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+    let kind = value_of("type").or_else(|| value_of("node_type")).and_then(string);
+    let others = entries.iter().filter(|(key, _)| *key != "type" && *key != "node_type");
     let facts = others.filter_map(|(key, value)| Some((*key, object(*value)?)));
-    kind.map(|kind| ("rdf:type", Cow::Borrowed(kind)))
-        .into_iter()
-        .chain(facts)
-        .collect()
+    kind.map(|kind| ("rdf:type", Cow::Borrowed(kind))).into_iter().chain(facts).collect()
 }
 
 /// The text of a scalar, numbers as JSON writes them.

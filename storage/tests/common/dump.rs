@@ -143,21 +143,33 @@ impl GraphDump {
         assert_eq!(state.nodes, self.nodes.len() as u64, "node counter of '{name}'");
         assert_eq!(state.edges, self.out_edges.len() as u64, "edge counter of '{name}'");
         assert_eq!(state.vectors, self.vectors.len() as u64, "vector counter of '{name}'");
-        let mirrored: BTreeSet<_> = self.in_edges.iter().map(|(near, far, seq)| (far.clone(), near.clone(), *seq)).collect();
+        let mirrored: BTreeSet<_> =
+            self.in_edges.iter().map(|(near, far, seq)| (far.clone(), near.clone(), *seq)).collect();
         assert!(self.out_edges.keys().eq(mirrored.iter()), "edges of '{name}' in both directions");
         for (source, target, _) in self.out_edges.keys() {
-            assert!(self.nodes.contains_key(source) && self.nodes.contains_key(target), "{source:?} -> {target:?}");
+            assert!(
+                self.nodes.contains_key(source) && self.nodes.contains_key(target),
+                "{source:?} -> {target:?}"
+            );
         }
-        let expected: BTreeMap<(String, u64), String> = self.nodes.iter().flat_map(|(id, (seq, properties))| {
-            view::labels(properties).into_iter().map(move |label| ((label.to_owned(), *seq), id.clone()))
-        }).collect();
+        let expected: BTreeMap<(String, u64), String> = self
+            .nodes
+            .iter()
+            .flat_map(|(id, (seq, properties))| {
+                view::labels(properties).into_iter().map(move |label| ((label.to_owned(), *seq), id.clone()))
+            })
+            .collect();
         assert_eq!(self.labels, expected, "label index of '{name}'");
         let shown = self.ledger.values().filter(|record| is_shown(record)).count();
         assert_eq!(state.ledger_lines, shown as u64, "ledger lines of '{name}'");
         let nodes = self.nodes.values().map(|(sequence, _)| sequence);
         let edges = self.out_edges.keys().map(|(_, _, sequence)| sequence);
         let newest = nodes.chain(edges).chain(self.ledger.keys()).max().copied().unwrap_or(0);
-        assert!(newest <= state.sequence, "'{name}' has a record {newest} behind its sequence {}", state.sequence);
+        assert!(
+            newest <= state.sequence,
+            "'{name}' has a record {newest} behind its sequence {}",
+            state.sequence
+        );
         if state.complete_from > 0 {
             let complete = self.ledger.range(state.complete_from..).count() as u64;
             assert_eq!(complete, state.sequence + 1 - state.complete_from, "gaps in the ledger of '{name}'");

@@ -85,7 +85,9 @@ pub fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
         let entry = entry.unwrap();
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.file_type().unwrap().is_dir() {
-            found.extend(files(&entry.path()).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)));
+            found.extend(
+                files(&entry.path()).into_iter().map(|(below, bytes)| (format!("{name}/{below}"), bytes)),
+            );
         } else {
             found.push((name, fs::read(entry.path()).unwrap()));
         }

@@ -32,6 +32,6 @@ pub fn seed() -> u64 {
         Ok(text) => text.parse().expect("EG_SEED is a number"),
         Err(_) => epistemic_storage::clock::unix_ms(),
     };
-    println!("EG_SEED={seed}");
+    eprintln!("EG_SEED={seed}");
     seed
 }

@@ -79,7 +79,9 @@ fn as_many_as_asked_are_kept() {
         let on_disk = fs::read_dir(folder.path().join("checkpoints")).unwrap().count();
         assert_eq!(on_disk, left);
     }
-    assert!(taken.is_sorted_by(|a, b| a.name < b.name && a.created_ms < b.created_ms && a.sequence < b.sequence));
+    assert!(
+        taken.is_sorted_by(|a, b| a.name < b.name && a.created_ms < b.created_ms && a.sequence < b.sequence)
+    );
 }
 
 #[test]
@@ -148,19 +150,27 @@ fn damaged_files_are_refused_by_name() {
         flipped[bytes.len() / 2] ^= 1;
         let shorter = bytes[..bytes.len() - 1].to_vec();
         let longer = [&bytes[..], b"x"].concat();
-        for (damage, damaged) in [("flipped", Some(flipped)), ("cut", Some(shorter)), ("longer", Some(longer)), ("gone", None)] {
+        for (damage, damaged) in
+            [("flipped", Some(flipped)), ("cut", Some(shorter)), ("longer", Some(longer)), ("gone", None)]
+        {
             // Written anew: the bytes of a table are shared with the store by hard link.
             fs::remove_file(&file).unwrap();
             if let Some(damaged) = &damaged {
                 fs::write(&file, damaged).unwrap();
             }
             if is_table && damage == "flipped" {
-                let found = RocksStore::open(&checkpoint.join("db"), &read_only()).and_then(|store| store.verify());
+                let found =
+                    RocksStore::open(&checkpoint.join("db"), &read_only()).and_then(|store| store.verify());
                 assert!(found.as_ref().is_err_and(StoreError::is_corruption), "{name}: {found:?}");
             } else {
-                for error in [open_read_only(&checkpoint).err(), restore_checkpoint(&checkpoint, &target).err()] {
+                for error in
+                    [open_read_only(&checkpoint).err(), restore_checkpoint(&checkpoint, &target).err()]
+                {
                     let error = error.unwrap_or_else(|| panic!("{name} {damage} was accepted"));
-                    assert!(error.is_corruption() && error.to_string().contains(&name), "{name} {damage}: {error}");
+                    assert!(
+                        error.is_corruption() && error.to_string().contains(&name),
+                        "{name} {damage}: {error}"
+                    );
                 }
                 assert!(!target.exists());
             }

@@ -1,8 +1,8 @@
 //! Damage of the write-ahead log.
 //!
 //! Every commit of these stores was acknowledged as durable. Damage before the last record of the log must be
-//! refused. Damage inside the last record cannot be told from the torn end that a crash leaves: the store opens with
-//! all commits but the last.
+//! refused. Damage inside the last record cannot be told from the torn end that a crash leaves, unless only its length
+//! or type is hit: the store opens with all commits but the last.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,8 @@ fn commit(store: &RocksStore, number: u8) {
 }
 
 fn log_file(db: &Path) -> PathBuf {
-    let logs: Vec<_> = files(db).into_iter().filter(|(name, bytes)| name.ends_with(".log") && !bytes.is_empty()).collect();
+    let logs: Vec<_> =
+        files(db).into_iter().filter(|(name, bytes)| name.ends_with(".log") && !bytes.is_empty()).collect();
     assert_eq!(logs.len(), 1, "one log with records");
     db.join(&logs[0].0)
 }
@@ -93,7 +94,11 @@ fn every_flip_before_the_last_commit_is_refused() {
         if at % 97 == 0 {
             let before = files(&logged.db);
             for options in [options(), read_only()] {
-                assert_eq!(RocksStore::open(&logged.db, &options).err(), Some(error.clone()), "the flip at {at}");
+                assert_eq!(
+                    RocksStore::open(&logged.db, &options).err(),
+                    Some(error.clone()),
+                    "the flip at {at}"
+                );
             }
             assert_eq!(files(&logged.db), before, "a refused store is unchanged");
         }
@@ -140,7 +145,11 @@ fn every_length_gives_whole_commits() {
             commit(&store, count + 1);
             drop(store);
             let again = RocksStore::open(copy.path(), &options()).unwrap();
-            assert_eq!(commits_in(&again).unwrap(), count + 1, "a commit behind a torn end of {length} bytes");
+            assert_eq!(
+                commits_in(&again).unwrap(),
+                count + 1,
+                "a commit behind a torn end of {length} bytes"
+            );
         }
     }
     assert_eq!(last, 0);

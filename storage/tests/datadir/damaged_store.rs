@@ -168,7 +168,9 @@ fn missing_and_cut_files_are_found() {
     let db = stopped.path.join("db");
     for (name, bytes) in files(&db) {
         let matters = name.ends_with(".sst") || name.starts_with("MANIFEST") || name == "CURRENT";
-        for (keep, read_only) in [None, Some(0), Some(bytes.len() / 2)].into_iter().flat_map(|keep| [(keep, true), (keep, false)]) {
+        for (keep, read_only) in
+            [None, Some(0), Some(bytes.len() / 2)].into_iter().flat_map(|keep| [(keep, true), (keep, false)])
+        {
             let copy = stopped.path.with_extension("cut");
             copy_dir(&db, &copy);
             match keep {

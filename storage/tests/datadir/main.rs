@@ -1,5 +1,7 @@
 //! A shard's directory: ownership, checkpoints, and damage of every kind.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -192,7 +192,11 @@ struct ReadOnlyMount<'p>(&'p Path);
 impl<'p> ReadOnlyMount<'p> {
     fn new(path: &'p Path) -> Option<Self> {
         let mount = |arguments: &[&str]| {
-            Command::new("mount").args(arguments).arg(path).output().is_ok_and(|output| output.status.success())
+            Command::new("mount")
+                .args(arguments)
+                .arg(path)
+                .output()
+                .is_ok_and(|output| output.status.success())
         };
         mount(&["-t", "tmpfs", "tmpfs"]).then_some(())?;
         let mounted = Self(path);

@@ -60,26 +60,13 @@ pub struct Verdict {
 impl Verdict {
     /// The number of differences of a kind.
     pub fn count(&self, kind: Kind) -> usize {
-        self.differences
-            .iter()
-            .filter(|difference| difference.kind == kind)
-            .count()
+        self.differences.iter().filter(|difference| difference.kind == kind).count()
     }
 
     /// An error that lists the first differences, unless there are none.
     pub fn into_result(self) -> Result<()> {
-        let shown: Vec<String> = self
-            .differences
-            .iter()
-            .take(20)
-            .map(|d| format!("  {d}"))
-            .collect();
-        ensure!(
-            shown.is_empty(),
-            "{} differences, the first:\n{}",
-            self.differences.len(),
-            shown.join("\n")
-        );
+        let shown: Vec<String> = self.differences.iter().take(20).map(|d| format!("  {d}")).collect();
+        ensure!(shown.is_empty(), "{} differences, the first:\n{}", self.differences.len(), shown.join("\n"));
         Ok(())
     }
 
@@ -175,18 +162,10 @@ fn compare_graph(graph: &str, expected: &GraphState, actual: &GraphState, all: &
         }
     }
     if expected.ledger != actual.ledger {
-        let same = expected
-            .ledger
-            .iter()
-            .zip(&actual.ledger)
-            .take_while(|(e, a)| e == a)
-            .count();
+        let same = expected.ledger.iter().zip(&actual.ledger).take_while(|(e, a)| e == a).count();
         let (e, a) = (expected.ledger.get(same), actual.ledger.get(same));
         let lengths = (expected.ledger.len(), actual.ledger.len());
-        all.add(
-            Kind::Ledger,
-            format!("{graph:?} line {same} of {lengths:?}: {e:?}, found {a:?}"),
-        );
+        all.add(Kind::Ledger, format!("{graph:?} line {same} of {lengths:?}: {e:?}, found {a:?}"));
     }
 }
 

@@ -24,23 +24,11 @@ pub struct Mix {
 
 impl Mix {
     /// Everything.
-    pub const ALL: Mix = Mix {
-        single: 16,
-        batch: 3,
-        graphs: 1,
-    };
+    pub const ALL: Mix = Mix { single: 16, batch: 3, graphs: 1 };
     /// Batches only.
-    pub const BATCHES: Mix = Mix {
-        single: 0,
-        batch: 1,
-        graphs: 0,
-    };
+    pub const BATCHES: Mix = Mix { single: 0, batch: 1, graphs: 0 };
     /// Single changes only.
-    pub const SINGLE: Mix = Mix {
-        single: 1,
-        batch: 0,
-        graphs: 0,
-    };
+    pub const SINGLE: Mix = Mix { single: 1, batch: 0, graphs: 0 };
 }
 
 impl Domain {
@@ -48,11 +36,7 @@ impl Domain {
     pub(super) fn next_op(&mut self, random: &mut StdRng, mix: Mix) -> Op {
         let pick = random.random_range(0..mix.single + mix.batch + mix.graphs);
         if pick >= mix.single + mix.batch {
-            let name = format!(
-                "{}/g{}:é",
-                self.name,
-                random.random_range(0..SIDE_GRAPHS_PER_DOMAIN)
-            );
+            let name = format!("{}/g{}:é", self.name, random.random_range(0..SIDE_GRAPHS_PER_DOMAIN));
             return match self.graphs.contains_key(&name) {
                 true => Op::DeleteGraph { name },
                 false => Op::CreateGraph { name },
@@ -60,12 +44,7 @@ impl Domain {
         }
         let graph = match random.random_bool(0.8) {
             true => MAIN_GRAPH.to_owned(),
-            false => self
-                .graphs
-                .keys()
-                .choose(random)
-                .cloned()
-                .unwrap_or_else(|| MAIN_GRAPH.into()),
+            false => self.graphs.keys().choose(random).cloned().unwrap_or_else(|| MAIN_GRAPH.into()),
         };
         if pick < mix.single {
             let state = std::mem::take(self.graphs.entry(graph.clone()).or_default());
@@ -73,11 +52,7 @@ impl Domain {
             self.graphs.insert(graph.clone(), state);
             return Op::One { graph, change };
         }
-        let mut state = self
-            .graphs
-            .get(&graph)
-            .map(GraphState::without_ledger)
-            .unwrap_or_default();
+        let mut state = self.graphs.get(&graph).map(GraphState::without_ledger).unwrap_or_default();
         let changes = std::iter::repeat_with(|| {
             let change = self.next_change(&state, random);
             state.apply(&change);
@@ -94,11 +69,7 @@ impl Domain {
         if let (Some(source), Some(target)) = (node(), node()) {
             match random.random_range(0..20) {
                 0..6 => {
-                    return Change::AddEdge {
-                        source,
-                        target,
-                        properties,
-                    };
+                    return Change::AddEdge { source, target, properties };
                 }
                 6..9 => {
                     let pair = state.edges.keys().choose(random).cloned();

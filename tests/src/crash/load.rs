@@ -35,17 +35,9 @@ pub struct Writers {
 impl Writers {
     /// `count` writers, each with a domain of its own, and four domains that they share.
     pub fn new(count: usize, mix: Mix, seed: u64) -> Writers {
-        let domains = (0..count + SHARED_DOMAINS)
-            .map(|i| Mutex::new(Domain::new(format!("d{i:02}"))))
-            .collect();
-        Writers {
-            domains,
-            count,
-            mix,
-            seed,
-            round: 0,
-            clock: None,
-        }
+        let domains =
+            (0..count + SHARED_DOMAINS).map(|i| Mutex::new(Domain::new(format!("d{i:02}")))).collect();
+        Writers { domains, count, mix, seed, round: 0, clock: None }
     }
 
     /// Keeps a history of all acknowledged operations, with the size of `file` (the record file of a
@@ -57,11 +49,7 @@ impl Writers {
 
     /// The expected state at an earlier instant of the history, by writers that can go on from there.
     pub fn as_of(&self, instant: u64) -> Writers {
-        let domains = self
-            .domains
-            .iter()
-            .map(|domain| Mutex::new(lock(domain).as_of(instant)))
-            .collect();
+        let domains = self.domains.iter().map(|domain| Mutex::new(lock(domain).as_of(instant))).collect();
         Writers {
             domains,
             count: self.count,
@@ -77,41 +65,26 @@ impl Writers {
     pub fn request_spans(&self) -> Vec<(u64, u64)> {
         let mut spans = Vec::new();
         for domain in &self.domains {
-            spans.extend(
-                lock(domain)
-                    .history
-                    .iter()
-                    .map(|entry| (entry.sent, entry.answered)),
-            );
+            spans.extend(lock(domain).history.iter().map(|entry| (entry.sent, entry.answered)));
         }
         spans.sort_by_key(|(_, answered)| *answered);
         spans
     }
 
     fn now(&self) -> Result<u64> {
-        self.clock
-            .as_ref()
-            .map_or(Ok(0), |file| Ok(fs_err::metadata(file)?.len()))
+        self.clock.as_ref().map_or(Ok(0), |file| Ok(fs_err::metadata(file)?.len()))
     }
 
     /// Creates the main graph. Call it once, on a fresh server.
     pub fn prepare(&self, server: &ServerProcess) -> Result<()> {
-        server
-            .client()?
-            .create_graph(MAIN_GRAPH)
-            .context("create the main graph")
+        server.client()?.create_graph(MAIN_GRAPH).context("create the main graph")
     }
 
     /// Clears the main graph's ledger while nothing is in flight, so that it stays readable over many rounds.
     pub fn clear_main_ledger(&self, server: &ServerProcess) -> Result<()> {
         server.client()?.call(MAIN_GRAPH, "ClearLedger", None)?;
         for domain in &self.domains {
-            lock(domain)
-                .graphs
-                .entry(MAIN_GRAPH.into())
-                .or_default()
-                .ledger
-                .clear();
+            lock(domain).graphs.entry(MAIN_GRAPH.into()).or_default().ledger.clear();
         }
         Ok(())
     }
@@ -175,11 +148,7 @@ impl Writers {
         let mut random = generator(self.seed, (self.round << 16) + writer as u64 + 1);
         while !progress.stop.load(Ordering::SeqCst) {
             let shared = random.random_bool(0.25);
-            let index = if shared {
-                self.count + random.random_range(0..SHARED_DOMAINS)
-            } else {
-                writer
-            };
+            let index = if shared { self.count + random.random_range(0..SHARED_DOMAINS) } else { writer };
             let mut domain = lock(&self.domains[index]);
             if domain.in_flight.is_some() {
                 return Ok(()); // its writer lost the connection: the server is dead
@@ -192,11 +161,7 @@ impl Writers {
                 Ok(result) => {
                     domain.acknowledge();
                     if self.clock.is_some() {
-                        domain.history.push(Acknowledged {
-                            op,
-                            sent,
-                            answered: self.now()?,
-                        });
+                        domain.history.push(Acknowledged { op, sent, answered: self.now()? });
                     }
                     progress.answers.fetch_add(1, Ordering::SeqCst);
                     if let Err(error) = no_batch_errors(&result) {
@@ -238,10 +203,7 @@ impl Progress {
 
 fn no_batch_errors(result: &Value) -> Result<()> {
     let errors = field(result, "errors").and_then(Value::as_array);
-    ensure!(
-        errors.is_none_or(|errors| errors.is_empty()),
-        "BatchUpdate answered with errors: {result}"
-    );
+    ensure!(errors.is_none_or(|errors| errors.is_empty()), "BatchUpdate answered with errors: {result}");
     Ok(())
 }
 

@@ -15,11 +15,7 @@ pub(super) enum Change {
     /// Removes a node and its edges.
     RemoveNode { id: String },
     /// Adds a parallel edge between existing nodes.
-    AddEdge {
-        source: String,
-        target: String,
-        properties: Value,
-    },
+    AddEdge { source: String, target: String, properties: Value },
     /// Removes all parallel edges of a pair.
     RemoveEdge { source: String, target: String },
 }
@@ -75,25 +71,14 @@ impl Domain {
     /// An empty domain.
     pub(super) fn new(name: String) -> Domain {
         let graphs = BTreeMap::from([(MAIN_GRAPH.to_owned(), GraphState::default())]);
-        Domain {
-            name,
-            graphs,
-            in_flight: None,
-            next_value: 0,
-            history: Vec::new(),
-        }
+        Domain { name, graphs, in_flight: None, next_value: 0, history: Vec::new() }
     }
 
     /// The state at an earlier instant of the history; what was answered later counts as in flight.
     pub(super) fn as_of(&self, instant: u64) -> Domain {
-        let mut earlier = Domain {
-            next_value: self.next_value,
-            ..Domain::new(self.name.clone())
-        };
+        let mut earlier = Domain { next_value: self.next_value, ..Domain::new(self.name.clone()) };
         let known = self.history.partition_point(|entry| entry.answered <= instant);
-        self.history[..known]
-            .iter()
-            .for_each(|entry| entry.op.apply(&mut earlier.graphs));
+        self.history[..known].iter().for_each(|entry| entry.op.apply(&mut earlier.graphs));
         earlier.in_flight = self.history.get(known).map(|entry| entry.op.clone());
         earlier
     }
@@ -116,24 +101,15 @@ impl Op {
             }
             Op::Batch { graph, changes } => {
                 let payload = pack(&Value::Array(changes.iter().map(Change::batch_entry).collect()));
-                (
-                    graph.clone(),
-                    "BatchUpdate",
-                    params([("operations_msgpack", bin(payload))]),
-                )
+                (graph.clone(), "BatchUpdate", params([("operations_msgpack", bin(payload))]))
             }
             Op::CreateGraph { name } => {
-                let fields = [
-                    ("graph_name", name.as_str().into()),
-                    ("graph_type", "Agent".into()),
-                ];
+                let fields = [("graph_name", name.as_str().into()), ("graph_type", "Agent".into())];
                 (name.clone(), "CreateGraph", params(fields))
             }
-            Op::DeleteGraph { name } => (
-                name.clone(),
-                "DeleteGraph",
-                params([("graph_name", name.as_str().into())]),
-            ),
+            Op::DeleteGraph { name } => {
+                (name.clone(), "DeleteGraph", params([("graph_name", name.as_str().into())]))
+            }
         }
     }
 
@@ -160,53 +136,37 @@ impl Change {
         let text = |text: &String| Value::from(text.as_str());
         match self {
             Change::AddNode { id, properties } => {
-                let fields = [
-                    ("node_id", text(id)),
-                    ("properties_msgpack", bin(pack(properties))),
-                ];
+                let fields = [("node_id", text(id)), ("properties_msgpack", bin(pack(properties)))];
                 ("AddNode", params(fields))
             }
             Change::RemoveNode { id } => ("RemoveNode", params([("node_id", text(id))])),
-            Change::AddEdge {
-                source,
-                target,
-                properties,
-            } => {
+            Change::AddEdge { source, target, properties } => {
                 let ends = [("source_id", text(source)), ("target_id", text(target))];
                 let properties = ("properties_msgpack", bin(pack(properties)));
                 ("AddEdge", params(ends.into_iter().chain([properties])))
             }
-            Change::RemoveEdge { source, target } => (
-                "RemoveEdge",
-                params([("source_id", text(source)), ("target_id", text(target))]),
-            ),
+            Change::RemoveEdge { source, target } => {
+                ("RemoveEdge", params([("source_id", text(source)), ("target_id", text(target))]))
+            }
         }
     }
 
     fn batch_entry(&self) -> Value {
         let text = |text: &String| Value::from(text.as_str());
         match self {
-            Change::AddNode { id, properties } => map([
-                ("op", "add_node".into()),
-                ("id", text(id)),
-                ("properties", properties.clone()),
-            ]),
+            Change::AddNode { id, properties } => {
+                map([("op", "add_node".into()), ("id", text(id)), ("properties", properties.clone())])
+            }
             Change::RemoveNode { id } => map([("op", "remove_node".into()), ("id", text(id))]),
-            Change::AddEdge {
-                source,
-                target,
-                properties,
-            } => map([
+            Change::AddEdge { source, target, properties } => map([
                 ("op", "add_edge".into()),
                 ("source", text(source)),
                 ("target", text(target)),
                 ("properties", properties.clone()),
             ]),
-            Change::RemoveEdge { source, target } => map([
-                ("op", "remove_edge".into()),
-                ("source", text(source)),
-                ("target", text(target)),
-            ]),
+            Change::RemoveEdge { source, target } => {
+                map([("op", "remove_edge".into()), ("source", text(source)), ("target", text(target))])
+            }
         }
     }
 }
@@ -223,23 +183,14 @@ impl GraphState {
             Change::RemoveNode { id } => {
                 if self.nodes.remove(id).is_some() {
                     self.ledger.push(format!("REMOVE_NODE|{id}"));
-                    self.edges
-                        .retain(|(source, target), _| source != id && target != id);
+                    self.edges.retain(|(source, target), _| source != id && target != id);
                 }
             }
-            Change::AddEdge {
-                source,
-                target,
-                properties,
-            } => {
+            Change::AddEdge { source, target, properties } => {
                 if self.has_both(source, target) {
                     let bytes = pack(properties);
-                    self.ledger
-                        .push(format!("ADD_EDGE|{source}|{target}|{}", hex::encode(&bytes)));
-                    self.edges
-                        .entry((source.clone(), target.clone()))
-                        .or_default()
-                        .push(bytes);
+                    self.ledger.push(format!("ADD_EDGE|{source}|{target}|{}", hex::encode(&bytes)));
+                    self.edges.entry((source.clone(), target.clone())).or_default().push(bytes);
                 }
             }
             Change::RemoveEdge { source, target } => {
@@ -253,11 +204,7 @@ impl GraphState {
 
     /// The same content with an empty ledger.
     pub(super) fn without_ledger(&self) -> GraphState {
-        GraphState {
-            nodes: self.nodes.clone(),
-            edges: self.edges.clone(),
-            ledger: Vec::new(),
-        }
+        GraphState { nodes: self.nodes.clone(), edges: self.edges.clone(), ledger: Vec::new() }
     }
 
     fn has_both(&self, source: &str, target: &str) -> bool {

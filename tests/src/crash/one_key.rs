@@ -19,18 +19,13 @@ pub fn write_same_keys(
     writers: usize,
     keys: usize,
 ) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut clients = (0..writers)
-        .map(|_| server.client())
-        .collect::<Result<Vec<_>>>()?;
+    let mut clients = (0..writers).map(|_| server.client()).collect::<Result<Vec<_>>>()?;
     for first in (0..keys).step_by(KEYS_AT_ONCE) {
         let block = first..keys.min(first + KEYS_AT_ONCE);
         for (writer, client) in clients.iter_mut().enumerate() {
             for number in block.clone() {
                 let value = format!("writer {writer} key {number}").into_bytes();
-                let fields = [
-                    ("node_id", key(number).into()),
-                    ("properties_msgpack", bin(value)),
-                ];
+                let fields = [("node_id", key(number).into()), ("properties_msgpack", bin(value))];
                 client.send(graph, "AddNode", params(fields))?;
             }
         }
@@ -42,20 +37,14 @@ pub fn write_same_keys(
         }
     }
     let values = read_same_keys(server, graph, keys)?;
-    ensure!(
-        values.len() == keys,
-        "{} of {keys} acknowledged keys can be read",
-        values.len()
-    );
+    ensure!(values.len() == keys, "{} of {keys} acknowledged keys can be read", values.len());
     Ok(values)
 }
 
 /// The values of the nodes of [`write_same_keys`].
 pub fn read_same_keys(server: &ServerProcess, graph: &str, keys: usize) -> Result<BTreeMap<String, Vec<u8>>> {
     let ids = Value::Array((0..keys).map(|k| key(k).into()).collect());
-    let answer = server
-        .client()?
-        .call(graph, "GetNodePropertiesBatch", params([("node_ids", ids)]))?;
+    let answer = server.client()?.call(graph, "GetNodePropertiesBatch", params([("node_ids", ids)]))?;
     let answer = unpack(answer.as_slice().context("GetNodePropertiesBatch is no bin")?)?;
     let mut values = BTreeMap::new();
     for pair in answer.as_array().context("GetNodePropertiesBatch is no array")? {

@@ -13,30 +13,22 @@ pub(super) fn graph_names(client: &mut Client) -> Result<Vec<String>> {
     let list = client.call("__commons__", "ListGraphs", None)?;
     let names = list.as_array().context("ListGraphs is no array")?.iter();
     let names = names.map(|entry| text(field(entry, "name").context("ListGraphs without a name")?));
-    names
-        .filter(|name| !name.as_ref().is_ok_and(|name| name.starts_with("__")))
-        .collect()
+    names.filter(|name| !name.as_ref().is_ok_and(|name| name.starts_with("__"))).collect()
 }
 
 /// The content of a graph. Counts and degrees that do not fit it go to the verdict.
 pub(super) fn read_graph(client: &mut Client, graph: &str, verdict: &mut Verdict) -> Result<GraphState> {
     let mut state = GraphState::default();
     let ids = client.call(graph, "NodeIds", None)?;
-    let batch = client.call(
-        graph,
-        "GetNodePropertiesBatch",
-        params([("node_ids", ids.clone())]),
-    )?;
+    let batch = client.call(graph, "GetNodePropertiesBatch", params([("node_ids", ids.clone())]))?;
     let batch = unpack(batch.as_slice().context("GetNodePropertiesBatch is no bin")?)?;
     for pair in batch.as_array().context("GetNodePropertiesBatch is no array")? {
         match pair.as_array().map(Vec::as_slice) {
             Some([id, Value::Binary(bytes)]) => {
                 state.nodes.insert(text(id)?, bytes.clone());
             }
-            _ => verdict.add(
-                Kind::Inconsistent,
-                format!("{graph:?}: in NodeIds, but has no properties: {pair}"),
-            ),
+            _ => verdict
+                .add(Kind::Inconsistent, format!("{graph:?}: in NodeIds, but has no properties: {pair}")),
         }
     }
     let mut degrees: BTreeMap<String, (u64, u64)> = BTreeMap::new();
@@ -49,41 +41,21 @@ pub(super) fn read_graph(client: &mut Client, graph: &str, verdict: &mut Verdict
         let (source, target) = (text(source)?, text(target)?);
         degrees.entry(source.clone()).or_default().0 += 1;
         degrees.entry(target.clone()).or_default().1 += 1;
-        state
-            .edges
-            .entry((source, target))
-            .or_default()
-            .push(int_bytes(properties)?);
+        state.edges.entry((source, target)).or_default().push(int_bytes(properties)?);
     }
     let ledger = client.call(graph, "GetLedger", None)?;
-    state.ledger = ledger
-        .as_array()
-        .context("GetLedger is no array")?
-        .iter()
-        .map(text)
-        .collect::<Result<_>>()?;
+    state.ledger =
+        ledger.as_array().context("GetLedger is no array")?.iter().map(text).collect::<Result<_>>()?;
 
-    let counts = (
-        client.call(graph, "NodeCount", None)?,
-        client.call(graph, "EdgeCount", None)?,
-    );
-    let listed = (
-        Value::from(ids.as_array().map_or(0, Vec::len)),
-        Value::from(edges.len()),
-    );
+    let counts = (client.call(graph, "NodeCount", None)?, client.call(graph, "EdgeCount", None)?);
+    let listed = (Value::from(ids.as_array().map_or(0, Vec::len)), Value::from(edges.len()));
     if counts != listed {
-        verdict.add(
-            Kind::Inconsistent,
-            format!("{graph:?}: counts {counts:?}, but lists have {listed:?}"),
-        );
+        verdict.add(Kind::Inconsistent, format!("{graph:?}: counts {counts:?}, but lists have {listed:?}"));
     }
     for id in state.nodes.keys() {
         let node = || params([("node_id", id.as_str().into())]);
         let (out, into) = degrees.remove(id).unwrap_or_default();
-        let found = (
-            client.call(graph, "OutDegree", node())?,
-            client.call(graph, "InDegree", node())?,
-        );
+        let found = (client.call(graph, "OutDegree", node())?, client.call(graph, "InDegree", node())?);
         if found != (out.into(), into.into()) {
             verdict.add(
                 Kind::Inconsistent,
@@ -92,10 +64,7 @@ pub(super) fn read_graph(client: &mut Client, graph: &str, verdict: &mut Verdict
         }
     }
     for (id, _) in degrees {
-        verdict.add(
-            Kind::Inconsistent,
-            format!("{graph:?}: an edge at the missing node {id}"),
-        );
+        verdict.add(Kind::Inconsistent, format!("{graph:?}: an edge at the missing node {id}"));
     }
     Ok(state)
 }
@@ -110,16 +79,9 @@ pub(super) fn check_label(
     let fields = [("label", domain.into()), ("limit", 0.into())];
     let found = client.call(MAIN_GRAPH, "GetNodesByLabel", params(fields))?;
     let found = found.as_array().context("GetNodesByLabel is no array")?;
-    let ids = found
-        .iter()
-        .map(|pair| text(&pair[0]))
-        .collect::<Result<BTreeSet<String>>>()?;
+    let ids = found.iter().map(|pair| text(&pair[0])).collect::<Result<BTreeSet<String>>>()?;
     if !ids.iter().eq(part.nodes.keys()) {
-        let text = format!(
-            "label {domain}: {} nodes, but {} carry it",
-            ids.len(),
-            part.nodes.len()
-        );
+        let text = format!("label {domain}: {} nodes, but {} carry it", ids.len(), part.nodes.len());
         verdict.add(Kind::Inconsistent, text);
     }
     Ok(())
@@ -133,11 +95,7 @@ pub(super) fn split_by_domain(state: GraphState) -> BTreeMap<String, GraphState>
         parts.entry(domain(&id)).or_default().nodes.insert(id, bytes);
     }
     for (pair, bytes) in state.edges {
-        parts
-            .entry(domain(&pair.0))
-            .or_default()
-            .edges
-            .insert(pair, bytes);
+        parts.entry(domain(&pair.0)).or_default().edges.insert(pair, bytes);
     }
     for line in state.ledger {
         let id = line.split('|').nth(1).unwrap_or_default();
@@ -147,16 +105,11 @@ pub(super) fn split_by_domain(state: GraphState) -> BTreeMap<String, GraphState>
 }
 
 fn text(value: &Value) -> Result<String> {
-    Ok(value
-        .as_str()
-        .with_context(|| format!("not a string: {value}"))?
-        .to_owned())
+    Ok(value.as_str().with_context(|| format!("not a string: {value}"))?.to_owned())
 }
 
 fn int_bytes(value: &Value) -> Result<Vec<u8>> {
     let ints = value.as_array().context("edge properties are no array")?;
     let byte = |int: &Value| int.as_u64().and_then(|int| u8::try_from(int).ok());
-    ints.iter()
-        .map(|int| byte(int).context("edge properties are no bytes"))
-        .collect()
+    ints.iter().map(|int| byte(int).context("edge properties are no bytes")).collect()
 }

@@ -22,10 +22,8 @@ pub(super) fn load(dir: &Path) -> Result<Disk> {
 fn load_into(disk: &mut Disk, parent: Inode, dir: &Path) -> Result<()> {
     for entry in fs_err::read_dir(dir)? {
         let path = entry?.path();
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .context("a file name that is not UTF-8")?;
+        let name =
+            path.file_name().and_then(|name| name.to_str()).context("a file name that is not UTF-8")?;
         if path.is_dir() {
             let inode = disk.add_durable(parent, name, None)?;
             load_into(disk, inode, &path)?;
@@ -39,12 +37,7 @@ fn load_into(disk: &mut Disk, parent: Inode, dir: &Path) -> Result<()> {
 /// Writes into the empty directory `target` what is left of the disk. With `random`, a random prefix of the
 /// unsynced changes of each file and each directory is kept, and the write behind it may be torn.
 pub(super) fn write(disk: &Disk, target: &Path, random: Option<&mut StdRng>) -> Result<()> {
-    Writer {
-        disk,
-        random,
-        written: HashMap::new(),
-    }
-    .directory(ROOT, target)
+    Writer { disk, random, written: HashMap::new() }.directory(ROOT, target)
 }
 
 struct Writer<'a> {
@@ -85,10 +78,7 @@ impl Writer<'_> {
             let cut = random.random_range(*offset..=offset + data.len() as u64) / SECTOR * SECTOR;
             let length = usize::try_from(cut.saturating_sub(*offset)).expect("shorter than the data");
             if length > 0 {
-                content.apply(&FileChange::Write {
-                    offset: *offset,
-                    data: data[..length].to_vec(),
-                });
+                content.apply(&FileChange::Write { offset: *offset, data: data[..length].to_vec() });
             }
         }
         content
@@ -114,10 +104,7 @@ pub(super) fn compare(disk: &Disk, dir: &Path) -> Result<()> {
     let actual = load(dir)?;
     let (expected_names, actual_names) = (names(disk), names(&actual));
     let differing: Vec<_> = expected_names.symmetric_difference(&actual_names).collect();
-    ensure!(
-        differing.is_empty(),
-        "names that the record missed: {differing:?}"
-    );
+    ensure!(differing.is_empty(), "names that the record missed: {differing:?}");
     let actual_paths = paths(&actual);
     for (path, inode) in paths(disk) {
         if let (Object::File(file), Object::File(real)) =
@@ -125,10 +112,7 @@ pub(super) fn compare(disk: &Disk, dir: &Path) -> Result<()> {
         {
             let recorded = file.with_pending(file.pending.len());
             let (found, expected) = (real.durable.len(), recorded.len());
-            ensure!(
-                recorded == real.durable,
-                "{path}: {expected} bytes recorded, {found} found, or others"
-            );
+            ensure!(recorded == real.durable, "{path}: {expected} bytes recorded, {found} found, or others");
         }
     }
     Ok(())

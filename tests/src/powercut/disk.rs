@@ -49,11 +49,7 @@ struct Descriptor {
 impl Disk {
     /// An empty root.
     pub(super) fn new() -> Disk {
-        let mut disk = Disk {
-            inodes: Vec::new(),
-            descriptors: HashMap::new(),
-            syncs: HashMap::new(),
-        };
+        let mut disk = Disk { inodes: Vec::new(), descriptors: HashMap::new(), syncs: HashMap::new() };
         disk.add_directory();
         disk
     }
@@ -82,12 +78,7 @@ impl Disk {
     /// Applies one recorded operation.
     pub(super) fn apply(&mut self, record: &Record) -> Result<()> {
         match &record.event {
-            Event::Open {
-                fd,
-                flags,
-                existed,
-                path,
-            } => {
+            Event::Open { fd, flags, existed, path } => {
                 let inode = match existed {
                     true => self.lookup(path)?,
                     false => {
@@ -96,10 +87,7 @@ impl Disk {
                         inode
                     }
                 };
-                let descriptor = Descriptor {
-                    inode,
-                    syncs_each_write: flags & O_DSYNC != 0,
-                };
+                let descriptor = Descriptor { inode, syncs_each_write: flags & O_DSYNC != 0 };
                 self.descriptors.insert(*fd, descriptor);
                 if *existed && flags & O_TRUNC != 0 {
                     self.change_file(inode, FileChange::SetSize(0))?;
@@ -113,29 +101,17 @@ impl Disk {
             }
             Event::Write { fd, offset, data } => {
                 let descriptor = self.descriptor(*fd)?;
-                let change = FileChange::Write {
-                    offset: *offset,
-                    data: data.clone(),
-                };
+                let change = FileChange::Write { offset: *offset, data: data.clone() };
                 self.change_file(descriptor.inode, change)?;
                 if descriptor.syncs_each_write {
                     self.sync(descriptor.inode, u64::MAX);
                 }
             }
             Event::Truncate { fd, path, size } => {
-                let inode = if *fd < 0 {
-                    self.lookup(path)?
-                } else {
-                    self.descriptor(*fd)?.inode
-                };
+                let inode = if *fd < 0 { self.lookup(path)? } else { self.descriptor(*fd)?.inode };
                 self.change_file(inode, FileChange::SetSize(*size))?;
             }
-            Event::Allocate {
-                fd,
-                mode,
-                offset,
-                length,
-            } => {
+            Event::Allocate { fd, mode, offset, length } => {
                 let inode = self.descriptor(*fd)?.inode;
                 let to = offset + length;
                 match *mode {
@@ -180,23 +156,19 @@ impl Disk {
 
     /// Whether the running sync that began with this sequence number is one of a file.
     pub(super) fn syncs_file(&self, begin: u64) -> bool {
-        self.syncs
-            .get(&begin)
-            .is_some_and(|(inode, _)| matches!(self.inodes[*inode], Object::File(_)))
+        self.syncs.get(&begin).is_some_and(|(inode, _)| matches!(self.inodes[*inode], Object::File(_)))
     }
 
     /// The file or directory that a name leads to at this instant.
     pub(super) fn lookup(&self, path: &str) -> Result<Inode> {
-        path.split('/')
-            .filter(|name| !name.is_empty())
-            .try_fold(ROOT, |inode, name| match &self.inodes[inode] {
-                Object::Directory(directory) => directory
-                    .now
-                    .get(name)
-                    .copied()
-                    .with_context(|| format!("{path:?} is not in the record")),
+        path.split('/').filter(|name| !name.is_empty()).try_fold(ROOT, |inode, name| {
+            match &self.inodes[inode] {
+                Object::Directory(directory) => {
+                    directory.now.get(name).copied().with_context(|| format!("{path:?} is not in the record"))
+                }
                 Object::File(_) => bail!("{path:?} leads through a file"),
-            })
+            }
+        })
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<()> {
@@ -204,13 +176,7 @@ impl Disk {
         let (from_parent, from_name) = self.parent(from)?;
         let (to_parent, to_name) = self.parent(to)?;
         if from_parent == to_parent {
-            return self.change_names(
-                from_parent,
-                NameChange::Rename {
-                    from: from_name,
-                    to: to_name,
-                },
-            );
+            return self.change_names(from_parent, NameChange::Rename { from: from_name, to: to_name });
         }
         self.change_names(to_parent, NameChange::Set(to_name, inode))?;
         self.change_names(from_parent, NameChange::Remove(from_name))
@@ -268,10 +234,8 @@ impl Disk {
     }
 
     fn add_directory(&mut self) -> Inode {
-        self.inodes.push(Object::Directory(Directory {
-            now: BTreeMap::new(),
-            disk: Synced::new(BTreeMap::new()),
-        }));
+        self.inodes
+            .push(Object::Directory(Directory { now: BTreeMap::new(), disk: Synced::new(BTreeMap::new()) }));
         self.inodes.len() - 1
     }
 }

@@ -55,11 +55,7 @@ impl Recording {
             .arg("-ldl")
             .output()
             .context("start the C compiler `cc`")?;
-        ensure!(
-            output.status.success(),
-            "cc: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        ensure!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr));
         let root = fs_err::canonicalize(root)?;
         let before = directory::load(&root)?;
         let recording = Recording { work, root, before };
@@ -79,9 +75,7 @@ impl Recording {
     /// The same server, storing its data in the recorded directory and recording itself.
     pub fn attach(&self, builder: ServerBuilder) -> ServerBuilder {
         let builder = builder.persist_dir(&self.root);
-        self.environment()
-            .into_iter()
-            .fold(builder, |builder, (name, value)| builder.env(name, value))
+        self.environment().into_iter().fold(builder, |builder, (name, value)| builder.env(name, value))
     }
 
     /// Sends SIGKILL between two recorded operations, so that no operation lacks its record.
@@ -112,18 +106,11 @@ impl Recording {
         let mut disk = self.before.clone();
         let mut syncs = Vec::new();
         for record in &records {
-            if let Event::FsyncEnd {
-                begin,
-                succeeded: true,
-                ..
-            } = record.event
+            if let Event::FsyncEnd { begin, succeeded: true, .. } = record.event
                 && disk.syncs_file(begin)
             {
                 let begin = records[usize::try_from(begin)?].start;
-                syncs.push(Sync {
-                    begin,
-                    end: record.end,
-                });
+                syncs.push(Sync { begin, end: record.end });
             }
             disk.apply(record).with_context(|| format!("{record:?}"))?;
         }
@@ -148,12 +135,8 @@ impl Recording {
 
     fn disk_at(&self, at: u64) -> Result<Disk> {
         let mut disk = self.before.clone();
-        for record in log::read(&self.log())?
-            .iter()
-            .take_while(|record| record.end <= at)
-        {
-            disk.apply(record)
-                .with_context(|| format!("record {}", record.seq))?;
+        for record in log::read(&self.log())?.iter().take_while(|record| record.end <= at) {
+            disk.apply(record).with_context(|| format!("record {}", record.seq))?;
         }
         Ok(disk)
     }

@@ -36,19 +36,13 @@ pub(super) trait Apply<C> {
 impl<S: Apply<C> + Clone, C> Synced<S, C> {
     /// A state that is durable as it is.
     pub(super) fn new(durable: S) -> Synced<S, C> {
-        Synced {
-            durable,
-            pending: Vec::new(),
-            absorbed: 0,
-        }
+        Synced { durable, pending: Vec::new(), absorbed: 0 }
     }
 
     /// The durable state with the first `count` pending changes.
     pub(super) fn with_pending(&self, count: usize) -> S {
         let mut state = self.durable.clone();
-        self.pending[..count]
-            .iter()
-            .for_each(|change| state.apply(change));
+        self.pending[..count].iter().for_each(|change| state.apply(change));
         state
     }
 

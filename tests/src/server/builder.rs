@@ -107,11 +107,7 @@ impl ServerBuilder {
     pub fn spawn(self) -> Result<ServerProcess> {
         let socket = self.work.path().join("s.sock");
         let output_path = self.work.path().join("output.log");
-        let output = fs_err::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&output_path)?
-            .into_file();
+        let output = fs_err::OpenOptions::new().create(true).append(true).open(&output_path)?.into_file();
         let tcp_addr = self.tcp.then(free_loopback_addr).transpose()?;
         let metrics_addr = self.metrics.then(free_loopback_addr).transpose()?;
 
@@ -127,31 +123,14 @@ impl ServerBuilder {
         if let Some(addr) = metrics_addr {
             command.arg("--metrics-addr").arg(addr.to_string());
         }
-        command
-            .env_remove("GRAPH_SERVICE_AUTH_SECRET")
-            .env_remove("EPISTEMIC_GRAPH_ALLOW_INSECURE");
+        command.env_remove("GRAPH_SERVICE_AUTH_SECRET").env_remove("EPISTEMIC_GRAPH_ALLOW_INSECURE");
         if let Some(secret) = &self.secret {
             command.env("GRAPH_SERVICE_AUTH_SECRET", secret);
         }
-        command
-            .args(&self.args)
-            .envs(self.env.iter().map(|(name, value)| (name, value)));
-        command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output);
-        let child = command
-            .spawn()
-            .with_context(|| format!("start {}", self.program.display()))?;
-        Ok(ServerProcess {
-            child,
-            exit: None,
-            socket,
-            tcp_addr,
-            metrics_addr,
-            output_path,
-            builder: self,
-        })
+        command.args(&self.args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = command.spawn().with_context(|| format!("start {}", self.program.display()))?;
+        Ok(ServerProcess { child, exit: None, socket, tcp_addr, metrics_addr, output_path, builder: self })
     }
 }
 

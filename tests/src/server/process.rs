@@ -36,9 +36,7 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Our server, with a temporary persist directory. Panics with the build command when it is not built.
     pub fn ours() -> ServerBuilder {
-        binaries::server()
-            .and_then(ServerBuilder::of_program)
-            .unwrap_or_else(|error| panic!("{error:#}"))
+        binaries::server().and_then(ServerBuilder::of_program).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// The server of a reference version, such as `"0.31.0"`. Panics with the install command when it is missing.
@@ -70,16 +68,12 @@ impl ServerProcess {
 
     /// The metrics address; panics unless the server was built with [`ServerBuilder::metrics`].
     pub fn metrics_addr(&self) -> SocketAddr {
-        self.metrics_addr
-            .expect("this server was started without metrics()")
+        self.metrics_addr.expect("this server was started without metrics()")
     }
 
     /// The persist directory; panics for a server started [`ServerBuilder::in_memory`].
     pub fn persist_dir(&self) -> &Path {
-        self.builder
-            .persist_dir
-            .as_deref()
-            .expect("this server was started without a persist directory")
+        self.builder.persist_dir.as_deref().expect("this server was started without a persist directory")
     }
 
     /// The secret, empty when there is none.
@@ -158,13 +152,9 @@ impl ServerProcess {
                 .and_then(|mut client| client.call("__commons__", "Ping", None))
                 .is_ok()
         };
-        self.wait_for("the unix socket", |server| {
-            answers(&server.unix_endpoint(), server.secret())
-        })?;
+        self.wait_for("the unix socket", |server| answers(&server.unix_endpoint(), server.secret()))?;
         if let Some(addr) = self.tcp_addr {
-            self.wait_for("the TCP port", |server| {
-                answers(&Endpoint::Tcp(addr), server.secret())
-            })?;
+            self.wait_for("the TCP port", |server| answers(&Endpoint::Tcp(addr), server.secret()))?;
         }
         if let Some(addr) = self.metrics_addr {
             self.wait_for("the metrics port", |_| TcpStream::connect(addr).is_ok())?;
@@ -187,11 +177,7 @@ impl ServerProcess {
 
     fn describe(&self, what: &str) -> String {
         let program = self.builder.program.display();
-        format!(
-            "{what} ({program}, pid {})\n--- its output ---\n{}",
-            self.pid(),
-            self.output()
-        )
+        format!("{what} ({program}, pid {})\n--- its output ---\n{}", self.pid(), self.output())
     }
 }
 

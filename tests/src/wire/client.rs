@@ -45,13 +45,18 @@ impl Client {
                 Stream::Tcp(stream)
             }
         };
-        let client = Client {
-            stream,
-            secret: secret.into(),
-            next_id: 1,
-        };
+        let client = Client { stream, secret: secret.into(), next_id: 1 };
         client.set_limit(ANSWER_LIMIT)?;
         Ok(client)
+    }
+
+    /// Another handle of the same connection, for a thread that sends while this one receives.
+    pub fn try_clone(&self) -> Result<Client, WireError> {
+        let stream = match &self.stream {
+            Stream::Unix(stream) => Stream::Unix(stream.try_clone()?),
+            Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
+        };
+        Ok(Client { stream, secret: self.secret.clone(), next_id: self.next_id })
     }
 
     /// Changes how long a read or write waits.
@@ -74,10 +79,7 @@ impl Client {
         let id = self.send(graph, method, params)?;
         let response = self.receive()?;
         if response.id != id {
-            return Err(WireError::Protocol(format!(
-                "answer to {}, asked {id}: {response:?}",
-                response.id
-            )));
+            return Err(WireError::Protocol(format!("answer to {}, asked {id}: {response:?}", response.id)));
         }
         response.outcome.map_err(WireError::Server)
     }
@@ -166,11 +168,8 @@ impl Client {
         target: &str,
         props: &[u8],
     ) -> Result<(), WireError> {
-        let fields = [
-            ("source_id", source.into()),
-            ("target_id", target.into()),
-            ("properties_msgpack", bin(props)),
-        ];
+        let fields =
+            [("source_id", source.into()), ("target_id", target.into()), ("properties_msgpack", bin(props))];
         self.call(graph, "AddEdge", params(fields)).map(drop)
     }
 

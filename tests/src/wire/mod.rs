@@ -55,12 +55,7 @@ pub fn token(secret: &str, id: u64) -> String {
 
 /// A map with string keys, in the order given.
 pub fn map<'a>(fields: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
-    Value::Map(
-        fields
-            .into_iter()
-            .map(|(key, value)| (key.into(), value))
-            .collect(),
-    )
+    Value::Map(fields.into_iter().map(|(key, value)| (key.into(), value)).collect())
 }
 
 /// The `params` of a call; see [`map`].
@@ -92,9 +87,5 @@ pub fn unpack(bytes: &[u8]) -> Result<Value, WireError> {
 
 /// A field of a map, by name.
 pub fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    value
-        .as_map()?
-        .iter()
-        .find(|(key, _)| key.as_str() == Some(name))
-        .map(|(_, value)| value)
+    value.as_map()?.iter().find(|(key, _)| key.as_str() == Some(name)).map(|(_, value)| value)
 }

@@ -22,9 +22,7 @@ fn batches_beside_single_writes_survive(server: ServerBuilder) -> Result<()> {
             .enumerate()
             .map(|(writer, client)| scope.spawn(move || write(writer, client)));
         let writers: Vec<_> = writers.collect();
-        let ids = writers
-            .into_iter()
-            .map(|writer| writer.join().expect("a writer panicked"));
+        let ids = writers.into_iter().map(|writer| writer.join().expect("a writer panicked"));
         ids.collect::<Result<Vec<_>, WireError>>()
     })?;
     let server = server.restart()?;
@@ -32,11 +30,7 @@ fn batches_beside_single_writes_survive(server: ServerBuilder) -> Result<()> {
     let expected: BTreeSet<String> = acknowledged.into_iter().flatten().collect();
     let lost = expected.difference(&found).count();
     ensure!(lost == 0, "{lost} of {} acknowledged nodes lost", expected.len());
-    ensure!(
-        found == expected,
-        "nodes that nobody added: {:?}",
-        found.difference(&expected).next()
-    );
+    ensure!(found == expected, "nodes that nobody added: {:?}", found.difference(&expected).next());
     Ok(())
 }
 
@@ -44,9 +38,7 @@ fn write(writer: usize, mut client: Client) -> Result<Vec<String>, WireError> {
     let mut acknowledged = Vec::new();
     for request in 0..100 {
         if writer % 2 == 0 {
-            let ids: Vec<String> = (0..BATCH)
-                .map(|item| format!("w{writer}.{request}.{item}"))
-                .collect();
+            let ids: Vec<String> = (0..BATCH).map(|item| format!("w{writer}.{request}.{item}")).collect();
             let node = |id: &String| map([("op", "add_node".into()), ("id", id.as_str().into())]);
             client.batch_update("g", ids.iter().map(node).collect())?;
             acknowledged.extend(ids);
@@ -111,10 +103,8 @@ const MUTATIONS: [Mutation; 6] = [
     Mutation {
         name: "FromMsgpack",
         run: |client| {
-            let nodes = Value::Array(vec![Value::Array(vec![
-                "imported".into(),
-                Value::Array(vec![0x80.into()]),
-            ])]);
+            let nodes =
+                Value::Array(vec![Value::Array(vec!["imported".into(), Value::Array(vec![0x80.into()])])]);
             let document = bin(pack(&map([("nodes", nodes)])));
             call(client, "FromMsgpack", params([("msgpack", document)])).map(drop)
         },
@@ -191,21 +181,13 @@ fn fault_20_imported_snapshots_survive_a_kill() -> Result<()> {
         let mut client = server.client()?;
         let mut again = Vec::new();
         transfer::export(&mut client, &copy, &mut again)?;
-        let counts = [
-            client.call(&copy, "NodeCount", None)?,
-            client.call(&copy, "EdgeCount", None)?,
-        ];
+        let counts = [client.call(&copy, "NodeCount", None)?, client.call(&copy, "EdgeCount", None)?];
         ensure!(counts == [nodes.into(), nodes.into()], "{copy}: {counts:?}");
         if client.node_properties(&copy, "n7")? != Some(pack(&transfer::properties(7, bytes))) {
             bail!("{copy}: n7 has other properties");
         }
         // Header and trailer differ by the name and times; the records between them do not.
-        ensure!(
-            again.len().abs_diff(snapshot.len()) < 64,
-            "{} and {} bytes",
-            snapshot.len(),
-            again.len()
-        );
+        ensure!(again.len().abs_diff(snapshot.len()) < 64, "{} and {} bytes", snapshot.len(), again.len());
     }
     Ok(())
 }

@@ -23,10 +23,7 @@ fn tcp_is_as_fast_as_unix(server: ServerBuilder, samples: usize) -> Result<()> {
     }
     let [unix, tcp] = times.map(median);
     eprintln!("median of {samples} reads: unix {unix:?}, tcp {tcp:?}");
-    ensure!(
-        tcp <= 2 * unix + SLACK,
-        "tcp takes {tcp:?}, the unix socket {unix:?}"
-    );
+    ensure!(tcp <= 2 * unix + SLACK, "tcp takes {tcp:?}, the unix socket {unix:?}");
     Ok(())
 }
 
@@ -48,8 +45,5 @@ fn fault_12_tcp_is_about_as_fast_as_the_unix_socket() -> Result<()> {
 
 #[test]
 fn fault_12_is_found_in_reference_0_31() -> Result<()> {
-    super::goes_red(
-        tcp_is_as_fast_as_unix(ServerProcess::reference("0.31.0"), 51),
-        "tcp takes",
-    )
+    super::goes_red(tcp_is_as_fast_as_unix(ServerProcess::reference("0.31.0"), 51), "tcp takes")
 }

@@ -50,9 +50,8 @@ fn graph_names(client: &mut Client) -> Result<Vec<String>> {
     let answer = client.call("__commons__", "ListGraphs", None)?;
     let entries = answer.as_array().context("ListGraphs is no array")?.iter();
     let name = |entry: &Value| field(entry, "name").and_then(Value::as_str).map(str::to_owned);
-    let mut names = entries
-        .map(|entry| name(entry).context("a graph without a name"))
-        .collect::<Result<Vec<_>>>()?;
+    let mut names =
+        entries.map(|entry| name(entry).context("a graph without a name")).collect::<Result<Vec<_>>>()?;
     names.sort();
     Ok(names)
 }

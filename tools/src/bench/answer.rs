@@ -29,11 +29,7 @@ pub(super) fn parse(body: &[u8]) -> Result<(u64, Outcome<'_>)> {
             "result" => outcome = Some(Outcome::Done(value)),
             "error" => {
                 let (text, _) = read_str(value)?;
-                outcome = Some(if text.starts_with("BUSY") {
-                    Outcome::Busy
-                } else {
-                    Outcome::Failed(text)
-                });
+                outcome = Some(if text.starts_with("BUSY") { Outcome::Busy } else { Outcome::Failed(text) });
             }
             _ => {}
         }
@@ -62,16 +58,12 @@ pub(super) fn batch_error(result: &[u8]) -> Result<Option<String>> {
 
 /// First entry of `errors` in the result of a BatchUpdate.
 pub(super) fn batch_error_of(result: &rmpv::Value) -> Result<Option<String>> {
-    let errors = result["errors"]
-        .as_array()
-        .context("BatchUpdate answer without errors")?;
+    let errors = result["errors"].as_array().context("BatchUpdate answer without errors")?;
     Ok(errors.first().map(ToString::to_string))
 }
 
 fn read_str(bytes: &[u8]) -> Result<(&str, &[u8])> {
-    decode::read_str_from_slice(bytes)
-        .ok()
-        .context("answer with a key or error that is not a string")
+    decode::read_str_from_slice(bytes).ok().context("answer with a key or error that is not a string")
 }
 
 #[cfg(test)]
@@ -80,28 +72,14 @@ mod tests {
 
     #[test]
     fn reads_both_orders_and_tells_busy_from_failed() {
-        assert_eq!(
-            parse(b"\x82\xa2id\x05\xa6result\xc0").unwrap(),
-            (5, Outcome::Done(b"\xc0"))
-        );
-        assert_eq!(
-            parse(b"\x82\xa5error\xa4BUSY\xa2id\x05").unwrap(),
-            (5, Outcome::Busy)
-        );
-        assert_eq!(
-            parse(b"\x82\xa2id\x05\xa5error\xa2no").unwrap(),
-            (5, Outcome::Failed("no"))
-        );
+        assert_eq!(parse(b"\x82\xa2id\x05\xa6result\xc0").unwrap(), (5, Outcome::Done(b"\xc0")));
+        assert_eq!(parse(b"\x82\xa5error\xa4BUSY\xa2id\x05").unwrap(), (5, Outcome::Busy));
+        assert_eq!(parse(b"\x82\xa2id\x05\xa5error\xa2no").unwrap(), (5, Outcome::Failed("no")));
     }
 
     #[test]
     fn refuses_damage() {
-        for body in [
-            &b"\x05"[..],
-            b"\x81\xa2id\x05",
-            b"\x82\xa2id",
-            b"\x81\xa6result\x92\x01",
-        ] {
+        for body in [&b"\x05"[..], b"\x81\xa2id\x05", b"\x82\xa2id", b"\x81\xa6result\x92\x01"] {
             assert!(parse(body).is_err(), "{body:?}");
         }
     }

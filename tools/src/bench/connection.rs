@@ -53,29 +53,12 @@ impl Connection {
         let stream = Stream::connect(endpoint)?;
         stream.set_nonblocking()?;
         let slot = |id| -> Result<Slot> {
-            let frames = kinds
-                .iter()
-                .map(|kind| kind.template(envelope, id))
-                .collect::<Result<_>>()?;
-            Ok(Slot {
-                frames,
-                kind: 0,
-                sent: None,
-            })
+            let frames = kinds.iter().map(|kind| kind.template(envelope, id)).collect::<Result<_>>()?;
+            Ok(Slot { frames, kind: 0, sent: None })
         };
-        let slots = (first_id..first_id + u64::from(in_flight))
-            .map(slot)
-            .collect::<Result<_>>()?;
+        let slots = (first_id..first_id + u64::from(in_flight)).map(slot).collect::<Result<_>>()?;
         let input = vec![0; READ_BYTES];
-        Ok(Self {
-            stream,
-            first_id,
-            slots,
-            input,
-            received: 0..0,
-            output: Vec::new(),
-            written: 0,
-        })
+        Ok(Self { stream, first_id, slots, input, received: 0..0, output: Vec::new(), written: 0 })
     }
 
     /// Queues a request of `kind` about node `number` in a free slot; `flush` sends it.
@@ -126,10 +109,7 @@ impl Connection {
             }
         }
         match self.stream.read(&mut self.input[self.received.end..]) {
-            Ok(0) => bail!(
-                "server closed a connection with {} requests unanswered",
-                self.in_flight()
-            ),
+            Ok(0) => bail!("server closed a connection with {} requests unanswered", self.in_flight()),
             Ok(count) => self.received.end += count,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
             Err(error) => return Err(error).context("cannot read an answer"),
@@ -149,21 +129,12 @@ impl Connection {
         };
         self.received.start += 4 + length;
         let (id, outcome) = answer::parse(body)?;
-        let slot = id
-            .checked_sub(self.first_id)
-            .and_then(|slot| usize::try_from(slot).ok());
+        let slot = id.checked_sub(self.first_id).and_then(|slot| usize::try_from(slot).ok());
         let Some((slot, found)) = slot.and_then(|slot| Some((slot, self.slots.get_mut(slot)?))) else {
             bail!("answer to request {id}, which was never sent on this connection: {outcome:?}");
         };
         let kind = found.kind;
-        let Some(sent) = found.sent.take() else {
-            bail!("second answer to request {id}")
-        };
-        Ok(Some(Answer {
-            slot,
-            kind,
-            sent,
-            outcome,
-        }))
+        let Some(sent) = found.sent.take() else { bail!("second answer to request {id}") };
+        Ok(Some(Answer { slot, kind, sent, outcome }))
     }
 }

@@ -80,22 +80,14 @@ pub(super) fn drive(plan: Plan, source: Source, mut connections: Vec<Connection>
         let now = Instant::now();
         (0..connection.window()).for_each(|slot| driver.send(connection, slot, now));
         let events = interest(connection.flush()?);
-        epoll::add(
-            &epoll,
-            &connection.stream,
-            EventData::new_u64(index as u64),
-            events,
-        )?;
+        epoll::add(&epoll, &connection.stream, EventData::new_u64(index as u64), events)?;
     }
     let progress = progress_bar(plan);
     let mut events = Vec::with_capacity(connections.len());
     let mut last_tick = Instant::now();
     let mut last_answer = last_tick;
     while driver.phase != Phase::Drain || connections.iter().any(|connection| connection.in_flight() > 0) {
-        let timeout = Timespec {
-            tv_sec: 0,
-            tv_nsec: TICK.subsec_nanos().into(),
-        };
+        let timeout = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
         events.clear();
         match epoll::wait(&epoll, spare_capacity(&mut events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -135,11 +127,7 @@ pub(super) fn drive(plan: Plan, source: Source, mut connections: Vec<Connection>
 }
 
 fn interest(written: bool) -> EventFlags {
-    if written {
-        EventFlags::IN
-    } else {
-        EventFlags::IN | EventFlags::OUT
-    }
+    if written { EventFlags::IN } else { EventFlags::IN | EventFlags::OUT }
 }
 
 fn progress_bar(plan: Plan) -> ProgressBar {

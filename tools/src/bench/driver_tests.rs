@@ -22,18 +22,10 @@ fn drive_against(op: Op, answers: u64, serve: impl FnOnce(UnixStream) + Send) ->
     thread::scope(|scope| {
         scope.spawn(|| serve(listener.accept().unwrap().0));
         let secret = Secret::new("s")?;
-        let envelope = Envelope {
-            secret: &secret,
-            graph: "g",
-            form: PropertyForm::Ints,
-        };
+        let envelope = Envelope { secret: &secret, graph: "g", form: PropertyForm::Ints };
         let kinds = kinds(op, 2);
         let connection = Connection::open(&Endpoint::Unix(path), envelope, &kinds, 1, 4)?;
-        let plan = Plan {
-            warmup: Duration::ZERO,
-            limit: Limit::Answers(answers),
-            server_pid: None,
-        };
+        let plan = Plan { warmup: Duration::ZERO, limit: Limit::Answers(answers), server_pid: None };
         drive(plan, Source::new(kinds, 10, 0, 1), vec![connection])
     })
 }
@@ -68,11 +60,7 @@ fn answers_out_of_order_and_in_pieces_are_matched() {
     let measured = drive_against(Op::AddNode, 40, |mut stream| {
         for _ in 0..9 {
             let ids: Vec<u64> = (0..4).map_while(|_| read_request(&mut stream)).collect();
-            let bytes: Vec<u8> = ids
-                .iter()
-                .rev()
-                .flat_map(|id| answer(*id, "result", "ok"))
-                .collect();
+            let bytes: Vec<u8> = ids.iter().rev().flat_map(|id| answer(*id, "result", "ok")).collect();
             bytes.chunks(3).for_each(|piece| stream.write_all(piece).unwrap());
         }
         always("result", "ok")(stream);
@@ -85,22 +73,10 @@ fn answers_out_of_order_and_in_pieces_are_matched() {
 #[test]
 fn busy_and_failed_answers_are_counted_apart_and_have_no_latency() {
     let measured = drive_against(Op::AddNode, 20, always("error", "BUSY: later")).unwrap();
-    assert_eq!(
-        (
-            measured.done,
-            measured.busy,
-            measured.failed,
-            measured.latency.len()
-        ),
-        (0, 20, 0, 0)
-    );
+    assert_eq!((measured.done, measured.busy, measured.failed, measured.latency.len()), (0, 20, 0, 0));
 
     let measured = drive_against(Op::Ping, 20, always("error", "no")).unwrap();
-    assert!(
-        measured.failed >= 20 && measured.done == 0,
-        "{} failed",
-        measured.failed
-    );
+    assert!(measured.failed >= 20 && measured.done == 0, "{} failed", measured.failed);
     assert_eq!(measured.first_failure.as_deref(), Some("no"));
 }
 

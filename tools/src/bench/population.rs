@@ -29,12 +29,7 @@ pub(super) struct Population {
 impl Population {
     /// `nodes` nodes with five edges each on average.
     pub(super) fn for_reads(nodes: u64, seed: u64) -> Self {
-        Self {
-            nodes,
-            edges: nodes * OUT_DEGREE,
-            chunk: CHUNK,
-            seed,
-        }
+        Self { nodes, edges: nodes * OUT_DEGREE, chunk: CHUNK, seed }
     }
 }
 

@@ -77,11 +77,7 @@ impl Report {
         writeln!(out, "{} on {}", self.op, self.endpoint)?;
         let load = format!("{} connections x {} in flight", self.connections, self.in_flight);
         writeln!(out, "  load         {load}, {:.2} s", self.seconds)?;
-        writeln!(
-            out,
-            "  answers      {} good, {} BUSY, {} failed",
-            self.done, self.busy, self.failed
-        )?;
+        writeln!(out, "  answers      {} good, {} BUSY, {} failed", self.done, self.busy, self.failed)?;
         writeln!(out, "  throughput   {:.0} ops/s", self.ops_per_second)?;
         writeln!(
             out,
@@ -91,11 +87,7 @@ impl Report {
         if let (Some(per_op), Some(cores)) = (self.server_cpu_us_per_op, self.server_cores) {
             writeln!(out, "  server CPU   {per_op:.2} us per request, {cores:.2} cores")?;
         }
-        let limit = if self.client_cores > SATURATED {
-            " (saturated: it limits the throughput)"
-        } else {
-            ""
-        };
+        let limit = if self.client_cores > SATURATED { " (saturated: it limits the throughput)" } else { "" };
         writeln!(out, "  generator    {:.2} cores{limit}", self.client_cores)?;
         Ok(())
     }
@@ -119,17 +111,8 @@ impl LoadReport {
             serde_json::to_writer(&mut *out, self)?;
             return Ok(writeln!(out)?);
         }
-        let Self {
-            graph,
-            nodes,
-            edges,
-            seconds,
-            items_per_second,
-        } = self;
-        writeln!(
-            out,
-            "loaded {nodes} nodes and {edges} edges into {graph:?} in {seconds:.2} s"
-        )?;
+        let Self { graph, nodes, edges, seconds, items_per_second } = self;
+        writeln!(out, "loaded {nodes} nodes and {edges} edges into {graph:?} in {seconds:.2} s")?;
         Ok(writeln!(out, "  {items_per_second:.0} per second")?)
     }
 }

@@ -21,19 +21,10 @@ use super::workload::{Numbers, Source, kinds};
 /// failed. `BUSY` answers are counted in the report and are no error.
 pub fn run(args: BenchArgs) -> Result<()> {
     let secret = Secret::load(args.target.secret_file.as_deref())?;
-    let envelope = Envelope {
-        secret: &secret,
-        graph: &args.target.graph,
-        form: args.target.property_form,
-    };
+    let envelope = Envelope { secret: &secret, graph: &args.target.graph, form: args.target.property_form };
     match args.command {
         Some(BenchCommand::LoadGraph { nodes, edges, chunk }) => {
-            let population = Population {
-                nodes,
-                edges,
-                chunk,
-                seed: args.target.seed,
-            };
+            let population = Population { nodes, edges, chunk, seed: args.target.seed };
             load_graph(&args.target, envelope, population)
         }
         None => measure(&args.target, envelope, &args.load),
@@ -44,11 +35,7 @@ fn load_graph(target: &Target, envelope: Envelope<'_>, population: Population) -
     ensure!(population.nodes > 0 || population.edges == 0, "edges need nodes");
     let mut client = Client::connect(&target.endpoint)?;
     let found = population::open_graph(&mut client, envelope)?;
-    ensure!(
-        found == 0,
-        "graph {:?} already holds {found} nodes; give another --graph",
-        target.graph
-    );
+    ensure!(found == 0, "graph {:?} already holds {found} nodes; give another --graph", target.graph);
     let elapsed = population::load(&mut client, envelope, population)?;
     let report = LoadReport {
         graph: target.graph.clone(),
@@ -72,11 +59,7 @@ fn measure(target: &Target, envelope: Envelope<'_>, load: &LoadArgs) -> Result<(
     let kinds = kinds(load.op, load.batch);
     let mut client = Client::connect(&target.endpoint)?;
     if kinds.iter().any(|kind| matches!(kind.numbers, Numbers::Existing)) {
-        population::ensure(
-            &mut client,
-            envelope,
-            Population::for_reads(load.nodes, target.seed),
-        )?;
+        population::ensure(&mut client, envelope, Population::for_reads(load.nodes, target.seed))?;
     }
     let mut fresh = 0;
     if kinds.iter().any(|kind| matches!(kind.numbers, Numbers::Fresh(_))) {
@@ -87,23 +70,12 @@ fn measure(target: &Target, envelope: Envelope<'_>, load: &LoadArgs) -> Result<(
     let mut connections = Vec::new();
     for index in 0..u64::from(load.connections) {
         let first_id = 1 + index * u64::from(load.in_flight);
-        connections.push(Connection::open(
-            &target.endpoint,
-            envelope,
-            &kinds,
-            first_id,
-            load.in_flight,
-        )?);
+        connections.push(Connection::open(&target.endpoint, envelope, &kinds, first_id, load.in_flight)?);
     }
     let source = Source::new(kinds, load.nodes, fresh, target.seed);
     let measured = drive(plan, source, connections)?;
-    let report = Report::new(
-        name(load.op),
-        target.endpoint.to_string(),
-        load.connections,
-        load.in_flight,
-        &measured,
-    );
+    let report =
+        Report::new(name(load.op), target.endpoint.to_string(), load.connections, load.in_flight, &measured);
     report.print(&mut std::io::stdout().lock(), target.json)?;
     if let Some(failure) = measured.first_failure {
         bail!("{} requests failed, the first with: {failure}", measured.failed);
@@ -116,6 +88,5 @@ fn seconds(value: f64, option: &str) -> Result<Duration> {
 }
 
 fn name(op: Op) -> String {
-    op.to_possible_value()
-        .map_or_else(String::new, |value| value.get_name().to_owned())
+    op.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }

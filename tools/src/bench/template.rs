@@ -68,11 +68,7 @@ impl Message {
     fn digits(&mut self, prefix: &str, index: u64, width: usize) -> Result<()> {
         encode::write_str_len(&mut self.bytes, u32::try_from(prefix.len() + width)?)?;
         self.bytes.extend_from_slice(prefix.as_bytes());
-        let number = Number {
-            offset: self.bytes.len(),
-            width,
-            index,
-        };
+        let number = Number { offset: self.bytes.len(), width, index };
         self.bytes.resize(number.offset + width, 0);
         number.write(&mut self.bytes, 0);
         self.numbers.push(number);
@@ -97,10 +93,7 @@ impl Message {
                 }
             }
         }
-        let moved = inner.numbers.iter().map(|number| Number {
-            offset: places[number.offset],
-            ..*number
-        });
+        let moved = inner.numbers.iter().map(|number| Number { offset: places[number.offset], ..*number });
         self.numbers.extend(moved);
         Ok(())
     }
@@ -135,11 +128,7 @@ impl Template {
         encode::write_str(&mut frame, "id")?;
         encode::write_uint(&mut frame, id)?;
         let token = envelope.secret.token(id);
-        for (key, value) in [
-            ("graph", envelope.graph),
-            ("auth_token", &token),
-            ("method", method),
-        ] {
+        for (key, value) in [("graph", envelope.graph), ("auth_token", &token), ("method", method)] {
             encode::write_str(&mut frame, key)?;
             encode::write_str(&mut frame, value)?;
         }
@@ -147,10 +136,7 @@ impl Template {
         if let Some(params) = params {
             encode::write_str(&mut frame, "params")?;
             let start = frame.len();
-            numbers.extend(params.numbers.iter().map(|n| Number {
-                offset: start + n.offset,
-                ..*n
-            }));
+            numbers.extend(params.numbers.iter().map(|n| Number { offset: start + n.offset, ..*n }));
             frame.extend_from_slice(&params.bytes);
         }
         let length = u32::try_from(frame.len() - 4)?;
@@ -178,12 +164,7 @@ mod tests {
     fn params_of(template: &Template) -> Value {
         let request = rmpv::decode::read_value(&mut &template.frame()[4..]).unwrap();
         let fields = request.as_map().unwrap();
-        fields
-            .iter()
-            .find(|(key, _)| key.as_str() == Some("params"))
-            .unwrap()
-            .1
-            .clone()
+        fields.iter().find(|(key, _)| key.as_str() == Some("params")).unwrap().1.clone()
     }
 
     #[test]
@@ -198,11 +179,7 @@ mod tests {
             params.numbered("node-", 1).unwrap();
             params.last_digit("kind-", 1).unwrap();
             params.bytes(&inner, form).unwrap();
-            let envelope = Envelope {
-                secret: &secret,
-                graph: "g",
-                form,
-            };
+            let envelope = Envelope { secret: &secret, graph: "g", form };
             let mut template = Template::new(envelope, 7, "M", Some(&params)).unwrap();
             template.renumber(1_234_567);
 
@@ -218,10 +195,7 @@ mod tests {
             };
             let mut rest = bytes.as_slice();
             assert_eq!(rmpv::decode::read_value(&mut rest).unwrap().as_f64(), Some(0.5));
-            assert_eq!(
-                rmpv::decode::read_value(&mut rest).unwrap().as_str(),
-                Some("node-0001234569")
-            );
+            assert_eq!(rmpv::decode::read_value(&mut rest).unwrap().as_str(), Some("node-0001234569"));
         }
     }
 

@@ -128,9 +128,7 @@ impl Secret {
     }
 
     pub(super) fn new(secret: &str) -> Result<Self> {
-        Ok(Self(
-            Hmac::new_from_slice(secret.as_bytes()).context("secret refused as an HMAC key")?,
-        ))
+        Ok(Self(Hmac::new_from_slice(secret.as_bytes()).context("secret refused as an HMAC key")?))
     }
 
     /// Lower-case hex of HMAC-SHA256 over the decimal text of `id`.
@@ -157,9 +155,7 @@ impl Client {
     pub(super) fn call(&mut self, request: &Template) -> Result<Value> {
         self.stream.write_all(request.frame())?;
         let mut prefix = [0; 4];
-        self.stream
-            .read_exact(&mut prefix)
-            .context("server closed the connection")?;
+        self.stream.read_exact(&mut prefix).context("server closed the connection")?;
         let mut body = Vec::new();
         let length = u64::from(u32::from_be_bytes(prefix));
         (&mut self.stream).take(length).read_to_end(&mut body)?;

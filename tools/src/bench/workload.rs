@@ -53,12 +53,7 @@ pub(super) struct Kind {
 
 impl Kind {
     const fn new(percent: u32, method: &'static str, numbers: Numbers, check: Check) -> Self {
-        Self {
-            percent,
-            method,
-            numbers,
-            check,
-        }
+        Self { percent, method, numbers, check }
     }
 
     /// Encodes a request of this kind.
@@ -103,12 +98,7 @@ pub(super) fn kinds(op: Op, batch: u64) -> Vec<Kind> {
         Op::GetNodeProperties => vec![properties(100)],
         Op::GetNeighbors => vec![neighbors(100)],
         Op::BatchUpdate => {
-            vec![Kind::new(
-                100,
-                "BatchUpdate",
-                Numbers::Fresh(batch),
-                Check::NoBatchErrors,
-            )]
+            vec![Kind::new(100, "BatchUpdate", Numbers::Fresh(batch), Check::NoBatchErrors)]
         }
         Op::Mixed => vec![properties(70), neighbors(20), add(10)],
         Op::Ping => vec![Kind::new(100, "Ping", Numbers::Unused, Check::Any)],
@@ -126,12 +116,7 @@ pub(super) struct Source {
 impl Source {
     /// Reads choose from the nodes below `existing`; `fresh` is the first number that no node has yet.
     pub(super) fn new(kinds: Vec<Kind>, existing: u64, fresh: u64, seed: u64) -> Self {
-        Self {
-            kinds,
-            existing,
-            fresh,
-            random: StdRng::seed_from_u64(seed),
-        }
+        Self { kinds, existing, fresh, random: StdRng::seed_from_u64(seed) }
     }
 
     pub(super) fn kind(&self, index: usize) -> Kind {
@@ -163,10 +148,7 @@ impl Source {
             ticket = ticket.saturating_sub(kind.percent);
             hit
         };
-        self.kinds
-            .iter()
-            .position(&mut below_share)
-            .expect("the shares of a workload add up to 100")
+        self.kinds.iter().position(&mut below_share).expect("the shares of a workload add up to 100")
     }
 }
 

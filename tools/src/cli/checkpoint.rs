@@ -82,14 +82,9 @@ struct CreatedOn {
 fn create(args: &CreateArgs, runtime: &Runtime) -> Result<()> {
     let answers = runtime.block_on(args.shards.ask_all::<String>("Checkpoint"))?;
     let done = answers.0.iter().filter_map(|(endpoint, answer)| {
-        Some(CreatedOn {
-            endpoint: endpoint.to_string(),
-            answer: answer.as_ref().ok()?.clone(),
-        })
+        Some(CreatedOn { endpoint: endpoint.to_string(), answer: answer.as_ref().ok()?.clone() })
     });
-    let report = Created {
-        checkpoints: done.collect(),
-    };
+    let report = Created { checkpoints: done.collect() };
     args.output.print(&report)?;
     Ok(answers.failure()?)
 }
@@ -135,10 +130,7 @@ impl Row {
 fn list(dir: &Path) -> Result<Listed> {
     must_exist(dir)?;
     if Identity::load(dir)?.is_none() {
-        let message = format!(
-            "'{}' is not a persist directory: it has no identity.json",
-            dir.display()
-        );
+        let message = format!("'{}' is not a persist directory: it has no identity.json", dir.display());
         return Err(Failure::new(Exit::Refused, message).into());
     }
     let parent = dir.join(CHECKPOINTS_DIR);
@@ -152,10 +144,7 @@ fn list(dir: &Path) -> Result<Listed> {
     }
     unusable.retain(|name| checkpoints.iter().all(|row| row.name != *name));
     unusable.sort();
-    Ok(Listed {
-        checkpoints,
-        unusable,
-    })
+    Ok(Listed { checkpoints, unusable })
 }
 
 impl Report for Listed {
@@ -195,22 +184,9 @@ fn restore(args: &RestoreArgs) -> Result<()> {
 
 impl Report for Restored {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Row {
-            name,
-            created_ms,
-            bytes,
-            sequence,
-            ..
-        } = &self.checkpoint;
+        let Row { name, created_ms, bytes, sequence, .. } = &self.checkpoint;
         let (age, size) = (ago(*created_ms), HumanBytes(*bytes));
-        writeln!(
-            out,
-            "restored checkpoint {name} (taken {age}, sequence {sequence}, {size})"
-        )?;
-        writeln!(
-            out,
-            "to {}; start a server on it with --persist-dir",
-            self.directory.display()
-        )
+        writeln!(out, "restored checkpoint {name} (taken {age}, sequence {sequence}, {size})")?;
+        writeln!(out, "to {}; start a server on it with --persist-dir", self.directory.display())
     }
 }

@@ -22,10 +22,7 @@ impl Directory {
         must_exist(path)?;
         let (owner, store) = datadir::open_read_only(path)?;
         let graphs = GraphStore::open_read_only(store)?;
-        Ok(Self {
-            graphs,
-            _owner: owner,
-        })
+        Ok(Self { graphs, _owner: owner })
     }
 
     /// Opens a stopped directory for writing. An empty directory becomes a new store.
@@ -33,10 +30,7 @@ impl Directory {
         must_exist(path)?;
         let (owner, store) = DataDir::open_store(path, &RocksOptions::default())?;
         let graphs = GraphStore::open(store)?;
-        Ok(Self {
-            graphs,
-            _owner: Some(owner),
-        })
+        Ok(Self { graphs, _owner: Some(owner) })
     }
 }
 

@@ -47,10 +47,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// An error with its exit code.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self {
-            exit,
-            message: message.into(),
-        }
+        Self { exit, message: message.into() }
     }
 }
 
@@ -109,10 +106,9 @@ fn of_snapshot(error: &SnapshotError) -> Exit {
         SnapshotError::Refused { .. } => Exit::Refused,
         SnapshotError::Graph(error) => of_graph(error),
         // A download carries the failure of its connection through the stream.
-        SnapshotError::Stream(error) => error
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<CallError>())
-            .map_or(Exit::Failed, of_call),
+        SnapshotError::Stream(error) => {
+            error.get_ref().and_then(|inner| inner.downcast_ref::<CallError>()).map_or(Exit::Failed, of_call)
+        }
     }
 }
 
@@ -157,18 +153,12 @@ mod tests {
 
     #[test]
     fn errors_find_their_code_below_context_and_inside_streams() {
-        let refused = SnapshotError::Refused {
-            offset: 9,
-            reason: "cut".to_owned(),
-        };
+        let refused = SnapshotError::Refused { offset: 9, reason: "cut".to_owned() };
         let cases: [(anyhow::Error, Exit); 7] = [
             (anyhow::anyhow!("x"), Exit::Failed),
             (ConfigError::NoEndpoints.into(), Exit::Usage),
             (RouterError::Call(lost()).into(), Exit::Unreachable),
-            (
-                SnapshotError::Stream(std::io::Error::other(lost())).into(),
-                Exit::Unreachable,
-            ),
+            (SnapshotError::Stream(std::io::Error::other(lost())).into(), Exit::Unreachable),
             (refused.into(), Exit::Refused),
             (GraphError::GraphNotFound("g".into()).into(), Exit::Failed),
             (Failure::new(Exit::Refused, "x").into(), Exit::Refused),

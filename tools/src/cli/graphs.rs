@@ -84,11 +84,7 @@ fn offline(path: &Path) -> Result<Graphs> {
             sequence: state.sequence,
             quarantined: graph.quarantined().map(str::to_owned),
         };
-        Row {
-            graph,
-            place: path.display().to_string(),
-            belongs_on: None,
-        }
+        Row { graph, place: path.display().to_string(), belongs_on: None }
     };
     let graphs = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
     Ok(Graphs { graphs })
@@ -97,15 +93,7 @@ fn offline(path: &Path) -> Result<Graphs> {
 impl Report for Graphs {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let row = |row: &Row| {
-            let GraphStats {
-                name,
-                kind,
-                nodes,
-                edges,
-                sequence,
-                quarantined,
-                ..
-            } = &row.graph;
+            let GraphStats { name, kind, nodes, edges, sequence, quarantined, .. } = &row.graph;
             let mut place = row.place.clone();
             if let Some(owner) = &row.belongs_on {
                 place.push_str(&format!("  (belongs on {owner})"));
@@ -113,20 +101,9 @@ impl Report for Graphs {
             if let Some(reason) = quarantined {
                 place.push_str(&format!("  QUARANTINED: {reason}"));
             }
-            [
-                shown(name),
-                kind.clone(),
-                nodes.to_string(),
-                edges.to_string(),
-                sequence.to_string(),
-                place,
-            ]
+            [shown(name), kind.clone(), nodes.to_string(), edges.to_string(), sequence.to_string(), place]
         };
         let rows: Vec<_> = self.graphs.iter().map(row).collect();
-        write_table(
-            out,
-            ["graph", "type", "nodes", "edges", "sequence", "place"],
-            &rows,
-        )
+        write_table(out, ["graph", "type", "nodes", "edges", "sequence", "place"], &rows)
     }
 }

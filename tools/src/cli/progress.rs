@@ -31,13 +31,7 @@ pub(super) struct Progress {
 impl Progress {
     /// Progress of `what`, such as `export`. Shows nothing yet.
     pub(super) fn new(what: &'static str, total: Total) -> Self {
-        Self {
-            what,
-            total,
-            started: Instant::now(),
-            next_line: QUIET,
-            bar: None,
-        }
+        Self { what, total, started: Instant::now(), next_line: QUIET, bar: None }
     }
 
     /// Tells what is done so far.
@@ -51,12 +45,7 @@ impl Progress {
             Total::Records(total) => (records, total),
         };
         let rate = (bytes as f64 / elapsed.as_secs_f64()) as u64;
-        let text = format!(
-            "{} records, {}, {}/s",
-            HumanCount(records),
-            HumanBytes(bytes),
-            HumanBytes(rate)
-        );
+        let text = format!("{} records, {}, {}/s", HumanCount(records), HumanBytes(bytes), HumanBytes(rate));
         if std::io::stderr().is_terminal() {
             let bar = self.bar.get_or_insert_with(|| new_bar(self.what));
             bar.set_length(total.max(done));

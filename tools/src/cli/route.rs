@@ -65,16 +65,11 @@ pub(super) fn run(args: &RouteArgs) -> Result<()> {
         Some(list) => list.clone(),
         None => EndpointList::from_env()?,
     };
-    let default = args
-        .default_graph
-        .clone()
-        .unwrap_or_else(|| default_graph(|name| std::env::var(name).ok()));
+    let default =
+        args.default_graph.clone().unwrap_or_else(|| default_graph(|name| std::env::var(name).ok()));
     let routes = routes(args, &endpoints, &default)?;
     let shared = shared_graph(&routes);
-    args.output.print(&Routes {
-        default_graph: default,
-        routes,
-    })?;
+    args.output.print(&Routes { default_graph: default, routes })?;
     shared.map_or(Ok(()), |message| Err(Failure::new(Exit::Failed, message).into()))
 }
 
@@ -89,14 +84,10 @@ fn routes(args: &RouteArgs, endpoints: &EndpointList, default: &str) -> Result<V
         let graph = resolve_routing_graph(graph, tenant, default)?;
         let mut scores = Vec::new();
         if args.explain {
-            scores.extend(
-                hrw::scores(endpoints, &graph)
-                    .into_iter()
-                    .map(|(endpoint, score)| Score {
-                        endpoint: endpoint.to_string(),
-                        score: format!("{score:032x}"),
-                    }),
-            );
+            scores.extend(hrw::scores(endpoints, &graph).into_iter().map(|(endpoint, score)| Score {
+                endpoint: endpoint.to_string(),
+                score: format!("{score:032x}"),
+            }));
         }
         Ok(Route {
             tenant: tenant.map(str::to_owned),
@@ -112,9 +103,7 @@ fn routes(args: &RouteArgs, endpoints: &EndpointList, default: &str) -> Result<V
 fn shared_graph(routes: &[Route]) -> Option<String> {
     routes.iter().enumerate().find_map(|(index, route)| {
         let tenant = route.tenant.as_deref()?;
-        let earlier = routes[..index]
-            .iter()
-            .find(|earlier| earlier.graph == route.graph)?;
+        let earlier = routes[..index].iter().find(|earlier| earlier.graph == route.graph)?;
         let other = earlier.tenant.as_deref().filter(|other| *other != tenant)?;
         let graph = &route.graph;
         Some(format!(
@@ -154,14 +143,8 @@ mod tests {
             shard: String::new(),
             scores: Vec::new(),
         };
-        assert_eq!(
-            shared_graph(&[route("a", "g"), route("b", "h"), route("a", "g")]),
-            None
-        );
+        assert_eq!(shared_graph(&[route("a", "g"), route("b", "h"), route("a", "g")]), None);
         let message = shared_graph(&[route("a b", "g"), route("a_b", "g")]).unwrap();
-        assert!(
-            message.contains("\"a b\"") && message.contains("\"a_b\""),
-            "{message}"
-        );
+        assert!(message.contains("\"a b\"") && message.contains("\"a_b\""), "{message}");
     }
 }

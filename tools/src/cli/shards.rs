@@ -40,9 +40,7 @@ impl ShardArgs {
 
     /// The secret; blocks when it is in a file.
     pub(super) fn secret(&self) -> Result<Secret, ConfigError> {
-        self.secret_file
-            .as_deref()
-            .map_or_else(Secret::from_env, Secret::from_file)
+        self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
     }
 
     /// A connection to the shard that owns `graph`.

@@ -55,16 +55,7 @@ pub(super) fn run(args: &StatusArgs, runtime: &Runtime) -> Result<()> {
 
 impl Report for Shards {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let heading = [
-            "shard",
-            "state",
-            "pid",
-            "up",
-            "graphs",
-            "size",
-            "durability",
-            "checkpoint",
-        ];
+        let heading = ["shard", "state", "pid", "up", "graphs", "size", "durability", "checkpoint"];
         let rows: Vec<_> = self.shards.iter().map(Shard::row).collect();
         write_table(out, heading, &rows)?;
         for shard in &self.shards {
@@ -80,16 +71,8 @@ impl Report for Shards {
                 status.store_id.as_deref().unwrap_or("-")
             )?;
             match status.checkpoint_interval_s {
-                0 => writeln!(
-                    out,
-                    "  checkpoints: {}, automatic ones are off",
-                    status.checkpoints.len()
-                )?,
-                every => writeln!(
-                    out,
-                    "  checkpoints: {}, one every {every} s",
-                    status.checkpoints.len()
-                )?,
+                0 => writeln!(out, "  checkpoints: {}, automatic ones are off", status.checkpoints.len())?,
+                every => writeln!(out, "  checkpoints: {}, one every {every} s", status.checkpoints.len())?,
             }
             if let Some(reason) = &status.poisoned {
                 writeln!(out, "  TAKES NO WRITES: {reason}")?;
@@ -104,22 +87,10 @@ impl Shard {
         let Some(status) = &self.status else {
             let blank = || "-".to_owned();
             let state = "no answer".to_owned();
-            return [
-                self.endpoint.clone(),
-                state,
-                blank(),
-                blank(),
-                blank(),
-                blank(),
-                blank(),
-                blank(),
-            ];
+            return [self.endpoint.clone(), state, blank(), blank(), blank(), blank(), blank(), blank()];
         };
         let state = if status.writable { "up" } else { "read-only" };
-        let newest = status
-            .checkpoints
-            .last()
-            .map(|checkpoint| ago(checkpoint.created_ms));
+        let newest = status.checkpoints.last().map(|checkpoint| ago(checkpoint.created_ms));
         [
             self.endpoint.clone(),
             state.to_owned(),

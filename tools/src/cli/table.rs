@@ -13,18 +13,13 @@ pub(super) fn write_table<const N: usize>(
         cells.chain([heading[column].chars().count()]).max().unwrap_or(0)
     });
     let numeric: [bool; N] = std::array::from_fn(|column| {
-        rows.iter()
-            .all(|row| !row[column].is_empty() && row[column].chars().all(|c| c.is_ascii_digit()))
+        rows.iter().all(|row| !row[column].is_empty() && row[column].chars().all(|c| c.is_ascii_digit()))
     });
     let mut line = |cells: [&str; N]| {
         let mut text = String::new();
         for (column, cell) in cells.into_iter().enumerate() {
             let gap = " ".repeat(widths[column] - cell.chars().count());
-            let (left, right) = if numeric[column] {
-                (gap, String::new())
-            } else {
-                (String::new(), gap)
-            };
+            let (left, right) = if numeric[column] { (gap, String::new()) } else { (String::new(), gap) };
             text.push_str(&format!("{left}{cell}{right}  "));
         }
         writeln!(out, "{}", text.trim_end())
@@ -38,15 +33,8 @@ pub(super) fn write_table<const N: usize>(
 
 /// A name as it can stand in a line: quoted and escaped unless it is plain.
 pub(super) fn shown(name: &str) -> String {
-    let plain = !name.is_empty()
-        && name
-            .chars()
-            .all(|c| !c.is_whitespace() && !c.is_control() && c != '"');
-    if plain {
-        name.to_owned()
-    } else {
-        format!("{name:?}")
-    }
+    let plain = !name.is_empty() && name.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '"');
+    if plain { name.to_owned() } else { format!("{name:?}") }
 }
 
 #[cfg(test)]
@@ -58,10 +46,7 @@ mod tests {
         let mut out = Vec::new();
         let rows = [["a".into(), "7".into()], ["longer".into(), "1234".into()]];
         write_table(&mut out, ["name", "n"], &rows).unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "name       n\na          7\nlonger  1234\n"
-        );
+        assert_eq!(String::from_utf8(out).unwrap(), "name       n\na          7\nlonger  1234\n");
     }
 
     #[test]

@@ -64,10 +64,7 @@ impl Download {
 
     fn request(&self) -> JoinHandle<Result<Bytes, CallError>> {
         let (client, graph) = (self.client.clone(), self.graph.clone());
-        let params = ReadParams {
-            cursor: self.opened.cursor,
-            max_bytes: PIECE_BYTES,
-        };
+        let params = ReadParams { cursor: self.opened.cursor, max_bytes: PIECE_BYTES };
         self.runtime.spawn(async move {
             let result = client.call_raw(&graph, "SnapshotRead", &params).await?;
             bin_content(result).ok_or_else(|| CallError::BadResponse {
@@ -83,11 +80,7 @@ impl Read for Download {
         if self.piece.is_empty()
             && let Some(next) = self.next.take()
         {
-            self.piece = self
-                .runtime
-                .block_on(next)
-                .map_err(io::Error::other)?
-                .map_err(io::Error::other)?;
+            self.piece = self.runtime.block_on(next).map_err(io::Error::other)?.map_err(io::Error::other)?;
             // An empty piece is the end, and the shard has closed the cursor.
             if !self.piece.is_empty() {
                 self.next = Some(self.request());
@@ -111,9 +104,7 @@ fn bin_content(mut value: Bytes) -> Option<Bytes> {
 /// Header, counts and digest of a graph as it is now, computed here from the records that the shard sends.
 pub(crate) async fn content(client: Client, graph: &str) -> Result<(Header, Totals), SnapshotError> {
     let download = Download::open(client, graph).await.map_err(io::Error::other)?;
-    tokio::task::spawn_blocking(move || verify(download, &mut |_| {}))
-        .await
-        .map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || verify(download, &mut |_| {})).await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]

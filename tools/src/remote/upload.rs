@@ -56,10 +56,7 @@ pub(crate) fn upload(
     progress: &mut dyn FnMut(u64),
 ) -> Result<String> {
     let client = client.with_deadline(DEADLINE);
-    let params = OpenParams {
-        graph_name: name,
-        replace,
-    };
+    let params = OpenParams { graph_name: name, replace };
     let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", &params))?;
     let mut sent = 0;
     let mut in_flight: Option<JoinHandle<Result<Written, CallError>>> = None;
@@ -83,9 +80,6 @@ pub(crate) fn upload(
     }
     let params = CommitParams { upload };
     let Restored { graph, digest } = runtime.block_on(call(&client, COMMONS, "RestoreCommit", &params))?;
-    ensure!(
-        graph == name,
-        "the shard restored it as {graph:?}, not as {name:?}"
-    );
+    ensure!(graph == name, "the shard restored it as {graph:?}, not as {name:?}");
     Ok(digest)
 }

@@ -32,23 +32,11 @@ impl Cluster {
         let secret = hex::encode(rand::random::<[u8; 32]>());
         let shard = |index: usize| {
             let home = home.path().join(format!("shard-{}", index + 1));
-            Shard::new(
-                &program,
-                home,
-                ports.requests[index],
-                ports.metrics[index],
-                &secret,
-            )
+            Shard::new(&program, home, ports.requests[index], ports.metrics[index], &secret)
         };
         let shards: Vec<_> = (0..SHARDS).map(shard).collect::<Result<_>>()?;
         let endpoints = EndpointList::new(shards.iter().map(|shard| shard.endpoint.clone()).collect())?;
-        Ok(Self {
-            shards,
-            endpoints,
-            secret,
-            published_ports: ports.requests == PUBLISHED,
-            home,
-        })
+        Ok(Self { shards, endpoints, secret, published_ports: ports.requests == PUBLISHED, home })
     }
 
     /// A folder for files of the walkthrough.

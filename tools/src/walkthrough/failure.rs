@@ -27,9 +27,7 @@ pub(super) async fn stop_and_return(
     let before = content(cluster, &down, &acme).await?;
     narrator.say(format!("{acme} before: {before}"))?;
 
-    narrator.say(format!(
-        "\nThe shard that owns it, {down}, is stopped with SIGTERM."
-    ))?;
+    narrator.say(format!("\nThe shard that owns it, {down}, is stopped with SIGTERM."))?;
     let status = cluster.shard(&down)?.stop().await?;
     let status = status.map_or_else(|| "not running".to_owned(), |status| status.to_string());
     narrator.check_equal("the server ends by itself", status, "exit status: 0".to_owned())?;
@@ -37,9 +35,7 @@ pub(super) async fn stop_and_return(
     if let Some(python) = python {
         let endpoints = &cluster.endpoints;
         let arguments = ["--expect-down", down.as_str()];
-        python
-            .run(narrator, cluster, endpoints, &arguments, "sees the same failure")
-            .await?;
+        python.run(narrator, cluster, endpoints, &arguments, "sees the same failure").await?;
     }
 
     narrator.say("\nThe shard is started again.")?;
@@ -52,15 +48,7 @@ pub(super) async fn stop_and_return(
     narrator.check_equal(&format!("{acme} is as before"), after, before)?;
     if let Some(python) = python {
         let endpoints = &cluster.endpoints;
-        python
-            .run(
-                narrator,
-                cluster,
-                endpoints,
-                &["--verify"],
-                "finds everything as written",
-            )
-            .await?;
+        python.run(narrator, cluster, endpoints, &["--verify"], "finds everything as written").await?;
     }
     Ok(())
 }
@@ -86,10 +74,7 @@ async fn fail_loud(narrator: &mut Narrator, cluster: &Cluster, down: &Endpoint, 
         let owner = router.owner(&graph);
         if owner != down {
             let counts = tenants::counts(&router, &graph).await?;
-            narrator.check(
-                format!("{graph} on {owner} still answers"),
-                counts == (NODES, EDGES),
-            )?;
+            narrator.check(format!("{graph} on {owner} still answers"), counts == (NODES, EDGES))?;
         }
     }
     Ok(())
@@ -121,19 +106,12 @@ async fn kill_after_writes(narrator: &mut Narrator, cluster: &mut Cluster, shard
     cluster.shard(shard)?.kill()?;
     restart(narrator, cluster, shard).await?;
     let nodes = content(cluster, shard, &graph).await?.nodes;
-    narrator.check_equal(
-        "acknowledged nodes that are there after kill -9",
-        nodes,
-        LAST_WRITES,
-    )
+    narrator.check_equal("acknowledged nodes that are there after kill -9", nodes, LAST_WRITES)
 }
 
 async fn restart(narrator: &mut Narrator, cluster: &mut Cluster, endpoint: &Endpoint) -> Result<()> {
     let (pid, took) = cluster.shard(endpoint)?.start().await?;
-    narrator.check(
-        format!("{endpoint} answers after {} ms (pid {pid})", took.as_millis()),
-        true,
-    )
+    narrator.check(format!("{endpoint} answers after {} ms (pid {pid})", took.as_millis()), true)
 }
 
 /// What a graph holds, counted and digested from its records.
@@ -155,9 +133,5 @@ impl fmt::Display for Content {
 pub(super) async fn content(cluster: &mut Cluster, shard: &Endpoint, graph: &str) -> Result<Content> {
     let client = cluster.shard(shard)?.client().await?;
     let (_, totals) = remote::content(client, graph).await?;
-    Ok(Content {
-        nodes: totals.nodes,
-        edges: totals.edges,
-        digest: totals.digest,
-    })
+    Ok(Content { nodes: totals.nodes, edges: totals.edges, digest: totals.digest })
 }

@@ -24,13 +24,8 @@ async fn exchange(port: u16, path: &str) -> Result<String> {
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .context("the answer has no header")?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no header")?;
     let status = head.lines().next().unwrap_or_default();
-    ensure!(
-        status.contains(" 200 "),
-        "port {port} answered {path} with: {status}"
-    );
+    ensure!(status.contains(" 200 "), "port {port} answered {path} with: {status}");
     Ok(body.to_owned())
 }

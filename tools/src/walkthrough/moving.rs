@@ -25,21 +25,14 @@ pub(super) async fn move_graphs(
 ) -> Result<()> {
     narrator.section("6. Resharding: graphs move by snapshot")?;
     let leaving = hrw::owner(&cluster.endpoints, &tenants::graph_of(Some("acme"))?).clone();
-    let staying = cluster
-        .endpoints
-        .as_slice()
-        .iter()
-        .filter(|endpoint| **endpoint != leaving);
+    let staying = cluster.endpoints.as_slice().iter().filter(|endpoint| **endpoint != leaving);
     let staying = EndpointList::new(staying.cloned().collect())?;
     narrator.say(format!(
         "{leaving} leaves the list, so only its graphs get new owners. No data moves by itself:"
     ))?;
     narrator
         .say("each graph is exported from the old shard and imported on the one that the new list names.")?;
-    narrator.show(format!(
-        "export GRAPH_SERVICE_ENDPOINTS=\"{}\"",
-        comma_separated(&staying)
-    ))?;
+    narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS=\"{}\"", comma_separated(&staying)))?;
 
     let old = cluster.shard(&leaving)?.client().await?;
     let stats: Vec<GraphStats> = remote::call(&old, COMMONS, "GraphStats", &()).await?;
@@ -47,15 +40,7 @@ pub(super) async fn move_graphs(
         let to = hrw::owner(&staying, graph).clone();
         let file = format!("{graph}.snap");
         narrator.say("")?;
-        let export = [
-            "snapshot",
-            "export",
-            graph,
-            "-o",
-            &file,
-            "--endpoint",
-            leaving.as_str(),
-        ];
+        let export = ["snapshot", "export", graph, "-o", &file, "--endpoint", leaving.as_str()];
         egctl(narrator, cluster, &staying, &export).await?;
         egctl(narrator, cluster, &staying, &["snapshot", "import", &file]).await?;
         let before = content(cluster, &leaving, graph).await?;
@@ -71,8 +56,7 @@ pub(super) async fn move_graphs(
             to: to.to_string(),
             digest: after.digest,
         });
-        old.call(graph, "DeleteGraph", &DeleteGraph { graph_name: graph })
-            .await?;
+        old.call(graph, "DeleteGraph", &DeleteGraph { graph_name: graph }).await?;
     }
     narrator.say("\nThe stale copies are deleted and the shard is stopped. With the new list:")?;
     cluster.shard(&leaving)?.stop().await?;
@@ -83,15 +67,7 @@ pub(super) async fn move_graphs(
         narrator.check(format!("{} on {} is complete", route.graph, route.shard), held)?;
     }
     if let Some(python) = python {
-        python
-            .run(
-                narrator,
-                cluster,
-                &staying,
-                &["--verify"],
-                "finds everything with the new list",
-            )
-            .await?;
+        python.run(narrator, cluster, &staying, &["--verify"], "finds everything with the new list").await?;
     }
     Ok(())
 }

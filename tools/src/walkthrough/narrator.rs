@@ -58,11 +58,7 @@ pub(super) struct Narrator {
 impl Narrator {
     /// Tells the story to `out`.
     pub(super) fn new(out: Box<dyn Write>) -> Self {
-        Self {
-            out,
-            section: String::new(),
-            record: Record::default(),
-        }
+        Self { out, section: String::new(), record: Record::default() }
     }
 
     /// Begins a section.
@@ -104,11 +100,7 @@ impl Narrator {
     ) -> Result<()> {
         let held = found == expected;
         self.check(format!("{claim}: {found}"), held)?;
-        if held {
-            Ok(())
-        } else {
-            self.show(format!("expected {expected}"))
-        }
+        if held { Ok(()) } else { self.show(format!("expected {expected}")) }
     }
 
     /// Claims that did not hold.

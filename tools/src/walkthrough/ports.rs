@@ -19,10 +19,7 @@ pub(super) struct Ports {
 
 /// The published ports, each group replaced by other free ones when one of it is taken.
 pub(super) fn choose() -> io::Result<Ports> {
-    Ok(Ports {
-        requests: free_or_other(PUBLISHED)?,
-        metrics: free_or_other(PUBLISHED_METRICS)?,
-    })
+    Ok(Ports { requests: free_or_other(PUBLISHED)?, metrics: free_or_other(PUBLISHED_METRICS)? })
 }
 
 fn free_or_other(wanted: [u16; SHARDS]) -> io::Result<[u16; SHARDS]> {
@@ -30,9 +27,8 @@ fn free_or_other(wanted: [u16; SHARDS]) -> io::Result<[u16; SHARDS]> {
         return Ok(wanted);
     }
     // All are held at once, so that they differ.
-    let held: Vec<_> = (0..SHARDS)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-        .collect::<io::Result<_>>()?;
+    let held: Vec<_> =
+        (0..SHARDS).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
     let mut ports = [0; SHARDS];
     for (port, listener) in ports.iter_mut().zip(&held) {
         *port = listener.local_addr()?.port();

@@ -23,26 +23,13 @@ impl Process {
     /// Starts `command` with its output appended to `log`. It gets a process group of its own, so that Ctrl-C
     /// reaches only us and we stop it in order.
     pub(super) fn spawn(mut command: Command, name: &str, log: &Path) -> Result<Self> {
-        let output = fs_err::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)?
-            .into_file();
-        command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .process_group(0);
+        let output = fs_err::OpenOptions::new().create(true).append(true).open(log)?.into_file();
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
         let child = command.spawn().with_context(|| {
             let program = Path::new(command.get_program());
             format!("cannot start {}", program.display())
         })?;
-        Ok(Self {
-            child,
-            name: name.to_owned(),
-            log: log.to_owned(),
-            exited: None,
-        })
+        Ok(Self { child, name: name.to_owned(), log: log.to_owned(), exited: None })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -115,10 +102,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo hello; exit 3"]);
         let mut process = Process::spawn(command, "sh", &log).unwrap();
-        assert_eq!(
-            process.exit(Duration::from_secs(60)).await.unwrap().code(),
-            Some(3)
-        );
+        assert_eq!(process.exit(Duration::from_secs(60)).await.unwrap().code(), Some(3));
         assert_eq!(process.output().unwrap(), "hello\n");
 
         let mut command = Command::new("sleep");

@@ -12,11 +12,7 @@ use super::tools::{Python, egctl};
 const PUBLISHED: [(Option<&str>, &str, &str); 4] = [
     (Some("acme"), "tenant__acme____bus__", "tcp://localhost:9103"),
     (Some("globex"), "tenant__globex____bus__", "tcp://localhost:9101"),
-    (
-        Some("initech"),
-        "tenant__initech____bus__",
-        "tcp://localhost:9102",
-    ),
+    (Some("initech"), "tenant__initech____bus__", "tcp://localhost:9102"),
     (None, "__bus__", "tcp://localhost:9103"),
 ];
 const PUBLISHED_ENDPOINTS: &str = "tcp://localhost:9101,tcp://localhost:9102,tcp://localhost:9103";
@@ -32,17 +28,13 @@ pub(super) async fn route_and_write(
         narrator,
         cluster,
         &cluster.endpoints,
-        &[
-            "route", "--tenant", "acme", "--tenant", "globex", "--tenant", "initech",
-        ],
+        &["route", "--tenant", "acme", "--tenant", "globex", "--tenant", "initech"],
     )
     .await?;
     egctl(narrator, cluster, &cluster.endpoints, &["route", "--explain"]).await?;
     narrator.record.routes = routes(&cluster.endpoints)?;
     let published = table(&routes(&EndpointList::parse(PUBLISHED_ENDPOINTS)?)?);
-    let expected = PUBLISHED
-        .map(|(tenant, graph, shard)| row(tenant, graph, shard))
-        .join("\n");
+    let expected = PUBLISHED.map(|(tenant, graph, shard)| row(tenant, graph, shard)).join("\n");
     narrator.check("ports 9101-9103 give the published table", published == expected)?;
     if cluster.published_ports {
         let ours = table(&narrator.record.routes);
@@ -58,10 +50,7 @@ pub(super) async fn route_and_write(
         tenants::write(&router, tenant).await?;
         let graph = tenants::graph_of(tenant)?;
         let held = tenants::reads_back(&router, tenant).await?;
-        narrator.check(
-            format!("{graph} on {}: written and read back", router.owner(&graph)),
-            held,
-        )?;
+        narrator.check(format!("{graph} on {}: written and read back", router.owner(&graph)), held)?;
     }
     let Some(python) = python else {
         return narrator.say("\nThe Python client is left out: give --python PATH to run it too.");
@@ -70,27 +59,12 @@ pub(super) async fn route_and_write(
         "\nThe published Python client finds the same shards, reads what ours wrote, and writes it again.",
     )?;
     let endpoints = &cluster.endpoints;
-    python
-        .run(
-            narrator,
-            cluster,
-            endpoints,
-            &["--verify"],
-            "reads what our client wrote",
-        )
-        .await?;
-    python
-        .run(narrator, cluster, endpoints, &[], "writes and reads back")
-        .await?;
+    python.run(narrator, cluster, endpoints, &["--verify"], "reads what our client wrote").await?;
+    python.run(narrator, cluster, endpoints, &[], "writes and reads back").await?;
     for tenant in TENANTS {
         let held = tenants::reads_back(&router, tenant).await?;
-        narrator.check(
-            format!(
-                "our client reads what Python wrote to {}",
-                tenants::graph_of(tenant)?
-            ),
-            held,
-        )?;
+        narrator
+            .check(format!("our client reads what Python wrote to {}", tenants::graph_of(tenant)?), held)?;
     }
     Ok(())
 }
@@ -109,9 +83,7 @@ pub(super) fn routes(endpoints: &EndpointList) -> Result<Vec<Route>> {
 }
 
 fn table(routes: &[Route]) -> String {
-    let rows = routes
-        .iter()
-        .map(|route| row(route.tenant.as_deref(), &route.graph, &route.shard));
+    let rows = routes.iter().map(|route| row(route.tenant.as_deref(), &route.graph, &route.shard));
     rows.collect::<Vec<_>>().join("\n")
 }
 

@@ -18,11 +18,8 @@ use crate::cli::{Exit, Failure};
 /// # Errors
 /// When a check did not hold, a step failed, or it was interrupted.
 pub fn run(args: &WalkthroughArgs, runtime: &Runtime) -> Result<()> {
-    let out: Box<dyn Write> = if args.json {
-        Box::new(std::io::stderr())
-    } else {
-        Box::new(std::io::stdout())
-    };
+    let out: Box<dyn Write> =
+        if args.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) };
     let mut narrator = Narrator::new(out);
     let outcome = runtime.block_on(async {
         tokio::select! {

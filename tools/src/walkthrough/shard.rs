@@ -71,10 +71,7 @@ impl Shard {
         let mut process = Process::spawn(command, &name, &self.home.join("server.log"))?;
         loop {
             if let Some(status) = process.has_exited()? {
-                bail!(
-                    "{name} ended with {status} before it was ready; it wrote:\n{}",
-                    process.output()?
-                );
+                bail!("{name} ended with {status} before it was ready; it wrote:\n{}", process.output()?);
             }
             match self.ping().await {
                 Ok(()) => break,

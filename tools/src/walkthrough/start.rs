@@ -18,19 +18,10 @@ pub(super) async fn start(narrator: &mut Narrator, cluster: &mut Cluster) -> Res
         narrator.say("endpoint texts: tenants may land on other shards than in the published table.")?;
     }
     for shard in &mut cluster.shards {
-        narrator.show(format!(
-            "$ epistemic-graph-server {}",
-            shard.arguments().join(" ")
-        ))?;
+        narrator.show(format!("$ epistemic-graph-server {}", shard.arguments().join(" ")))?;
         let (pid, took) = shard.start().await?;
-        narrator.check(
-            format!(
-                "{} answers after {} ms (pid {pid})",
-                shard.endpoint,
-                took.as_millis()
-            ),
-            true,
-        )?;
+        narrator
+            .check(format!("{} answers after {} ms (pid {pid})", shard.endpoint, took.as_millis()), true)?;
     }
     Ok(())
 }
@@ -41,16 +32,8 @@ pub(super) fn endpoint_list(narrator: &mut Narrator, cluster: &Cluster) -> Resul
     narrator.say(
         "The texts are hashed as they are, so every client needs identical ones; their order is free.",
     )?;
-    narrator.show(format!(
-        "export GRAPH_SERVICE_ENDPOINTS=\"{}\"",
-        comma_separated(&cluster.endpoints)
-    ))?;
-    let texts: Vec<_> = cluster
-        .endpoints
-        .as_slice()
-        .iter()
-        .map(Endpoint::to_string)
-        .collect();
+    narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS=\"{}\"", comma_separated(&cluster.endpoints)))?;
+    let texts: Vec<_> = cluster.endpoints.as_slice().iter().map(Endpoint::to_string).collect();
     let json = serde_json::to_string(&texts)?;
     narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS='{json}'"))?;
     let same = epistemic_router::EndpointList::parse(&json)? == cluster.endpoints;

@@ -43,10 +43,7 @@ pub(super) fn graph_of(tenant: Option<&str>) -> Result<String> {
 
 /// Creates a graph.
 pub(super) async fn create(router: &ShardRouter, graph: &str) -> Result<()> {
-    let params = CreateGraph {
-        graph_name: graph,
-        graph_type: "Agent",
-    };
+    let params = CreateGraph { graph_name: graph, graph_type: "Agent" };
     router.call(graph, "CreateGraph", &params).await?;
     Ok(())
 }
@@ -59,10 +56,7 @@ pub(super) async fn add_node(
     properties: &Value,
 ) -> Result<()> {
     let properties = rmp_serde::to_vec(properties)?;
-    let params = AddNode {
-        node_id,
-        properties_msgpack: Bin(&properties),
-    };
+    let params = AddNode { node_id, properties_msgpack: Bin(&properties) };
     router.call(graph, "AddNode", &params).await?;
     Ok(())
 }
@@ -76,10 +70,7 @@ pub(super) async fn write(router: &ShardRouter, tenant: Option<&str>) -> Result<
     for (id, properties) in [
         (name, json!({"type": "Organisation", "name": name})),
         (&ada, json!({"type": "Person", "name": "Ada", "employer": name})),
-        (
-            &grace,
-            json!({"type": "Person", "name": "Grace", "employer": name}),
-        ),
+        (&grace, json!({"type": "Person", "name": "Grace", "employer": name})),
     ] {
         add_node(router, &graph, id, &properties).await?;
     }
@@ -89,11 +80,7 @@ pub(super) async fn write(router: &ShardRouter, tenant: Option<&str>) -> Result<
         (&ada, &grace, json!({"type": "knows"})),
     ] {
         let properties = rmp_serde::to_vec(&properties)?;
-        let params = AddEdge {
-            source_id,
-            target_id,
-            properties_msgpack: Bin(&properties),
-        };
+        let params = AddEdge { source_id, target_id, properties_msgpack: Bin(&properties) };
         router.call(&graph, "AddEdge", &params).await?;
     }
     Ok(())
@@ -114,15 +101,10 @@ pub(super) async fn reads_back(router: &ShardRouter, tenant: Option<&str>) -> Re
     let client = router.client_for(&graph).await?;
     let params = NodeId { node_id: &node_id };
     let found = client.call(&graph, "GetNodeProperties", &params).await?;
-    let bytes = found
-        .as_slice()
-        .with_context(|| format!("node {node_id} of {graph} is missing"))?;
+    let bytes = found.as_slice().with_context(|| format!("node {node_id} of {graph} is missing"))?;
     let properties: Value = rmp_serde::from_slice(bytes)?;
     let successors = client.call(&graph, "GetSuccessors", &params).await?;
-    ensure!(
-        successors.is_array(),
-        "GetSuccessors was answered with {successors}"
-    );
+    ensure!(successors.is_array(), "GetSuccessors was answered with {successors}");
     Ok(counts(router, &graph).await? == (NODES, EDGES)
         && properties == json!({"type": "Person", "name": "Ada", "employer": name})
         && successors.as_array().is_some_and(|ids| ids.len() == 2))

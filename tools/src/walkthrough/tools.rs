@@ -27,11 +27,7 @@ impl Python {
             return Ok(None);
         };
         let script = args.script.clone().unwrap_or_else(default_script);
-        ensure!(
-            script.is_file(),
-            "{} is missing; name it with --script",
-            script.display()
-        );
+        ensure!(script.is_file(), "{} is missing; name it with --script", script.display());
         Ok(Some(Self { interpreter, script }))
     }
 
@@ -45,10 +41,7 @@ impl Python {
         claim: &str,
     ) -> Result<()> {
         let script = self.script.file_name().unwrap_or_default().to_string_lossy();
-        narrator.say(format!(
-            "$ python {script} $GRAPH_SERVICE_ENDPOINTS {}",
-            arguments.join(" ")
-        ))?;
+        narrator.say(format!("$ python {script} $GRAPH_SERVICE_ENDPOINTS {}", arguments.join(" ")))?;
         let mut command = Command::new(&self.interpreter);
         command
             .arg(&self.script)
@@ -79,11 +72,7 @@ pub(super) async fn egctl(
         .env(SECRET_VAR, &cluster.secret);
     let (done, output) = finish(command, &line, cluster.home()).await?;
     narrator.show(output)?;
-    if done {
-        Ok(())
-    } else {
-        narrator.check(format!("{line} succeeds"), false)
-    }
+    if done { Ok(()) } else { narrator.check(format!("{line} succeeds"), false) }
 }
 
 /// Waits for a program; returns whether it succeeded and what it wrote.

@@ -22,9 +22,7 @@ pub(super) async fn inspect(narrator: &mut Narrator, cluster: &Cluster) -> Resul
     narrator.say("\nEach shard has its own Prometheus series:")?;
     for shard in &cluster.shards {
         let port = shard.metrics_port;
-        narrator.say(format!(
-            "$ curl http://127.0.0.1:{port}/metrics | grep graph_nodes"
-        ))?;
+        narrator.say(format!("$ curl http://127.0.0.1:{port}/metrics | grep graph_nodes"))?;
         let metrics = http::get(port, "/metrics").await?;
         let series = |line: &&str| line.starts_with("epistemic_graph_graph_nodes{");
         let lines: Vec<_> = metrics.lines().filter(series).collect();

@@ -77,12 +77,7 @@ fn counts_without_bytes_reserve_nothing() {
         assert!(params::<NodeIds<'_>>(Method::HasNodesBatch, Some(&ids)).is_err());
         let edges = [b"\x81\xa5edges".as_slice(), head, b"\x92"].concat();
         assert!(params::<EdgePairs<'_>>(Method::GetEdgePropertiesBatch, Some(&edges)).is_err());
-        let bytes = [
-            b"\x82\xa7node_id\xa1a\xb2properties_msgpack".as_slice(),
-            head,
-            b"\x01",
-        ]
-        .concat();
+        let bytes = [b"\x82\xa7node_id\xa1a\xb2properties_msgpack".as_slice(), head, b"\x01"].concat();
         assert!(params::<AddNode<'_>>(Method::AddNode, Some(&bytes)).is_err());
     }
 }
@@ -105,11 +100,8 @@ fn deep_nesting_does_not_recurse() {
         assert!(Envelope::parse(&[b"\x81\xa1z", deep.as_slice()].concat()).is_err());
         assert!(BatchOps::parse(&deep).is_err());
         assert!(
-            params::<NodeIds<'_>>(
-                Method::HasNodesBatch,
-                Some(&[b"\x81\xa1z", deep.as_slice()].concat())
-            )
-            .is_err()
+            params::<NodeIds<'_>>(Method::HasNodesBatch, Some(&[b"\x81\xa1z", deep.as_slice()].concat()))
+                .is_err()
         );
     }
 }

@@ -94,9 +94,7 @@ fn decode_params(method: Method, raw: Option<&[u8]>) -> Result<&'static str, Str
         Method::GetEdgePropertiesBatch => params::<EdgePairs<'_>>(method, raw).map(drop),
         Method::BatchUpdate => {
             let batch = params::<BatchUpdate<'_>>(method, raw).map_err(text)?;
-            BatchOps::parse(&batch.operations_msgpack)
-                .map_err(|error| error.to_string())?
-                .for_each(drop);
+            BatchOps::parse(&batch.operations_msgpack).map_err(|error| error.to_string())?.for_each(drop);
             Ok(())
         }
         Method::FromMsgpack | Method::Reconcile => params::<Document<'_>>(method, raw).map(drop),

@@ -22,12 +22,7 @@ fn unpack(mut bytes: &[u8]) -> Value {
 }
 
 fn map(fields: &[(&str, Value)]) -> Value {
-    Value::Map(
-        fields
-            .iter()
-            .map(|(key, value)| (Value::from(*key), value.clone()))
-            .collect(),
-    )
+    Value::Map(fields.iter().map(|(key, value)| (Value::from(*key), value.clone())).collect())
 }
 
 #[test]
@@ -50,13 +45,7 @@ fn frames_come_out_whole_however_they_arrive() {
 #[test]
 fn an_oversized_prefix_is_refused_before_the_body() {
     let mut buffer = BytesMut::from(&[0, 0, 1, 0][..]);
-    assert_eq!(
-        split_frame(&mut buffer, 255),
-        Err(FrameTooLarge {
-            length: 256,
-            limit: 255
-        })
-    );
+    assert_eq!(split_frame(&mut buffer, 255), Err(FrameTooLarge { length: 256, limit: 255 }));
     assert_eq!(split_frame(&mut buffer, 256), Ok(None));
     let mut buffer = BytesMut::from(&[0xff; 4][..]);
     assert!(split_frame(&mut buffer, 64 << 20).is_err());
@@ -81,13 +70,7 @@ fn tokens() {
 
 #[test]
 fn methods_keep_their_names() {
-    for name in [
-        "AddNode",
-        "DsKMeans",
-        "FinanceSabrCalibrate",
-        "ApplyMultisigMutation",
-        "ShardStatus",
-    ] {
+    for name in ["AddNode", "DsKMeans", "FinanceSabrCalibrate", "ApplyMultisigMutation", "ShardStatus"] {
         assert_eq!(Method::from_name(name).unwrap().name(), name);
     }
     let error = Method::from_name("addnode").unwrap_err().to_string();
@@ -95,10 +78,7 @@ fn methods_keep_their_names() {
         "Invalid request MsgPack: unknown variant `addnode`, expected one of `AddNode`, `RemoveNode`, ";
     assert!(error.starts_with(start), "{error}");
     assert_eq!(error.matches('`').count(), 2 * (1 + 165 + 9));
-    assert!(
-        error.contains("`RegisterIdentity`, `ApplyMultisigMutation`, `SnapshotOpen`, "),
-        "{error}"
-    );
+    assert!(error.contains("`RegisterIdentity`, `ApplyMultisigMutation`, `SnapshotOpen`, "), "{error}");
 }
 
 #[test]
@@ -114,12 +94,7 @@ fn parameters_borrow_and_bytes_take_three_forms() {
         (wide, vec![7, 8, 9]),
     ];
     for (value, expected) in cases {
-        let raw = [
-            b"\x82\xa7node_id\xa1a\xb2properties_msgpack".as_slice(),
-            &value,
-            b"trailing",
-        ]
-        .concat();
+        let raw = [b"\x82\xa7node_id\xa1a\xb2properties_msgpack".as_slice(), &value, b"trailing"].concat();
         let decoded: AddNode<'_> = params(Method::AddNode, Some(&raw)).unwrap();
         assert_eq!(decoded.node_id, "a");
         assert_eq!(&*decoded.properties_msgpack, expected);
@@ -131,10 +106,7 @@ fn optional_parameters_and_enums() {
     let raw = pack(&map(&[("graph_name", "g".into())]));
     let open: RestoreOpen<'_> = params(Method::RestoreOpen, Some(&raw)).unwrap();
     assert_eq!((open.graph_name, open.replace), ("g", false));
-    let raw = pack(&map(&[
-        ("graph_type", map(&[("Team", Value::Nil)])),
-        ("graph_name", "".into()),
-    ]));
+    let raw = pack(&map(&[("graph_type", map(&[("Team", Value::Nil)])), ("graph_name", "".into())]));
     let create: CreateGraph<'_> = params(Method::CreateGraph, Some(&raw)).unwrap();
     assert_eq!((create.graph_name, create.graph_type), ("", GraphType::Team));
     assert_eq!(create.graph_type.name(), "Team");
@@ -153,10 +125,7 @@ fn parameters_may_come_before_other_fields() {
     let body = pack(&map(&fields));
     let envelope = Envelope::parse(&body).unwrap();
     assert_eq!(envelope.params, Some(pack(&fields[0].1).as_slice()));
-    assert_eq!(
-        (envelope.id, envelope.graph, envelope.method),
-        (3, "g", "HasNode")
-    );
+    assert_eq!((envelope.id, envelope.graph, envelope.method), (3, "g", "HasNode"));
     assert_eq!((envelope.auth_token, envelope.agent_id), ("t", Some("me")));
 }
 
@@ -167,65 +136,25 @@ fn batch(operations: &[Value]) -> Vec<BatchOp<'static>> {
 
 #[test]
 fn batch_operations() {
-    let properties = map(&[
-        ("zeta", 1.into()),
-        ("alpha", Value::Binary(vec![1])),
-        ("n", f64::NAN.into()),
-    ]);
+    let properties = map(&[("zeta", 1.into()), ("alpha", Value::Binary(vec![1])), ("n", f64::NAN.into())]);
     let operations = batch(&[
-        map(&[
-            ("op", "add_node".into()),
-            ("id", "a".into()),
-            ("properties", properties),
-        ]),
+        map(&[("op", "add_node".into()), ("id", "a".into()), ("properties", properties)]),
         map(&[("op", "add_node".into()), ("id", "x".into()), ("id", "y".into())]),
-        map(&[
-            ("op", "add_node".into()),
-            ("id", "n".into()),
-            ("properties", Value::Nil),
-        ]),
+        map(&[("op", "add_node".into()), ("id", "n".into()), ("properties", Value::Nil)]),
         map(&[("op", "remove_node".into()), ("id", "a".into())]),
-        map(&[
-            ("op", "add_edge".into()),
-            ("source", "a".into()),
-            ("target", "b".into()),
-        ]),
-        map(&[
-            ("op", "remove_edge".into()),
-            ("source", "a".into()),
-            ("target", "b".into()),
-        ]),
+        map(&[("op", "add_edge".into()), ("source", "a".into()), ("target", "b".into())]),
+        map(&[("op", "remove_edge".into()), ("source", "a".into()), ("target", "b".into())]),
     ]);
-    let stored = [
-        b"\x83\xa5alpha\xc4\x01\x01\xa1n\xc0\xa4zeta\x01".to_vec(),
-        vec![0x80],
-        vec![0xc0],
-    ];
+    let stored = [b"\x83\xa5alpha\xc4\x01\x01\xa1n\xc0\xa4zeta\x01".to_vec(), vec![0x80], vec![0xc0]];
     assert_eq!(
         operations,
         [
-            BatchOp::AddNode {
-                id: "a",
-                properties: stored[0].clone()
-            },
-            BatchOp::AddNode {
-                id: "y",
-                properties: stored[1].clone()
-            },
-            BatchOp::AddNode {
-                id: "n",
-                properties: stored[2].clone()
-            },
+            BatchOp::AddNode { id: "a", properties: stored[0].clone() },
+            BatchOp::AddNode { id: "y", properties: stored[1].clone() },
+            BatchOp::AddNode { id: "n", properties: stored[2].clone() },
             BatchOp::RemoveNode { id: "a" },
-            BatchOp::AddEdge {
-                source: "a",
-                target: "b",
-                properties: stored[1].clone()
-            },
-            BatchOp::RemoveEdge {
-                source: "a",
-                target: "b"
-            },
+            BatchOp::AddEdge { source: "a", target: "b", properties: stored[1].clone() },
+            BatchOp::RemoveEdge { source: "a", target: "b" },
         ]
     );
 }
@@ -246,24 +175,13 @@ fn batch_rejections() {
     ])
     .into_iter()
     .map(|operation| {
-        let BatchOp::Rejected(rejection) = operation else {
-            panic!("{operation:?}")
-        };
+        let BatchOp::Rejected(rejection) = operation else { panic!("{operation:?}") };
         rejection.to_string()
     })
     .collect();
     let unnamed = "unknown operation ''";
     let id = "missing `id`";
-    let rejections = [
-        "unknown operation 'zzz'",
-        unnamed,
-        unnamed,
-        unnamed,
-        unnamed,
-        id,
-        id,
-        id,
-    ];
+    let rejections = ["unknown operation 'zzz'", unnamed, unnamed, unnamed, unnamed, id, id, id];
     assert_eq!(texts[..8], rejections);
     assert_eq!(texts[8..], ["missing `source`", "missing `target`"]);
     assert_eq!(Rejection::Missing("id").to_string(), id);
@@ -271,21 +189,12 @@ fn batch_rejections() {
 
 #[test]
 fn batch_in_a_list_of_integers() {
-    let payload = pack(&Value::Array(vec![map(&[
-        ("op", "add_node".into()),
-        ("id", "é".into()),
-    ])]));
+    let payload = pack(&Value::Array(vec![map(&[("op", "add_node".into()), ("id", "é".into())])]));
     let list = Value::Array(payload.iter().map(|byte| Value::from(*byte)).collect());
     let raw = pack(&map(&[("operations_msgpack", list)]));
     let decoded: BatchUpdate<'_> = params(Method::BatchUpdate, Some(&raw)).unwrap();
     let operations: Vec<_> = BatchOps::parse(&decoded.operations_msgpack).unwrap().collect();
-    assert_eq!(
-        operations,
-        [BatchOp::AddNode {
-            id: "é",
-            properties: vec![0x80]
-        }]
-    );
+    assert_eq!(operations, [BatchOp::AddNode { id: "é", properties: vec![0x80] }]);
 }
 
 #[test]
@@ -301,14 +210,8 @@ fn responses_share_a_buffer() {
     assert_eq!(out.len(), first);
     response::error(&mut out, u64::MAX, "bad").unwrap();
     assert_eq!(out[..4], u32::try_from(first - 4).unwrap().to_be_bytes());
-    assert_eq!(
-        unpack(&out[4..first]),
-        map(&[("id", 7.into()), ("result", "ok".into())])
-    );
-    assert_eq!(
-        unpack(&out[first + 4..]),
-        map(&[("id", u64::MAX.into()), ("error", "bad".into())])
-    );
+    assert_eq!(unpack(&out[4..first]), map(&[("id", 7.into()), ("result", "ok".into())]));
+    assert_eq!(unpack(&out[first + 4..]), map(&[("id", u64::MAX.into()), ("error", "bad".into())]));
     assert_eq!(out[4..first], *b"\x82\xa2id\x07\xa6result\xa2ok");
 }
 

@@ -9,10 +9,7 @@ use serde_json::Value as Json;
 use super::super::Authenticator;
 use super::decode;
 
-const PREFIXES: [&str; 2] = [
-    "Invalid request MsgPack: ",
-    "[EpistemicGraph::batch_update] invalid MsgPack: ",
-];
+const PREFIXES: [&str; 2] = ["Invalid request MsgPack: ", "[EpistemicGraph::batch_update] invalid MsgPack: "];
 
 #[test]
 fn recorded_requests_decode_as_recorded() {
@@ -37,9 +34,8 @@ fn recorded_requests_decode_as_recorded() {
 /// Returns whether the step expects a decode error.
 fn check(step: &Json, place: &str) -> bool {
     let outcome = decode(&request(step));
-    let expected = step["expect"]["error"]
-        .as_str()
-        .filter(|text| PREFIXES.iter().any(|p| text.starts_with(p)));
+    let expected =
+        step["expect"]["error"].as_str().filter(|text| PREFIXES.iter().any(|p| text.starts_with(p)));
     let Some(expected) = expected else {
         assert!(outcome.is_ok(), "{place}: {outcome:?}");
         return false;
@@ -73,12 +69,7 @@ fn request(step: &Json) -> Vec<u8> {
             fields.push((Value::from(key), wire(value)));
         }
     }
-    for (key, value) in step
-        .get("overrides")
-        .and_then(Json::as_object)
-        .into_iter()
-        .flatten()
-    {
+    for (key, value) in step.get("overrides").and_then(Json::as_object).into_iter().flatten() {
         let place = fields.iter().position(|(name, _)| name.as_str() == Some(key));
         if value.get("$absent").is_some() {
             fields.remove(place.unwrap());
@@ -116,11 +107,7 @@ fn wire(json: &Json) -> Value {
             "$bin" => return Value::Binary(hex::decode(body.as_str().unwrap()).unwrap()),
             "$mp" => return Value::Binary(pack(&wire(body))),
             "$ints" => {
-                return pack(&wire(body))
-                    .into_iter()
-                    .map(Value::from)
-                    .collect::<Vec<_>>()
-                    .into();
+                return pack(&wire(body)).into_iter().map(Value::from).collect::<Vec<_>>().into();
             }
             "$map" => {
                 let pairs = body.as_array().unwrap().iter();
@@ -138,9 +125,5 @@ fn wire(json: &Json) -> Value {
             _ => {}
         }
     }
-    Value::Map(
-        map.iter()
-            .map(|(key, value)| (Value::from(key.as_str()), wire(value)))
-            .collect(),
-    )
+    Value::Map(map.iter().map(|(key, value)| (Value::from(key.as_str()), wire(value))).collect())
 }

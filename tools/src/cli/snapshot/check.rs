@@ -42,8 +42,7 @@ pub(in crate::cli) struct InspectArgs {
 
 pub(super) fn verify(args: &VerifyArgs) -> Result<()> {
     let (bytes, header, totals) = verified(&args.file)?;
-    args.output
-        .print(&Summary::new("intact", args.file.clone(), bytes, header, totals))
+    args.output.print(&Summary::new("intact", args.file.clone(), bytes, header, totals))
 }
 
 /// Checks a snapshot file with a progress bar; returns its length, header and totals.
@@ -52,10 +51,7 @@ pub(super) fn verified(path: &Path) -> Result<(u64, Header, Totals)> {
     let bytes = file.metadata()?.len();
     let mut progress = Progress::new("verify", Total::Bytes(bytes));
     let count = Count::default();
-    let stream = Counted {
-        stream: BufReader::with_capacity(BUFFER, file),
-        count: count.clone(),
-    };
+    let stream = Counted { stream: BufReader::with_capacity(BUFFER, file), count: count.clone() };
     let checked = snapshot::verify(stream, &mut |records| progress.update(count.bytes(), records));
     let (header, totals) = checked.map_err(|error| in_file(path, error))?;
     Ok((bytes, header, totals))
@@ -84,43 +80,21 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<()> {
     let file = open(&args.file)?;
     let bytes = file.metadata()?.len();
     let header = snapshot::inspect(BufReader::new(file)).map_err(|error| in_file(&args.file, error))?;
-    args.output.print(&Inspected {
-        file: &args.file,
-        bytes,
-        header,
-    })
+    args.output.print(&Inspected { file: &args.file, bytes, header })
 }
 
 impl Report for Inspected<'_> {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let header = &self.header;
         let size = HumanBytes(self.bytes);
-        writeln!(
-            out,
-            "{}  ({size}, format version {})",
-            self.file.display(),
-            header.version
-        )?;
-        writeln!(
-            out,
-            "  graph     {}  ({})",
-            shown(&header.graph),
-            header.kind.name()
-        )?;
+        writeln!(out, "{}  ({size}, format version {})", self.file.display(), header.version)?;
+        writeln!(out, "  graph     {}  ({})", shown(&header.graph), header.kind.name())?;
         if let Some(owner) = &header.owner {
             writeln!(out, "  owner     {}", shown(owner))?;
         }
         let (nodes, edges) = (HumanCount(header.nodes), HumanCount(header.edges));
-        writeln!(
-            out,
-            "  content   {nodes} nodes, {edges} edges, as the header says"
-        )?;
-        writeln!(
-            out,
-            "  sequence  {}, taken {}",
-            header.sequence,
-            ago(header.created_ms)
-        )?;
+        writeln!(out, "  content   {nodes} nodes, {edges} edges, as the header says")?;
+        writeln!(out, "  sequence  {}, taken {}", header.sequence, ago(header.created_ms))?;
         writeln!(out, "  ledger    complete from sequence {}", header.complete_from)
     }
 }

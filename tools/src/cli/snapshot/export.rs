@@ -52,13 +52,7 @@ fn online(args: &ExportArgs, runtime: &Runtime) -> Result<Summary> {
     let mut progress = Progress::new("export", Total::Records(download.records()));
     let count = Count::default();
     let mut file = NewFile::create(&args.output)?;
-    let stream = Tee {
-        from: Counted {
-            stream: download,
-            count: count.clone(),
-        },
-        to: &mut file,
-    };
+    let stream = Tee { from: Counted { stream: download, count: count.clone() }, to: &mut file };
     let (header, totals) = snapshot::verify(stream, &mut |records| progress.update(count.bytes(), records))?;
     file.finish()?;
     Ok(Summary::new("exported", args.output.clone(), count.bytes(), header, totals).at(place))
@@ -69,16 +63,10 @@ fn offline(args: &ExportArgs, dir: &Path) -> Result<Summary> {
     let graphs = &directory.graphs;
     let graph = graphs.graph(&args.graph)?;
     let state = graph.state();
-    let mut progress = Progress::new(
-        "export",
-        Total::Records(state.nodes + state.edges + state.sequence),
-    );
+    let mut progress = Progress::new("export", Total::Records(state.nodes + state.edges + state.sequence));
     let count = Count::default();
     let mut file = NewFile::create(&args.output)?;
-    let stream = Counted {
-        stream: &mut file,
-        count: count.clone(),
-    };
+    let stream = Counted { stream: &mut file, count: count.clone() };
     let exported = snapshot::export(graphs, &graph, stream, &mut |records| {
         progress.update(count.bytes(), records);
     });

@@ -22,11 +22,7 @@ impl NewFile {
         tmp.push(".tmp");
         let tmp = PathBuf::from(tmp);
         let out = BufWriter::with_capacity(BUFFER, fs::File::create(&tmp)?);
-        Ok(Self {
-            out: Some(out),
-            tmp,
-            path: path.to_owned(),
-        })
+        Ok(Self { out: Some(out), tmp, path: path.to_owned() })
     }
 
     /// Gives the file its name. Durable on return.
@@ -44,9 +40,7 @@ impl NewFile {
 
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out
-            .as_mut()
-            .map_or(Err(io::ErrorKind::BrokenPipe.into()), |out| out.write(bytes))
+        self.out.as_mut().map_or(Err(io::ErrorKind::BrokenPipe.into()), |out| out.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

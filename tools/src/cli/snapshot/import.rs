@@ -62,8 +62,7 @@ pub(super) fn run(args: &ImportArgs, runtime: &Runtime) -> Result<()> {
             client.endpoint().to_string()
         }
     };
-    args.output
-        .print(&Summary::new("imported", args.file.clone(), bytes, header, totals).at(place))
+    args.output.print(&Summary::new("imported", args.file.clone(), bytes, header, totals).at(place))
 }
 
 fn online(
@@ -81,29 +80,17 @@ fn online(
         let share = u128::from(records) * u128::from(sent) / u128::from(bytes.max(1));
         progress.update(sent, u64::try_from(share).unwrap_or(records));
     };
-    let digest = upload(
-        runtime.handle(),
-        client,
-        &header.graph,
-        args.replace,
-        input,
-        &mut sent,
-    )?;
+    let digest = upload(runtime.handle(), client, &header.graph, args.replace, input, &mut sent)?;
     same_digest(&totals.digest, &digest, client.endpoint().as_str())
 }
 
 fn offline(args: &ImportArgs, dir: &Path, bytes: u64, totals: &Totals) -> Result<()> {
     let directory = Directory::open_writable(dir)?;
-    let target = ImportTarget {
-        name: args.name.clone(),
-        replace: args.replace,
-    };
+    let target = ImportTarget { name: args.name.clone(), replace: args.replace };
     let mut progress = Progress::new("import", Total::Bytes(bytes));
     let count = Count::default();
-    let stream = Counted {
-        stream: BufReader::with_capacity(BUFFER, open(&args.file)?),
-        count: count.clone(),
-    };
+    let stream =
+        Counted { stream: BufReader::with_capacity(BUFFER, open(&args.file)?), count: count.clone() };
     let imported = snapshot::import(&directory.graphs, stream, &target, &mut |records| {
         progress.update(count.bytes(), records);
     });

@@ -72,31 +72,15 @@ impl Summary {
 
 impl Report for Summary {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(
-            out,
-            "{}  {}  ({})",
-            self.done,
-            self.file.display(),
-            HumanBytes(self.bytes)
-        )?;
+        writeln!(out, "{}  {}  ({})", self.done, self.file.display(), HumanBytes(self.bytes))?;
         writeln!(out, "  graph     {}  ({})", shown(&self.graph), self.kind.name())?;
         if let Some(place) = &self.place {
             writeln!(out, "  place     {place}")?;
         }
-        writeln!(
-            out,
-            "  content   {} nodes, {} edges",
-            HumanCount(self.nodes),
-            HumanCount(self.edges)
-        )?;
+        writeln!(out, "  content   {} nodes, {} edges", HumanCount(self.nodes), HumanCount(self.edges))?;
         let (ledger, vectors) = (HumanCount(self.ledger), HumanCount(self.vectors));
         writeln!(out, "            {ledger} ledger records, {vectors} embeddings")?;
-        writeln!(
-            out,
-            "  sequence  {}, taken {}",
-            self.sequence,
-            ago(self.created_ms)
-        )?;
+        writeln!(out, "  sequence  {}, taken {}", self.sequence, ago(self.created_ms))?;
         writeln!(out, "  digest    {}", self.digest)
     }
 }

@@ -1,0 +1,98 @@
+//! Every error has a page in `docs/errors/` that says what to do.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+const WHAT_TO_DO: &str = "\n## What to do\n";
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The names of all pages, without their extension and without the index.
+fn pages() -> BTreeSet<String> {
+    fs::read_dir(repository().join("docs/errors"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .map(|name| name.strip_suffix(".md").expect("only pages are in docs/errors").to_owned())
+        .filter(|name| name != "README")
+        .collect()
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(repository().join(format!("docs/errors/{name}.md"))).unwrap()
+}
+
+/// The string literals in the bodies of all functions `code` of the router's errors.
+fn codes() -> BTreeSet<String> {
+    let source = fs::read_to_string(repository().join("router/src/error.rs")).unwrap();
+    let bodies = source.split("pub fn code(&self) -> &'static str {").skip(1);
+    let bodies = bodies.map(|rest| rest.split("\n    }\n").next().unwrap_or_default());
+    bodies.flat_map(|body| body.split('"').skip(1).step_by(2).map(str::to_owned)).collect()
+}
+
+/// The pages that the sources of a folder name.
+fn named_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            named_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(&path).unwrap();
+            let names = source.split("docs/errors/").skip(1).filter_map(|rest| rest.split_once(".md"));
+            let names = names.map(|(name, _)| name.to_owned());
+            found.extend(names.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
+        }
+    }
+}
+
+#[test]
+fn every_code_has_a_page_with_its_name_as_title() {
+    let codes = codes();
+    assert!(codes.len() > 10 && codes.contains("SHARD_UNREACHABLE"), "{codes:?}");
+    let pages = pages();
+    for code in codes {
+        let name = code.to_ascii_lowercase().replace('_', "-");
+        assert!(pages.contains(&name), "docs/errors/{name}.md is missing for {code}");
+        assert!(page(&name).starts_with(&format!("# {code}\n")), "docs/errors/{name}.md is not about {code}");
+    }
+}
+
+#[test]
+fn every_page_named_in_the_sources_exists() {
+    let mut named = BTreeSet::new();
+    for package in ["storage/src", "engine/src", "router/src", "tools/src"] {
+        named_in(&repository().join(package), &mut named);
+    }
+    assert!(named.contains("corrupt"), "{named:?}");
+    let missing: Vec<_> = named.difference(&pages()).cloned().collect();
+    assert!(missing.is_empty(), "no page in docs/errors for {missing:?}");
+}
+
+#[test]
+fn every_page_says_what_to_do_and_is_in_the_index() {
+    let index = page("README");
+    for name in pages() {
+        let text = page(&name);
+        assert!(text.starts_with("# "), "{name} has no title");
+        let advice = text.split_once(WHAT_TO_DO).map(|(_, advice)| advice.trim());
+        assert!(advice.is_some_and(|advice| !advice.is_empty()), "{name} does not say what to do");
+        assert!(index.contains(&format!("]({name}.md)")), "{name} is not in the index");
+    }
+}
+
+/// Links between pages, and to the documents around them.
+#[test]
+fn links_lead_somewhere() {
+    let docs = repository().join("docs/errors");
+    for name in pages().into_iter().chain(["README".to_owned()]) {
+        for link in
+            page(&name).split("](").skip(1).filter_map(|rest| rest.split(')').next().map(str::to_owned))
+        {
+            let file = link.split('#').next().unwrap_or_default();
+            assert!(link.contains("://") || docs.join(file).is_file(), "{name} links to {link}");
+        }
+    }
+}

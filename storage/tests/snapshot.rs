@@ -1,0 +1,346 @@
+//! Snapshots: round trips between backends, and streams that must be refused.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{
+    create,
+    dump::{Dump, GraphDump, assert_same, check_nothing_unowned, dump},
+    fill,
+};
+use epistemic_storage::{
+    GraphStore, MemoryStore,
+    graph::{GraphError, GraphType, LedgerRecord, Op},
+    snapshot::{ImportTarget, SnapshotError, content_digest, export, import, inspect, verify},
+};
+
+/// A graph store, and what must live as long as it.
+struct Opened {
+    graphs: GraphStore,
+    _folder: Option<(epistemic_storage::datadir::DataDir, tempfile::TempDir)>,
+}
+
+fn memory() -> Opened {
+    Opened { graphs: GraphStore::open(MemoryStore::new()).unwrap(), _folder: None }
+}
+
+fn rocksdb() -> Opened {
+    let folder = tempfile::tempdir().unwrap();
+    let (graphs, dir) = common::open(folder.path());
+    Opened { graphs, _folder: Some((dir, folder)) }
+}
+
+const NAME: &str = "t:ä/.. 🦀";
+
+/// A graph of everything: odd ids, parallel edges, removed records, embeddings, a gap in the ledger.
+fn install_sample(graphs: &GraphStore) {
+    let mut loader = graphs.load();
+    for (number, id) in (1..).zip(["", "\0", "a", "a\0", "é", "x".repeat(300).as_str()]) {
+        loader.node(id, number, &common::labelled("L")).unwrap();
+        loader.edge(id, "a", 10 + number, b"").unwrap();
+        loader.edge(id, "a", 20 + number, b"to a").unwrap();
+    }
+    for id in ["", "a"] {
+        loader.vector(id, &[0, 0, 128, 63, 0, 0, 0, 64]).unwrap();
+    }
+    loader.ledger(30, LedgerRecord::RemoveNode { id: "gone" }.encode(99)).unwrap();
+    loader.ledger(31, LedgerRecord::Text("as it came").encode(99)).unwrap();
+    let mut loaded = loader.finish().unwrap();
+    loaded.set_sequence(40, 41);
+    graphs.install(NAME, loaded, GraphType::Team, Some("owner".into()), false).unwrap();
+}
+
+fn exported(graphs: &GraphStore, name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    export(graphs, &graphs.graph(name).unwrap(), &mut bytes, &mut |_| {}).unwrap();
+    bytes
+}
+
+fn import_as(
+    graphs: &GraphStore,
+    bytes: &[u8],
+    name: Option<&str>,
+    replace: bool,
+) -> Result<String, SnapshotError> {
+    let target = ImportTarget { name: name.map(str::to_owned), replace };
+    import(graphs, bytes, &target, &mut |_| {}).map(|(_, _, name)| name)
+}
+
+/// The graph as an import may not change it.
+fn graph_dump(graphs: &GraphStore, name: &str) -> GraphDump {
+    dump(graphs).unwrap().remove(name).unwrap()
+}
+
+/// The import fails with a refusal of the stream, `verify` says the same, and the store is as before.
+fn refused(graphs: &GraphStore, bytes: &[u8], before: &Dump, told: &str) -> String {
+    let error = import_as(graphs, bytes, None, true).err().unwrap_or_else(|| panic!("{told}: imported"));
+    let SnapshotError::Refused { offset, .. } = &error else {
+        panic!("{told}: {error}");
+    };
+    assert!(*offset <= bytes.len() as u64, "{told}: offset {offset} of {} bytes", bytes.len());
+    let verified = verify(bytes, &mut |_| {}).err().unwrap_or_else(|| panic!("{told}: verified"));
+    assert_eq!(verified.to_string(), error.to_string(), "{told}");
+    assert!(dump(graphs).unwrap() == *before, "{told}: the store changed");
+    error.to_string()
+}
+
+#[test]
+fn round_trips_between_all_backends() {
+    let backends: [fn() -> Opened; 2] = [memory, rocksdb];
+    for from in backends {
+        for to in backends {
+            let (from, to) = (from(), to());
+            install_sample(&from.graphs);
+            common::fill(&from.graphs, "filled", 40);
+            for name in [NAME, "filled", "__commons__"] {
+                let mut progress = 0;
+                let source = from.graphs.graph(name).unwrap();
+                let mut bytes = Vec::new();
+                let (header, totals) =
+                    export(&from.graphs, &source, &mut bytes, &mut |done| progress = done).unwrap();
+                assert_eq!(progress, totals.nodes + totals.edges + totals.ledger + totals.vectors);
+                assert_eq!((header.sequence, header.graph.as_str()), (source.state().sequence, name));
+                assert_eq!(inspect(&bytes[..]).unwrap(), header);
+                assert_eq!(verify(&bytes[..], &mut |_| {}).unwrap(), (header, totals.clone()));
+                assert_eq!(import_as(&to.graphs, &bytes, None, name == "__commons__").unwrap(), name);
+                assert_eq!(graph_dump(&to.graphs, name), graph_dump(&from.graphs, name));
+                let target = to.graphs.graph(name).unwrap();
+                assert_eq!(content_digest(&to.graphs, &target).unwrap(), totals);
+                assert_eq!(content_digest(&from.graphs, &source).unwrap(), totals);
+            }
+        }
+    }
+}
+
+#[test]
+fn imports_go_where_they_are_told() {
+    let Opened { graphs, _folder } = rocksdb();
+    install_sample(&graphs);
+    let bytes = exported(&graphs, NAME);
+    let sample = graph_dump(&graphs, NAME);
+    assert_eq!(import_as(&graphs, &bytes, Some("other"), false).unwrap(), "other");
+    assert_eq!(graph_dump(&graphs, "other"), sample);
+    for name in [None, Some("other"), Some("__commons__")] {
+        let exists = GraphError::GraphExists(name.unwrap_or(NAME).into());
+        let before = dump(&graphs).unwrap();
+        let error = import_as(&graphs, &bytes, name, false).unwrap_err();
+        assert!(matches!(&error, SnapshotError::Graph(found) if *found == exists), "{error}");
+        assert_same(&dump(&graphs).unwrap(), &before, "after a refusal");
+    }
+    fill(&graphs, "full", 10);
+    let held = graphs.graph("full").unwrap();
+    import_as(&graphs, &bytes, Some("full"), true).unwrap();
+    assert_eq!(graph_dump(&graphs, "full"), sample);
+    assert!(graphs.latest(&held).has_node("full 3").unwrap(), "who held the replaced graph still reads it");
+    drop(held);
+    graphs.write("full", common::add_node("after", b"")).unwrap();
+    assert_eq!(graphs.graph("full").unwrap().state().sequence, 41);
+    assert_eq!(graphs.reclaim().unwrap(), 1);
+    check_nothing_unowned(&graphs).unwrap();
+}
+
+#[test]
+fn a_quarantined_graph_is_replaced_by_a_snapshot() {
+    let Opened { graphs, _folder } = memory();
+    install_sample(&graphs);
+    let bytes = exported(&graphs, NAME);
+    graphs.graph(NAME).unwrap().quarantine("test");
+    let refusal = graphs.write(NAME, common::add_node("n", b""));
+    assert!(matches!(refusal, Err(GraphError::Quarantined { .. })), "{refusal:?}");
+    import_as(&graphs, &bytes, None, true).unwrap();
+    graphs.write(NAME, common::add_node("n", b"")).unwrap();
+    graphs.graph(NAME).unwrap().quarantine("again");
+    graphs.write(NAME, Op::Delete).unwrap();
+}
+
+#[test]
+fn every_flip_and_every_truncation_is_refused() {
+    let Opened { graphs, _folder } = memory();
+    install_sample(&graphs);
+    let bytes = exported(&graphs, NAME);
+    let before = dump(&graphs).unwrap();
+    for at in 0..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        refused(&graphs, &damaged, &before, &format!("byte {at} of {} flipped", bytes.len()));
+        refused(&graphs, &bytes[..at], &before, &format!("cut to {at} of {} bytes", bytes.len()));
+    }
+    graphs.reclaim().unwrap();
+    check_nothing_unowned(&graphs).unwrap();
+    import_as(&graphs, &bytes, Some("whole"), false).unwrap();
+}
+
+/// The chunks of a snapshot, each with frame and checksum.
+fn chunks(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = &bytes[8..];
+    let mut chunks = Vec::new();
+    while !rest.is_empty() {
+        let length = u32::from_le_bytes(rest[5..9].try_into().unwrap()) as usize;
+        let (chunk, behind) = rest.split_at(9 + length + 4);
+        chunks.push(chunk.to_vec());
+        rest = behind;
+    }
+    chunks
+}
+
+/// A snapshot of these chunks, numbered and with right checksums.
+fn sealed(chunks: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = b"EGSNAP01".to_vec();
+    for (index, chunk) in (0u32..).zip(chunks) {
+        let mut body = chunk[..chunk.len() - 4].to_vec();
+        body[1..5].copy_from_slice(&index.to_le_bytes());
+        let length = body.len() as u32 - 9;
+        body[5..9].copy_from_slice(&length.to_le_bytes());
+        let crc = crc32fast::hash(&body).to_le_bytes();
+        bytes.extend_from_slice(&body);
+        bytes.extend_from_slice(&crc);
+    }
+    bytes
+}
+
+#[test]
+fn other_orders_of_chunks_are_refused() {
+    let Opened { graphs, _folder } = memory();
+    install_sample(&graphs);
+    let bytes = exported(&graphs, NAME);
+    let before = dump(&graphs).unwrap();
+    let whole = chunks(&bytes);
+    assert_eq!((whole.len(), sealed(&whole)), (6, bytes));
+    let raw = |chunks: &[Vec<u8>]| [&b"EGSNAP01"[..], &chunks.concat()].concat();
+    for left in 0..whole.len() {
+        let mut dropped = whole.clone();
+        dropped.remove(left);
+        let mut repeated = whole.clone();
+        repeated.insert(left, whole[left].clone());
+        let mut cases =
+            vec![(dropped, format!("chunk {left} dropped")), (repeated, format!("chunk {left} repeated"))];
+        for right in left + 1..whole.len() {
+            let mut swapped = whole.clone();
+            swapped.swap(left, right);
+            cases.push((swapped, format!("chunks {left} and {right} swapped")));
+        }
+        for (chunks, told) in cases {
+            refused(&graphs, &raw(&chunks), &before, &told);
+            refused(&graphs, &sealed(&chunks), &before, &format!("{told}, numbered anew"));
+        }
+    }
+}
+
+/// Contents that disagree although every checksum is right.
+#[test]
+fn contents_that_disagree_are_refused() {
+    let Opened { graphs, _folder } = memory();
+    install_sample(&graphs);
+    let bytes = exported(&graphs, NAME);
+    let before = dump(&graphs).unwrap();
+    let whole = chunks(&bytes);
+    let with = |index: usize, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut changed = whole.clone();
+        let body = &mut changed[index];
+        let mut payload = body[9..body.len() - 4].to_vec();
+        change(&mut payload);
+        *body = [&body[..9], &payload, &[0; 4]].concat();
+        sealed(&changed)
+    };
+    let replace = |from: &'static str, to: &'static str| {
+        move |payload: &mut Vec<u8>| {
+            let text = String::from_utf8(payload.clone()).unwrap();
+            assert!(text.contains(from), "{text}");
+            *payload = text.replace(from, to).into_bytes();
+        }
+    };
+    let last = whole.len() - 1;
+    let cases: Vec<(Vec<u8>, &str)> = vec![
+        (with(0, &replace("\"version\":1", "\"version\":2")), "format version 2"),
+        (with(0, &replace("\"version\":1", "\"version\":\"1\"")), "header"),
+        (with(0, &replace("\"nodes\":6", "\"nodes\":7")), "the header says 7 nodes"),
+        (with(0, &replace("\"edges\":12", "\"edges\":0")), "and 0 edges"),
+        (with(0, &replace("\"sequence\":40", "\"sequence\":30")), "has sequence 31"),
+        (with(0, &|payload| payload.clear()), "header"),
+        (with(1, &|payload| payload.truncate(payload.len() - 1)), "cut off"),
+        (with(1, &|payload| payload.push(0)), "cut off"),
+        (with(1, &|payload| *payload = [&payload[..], payload].concat()), "does not follow"),
+        (with(2, &|payload| *payload.last_mut().unwrap() ^= 1), "the records are"),
+        (with(3, &|payload| payload[12] = 77), "unknown form"),
+        (with(4, &|payload| payload[8] ^= 1), "the records are"),
+        (with(last, &replace("\"ledger\":2", "\"ledger\":3")), "the trailer says"),
+        (with(last, &replace("\"digest\":\"", "\"digest\":\"0")), "the trailer says"),
+        (with(last, &|payload| payload.clear()), "trailer"),
+    ];
+    for (bytes, reason) in cases {
+        let text = refused(&graphs, &bytes, &before, reason);
+        assert!(text.contains(reason), "{reason}: {text}");
+    }
+}
+
+#[test]
+fn foreign_streams_are_refused() {
+    let Opened { graphs, _folder } = memory();
+    create(&graphs, "g");
+    let bytes = exported(&graphs, "g");
+    let before = dump(&graphs).unwrap();
+    let huge = [&b"EGSNAP01"[..], &[1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]].concat();
+    let long = [&b"EGSNAP01"[..], &[1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x3f], b"short"].concat();
+    let cases: [(&[u8], &str); 9] = [
+        (b"", "truncated"),
+        (b"{}", "truncated"),
+        (b"{\"graph\": \"g\", \"nodes\": []}", "not a graph snapshot"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03\0\0", "not a graph snapshot"),
+        (b"EGSNAP02\0\0\0", "not a graph snapshot"),
+        (b"EGSNAP01", "truncated"),
+        (&huge, "claims 4294967295 bytes"),
+        (&long, "after 5 of 1073741823 bytes"),
+        (&[&bytes[..], b"\0"].concat(), "bytes follow the trailer"),
+    ];
+    for (stream, reason) in cases {
+        let text = refused(&graphs, stream, &before, reason);
+        assert!(text.contains(reason) && text.contains("offset"), "{reason}: {text}");
+    }
+    let twice = [&bytes[..], &bytes].concat();
+    refused(&graphs, &twice, &before, "two snapshots in a row");
+}
+
+/// Past the size up to which records wait in memory: the load writes to the store before all is checked.
+#[test]
+fn large_imports_are_as_careful() {
+    for source in [memory(), rocksdb()] {
+        let graphs = &source.graphs;
+        let mut loader = graphs.load();
+        for number in 0..3000u64 {
+            let id = format!("node {number}");
+            loader.node(&id, number, &[&common::labelled("L")[..], &[0; 3000]].concat()).unwrap();
+            loader.edge(&id, "node 0", number, &[1; 10]).unwrap();
+        }
+        graphs.install("large", loader.finish().unwrap(), GraphType::Agent, None, false).unwrap();
+        let bytes = exported(graphs, "large");
+        assert!(bytes.len() > 8 << 20);
+        let expected = graph_dump(graphs, "large");
+
+        let Opened { graphs: target, _folder } = rocksdb();
+        create(&target, "large");
+        let before = dump(&target).unwrap();
+        let parts = chunks(&bytes);
+        let last = parts.len() - 1;
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() - 100] ^= 1;
+        let without_a_chunk = sealed(&[&parts[..last - 2], &parts[last - 1..]].concat());
+        let truncated = bytes[..bytes.len() - 1].to_vec();
+        for (damaged, told) in
+            [(flipped, "flipped"), (without_a_chunk, "a chunk less"), (truncated, "truncated")]
+        {
+            refused(&target, &damaged, &before, told);
+            assert!(target.reclaim().unwrap() > 0, "{told}: the load had begun to write");
+            check_nothing_unowned(&target).unwrap();
+        }
+        import_as(&target, &bytes, None, true).unwrap();
+        assert_eq!(graph_dump(&target, "large"), expected);
+        import_as(&target, &bytes, Some("second"), false).unwrap();
+        target.reclaim().unwrap();
+        check_nothing_unowned(&target).unwrap();
+        target.store().verify().unwrap();
+        let digest =
+            |graphs: &GraphStore, name| content_digest(graphs, &graphs.graph(name).unwrap()).unwrap();
+        assert_eq!(digest(&target, "second"), digest(graphs, "large"));
+    }
+}
