@@ -48,8 +48,24 @@ pub(crate) fn start(
     let (jobs, queue) = channel();
     let thread = std::thread::Builder::new()
         .name("commit".into())
-        .spawn(move || run(&graphs, durability, &dirty, &metrics, &queue))?;
+        .spawn(move || {
+            let _guard = AbortOnPanic;
+            run(&graphs, durability, &dirty, &metrics, &queue);
+        })?;
     Ok((Committer { jobs }, thread))
+}
+
+/// A shard without its commit thread would refuse every write for ever: it is better restarted, and loses nothing
+/// acknowledged by it.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the commit thread panicked: aborting, nothing acknowledged is lost");
+            std::process::abort();
+        }
+    }
 }
 
 impl Committer {

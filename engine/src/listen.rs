@@ -82,8 +82,8 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "TCP_NODELAY");
+                    if let Err(error) = prepare(&stream) {
+                        tracing::debug!(%error, "socket options");
                     }
                     connections.spawn(connection::serve(Arc::clone(&shard), stream));
                 }
@@ -95,6 +95,12 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Answers go out at once, and a client whose machine is gone is noticed.
+fn prepare(stream: &tokio::net::TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    Ok(rustix::net::sockopt::set_socket_keepalive(stream, true)?)
 }
 
 /// Out of file descriptors, most likely: others must close first.

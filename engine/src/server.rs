@@ -192,11 +192,21 @@ fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> 
         anyhow::bail!("the commit thread panicked");
     }
     taken.context("checkpoint at shutdown")?;
+    await_readers(&graphs);
     if graphs.poisoned().is_none() {
         graphs.sync().context("last sync")?;
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits for the threads of transfers, which end with their connections: RocksDB must not be closed under them.
+fn await_readers(graphs: &Arc<GraphStore>) {
+    let deadline = Instant::now() + DRAIN_DEADLINE;
+    while Arc::strong_count(graphs) > 1 && Instant::now() < deadline {
+        #[expect(clippy::disallowed_methods, reason = "nothing tells when the last clone is dropped")]
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Raises the soft limit of open files to the hard one: connections and table files need them.

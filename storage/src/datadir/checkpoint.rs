@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     error::{Result, StoreError},
+    rocks::is_damaged,
     store::Store,
 };
 
@@ -43,8 +44,8 @@ impl CheckpointInfo {
     }
 }
 
-/// Takes a checkpoint and deletes all but the newest `keep` (at least one). Durable on return; blocks while
-/// RocksDB writes its memtables out. A crash leaves the earlier checkpoints and a `.tmp` folder that the next one removes.
+/// Takes a checkpoint and deletes all but the newest `keep` (at least one), or none while the database is known to be
+/// damaged: an older one may be intact. Durable on return; blocks while RocksDB writes its memtables out. A crash leaves the earlier checkpoints and a `.tmp` folder that the next one removes.
 pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Result<CheckpointInfo> {
     let parent = dir.path().join(CHECKPOINTS_DIR);
     fs::create_dir_all(&parent)?;
@@ -65,6 +66,9 @@ pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Resul
     fs::rename(&tmp, parent.join(&info.name))?;
     sync_dir(&parent)?;
     sync_dir(dir.path())?;
+    if is_damaged(&dir.path().join(DB_DIR)) {
+        return Ok(info);
+    }
     let all = list_checkpoints(dir.path())?;
     for old in &all[..all.len().saturating_sub(keep.max(1))] {
         fs::remove_dir_all(parent.join(&old.name))?;

@@ -14,6 +14,11 @@ use crate::{error::StoreError, space::Space};
 
 const FILE: &str = "DAMAGED";
 
+/// Whether damage was found in the database directory `db`, now or in an earlier run.
+pub(crate) fn is_damaged(db: &Path) -> bool {
+    db.join(FILE).exists()
+}
+
 /// Whether a database directory is known to be damaged.
 pub(super) struct Damage {
     db: PathBuf,
@@ -27,7 +32,7 @@ impl Damage {
 
     /// Whether damage was found, now or in an earlier run.
     pub(super) fn is_known(&self) -> bool {
-        self.db.join(FILE).exists()
+        is_damaged(&self.db)
     }
 
     /// Sorts an error that `db` gave. The first damage stops compactions, now and in later runs.

@@ -11,6 +11,7 @@ mod read;
 mod store;
 mod wal;
 
+pub(crate) use damage::is_damaged;
 pub use options::RocksOptions;
 pub use store::RocksStore;
 pub use wal::{WalReport, check_wals};
