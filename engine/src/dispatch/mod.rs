@@ -112,7 +112,8 @@ pub(crate) fn dispatch(
 /// it sees what they wrote, but writes behind writes, which the commit thread keeps in order.
 fn must_wait(route: &Route, pending: &VecDeque<Pending>) -> bool {
     match route {
-        Route::Write => !pending.iter().all(Pending::is_write),
+        // Nothing but writes is ever promised behind a write, so the first tells of all.
+        Route::Write => pending.front().is_some_and(|first| !first.is_write()),
         Route::Inline | Route::Read | Route::Whole | Route::Service | Route::Absent => !pending.is_empty(),
     }
 }

@@ -38,16 +38,18 @@ pub(super) fn submit(
 
 fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
     let (graph, op, answer) = decode(request)?;
-    let graph = known_name(shard, graph);
+    let known = shard.graphs.graph(graph).ok().map(|graph| Arc::clone(graph.name()));
+    if let Some(name) = &known {
+        shard.metrics.graph_op(name);
+    }
+    // The graph may be on its way: whether it exists is decided in the order of the writes.
+    let graph = known.unwrap_or_else(|| graph.into());
     let permit = shard.admission.admit(&graph)?;
     let answer = match answer {
         Answer::Ok => WriteAnswer::Ok,
         Answer::Created => WriteAnswer::Created(Arc::clone(&graph)),
         Answer::Deleted => WriteAnswer::Deleted(Arc::clone(&graph)),
     };
-    if matches!(answer, WriteAnswer::Ok) {
-        shard.metrics.graph_op(&graph);
-    }
     let write = PendingWrite {
         shard: Arc::clone(shard),
         id: request.envelope.id,
@@ -57,11 +59,6 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
         reply: shard.committer.submit(Write { graph, op }),
     };
     Ok(Pending::write(write, permit))
-}
-
-/// The catalog's own copy of the name, or a new one: the graph may be on its way.
-fn known_name(shard: &Shard, name: &str) -> Arc<str> {
-    shard.graphs.graph(name).map_or_else(|_| name.into(), |graph| Arc::clone(graph.name()))
 }
 
 enum Answer {

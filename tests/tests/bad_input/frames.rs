@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::{bin, params};
-use epistemic_tests::{Client, ServerProcess, WireError};
+use epistemic_tests::{Client, ServerProcess};
 
 use crate::bystander::Bystander;
 use crate::{MIB, endpoints, memory, node};
@@ -179,9 +179,8 @@ fn strangers_share_one_budget() -> Result<()> {
     }
     let mut refused = server.client()?;
     refused.send_raw(&(60u32 << 20).to_be_bytes())?;
-    // The server ends the connection before it has taken everything.
-    let sent = refused.send_raw(&part);
-    ensure!(matches!(sent, Err(WireError::Io(_))), "{sent:?}");
+    // The server may end the connection before it has taken everything.
+    let _ = refused.send_raw(&part);
     let answer = refused.receive()?;
     ensure!(answer.outcome.as_ref().is_err_and(|text| text.starts_with("BUSY: ")), "{answer:?}");
 
