@@ -46,12 +46,10 @@ pub(crate) fn start(
     metrics: Arc<Metrics>,
 ) -> std::io::Result<(Committer, JoinHandle<()>)> {
     let (jobs, queue) = channel();
-    let thread = std::thread::Builder::new()
-        .name("commit".into())
-        .spawn(move || {
-            let _guard = AbortOnPanic;
-            run(&graphs, durability, &dirty, &metrics, &queue);
-        })?;
+    let thread = std::thread::Builder::new().name("commit".into()).spawn(move || {
+        let _guard = AbortOnPanic;
+        run(&graphs, durability, &dirty, &metrics, &queue);
+    })?;
     Ok((Committer { jobs }, thread))
 }
 

@@ -196,10 +196,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("secret");
-        std::fs::write(&file, "s3cret\n").unwrap();
-        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        fs_err::write(&file, "s3cret\n").unwrap();
+        fs_err::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
         assert!(read_secret(&file).unwrap_err().contains("chmod 600"));
-        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        fs_err::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
         assert_eq!(read_secret(&file).unwrap(), "s3cret");
     }
 }

@@ -233,7 +233,7 @@ fn run(seed: u64) {
 fn random_programs_agree() {
     let first = seed();
     let programs =
-        std::env::var("EG_PROGRAMS").map_or(24, |text| text.parse().expect("EG_PROGRAMS is a number"));
+        std::env::var("EG_PROGRAMS").map_or(16, |text| text.parse().expect("EG_PROGRAMS is a number"));
     for seed in first..first + programs {
         run(seed);
     }

@@ -23,7 +23,7 @@ pub struct CheckpointInfo {
     pub store_id: String,
     /// Unix milliseconds.
     pub created_ms: u64,
-    /// Number of the last change of the store that it holds.
+    /// It holds every change of the store up to this number, and perhaps newer ones.
     pub sequence: u64,
     /// Every file below `db/`.
     files: Vec<FileEntry>,

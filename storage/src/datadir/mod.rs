@@ -183,7 +183,8 @@ fn refuse_foreign(path: &Path) -> Result<()> {
             path,
             format!(
                 "it has no identity.json but is not empty (it holds '{first}'); \
-                 give an empty directory, or restore identity.json from the newest checkpoint"
+                 give an empty directory. After an interrupted restore, delete the directory and \
+                 restore again; if only identity.json is lost, copy it from the newest checkpoint"
             ),
         ));
     }

@@ -16,6 +16,9 @@ use crate::{
     graph::{GraphError, GraphLoader, GraphStore},
 };
 
+/// A graph cannot have come further than this by counting its changes; leaves room to go on counting.
+const MAX_SEQUENCE: u64 = 1 << 62;
+
 /// Where an imported graph goes.
 #[derive(Debug, Clone, Default)]
 pub struct ImportTarget {
@@ -75,7 +78,15 @@ fn read_header<R: Read>(chunks: &mut ChunkReader<R>) -> Result<Header, SnapshotE
         let found = versioned.version;
         return Err(chunks.refuse(format!("format version {found}, this program reads version {VERSION}")));
     }
-    serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("header: {error}")))
+    let header: Header =
+        serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("header: {error}")))?;
+    if header.complete_from > header.sequence || header.sequence > MAX_SEQUENCE {
+        let Header { complete_from, sequence, .. } = header;
+        return Err(
+            chunks.refuse(format!("header: sequence {sequence}, ledger complete from {complete_from}"))
+        );
+    }
+    Ok(header)
 }
 
 /// What the records so far added up to, and the last key of the running section.
@@ -84,6 +95,7 @@ struct Checked {
     digest: Sha256,
     newest: u64,
     last_key: Option<(Vec<u8>, Vec<u8>, u64)>,
+    vector_bytes: Option<usize>,
 }
 
 fn read_records<R: Read>(
@@ -92,7 +104,13 @@ fn read_records<R: Read>(
     mut loader: Option<&mut GraphLoader<'_>>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Totals, SnapshotError> {
-    let mut checked = Checked { totals: Totals::default(), digest: Sha256::new(), newest: 0, last_key: None };
+    let mut checked = Checked {
+        totals: Totals::default(),
+        digest: Sha256::new(),
+        newest: 0,
+        last_key: None,
+        vector_bytes: None,
+    };
     let mut payload = Vec::new();
     let mut section = Kind::Header;
     loop {
@@ -207,6 +225,13 @@ impl Checked {
             Kind::Vectors => {
                 let id = fields.text().ok_or_else(cut)?;
                 let components = fields.bytes().ok_or_else(cut)?;
+                let length = *self.vector_bytes.get_or_insert(components.len());
+                if components.len() != length || !length.is_multiple_of(4) {
+                    let found = components.len();
+                    return Err(RecordError::Bad(format!(
+                        "an embedding has {found} bytes, the first has {length}"
+                    )));
+                }
                 self.ascending((id.into(), Vec::new(), 0))?;
                 self.totals.vectors += 1;
                 loader.map_or(Ok(()), |loader| loader.vector(id, components))?;

@@ -37,7 +37,7 @@ fn batches_beside_single_writes_survive(server: ServerBuilder) -> Result<()> {
 fn write(writer: usize, mut client: Client) -> Result<Vec<String>, WireError> {
     let mut acknowledged = Vec::new();
     for request in 0..100 {
-        if writer % 2 == 0 {
+        if writer.is_multiple_of(2) {
             let ids: Vec<String> = (0..BATCH).map(|item| format!("w{writer}.{request}.{item}")).collect();
             let node = |id: &String| map([("op", "add_node".into()), ("id", id.as_str().into())]);
             client.batch_update("g", ids.iter().map(node).collect())?;
@@ -136,6 +136,8 @@ fn undone_by_a_kill(server: ServerBuilder) -> Result<Vec<&'static str>> {
     }
     let mut undone = Vec::new();
     for Mutation { name, run, is_done } in MUTATIONS {
+        // For the reference, which may lose what was there before.
+        client.call("__commons__", "Checkpoint", None)?;
         run(&mut client)?;
         ensure!(is_done(&mut client)?, "{name} is not done before the kill");
         server = server.restart()?;

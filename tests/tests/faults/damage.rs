@@ -100,6 +100,9 @@ fn fault_06_a_flipped_byte_costs_one_graph_and_is_not_overwritten() -> Result<()
         let file = data.join(file.strip_prefix(&directory)?);
         let damaged = flip(&file, *at)?;
         let mut server = builder.clone().persist_dir(&data).start()?;
+        // A compaction may meet the damage before a reader does: then writes fail until the restart, not longer.
+        the_damage_is_told(&mut server.client()?)?;
+        server = server.restart()?;
         for _ in 0..2 {
             one_graph_is_refused(&server).with_context(|| server.output())?;
             server = server.restart()?;
@@ -113,8 +116,8 @@ fn fault_06_a_flipped_byte_costs_one_graph_and_is_not_overwritten() -> Result<()
     Ok(())
 }
 
-fn one_graph_is_refused(server: &ServerProcess) -> Result<()> {
-    let mut client = server.client()?;
+/// Nodes and ledger lie in tables of their own: one of them is damaged.
+fn the_damage_is_told(client: &mut Client) -> Result<()> {
     let reads = ["GetNodes", "GetLedger"].map(|method| client.call("damaged", method, None));
     let mut errors = reads.into_iter().filter_map(Result::err);
     let error = errors.next().context("a reader of everything meets the damage")?.to_string();
@@ -122,6 +125,12 @@ fn one_graph_is_refused(server: &ServerProcess) -> Result<()> {
         ensure!(error.contains(part), "{part:?} is not in: {error}");
     }
     ensure!(errors.next().is_none(), "what is not damaged is not refused");
+    Ok(())
+}
+
+fn one_graph_is_refused(server: &ServerProcess) -> Result<()> {
+    let mut client = server.client()?;
+    the_damage_is_told(&mut client)?;
     let refused = client.add_node("damaged", "new", b"\x80").err().context("a damaged graph takes writes")?;
     ensure!(refused.to_string().contains("quarantined"), "{refused}");
 
