@@ -80,7 +80,7 @@ fn read_header<R: Read>(chunks: &mut ChunkReader<R>) -> Result<Header, SnapshotE
     }
     let header: Header =
         serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("header: {error}")))?;
-    if header.complete_from > header.sequence || header.sequence > MAX_SEQUENCE {
+    if header.sequence > MAX_SEQUENCE || header.complete_from > header.sequence + 1 {
         let Header { complete_from, sequence, .. } = header;
         return Err(
             chunks.refuse(format!("header: sequence {sequence}, ledger complete from {complete_from}"))
