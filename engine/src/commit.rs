@@ -17,7 +17,7 @@ use epistemic_storage::{
 };
 use tokio::sync::oneshot;
 
-use crate::{checkpoints::Dirty, metrics::Metrics};
+use crate::{admission::Permit, checkpoints::Dirty, metrics::Metrics};
 
 /// Writes of one group at most.
 const MAX_GROUP: usize = 1024;
@@ -30,6 +30,7 @@ pub(crate) type Reply = Result<Outcome, GraphError>;
 struct Job {
     write: Write,
     reply: oneshot::Sender<Reply>,
+    permit: Permit,
 }
 
 /// Sends writes to the commit thread. The thread ends when the last clone is dropped.
@@ -68,11 +69,11 @@ impl Drop for AbortOnPanic {
 
 impl Committer {
     /// Queues a write. The receiver gets the outcome once it is durable as configured; it gets an error when the
-    /// commit thread is gone.
-    pub(crate) fn submit(&self, write: Write) -> oneshot::Receiver<Reply> {
+    /// commit thread is gone. The place is given back when the write is done, whenever its client takes the answer.
+    pub(crate) fn submit(&self, write: Write, permit: Permit) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
         // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
-        let _ = self.jobs.send(Job { write, reply });
+        let _ = self.jobs.send(Job { write, reply, permit });
         receiver
     }
 }
@@ -83,10 +84,10 @@ fn run(graphs: &GraphStore, durability: Durability, dirty: &Dirty, metrics: &Met
     while let Ok(first) = queue.recv() {
         let mut bytes = 0;
         let mut next = Some(first);
-        while let Some(Job { write, reply }) = next {
+        while let Some(Job { write, reply, permit }) = next {
             bytes += weight(&write.op);
             writes.push(write);
-            replies.push(reply);
+            replies.push((reply, permit));
             next = if writes.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
                 queue.try_recv().ok()
             } else {
@@ -98,7 +99,8 @@ fn run(graphs: &GraphStore, durability: Durability, dirty: &Dirty, metrics: &Met
         dirty.note(
             writes.drain(..).zip(&results).filter(|(_, result)| result.is_ok()).map(|(write, _)| write.graph),
         );
-        for (reply, result) in replies.drain(..).zip(results) {
+        for ((reply, permit), result) in replies.drain(..).zip(results) {
+            drop(permit);
             // The client may be gone; its write is committed all the same.
             let _ = reply.send(result);
         }

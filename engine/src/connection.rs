@@ -28,6 +28,8 @@ use crate::{
 
 /// Requests of one connection that wait for their answer.
 const MAX_PENDING: usize = 1024;
+/// Bytes of answers that are gathered before they are sent.
+const MAX_OUTBOX: usize = 256 << 10;
 /// Space made for one read while a frame is incomplete; it grows with what has arrived.
 const READ_BYTES: usize = 8 << 10;
 /// A client that takes nothing for this long is dropped.
@@ -115,20 +117,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
         let mut stop = self.shard.stop.subscribe();
         loop {
-            self.dispatch_frames();
+            let more = self.dispatch_frames();
             self.collect_answers()?;
             if !self.outbox.is_empty() {
                 self.flush().await?;
             }
-            if self.held.is_some() && self.pending.is_empty() {
+            if (self.held.is_some() || more) && self.pending.is_empty() {
                 continue;
             }
             if self.closing && self.pending.is_empty() && self.held.is_none() {
                 return self.close().await;
             }
-            let reading = !self.closing && self.held.is_none() && self.pending.len() < MAX_PENDING;
-            let wanted = if reading { self.reserve() } else { 0 };
-            debug_assert!(!reading || wanted > 0);
+            let reading = !self.closing && self.held.is_none() && !more && self.pending.len() < MAX_PENDING;
+            if reading {
+                self.reserve();
+            }
             let deadline = self.deadline;
             tokio::select! {
                 biased;
@@ -144,10 +147,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Makes room for a read: a little at first, then as much as has arrived of an incomplete frame.
-    fn reserve(&mut self) -> usize {
-        let room = READ_BYTES.max(self.inbox.len().min(1 << 20));
-        self.inbox.reserve(room);
-        room
+    fn reserve(&mut self) {
+        self.inbox.reserve(READ_BYTES.max(self.inbox.len().min(1 << 20)));
     }
 
     fn received(&mut self, bytes: usize) {
@@ -156,16 +157,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Dispatches the frames that have arrived, as far as order allows.
-    fn dispatch_frames(&mut self) {
-        while self.pending.len() < MAX_PENDING {
+    /// Dispatches the frames that have arrived, as far as order allows. True when it stopped for want of room for
+    /// answers: there may be more frames.
+    fn dispatch_frames(&mut self) -> bool {
+        let more = loop {
+            if self.pending.len() >= MAX_PENDING || self.outbox.len() >= MAX_OUTBOX {
+                break true;
+            }
             let body = match self.held.take() {
                 Some(body) => body,
                 None => match frame::split_frame(&mut self.inbox, self.shard.limits.max_frame_bytes) {
                     Ok(Some(body)) => body,
-                    Ok(None) => break,
+                    Ok(None) => break false,
                     Err(error) => {
-                        return self.refuse(&format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes"));
+                        self.refuse(&format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes"));
+                        return false;
                     }
                 },
             };
@@ -178,12 +184,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
                 Step::Wait => {
                     self.held = Some(body);
-                    break;
+                    break false;
                 }
                 Step::Close => self.closing = true,
             }
-        }
+        };
         self.watch_frame();
+        more
     }
 
     /// Keeps the deadline and the budget in step with what is in the inbox.
@@ -216,7 +223,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Moves finished answers from the front of the queue to the outbox.
     fn collect_answers(&mut self) -> io::Result<()> {
-        while let Some(part) = self.pending.front_mut().and_then(Pending::try_part) {
+        while self.outbox.len() < MAX_OUTBOX
+            && let Some(part) = self.pending.front_mut().and_then(Pending::try_part)
+        {
             self.take_part(part)?;
         }
         Ok(())

@@ -256,7 +256,12 @@ fn contents_that_disagree_are_refused() {
         (with(0, &replace("\"version\":1", "\"version\":\"1\"")), "header"),
         (with(0, &replace("\"nodes\":6", "\"nodes\":7")), "the header says 7 nodes"),
         (with(0, &replace("\"edges\":12", "\"edges\":0")), "and 0 edges"),
-        (with(0, &replace("\"sequence\":40", "\"sequence\":30")), "has sequence 31"),
+        (
+            with(0, &replace("\"sequence\":40,\"complete_from\":41", "\"sequence\":30,\"complete_from\":31")),
+            "has sequence 31",
+        ),
+        (with(0, &replace("\"sequence\":40", "\"sequence\":39")), "ledger complete from 41"),
+        (with(0, &replace("\"sequence\":40", "\"sequence\":18446744073709551615")), "header: sequence"),
         (with(0, &|payload| payload.clear()), "header"),
         (with(1, &|payload| payload.truncate(payload.len() - 1)), "cut off"),
         (with(1, &|payload| payload.push(0)), "cut off"),

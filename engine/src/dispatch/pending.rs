@@ -36,8 +36,8 @@ impl Pending {
         Self { source: Source::Ready(Some(bytes)), _permit: None }
     }
 
-    pub(super) fn write(write: PendingWrite, permit: Permit) -> Self {
-        Self { source: Source::Write(write), _permit: Some(permit) }
+    pub(super) fn write(write: PendingWrite) -> Self {
+        Self { source: Source::Write(write), _permit: None }
     }
 
     pub(super) fn task(parts: mpsc::Receiver<Part>, permit: Option<Permit>) -> Self {

@@ -56,9 +56,9 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
         method: request.method,
         begun: request.begun,
         answer,
-        reply: shard.committer.submit(Write { graph, op }),
+        reply: shard.committer.submit(Write { graph, op }, permit),
     };
-    Ok(Pending::write(write, permit))
+    Ok(Pending::write(write))
 }
 
 enum Answer {
