@@ -182,22 +182,28 @@ impl Metrics {
         if let Ok(stats) = graphs.store().stats() {
             self.store_bytes.set(stats.bytes as i64);
         }
-        self.graph_series.write().retain(|name, _| {
-            let Ok(graph) = graphs.graph(name) else {
-                let labels: [&str; 1] = [name];
-                // Each of these may be missing.
-                let _ = self.graph_ops.remove_label_values(&labels);
-                let _ = self.graph_nodes.remove_label_values(&labels);
-                let _ = self.graph_edges.remove_label_values(&labels);
-                return false;
-            };
-            let state = graph.state();
-            self.graph_nodes.with_label_values(&[name]).set(state.nodes as i64);
-            self.graph_edges.with_label_values(&[name]).set(state.edges as i64);
-            true
-        });
+        let names: Vec<_> = self.graph_series.read().keys().cloned().collect();
+        for name in names {
+            self.renew_graph(&name, graphs);
+        }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
+    }
+
+    /// Brings the series of one graph up to date. The lock is held for one graph at a time: requests wait for it.
+    fn renew_graph(&self, name: &Arc<str>, graphs: &GraphStore) {
+        let labels: [&str; 1] = [name];
+        if let Ok(graph) = graphs.graph(name) {
+            let state = graph.state();
+            self.graph_nodes.with_label_values(&labels).set(state.nodes as i64);
+            self.graph_edges.with_label_values(&labels).set(state.edges as i64);
+            return;
+        }
+        self.graph_series.write().remove(name);
+        // Each of these may be missing.
+        let _ = self.graph_ops.remove_label_values(&labels);
+        let _ = self.graph_nodes.remove_label_values(&labels);
+        let _ = self.graph_edges.remove_label_values(&labels);
     }
 }

@@ -12,7 +12,7 @@ use crate::{error::Result, space::Space, store::BulkLoad};
 pub(super) const DIRECTORY: &str = "bulk";
 
 /// Records of one space are sorted and written out when they reach this many bytes.
-const RUN_BYTES: usize = 8 << 20;
+const RUN_BYTES: usize = 6 << 20;
 
 #[derive(Default)]
 struct Run {

@@ -63,7 +63,16 @@ impl RocksStore {
             fs::create_dir_all(path)?;
             DB::open_cf_descriptors(&database, path, families)
         };
-        let db = opened.map_err(|error| map_error(&error, path))?;
+        let db = opened.map_err(|error| {
+            let error = map_error(&error, path);
+            if let StoreError::DiskFull { path, detail } = error {
+                let detail = format!(
+                    "{detail}: the log cannot be replayed; free space and start again, nothing is lost"
+                );
+                return StoreError::BadDirectory { path, detail };
+            }
+            error
+        })?;
         let bulk_dir = path.join(super::bulk::DIRECTORY);
         if !choices.read_only && bulk_dir.exists() {
             fs::remove_dir_all(&bulk_dir)?;
