@@ -10,7 +10,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// Counts requests in flight, in all and per graph.
+/// Bytes of the requests in flight, whatever their number; one graph may have a quarter of them.
+const MAX_BYTES: usize = 256 << 20;
+
+/// Counts requests in flight and their bytes, in all and per graph.
 pub(crate) struct Admission {
     limit: u32,
     places: Mutex<Places>,
@@ -19,14 +22,38 @@ pub(crate) struct Admission {
 
 #[derive(Default)]
 struct Places {
-    total: u32,
-    graphs: HashMap<Arc<str>, u32>,
+    total: Held,
+    graphs: HashMap<Arc<str>, Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    requests: u32,
+    bytes: usize,
+}
+
+impl Held {
+    /// Whether one more request of `bytes` fits; the first one always does.
+    fn has_room(&self, bytes: usize, requests: u32, limit: usize) -> bool {
+        self.requests < requests && (self.requests == 0 || self.bytes.saturating_add(bytes) <= limit)
+    }
+
+    fn add(&mut self, bytes: usize) {
+        self.requests += 1;
+        self.bytes += bytes;
+    }
+
+    fn remove(&mut self, bytes: usize) {
+        self.requests -= 1;
+        self.bytes -= bytes;
+    }
 }
 
 /// A place in flight; given back when dropped.
 pub(crate) struct Permit {
     admission: Arc<Admission>,
     graph: Arc<str>,
+    bytes: usize,
 }
 
 /// Refusal of a request for lack of a place.
@@ -36,6 +63,8 @@ pub(crate) enum Busy {
     Server,
     #[error("BUSY: graph '{graph}' has its share of {share} requests in flight, retry with backoff")]
     Graph { graph: Arc<str>, share: u32 },
+    #[error("BUSY: graph '{graph}' has its share of bytes in flight, retry with backoff")]
+    GraphBytes { graph: Arc<str> },
 }
 
 impl Admission {
@@ -48,24 +77,30 @@ impl Admission {
         (self.limit / 4).max(1)
     }
 
-    pub(crate) fn admit(self: &Arc<Self>, graph: &Arc<str>) -> Result<Permit, Busy> {
+    /// Takes a place for a request of `bytes`.
+    pub(crate) fn admit(self: &Arc<Self>, graph: &Arc<str>, bytes: usize) -> Result<Permit, Busy> {
         let mut places = self.places.lock();
-        if places.total >= self.limit {
+        let held = places.graphs.get(graph);
+        let refusal = if !places.total.has_room(bytes, self.limit, MAX_BYTES) {
+            Some(Busy::Server)
+        } else if held.is_some_and(|held| held.requests >= self.share()) {
+            Some(Busy::Graph { graph: Arc::clone(graph), share: self.share() })
+        } else if held.is_some_and(|held| !held.has_room(bytes, self.share(), MAX_BYTES / 4)) {
+            Some(Busy::GraphBytes { graph: Arc::clone(graph) })
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
             self.rejections.fetch_add(1, Ordering::Relaxed);
-            return Err(Busy::Server);
+            return Err(refusal);
         }
-        let held = places.graphs.entry(Arc::clone(graph)).or_default();
-        if *held >= self.share() {
-            self.rejections.fetch_add(1, Ordering::Relaxed);
-            return Err(Busy::Graph { graph: Arc::clone(graph), share: self.share() });
-        }
-        *held += 1;
-        places.total += 1;
-        Ok(Permit { admission: Arc::clone(self), graph: Arc::clone(graph) })
+        places.total.add(bytes);
+        places.graphs.entry(Arc::clone(graph)).or_default().add(bytes);
+        Ok(Permit { admission: Arc::clone(self), graph: Arc::clone(graph), bytes })
     }
 
     pub(crate) fn in_flight(&self) -> u32 {
-        self.places.lock().total
+        self.places.lock().total.requests
     }
 
     pub(crate) fn available(&self) -> u32 {
@@ -80,10 +115,10 @@ impl Admission {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut places = self.admission.places.lock();
-        places.total -= 1;
+        places.total.remove(self.bytes);
         if let Some(held) = places.graphs.get_mut(&self.graph) {
-            *held -= 1;
-            if *held == 0 {
+            held.remove(self.bytes);
+            if held.requests == 0 {
                 places.graphs.remove(&self.graph);
             }
         }
@@ -98,22 +133,36 @@ mod tests {
     fn one_graph_gets_a_quarter_and_the_others_the_rest() {
         let admission = Admission::new(8);
         let (a, b) = (Arc::<str>::from("a"), Arc::<str>::from("b"));
-        let first = [admission.admit(&a).unwrap(), admission.admit(&a).unwrap()];
-        let refused = admission.admit(&a).err().unwrap();
+        let first = [admission.admit(&a, 10).unwrap(), admission.admit(&a, 10).unwrap()];
+        let refused = admission.admit(&a, 10).err().unwrap();
         assert!(refused.to_string().starts_with("BUSY: graph 'a'"));
-        let second = admission.admit(&b).unwrap();
+        let second = admission.admit(&b, 10).unwrap();
         assert_eq!(admission.in_flight(), 3);
         drop(first);
         drop(second);
         assert_eq!((admission.in_flight(), admission.rejections()), (0, 1));
-        admission.admit(&a).unwrap();
+        admission.admit(&a, 10).unwrap();
     }
 
     #[test]
     fn the_total_is_bounded() {
         let admission = Admission::new(4);
-        let held: Vec<_> = (0..4).map(|n| admission.admit(&format!("g{n}").into()).unwrap()).collect();
-        assert_eq!(admission.admit(&"h".into()).err(), Some(Busy::Server));
+        let held: Vec<_> = (0..4).map(|n| admission.admit(&format!("g{n}").into(), 10).unwrap()).collect();
+        assert_eq!(admission.admit(&"h".into(), 10).err(), Some(Busy::Server));
+        drop(held);
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let admission = Admission::new(1024);
+        let (a, b) = (Arc::<str>::from("a"), Arc::<str>::from("b"));
+        let huge = admission.admit(&a, MAX_BYTES).unwrap();
+        assert!(admission.admit(&a, 1).is_err(), "over the graph's share");
+        assert_eq!(admission.admit(&b, 1).err(), Some(Busy::Server));
+        drop(huge);
+        let held = [admission.admit(&a, MAX_BYTES / 8).unwrap(), admission.admit(&a, MAX_BYTES / 8).unwrap()];
+        assert!(admission.admit(&a, 1).is_err());
+        admission.admit(&b, 1).unwrap();
         drop(held);
     }
 }

@@ -10,15 +10,21 @@ use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
 
-/// Names of graphs written since the last checkpoint.
-#[derive(Default)]
+/// Names of graphs written since the last checkpoint. Keeps none where there are no checkpoints.
 pub(crate) struct Dirty {
+    enabled: bool,
     names: Mutex<HashSet<Arc<str>>>,
 }
 
 impl Dirty {
+    pub(crate) fn new(enabled: bool) -> Self {
+        Self { enabled, names: Mutex::default() }
+    }
+
     pub(crate) fn note(&self, names: impl Iterator<Item = Arc<str>>) {
-        self.names.lock().extend(names);
+        if self.enabled {
+            self.names.lock().extend(names);
+        }
     }
 
     fn take(&self) -> HashSet<Arc<str>> {

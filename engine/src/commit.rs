@@ -9,6 +9,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use epistemic_storage::{
@@ -23,6 +24,9 @@ use crate::{admission::Permit, checkpoints::Dirty, metrics::Metrics};
 const MAX_GROUP: usize = 1024;
 /// A group is closed when its payload reaches this many bytes.
 const MAX_GROUP_BYTES: usize = 8 << 20;
+
+/// How long the thread waits for the writers of the last group to come back before it commits without them.
+const GATHER: Duration = Duration::from_micros(40);
 
 /// What a write comes to.
 pub(crate) type Reply = Result<Outcome, GraphError>;
@@ -81,19 +85,19 @@ impl Committer {
 fn run(graphs: &GraphStore, durability: Durability, dirty: &Dirty, metrics: &Metrics, queue: &Receiver<Job>) {
     let mut writes = Vec::new();
     let mut replies = Vec::new();
+    let mut last_group = 0;
     while let Ok(first) = queue.recv() {
+        let begun = Instant::now();
         let mut bytes = 0;
         let mut next = Some(first);
         while let Some(Job { write, reply, permit }) = next {
             bytes += weight(&write.op);
             writes.push(write);
             replies.push((reply, permit));
-            next = if writes.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
-                queue.try_recv().ok()
-            } else {
-                None
-            };
+            let full = writes.len() >= MAX_GROUP || bytes >= MAX_GROUP_BYTES;
+            next = if full { None } else { next_job(queue, begun, writes.len() < last_group) };
         }
+        last_group = writes.len();
         let results = graphs.commit(&writes, durability);
         metrics.commit_group(writes.len());
         dirty.note(
@@ -107,13 +111,31 @@ fn run(graphs: &GraphStore, durability: Durability, dirty: &Dirty, metrics: &Met
     }
 }
 
+/// The next waiting write. With `gather` one that comes within [`GATHER`] of the first will do: writers that were
+/// answered together ask again together, and a commit without them would make them wait for another fsync.
+fn next_job(queue: &Receiver<Job>, begun: Instant, gather: bool) -> Option<Job> {
+    loop {
+        match queue.try_recv() {
+            Ok(job) => return Some(job),
+            Err(_) if gather && begun.elapsed() < GATHER => std::thread::yield_now(),
+            Err(_) => return None,
+        }
+    }
+}
+
 /// Bytes a write adds to its group, roughly.
 fn weight(op: &Op) -> usize {
+    const RECORD: usize = 64;
     match op {
-        Op::AddNode { properties, .. } | Op::AddEdge { properties, .. } => 64 + properties.len(),
-        Op::Batch(items) => 256 * items.len(),
+        Op::AddNode { id, properties } => RECORD + id.len() + properties.len(),
+        Op::AddEdge { source, target, properties } => RECORD + source.len() + target.len() + properties.len(),
+        Op::Batch(items) => items.iter().map(|item| RECORD + item.bytes()).sum(),
         Op::Replace(_) | Op::Install { .. } => MAX_GROUP_BYTES,
-        Op::Create { .. } | Op::Delete | Op::Clear | Op::ClearLedger => 256,
-        Op::RemoveNode { .. } | Op::RemoveEdge { .. } => 64,
+        Op::Create { .. }
+        | Op::Delete
+        | Op::Clear
+        | Op::ClearLedger
+        | Op::RemoveNode { .. }
+        | Op::RemoveEdge { .. } => RECORD,
     }
 }

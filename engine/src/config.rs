@@ -62,7 +62,7 @@ pub struct Config {
     pub metrics_addr: Option<String>,
 
     /// Largest request frame; a larger one is refused before anything is allocated for it
-    #[arg(long, default_value_t = 64 << 20, value_name = "BYTES")]
+    #[arg(long, default_value_t = 64 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
     pub max_frame_bytes: u32,
 
     /// Requests in flight; one graph may have a quarter of them. More are answered BUSY
@@ -70,7 +70,7 @@ pub struct Config {
     pub max_inflight: u32,
 
     /// Seconds a connection may take to send its first authenticated request, or to finish a frame it began
-    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub frame_deadline: u64,
 
     /// Form of the log on standard output

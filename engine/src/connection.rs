@@ -28,6 +28,8 @@ use crate::{
 
 /// Requests of one connection that wait for their answer.
 const MAX_PENDING: usize = 1024;
+/// Bytes of such requests: a client that pipelines more is read from when some are answered.
+const MAX_PENDING_BYTES: usize = 8 << 20;
 /// Bytes of answers that are gathered before they are sent.
 const MAX_OUTBOX: usize = 256 << 10;
 /// Space made for one read while a frame is incomplete; it grows with what has arrived.
@@ -36,6 +38,8 @@ const READ_BYTES: usize = 8 << 10;
 const WRITE_DEADLINE: Duration = Duration::from_secs(60);
 /// A refused connection is read from for this long, so that its client sees the last answer.
 const LINGER: Duration = Duration::from_millis(500);
+/// What each connection may hold before it counts: a client with small requests is never turned away for others.
+const FREE_BYTES: usize = 64 << 10;
 /// Bytes that connections without an authenticated request may hold together.
 const UNAUTHENTICATED_BYTES: usize = 64 << 20;
 
@@ -78,6 +82,8 @@ struct Connection<S> {
     inbox: BytesMut,
     outbox: Vec<u8>,
     pending: VecDeque<Pending>,
+    /// Bytes of the requests that wait for their answer.
+    pending_bytes: usize,
     transfers: Arc<Transfers>,
     /// A complete frame that waits for the answers before it.
     held: Option<Bytes>,
@@ -101,6 +107,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(shard: Arc<Shard>, 
         inbox: BytesMut::new(),
         outbox: Vec::new(),
         pending: VecDeque::new(),
+        pending_bytes: 0,
         transfers: Arc::default(),
         held: None,
         unauthenticated: Some(charge),
@@ -161,8 +168,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// answers: there may be more frames.
     fn dispatch_frames(&mut self) -> bool {
         let more = loop {
-            if self.pending.len() >= MAX_PENDING || self.outbox.len() >= MAX_OUTBOX {
+            if self.pending.len() >= MAX_PENDING
+                || self.pending_bytes >= MAX_PENDING_BYTES
+                || self.outbox.len() >= MAX_OUTBOX
+            {
                 break true;
+            }
+            if self.held.is_some() && !self.pending.is_empty() {
+                break false;
             }
             let body = match self.held.take() {
                 Some(body) => body,
@@ -180,6 +193,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Step::Authenticated(pending) => {
                     self.unauthenticated = None;
                     self.deadline = None;
+                    self.pending_bytes += pending.as_ref().map_or(0, Pending::bytes);
                     self.pending.extend(pending);
                 }
                 Step::Wait => {
@@ -197,7 +211,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn watch_frame(&mut self) {
         match &mut self.unauthenticated {
             Some(charge) => {
-                if !charge.set(self.inbox.len()) {
+                if !charge.set(self.inbox.len().saturating_sub(FREE_BYTES)) {
                     self.refuse("BUSY: too many bytes from connections that have not authenticated, retry with backoff");
                 }
             }
@@ -243,7 +257,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.outbox.extend_from_slice(&bytes);
         }
         if last {
-            self.pending.pop_front();
+            self.pending_bytes -= self.pending.pop_front().map_or(0, |done| done.bytes());
         }
         Ok(())
     }

@@ -192,7 +192,7 @@ impl Metrics {
     }
 
     /// Brings the series of one graph up to date. The lock is held for one graph at a time: requests wait for it.
-    fn renew_graph(&self, name: &Arc<str>, graphs: &GraphStore) {
+    pub(crate) fn renew_graph(&self, name: &Arc<str>, graphs: &GraphStore) {
         let labels: [&str; 1] = [name];
         if let Ok(graph) = graphs.graph(name) {
             let state = graph.state();

@@ -24,8 +24,13 @@ use crate::{
     wire::Authenticator,
 };
 
+/// Streamed answers at a time; a quarter of the threads for blocking work.
+const STREAMS: usize = BLOCKING_THREADS / 4;
+const BLOCKING_THREADS: usize = 64;
 /// Connections get this long to take their last answers when the server stops.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+const DRAIN_DEADLINE: Duration = Duration::from_secs(6);
+/// Threads that still work for connections that are gone get this long.
+const THREADS_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags or no secret.
 pub fn main() -> ExitCode {
@@ -55,10 +60,12 @@ pub fn run(config: &Config, auth: &AuthChoice) -> anyhow::Result<()> {
     let authenticator = authenticator(config, auth);
     warn_of_risks(config);
     let (shard, commit_thread) = open_shard(config, authenticator)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(64).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
     let served = runtime.block_on(serve(config, &shard));
-    runtime.shutdown_timeout(DRAIN_DEADLINE);
+    runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
     served.and(closed)
@@ -118,7 +125,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
     };
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new()?);
-    let dirty = Arc::new(Dirty::default());
+    let dirty = Arc::new(Dirty::new(directory.is_some()));
     let keep = usize::from(config.checkpoint_keep);
     let checkpoints = Checkpoints::new(directory, keep, Arc::clone(&dirty), Arc::clone(&metrics), &graphs)?;
     let durability = match config.durability {
@@ -136,6 +143,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),
+        streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         limits: Limits::new(config),
         started: Instant::now(),
         durability: config.durability,
@@ -158,7 +166,8 @@ async fn serve(config: &Config, shard: &Arc<Shard>) -> anyhow::Result<()> {
     if let Some(address) = &config.metrics_addr {
         let listener = bind(address, "--metrics-addr").await?;
         tracing::info!("Metrics on http://{}/metrics", listener.local_addr()?);
-        tasks.spawn(http::serve(Arc::clone(shard), listener));
+        // Not drained: it ends with the runtime, whatever its clients do.
+        tokio::spawn(http::serve(Arc::clone(shard), listener));
     }
     tracing::info!("Listening on UDS: {}", socket_path.display());
     tasks.spawn(listen::serve_unix(Arc::clone(shard), socket));
@@ -202,7 +211,7 @@ fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> 
 
 /// Waits for the threads of transfers, which end with their connections: RocksDB must not be closed under them.
 fn await_readers(graphs: &Arc<GraphStore>) {
-    let deadline = Instant::now() + DRAIN_DEADLINE;
+    let deadline = Instant::now() + THREADS_DEADLINE;
     while Arc::strong_count(graphs) > 1 && Instant::now() < deadline {
         #[expect(clippy::disallowed_methods, reason = "nothing tells when the last clone is dropped")]
         std::thread::sleep(Duration::from_millis(5));

@@ -25,6 +25,8 @@ pub(crate) struct Shard {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: UnauthenticatedBudget,
+    /// Places for answers that are streamed from a thread: clients that take theirs slowly must not use up all threads.
+    pub(crate) streams: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Limits,
     pub(crate) started: Instant,
     pub(crate) durability: DurabilityMode,

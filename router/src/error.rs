@@ -288,8 +288,8 @@ pub enum RouterError {
     },
     /// The only configured engine cannot be reached.
     #[error(
-        "Cannot connect to epistemic-graph Tokio service: {cause}. Ensure the epistemic-graph-server daemon is \
-         running, or set EPISTEMIC_GRAPH_AUTOSTART=1."
+        "Cannot connect to the epistemic-graph-server at '{endpoint}': {cause}. Start that server, or correct the \
+         endpoint: nothing is started by itself."
     )]
     EngineUnreachable {
         /// The engine.
@@ -350,12 +350,12 @@ mod tests {
     }
 
     #[test]
-    fn a_single_engine_has_its_own_text() {
+    fn a_single_engine_is_named_with_the_remedy() {
         let endpoint = Endpoint::parse("unix:///tmp/e.sock").unwrap();
         assert_eq!(
             RouterError::EngineUnreachable { endpoint, cause: refused() }.to_string(),
-            "Cannot connect to epistemic-graph Tokio service: [Errno 111] Connection refused. Ensure the \
-             epistemic-graph-server daemon is running, or set EPISTEMIC_GRAPH_AUTOSTART=1."
+            "Cannot connect to the epistemic-graph-server at 'unix:///tmp/e.sock': [Errno 111] Connection refused. \
+             Start that server, or correct the endpoint: nothing is started by itself."
         );
     }
 

@@ -355,6 +355,8 @@ async fn a_single_engine_that_is_down_has_the_single_engine_text() {
     let endpoints = EndpointList::new(vec![down.endpoint()]).unwrap();
     let router = ShardRouter::new(endpoints, Secret::none(), options());
     let error = router.client_for("g").await.unwrap_err().to_string();
-    let start = "Cannot connect to epistemic-graph Tokio service: [Errno 111] Connection refused. ";
-    assert!(error.starts_with(start), "{error}");
+    let name = down.endpoint();
+    let start =
+        format!("Cannot connect to the epistemic-graph-server at '{name}': [Errno 111] Connection refused. ");
+    assert!(error.starts_with(&start), "{error}");
 }

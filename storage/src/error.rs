@@ -51,6 +51,12 @@ pub enum StoreError {
         /// Why, and what to do.
         detail: String,
     },
+    /// A read was given a budget and would pass over more entries.
+    #[error("the read passes over more than {entries} entries")]
+    OverBudget {
+        /// The budget.
+        entries: usize,
+    },
     /// The operation needs a writable store.
     #[error("the store was opened read-only")]
     ReadOnly,

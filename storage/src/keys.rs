@@ -135,6 +135,11 @@ pub(crate) fn edge_tail(key: &[u8], prefix: &[u8]) -> Option<(String, u64)> {
     Some((far, u64::from_be_bytes(rest.try_into().ok()?)))
 }
 
+/// Appends the far end of an edge key that begins with `prefix` (made by [`edges_at`]).
+pub(crate) fn push_edge_end(key: &[u8], prefix: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    unescape_into(key.strip_prefix(prefix)?, out).map(|_| ())
+}
+
 /// The sequence at the end of an edge, label or ledger key.
 pub(crate) fn sequence_of(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*key.last_chunk()?))
@@ -172,12 +177,18 @@ fn escape(out: &mut Vec<u8>, text: &str) {
 
 fn unescape(bytes: &[u8]) -> Option<(String, &[u8])> {
     let mut text = Vec::new();
+    let rest = unescape_into(bytes, &mut text)?;
+    Some((String::from_utf8(text).ok()?, rest))
+}
+
+/// Appends the text at the front of `bytes` and returns what is behind it.
+fn unescape_into<'b>(bytes: &'b [u8], text: &mut Vec<u8>) -> Option<&'b [u8]> {
     let mut rest = bytes;
     loop {
         let zero = rest.iter().position(|&byte| byte == 0)?;
         text.extend_from_slice(&rest[..zero]);
         match rest.get(zero + 1)? {
-            1 => return Some((String::from_utf8(text).ok()?, &rest[zero + 2..])),
+            1 => return Some(&rest[zero + 2..]),
             0xff => text.push(0),
             _ => return None,
         }

@@ -79,6 +79,10 @@ impl Read for State {
         Ok(self.space(space).contains_key(key))
     }
 
+    fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        Ok(keys.iter().map(|key| self.space(space).contains_key(key)).collect())
+    }
+
     fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
         Ok(keys.iter().map(|key| self.space(space).get(key).cloned()).collect())
     }
@@ -100,6 +104,10 @@ impl Read for MemoryStore {
 
     fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
         self.state.read().contains(space, key)
+    }
+
+    fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        self.state.read().multi_contains(space, keys)
     }
 
     fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {

@@ -83,6 +83,9 @@ pub trait Read: Send + Sync {
     /// The values of many keys, in the order asked for.
     fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>>;
 
+    /// Whether many keys exist, in the order asked for, without copying values. Cheaper than asking one by one.
+    fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>>;
+
     /// The entries of a range in key order. The scan sees one state from its first to its last entry.
     fn scan<'a>(
         &'a self,

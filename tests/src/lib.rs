@@ -9,6 +9,7 @@
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
 //! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
+//! - [`preload`]: compiles such a library; [`shared`]: finds the contract recordings;
 //! - [`wait`]: polling with a deadline;
 //! - [`seed`]: a printed seed for everything random.
 //!
@@ -20,16 +21,19 @@
 //! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 20 |
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
 //! | `EG_GRAPHS` | graphs of the test of many graphs | 5000 |
-//! | `EG_SNAPSHOT_NODES` | nodes and edges of the test of snapshot memory | 50000 |
+//! | `EG_SNAPSHOT_NODES` | nodes and edges of the test of snapshot memory | 200000 |
+//! | `EG_SHARED` | folder with the contract recordings: `vectors` and `replay.py` | `../shared` beside the repository |
 
 pub mod binaries;
 pub mod crash;
 pub mod http;
 pub mod memory;
 pub mod powercut;
+pub mod preload;
 pub mod python;
 pub mod seed;
 pub mod server;
+pub mod shared;
 pub mod transfer;
 pub mod wait;
 pub mod wire;

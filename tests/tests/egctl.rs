@@ -1,5 +1,6 @@
 //! `egctl` as an operator uses it: exit codes, snapshots, checkpoints, online and offline.
 
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -14,6 +15,10 @@ const GRAPH: &str = "tenant a/b:é";
 
 /// Runs `egctl` with this environment and no other configuration.
 fn egctl(env: &[(&str, &str)], args: &[&str]) -> Result<Output> {
+    Ok(command(env)?.args(args).output()?)
+}
+
+fn command(env: &[(&str, &str)]) -> Result<Command> {
     let mut command = Command::new(binaries::egctl()?);
     for variable in [
         "GRAPH_SERVICE_ENDPOINTS",
@@ -21,10 +26,12 @@ fn egctl(env: &[(&str, &str)], args: &[&str]) -> Result<Output> {
         "GRAPH_SERVICE_SOCKET",
         "GRAPH_SERVICE_AUTH_SECRET",
         "KG_DEFAULT_GRAPH",
+        "RUST_LOG",
     ] {
         command.env_remove(variable);
     }
-    Ok(command.envs(env.iter().copied()).args(args).output()?)
+    command.envs(env.iter().copied());
+    Ok(command)
 }
 
 /// Runs `egctl ... --json`, which must succeed.
@@ -161,9 +168,83 @@ fn usage_and_unreachable_shards_have_their_codes() -> Result<()> {
     for part in [format!("'{down}'"), format!("'{graph}'"), "Start that shard's".to_owned()] {
         assert!(error.contains(&part), "{error}");
     }
+    assert!(error.contains("Autostart applies only to the local unix:// endpoint"), "{error}");
+    let error = fails(3, &["snapshot", "export", &graph, "-o", text(&out), "--endpoint", &down]);
+    assert!(error.contains(&format!("'{down}'")) && error.contains("Start that server"), "{error}");
+    assert!(!error.contains("AUTOSTART"), "{error}");
+    for command in [&["bench", "--op", "ping"][..], &["bench", "load-graph"]] {
+        assert!(fails(3, &[command, &["--endpoint", &down]].concat()).contains(&down));
+    }
     let wrong = [("GRAPH_SERVICE_AUTH_SECRET", "wrong")];
     let error = fails_with(&wrong, 1, &["status", "--endpoint", &endpoint(&server)]);
     assert!(error.contains("Authentication failed"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn an_address_without_a_scheme_is_refused_unless_it_is_a_socket() -> Result<()> {
+    let file = TempDir::new()?;
+    let out = file.path().join("g.snap");
+    for args in [
+        &["status", "--endpoint", "localhost:1"][..],
+        &["graphs", "--endpoints", "tcp://localhost:2,localhost:1"],
+        &["route", "--endpoints", "tcp://localhost:2,localhost:1"],
+        &["snapshot", "export", "g", "-o", text(&out), "--endpoint", "localhost:1"],
+    ] {
+        let error = fails(2, args);
+        assert!(error.contains("write tcp://localhost:1\n"), "{error}");
+    }
+    let variable = [("GRAPH_SERVICE_ENDPOINTS", "localhost:1"), ("GRAPH_SERVICE_AUTH_SECRET", SECRET)];
+    assert!(fails_with(&variable, 2, &["status"]).contains("tcp://localhost:1"));
+    let _socket = UnixListener::bind(file.path().join("localhost:1"))?;
+    let mut route = command(&[])?;
+    let found = route.current_dir(&file).args(["route", "--endpoints", "localhost:1"]).output()?;
+    assert!(found.status.success(), "{found:?}");
+    Ok(())
+}
+
+#[test]
+fn graphs_are_listed_without_an_empty_table_and_with_short_names() -> Result<()> {
+    let secret = [("GRAPH_SERVICE_AUTH_SECRET", SECRET)];
+    let down = format!("tcp://{}", free_loopback_addr()?);
+    let none = egctl(&secret, &["graphs", "--endpoint", &down])?;
+    assert_eq!((none.status.code(), none.stdout.as_slice()), (Some(3), &b""[..]));
+
+    let server = ServerProcess::ours().tcp().start()?;
+    let name = "é".repeat(300);
+    server.client()?.create_graph(&name)?;
+    let listed = String::from_utf8(egctl(&secret, &["graphs", "--endpoint", &endpoint(&server)])?.stdout)?;
+    assert!(listed.contains("é…") && listed.lines().all(|line| line.chars().count() < 140), "{listed}");
+    let listed = json(&["graphs", "--endpoint", &endpoint(&server)])?;
+    assert_eq!(listed["graphs"][1]["name"], name);
+    Ok(())
+}
+
+#[test]
+fn damage_is_said_once() -> Result<()> {
+    let mut server = server_with_graph()?;
+    let needle: Vec<u8> = (0..=u8::MAX).collect();
+    server.client()?.add_node(GRAPH, "victim", &needle)?;
+    json(&["checkpoint", "create", "--endpoint", &endpoint(&server)])?;
+    server.terminate()?;
+    let mut flipped = 0;
+    for entry in fs_err::read_dir(server.persist_dir().join("db"))? {
+        let path = entry?.path();
+        let mut bytes = fs_err::read(&path)?;
+        let found = bytes.windows(64).position(|window| window == &needle[64..128]);
+        if let Some(at) = found.filter(|_| path.extension().is_some_and(|ending| ending == "sst")) {
+            bytes[at] ^= 1;
+            fs_err::write(&path, bytes)?;
+            flipped += 1;
+        }
+    }
+    assert!(flipped > 0, "the properties are in a table");
+    let home = TempDir::new()?;
+    let out = home.path().join("g.snap");
+    let dir = text(server.persist_dir());
+    let error = fails(4, &["snapshot", "export", GRAPH, "-o", text(&out), "--dir", dir]);
+    assert!(error.starts_with("egctl: ") && error.contains("CORRUPT"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
     Ok(())
 }
 
@@ -178,7 +259,10 @@ fn a_graph_moves_offline_and_keeps_its_digest() -> Result<()> {
 
     let dir = server.persist_dir().to_owned();
     let locked = fails(1, &["graphs", "--dir", text(&dir)]);
-    assert!(locked.contains(&format!("pid {}", server.pid())), "{locked}");
+    let owned = format!("a server (pid {}) owns '{}'", server.pid(), dir.display());
+    assert!(locked.contains(&owned) && locked.contains("--endpoint"), "{locked}");
+    let import = fails(1, &["snapshot", "import", text(&online), "--dir", text(&dir)]);
+    assert!(import.contains(&owned) && !import.contains("--persist-dir"), "{import}");
     server.terminate()?;
 
     let listed = json(&["graphs", "--dir", text(&dir)])?;
@@ -199,7 +283,7 @@ fn a_graph_moves_offline_and_keeps_its_digest() -> Result<()> {
     let imported = json(&[&["snapshot", "import", text(&file)][..], &target].concat())?;
     assert_eq!((&imported["graph"], &imported["digest"]), (&"copy".into(), &taken["digest"]));
     let exists = fails(1, &[&["snapshot", "import", text(&file)][..], &target].concat());
-    assert!(exists.contains("'copy' already exists"), "{exists}");
+    assert!(exists.contains("'copy' already exists: give --replace") && exists.contains("--as"), "{exists}");
     json(&[&["snapshot", "import", text(&file), "--replace"][..], &target].concat())?;
     let again = home.path().join("again.snap");
     let again = json(&["snapshot", "export", "copy", "-o", text(&again), "--dir", text(&empty)])?;
@@ -257,7 +341,10 @@ fn a_graph_moves_online_and_a_checkpoint_restores() -> Result<()> {
     let import = ["snapshot", "import", text(&file), "--as", "copy"];
     assert_eq!(json(&[&import[..], &target].concat())?["digest"], taken["digest"]);
     let exists = fails(1, &[&import[..], &target].concat());
-    assert!(exists.contains("Graph 'copy' already exists"), "{exists}");
+    assert!(
+        exists.contains("Graph 'copy' already exists: give --replace") && exists.contains("--as"),
+        "{exists}"
+    );
     json(&[&import[..], &["--replace"], &target].concat())?;
     let copy = home.path().join("copy.snap");
     let copied = json(&[&["snapshot", "export", "copy", "-o", text(&copy)][..], &target].concat())?;
@@ -277,6 +364,10 @@ fn a_graph_moves_online_and_a_checkpoint_restores() -> Result<()> {
     let restored = home.path().join("restored");
     json(&["checkpoint", "restore", from, text(&restored)])?;
     fails(4, &["checkpoint", "restore", from, text(&restored)]);
+    let other = home.path().join("other");
+    let error = fails(4, &["checkpoint", "restore", text(server.persist_dir()), text(&other)]);
+    assert!(error.contains("is not a checkpoint; give DIR/checkpoints/NAME"), "{error}");
+    assert!(!other.exists(), "nothing was made");
     for dir in [from, text(&restored)] {
         let old = json(&["snapshot", "export", GRAPH, "-o", text(&copy), "--dir", dir])?;
         assert_eq!(old["digest"], taken["digest"]);

@@ -14,15 +14,18 @@ use epistemic_tests::{ServerProcess, Value, http, memory};
 const BYTES_PER_GRAPH: u64 = 2048;
 /// What creating one may take at the 99th percentile with nothing else on the machine.
 const CREATE: Duration = Duration::from_millis(5);
+/// From the start of the process until it answers.
 const RESTART: Duration = Duration::from_secs(2);
-/// From this many graphs on the run is a measurement: the machine is idle and the limits above hold exactly. A run
-/// among other tests gets more time.
+/// From this many graphs on the run is a measurement: the machine is idle and the limits above hold exactly.
 const MEASUREMENT: usize = 100_000;
+/// How much slower the slowest creations may be on a machine that has other work. Medians get no such room, nor does
+/// the restart: its limit is that of [`MEASUREMENT`] graphs.
+const BUSY: u32 = 3;
 
 #[test]
 fn an_idle_graph_costs_next_to_nothing() -> Result<()> {
     let graphs = number_from_env("EG_GRAPHS", 5_000);
-    let slack = if graphs >= MEASUREMENT { 1 } else { 10 };
+    let slack = if graphs >= MEASUREMENT { 1 } else { BUSY };
     let mut server = ServerProcess::ours().metrics().start()?;
     server = server.restart()?;
     let empty = memory::resident_bytes(server.pid())?;
@@ -42,6 +45,7 @@ fn an_idle_graph_costs_next_to_nothing() -> Result<()> {
     eprintln!("{graphs} graphs created in {all:?}: p50 {median:?}, p99 {slow:?}");
     eprintln!("the last tenth of them: p50 {newest_median:?}, p99 {newest_slow:?}");
     let created = memory::resident_bytes(server.pid())?;
+    ensure!(newest_median <= CREATE, "creating a graph beside {graphs} takes {newest_median:?} (median)");
     ensure!(newest_slow <= CREATE * slack, "creating a graph beside {graphs} takes {newest_slow:?} (p99)");
 
     timed("metrics before a restart", || Ok(http::get(server.metrics_addr(), "/metrics")?.body.len()))?;
@@ -81,7 +85,7 @@ fn an_idle_graph_costs_next_to_nothing() -> Result<()> {
     let [created, restarted, used] = [created, restarted, used].map(per_graph);
     eprintln!("bytes per graph: {created} created, {restarted} restarted, {used} used once and scraped");
     ensure!(restarted.max(created) <= BYTES_PER_GRAPH, "{created} or {restarted} bytes per idle graph");
-    ensure!(restart <= RESTART * slack, "restart took {restart:?}");
+    ensure!(restart <= RESTART, "restart took {restart:?}");
     Ok(())
 }
 

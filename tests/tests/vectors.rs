@@ -4,11 +4,10 @@
 //! a forgotten one and one whose operation has come meanwhile all fail the test.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::server::ServerBuilder;
-use epistemic_tests::{Client, ServerProcess, python};
+use epistemic_tests::{Client, ServerProcess, python, shared};
 use serde_json::Value;
 
 /// Recordings that pass.
@@ -92,14 +91,10 @@ const ABSENT: [&str; 3] = [
     "is deprecated. Use datascience primitives.",
 ];
 
-fn shared() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared")
-}
-
 /// The recordings by name: the methods of their steps in order, without steps whose answer is not compared.
 fn recordings() -> Result<BTreeMap<String, Vec<String>>> {
     let mut found = BTreeMap::new();
-    for entry in fs_err::read_dir(shared().join("vectors"))? {
+    for entry in fs_err::read_dir(shared::folder()?.join("vectors"))? {
         let path = entry?.path();
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
@@ -147,8 +142,8 @@ fn every_recording_is_listed_and_the_rest_lacks_an_operation() -> Result<()> {
 
 fn replay(builder: ServerBuilder) -> Result<()> {
     let server = builder.tcp().start()?;
-    let script = fs_err::read_to_string(shared().join("replay.py"))?;
-    let folder = shared().join("vectors");
+    let script = fs_err::read_to_string(shared::folder()?.join("replay.py"))?;
+    let folder = shared::folder()?.join("vectors");
     let files: Vec<String> =
         PASSING.iter().map(|name| folder.join(format!("{name}.json")).display().to_string()).collect();
     for address in [server.socket().display().to_string(), server.tcp_addr().to_string()] {
@@ -175,8 +170,8 @@ fn recordings_pass_on_a_persist_dir() -> Result<()> {
 #[test]
 fn the_replay_can_fail() -> Result<()> {
     let server = ServerProcess::reference("0.28.0").start()?;
-    let script = fs_err::read_to_string(shared().join("replay.py"))?;
-    let file = shared().join("vectors/nodes_by_label.json").display().to_string();
+    let script = fs_err::read_to_string(shared::folder()?.join("replay.py"))?;
+    let file = shared::folder()?.join("vectors/nodes_by_label.json").display().to_string();
     let socket = server.socket().display().to_string();
     let output = python::run("0.31.0", &script, &[&socket, server.secret(), &file])?;
     assert_eq!(output.code, Some(1), "{}", output.stdout);

@@ -90,10 +90,8 @@ pub(crate) fn dispatch(
             service::inline(shard, &request, outbox);
             None
         }
-        Route::Read => {
-            reads::run(shard, &request, outbox);
-            None
-        }
+        Route::Read if reads::is_short(&request) && reads::run(shard, &request, outbox) => None,
+        Route::Read => whole::run(shard, &request, body, outbox),
         Route::Whole => whole::run(shard, &request, body, outbox),
         Route::Write => writes::submit(shard, &request, pending.is_empty(), outbox),
         Route::Service => service::spawn(shard, transfers, &request, body),

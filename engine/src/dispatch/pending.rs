@@ -20,6 +20,8 @@ pub(crate) enum Part {
 /// An answer that keeps its place in the order of a connection.
 pub(crate) struct Pending {
     source: Source,
+    /// Bytes of its request.
+    bytes: usize,
     /// Held until the answer is out.
     _permit: Option<Permit>,
 }
@@ -33,15 +35,20 @@ enum Source {
 impl Pending {
     /// A finished answer behind others.
     pub(crate) fn ready(bytes: Vec<u8>) -> Self {
-        Self { source: Source::Ready(Some(bytes)), _permit: None }
+        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None }
     }
 
-    pub(super) fn write(write: PendingWrite) -> Self {
-        Self { source: Source::Write(write), _permit: None }
+    pub(super) fn write(write: PendingWrite, bytes: usize) -> Self {
+        Self { source: Source::Write(write), bytes, _permit: None }
     }
 
     pub(super) fn task(parts: mpsc::Receiver<Part>, permit: Option<Permit>) -> Self {
-        Self { source: Source::Task(parts), _permit: permit }
+        Self { source: Source::Task(parts), bytes: 0, _permit: permit }
+    }
+
+    /// Bytes of the request that waits for this answer.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn is_write(&self) -> bool {
@@ -90,6 +97,9 @@ pub(super) struct PendingWrite {
 
 impl PendingWrite {
     fn answer(&self, reply: Option<Reply>) -> Part {
+        if let (WriteAnswer::Deleted(graph), Some(Ok(_))) = (&self.answer, &reply) {
+            self.shard.metrics.renew_graph(graph, &self.shard.graphs);
+        }
         let mut out = Vec::with_capacity(64);
         answer::write_reply(&mut out, self.id, &self.answer, reply);
         self.shard.metrics.answered(self.method, self.begun.elapsed());

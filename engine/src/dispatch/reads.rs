@@ -40,19 +40,60 @@ impl ReadError {
     }
 }
 
-/// Runs a point read into the outbox.
-pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) {
+/// Edges that a read passes over on the connection's task.
+const FEW_EDGES: usize = 2_000;
+/// Parameters of a batch read that is answered on the connection's task.
+const FEW_BYTES: usize = 8 << 10;
+/// Keys that a batch read looks up at a time.
+const SLICE: usize = 32;
+/// Bytes of an answer that is built on the connection's task.
+const SMALL_RESULT: usize = 1 << 20;
+
+/// Whether a point read asks for few things.
+pub(super) fn is_short(request: &Request<'_>) -> bool {
+    request.envelope.params.is_none_or(|params| params.len() <= FEW_BYTES)
+}
+
+/// Runs a point read into the outbox; false when it turned out to be long, with nothing in the outbox.
+pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) -> bool {
+    let start = outbox.len();
+    let mut long = false;
     answer::result(outbox, request.envelope.id, |out| {
         let graph = shard.graphs.graph(request.envelope.graph)?;
         shard.metrics.graph_op(graph.name());
-        read(shard, &graph, request, out).map_err(|error| error.of(shard, &graph))
+        let reader = shard.graphs.latest(&graph).with_budget(FEW_EDGES);
+        let view = (request.method == Method::GetNeighbors).then(|| shard.graphs.view());
+        // Both directions of one state.
+        let reader = match &view {
+            Some(view) => GraphReader::new(&**view, &graph).with_budget(FEW_EDGES),
+            None => reader,
+        };
+        read(&graph, &reader, request, SMALL_RESULT, out).map_err(|error| {
+            long = matches!(error, ReadError::Store(StoreError::OverBudget { .. }));
+            error.of(shard, &graph)
+        })
     });
+    if long {
+        outbox.truncate(start);
+    }
+    !long
 }
 
-fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+/// Fails with [`StoreError::OverBudget`] when an answer grows beyond `max` bytes.
+pub(super) fn check_size(out: &[u8], max: usize) -> Result<(), StoreError> {
+    if out.len() <= max { Ok(()) } else { Err(StoreError::OverBudget { entries: max }) }
+}
+
+/// Runs a point read on the state of `reader`, for an answer of at most `max` bytes or so.
+pub(super) fn read(
+    graph: &Graph,
+    reader: &GraphReader<'_>,
+    request: &Request<'_>,
+    max: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
     let Request { method, envelope, .. } = *request;
     let raw = envelope.params;
-    let reader = shard.graphs.latest(graph);
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only point reads here")]
     match method {
         Method::HasNode => {
@@ -68,26 +109,31 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
         }
         Method::GetNodePropertiesBatch => {
             let params::NodeIds { node_ids } = params::params(method, raw)?;
-            let nodes = reader.nodes(&node_ids)?;
             response::bin_of(out, |out| {
-                encode::array(out, nodes.len());
-                for (id, node) in node_ids.iter().zip(nodes) {
-                    encode::array(out, 2);
-                    encode::str(out, id);
-                    match node {
-                        Some(node) => encode::bin(out, &node.properties),
-                        None => encode::nil(out),
+                encode::array(out, node_ids.len());
+                for ids in node_ids.chunks(SLICE) {
+                    for (id, node) in ids.iter().zip(reader.nodes(ids)?) {
+                        encode::array(out, 2);
+                        encode::str(out, id);
+                        match node {
+                            Some(node) => encode::bin(out, &node.properties),
+                            None => encode::nil(out),
+                        }
                     }
+                    check_size(out, max)?;
                 }
-            });
+                Ok::<_, ReadError>(())
+            })?;
         }
         Method::HasNodesBatch => {
             let params::NodeIds { node_ids } = params::params(method, raw)?;
-            let nodes = reader.nodes(&node_ids)?;
             response::bin_of(out, |out| {
-                encode::array(out, nodes.len());
-                nodes.iter().for_each(|node| encode::bool(out, node.is_some()));
-            });
+                encode::array(out, node_ids.len());
+                for ids in node_ids.chunks(SLICE) {
+                    reader.have_nodes(ids)?.into_iter().for_each(|found| encode::bool(out, found));
+                }
+                Ok::<_, ReadError>(())
+            })?;
         }
         Method::NodeCount => {
             params::no_params(method, raw)?;
@@ -105,11 +151,14 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
             let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
             let edges = reader.edges_between(source_id, target_id)?;
             encode::array(out, edges.len());
-            edges.iter().for_each(|edge| decoded_or_empty(out, &edge.properties));
+            for edge in edges {
+                decoded_or_empty(out, &edge.properties);
+                check_size(out, max)?;
+            }
         }
         Method::GetEdgePropertiesBatch => {
             let params::EdgePairs { edges } = params::params(method, raw)?;
-            edge_properties(&reader, &edges, out)?;
+            edge_properties(reader, &edges, max, out)?;
         }
         Method::InDegree | Method::OutDegree => {
             let params::NodeId { node_id } = params::params(method, raw)?;
@@ -118,7 +167,7 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
             } else {
                 reader.out_degree(node_id)?
             };
-            exists_if(degree > 0, &reader, node_id)?;
+            exists_if(degree > 0, reader, node_id)?;
             encode::uint(out, degree);
         }
         Method::GetPredecessors | Method::GetSuccessors => {
@@ -128,20 +177,14 @@ fn read(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) 
             } else {
                 reader.successors(node_id)?
             };
-            exists_if(!ends.is_empty(), &reader, node_id)?;
+            exists_if(!ends.is_empty(), reader, node_id)?;
             strings(out, &ends);
         }
         Method::GetNeighbors => {
             let params::NodeId { node_id } = params::params(method, raw)?;
-            // Both directions of one state.
-            let view = shard.graphs.view();
-            let reader = GraphReader::new(&*view, graph);
-            let mut neighbours = reader.successors(node_id)?;
-            neighbours.append(&mut reader.predecessors(node_id)?);
-            neighbours.sort_unstable();
-            neighbours.dedup();
-            exists_if(!neighbours.is_empty(), &reader, node_id)?;
-            strings(out, &neighbours);
+            let neighbors = reader.neighbors(node_id)?;
+            exists_if(!neighbors.is_empty(), reader, node_id)?;
+            strings(out, neighbors.iter());
         }
         Method::Metrics => {
             params::no_params(method, raw)?;
@@ -164,14 +207,16 @@ fn exists_if(has_edges: bool, reader: &GraphReader<'_>, node: &str) -> Result<()
 fn edge_properties(
     reader: &GraphReader<'_>,
     pairs: &[(&str, &str)],
+    max: usize,
     out: &mut Vec<u8>,
-) -> Result<(), StoreError> {
+) -> Result<(), ReadError> {
     response::bin_of(out, |out| {
         encode::array(out, pairs.len());
         for (source, target) in pairs {
             let edges = reader.edges_between(source, target)?;
             encode::array(out, edges.len());
             edges.iter().for_each(|edge| encode::bin(out, &edge.properties));
+            check_size(out, max)?;
         }
         Ok(())
     })

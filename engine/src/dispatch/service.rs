@@ -74,7 +74,7 @@ fn run(
         Method::FromMsgpack => {
             let params::Document { msgpack } = params::params(method, raw)?;
             let graph = shard.graphs.graph(envelope.graph)?;
-            let _permit = shard.admission.admit(graph.name())?;
+            let _permit = shard.admission.admit(graph.name(), msgpack.len())?;
             shard.metrics.graph_op(graph.name());
             let loaded = document::load(&shard.graphs, &msgpack)?;
             shard.graphs.write(envelope.graph, Op::Replace(loaded))?;

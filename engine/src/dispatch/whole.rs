@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use epistemic_storage::{
+    StoreError,
     graph::{Graph, GraphReader, LedgerRecord},
     view,
 };
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     OpError, Part, Pending, Request, answer,
-    reads::{ReadError, decoded_or_empty},
+    reads::{self, ReadError, decoded_or_empty},
 };
 use crate::{
     document,
@@ -21,6 +22,8 @@ use crate::{
 
 /// Up to this many nodes, edges and ledger lines a graph is read on the connection's task.
 const SMALL: u64 = 256;
+/// Bytes of an answer that is built in memory.
+const MAX_RESULT: usize = 1 << 30;
 /// Parts of an answer that may wait for their client.
 const PARTS: usize = 2;
 
@@ -41,11 +44,24 @@ pub(super) fn run(
     };
     shard.metrics.graph_op(graph.name());
     let state = graph.state();
-    if state.nodes + state.edges + state.ledger_lines <= SMALL && request.method != Method::ToMsgpack {
+    let small = state.nodes + state.edges + state.ledger_lines <= SMALL && reads::is_short(request);
+    if small && request.method != Method::ToMsgpack {
         answer_whole(shard, &graph, request, outbox);
         return None;
     }
-    let permit = match shard.admission.admit(graph.name()) {
+    let stream = match request.method {
+        Method::ToMsgpack => match Arc::clone(&shard.streams).try_acquire_owned() {
+            Ok(place) => Some(place),
+            Err(_) => {
+                let busy =
+                    OpError::Text("BUSY: as many ToMsgpack as can be are running, retry with backoff".into());
+                answer::error(outbox, id, &busy);
+                return None;
+            }
+        },
+        _ => None,
+    };
+    let permit = match shard.admission.admit(graph.name(), body.len()) {
         Ok(permit) => permit,
         Err(busy) => {
             answer::error(outbox, id, &busy.into());
@@ -60,6 +76,7 @@ pub(super) fn run(
         let request = Request { envelope, method, begun };
         if method == Method::ToMsgpack {
             document::send(&shard, &graph, &request, &parts);
+            drop(stream);
         } else {
             let mut out = Vec::new();
             answer_whole(&shard, &graph, &request, &mut out);
@@ -75,14 +92,24 @@ fn answer_whole(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut V
     answer::result(out, request.envelope.id, |out| {
         let view = shard.graphs.view();
         let reader = GraphReader::new(&*view, graph);
-        read(&reader, request, out).map_err(|error| error.of(shard, graph))
+        read(graph, &reader, request, out).map_err(|error| match error {
+            ReadError::Store(StoreError::OverBudget { .. }) => OpError::Text(format!(
+                "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
+            )),
+            error => error.of(shard, graph),
+        })
     });
 }
 
-fn read(reader: &GraphReader<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+fn read(
+    graph: &Graph,
+    reader: &GraphReader<'_>,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
     let Request { method, envelope, .. } = *request;
     let raw = envelope.params;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only whole-graph reads here")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes nothing else here")]
     match method {
         Method::GetNodes => {
             params::no_params(method, raw)?;
@@ -92,18 +119,14 @@ fn read(reader: &GraphReader<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> R
                     encode::array(out, 2);
                     encode::str(out, id);
                     decoded_or_empty(out, properties);
-                });
-                Ok(())
+                })
             })?;
             rows.write(out);
         }
         Method::NodeIds => {
             params::no_params(method, raw)?;
             let mut rows = Rows::default();
-            reader.for_each_node(|id, sequence, _| {
-                rows.add(sequence, |out| encode::str(out, id));
-                Ok(())
-            })?;
+            reader.for_each_node(|id, sequence, _| rows.add(sequence, |out| encode::str(out, id)))?;
             rows.write(out);
         }
         Method::GetNodesByLabel => {
@@ -111,6 +134,7 @@ fn read(reader: &GraphReader<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> R
             let nodes = reader.by_label(label, limit)?;
             encode::array(out, nodes.len());
             for (id, properties) in nodes {
+                reads::check_size(out, MAX_RESULT)?;
                 encode::array(out, 2);
                 encode::str(out, &id);
                 decoded_or_empty(out, &properties);
@@ -125,8 +149,7 @@ fn read(reader: &GraphReader<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> R
                     encode::str(out, source);
                     encode::str(out, target);
                     response::integers(out, properties);
-                });
-                Ok(())
+                })
             })?;
             rows.write(out);
         }
@@ -143,13 +166,14 @@ fn read(reader: &GraphReader<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> R
             let mut rows = Rows::default();
             reader.for_each_ledger(0, |sequence, record| {
                 if let Some(line) = LedgerRecord::decode(record)?.0.line() {
-                    rows.add(sequence, |out| encode::str(out, &line));
+                    rows.add(sequence, |out| encode::str(out, &line))?;
                 }
                 Ok(())
             })?;
             rows.write(out);
         }
-        other => return Err(OpError::Text(format!("{other} is no whole-graph read")).into()),
+        // A point read that turned out to be long.
+        _ => reads::read(graph, reader, request, MAX_RESULT, out)?,
     }
     Ok(())
 }
@@ -162,10 +186,14 @@ struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, sequence: u64, encode_row: impl FnOnce(&mut Vec<u8>)) {
+    fn add(&mut self, sequence: u64, encode_row: impl FnOnce(&mut Vec<u8>)) -> Result<(), StoreError> {
         let start = self.bytes.len();
         encode_row(&mut self.bytes);
         self.ends.push((sequence, start, self.bytes.len()));
+        if self.bytes.len() > MAX_RESULT {
+            return Err(StoreError::OverBudget { entries: self.ends.len() });
+        }
+        Ok(())
     }
 
     /// Appends an array of all rows.
@@ -186,8 +214,7 @@ impl Rows {
 fn triples(reader: &GraphReader<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let mut edges = Rows::default();
     reader.for_each_edge(|source, target, sequence, properties| {
-        edges.add(sequence, |out| triple(out, source, view::edge_predicate(properties), target));
-        Ok(())
+        edges.add(sequence, |out| triple(out, source, view::edge_predicate(properties), target))
     })?;
     let (mut nodes, mut count) = (Rows::default(), edges.ends.len());
     reader.for_each_node(|id, sequence, properties| {
@@ -196,8 +223,7 @@ fn triples(reader: &GraphReader<'_>, out: &mut Vec<u8>) -> Result<(), ReadError>
                 triple(out, id, predicate, &object);
                 count += 1;
             }
-        });
-        Ok(())
+        })
     })?;
     encode::array(out, count);
     for rows in [&mut edges, &mut nodes] {
@@ -235,7 +261,7 @@ fn subgraph(reader: &GraphReader<'_>, node_ids: Vec<&str>, out: &mut Vec<u8>) ->
                     encode::str(out, target);
                     encode::str(out, "properties");
                     decoded_or_nil(out, properties);
-                });
+                })?;
             }
             Ok(())
         })?;

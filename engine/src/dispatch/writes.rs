@@ -14,6 +14,11 @@ use crate::{
     wire::{self, BatchOps, DecodeError, Method, params},
 };
 
+/// Operations of one batch at most.
+const MAX_BATCH: usize = 1_000_000;
+/// Requests above this many bytes are decoded while another thread looks after the other connections.
+const LARGE: usize = 256 << 10;
+
 /// Queues a mutation and promises its answer. A refusal goes to the outbox, or keeps its place when answers are due
 /// before it.
 pub(super) fn submit(
@@ -37,14 +42,16 @@ pub(super) fn submit(
 }
 
 fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
-    let (graph, op, answer) = decode(request)?;
+    let bytes = request.envelope.params.map_or(0, <[u8]>::len);
+    let (graph, op, answer) =
+        if bytes > LARGE { tokio::task::block_in_place(|| decode(request))? } else { decode(request)? };
     let known = shard.graphs.graph(graph).ok().map(|graph| Arc::clone(graph.name()));
     if let Some(name) = &known {
         shard.metrics.graph_op(name);
     }
     // The graph may be on its way: whether it exists is decided in the order of the writes.
     let graph = known.unwrap_or_else(|| graph.into());
-    let permit = shard.admission.admit(&graph)?;
+    let permit = shard.admission.admit(&graph, bytes)?;
     let answer = match answer {
         Answer::Ok => WriteAnswer::Ok,
         Answer::Created => WriteAnswer::Created(Arc::clone(&graph)),
@@ -58,7 +65,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
         answer,
         reply: shard.committer.submit(Write { graph, op }, permit),
     };
-    Ok(Pending::write(write))
+    Ok(Pending::write(write, bytes))
 }
 
 enum Answer {
@@ -96,6 +103,12 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op, Answer), OpError> {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
             let items =
                 BatchOps::parse(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
+            if items.len() > MAX_BATCH {
+                let count = items.len();
+                return Err(OpError::Text(format!(
+                    "[EpistemicGraph::batch_update] {count} operations, {MAX_BATCH} are the most; send them in parts"
+                )));
+            }
             Op::Batch(items.map(owned).collect())
         }
         Method::ClearGraph => {

@@ -33,6 +33,14 @@ pub(super) fn multi_get_keeps_the_order(store: &dyn Store) -> Result<()> {
         let expected = [Some(&b""[..]), None, Some(b"1"), Some(b""), Some(b"2"), Some(b"1"), None];
         assert_eq!(found, expected);
         assert!(read.multi_get(Space::Nodes, &[])?.is_empty());
+        let exist = read.multi_contains(Space::Nodes, &asked)?;
+        assert_eq!(exist, [true, false, true, true, true, true, false]);
+        let many: Vec<Vec<u8>> =
+            (0..1000).map(|n| if n % 3 == 0 { vec![b'a'] } else { vec![b'x'] }).collect();
+        let exist = read.multi_contains(Space::Nodes, &many)?;
+        assert!(
+            exist.iter().enumerate().all(|(n, found)| *found == (n % 3 == 0)) && exist.len() == many.len()
+        );
     }
     Ok(())
 }

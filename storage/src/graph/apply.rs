@@ -83,6 +83,26 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// Calls `each` with the nodes whose records the mutation looks at, repeats included.
+    pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
+        match self {
+            Op::AddNode { id, .. } | Op::RemoveNode { id } => each(id),
+            Op::AddEdge { source, target, .. } | Op::RemoveEdge { source, target } => {
+                each(source);
+                each(target);
+            }
+            Op::Batch(items) => items.iter().for_each(|item| item.for_each_node(each)),
+            Op::Create { .. }
+            | Op::Delete
+            | Op::Clear
+            | Op::ClearLedger
+            | Op::Replace(_)
+            | Op::Install { .. } => {}
+        }
+    }
+}
+
 /// Result of a mutation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -136,18 +156,22 @@ impl Transaction<'_> {
                 self.edit(name)?.log_beginning(&LedgerRecord::Replaced);
             }
             Op::Install { loaded, kind, owner, replace } => {
-                let doomed = self.live(name).map(|live| GraphId(live.entry.id));
+                let doomed = self.live(name).map(|live| (GraphId(live.entry.id), live.state.sequence));
                 if doomed.is_some() && !*replace {
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
                 self.keep_id();
-                if let Some(doomed) = doomed {
+                let (id, records, mut state) = loaded.parts();
+                if let Some((doomed, sequence)) = doomed {
                     self.remove(name, doomed);
+                    state.sequence = state.sequence.max(sequence);
                 }
-                let (id, records, state) = loaded.parts();
                 let kind = if **name == *super::COMMONS { GraphType::Commons } else { *kind };
                 self.insert(name, id, kind, owner.clone(), state);
                 self.overlay.append(records);
+                if doomed.is_some() {
+                    self.edit(name)?.log_beginning(&LedgerRecord::Replaced);
+                }
             }
         }
         Ok(Outcome::Done)

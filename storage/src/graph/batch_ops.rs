@@ -35,6 +35,31 @@ pub enum BatchOp {
     Rejected(String),
 }
 
+impl BatchOp {
+    /// Bytes of ids and properties.
+    pub fn bytes(&self) -> usize {
+        match self {
+            BatchOp::AddNode { id, properties } => id.len() + properties.len(),
+            BatchOp::AddEdge { source, target, properties } => source.len() + target.len() + properties.len(),
+            BatchOp::RemoveNode { id } => id.len(),
+            BatchOp::RemoveEdge { source, target } => source.len() + target.len(),
+            BatchOp::Rejected(reason) => reason.len(),
+        }
+    }
+
+    /// Calls `each` with the nodes whose records the item looks at.
+    pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
+        match self {
+            BatchOp::AddNode { id, .. } | BatchOp::RemoveNode { id } => each(id),
+            BatchOp::AddEdge { source, target, .. } | BatchOp::RemoveEdge { source, target } => {
+                each(source);
+                each(target);
+            }
+            BatchOp::Rejected(_) => {}
+        }
+    }
+}
+
 /// What a batch update did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BatchReport {
@@ -46,6 +71,29 @@ pub struct BatchReport {
     pub removed_nodes: u64,
     /// Edge removals asked for, missing edges included.
     pub removed_edges: u64,
-    /// One text per failed item, `op[INDEX]: reason`.
+    /// One text per failed item, `op[INDEX]: reason`; behind the first 10,000 one that tells how many more.
     pub errors: Vec<String>,
+    /// Failed items without a text of their own.
+    pub(super) untold: u64,
+}
+
+/// Failed items that are told one by one.
+const MAX_ERRORS: usize = 10_000;
+
+impl BatchReport {
+    pub(super) fn fail(&mut self, index: usize, reason: &dyn std::fmt::Display) {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(format!("op[{index}]: {reason}"));
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Self {
+        if self.untold > 0 {
+            self.errors.push(format!("... and {} more", self.untold));
+            self.untold = 0;
+        }
+        self
+    }
 }

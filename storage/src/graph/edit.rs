@@ -48,17 +48,17 @@ impl Edit<'_, '_> {
                     (self.remove_edge(source, target), &mut report.removed_edges)
                 }
                 BatchOp::Rejected(reason) => {
-                    report.errors.push(format!("op[{index}]: {reason}"));
+                    report.fail(index, reason);
                     continue;
                 }
             };
             match done {
                 Ok(()) => *count += 1,
                 Err(GraphError::Store(error)) => return Err(error.into()),
-                Err(refusal) => report.errors.push(format!("op[{index}]: {refusal}")),
+                Err(refusal) => report.fail(index, &refusal),
             }
         }
-        Ok(report)
+        Ok(report.finish())
     }
 
     pub(super) fn add_node(&mut self, node: &str, properties: &[u8]) -> Result<(), GraphError> {

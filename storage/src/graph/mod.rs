@@ -24,6 +24,6 @@ pub use catalog::{COMMONS, Graph, GraphType};
 pub use error::GraphError;
 pub use ledger::{LedgerRecord, hex_lower};
 pub use load::{GraphLoader, LoadedGraph};
-pub use reader::{EdgeRef, GraphReader, NodeRef};
+pub use reader::{EdgeRef, GraphReader, Neighbors, NodeRef};
 pub use state::GraphState;
 pub use store::GraphStore;

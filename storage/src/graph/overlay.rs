@@ -19,6 +19,8 @@ pub(super) struct Overlay<'s> {
     batch: WriteBatch,
     /// Number of the put in the batch, or `None` for a removed node.
     nodes: HashMap<Vec<u8>, Option<usize>>,
+    /// Whether nodes exist in the store, where that was asked ahead.
+    known: HashMap<Vec<u8>, bool>,
     /// Whether the edge was added or removed.
     out_edges: BTreeMap<Vec<u8>, bool>,
     in_edges: BTreeMap<Vec<u8>, bool>,
@@ -31,25 +33,38 @@ impl<'s> Overlay<'s> {
             store,
             batch: WriteBatch::new(),
             nodes: HashMap::new(),
+            known: HashMap::new(),
             out_edges: BTreeMap::new(),
             in_edges: BTreeMap::new(),
             vectors: HashMap::new(),
         }
     }
 
+    /// Asks the store in one go which of the nodes exist that the group is going to ask for: cheaper than one by one.
+    /// When that fails nothing is known: the operation that asks meets the error.
+    pub(super) fn ask_ahead(&mut self, mut keys: Vec<Vec<u8>>) {
+        keys.sort_unstable();
+        keys.dedup();
+        if let Ok(found) = self.store.multi_contains(Space::Nodes, &keys) {
+            self.known.extend(keys.into_iter().zip(found));
+        }
+    }
+
     /// Value of a node, group included.
     pub(super) fn node(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>> {
-        match self.nodes.get(key) {
-            Some(number) => Ok(number.map(|number| Cow::Borrowed(self.batch.value(number)))),
-            None => Ok(self.store.get(Space::Nodes, key)?.map(Cow::Owned)),
+        match (self.nodes.get(key), self.known.get(key)) {
+            (Some(number), _) => Ok(number.map(|number| Cow::Borrowed(self.batch.value(number)))),
+            (None, Some(false)) => Ok(None),
+            (None, _) => Ok(self.store.get(Space::Nodes, key)?.map(Cow::Owned)),
         }
     }
 
     /// Whether a node exists, group included.
     pub(super) fn has_node(&self, key: &[u8]) -> Result<bool> {
-        match self.nodes.get(key) {
-            Some(number) => Ok(number.is_some()),
-            None => self.store.contains(Space::Nodes, key),
+        match (self.nodes.get(key), self.known.get(key)) {
+            (Some(number), _) => Ok(number.is_some()),
+            (None, Some(known)) => Ok(*known),
+            (None, None) => self.store.contains(Space::Nodes, key),
         }
     }
 

@@ -6,7 +6,7 @@ use super::{
     record::{bad_key, decode_node},
 };
 use crate::{
-    error::Result,
+    error::{Result, StoreError},
     keys::{self, GraphId},
     space::Space,
     store::{Direction, KeyRange, Read},
@@ -30,16 +30,47 @@ pub struct EdgeRef {
     pub properties: Vec<u8>,
 }
 
+/// Node ids, kept in one buffer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Neighbors {
+    bytes: Vec<u8>,
+    spans: Vec<(usize, usize)>,
+}
+
+impl Neighbors {
+    /// Number of ids.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The ids in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        let text = std::str::from_utf8(&self.bytes).expect("each id was checked when it was read");
+        self.spans.iter().map(|&(start, end)| &text[start..end])
+    }
+}
+
 /// Reads of one graph on the newest state or on a view. Every call may block on disk.
 pub struct GraphReader<'r> {
     read: &'r dyn Read,
     id: GraphId,
+    budget: Option<usize>,
 }
 
 impl<'r> GraphReader<'r> {
     /// Reads `graph` in the state of `read`.
     pub fn new(read: &'r dyn Read, graph: &'r Graph) -> Self {
-        Self { read, id: graph.id() }
+        Self { read, id: graph.id(), budget: None }
+    }
+
+    /// The same reads, each failing with [`StoreError::OverBudget`] when a scan of it passes over more than `entries`.
+    pub fn with_budget(self, entries: usize) -> Self {
+        Self { budget: Some(entries), ..self }
     }
 
     /// Whether a node exists.
@@ -50,6 +81,12 @@ impl<'r> GraphReader<'r> {
     /// A node.
     pub fn node(&self, node: &str) -> Result<Option<NodeRef>> {
         self.read.get(Space::Nodes, &keys::node(self.id, node))?.map(node_ref).transpose()
+    }
+
+    /// Which of many nodes exist, in the order asked for.
+    pub fn have_nodes(&self, nodes: &[impl AsRef<str>]) -> Result<Vec<bool>> {
+        let keys: Vec<_> = nodes.iter().map(|node| keys::node(self.id, node.as_ref())).collect();
+        self.read.multi_contains(Space::Nodes, &keys)
     }
 
     /// Many nodes, in the order asked for.
@@ -165,6 +202,25 @@ impl<'r> GraphReader<'r> {
         self.far_ends(Space::InEdges, node)
     }
 
+    /// The distinct nodes at the other ends of the edges leaving and reaching `node`, by id.
+    pub fn neighbors(&self, node: &str) -> Result<Neighbors> {
+        let prefix = keys::edges_at(self.id, node);
+        let mut found = Neighbors::default();
+        for space in [Space::OutEdges, Space::InEdges] {
+            self.for_each(space, KeyRange::prefix(&prefix), |key, _| {
+                let start = found.bytes.len();
+                keys::push_edge_end(key, &prefix, &mut found.bytes).ok_or_else(|| bad_key(space, key))?;
+                std::str::from_utf8(&found.bytes[start..]).map_err(|_| bad_key(space, key))?;
+                found.spans.push((start, found.bytes.len()));
+                Ok(())
+            })?;
+        }
+        let Neighbors { bytes, spans } = &mut found;
+        spans.sort_unstable_by(|a, b| bytes[a.0..a.1].cmp(&bytes[b.0..b.1]));
+        spans.dedup_by(|a, b| bytes[a.0..a.1] == bytes[b.0..b.1]);
+        Ok(found)
+    }
+
     fn far_ends(&self, space: Space, node: &str) -> Result<Vec<String>> {
         let prefix = keys::edges_at(self.id, node);
         let mut ends = Vec::new();
@@ -201,8 +257,10 @@ impl<'r> GraphReader<'r> {
         range: KeyRange,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<()>,
     ) -> Result<()> {
+        let mut left = self.budget.unwrap_or(usize::MAX);
         let mut cursor = self.read.scan(space, range, Direction::Forward)?;
         while let Some((key, value)) = cursor.next()? {
+            left = left.checked_sub(1).ok_or(StoreError::OverBudget { entries: self.budget.unwrap_or(0) })?;
             each(key, value)?;
         }
         Ok(())

@@ -147,6 +147,7 @@ impl GraphStore {
         let mut failed: HashMap<usize, GraphError> = HashMap::new();
         let (transaction, results) = loop {
             let mut transaction = Transaction::new(&*self.store, &lookup, &self.next_id);
+            transaction.ask_ahead(writes);
             match apply_all(&mut transaction, writes, &failed) {
                 Ok(results) => break (transaction, results),
                 Err((index, error)) => {

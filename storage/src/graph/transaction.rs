@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    apply::Write,
     catalog::{CatalogEntry, Graph, GraphType},
     edit::Edit,
     error::GraphError,
@@ -19,6 +20,9 @@ use crate::{
     space::Space,
     store::Store,
 };
+
+/// From this many on, nodes are asked for together.
+const MANY_NODES: usize = 4;
 
 /// A graph as the group sees it.
 pub(super) struct Live {
@@ -84,6 +88,19 @@ impl<'s> Transaction<'s> {
     /// Makes sure that the id of a load, allocated outside of any group, is never given out again.
     pub(super) fn keep_id(&mut self) {
         self.allocated = true;
+    }
+
+    /// Asks ahead for the nodes that `writes` look at, when they are many.
+    pub(super) fn ask_ahead(&mut self, writes: &[Write]) {
+        let mut keys = Vec::new();
+        for write in writes {
+            if let Some(graph) = (self.lookup)(&write.graph) {
+                write.op.for_each_node(&mut |node| keys.push(keys::node(graph.id(), node)));
+            }
+        }
+        if keys.len() >= MANY_NODES {
+            self.overlay.ask_ahead(keys);
+        }
     }
 
     /// The graph as the group sees it.

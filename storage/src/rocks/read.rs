@@ -14,6 +14,9 @@ pub(super) fn handle(db: &DB, space: Space) -> &ColumnFamily {
     db.cf_handle(space.name()).expect("all column families are opened together")
 }
 
+/// Values looked at together.
+const PINNED_KEYS: usize = 128;
+
 fn bounded(range: KeyRange) -> ReadOptions {
     let mut options = ReadOptions::default();
     options.fill_cache(!range.sweep);
@@ -80,6 +83,18 @@ impl Read for Reader<'_> {
             .map(|value| value.map(|value| value.map(|value| value.to_vec())))
             .collect::<Result<_, _>>()
             .map_err(|error| self.damage.sort(self.db, &error))
+    }
+
+    fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        let (handle, options) = (handle(self.db, space), self.options());
+        let mut found = Vec::with_capacity(keys.len());
+        // In slices: what is found stays pinned in memory until its slice is done.
+        for slice in keys.chunks(PINNED_KEYS) {
+            for value in self.db.batched_multi_get_cf_opt(handle, slice, false, &options) {
+                found.push(value.map_err(|error| self.damage.sort(self.db, &error))?.is_some());
+            }
+        }
+        Ok(found)
     }
 
     fn scan<'a>(

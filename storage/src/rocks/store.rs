@@ -112,6 +112,10 @@ impl Read for RocksStore {
         self.reader().multi_get(space, keys)
     }
 
+    fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        self.reader().multi_contains(space, keys)
+    }
+
     fn scan<'a>(
         &'a self,
         space: Space,

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::directory;
 use super::disk::Disk;
 use super::log::{self, Event};
+use crate::preload;
 use crate::seed::generator;
 use crate::server::{ServerBuilder, ServerProcess};
 
@@ -38,6 +38,7 @@ pub struct Sync {
 #[derive(Debug)]
 pub struct Recording {
     work: TempDir,
+    library: PathBuf,
     root: PathBuf,
     before: Disk,
 }
@@ -46,19 +47,10 @@ impl Recording {
     /// Compiles the preload library with `cc` and notes the present content of `root`, which must exist.
     pub fn of_directory(root: &Path) -> Result<Recording> {
         let work = tempfile::Builder::new().prefix("eg-powerlog-").tempdir()?;
-        let source = work.path().join("powerlog.c");
-        fs_err::write(&source, SOURCE)?;
-        let output = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O2", "-pthread", "-o"])
-            .arg(work.path().join("powerlog.so"))
-            .arg(&source)
-            .arg("-ldl")
-            .output()
-            .context("start the C compiler `cc`")?;
-        ensure!(output.status.success(), "cc: {}", String::from_utf8_lossy(&output.stderr));
+        let library = preload::compile(SOURCE, work.path())?;
         let root = fs_err::canonicalize(root)?;
         let before = directory::load(&root)?;
-        let recording = Recording { work, root, before };
+        let recording = Recording { work, library, root, before };
         fs_err::write(recording.log(), [])?;
         Ok(recording)
     }
@@ -66,7 +58,7 @@ impl Recording {
     /// The environment that makes a process record itself.
     pub fn environment(&self) -> [(OsString, OsString); 3] {
         [
-            ("LD_PRELOAD".into(), self.work.path().join("powerlog.so").into()),
+            ("LD_PRELOAD".into(), self.library.clone().into()),
             ("POWERLOG_ROOT".into(), self.root.clone().into()),
             ("POWERLOG_LOG".into(), self.log().into()),
         ]

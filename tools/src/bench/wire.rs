@@ -14,6 +14,7 @@ use rmpv::Value;
 use sha2::Sha256;
 
 use super::template::Template;
+use crate::cli::{Exit, Failure};
 
 const SECRET_VARIABLE: &str = "GRAPH_SERVICE_AUTH_SECRET";
 /// A checkpoint or export of a large graph may take minutes on some servers.
@@ -64,7 +65,11 @@ impl Stream {
                 Ok(Self::Tcp(stream))
             }),
         };
-        connected.with_context(|| format!("cannot connect to {endpoint}"))
+        let failed = |error| {
+            let message = format!("cannot connect to {endpoint}: {error}");
+            Failure::new(Exit::Unreachable, message).into()
+        };
+        connected.map_err(failed)
     }
 
     pub(super) fn set_nonblocking(&self) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use epistemic_storage::datadir::{self, CHECKPOINTS_DIR, CheckpointInfo, Identity};
+use epistemic_storage::datadir::{self, CHECKPOINTS_DIR, CheckpointInfo, Identity, MANIFEST_FILE};
 use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -175,6 +175,13 @@ struct Restored {
 
 fn restore(args: &RestoreArgs) -> Result<()> {
     must_exist(&args.checkpoint)?;
+    if !args.checkpoint.join(MANIFEST_FILE).exists() {
+        let message = format!(
+            "'{}' is not a checkpoint; give DIR/checkpoints/NAME (egctl checkpoint list --dir DIR shows them)",
+            args.checkpoint.display()
+        );
+        return Err(Failure::new(Exit::Refused, message).into());
+    }
     let info = datadir::restore_checkpoint(&args.checkpoint, &args.new_dir)?;
     args.output.print(&Restored {
         directory: args.new_dir.clone(),

@@ -25,9 +25,12 @@ Environment:
   GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else unix:///tmp/epistemic-graph.sock
   GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
   KG_DEFAULT_GRAPH           graph used when no graph and no tenant is named (__bus__)
-  RUST_LOG                   log level on stderr (error)
+  RUST_LOG                   log on stderr (errors that egctl does not report itself)
 
 Results go to stdout, as text or with --json as one JSON document. Errors and progress go to stderr.";
+
+/// Damage and failed commits come back as errors, so their log lines would say them a second time.
+const LOGGED: &str = "error,epistemic_storage::graph=off,epistemic_storage::rocks::damage=off";
 
 /// Looks after shards of epistemic-graph-server: where a graph belongs, what a shard holds, snapshots, checkpoints.
 ///
@@ -74,7 +77,7 @@ impl Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use epistemic_storage::GraphStore;
 use epistemic_storage::datadir::{self, DataDir};
 use epistemic_storage::rocks::RocksOptions;
+use epistemic_storage::{GraphStore, StoreError};
 
 use super::exit::{Exit, Failure};
 
@@ -20,7 +20,7 @@ impl Directory {
     /// Opens a stopped directory or a checkpoint without changing its data.
     pub(super) fn open_read_only(path: &Path) -> Result<Self> {
         must_exist(path)?;
-        let (owner, store) = datadir::open_read_only(path)?;
+        let (owner, store) = datadir::open_read_only(path).map_err(in_use)?;
         let graphs = GraphStore::open_read_only(store)?;
         Ok(Self { graphs, _owner: owner })
     }
@@ -28,10 +28,20 @@ impl Directory {
     /// Opens a stopped directory for writing. An empty directory becomes a new store.
     pub(super) fn open_writable(path: &Path) -> Result<Self> {
         must_exist(path)?;
-        let (owner, store) = DataDir::open_store(path, &RocksOptions::default())?;
+        let (owner, store) = DataDir::open_store(path, &RocksOptions::default()).map_err(in_use)?;
         let graphs = GraphStore::open(store)?;
         Ok(Self { graphs, _owner: Some(owner) })
     }
+}
+
+/// The store's own words for a locked directory are meant for a server that starts.
+fn in_use(error: StoreError) -> anyhow::Error {
+    let StoreError::Locked { path, pid } = &error else {
+        return error.into();
+    };
+    let path = path.display();
+    let message = format!("a server (pid {pid}) owns '{path}': ask it with --endpoint, or stop it");
+    Failure::new(Exit::Failed, message).into()
 }
 
 /// A mistyped path must not become a new, empty store.

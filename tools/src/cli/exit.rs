@@ -129,6 +129,7 @@ fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Corrupt { .. } | StoreError::BadDirectory { .. } => Exit::Refused,
         StoreError::DiskFull { .. }
+        | StoreError::OverBudget { .. }
         | StoreError::Poisoned { .. }
         | StoreError::Locked { .. }
         | StoreError::ReadOnly

@@ -14,7 +14,7 @@ use super::directory::Directory;
 use super::exit::EXIT_CODES;
 use super::output::{OutputArgs, Report};
 use super::place::PlaceArgs;
-use super::table::{shown, write_table};
+use super::table::{shortened, write_table};
 use crate::remote::GraphStats;
 
 /// List graphs with their counts: of all configured shards, of one, or of a directory.
@@ -92,6 +92,9 @@ fn offline(path: &Path) -> Result<Graphs> {
 
 impl Report for Graphs {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.graphs.is_empty() {
+            return Ok(());
+        }
         let row = |row: &Row| {
             let GraphStats { name, kind, nodes, edges, sequence, quarantined, .. } = &row.graph;
             let mut place = row.place.clone();
@@ -101,7 +104,7 @@ impl Report for Graphs {
             if let Some(reason) = quarantined {
                 place.push_str(&format!("  QUARANTINED: {reason}"));
             }
-            [shown(name), kind.clone(), nodes.to_string(), edges.to_string(), sequence.to_string(), place]
+            [shortened(name), kind.clone(), nodes.to_string(), edges.to_string(), sequence.to_string(), place]
         };
         let rows: Vec<_> = self.graphs.iter().map(row).collect();
         write_table(out, ["graph", "type", "nodes", "edges", "sequence", "place"], &rows)

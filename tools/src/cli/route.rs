@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::exit::{EXIT_CODES, Exit, Failure};
 use super::output::{OutputArgs, Report};
-use super::table::{shown, write_table};
+use super::shards::must_have_schemes;
+use super::table::{shortened, shown, write_table};
 
 /// Show the graph and the shard of a tenant or graph. Asks no server.
 ///
@@ -65,6 +66,7 @@ pub(super) fn run(args: &RouteArgs) -> Result<()> {
         Some(list) => list.clone(),
         None => EndpointList::from_env()?,
     };
+    must_have_schemes(&endpoints)?;
     let default =
         args.default_graph.clone().unwrap_or_else(|| default_graph(|name| std::env::var(name).ok()));
     let routes = routes(args, &endpoints, &default)?;
@@ -115,8 +117,8 @@ fn shared_graph(routes: &[Route]) -> Option<String> {
 impl Report for Routes {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let row = |route: &Route| {
-            let tenant = route.tenant.as_deref().map_or_else(|| "-".to_owned(), shown);
-            [tenant, shown(&route.graph), route.shard.clone()]
+            let tenant = route.tenant.as_deref().map_or_else(|| "-".to_owned(), shortened);
+            [tenant, shortened(&route.graph), route.shard.clone()]
         };
         let rows: Vec<_> = self.routes.iter().map(row).collect();
         write_table(out, ["tenant", "graph", "shard"], &rows)?;

@@ -1,6 +1,6 @@
 //! Running shards: which ones, and asking them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -30,12 +30,14 @@ pub(super) struct ShardArgs {
 
 impl ShardArgs {
     /// The shards meant.
-    pub(super) fn list(&self) -> Result<EndpointList, ConfigError> {
-        match (&self.endpoint, &self.endpoints) {
-            (Some(endpoint), _) => EndpointList::new(vec![endpoint.clone()]),
-            (None, Some(list)) => Ok(list.clone()),
-            (None, None) => EndpointList::from_env(),
-        }
+    pub(super) fn list(&self) -> Result<EndpointList> {
+        let list = match (&self.endpoint, &self.endpoints) {
+            (Some(endpoint), _) => EndpointList::new(vec![endpoint.clone()])?,
+            (None, Some(list)) => list.clone(),
+            (None, None) => EndpointList::from_env()?,
+        };
+        must_have_schemes(&list)?;
+        Ok(list)
     }
 
     /// The secret; blocks when it is in a file.
@@ -76,6 +78,20 @@ impl ShardArgs {
 async fn ask<T: DeserializeOwned>(endpoint: &Endpoint, secret: &Secret, method: &str) -> Result<T> {
     let client = Client::connect(endpoint, secret, ConnectOptions::default()).await?;
     Ok(remote::call(&client, COMMONS, method, &()).await?)
+}
+
+/// To the router any text without a scheme is a socket path; `HOST:PORT` is more likely a forgotten `tcp://`.
+pub(super) fn must_have_schemes(endpoints: &EndpointList) -> Result<(), Failure> {
+    for endpoint in endpoints.as_slice() {
+        let meant = format!("tcp://{endpoint}");
+        let is_address = endpoint.is_local() && Endpoint::parse(&meant).is_ok();
+        if is_address && !Path::new(endpoint.as_str()).exists() {
+            let message =
+                format!("endpoint '{endpoint}' has no scheme and no socket has this name: write {meant}");
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    }
+    Ok(())
 }
 
 /// One answer or error per shard.

@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+/// Characters of a name in a column; the rest is in `--json`.
+const NAME_WIDTH: usize = 60;
+
 /// Writes rows under a heading, columns two blanks apart; a column of numbers is aligned to the right.
 pub(super) fn write_table<const N: usize>(
     out: &mut dyn Write,
@@ -37,6 +40,15 @@ pub(super) fn shown(name: &str) -> String {
     if plain { name.to_owned() } else { format!("{name:?}") }
 }
 
+/// [`shown`] for a column: a long name ends in `…` instead of stretching all rows.
+pub(super) fn shortened(name: &str) -> String {
+    let mut text = shown(name);
+    if text.chars().count() > NAME_WIDTH {
+        text = text.chars().take(NAME_WIDTH - 1).chain(['…']).collect();
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +66,12 @@ mod tests {
         assert_eq!(shown("tenant__a:b/c"), "tenant__a:b/c");
         assert_eq!(shown(""), "\"\"");
         assert_eq!(shown("a\nb"), "\"a\\nb\"");
+    }
+
+    #[test]
+    fn only_long_names_are_shortened() {
+        let fits = "é".repeat(NAME_WIDTH);
+        assert_eq!(shortened(&fits), fits);
+        assert_eq!(shortened(&format!("{fits}é")), format!("{}…", "é".repeat(NAME_WIDTH - 1)));
     }
 }

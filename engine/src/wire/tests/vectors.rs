@@ -1,7 +1,7 @@
 //! Every request of every recording of the reference server (`shared/vectors`) is decoded, and every decode
 //! error in them must come out with the recorded text.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rmpv::Value;
 use serde_json::Value as Json;
@@ -13,9 +13,9 @@ const PREFIXES: [&str; 2] = ["Invalid request MsgPack: ", "[EpistemicGraph::batc
 
 #[test]
 fn recorded_requests_decode_as_recorded() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/vectors");
+    let folder = recordings();
     let (mut steps, mut errors) = (0, 0);
-    for entry in fs_err::read_dir(&folder).expect("the recordings are beside the repository") {
+    for entry in fs_err::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
@@ -29,6 +29,21 @@ fn recorded_requests_decode_as_recorded() {
     }
     assert!(steps > 1_000, "only {steps} steps in {}", folder.display());
     assert!(errors > 60, "only {errors} decode errors in {}", folder.display());
+}
+
+/// The folder `vectors` of `EG_SHARED`, else of `../shared` beside the repository.
+fn recordings() -> PathBuf {
+    let shared = match std::env::var_os("EG_SHARED") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+    };
+    let folder = shared.join("vectors");
+    let shown = folder.display();
+    assert!(
+        folder.is_dir(),
+        "no contract recordings: {shown} is missing; set EG_SHARED to the folder above it"
+    );
+    folder
 }
 
 /// Returns whether the step expects a decode error.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use epistemic_router::Client;
+use epistemic_storage::graph::GraphError;
 use epistemic_storage::snapshot::{self, Header, ImportTarget, Totals};
 use tokio::runtime::Runtime;
 
@@ -53,12 +54,14 @@ pub(super) fn run(args: &ImportArgs, runtime: &Runtime) -> Result<()> {
     }
     let place = match &args.place.dir {
         Some(dir) => {
-            offline(args, dir, bytes, &totals)?;
+            let imported = offline(args, dir, bytes, &totals);
+            imported.map_err(|error| with_remedy(error, &header.graph))?;
             dir.display().to_string()
         }
         None => {
             let client = runtime.block_on(args.place.shards.owner_of(&header.graph))?;
-            online(args, runtime, &client, bytes, &header, &totals)?;
+            let imported = online(args, runtime, &client, bytes, &header, &totals);
+            imported.map_err(|error| with_remedy(error, &header.graph))?;
             client.endpoint().to_string()
         }
     };
@@ -96,6 +99,17 @@ fn offline(args: &ImportArgs, dir: &Path, bytes: u64, totals: &Totals) -> Result
     });
     let (_, imported, _) = imported.map_err(|error| in_file(&args.file, error))?;
     same_digest(&totals.digest, &imported.digest, &dir.display().to_string())
+}
+
+/// Says what to do when the name is taken; a shard tells it by the text alone.
+fn with_remedy(error: anyhow::Error, name: &str) -> anyhow::Error {
+    let exists = GraphError::GraphExists(name.to_owned()).to_string();
+    if error.root_cause().to_string() != exists {
+        return error;
+    }
+    let message =
+        format!("{exists}: give --replace to put the snapshot in its place, or --as NAME for a new graph");
+    Failure::new(Exit::Failed, message).into()
 }
 
 /// The file was read twice; a change in between shows here.
