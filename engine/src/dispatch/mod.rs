@@ -91,8 +91,8 @@ pub(crate) fn dispatch(
             None
         }
         Route::Read if reads::is_short(&request) && reads::run(shard, &request, outbox) => None,
-        Route::Read => whole::run(shard, &request, body, outbox),
-        Route::Whole => whole::run(shard, &request, body, outbox),
+        Route::Read => whole::run(shard, &request, body, false, outbox),
+        Route::Whole => whole::run(shard, &request, body, true, outbox),
         Route::Write => writes::submit(shard, &request, pending.is_empty(), outbox),
         Route::Service => service::spawn(shard, transfers, &request, body),
         Route::Absent => {

@@ -31,6 +31,11 @@ impl From<StoreError> for ReadError {
 }
 
 impl ReadError {
+    /// Whether the read was given up as too long.
+    pub(super) fn is_over_budget(&self) -> bool {
+        matches!(self, ReadError::Store(StoreError::OverBudget { .. }))
+    }
+
     /// Names the graph, and quarantines it when its records are damaged.
     pub(crate) fn of(self, shard: &Shard, graph: &Graph) -> OpError {
         match self {
@@ -47,7 +52,7 @@ const FEW_BYTES: usize = 8 << 10;
 /// Keys that a batch read looks up at a time.
 const SLICE: usize = 32;
 /// Bytes of an answer that is built on the connection's task.
-const SMALL_RESULT: usize = 1 << 20;
+pub(super) const SMALL_RESULT: usize = 1 << 20;
 
 /// Whether a point read asks for few things.
 pub(super) fn is_short(request: &Request<'_>) -> bool {
@@ -60,7 +65,6 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
     let mut long = false;
     answer::result(outbox, request.envelope.id, |out| {
         let graph = shard.graphs.graph(request.envelope.graph)?;
-        shard.metrics.graph_op(graph.name());
         let reader = shard.graphs.latest(&graph).with_budget(FEW_EDGES);
         let view = (request.method == Method::GetNeighbors).then(|| shard.graphs.view());
         // Both directions of one state.
@@ -68,10 +72,12 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
             Some(view) => GraphReader::new(&**view, &graph).with_budget(FEW_EDGES),
             None => reader,
         };
-        read(&graph, &reader, request, SMALL_RESULT, out).map_err(|error| {
-            long = matches!(error, ReadError::Store(StoreError::OverBudget { .. }));
-            error.of(shard, &graph)
-        })
+        let done = read(&graph, &reader, request, SMALL_RESULT, out);
+        long = done.as_ref().is_err_and(ReadError::is_over_budget);
+        if !long {
+            shard.metrics.graph_op(graph.name());
+        }
+        done.map_err(|error| error.of(shard, &graph))
     });
     if long {
         outbox.truncate(start);

@@ -8,13 +8,14 @@ use epistemic_storage::{
     graph::{Graph, GraphReader, LedgerRecord},
     view,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     OpError, Part, Pending, Request, answer,
     reads::{self, ReadError, decoded_or_empty},
 };
 use crate::{
+    admission::Permit,
     document,
     shard::Shard,
     wire::{Envelope, Method, encode, params, response},
@@ -27,11 +28,12 @@ const MAX_RESULT: usize = 1 << 30;
 /// Parts of an answer that may wait for their client.
 const PARTS: usize = 2;
 
-/// Runs a whole-graph read: into the outbox, or as a promise.
+/// Runs a whole-graph read: into the outbox when it is small, or as a promise. Without `first_try` it is known to be long.
 pub(super) fn run(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     body: &Bytes,
+    first_try: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
     let id = request.envelope.id;
@@ -45,26 +47,14 @@ pub(super) fn run(
     shard.metrics.graph_op(graph.name());
     let state = graph.state();
     let small = state.nodes + state.edges + state.ledger_lines <= SMALL && reads::is_short(request);
-    if small && request.method != Method::ToMsgpack {
-        answer_whole(shard, &graph, request, outbox);
+    let try_here = small && first_try && request.method != Method::ToMsgpack;
+    if try_here && answer_whole(shard, &graph, request, reads::SMALL_RESULT, outbox) {
         return None;
     }
-    let stream = match request.method {
-        Method::ToMsgpack => match Arc::clone(&shard.streams).try_acquire_owned() {
-            Ok(place) => Some(place),
-            Err(_) => {
-                let busy =
-                    OpError::Text("BUSY: as many ToMsgpack as can be are running, retry with backoff".into());
-                answer::error(outbox, id, &busy);
-                return None;
-            }
-        },
-        _ => None,
-    };
-    let permit = match shard.admission.admit(graph.name(), body.len()) {
-        Ok(permit) => permit,
+    let (permit, stream) = match places(shard, &graph, request, body) {
+        Ok(places) => places,
         Err(busy) => {
-            answer::error(outbox, id, &busy.into());
+            answer::error(outbox, id, &busy);
             return None;
         }
     };
@@ -79,7 +69,7 @@ pub(super) fn run(
             drop(stream);
         } else {
             let mut out = Vec::new();
-            answer_whole(&shard, &graph, &request, &mut out);
+            answer_whole(&shard, &graph, &request, MAX_RESULT, &mut out);
             // A client that has gone needs no answer.
             let _ = parts.blocking_send(Part::Last(out));
         }
@@ -88,23 +78,53 @@ pub(super) fn run(
     Some(Pending::task(receiver, Some(permit)))
 }
 
-fn answer_whole(shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>) {
+/// A place in flight, and for a streamed answer one of the threads.
+fn places(
+    shard: &Shard,
+    graph: &Graph,
+    request: &Request<'_>,
+    body: &Bytes,
+) -> Result<(Permit, Option<OwnedSemaphorePermit>), OpError> {
+    let stream = if request.method == Method::ToMsgpack {
+        let place = Arc::clone(&shard.streams).try_acquire_owned();
+        Some(place.map_err(|_| {
+            OpError::Text("BUSY: as many ToMsgpack as can be are running, retry with backoff".into())
+        })?)
+    } else {
+        None
+    };
+    Ok((shard.admission.admit(graph.name(), body.len())?, stream))
+}
+
+/// Appends the answer; false, with nothing appended, when it is not within `max` but might be within [`MAX_RESULT`].
+fn answer_whole(shard: &Shard, graph: &Graph, request: &Request<'_>, max: usize, out: &mut Vec<u8>) -> bool {
+    let start = out.len();
+    let mut long = false;
     answer::result(out, request.envelope.id, |out| {
         let view = shard.graphs.view();
         let reader = GraphReader::new(&*view, graph);
-        read(graph, &reader, request, out).map_err(|error| match error {
-            ReadError::Store(StoreError::OverBudget { .. }) => OpError::Text(format!(
+        read(graph, &reader, request, max, out).map_err(|error| {
+            if !error.is_over_budget() {
+                return error.of(shard, graph);
+            }
+            long = true;
+            OpError::Text(format!(
                 "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
-            )),
-            error => error.of(shard, graph),
+            ))
         })
     });
+    if long && max < MAX_RESULT {
+        out.truncate(start);
+        return false;
+    }
+    true
 }
 
 fn read(
     graph: &Graph,
     reader: &GraphReader<'_>,
     request: &Request<'_>,
+    max: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let Request { method, envelope, .. } = *request;
@@ -113,7 +133,7 @@ fn read(
     match method {
         Method::GetNodes => {
             params::no_params(method, raw)?;
-            let mut rows = Rows::default();
+            let mut rows = Rows::new(max);
             reader.for_each_node(|id, sequence, properties| {
                 rows.add(sequence, |out| {
                     encode::array(out, 2);
@@ -125,7 +145,7 @@ fn read(
         }
         Method::NodeIds => {
             params::no_params(method, raw)?;
-            let mut rows = Rows::default();
+            let mut rows = Rows::new(max);
             reader.for_each_node(|id, sequence, _| rows.add(sequence, |out| encode::str(out, id)))?;
             rows.write(out);
         }
@@ -134,7 +154,7 @@ fn read(
             let nodes = reader.by_label(label, limit)?;
             encode::array(out, nodes.len());
             for (id, properties) in nodes {
-                reads::check_size(out, MAX_RESULT)?;
+                reads::check_size(out, max)?;
                 encode::array(out, 2);
                 encode::str(out, &id);
                 decoded_or_empty(out, &properties);
@@ -142,7 +162,7 @@ fn read(
         }
         Method::GetEdges => {
             params::no_params(method, raw)?;
-            let mut rows = Rows::default();
+            let mut rows = Rows::new(max);
             reader.for_each_edge(|source, target, sequence, properties| {
                 rows.add(sequence, |out| {
                     encode::array(out, 3);
@@ -155,15 +175,15 @@ fn read(
         }
         Method::GetTriples => {
             params::no_params(method, raw)?;
-            triples(reader, out)?;
+            triples(reader, max, out)?;
         }
         Method::GetSubgraph => {
             let params::NodeIds { node_ids } = params::params(method, raw)?;
-            subgraph(reader, node_ids, out)?;
+            subgraph(reader, node_ids, max, out)?;
         }
         Method::GetLedger => {
             params::no_params(method, raw)?;
-            let mut rows = Rows::default();
+            let mut rows = Rows::new(max);
             reader.for_each_ledger(0, |sequence, record| {
                 if let Some(line) = LedgerRecord::decode(record)?.0.line() {
                     rows.add(sequence, |out| encode::str(out, &line))?;
@@ -173,27 +193,28 @@ fn read(
             rows.write(out);
         }
         // A point read that turned out to be long.
-        _ => reads::read(graph, reader, request, MAX_RESULT, out)?,
+        _ => reads::read(graph, reader, request, max, out)?,
     }
     Ok(())
 }
 
 /// Encoded rows that are answered in insertion order although storage yields them in key order.
-#[derive(Default)]
 struct Rows {
     bytes: Vec<u8>,
     ends: Vec<(u64, usize, usize)>,
+    max: usize,
 }
 
 impl Rows {
+    fn new(max: usize) -> Self {
+        Self { bytes: Vec::new(), ends: Vec::new(), max }
+    }
+
     fn add(&mut self, sequence: u64, encode_row: impl FnOnce(&mut Vec<u8>)) -> Result<(), StoreError> {
         let start = self.bytes.len();
         encode_row(&mut self.bytes);
         self.ends.push((sequence, start, self.bytes.len()));
-        if self.bytes.len() > MAX_RESULT {
-            return Err(StoreError::OverBudget { entries: self.ends.len() });
-        }
-        Ok(())
+        reads::check_size(&self.bytes, self.max)
     }
 
     /// Appends an array of all rows.
@@ -211,12 +232,12 @@ impl Rows {
     }
 }
 
-fn triples(reader: &GraphReader<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let mut edges = Rows::default();
+fn triples(reader: &GraphReader<'_>, max: usize, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let mut edges = Rows::new(max);
     reader.for_each_edge(|source, target, sequence, properties| {
         edges.add(sequence, |out| triple(out, source, view::edge_predicate(properties), target))
     })?;
-    let (mut nodes, mut count) = (Rows::default(), edges.ends.len());
+    let (mut nodes, mut count) = (Rows::new(max), edges.ends.len());
     reader.for_each_node(|id, sequence, properties| {
         nodes.add(sequence, |out| {
             for (predicate, object) in view::node_triples(properties) {
@@ -243,13 +264,18 @@ fn triple(out: &mut Vec<u8>, subject: &str, predicate: &str, object: &str) {
 }
 
 /// The nodes asked for that exist, each once, and every edge between two of them.
-fn subgraph(reader: &GraphReader<'_>, node_ids: Vec<&str>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+fn subgraph(
+    reader: &GraphReader<'_>,
+    node_ids: Vec<&str>,
+    max: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
     let mut wanted = HashSet::new();
     let ids: Vec<&str> = node_ids.into_iter().filter(|id| wanted.insert(*id)).collect();
     let found: Vec<_> =
         ids.iter().zip(reader.nodes(&ids)?).filter_map(|(id, node)| Some((*id, node?))).collect();
     let present: HashSet<&str> = found.iter().map(|(id, _)| *id).collect();
-    let mut edges = Rows::default();
+    let mut edges = Rows::new(max);
     for (source, _) in &found {
         reader.for_each_edge_from(source, |target, sequence, properties| {
             if present.contains(target) {

@@ -1,6 +1,9 @@
 //! Reads of the newest state and of snapshots.
 
-use rocksdb::{ColumnFamily, DB, DBAccess, DBRawIteratorWithThreadMode, ReadOptions, SnapshotWithThreadMode};
+use rocksdb::{
+    ColumnFamily, DB, DBAccess, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions,
+    SnapshotWithThreadMode,
+};
 
 use super::damage::Damage;
 use crate::{
@@ -61,6 +64,25 @@ impl<'d> Reader<'d> {
     }
 }
 
+impl Reader<'_> {
+    /// Looks keys up in slices: what is found stays pinned in memory until its slice is done.
+    fn multi_get_pinned<T>(
+        &self,
+        space: Space,
+        keys: &[Vec<u8>],
+        take: impl Fn(Option<DBPinnableSlice<'_>>) -> T,
+    ) -> Result<Vec<T>> {
+        let (handle, options) = (handle(self.db, space), self.options());
+        let mut found = Vec::with_capacity(keys.len());
+        for slice in keys.chunks(PINNED_KEYS) {
+            for value in self.db.batched_multi_get_cf_opt(handle, slice, false, &options) {
+                found.push(take(value.map_err(|error| self.damage.sort(self.db, &error))?));
+            }
+        }
+        Ok(found)
+    }
+}
+
 impl Read for Reader<'_> {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.db
@@ -77,24 +99,11 @@ impl Read for Reader<'_> {
     }
 
     fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
-        self.db
-            .batched_multi_get_cf_opt(handle(self.db, space), keys, false, &self.options())
-            .into_iter()
-            .map(|value| value.map(|value| value.map(|value| value.to_vec())))
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.damage.sort(self.db, &error))
+        self.multi_get_pinned(space, keys, |value| value.map(|value| value.to_vec()))
     }
 
     fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
-        let (handle, options) = (handle(self.db, space), self.options());
-        let mut found = Vec::with_capacity(keys.len());
-        // In slices: what is found stays pinned in memory until its slice is done.
-        for slice in keys.chunks(PINNED_KEYS) {
-            for value in self.db.batched_multi_get_cf_opt(handle, slice, false, &options) {
-                found.push(value.map_err(|error| self.damage.sort(self.db, &error))?.is_some());
-            }
-        }
-        Ok(found)
+        self.multi_get_pinned(space, keys, |value| value.is_some())
     }
 
     fn scan<'a>(
