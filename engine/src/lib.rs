@@ -1,6 +1,6 @@
 //! `epistemic-graph-server`: a shard.
 //!
-//! The way of a request: [`listen`] accepts, `connection` cuts frames and keeps order, `dispatch` decides what a
+//! The way of a request: `listen` accepts, `connection` cuts frames and keeps order, `dispatch` decides what a
 //! request needs, reads answer from storage, writes go through the `commit` thread, which syncs once per group.
 //! [`server::run`] puts the parts together.
 
@@ -16,6 +16,7 @@ mod listen;
 mod logging;
 mod maintenance;
 mod metrics;
+mod neighbor_cache;
 pub mod server;
 mod shard;
 mod status;

@@ -20,6 +20,7 @@ use crate::{
     connection::UnauthenticatedBudget,
     http, listen, logging, maintenance,
     metrics::Metrics,
+    neighbor_cache::NeighborCache,
     shard::{Limits, Shard, stopped},
     wire::Authenticator,
 };
@@ -140,6 +141,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         authenticator,
         admission: Admission::new(config.max_inflight),
         metrics,
+        neighbors: NeighborCache::new(),
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),

@@ -12,6 +12,7 @@ use crate::{
     config::{Config, DurabilityMode},
     connection::UnauthenticatedBudget,
     metrics::Metrics,
+    neighbor_cache::NeighborCache,
     wire::Authenticator,
 };
 
@@ -22,6 +23,7 @@ pub(crate) struct Shard {
     pub(crate) authenticator: Authenticator,
     pub(crate) admission: Arc<Admission>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) neighbors: NeighborCache,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: UnauthenticatedBudget,

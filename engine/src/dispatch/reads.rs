@@ -65,14 +65,12 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
     let mut long = false;
     answer::result(outbox, request.envelope.id, |out| {
         let graph = shard.graphs.graph(request.envelope.graph)?;
-        let reader = shard.graphs.latest(&graph).with_budget(FEW_EDGES);
-        let view = (request.method == Method::GetNeighbors).then(|| shard.graphs.view());
-        // Both directions of one state.
-        let reader = match &view {
-            Some(view) => GraphReader::new(&**view, &graph).with_budget(FEW_EDGES),
-            None => reader,
+        let done = if request.method == Method::GetNeighbors {
+            neighbors(shard, &graph, request, out)
+        } else {
+            let reader = shard.graphs.latest(&graph).with_budget(FEW_EDGES);
+            read(&graph, &reader, request, SMALL_RESULT, out)
         };
-        let done = read(&graph, &reader, request, SMALL_RESULT, out);
         long = done.as_ref().is_err_and(ReadError::is_over_budget);
         if !long {
             shard.metrics.graph_op(graph.name());
@@ -83,6 +81,26 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
         outbox.truncate(start);
     }
     !long
+}
+
+/// `GetNeighbors`, from the cache or from a view: both directions of one state.
+fn neighbors(
+    shard: &Shard,
+    graph: &Graph,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
+    let params::NodeId { node_id } = params::params(request.method, request.envelope.params)?;
+    let sequence = graph.state().sequence;
+    if shard.neighbors.get(graph, sequence, node_id, out) {
+        return Ok(());
+    }
+    let start = out.len();
+    let view = shard.graphs.view();
+    let reader = GraphReader::new(&*view, graph).with_budget(FEW_EDGES);
+    read(graph, &reader, request, SMALL_RESULT, out)?;
+    shard.neighbors.put(graph, sequence, node_id, &out[start..]);
+    Ok(())
 }
 
 /// Fails with [`StoreError::OverBudget`] when an answer grows beyond `max` bytes.

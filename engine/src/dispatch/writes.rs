@@ -17,7 +17,7 @@ use crate::{
 /// Operations of one batch at most.
 const MAX_BATCH: usize = 1_000_000;
 /// Requests above this many bytes are decoded while another thread looks after the other connections.
-const LARGE: usize = 256 << 10;
+const LARGE: usize = 2 << 20;
 
 /// Queues a mutation and promises its answer. A refusal goes to the outbox, or keeps its place when answers are due
 /// before it.

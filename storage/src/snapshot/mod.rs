@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Integers are little-endian; `index` counts chunks from 0. Kinds in their order: 1 header (one, JSON), 2 nodes,
-//! 3 edges, 4 ledger, 5 vectors (any number each, records back to back, see [`record`]), 255 trailer (one, JSON, last).
+//! 3 edges, 4 ledger, 5 vectors (any number each, records back to back, see `record.rs`), 255 trailer (one, JSON, last).
 //! Nothing may follow the trailer. Nodes and vectors ascend by id, edges by (source, target, sequence), ledger
 //! records by sequence.
 //!
