@@ -4,6 +4,7 @@
 mod bystander;
 mod deadlines;
 mod frames;
+mod heavy;
 mod messages;
 mod names;
 mod overload;
