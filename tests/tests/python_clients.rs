@@ -1,17 +1,17 @@
 //! The real Python clients 0.28.0, 0.31.0 and 2.0.0 against our server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::binaries::REFERENCE_VERSIONS;
-use epistemic_tests::{ServerProcess, python};
+use epistemic_tests::{ServerProcess, python, shared};
 
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
+fn scripts() -> Result<PathBuf> {
+    Ok(shared::package()?.join("python"))
 }
 
 /// `client_ops.py` with all its checks but those of `ApplyLedger`, which is not served yet.
@@ -22,7 +22,7 @@ fn client_ops(version: &str, endpoint: &str, secret: &str, more: &[&str]) -> Res
 
 /// Runs a script of `tests/python` under a client version; it must end with `ok N checks`.
 fn run(version: &str, script: &str, args: &[&str]) -> Result<()> {
-    let folder = scripts();
+    let folder = scripts()?;
     let source = fs_err::read_to_string(folder.join(script))?;
     let path = folder.to_str().context("path of the scripts")?;
     let env = [("PYTHONPATH", path), ("PYTHONDONTWRITEBYTECODE", "1")];
@@ -93,7 +93,7 @@ print('ok 3 checks')
 fn what_one_version_wrote_another_reads_after_a_kill() -> Result<()> {
     let server = ServerProcess::ours().tcp().start()?;
     let inline = |server: &ServerProcess, version: &str, source: &str, graph: &str| -> Result<()> {
-        let path = scripts();
+        let path = scripts()?;
         let env =
             [("PYTHONPATH", path.to_str().context("path of the scripts")?), ("PYTHONDONTWRITEBYTECODE", "1")];
         let [unix, _] = endpoints(server);
