@@ -51,12 +51,12 @@ impl Checkpoints {
         metrics: Arc<Metrics>,
         graphs: &GraphStore,
     ) -> Result<Self, StoreError> {
-        let newest = match &directory {
-            Some(directory) => list_checkpoints(directory.path())?.last().map(|info| info.sequence),
-            None => None,
-        };
-        if newest != Some(graphs.store().stats()?.sequence) {
-            dirty.note(graphs.graphs().iter().map(|graph| Arc::clone(graph.name())));
+        let mut newest = None;
+        if let Some(directory) = &directory {
+            newest = list_checkpoints(directory.path())?.last().map(|info| info.sequence);
+            if newest != Some(graphs.store().stats()?.sequence) {
+                dirty.note(graphs.graphs().iter().map(|graph| Arc::clone(graph.name())));
+            }
         }
         Ok(Self { directory, keep, dirty, metrics, newest: Mutex::new(newest) })
     }

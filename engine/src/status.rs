@@ -63,6 +63,7 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         .iter()
         .map(|info| json!({"name": info.name, "created_ms": info.created_ms, "bytes": info.bytes()}))
         .collect();
+    let refusal = shard.graphs.refusal();
     let fields = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
@@ -74,8 +75,8 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         "graphs": shard.graphs.graph_count(),
         "bytes": stats.bytes,
         "sequence": stats.sequence,
-        "writable": shard.graphs.refusal().is_none(),
-        "refusal": shard.graphs.refusal(),
+        "writable": refusal.is_none(),
+        "refusal": refusal,
         "poisoned": shard.graphs.poisoned(),
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,

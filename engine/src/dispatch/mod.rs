@@ -94,7 +94,7 @@ pub(crate) fn dispatch(
         Route::Read => whole::run(shard, &request, body, false, outbox),
         Route::Whole => whole::run(shard, &request, body, true, outbox),
         Route::Write => writes::submit(shard, &request, pending.is_empty(), outbox),
-        Route::Service => service::spawn(shard, transfers, &request, body),
+        Route::Service => Some(service::spawn(shard, transfers, &request, body)),
         Route::Absent => {
             answer::error(outbox, request.envelope.id, &OpError::Text(absent_text(method)));
             None

@@ -31,11 +31,6 @@ impl From<StoreError> for ReadError {
 }
 
 impl ReadError {
-    /// Whether the read was given up as too long.
-    pub(super) fn is_over_budget(&self) -> bool {
-        matches!(self, ReadError::Store(StoreError::OverBudget { .. }))
-    }
-
     /// Names the graph, and quarantines it when its records are damaged.
     pub(crate) fn of(self, shard: &Shard, graph: &Graph) -> OpError {
         match self {
@@ -61,26 +56,46 @@ pub(super) fn is_short(request: &Request<'_>) -> bool {
 
 /// Runs a point read into the outbox; false when it turned out to be long, with nothing in the outbox.
 pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) -> bool {
-    let start = outbox.len();
-    let mut long = false;
-    answer::result(outbox, request.envelope.id, |out| {
-        let graph = shard.graphs.graph(request.envelope.graph)?;
-        let done = if request.method == Method::GetNeighbors {
-            neighbors(shard, &graph, request, out)
-        } else {
-            let reader = shard.graphs.latest(&graph).with_budget(FEW_EDGES);
-            read(&graph, &reader, request, SMALL_RESULT, out)
-        };
-        long = done.as_ref().is_err_and(ReadError::is_over_budget);
-        if !long {
-            shard.metrics.graph_op(graph.name());
+    let graph = match shard.graphs.graph(request.envelope.graph) {
+        Ok(graph) => graph,
+        Err(error) => {
+            answer::error(outbox, request.envelope.id, &error.into());
+            return true;
         }
-        done.map_err(|error| error.of(shard, &graph))
+    };
+    let answered = answer_within_budget(shard, &graph, request, outbox, |out| {
+        if request.method == Method::GetNeighbors {
+            return neighbors(shard, &graph, request, out);
+        }
+        let reader = shard.graphs.latest(&graph).with_budget(FEW_EDGES);
+        read(&graph, &reader, request, SMALL_RESULT, out)
     });
-    if long {
-        outbox.truncate(start);
+    if answered {
+        shard.metrics.graph_op(graph.name());
     }
-    !long
+    answered
+}
+
+/// Appends the answer that `read` makes, or its error; false, with nothing appended, when it went over its budget.
+pub(super) fn answer_within_budget(
+    shard: &Shard,
+    graph: &Graph,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+    read: impl FnOnce(&mut Vec<u8>) -> Result<(), ReadError>,
+) -> bool {
+    let start = out.len();
+    let mut over = false;
+    answer::result(out, request.envelope.id, |out| {
+        read(out).map_err(|error| {
+            over = matches!(error, ReadError::Store(StoreError::OverBudget { .. }));
+            error.of(shard, graph)
+        })
+    });
+    if over {
+        out.truncate(start);
+    }
+    !over
 }
 
 /// `GetNeighbors`, from the cache or from a view: both directions of one state.

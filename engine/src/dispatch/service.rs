@@ -44,7 +44,7 @@ pub(super) fn spawn(
     transfers: &Arc<Transfers>,
     request: &Request<'_>,
     body: &Bytes,
-) -> Option<Pending> {
+) -> Pending {
     let (parts, receiver) = mpsc::channel(1);
     let (shard, transfers, body) = (Arc::clone(shard), Arc::clone(transfers), body.clone());
     let (method, begun): (Method, Instant) = (request.method, request.begun);
@@ -58,7 +58,7 @@ pub(super) fn spawn(
         // A client that has gone needs no answer.
         let _ = parts.blocking_send(Part::Last(out));
     });
-    Some(Pending::task(receiver, None))
+    Pending::task(receiver, None)
 }
 
 fn run(

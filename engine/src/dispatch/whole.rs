@@ -69,7 +69,12 @@ pub(super) fn run(
             drop(stream);
         } else {
             let mut out = Vec::new();
-            answer_whole(&shard, &graph, &request, MAX_RESULT, &mut out);
+            if !answer_whole(&shard, &graph, &request, MAX_RESULT, &mut out) {
+                let too_large = OpError::Text(format!(
+                    "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
+                ));
+                answer::error(&mut out, envelope.id, &too_large);
+            }
             // A client that has gone needs no answer.
             let _ = parts.blocking_send(Part::Last(out));
         }
@@ -96,28 +101,12 @@ fn places(
     Ok((shard.admission.admit(graph.name(), body.len())?, stream))
 }
 
-/// Appends the answer; false, with nothing appended, when it is not within `max` but might be within [`MAX_RESULT`].
+/// Appends the answer; false, with nothing appended, when it has more than `max` bytes.
 fn answer_whole(shard: &Shard, graph: &Graph, request: &Request<'_>, max: usize, out: &mut Vec<u8>) -> bool {
-    let start = out.len();
-    let mut long = false;
-    answer::result(out, request.envelope.id, |out| {
+    reads::answer_within_budget(shard, graph, request, out, |out| {
         let view = shard.graphs.view();
-        let reader = GraphReader::new(&*view, graph);
-        read(graph, &reader, request, max, out).map_err(|error| {
-            if !error.is_over_budget() {
-                return error.of(shard, graph);
-            }
-            long = true;
-            OpError::Text(format!(
-                "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
-            ))
-        })
-    });
-    if long && max < MAX_RESULT {
-        out.truncate(start);
-        return false;
-    }
-    true
+        read(graph, &GraphReader::new(&*view, graph), request, max, out)
+    })
 }
 
 fn read(

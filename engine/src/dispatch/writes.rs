@@ -43,7 +43,7 @@ pub(super) fn submit(
 
 fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
     let bytes = request.envelope.params.map_or(0, <[u8]>::len);
-    let (graph, op, answer) =
+    let (graph, op) =
         if bytes > LARGE { tokio::task::block_in_place(|| decode(request))? } else { decode(request)? };
     let known = shard.graphs.graph(graph).ok().map(|graph| Arc::clone(graph.name()));
     if let Some(name) = &known {
@@ -52,10 +52,11 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
     // The graph may be on its way: whether it exists is decided in the order of the writes.
     let graph = known.unwrap_or_else(|| graph.into());
     let permit = shard.admission.admit(&graph, bytes)?;
-    let answer = match answer {
-        Answer::Ok => WriteAnswer::Ok,
-        Answer::Created => WriteAnswer::Created(Arc::clone(&graph)),
-        Answer::Deleted => WriteAnswer::Deleted(Arc::clone(&graph)),
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others answer ok or a batch report")]
+    let answer = match request.method {
+        Method::CreateGraph => WriteAnswer::Created(Arc::clone(&graph)),
+        Method::DeleteGraph => WriteAnswer::Deleted(Arc::clone(&graph)),
+        _ => WriteAnswer::Ok,
     };
     let write = PendingWrite {
         shard: Arc::clone(shard),
@@ -68,13 +69,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
     Ok(Pending::write(write, bytes))
 }
 
-enum Answer {
-    Ok,
-    Created,
-    Deleted,
-}
-
-fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op, Answer), OpError> {
+fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
     let Request { envelope, method, .. } = *request;
     let raw = envelope.params;
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only mutations here")]
@@ -122,11 +117,11 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op, Answer), OpError> {
         Method::CreateGraph => {
             let params::CreateGraph { graph_name, graph_type } = params::params(method, raw)?;
             let owner = envelope.agent_id.map(str::to_owned);
-            return Ok((graph_name, Op::Create { kind: graph_type, owner }, Answer::Created));
+            return Ok((graph_name, Op::Create { kind: graph_type, owner }));
         }
         Method::DeleteGraph => {
             let params::DeleteGraph { graph_name } = params::params(method, raw)?;
-            return Ok((graph_name, Op::Delete, Answer::Deleted));
+            return Ok((graph_name, Op::Delete));
         }
         other => {
             return Err(OpError::Decode(<DecodeError as serde::de::Error>::custom(format!(
@@ -134,7 +129,7 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op, Answer), OpError> {
             ))));
         }
     };
-    Ok((envelope.graph, op, Answer::Ok))
+    Ok((envelope.graph, op))
 }
 
 fn owned(item: wire::BatchOp<'_>) -> BatchOp {

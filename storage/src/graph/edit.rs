@@ -5,7 +5,7 @@ use super::{
     error::GraphError,
     ledger::LedgerRecord,
     overlay::Overlay,
-    record::{bad_key, decode_node},
+    record::{bad_key, decode_node, write_node},
     transaction::Live,
 };
 use crate::{
@@ -79,10 +79,7 @@ impl Edit<'_, '_> {
         for label in view::labels(properties) {
             self.overlay.put(Space::Labels, &keys::label(id, label, sequence), node.as_bytes());
         }
-        self.overlay.put_with(Space::Nodes, &key, |out| {
-            out.extend_from_slice(&sequence.to_be_bytes());
-            out.extend_from_slice(properties);
-        });
+        self.overlay.put_with(Space::Nodes, &key, |out| write_node(out, sequence, properties));
         Ok(())
     }
 

@@ -144,10 +144,10 @@ impl<'r> LedgerRecord<'r> {
     pub fn line(&self) -> Option<String> {
         match self {
             LedgerRecord::AddNode { id, properties } => {
-                Some(format!("ADD_NODE|{id}|{}", hex_lower(properties)))
+                Some(format!("ADD_NODE|{id}|{}", hex::encode(properties)))
             }
             LedgerRecord::AddEdge { source, target, properties } => {
-                Some(format!("ADD_EDGE|{source}|{target}|{}", hex_lower(properties)))
+                Some(format!("ADD_EDGE|{source}|{target}|{}", hex::encode(properties)))
             }
             LedgerRecord::RemoveNode { id } => Some(format!("REMOVE_NODE|{id}")),
             LedgerRecord::RemoveEdge { source, target } => Some(format!("REMOVE_EDGE|{source}|{target}")),
@@ -158,11 +158,6 @@ impl<'r> LedgerRecord<'r> {
             | LedgerRecord::LedgerCleared => None,
         }
     }
-}
-
-/// Lower-case hexadecimal digits of `bytes`.
-pub fn hex_lower(bytes: &[u8]) -> String {
-    hex::encode(bytes)
 }
 
 fn prefixed(out: &mut Vec<u8>, text: &str) {

@@ -1,6 +1,6 @@
 //! Loads the records of a whole graph, derived records included, before anyone sees it.
 
-use super::{record::encode_node, state::GraphState, store::GraphStore, transaction::Retired};
+use super::{record::write_node, state::GraphState, store::GraphStore, transaction::Retired};
 use crate::{
     batch::WriteBatch,
     error::Result,
@@ -67,7 +67,9 @@ impl<'s> GraphLoader<'s> {
             self.put(Space::Labels, keys::label(self.id, label, sequence), node.as_bytes().to_vec())?;
         }
         self.state.nodes += 1;
-        self.put(Space::Nodes, keys::node(self.id, node), encode_node(sequence, properties))?;
+        let mut value = Vec::new();
+        write_node(&mut value, sequence, properties);
+        self.put(Space::Nodes, keys::node(self.id, node), value)?;
         self.saw(sequence);
         Ok(())
     }

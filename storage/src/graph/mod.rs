@@ -22,7 +22,7 @@ pub use apply::{Op, Outcome, Write};
 pub use batch_ops::{BatchOp, BatchReport};
 pub use catalog::{COMMONS, Graph, GraphType};
 pub use error::GraphError;
-pub use ledger::{LedgerRecord, hex_lower};
+pub use ledger::LedgerRecord;
 pub use load::{GraphLoader, LoadedGraph};
 pub use reader::{EdgeRef, GraphReader, Neighbors, NodeRef};
 pub use state::GraphState;

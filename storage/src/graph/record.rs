@@ -3,12 +3,11 @@
 use crate::error::{Result, StoreError};
 use crate::space::Space;
 
-/// Value of a node: the sequence that inserted it, then its property bytes as they came.
-pub(super) fn encode_node(sequence: u64, properties: &[u8]) -> Vec<u8> {
-    let mut value = Vec::with_capacity(8 + properties.len());
-    value.extend_from_slice(&sequence.to_be_bytes());
-    value.extend_from_slice(properties);
-    value
+/// Appends the value of a node: the sequence that inserted it, then its property bytes as they came.
+pub(super) fn write_node(out: &mut Vec<u8>, sequence: u64, properties: &[u8]) {
+    out.reserve(8 + properties.len());
+    out.extend_from_slice(&sequence.to_be_bytes());
+    out.extend_from_slice(properties);
 }
 
 /// The sequence and property bytes of a node value.
