@@ -57,6 +57,10 @@ pub struct Config {
     #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
     pub block_cache_bytes: usize,
 
+    /// Memory for the projections that algorithms run on; a graph that needs more is refused them
+    #[arg(long, default_value_t = 512 << 20, value_name = "BYTES")]
+    pub projection_memory: usize,
+
     /// HTTP address for /metrics (Prometheus), /healthz and /readyz
     #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
     pub metrics_addr: Option<String>,

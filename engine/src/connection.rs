@@ -93,6 +93,8 @@ struct Connection<S> {
     deadline: Option<Instant>,
     /// Nothing more is read.
     closing: bool,
+    /// The client has ended its side: it still gets its answers, but nothing long is computed for it.
+    gone: bool,
     /// The client was told why, while it may still be sending.
     refused: bool,
 }
@@ -113,6 +115,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(shard: Arc<Shard>, 
         unauthenticated: Some(charge),
         deadline,
         closing: false,
+        gone: false,
         refused: false,
     };
     if let Err(error) = connection.run().await {
@@ -135,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.closing && self.pending.is_empty() && self.held.is_none() {
                 return self.close().await;
             }
-            let reading = !self.closing && self.held.is_none() && !more && self.pending.len() < MAX_PENDING;
+            let reading = !self.closing && !more && self.pending.len() < MAX_PENDING && self.may_hold_more();
             if reading {
                 self.reserve();
             }
@@ -153,6 +156,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// While a frame waits only little is read ahead: enough to see that the client is gone.
+    fn may_hold_more(&self) -> bool {
+        self.held.is_none() || self.inbox.len() < FREE_BYTES
+    }
+
     /// Makes room for a read: a little at first, then as much as has arrived of an incomplete frame.
     fn reserve(&mut self) {
         self.inbox.reserve(READ_BYTES.max(self.inbox.len().min(1 << 20)));
@@ -161,6 +169,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn received(&mut self, bytes: usize) {
         if bytes == 0 {
             self.closing = true;
+            self.gone = true;
+            self.pending.iter().for_each(Pending::client_gone);
         }
     }
 
@@ -194,6 +204,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.unauthenticated = None;
                     self.deadline = None;
                     self.pending_bytes += pending.as_ref().map_or(0, Pending::bytes);
+                    if self.gone {
+                        pending.iter().for_each(Pending::client_gone);
+                    }
                     self.pending.extend(pending);
                 }
                 Step::Wait => {
@@ -215,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.refuse("BUSY: too many bytes from connections that have not authenticated, retry with backoff");
                 }
             }
-            None if self.inbox.is_empty() => self.deadline = None,
+            None if self.inbox.is_empty() || self.held.is_some() => self.deadline = None,
             None => {
                 let limit = self.shard.limits.frame_deadline;
                 self.deadline.get_or_insert_with(|| Instant::now() + limit);

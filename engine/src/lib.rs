@@ -5,8 +5,10 @@
 //! [`server::run`] puts the parts together.
 
 mod admission;
+mod analytics;
 mod checkpoints;
 mod commit;
+mod compute_pool;
 pub mod config;
 mod connection;
 mod dispatch;
@@ -17,6 +19,7 @@ mod logging;
 mod maintenance;
 mod metrics;
 mod neighbor_cache;
+mod projection;
 pub mod server;
 mod shard;
 mod status;

@@ -16,11 +16,13 @@ use crate::{
     admission::Admission,
     checkpoints::{Checkpoints, Dirty},
     commit,
+    compute_pool::ComputePool,
     config::{AuthChoice, Config, DurabilityMode},
     connection::UnauthenticatedBudget,
     http, listen, logging, maintenance,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    projection::Projections,
     shard::{Limits, Shard, stopped},
     wire::Authenticator,
 };
@@ -135,6 +137,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
     };
     let (committer, commit_thread) =
         commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let shard = Shard {
         graphs,
         committer,
@@ -142,6 +145,8 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         admission: Admission::new(config.max_inflight),
         metrics,
         neighbors: NeighborCache::new(),
+        projections: Projections::new(config.projection_memory),
+        compute: ComputePool::start(threads)?,
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),

@@ -9,10 +9,12 @@ use crate::{
     admission::Admission,
     checkpoints::{Checkpoints, Dirty},
     commit::Committer,
+    compute_pool::ComputePool,
     config::{Config, DurabilityMode},
     connection::UnauthenticatedBudget,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    projection::Projections,
     wire::Authenticator,
 };
 
@@ -24,6 +26,8 @@ pub(crate) struct Shard {
     pub(crate) admission: Arc<Admission>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
+    pub(crate) projections: Projections,
+    pub(crate) compute: ComputePool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: UnauthenticatedBudget,

@@ -1,9 +1,11 @@
 //! From a frame to an answer, or to the promise of one.
 
 pub(crate) mod answer;
+mod compute;
 mod pending;
 mod reads;
 mod service;
+mod table;
 mod whole;
 mod writes;
 
@@ -12,6 +14,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 pub(crate) use answer::OpError;
 pub(crate) use pending::{Part, Pending};
 pub(crate) use reads::ReadError;
+use table::Route;
 
 use crate::{
     shard::Shard,
@@ -39,22 +42,6 @@ pub(crate) struct Request<'a> {
     pub(crate) begun: Instant,
 }
 
-/// How a method is run.
-enum Route {
-    /// Answered here and now.
-    Inline,
-    /// A point read of one graph.
-    Read,
-    /// A read of much of a graph, off the async threads unless the graph is small.
-    Whole,
-    /// A mutation, through the commit thread.
-    Write,
-    /// Blocking work of the service.
-    Service,
-    /// Not in this server.
-    Absent,
-}
-
 /// Decodes, authenticates and runs one request. `pending` are the answers this connection still waits for; an
 /// answer goes to `outbox` only when there are none.
 pub(crate) fn dispatch(
@@ -79,13 +66,13 @@ pub(crate) fn dispatch(
         Ok(method) => method,
         Err(error) => return undecodable(shard, &error, pending, outbox),
     };
-    let route = route(method);
-    if must_wait(&route, pending) {
+    let row = table::row(method);
+    if must_wait(row.route, pending) {
         return Step::Wait;
     }
     let request = Request { envelope, method, begun: Instant::now() };
     shard.metrics.dispatched(method);
-    let promised = match route {
+    let promised = match row.route {
         Route::Inline => {
             service::inline(shard, &request, outbox);
             None
@@ -93,6 +80,7 @@ pub(crate) fn dispatch(
         Route::Read if reads::is_short(&request) && reads::run(shard, &request, outbox) => None,
         Route::Read => whole::run(shard, &request, body, false, outbox),
         Route::Whole => whole::run(shard, &request, body, true, outbox),
+        Route::Compute => compute::submit(shard, &request, body, outbox),
         Route::Write => writes::submit(shard, &request, pending.is_empty(), outbox),
         Route::Service => Some(service::spawn(shard, transfers, &request, body)),
         Route::Absent => {
@@ -108,11 +96,13 @@ pub(crate) fn dispatch(
 
 /// Whether the request has to wait for answers before it: everything does, so that its answer follows theirs and
 /// it sees what they wrote, but writes behind writes, which the commit thread keeps in order.
-fn must_wait(route: &Route, pending: &VecDeque<Pending>) -> bool {
+fn must_wait(route: Route, pending: &VecDeque<Pending>) -> bool {
     match route {
         // Nothing but writes is ever promised behind a write, so the first tells of all.
         Route::Write => pending.front().is_some_and(|first| !first.is_write()),
-        Route::Inline | Route::Read | Route::Whole | Route::Service | Route::Absent => !pending.is_empty(),
+        Route::Inline | Route::Read | Route::Whole | Route::Compute | Route::Service | Route::Absent => {
+            !pending.is_empty()
+        }
     }
 }
 
@@ -133,59 +123,6 @@ fn refused(outbox: &mut Vec<u8>, id: u64, text: &str) -> Step {
     match response::error(outbox, id, text) {
         Ok(()) => Step::Answered,
         Err(_) => Step::Close,
-    }
-}
-
-fn route(method: Method) -> Route {
-    use Method as M;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "everything not listed is not served yet")]
-    match method {
-        M::Ping | M::Health | M::Shutdown => Route::Inline,
-        M::HasNode
-        | M::GetNodeProperties
-        | M::GetNodePropertiesBatch
-        | M::HasNodesBatch
-        | M::NodeCount
-        | M::HasEdge
-        | M::GetEdgeProperties
-        | M::GetEdgePropertiesBatch
-        | M::EdgeCount
-        | M::InDegree
-        | M::OutDegree
-        | M::GetPredecessors
-        | M::GetSuccessors
-        | M::GetNeighbors
-        | M::Metrics => Route::Read,
-        M::GetNodes
-        | M::GetNodesByLabel
-        | M::NodeIds
-        | M::GetEdges
-        | M::GetTriples
-        | M::GetSubgraph
-        | M::GetLedger
-        | M::ToMsgpack => Route::Whole,
-        M::AddNode
-        | M::RemoveNode
-        | M::AddEdge
-        | M::RemoveEdge
-        | M::ClearGraph
-        | M::BatchUpdate
-        | M::ClearLedger
-        | M::CreateGraph
-        | M::DeleteGraph => Route::Write,
-        M::FromMsgpack
-        | M::ListGraphs
-        | M::Checkpoint
-        | M::SnapshotOpen
-        | M::SnapshotRead
-        | M::SnapshotClose
-        | M::RestoreOpen
-        | M::RestoreWrite
-        | M::RestoreCommit
-        | M::RestoreAbort
-        | M::GraphStats
-        | M::ShardStatus => Route::Service,
-        _ => Route::Absent,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{self, WriteAnswer};
-use crate::{admission::Permit, commit::Reply, shard::Shard, wire::Method};
+use crate::{admission::Permit, analytics::Cancel, commit::Reply, shard::Shard, wire::Method};
 
 /// A piece of an answer.
 pub(crate) enum Part {
@@ -24,6 +24,14 @@ pub(crate) struct Pending {
     bytes: usize,
     /// Held until the answer is out.
     _permit: Option<Permit>,
+    /// The computation to end when nobody waits for it any more.
+    cancel: Option<Cancel>,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.client_gone();
+    }
 }
 
 enum Source {
@@ -35,15 +43,28 @@ enum Source {
 impl Pending {
     /// A finished answer behind others.
     pub(crate) fn ready(bytes: Vec<u8>) -> Self {
-        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None }
+        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None, cancel: None }
     }
 
     pub(super) fn write(write: PendingWrite, bytes: usize) -> Self {
-        Self { source: Source::Write(write), bytes, _permit: None }
+        Self { source: Source::Write(write), bytes, _permit: None, cancel: None }
     }
 
     pub(super) fn task(parts: mpsc::Receiver<Part>, permit: Option<Permit>) -> Self {
-        Self { source: Source::Task(parts), bytes: 0, _permit: permit }
+        Self { source: Source::Task(parts), bytes: 0, _permit: permit, cancel: None }
+    }
+
+    pub(super) fn computation(parts: mpsc::Receiver<Part>, permit: Permit, cancel: Cancel) -> Self {
+        let mut pending = Self::task(parts, Some(permit));
+        pending.cancel = Some(cancel);
+        pending
+    }
+
+    /// The client sends nothing more: a computation for it is ended, everything else finished.
+    pub(crate) fn client_gone(&self) {
+        if let Some(cancel) = &self.cancel {
+            cancel.cancel();
+        }
     }
 
     /// Bytes of the request that waits for this answer.

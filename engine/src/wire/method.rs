@@ -58,6 +58,8 @@ methods! {
     FinanceSpreadReversion, FinanceInformationRatio, FinanceEffectiveIndependentN,
     FinanceAlphaCombinationEngine, FinanceBrierScore, FinanceConvergenceGate, FinanceEmpiricalKelly,
     FinanceSabrImpliedVol, FinanceSabrSmile, FinanceSabrCalibrate, RegisterIdentity, ApplyMultisigMutation,
+    // Of 2.0.0.
+    UnionGetNodeProperties, UnionGetNodesByLabel, UnionGetNeighbors,
     // Ours, after the reference's.
     SnapshotOpen, SnapshotRead, SnapshotClose, RestoreOpen, RestoreWrite, RestoreCommit, RestoreAbort,
     GraphStats, ShardStatus,

@@ -61,6 +61,23 @@ impl CatalogEntry {
     }
 }
 
+/// Sequence numbers of the newest change of a part of a graph, for caches of that part. Not stored: after a restart they
+/// are the graph's own sequence number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Versions {
+    /// Nodes or edges were added or removed.
+    pub topology: u64,
+    /// Embeddings were added, replaced or removed.
+    pub vectors: u64,
+}
+
+impl Versions {
+    /// Everything changed at `sequence`.
+    pub(super) fn at(sequence: u64) -> Self {
+        Self { topology: sequence, vectors: sequence }
+    }
+}
+
 /// A graph of a store. While a clone of the `Arc` around it is held its records stay, also when it is deleted meanwhile.
 #[derive(Debug)]
 pub struct Graph {
@@ -69,7 +86,7 @@ pub struct Graph {
     kind: GraphType,
     owner: Option<String>,
     created_ms: u64,
-    state: Mutex<GraphState>,
+    published: Mutex<(GraphState, Versions)>,
     quarantine: OnceLock<String>,
 }
 
@@ -81,7 +98,7 @@ impl Graph {
             kind: entry.kind,
             owner: entry.owner,
             created_ms: entry.created_ms,
-            state: Mutex::new(state),
+            published: Mutex::new((state, Versions::at(state.sequence))),
             quarantine: OnceLock::new(),
         }
     }
@@ -122,11 +139,16 @@ impl Graph {
 
     /// Counters as of the newest commit.
     pub fn state(&self) -> GraphState {
-        *self.state.lock()
+        self.published.lock().0
     }
 
-    pub(super) fn publish(&self, state: GraphState) {
-        *self.state.lock() = state;
+    /// What changed when. Read it before taking a view: what the view shows is then at least that new.
+    pub fn versions(&self) -> Versions {
+        self.published.lock().1
+    }
+
+    pub(super) fn publish(&self, state: GraphState, versions: Versions) {
+        *self.published.lock() = (state, versions);
     }
 
     /// Refuses further writes because damaged records were found. The first reason stays.

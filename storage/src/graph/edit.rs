@@ -73,6 +73,7 @@ impl Edit<'_, '_> {
             }
             None => {
                 self.live.state.nodes += 1;
+                self.live.versions.topology = new_sequence;
                 new_sequence
             }
         };
@@ -103,7 +104,7 @@ impl Edit<'_, '_> {
         let outgoing = self.overlay.edge_keys(Space::OutEdges, &prefix)?;
         let incoming = self.overlay.edge_keys(Space::InEdges, &prefix)?;
         let has_vector = self.live.state.vectors > 0 && self.overlay.has_vector(&key)?;
-        self.log(&LedgerRecord::RemoveNode { id: node });
+        self.live.versions.topology = self.log(&LedgerRecord::RemoveNode { id: node });
         let mut removed = 0;
         for edge in outgoing {
             let (target, sequence) =
@@ -126,6 +127,7 @@ impl Edit<'_, '_> {
         self.overlay.delete(Space::Nodes, &key);
         if has_vector {
             self.overlay.delete(Space::Vectors, &key);
+            self.live.versions.vectors = self.live.state.sequence;
             take(&mut self.live.state.vectors, 1)?;
         }
         take(&mut self.live.state.nodes, 1)?;
@@ -150,6 +152,7 @@ impl Edit<'_, '_> {
         self.overlay.put(Space::OutEdges, &keys::edge(id, source, target, sequence), properties);
         self.overlay.put(Space::InEdges, &keys::edge(id, target, source, sequence), &[]);
         self.live.state.edges += 1;
+        self.live.versions.topology = sequence;
         Ok(())
     }
 
@@ -161,7 +164,7 @@ impl Edit<'_, '_> {
             return Ok(());
         }
         let edges = self.overlay.edge_keys(Space::OutEdges, &keys::pair(id, source, target))?;
-        self.log(&LedgerRecord::RemoveEdge { source, target });
+        self.live.versions.topology = self.log(&LedgerRecord::RemoveEdge { source, target });
         take(&mut self.live.state.edges, edges.len() as u64)?;
         for edge in edges {
             let sequence = keys::sequence_of(&edge).ok_or_else(|| bad_key(Space::OutEdges, &edge))?;

@@ -20,7 +20,7 @@ mod transaction;
 
 pub use apply::{Op, Outcome, Write};
 pub use batch_ops::{BatchOp, BatchReport};
-pub use catalog::{COMMONS, Graph, GraphType};
+pub use catalog::{COMMONS, Graph, GraphType, Versions};
 pub use error::GraphError;
 pub use ledger::LedgerRecord;
 pub use load::{GraphLoader, LoadedGraph};

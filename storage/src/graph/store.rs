@@ -186,7 +186,7 @@ impl GraphStore {
         let mut catalog = None;
         for (name, publish) in graphs {
             match publish {
-                Publish::State(graph, state) => graph.publish(state),
+                Publish::State(graph, state, versions) => graph.publish(state, versions),
                 Publish::Graph(graph) => {
                     catalog.get_or_insert_with(|| self.catalog.write()).insert(name, graph);
                 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     apply::Write,
-    catalog::{CatalogEntry, Graph, GraphType},
+    catalog::{CatalogEntry, Graph, GraphType, Versions},
     edit::Edit,
     error::GraphError,
     overlay::Overlay,
@@ -28,6 +28,7 @@ const MANY_NODES: usize = 4;
 pub(super) struct Live {
     pub(super) entry: CatalogEntry,
     pub(super) state: GraphState,
+    pub(super) versions: Versions,
     /// The published graph of the same id, if any.
     base: Option<Arc<Graph>>,
     changed: bool,
@@ -48,7 +49,7 @@ pub(super) struct Finished {
 
 /// How the in-memory catalog changes.
 pub(super) enum Publish {
-    State(Arc<Graph>, GraphState),
+    State(Arc<Graph>, GraphState, Versions),
     Graph(Arc<Graph>),
     Gone,
 }
@@ -109,6 +110,7 @@ impl<'s> Transaction<'s> {
             let live = (self.lookup)(name).map(|graph| Live {
                 entry: graph.entry(),
                 state: graph.state(),
+                versions: graph.versions(),
                 base: Some(graph),
                 changed: false,
             });
@@ -145,7 +147,10 @@ impl<'s> Transaction<'s> {
     ) {
         let entry = CatalogEntry { id: id.0, kind, owner, created_ms: self.now_ms };
         self.overlay.put(Space::Catalog, &keys::name(name), &entry.encode());
-        self.graphs.insert(Arc::clone(name), Some(Live { entry, state, base: None, changed: true }));
+        self.graphs.insert(
+            Arc::clone(name),
+            Some(Live { entry, state, versions: Versions::at(state.sequence), base: None, changed: true }),
+        );
     }
 
     /// Takes the graph out of the catalog.
@@ -190,7 +195,7 @@ impl<'s> Transaction<'s> {
             }
             self.overlay.put(Space::Catalog, &keys::state(GraphId(live.entry.id)), &live.state.encode());
             let publish = match live.base {
-                Some(graph) => Publish::State(graph, live.state),
+                Some(graph) => Publish::State(graph, live.state, live.versions),
                 None => Publish::Graph(Arc::new(Graph::new(Arc::clone(&name), live.entry, live.state))),
             };
             published.push((name, publish));
