@@ -17,6 +17,7 @@ mod graph_edges;
 mod graph_groups;
 mod graph_nodes;
 mod graph_reclaim;
+mod graph_vectors;
 mod reads;
 mod run;
 mod scans;

@@ -47,6 +47,13 @@ pub enum LedgerRecord<'r> {
     Replaced,
     /// Earlier ledger records were dropped. Not shown.
     LedgerCleared,
+    /// The embedding of a node was added or replaced. Not shown.
+    AddVector {
+        /// Node id.
+        node: &'r str,
+        /// Float32 components, little-endian.
+        components: &'r [u8],
+    },
 }
 
 impl<'r> LedgerRecord<'r> {
@@ -61,6 +68,7 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::Cleared => 7,
             LedgerRecord::Replaced => 8,
             LedgerRecord::LedgerCleared => 9,
+            LedgerRecord::AddVector { .. } => 12,
         }
     }
 
@@ -79,6 +87,10 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::AddNode { id, properties } => {
                 prefixed(out, id);
                 out.extend_from_slice(properties);
+            }
+            LedgerRecord::AddVector { node, components } => {
+                prefixed(out, node);
+                out.extend_from_slice(components);
             }
             LedgerRecord::AddEdge { source, target, properties } => {
                 prefixed(out, source);
@@ -130,6 +142,10 @@ impl<'r> LedgerRecord<'r> {
             7 => LedgerRecord::Cleared,
             8 => LedgerRecord::Replaced,
             9 => LedgerRecord::LedgerCleared,
+            12 => {
+                let (node, components) = unprefixed(rest)?;
+                LedgerRecord::AddVector { node, components }
+            }
             _ => return None,
         };
         Some((record, u64::from_le_bytes(*time)))
@@ -155,7 +171,8 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::Created
             | LedgerRecord::Cleared
             | LedgerRecord::Replaced
-            | LedgerRecord::LedgerCleared => None,
+            | LedgerRecord::LedgerCleared
+            | LedgerRecord::AddVector { .. } => None,
         }
     }
 }
@@ -191,6 +208,7 @@ mod tests {
             LedgerRecord::Cleared,
             LedgerRecord::Replaced,
             LedgerRecord::LedgerCleared,
+            LedgerRecord::AddVector { node: "a|b", components: &[0, 0, 128, 63] },
         ];
         for record in records {
             let bytes = record.encode(42);
@@ -205,6 +223,8 @@ mod tests {
             LedgerRecord::AddEdge { source: "a", target: "b", properties: &[0x81, 0xa1] }.line().unwrap(),
             "ADD_EDGE|a|b|81a1"
         );
-        assert_eq!(LedgerRecord::Created.line(), None);
+        for hidden in [LedgerRecord::Created, LedgerRecord::AddVector { node: "a", components: &[0; 4] }] {
+            assert_eq!((hidden.line(), hidden.is_shown()), (None, false));
+        }
     }
 }

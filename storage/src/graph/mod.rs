@@ -17,6 +17,7 @@ mod record;
 mod state;
 mod store;
 mod transaction;
+mod vectors;
 
 pub use apply::{Op, Outcome, Write};
 pub use batch_ops::{BatchOp, BatchReport};
