@@ -23,6 +23,7 @@ use crate::{
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     projection::Projections,
+    semantic::Indexes,
     shard::{Limits, Shard, stopped},
     wire::Authenticator,
 };
@@ -146,6 +147,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         metrics,
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
+        vectors: Indexes::new(config.vector_memory),
         compute: ComputePool::start(threads)?,
         checkpoints,
         dirty,

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::{
     OpError, Part, Pending, Request, answer,
     reads::{self, ReadError},
+    semantic,
 };
 use crate::{
     analytics::{Cancel, Cancelled},
@@ -18,6 +19,7 @@ use crate::{
 };
 
 /// What a computation works with.
+#[derive(Clone, Copy)]
 pub(super) struct Computation<'a> {
     pub(super) shard: &'a Shard,
     pub(super) graph: &'a Arc<Graph>,
@@ -101,6 +103,8 @@ fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError
             reads::strings(out, std::iter::empty::<&str>());
             Ok(())
         }
+        Method::SemanticSearch => semantic::search(computation, out),
+        Method::ComputeSimilarityEdges => semantic::similarity_edges(computation, out),
         other => Err(OpError::Text(format!("{other} is no computation")).into()),
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 mod compute;
 mod pending;
 mod reads;
+mod semantic;
 mod service;
 mod table;
 mod whole;

@@ -8,6 +8,7 @@ use super::{
     OpError, Pending, Request,
     answer::{self, WriteAnswer},
     pending::PendingWrite,
+    semantic::check_finite,
 };
 use crate::{
     shard::Shard,
@@ -93,6 +94,12 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         Method::RemoveEdge => {
             let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
             Op::RemoveEdge { source: source_id.into(), target: target_id.into() }
+        }
+        Method::AddEmbedding => {
+            let params::AddEmbedding { node_id, embedding } = params::params(method, raw)?;
+            check_finite("embedding", &embedding)?;
+            let components = embedding.iter().flat_map(|component| component.to_le_bytes()).collect();
+            Op::AddVector { node: node_id.into(), components }
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
