@@ -14,17 +14,20 @@ use tokio::{
 
 use crate::{
     admission::Admission,
+    analytics::Cancel,
     checkpoints::{Checkpoints, Dirty},
     commit,
     compute_pool::ComputePool,
     config::{AuthChoice, Config, DurabilityMode},
     connection::UnauthenticatedBudget,
-    http, listen, logging, maintenance,
+    http,
+    lifecycle::Decay,
+    listen, logging, maintenance,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     projection::Projections,
     semantic::Indexes,
-    shard::{Limits, Shard, stopped},
+    shard::{Limits, Periodic, Shard, stopped},
     wire::Authenticator,
 };
 
@@ -157,6 +160,15 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         started: Instant::now(),
         durability: config.durability,
         checkpoint_interval: config.checkpoint_interval,
+        decay: Periodic {
+            seconds: config.decay_interval,
+            work: Decay {
+                half_life: config.decay_half_life,
+                floor: config.decay_floor,
+                prune: config.decay_floor > 0.0,
+            },
+        },
+        stopping: Cancel::default(),
         stop: watch::channel(false).0,
     };
     Ok((Arc::new(shard), commit_thread))

@@ -1,12 +1,20 @@
 //! From a frame to an answer, or to the promise of one.
 
+mod algorithms;
 pub(crate) mod answer;
 mod compute;
+mod context_view;
+mod diff;
+mod lifecycle;
 mod pending;
 mod reads;
+mod reasoning;
+mod replace;
 mod semantic;
 mod service;
+mod subgraph_match;
 mod table;
+mod walk;
 mod whole;
 mod writes;
 

@@ -3,9 +3,9 @@
 use epistemic_storage::graph::GraphReader;
 
 use super::{
-    OpError, compute::Computation,
-    reads::ReadError,
-    whole::{self, MAX_RESULT},
+    OpError,
+    compute::{Computation, MAX_RESULT},
+    reads::{self, ReadError},
 };
 use crate::{
     semantic::{Match, SemanticError, search_stored},
@@ -35,7 +35,7 @@ pub(super) fn check_finite(field: &str, components: &[f32]) -> Result<(), OpErro
 
 /// The nodes whose embeddings point the way of the query, best first.
 pub(super) fn search(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let Computation { shard, graph, request, cancel } = *computation;
+    let Computation { shard, graph, request, cancel } = computation;
     let params::SemanticSearch { query_embedding: query, n_results } =
         params::params(request.method, request.envelope.params)?;
     check_finite("query_embedding", &query)?;
@@ -44,7 +44,7 @@ pub(super) fn search(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result
     }
     match shard.vectors.get(&shard.graphs, graph, cancel) {
         Ok(index) => {
-            let found = shard.compute.parallel().install(|| index.search(&query, n_results, cancel))?;
+            let found = computation.parallel(|| index.search(&query, n_results, cancel))?;
             matches(out, &found)
         }
         Err(SemanticError::OverMemory { .. }) => {
@@ -63,9 +63,7 @@ fn matches<I: AsRef<str>>(out: &mut Vec<u8>, found: &[Match<I>]) -> Result<(), R
             encode::array(out, 2);
             encode::str(out, id.as_ref());
             encode::float32(out, *score);
-            if out.len() > MAX_RESULT {
-                return Err(whole::too_large().into());
-            }
+            reads::check_size(out, MAX_RESULT)?;
         }
         Ok(())
     })
@@ -73,14 +71,13 @@ fn matches<I: AsRef<str>>(out: &mut Vec<u8>, found: &[Match<I>]) -> Result<(), R
 
 /// The pairs of nodes whose embeddings have a cosine at or above the threshold.
 pub(super) fn similarity_edges(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let Computation { shard, graph, request, cancel } = *computation;
+    let Computation { shard, graph, request, cancel } = computation;
     let params::SimilarityEdges { threshold } = params::params(request.method, request.envelope.params)?;
     if threshold.is_nan() {
         return Err(OpError::Text("threshold: NaN is no number".into()).into());
     }
     let index = shard.vectors.get(&shard.graphs, graph, cancel)?;
-    let pairs =
-        shard.compute.parallel().install(|| index.similar_pairs(threshold as f32, MAX_RESULT, cancel))?;
+    let pairs = computation.parallel(|| index.similar_pairs(threshold as f32, MAX_RESULT, cancel))?;
     response::bin_of(out, |out| {
         encode::array(out, pairs.len());
         for pair in &pairs {

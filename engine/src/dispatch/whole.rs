@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     OpError, Part, Pending, Request, answer,
+    compute::MAX_RESULT,
     reads::{self, ReadError, decoded_or_empty},
 };
 use crate::{
@@ -23,8 +24,6 @@ use crate::{
 
 /// Up to this many nodes, edges and ledger lines a graph is read on the connection's task.
 const SMALL: u64 = 256;
-/// Bytes of an answer that is built in memory.
-pub(super) const MAX_RESULT: usize = 512 << 20;
 /// Parts of an answer that may wait for their client.
 const PARTS: usize = 2;
 
@@ -70,7 +69,10 @@ pub(super) fn run(
         } else {
             let mut out = Vec::new();
             if !answer_whole(&shard, &graph, &request, MAX_RESULT, &mut out) {
-                answer::error(&mut out, envelope.id, &too_large());
+                let too_large = OpError::Text(format!(
+                    "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
+                ));
+                answer::error(&mut out, envelope.id, &too_large);
             }
             // A client that has gone needs no answer.
             let _ = parts.blocking_send(Part::Last(out));
@@ -78,13 +80,6 @@ pub(super) fn run(
         shard.metrics.answered(method, begun.elapsed());
     });
     Some(Pending::task(receiver, Some(permit)))
-}
-
-/// Why an answer over [`MAX_RESULT`] is not given.
-pub(super) fn too_large() -> OpError {
-    OpError::Text(format!(
-        "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
-    ))
 }
 
 /// A place in flight, and for a streamed answer one of the threads.

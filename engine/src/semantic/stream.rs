@@ -31,7 +31,7 @@ pub(crate) fn search_stored(
             wrong = Some(row.len());
         }
         if wrong.is_some() || (read.is_multiple_of(CHECK_EVERY) && cancel.check().is_err()) {
-            return Err(StoreError::OverBudget { entries: read });
+            return Err(StoreError::Stopped);
         }
         let length = kernel::norm(&row);
         if length > 0.0 {

@@ -24,7 +24,7 @@ pub(super) fn build(
     let scanned = reader.for_each_vector(|id, stored| {
         read += 1;
         if read.is_multiple_of(CHECK_EVERY) && cancel.check().is_err() {
-            return Err(StoreError::OverBudget { entries: read });
+            return Err(StoreError::Stopped);
         }
         index.set(id, stored);
         Ok(())
@@ -66,6 +66,9 @@ pub(super) fn follow(
             LedgerRecord::AddNode { .. }
             | LedgerRecord::AddEdge { .. }
             | LedgerRecord::RemoveEdge { .. }
+            | LedgerRecord::SetNode { .. }
+            | LedgerRecord::SetEdge { .. }
+            | LedgerRecord::RemoveParallel { .. }
             | LedgerRecord::Text(_) => {}
         }
         Ok(())

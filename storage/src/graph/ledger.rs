@@ -47,12 +47,39 @@ pub enum LedgerRecord<'r> {
     Replaced,
     /// Earlier ledger records were dropped. Not shown.
     LedgerCleared,
+    /// The properties of a node were rewritten by the service. Not shown.
+    SetNode {
+        /// Node id.
+        id: &'r str,
+        /// Property bytes.
+        properties: &'r [u8],
+    },
+    /// The properties of one edge were rewritten by the service. Not shown.
+    SetEdge {
+        /// Source node id.
+        source: &'r str,
+        /// Target node id.
+        target: &'r str,
+        /// The sequence number that inserted the edge.
+        edge: u64,
+        /// Property bytes.
+        properties: &'r [u8],
+    },
     /// The embedding of a node was added or replaced. Not shown.
     AddVector {
         /// Node id.
         node: &'r str,
         /// Float32 components, little-endian.
         components: &'r [u8],
+    },
+    /// One of several parallel edges was removed. Not shown.
+    RemoveParallel {
+        /// Source node id.
+        source: &'r str,
+        /// Target node id.
+        target: &'r str,
+        /// The sequence number that inserted the edge.
+        edge: u64,
     },
 }
 
@@ -68,7 +95,10 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::Cleared => 7,
             LedgerRecord::Replaced => 8,
             LedgerRecord::LedgerCleared => 9,
+            LedgerRecord::SetNode { .. } => 10,
+            LedgerRecord::SetEdge { .. } => 11,
             LedgerRecord::AddVector { .. } => 12,
+            LedgerRecord::RemoveParallel { .. } => 13,
         }
     }
 
@@ -84,7 +114,7 @@ impl<'r> LedgerRecord<'r> {
         out.push(self.kind());
         out.extend_from_slice(&unix_ms.to_le_bytes());
         match self {
-            LedgerRecord::AddNode { id, properties } => {
+            LedgerRecord::AddNode { id, properties } | LedgerRecord::SetNode { id, properties } => {
                 prefixed(out, id);
                 out.extend_from_slice(properties);
             }
@@ -103,6 +133,17 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::RemoveEdge { source, target } => {
                 prefixed(out, source);
                 out.extend_from_slice(target.as_bytes());
+            }
+            LedgerRecord::SetEdge { source, target, edge, properties } => {
+                prefixed(out, source);
+                prefixed(out, target);
+                out.extend_from_slice(&edge.to_le_bytes());
+                out.extend_from_slice(properties);
+            }
+            LedgerRecord::RemoveParallel { source, target, edge } => {
+                prefixed(out, source);
+                prefixed(out, target);
+                out.extend_from_slice(&edge.to_le_bytes());
             }
             LedgerRecord::Created
             | LedgerRecord::Cleared
@@ -142,9 +183,25 @@ impl<'r> LedgerRecord<'r> {
             7 => LedgerRecord::Cleared,
             8 => LedgerRecord::Replaced,
             9 => LedgerRecord::LedgerCleared,
+            10 => {
+                let (id, properties) = unprefixed(rest)?;
+                LedgerRecord::SetNode { id, properties }
+            }
+            11 => {
+                let (source, rest) = unprefixed(rest)?;
+                let (target, rest) = unprefixed(rest)?;
+                let (edge, properties) = rest.split_first_chunk::<8>()?;
+                LedgerRecord::SetEdge { source, target, edge: u64::from_le_bytes(*edge), properties }
+            }
             12 => {
                 let (node, components) = unprefixed(rest)?;
                 LedgerRecord::AddVector { node, components }
+            }
+            13 => {
+                let (source, rest) = unprefixed(rest)?;
+                let (target, rest) = unprefixed(rest)?;
+                let edge = u64::from_le_bytes(rest.try_into().ok()?);
+                LedgerRecord::RemoveParallel { source, target, edge }
             }
             _ => return None,
         };
@@ -172,7 +229,10 @@ impl<'r> LedgerRecord<'r> {
             | LedgerRecord::Cleared
             | LedgerRecord::Replaced
             | LedgerRecord::LedgerCleared
-            | LedgerRecord::AddVector { .. } => None,
+            | LedgerRecord::SetNode { .. }
+            | LedgerRecord::SetEdge { .. }
+            | LedgerRecord::AddVector { .. }
+            | LedgerRecord::RemoveParallel { .. } => None,
         }
     }
 }
@@ -208,7 +268,10 @@ mod tests {
             LedgerRecord::Cleared,
             LedgerRecord::Replaced,
             LedgerRecord::LedgerCleared,
+            LedgerRecord::SetNode { id: "a", properties: &[0x80] },
+            LedgerRecord::SetEdge { source: "a", target: "b", edge: 7, properties: &[0x80] },
             LedgerRecord::AddVector { node: "a|b", components: &[0, 0, 128, 63] },
+            LedgerRecord::RemoveParallel { source: "a", target: "b", edge: u64::MAX },
         ];
         for record in records {
             let bytes = record.encode(42);
