@@ -81,11 +81,12 @@ pub(super) fn similarity_edges(computation: &Computation<'_>, out: &mut Vec<u8>)
     response::bin_of(out, |out| {
         encode::array(out, pairs.len());
         for pair in &pairs {
+            cancel.check()?;
             encode::array(out, 3);
             encode::str(out, index.id(pair.rows.0));
             encode::str(out, index.id(pair.rows.1));
             encode::float32(out, pair.score);
         }
-    });
-    Ok(())
+        Ok(())
+    })
 }

@@ -36,7 +36,8 @@ impl Index {
             return Ok(Vec::new());
         }
         let rows = (PRODUCTS_PER_TILE / self.dimension).isqrt().clamp(1, MAX_ROWS);
-        let tiles: Vec<Tile<'_>> = (0..self.len()).step_by(rows).map(|first| self.tile(first, rows)).collect();
+        let tiles: Vec<Tile<'_>> =
+            (0..self.len()).step_by(rows).map(|first| self.tile(first, rows)).collect();
         let ranks = self.ranks();
         let bytes = AtomicUsize::new(0);
         let found: Result<Vec<Vec<Pair>>, SemanticError> = (0..tiles.len())

@@ -15,7 +15,9 @@ fn add_vector(node: &str, components: &[f32]) -> Op {
 }
 
 /// Embeddings as they are read, and their counters: number and dimension.
-fn stored(graphs: &GraphStore, name: &str) -> Result<(Vec<(String, Vec<u8>)>, u64, u64), GraphError> {
+type Stored = (Vec<(String, Vec<u8>)>, u64, u64);
+
+fn stored(graphs: &GraphStore, name: &str) -> Result<Stored, GraphError> {
     let graph = graphs.graph(name)?;
     let mut found = Vec::new();
     graphs.latest(&graph).for_each_vector(|id, components| {
@@ -34,7 +36,8 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(graphs.write("g", add_vector("a", &[1.0])), Err(GraphError::NodeNotFound("a".into())));
     write_all(graphs, "g", vec![add_node("b", b""), add_node("a", b"")])?;
     let before = graph.versions();
-    let vectors = vec![add_vector("b", &[1.0, 2.0]), add_vector("a", &[3.0, 4.0]), add_vector("b", &[5.0, 6.0])];
+    let vectors =
+        vec![add_vector("b", &[1.0, 2.0]), add_vector("a", &[3.0, 4.0]), add_vector("b", &[5.0, 6.0])];
     write_all(graphs, "g", vectors)?;
     let (a, b) = (("a".to_owned(), bytes(&[3.0, 4.0])), ("b".to_owned(), bytes(&[5.0, 6.0])));
     assert_eq!(stored(graphs, "g")?, (vec![a.clone(), b.clone()], 2, 2), "by id, replaced");

@@ -8,9 +8,9 @@ mod vectors;
 use serde::Deserialize;
 
 use super::params::{
-    AddEdge, AddEmbedding, AddNode, BatchUpdate, CreateGraph, DeleteGraph, Document, EdgeEnds, EdgePairs, NodeId, NodeIds,
-    NodesByLabel, RestoreOpen, RestoreWrite, SemanticSearch, SimilarityEdges, SnapshotClose, SnapshotRead, Transactions, Upload, no_params,
-    params,
+    AddEdge, AddEmbedding, AddNode, BatchUpdate, CreateGraph, DeleteGraph, Document, EdgeEnds, EdgePairs,
+    NodeId, NodeIds, NodesByLabel, RestoreOpen, RestoreWrite, SemanticSearch, SimilarityEdges, SnapshotClose,
+    SnapshotRead, Transactions, Upload, no_params, params,
 };
 use super::{BatchOps, DecodeError, Envelope, Method};
 
