@@ -5,6 +5,7 @@ import dataclasses
 import msgpack
 
 LENGTH = 1000
+LARGE = 700
 DIMENSION = 6
 ODD_IDS = ["", "a|b", "new\nline", "\N{GRINNING FACE}", "nul\0", "x" * 300]
 NAMES = ["Person", "Place", "person", "", "Ünï"]
@@ -72,6 +73,8 @@ class Program:
                 self.emit(kind, "tenants.create", kind, self.rng.choice(["Agent", "Team", "Global", "Commons"]))
         for kind in ("mixed", "dag", "plain", "vectors"):
             self.grow(kind)
+        if self.rng.random() < 0.15:
+            self.grow_large("plain")
         while len(self.ops) < length:
             kind = self.rng.choices(list(self.KINDS), self.KINDS.values())[0]
             getattr(self, kind)(kind)
@@ -88,6 +91,8 @@ class Program:
         return [f"n{index}" for index in range(9)] + ODD_IDS
 
     def node(self, graph):
+        if self.pairs.get(graph) and self.rng.random() < 0.2:
+            return self.rng.choice(self.pairs[graph])[0]
         return self.rng.choice(self.ids(graph)) if self.rng.random() < 0.97 else "nobody"
 
     def nodes(self, graph, most=6):
@@ -192,8 +197,9 @@ class Program:
 
     def line(self, graph):
         source, target = self.pair(graph)
-        return self.rng.choice([f"ADD_NODE|{source}|", f"ADD_EDGE|{source}|{target}|", f"REMOVE_NODE|{source}",
-                                f"REMOVE_EDGE|{source}|{target}", "garbage", "ADD_NODE", f"ADD_NODE|{source}", ""])
+        lines = [f"ADD_NODE|{source}|", f"ADD_EDGE|{source}|{target}|", f"REMOVE_NODE|{source}",
+                 f"REMOVE_EDGE|{source}|{target}", "garbage", f"ADD_NODE|{source}"]  # fmt: skip
+        return self.rng.choices(lines, [4, 4, 1, 2, 0.2, 0.2])[0]
 
     # Calls on one kind of graph each.
 
@@ -202,6 +208,18 @@ class Program:
             self.emit(graph, "nodes.add", node, self.properties(graph))
         for _ in range(self.rng.randrange(25)):
             self.emit(graph, "edges.add", *self.pair(graph), self.properties(graph))
+
+    def grow_large(self, graph):
+        """Some thousand nodes and edges, which servers may answer in other ways than few."""
+        names = [f"m{index}" for index in range(LARGE)]
+        items = [{"op": "add_node", "id": name, "properties": self.properties(graph)} for name in names]
+        for _ in range(2 * LARGE):
+            ends = {"source": self.rng.choice(names), "target": self.rng.choice(names)}
+            items.append({"op": "add_edge", **ends, "properties": self.properties(graph)})
+        self.emit(graph, "lifecycle.batch_update", items)
+        self.pairs.setdefault(graph, []).extend(
+            (item["source"], item["target"]) for item in items[-20:]
+        )
 
     def change(self, graph):
         rng, node = self.rng, self.node(graph)

@@ -147,35 +147,6 @@ def each(check):
     return rule
 
 
-def topological(order, graph):
-    if sorted(order) != sorted(graph.nodes):
-        return "not every node once"
-    place = {node: index for index, node in enumerate(order)}
-    return next((f"{s!r} after {t!r}" for s, t in graph.pairs() if place[s] >= place[t]), None)
-
-
-def walk(path, graph):
-    pairs = set(graph.pairs())
-    return next((f"no edge {step}" for step in zip(path, path[1:]) if step not in pairs), None)
-
-
-def cycle(path, graph):
-    if len(path) < 2 or path[0] != path[-1] or len(set(path)) != len(path) - 1:
-        return "not a simple closed walk"
-    return walk(path, graph)
-
-
-def shortest_path(ours, reference, graph, params):
-    if wrong := each(walk)(ours, reference, graph):
-        return wrong
-    if ours is None:
-        return None
-    ends = (params["source_id"], params["target_id"])
-    if (ours[0], ours[-1]) != ends:
-        return "other ends"
-    return None if len(ours) == len(reference) else "another length"
-
-
 def colouring(rows, graph):
     colours = {node: colour[0] for node, colour in keyed(rows).items()}
     if sorted(colours) != sorted(graph.nodes):
@@ -279,10 +250,6 @@ RULES = {
     "GetSubgraph": subgraph,
     "GetLedger": ledger,
     "ToMsgpack": document,
-    "GetBlastRadius": unordered,
-    "TopologicalSort": each(topological),
-    "FindCycle": each(cycle),
-    "GetShortestPath": shortest_path,
     "ConnectedComponents": unordered_deep,
     "StronglyConnectedComponents": unordered_deep,
     "MinimumSpanningTree": spanning_tree,
@@ -295,7 +262,6 @@ RULES = {
     "PersonalizedPageRank": by_id,
     "Vf2SubgraphMatch": unordered,
     "DiffAgainst": unordered_fields,
-    "GetContextView": equal,
     "SemanticSearch": scores,
     "ListGraphs": unordered,
     "ListChannels": unordered,
@@ -306,7 +272,7 @@ RULES = {
     "Health": health,
     "Checkpoint": checkpoint,
 }
-WITH_PARAMS = {label_rows, shortest_path, communities}
+WITH_PARAMS = {label_rows, communities}
 
 
 def without_methods(answer):
