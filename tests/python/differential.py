@@ -75,7 +75,7 @@ class Difference(Exception):
         return self.method, self.ours[0], self.reference[0]
 
     def __str__(self):
-        return f"{self.op}\n  {self.what}\n  ours      {self.ours!r:.3000}\n  reference {self.reference!r:.3000}"
+        return f"{self.op}\n  {self.what}\n  ours      {str(self.ours):.1000}\n  reference {str(self.reference):.1000}"
 
 
 async def call(client, op):
