@@ -1,18 +1,18 @@
 """Random programs of client calls against two servers side by side; every answer is compared.
 
-    differential.py --ours SOCKET --reference SOCKET [--secret SECRET] [--seed N] [--operations N]
+    differential.py --ours SOCKET --reference SOCKET [SECRET] [--seed N] [--operations N]
                     [--program K] [--skip METHOD] [--exclusions]
 
-Both servers are emptied first. A program is some hundred calls of the real client on graphs of several kinds. What is
-left out of the comparison, and why, is in the tables of diff_model.py, which `--exclusions` prints. On a difference
-the program is shrunk, printed with both answers, and the exit status is 1. Prints `ok N operations` otherwise.
+Both servers are emptied first. A program is a thousand calls of the real client on graphs of several kinds. What is
+left out of the comparison, and why, is in the tables of diff_exclusions.py, which `--exclusions` prints. On a
+difference the program is shrunk, printed with both answers, and the exit status is 1. Prints `ok N operations`
+otherwise.
 """
 
 import argparse
 import asyncio
 import collections
 import contextlib
-import os
 import random
 import sys
 import time
@@ -20,6 +20,7 @@ import time
 import msgpack
 from epistemic_graph import EpistemicGraphClient
 
+import diff_exclusions
 import diff_model
 import diff_rules
 from diff_program import Op, Program
@@ -232,7 +233,7 @@ async def compare(args):
 
 def print_exclusions():
     for title in ("AVOIDED", "NORMALISED", "LEFT_OUT"):
-        for name, reason in getattr(diff_model, title).items():
+        for name, reason in getattr(diff_exclusions, title).items():
             print(f"{title.lower()}  {name}: {reason}")
 
 
