@@ -11,12 +11,14 @@
 //! survives (crashes, damaged files) is not part of the suite: that differs by backend and is tested with it.
 
 mod bulk;
+mod channels;
 mod fixture;
 mod graph_admin;
 mod graph_edges;
 mod graph_groups;
 mod graph_nodes;
 mod graph_reclaim;
+mod identities;
 mod reads;
 mod run;
 mod scans;
