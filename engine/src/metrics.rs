@@ -143,6 +143,10 @@ impl Metrics {
         self.auth_failures.inc();
     }
 
+    pub(crate) fn access_denied(&self) {
+        self.access_denied.inc();
+    }
+
     pub(crate) fn undecodable(&self) {
         self.undecodable.inc();
     }

@@ -12,7 +12,7 @@ use crate::{
     batch::WriteBatch,
     clock,
     error::{Result, StoreError},
-    graph::GraphStore,
+    graph::{GraphError, GraphStore},
     keys,
     space::Space,
     store::{Direction, Durability},
@@ -66,6 +66,7 @@ impl Identity {
 pub struct Identities {
     known: RwLock<HashMap<Box<str>, Identity>>,
     any: AtomicBool,
+    durability: Durability,
     /// Held from the check of a registration to its end.
     registrations: Mutex<()>,
 }
@@ -75,7 +76,7 @@ impl Identities {
     ///
     /// # Errors
     /// Also when one of them is damaged: without it, rules would be other than agreed.
-    pub fn open(graphs: &GraphStore) -> Result<Self> {
+    pub fn open(graphs: &GraphStore, durability: Durability) -> Result<Self> {
         let mut known = HashMap::new();
         let mut cursor = graphs.store().scan(Space::Catalog, keys::identities(), Direction::Forward)?;
         while let Some((key, value)) = cursor.next()? {
@@ -85,7 +86,7 @@ impl Identities {
             known.insert(agent.into(), identity);
         }
         let any = AtomicBool::new(!known.is_empty());
-        Ok(Self { known: RwLock::new(known), any, registrations: Mutex::new(()) })
+        Ok(Self { known: RwLock::new(known), any, durability, registrations: Mutex::new(()) })
     }
 
     /// Whether anyone is registered. Once true it stays so. Costs one load.
@@ -111,12 +112,11 @@ impl Identities {
     ///
     /// # Errors
     /// Of `check`, and when the commit fails; nothing has changed then.
-    pub fn register<E: From<StoreError>>(
+    pub fn register<E: From<GraphError>>(
         &self,
         graphs: &GraphStore,
         agent: &str,
         identity: Identity,
-        durability: Durability,
         check: impl FnOnce() -> Result<(), E>,
     ) -> Result<(), E> {
         let _one_at_a_time = self.registrations.lock();
@@ -124,7 +124,7 @@ impl Identities {
         let value = rmp_serde::to_vec_named(&identity).expect("plain fields always encode");
         let mut batch = WriteBatch::new();
         batch.put(Space::Catalog, keys::identity(agent), value);
-        graphs.commit_service(batch, durability)?;
+        graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
         self.known.write().insert(agent.into(), identity);
         self.any.store(true, Ordering::Release);
         Ok(())

@@ -24,7 +24,7 @@ use crate::{
 /// Up to this many nodes, edges and ledger lines a graph is read on the connection's task.
 const SMALL: u64 = 256;
 /// Bytes of an answer that is built in memory.
-const MAX_RESULT: usize = 512 << 20;
+pub(super) const MAX_RESULT: usize = 512 << 20;
 /// Parts of an answer that may wait for their client.
 const PARTS: usize = 2;
 
@@ -70,10 +70,7 @@ pub(super) fn run(
         } else {
             let mut out = Vec::new();
             if !answer_whole(&shard, &graph, &request, MAX_RESULT, &mut out) {
-                let too_large = OpError::Text(format!(
-                    "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
-                ));
-                answer::error(&mut out, envelope.id, &too_large);
+                answer::error(&mut out, envelope.id, &too_large());
             }
             // A client that has gone needs no answer.
             let _ = parts.blocking_send(Part::Last(out));
@@ -81,6 +78,13 @@ pub(super) fn run(
         shard.metrics.answered(method, begun.elapsed());
     });
     Some(Pending::task(receiver, Some(permit)))
+}
+
+/// The error of an answer over [`MAX_RESULT`].
+pub(super) fn too_large() -> OpError {
+    OpError::Text(format!(
+        "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
+    ))
 }
 
 /// A place in flight, and for a streamed answer one of the threads.

@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use epistemic_storage::graph::{BatchOp, Op, Write};
 
-use super::{
-    OpError, Pending, Request,
-    answer::{self, WriteAnswer},
-    pending::PendingWrite,
-};
+use super::{OpError, Pending, Request, answer::WriteAnswer, pending::PendingWrite};
 use crate::{
     shard::Shard,
     wire::{self, BatchOps, DecodeError, Method, params},
@@ -29,15 +25,7 @@ pub(super) fn submit(
 ) -> Option<Pending> {
     match prepare(shard, request) {
         Ok(pending) => Some(pending),
-        Err(error) if alone => {
-            answer::error(outbox, request.envelope.id, &error);
-            None
-        }
-        Err(error) => {
-            let mut bytes = Vec::new();
-            answer::error(&mut bytes, request.envelope.id, &error);
-            Some(Pending::ready(bytes))
-        }
+        Err(error) => Pending::refused(&error, request.envelope.id, alone, outbox),
     }
 }
 

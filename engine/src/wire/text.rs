@@ -39,6 +39,13 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de st
     Text::deserialize(deserializer).map(|text| text.0)
 }
 
+/// For `deserialize_with`: a string or nil.
+pub(super) fn optional_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<&'de str>, D::Error> {
+    Option::<Text<'de>>::deserialize(deserializer).map(|text| text.map(|text| text.0))
+}
+
 /// For `deserialize_with`: a list of strings.
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de str>, D::Error> {
     let texts = Vec::<Text<'de>>::deserialize(deserializer)?;

@@ -80,11 +80,7 @@ fn parse_message(value: &[u8]) -> Option<Message> {
     let (length, rest) = rest.split_first_chunk::<4>()?;
     let (sender, payload) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
-    Some(Message {
-        sender: text(sender)?,
-        payload: text(payload)?,
-        unix_ms: u64::from_le_bytes(*unix_ms),
-    })
+    Some(Message { sender: text(sender)?, payload: text(payload)?, unix_ms: u64::from_le_bytes(*unix_ms) })
 }
 
 pub(super) fn corrupt(detail: impl Into<String>) -> StoreError {

@@ -1,8 +1,8 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, channels, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, identities, reads, scans,
-    views, writes,
+    bulk, channels, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, identities, reads,
+    scans, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
