@@ -34,7 +34,7 @@ pub(crate) type Reply = Result<Outcome, GraphError>;
 struct Job {
     write: Write,
     reply: oneshot::Sender<Reply>,
-    permit: Permit,
+    permit: Option<Permit>,
 }
 
 /// Sends writes to the commit thread. The thread ends when the last clone is dropped.
@@ -73,8 +73,8 @@ impl Drop for AbortOnPanic {
 
 impl Committer {
     /// Queues a write. The receiver gets the outcome once it is durable as configured; it gets an error when the
-    /// commit thread is gone. The place is given back when the write is done, whenever its client takes the answer.
-    pub(crate) fn submit(&self, write: Write, permit: Permit) -> oneshot::Receiver<Reply> {
+    /// commit thread is gone. A place given with it is given back when the write is done, whenever its client takes the answer.
+    pub(crate) fn submit(&self, write: Write, permit: Option<Permit>) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
         // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
         let _ = self.jobs.send(Job { write, reply, permit });
@@ -130,6 +130,8 @@ fn weight(op: &Op) -> usize {
         Op::AddNode { id, properties } => RECORD + id.len() + properties.len(),
         Op::AddEdge { source, target, properties } => RECORD + source.len() + target.len() + properties.len(),
         Op::Batch(items) => items.iter().map(|item| RECORD + item.bytes()).sum(),
+        Op::Revise(revisions) => revisions.iter().map(|revision| RECORD + revision.bytes()).sum(),
+        Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
         Op::Replace(_) | Op::Install { .. } => MAX_GROUP_BYTES,
         Op::Create { .. }
         | Op::Delete

@@ -57,6 +57,18 @@ pub struct Config {
     #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
     pub block_cache_bytes: usize,
 
+    /// Seconds between sweeps that let confidence decay in all graphs; 0 never sweeps
+    #[arg(long, env = "GRAPH_SERVICE_DECAY_INTERVAL", default_value_t = 0, value_name = "SECONDS")]
+    pub decay_interval: u64,
+
+    /// Seconds in which confidence halves in those sweeps
+    #[arg(long, env = "GRAPH_SERVICE_DECAY_HALF_LIFE", default_value_t = 604_800.0, value_name = "SECONDS")]
+    pub decay_half_life: f64,
+
+    /// Above 0, those sweeps remove nodes and edges with less confidence than this
+    #[arg(long, env = "GRAPH_SERVICE_DECAY_FLOOR", default_value_t = 0.0, value_name = "CONFIDENCE")]
+    pub decay_floor: f64,
+
     /// Memory for the projections that algorithms run on; a graph that needs more is refused them
     #[arg(long, default_value_t = 512 << 20, value_name = "BYTES")]
     pub projection_memory: usize,

@@ -41,8 +41,10 @@ async fn ready(State(shard): State<Arc<Shard>>) -> Response {
 }
 
 async fn metrics(State(shard): State<Arc<Shard>>) -> Response {
-    let rendered =
-        tokio::task::spawn_blocking(move || shard.metrics.render(&shard.graphs, &shard.admission)).await;
+    let rendered = tokio::task::spawn_blocking(move || {
+        shard.metrics.render(&shard.graphs, &shard.admission, shard.projections.bytes())
+    })
+    .await;
     match rendered {
         Ok(Ok(text)) => (
             [

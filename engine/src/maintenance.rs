@@ -2,17 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
+use epistemic_storage::graph::Graph;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     config::DurabilityMode,
+    lifecycle::{self, Swept, Target},
     shard::{Shard, stopped},
 };
 
 const RECLAIM_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs one kind of work at its interval until the shard stops.
-async fn every(shard: Arc<Shard>, period: Duration, work: fn(&Shard)) {
+async fn every(shard: Arc<Shard>, period: Duration, work: fn(&Arc<Shard>)) {
     let mut stop = shard.stop.subscribe();
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -36,12 +38,15 @@ pub(crate) fn start(shard: &Arc<Shard>) {
         let period = Duration::from_secs(shard.checkpoint_interval);
         tokio::spawn(every(Arc::clone(shard), period, checkpoint));
     }
+    if shard.decay.seconds > 0 {
+        tokio::spawn(every(Arc::clone(shard), Duration::from_secs(shard.decay.seconds), decay));
+    }
     if let DurabilityMode::Interval(period) = shard.durability {
         tokio::spawn(every(Arc::clone(shard), period, sync));
     }
 }
 
-fn reclaim(shard: &Shard) {
+fn reclaim(shard: &Arc<Shard>) {
     match shard.graphs.reclaim() {
         Ok(0) => {}
         Ok(graphs) => tracing::debug!(graphs, "reclaimed the records of deleted graphs"),
@@ -49,13 +54,37 @@ fn reclaim(shard: &Shard) {
     }
 }
 
-fn checkpoint(shard: &Shard) {
+fn checkpoint(shard: &Arc<Shard>) {
     if let Err(error) = shard.checkpoints.take(&shard.graphs) {
         tracing::error!(%error, "checkpoint failed");
     }
 }
 
-fn sync(shard: &Shard) {
+/// Sweeps over all graphs on one of the compute threads, and waits for the end: sweeps never pile up.
+fn decay(shard: &Arc<Shard>) {
+    let (done, swept) = std::sync::mpsc::channel::<()>();
+    let sweeping = Arc::clone(shard);
+    shard.compute.submit(&"(decay sweep)".into(), move || {
+        sweeping.graphs.graphs().iter().for_each(|graph| sweep(&sweeping, graph));
+        drop(done);
+    });
+    // Nothing is ever sent: the other side is dropped at the end.
+    let _ = swept.recv();
+}
+
+fn sweep(shard: &Shard, graph: &Arc<Graph>) {
+    if graph.quarantined().is_some() || shard.stopping.check().is_err() {
+        return;
+    }
+    let target = Target { shard, graph, cancel: &shard.stopping };
+    match lifecycle::decay_sweep(target, shard.decay.work) {
+        Ok(swept) if swept == Swept::default() => {}
+        Ok(swept) => tracing::info!(graph = %graph.name(), ?swept, "decay sweep"),
+        Err(error) => tracing::warn!(graph = %graph.name(), %error, "decay sweep ended early"),
+    }
+}
+
+fn sync(shard: &Arc<Shard>) {
     // A failure poisons the store, which logs it.
     let _ = shard.graphs.sync();
 }

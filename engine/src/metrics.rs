@@ -49,6 +49,8 @@ pub(crate) struct Metrics {
     commit_group: Histogram,
     writable: IntGauge,
     store_bytes: IntGauge,
+    projection_bytes: IntGauge,
+    unsupported: IntCounterVec,
 }
 
 impl Metrics {
@@ -92,6 +94,11 @@ impl Metrics {
                 "1 while the store takes writes, 0 while the disk is full or after a failed write.",
             )?,
             store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
+            projection_bytes: IntGauge::new("projection_bytes", "Memory of cached projections.")?,
+            unsupported: IntCounterVec::new(
+                Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
+                &["op"],
+            )?,
             requests,
             durations,
             graph_ops,
@@ -104,7 +111,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 15] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 17] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -120,6 +127,8 @@ impl Metrics {
             Box::new(self.commit_group.clone()),
             Box::new(self.writable.clone()),
             Box::new(self.store_bytes.clone()),
+            Box::new(self.projection_bytes.clone()),
+            Box::new(self.unsupported.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
@@ -145,6 +154,11 @@ impl Metrics {
 
     pub(crate) fn access_denied(&self) {
         self.access_denied.inc();
+    }
+
+    /// A mutation was answered that this server does not do.
+    pub(crate) fn unsupported(&self, method: Method) {
+        self.unsupported.with_label_values(&[method.name()]).inc();
     }
 
     pub(crate) fn undecodable(&self) {
@@ -178,7 +192,13 @@ impl Metrics {
     }
 
     /// Prometheus text 0.0.4 of the state now. Drops the series of graphs that are gone.
-    pub(crate) fn render(&self, graphs: &GraphStore, admission: &Admission) -> prometheus::Result<Vec<u8>> {
+    pub(crate) fn render(
+        &self,
+        graphs: &GraphStore,
+        admission: &Admission,
+        projection_bytes: usize,
+    ) -> prometheus::Result<Vec<u8>> {
+        self.projection_bytes.set(projection_bytes as i64);
         self.in_flight.set(admission.in_flight().into());
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));

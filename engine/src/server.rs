@@ -17,16 +17,19 @@ use tokio::{
 use crate::{
     access::AccessControl,
     admission::Admission,
+    analytics::Cancel,
     checkpoints::{Checkpoints, Dirty},
     commit,
     compute_pool::ComputePool,
     config::{AuthChoice, Config, DurabilityMode},
     connection::UnauthenticatedBudget,
-    http, listen, logging, maintenance,
+    http,
+    lifecycle::Decay,
+    listen, logging, maintenance,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     projection::Projections,
-    shard::{Limits, Shard, stopped},
+    shard::{Limits, Periodic, Shard, stopped},
     wire::Authenticator,
 };
 
@@ -165,6 +168,15 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         started: Instant::now(),
         durability: config.durability,
         checkpoint_interval: config.checkpoint_interval,
+        decay: Periodic {
+            seconds: config.decay_interval,
+            work: Decay {
+                half_life: config.decay_half_life,
+                floor: config.decay_floor,
+                prune: config.decay_floor > 0.0,
+            },
+        },
+        stopping: Cancel::default(),
         stop: watch::channel(false).0,
     };
     Ok((Arc::new(shard), commit_thread))

@@ -8,11 +8,13 @@ use tokio::sync::watch;
 use crate::{
     access::AccessControl,
     admission::Admission,
+    analytics::Cancel,
     checkpoints::{Checkpoints, Dirty},
     commit::Committer,
     compute_pool::ComputePool,
     config::{Config, DurabilityMode},
     connection::UnauthenticatedBudget,
+    lifecycle::Decay,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     projection::Projections,
@@ -40,8 +42,18 @@ pub(crate) struct Shard {
     pub(crate) started: Instant,
     pub(crate) durability: DurabilityMode,
     pub(crate) checkpoint_interval: u64,
+    pub(crate) decay: Periodic<Decay>,
     /// Becomes true when the server is to stop.
     pub(crate) stop: watch::Sender<bool>,
+    /// Ends periodic work when the server is to stop.
+    pub(crate) stopping: Cancel,
+}
+
+/// Work at an interval; 0 seconds is never.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Periodic<T> {
+    pub(crate) seconds: u64,
+    pub(crate) work: T,
 }
 
 /// Limits of a connection.
@@ -64,6 +76,7 @@ impl Shard {
     /// Asks the server to drain and stop.
     pub(crate) fn shut_down(&self) {
         self.stop.send_replace(true);
+        self.stopping.cancel();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     access::{Caller, Need},
     dispatch::{OpError, served},
     shard::Shard,
-    wire::encode,
+    wire::{encode, json::value},
 };
 
 /// The answer of `Health`.
@@ -97,29 +97,6 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
     });
     value(out, &fields);
     Ok(())
-}
-
-fn value(out: &mut Vec<u8>, json: &Value) {
-    match json {
-        Value::Null => encode::nil(out),
-        Value::Bool(flag) => encode::bool(out, *flag),
-        Value::Number(number) => match number.as_u64() {
-            Some(number) => encode::uint(out, number),
-            None => encode::float(out, number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => encode::str(out, text),
-        Value::Array(items) => {
-            encode::array(out, items.len());
-            items.iter().for_each(|item| value(out, item));
-        }
-        Value::Object(fields) => {
-            encode::map(out, fields.len());
-            for (name, field) in fields {
-                encode::str(out, name);
-                value(out, field);
-            }
-        }
-    }
 }
 
 /// Resident memory of the process, 0 where the system does not tell.

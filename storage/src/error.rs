@@ -57,6 +57,9 @@ pub enum StoreError {
         /// The budget.
         entries: usize,
     },
+    /// Whoever read asked to stop.
+    #[error("the read was stopped")]
+    Stopped,
     /// The operation needs a writable store.
     #[error("the store was opened read-only")]
     ReadOnly,

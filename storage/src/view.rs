@@ -21,10 +21,12 @@ mod fields;
 pub mod token;
 mod transcode;
 mod triples;
+mod vitals;
 
 #[cfg(test)]
 mod tests;
 
-pub use fields::labels;
+pub use fields::{Strings, labels, number_field, string_field, strings_field};
 pub use transcode::write_view;
 pub use triples::{edge_predicate, node_triples};
+pub use vitals::{Vitals, refreshed, vitals, with_fields};

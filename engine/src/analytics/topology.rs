@@ -2,6 +2,10 @@
 
 use std::sync::OnceLock;
 
+use super::{Cancel, Cancelled};
+
+const CHECK_EVERY: usize = 4096;
+
 /// Edges by the node at one end: the far ends of row `n` are `far[offsets[n]..offsets[n + 1]]`, newest edge first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
@@ -49,10 +53,11 @@ impl Rows {
     }
 
     /// The same edges by their other end, by ascending near node within a row.
-    fn transposed(&self) -> Self {
+    fn transposed(&self, cancel: &Cancel) -> Result<Self, Cancelled> {
         let mut offsets = vec![0_u32; self.offsets.len().max(1)];
-        for &far in &self.far {
-            offsets[far as usize + 1] += 1;
+        for far in self.far.chunks(CHECK_EVERY) {
+            cancel.check()?;
+            far.iter().for_each(|&far| offsets[far as usize + 1] += 1);
         }
         for node in 1..offsets.len() {
             offsets[node] += offsets[node - 1];
@@ -60,13 +65,16 @@ impl Rows {
         let mut next = offsets.clone();
         let mut far = vec![0; self.far.len()];
         for near in 0..self.nodes() as u32 {
-            for &node in self.of(near) {
-                let place = &mut next[node as usize];
-                far[*place as usize] = near;
-                *place += 1;
+            for row in self.of(near).chunks(CHECK_EVERY) {
+                cancel.check()?;
+                for &node in row {
+                    let place = &mut next[node as usize];
+                    far[*place as usize] = near;
+                    *place += 1;
+                }
             }
         }
-        Self { offsets, far }
+        Ok(Self { offsets, far })
     }
 }
 
@@ -77,7 +85,6 @@ impl Topology {
     }
 
     /// From pairs in insertion order.
-    #[cfg(test)]
     pub(crate) fn from_edges(nodes: usize, edges: &[(u32, u32)]) -> Self {
         let mut rows = vec![Vec::new(); nodes];
         edges.iter().rev().for_each(|&(source, target)| rows[source as usize].push(target));
@@ -105,14 +112,18 @@ impl Topology {
         &self.out
     }
 
-    /// Edges by their target, sources ascending. Built by the first caller in one pass.
-    pub(crate) fn incoming(&self) -> &Rows {
-        self.incoming.get_or_init(|| self.out.transposed())
+    /// Builds the rows of [`Topology::incoming`] unless they are there. A tenth of a second for a million edges.
+    pub(crate) fn prepare_incoming(&self, cancel: &Cancel) -> Result<(), Cancelled> {
+        if self.incoming.get().is_none() {
+            // Somebody else may have been faster.
+            let _ = self.incoming.set(self.out.transposed(cancel)?);
+        }
+        Ok(())
     }
 
-    /// Bytes in memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.out.bytes() + self.incoming.get().map_or(0, Rows::bytes)
+    /// Edges by their target, sources ascending. Call [`Topology::prepare_incoming`] first where it may take long.
+    pub(crate) fn incoming(&self) -> &Rows {
+        self.incoming.get_or_init(|| self.out.transposed(&Cancel::default()).expect("nobody cancels it"))
     }
 }
 

@@ -53,25 +53,38 @@ pub(super) fn check(
         return Err(Refusal::Wait);
     }
     match shard.graphs.graph(name) {
-        Ok(graph) => Ok(graph_access(shard, envelope, need, &graph)?),
-        Err(_) if !pending.is_empty() => Err(Refusal::Wait),
+        Ok(graph) => graph_access(shard, envelope, need, &graph)?,
+        Err(_) if !pending.is_empty() => return Err(Refusal::Wait),
         // A restore makes it.
-        Err(_) if request.method == Method::RestoreOpen => Ok(()),
-        Err(missing) => Err(missing.into()),
+        Err(_) if request.method == Method::RestoreOpen => {}
+        Err(missing) => return Err(missing.into()),
+    }
+    if access == Access::ReadBoth
+        && let Ok(second) = shard.graphs.graph(second_graph(request)?)
+    {
+        read(shard, envelope, &second)?;
+    }
+    Ok(())
+}
+
+/// The other graph that an operation reads. That it is missing is reported by the operation.
+fn second_graph<'a>(request: &Request<'a>) -> Result<&'a str, OpError> {
+    let Request { method, envelope, .. } = *request;
+    if method == Method::Vf2SubgraphMatch {
+        Ok(params::params::<params::SubgraphMatch<'_>>(method, envelope.params)?.pattern_graph_name)
+    } else {
+        Ok(params::params::<params::DiffAgainst<'_>>(method, envelope.params)?.other_graph)
     }
 }
 
-/// The graph in the parameters that an operation would write. Parameters that do not decode are reported by the
-/// operation.
+/// The graph in the parameters that an operation would write, if any.
 fn written_graph<'a>(shard: &Shard, request: &Request<'a>) -> Result<Option<&'a str>, OpError> {
     let Request { method, envelope, .. } = *request;
     if method == Method::DeleteGraph {
-        let params = params::params::<params::DeleteGraph<'_>>(method, envelope.params);
-        return Ok(params.ok().map(|params| params.graph_name));
+        let params = params::params::<params::DeleteGraph<'_>>(method, envelope.params)?;
+        return Ok(Some(params.graph_name));
     }
-    let Ok(params) = params::params::<params::RestoreOpen<'_>>(method, envelope.params) else {
-        return Ok(None);
-    };
+    let params = params::params::<params::RestoreOpen<'_>>(method, envelope.params)?;
     let caller = Caller::new(envelope.agent_id);
     match (params.replace, params.graph_name) {
         (false, _) => Ok(None),
@@ -83,7 +96,7 @@ fn written_graph<'a>(shard: &Shard, request: &Request<'a>) -> Result<Option<&'a 
     }
 }
 
-/// Whether the caller may read a second graph: for operations that find its name in their parameters.
+/// Whether the caller may read another graph than that of the request: for operations that name several.
 pub(super) fn read(shard: &Shard, envelope: &Envelope<'_>, graph: &Graph) -> Result<(), OpError> {
     graph_access(shard, envelope, Need::Read, graph)
 }

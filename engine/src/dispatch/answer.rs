@@ -39,6 +39,8 @@ pub(super) enum WriteAnswer {
     Ok,
     Created(Arc<str>),
     Deleted(Arc<str>),
+    /// `ok` when every line was applied.
+    Ledger,
 }
 
 /// Appends an error. A request that cannot be decoded is answered with id 0.
@@ -68,9 +70,11 @@ pub(super) fn write_reply(out: &mut Vec<u8>, id: u64, answer: &WriteAnswer, repl
     result(out, id, |out| {
         let gone = || OpError::Text("the server is shutting down: the write was not acknowledged".into());
         match reply.ok_or_else(gone)?? {
+            Outcome::Batch(report) if matches!(answer, WriteAnswer::Ledger) => ledger_report(out, &report)?,
             Outcome::Batch(report) => batch_report(out, &report),
-            Outcome::Done => match answer {
-                WriteAnswer::Ok => encode::str(out, "ok"),
+            Outcome::Touched(count) => encode::uint(out, count),
+            Outcome::Revised(_) | Outcome::Done => match answer {
+                WriteAnswer::Ok | WriteAnswer::Ledger => encode::str(out, "ok"),
                 WriteAnswer::Created(name) => pair(out, "created", name),
                 WriteAnswer::Deleted(name) => pair(out, "deleted", name),
             },
@@ -83,6 +87,17 @@ fn pair(out: &mut Vec<u8>, key: &str, value: &str) {
     encode::map(out, 1);
     encode::str(out, key);
     encode::str(out, value);
+}
+
+fn ledger_report(out: &mut Vec<u8>, report: &BatchReport) -> Result<(), OpError> {
+    let Some(first) = report.errors.first() else {
+        encode::str(out, "ok");
+        return Ok(());
+    };
+    let failed = report.errors.len();
+    Err(OpError::Text(format!(
+        "ApplyLedger: {failed} lines were not applied, the others were; the first: {first}"
+    )))
 }
 
 fn batch_report(out: &mut Vec<u8>, report: &BatchReport) {

@@ -3,19 +3,26 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use epistemic_storage::graph::Graph;
+use epistemic_storage::{
+    StoreError,
+    graph::{Graph, Op, Outcome},
+};
 use tokio::sync::mpsc;
 
 use super::{
-    OpError, Part, Pending, Request, answer,
-    reads::{self, ReadError},
+    OpError, Part, Pending, Request, algorithms, answer, context_view, diff, lifecycle, reads::ReadError,
+    reasoning, replace, subgraph_match,
 };
 use crate::{
     analytics::{Cancel, Cancelled},
-    projection::ProjectionError,
+    lifecycle::Target,
+    projection::{Projection, ProjectionError},
     shard::Shard,
     wire::{Envelope, Method},
 };
+
+/// Bytes of an answer that is built in memory.
+pub(super) const MAX_RESULT: usize = 512 << 20;
 
 /// What a computation works with.
 pub(super) struct Computation<'a> {
@@ -57,11 +64,8 @@ pub(super) fn submit(
         let computation = Computation { shard: &owned, graph: &graph, request, cancel: &cancel };
         let mut out = Vec::new();
         answer::result(&mut out, envelope.id, |out| {
-            cancel
-                .check()
-                .map_err(ReadError::from)
-                .and_then(|()| run(&computation, out))
-                .map_err(|error| error.of(&owned, &graph))
+            let ran = cancel.check().map_err(ReadError::from).and_then(|()| run(&computation, out));
+            ran.map_err(|error| computation.failure(error))
         });
         owned.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.
@@ -88,19 +92,66 @@ impl From<ProjectionError> for ReadError {
     }
 }
 
-fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let method = computation.request.method;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the table routes nothing else here")]
-    match method {
-        Method::PageRank => {
-            computation.shard.projections.get(
-                &computation.shard.graphs,
-                computation.graph,
-                computation.cancel,
-            )?;
-            reads::strings(out, std::iter::empty::<&str>());
-            Ok(())
+impl Computation<'_> {
+    fn failure(&self, error: ReadError) -> OpError {
+        match error {
+            ReadError::Store(StoreError::OverBudget { .. }) => OpError::Text(format!(
+                "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time"
+            )),
+            ReadError::Store(StoreError::Stopped) => Cancelled.into(),
+            other => other.of(self.shard, self.graph),
         }
-        other => Err(OpError::Text(format!("{other} is no computation")).into()),
+    }
+
+    /// The graph as algorithms see it, in its newest state.
+    pub(super) fn projection(&self) -> Result<Arc<Projection>, ProjectionError> {
+        self.projection_of(self.graph)
+    }
+
+    /// Another graph of the shard as algorithms see it.
+    pub(super) fn projection_of(&self, graph: &Graph) -> Result<Arc<Projection>, ProjectionError> {
+        self.shard.projections.get(&self.shard.graphs, graph, self.cancel)
+    }
+
+    /// Whether the projection is there and needs not be built.
+    pub(super) fn projected(&self) -> bool {
+        self.shard.projections.peek(self.graph).is_some()
+    }
+
+    /// Runs something on the threads for parallel parts.
+    pub(super) fn parallel<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.shard.compute.parallel().install(work)
+    }
+
+    /// For scans: stops them when the client is gone.
+    pub(super) fn go_on(&self) -> Result<(), StoreError> {
+        self.cancel.check().map_err(|_| StoreError::Stopped)
+    }
+
+    /// Writes to the graph. Durable on return as configured.
+    pub(super) fn write(&self, op: Op) -> Result<Outcome, OpError> {
+        Ok(self.shard.write_blocking(self.graph.name(), op)?)
+    }
+
+    pub(super) fn target(&self) -> Target<'_> {
+        Target { shard: self.shard, graph: self.graph, cancel: self.cancel }
+    }
+}
+
+fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    use Method as M;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other computations are algorithms")]
+    match computation.request.method {
+        M::DecaySweep | M::PruneByLifecycle | M::EvictLRU | M::CompactNodesByType => {
+            lifecycle::run(computation, out)
+        }
+        M::DiffAgainst => diff::diff_against(computation, out),
+        M::GetContextView => context_view::context_view(computation, out),
+        M::Vf2SubgraphMatch => subgraph_match::subgraph_match(computation, out),
+        M::RunDatalogReasoning => reasoning::run(computation, out),
+        M::FromMsgpack => replace::from_msgpack(computation, out),
+        M::Reconcile => replace::reconcile(computation, out),
+        M::Fork => replace::fork(computation, out),
+        _ => algorithms::run(computation, out),
     }
 }

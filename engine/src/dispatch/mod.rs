@@ -1,14 +1,22 @@
 //! From a frame to an answer, or to the promise of one.
 
 mod access;
+mod algorithms;
 pub(crate) mod answer;
 mod channels;
 mod compute;
+mod context_view;
+mod diff;
+mod lifecycle;
 mod pending;
 mod reads;
+mod reasoning;
+mod replace;
 mod service;
+mod subgraph_match;
 mod table;
 mod union;
+mod walk;
 mod whole;
 mod writes;
 

@@ -72,6 +72,9 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
     });
     if answered {
         shard.metrics.graph_op(graph.name());
+        if matches!(request.method, Method::ApplyMutation | Method::ApplyMultisigMutation) {
+            shard.metrics.unsupported(request.method);
+        }
     }
     answered
 }
@@ -225,9 +228,28 @@ pub(super) fn read(
             exists_if(!neighbors.is_empty(), reader, node_id)?;
             strings(out, neighbors.iter());
         }
+        Method::DegreeCentrality => {
+            let params::NodeId { node_id } = params::params(method, raw)?;
+            let degree = reader.in_degree(node_id)? + reader.out_degree(node_id)?;
+            exists_if(degree > 0, reader, node_id)?;
+            let others = graph.state().nodes.saturating_sub(1);
+            encode::float(out, if others == 0 { 0.0 } else { degree as f64 / others as f64 });
+        }
         Method::Metrics => {
             params::no_params(method, raw)?;
             counters(out, &graph.state());
+        }
+        Method::ApplyMutation => {
+            let params::ApplyMutation { .. } = params::params(method, raw)?;
+            encode::str(out, "mutation_applied");
+        }
+        Method::ApplyMultisigMutation => {
+            let params::ApplyMultisigMutation { signatures, threshold, .. } = params::params(method, raw)?;
+            if signatures.len() < threshold {
+                let text = format!("Insufficient signatures: {} < {threshold}", signatures.len());
+                return Err(OpError::Text(text).into());
+            }
+            encode::str(out, "mutation_applied");
         }
         other => return Err(OpError::Text(format!("{other} is no point read")).into()),
     }

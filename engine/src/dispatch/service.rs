@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use epistemic_storage::{graph::Op, snapshot::ImportTarget};
+use epistemic_storage::snapshot::ImportTarget;
 use tokio::sync::mpsc;
 
 use super::{OpError, Part, Pending, Request, answer, channels, union};
 use crate::{
     access::Caller,
-    document,
     shard::Shard,
     status,
     transfer::{TransferError, Transfers},
@@ -72,16 +71,6 @@ fn run(
     let raw = envelope.params;
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
     match method {
-        Method::FromMsgpack => {
-            let params::Document { msgpack } = params::params(method, raw)?;
-            let graph = shard.graphs.graph(envelope.graph)?;
-            let _permit = shard.admission.admit(graph.name(), msgpack.len())?;
-            shard.metrics.graph_op(graph.name());
-            let loaded = document::load(&shard.graphs, &msgpack)?;
-            shard.graphs.write(envelope.graph, Op::Replace(loaded))?;
-            shard.dirty.note(std::iter::once(Arc::clone(graph.name())));
-            encode::str(out, "ok");
-        }
         Method::ListGraphs => {
             params::no_params(method, raw)?;
             status::list_graphs(shard, Caller::new(envelope.agent_id), out);

@@ -29,8 +29,7 @@ pub(super) enum Access {
     Open,
     /// To read the graph of the request.
     Read,
-    /// To read the graph of the request and the second one in the parameters, which the operation checks
-    /// ([`super::access::read`]).
+    /// To read the graph of the request and the second one in the parameters.
     ReadBoth,
     /// To write the graph of the request.
     Write,

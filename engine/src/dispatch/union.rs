@@ -6,8 +6,9 @@ use epistemic_storage::graph::{Graph, GraphReader};
 
 use super::{
     OpError, Request, access,
+    compute::MAX_RESULT,
     reads::{self, ReadError},
-    whole::{self, MAX_RESULT},
+    whole,
 };
 use crate::{
     shard::Shard,

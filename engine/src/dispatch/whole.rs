@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     OpError, Part, Pending, Request, answer,
+    compute::MAX_RESULT,
     reads::{self, ReadError, decoded_or_empty},
 };
 use crate::{
@@ -23,8 +24,6 @@ use crate::{
 
 /// Up to this many nodes, edges and ledger lines a graph is read on the connection's task.
 const SMALL: u64 = 256;
-/// Bytes of an answer that is built in memory.
-pub(super) const MAX_RESULT: usize = 512 << 20;
 /// Parts of an answer that may wait for their client.
 const PARTS: usize = 2;
 

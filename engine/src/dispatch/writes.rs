@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use epistemic_storage::graph::{BatchOp, Op, Write};
+use epistemic_storage::{
+    clock,
+    graph::{BatchOp, Op, Write},
+};
 
 use super::{OpError, Pending, Request, answer::WriteAnswer, pending::PendingWrite};
 use crate::{
     shard::Shard,
-    wire::{self, BatchOps, DecodeError, Method, params},
+    wire::{self, BatchOps, DecodeError, Method, params, parse_ledger_lines},
 };
 
 /// Operations of one batch at most.
@@ -40,10 +43,11 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
     // The graph may be on its way: whether it exists is decided in the order of the writes.
     let graph = known.unwrap_or_else(|| graph.into());
     let permit = shard.admission.admit(&graph, bytes)?;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others answer ok or a batch report")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others answer ok or what was done")]
     let answer = match request.method {
         Method::CreateGraph => WriteAnswer::Created(Arc::clone(&graph)),
         Method::DeleteGraph => WriteAnswer::Deleted(Arc::clone(&graph)),
+        Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
     };
     let write = PendingWrite {
@@ -52,7 +56,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
         method: request.method,
         begun: request.begun,
         answer,
-        reply: shard.committer.submit(Write { graph, op }, permit),
+        reply: shard.committer.submit(Write { graph, op }, Some(permit)),
     };
     Ok(Pending::write(write, bytes))
 }
@@ -86,13 +90,21 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
             let items =
                 BatchOps::parse(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
-            if items.len() > MAX_BATCH {
-                let count = items.len();
-                return Err(OpError::Text(format!(
-                    "[EpistemicGraph::batch_update] {count} operations, {MAX_BATCH} are the most; send them in parts"
-                )));
-            }
+            too_many("[EpistemicGraph::batch_update]", items.len())?;
             Op::Batch(items.map(owned).collect())
+        }
+        Method::ApplyLedger => {
+            let params::Transactions { transactions } = params::params(method, raw)?;
+            too_many("ApplyLedger", transactions.len())?;
+            let items = parse_ledger_lines(&transactions)
+                .map_err(|error| OpError::Text(format!("ApplyLedger: {error}")))?;
+            Op::Batch(items)
+        }
+        Method::TouchNodes => {
+            let params::NodeIds { node_ids } = params::params(method, raw)?;
+            too_many("TouchNodes", node_ids.len())?;
+            let nodes = node_ids.into_iter().map(str::to_owned).collect();
+            Op::Touch { nodes, now: clock::unix_ms() / 1000 }
         }
         Method::ClearGraph => {
             params::no_params(method, raw)?;
@@ -118,6 +130,15 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         }
     };
     Ok((envelope.graph, op))
+}
+
+fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
+    if count <= MAX_BATCH {
+        return Ok(());
+    }
+    Err(OpError::Text(format!(
+        "{operation} {count} operations, {MAX_BATCH} are the most; send them in parts"
+    )))
 }
 
 fn owned(item: wire::BatchOp<'_>) -> BatchOp {

@@ -6,7 +6,7 @@ use epistemic_storage::{
     space::Space,
 };
 
-use super::{Projection, ProjectionError, ids::IdsBuilder};
+use super::{Ids, Projection, ProjectionError, ids::IdsBuilder};
 use crate::analytics::{Cancel, Rows, Topology};
 
 /// Entries read between two looks at whether anybody still waits.
@@ -18,30 +18,42 @@ pub(super) fn build(
     state: &GraphState,
     cancel: &Cancel,
 ) -> Result<Projection, ProjectionError> {
-    let mut read = 0_usize;
-    let mut step = || {
-        read += 1;
-        if read.is_multiple_of(CHECK_EVERY) && cancel.check().is_err() {
-            return Err(StoreError::OverBudget { entries: read });
-        }
-        Ok(())
-    };
+    let ids = read_ids(reader, state, cancel)?;
+    let mut edges = Edges::new(ids.len(), state.edges as usize);
+    for_each_edge(reader, &ids, cancel, |source, target, sequence, _| edges.add(source, target, sequence))?;
+    Ok(Projection { ids, topology: Topology::new(edges.finish()) })
+}
+
+/// Numbers all nodes in insertion order.
+pub(crate) fn read_ids(
+    reader: &GraphReader<'_>,
+    state: &GraphState,
+    cancel: &Cancel,
+) -> Result<Ids, ProjectionError> {
     let mut ids = IdsBuilder::with_capacity(state.nodes as usize);
-    let mut fits = true;
-    let nodes = reader.for_each_node(|id, sequence, _| {
+    let (mut fits, mut looks) = (true, Looks::new(cancel));
+    let scanned = reader.for_each_node(|id, sequence, _| {
         fits &= ids.add(id, sequence);
-        step()
+        looks.step()
     });
     cancel.check()?;
-    nodes?;
+    scanned?;
     if !fits || state.edges > u64::from(u32::MAX) {
         return Err(ProjectionError::TooMany);
     }
-    let ids = ids.finish();
+    Ok(ids.finish())
+}
 
-    let mut edges = Edges::new(ids.len(), state.edges as usize);
+/// Calls `each` with source, target, sequence and property bytes of every edge, source by source.
+pub(crate) fn for_each_edge(
+    reader: &GraphReader<'_>,
+    ids: &Ids,
+    cancel: &Cancel,
+    mut each: impl FnMut(u32, u32, u64, &[u8]),
+) -> Result<(), ProjectionError> {
+    let mut looks = Looks::new(cancel);
     let (mut source, mut number) = (String::new(), None);
-    let scanned = reader.for_each_edge(|from, to, sequence, _| {
+    let scanned = reader.for_each_edge(|from, to, sequence, properties| {
         if number.is_none() || source != from {
             source.clear();
             source.push_str(from);
@@ -50,12 +62,31 @@ pub(super) fn build(
         let (Some(from), Some(to)) = (number, ids.number(to)) else {
             return Err(StoreError::corrupt(Space::OutEdges, "an edge at a node that does not exist"));
         };
-        edges.add(from, to, sequence);
-        step()
+        each(from, to, sequence, properties);
+        looks.step()
     });
     cancel.check()?;
-    scanned?;
-    Ok(Projection { ids, topology: Topology::new(edges.finish()) })
+    Ok(scanned?)
+}
+
+/// Looks now and then whether anybody still waits.
+struct Looks<'a> {
+    cancel: &'a Cancel,
+    read: usize,
+}
+
+impl<'a> Looks<'a> {
+    fn new(cancel: &'a Cancel) -> Self {
+        Self { cancel, read: 0 }
+    }
+
+    fn step(&mut self) -> Result<(), StoreError> {
+        self.read += 1;
+        if self.read.is_multiple_of(CHECK_EVERY) && self.cancel.check().is_err() {
+            return Err(StoreError::Stopped);
+        }
+        Ok(())
+    }
 }
 
 /// Edges that come source by source, sources in any order.

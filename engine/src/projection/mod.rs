@@ -4,8 +4,9 @@ mod build;
 mod cache;
 mod ids;
 
+pub(crate) use build::{for_each_edge, read_ids};
 pub(crate) use cache::{ProjectionError, Projections};
-pub(crate) use ids::Ids;
+pub(crate) use ids::{Ids, IdsBuilder};
 
 use crate::analytics::Topology;
 

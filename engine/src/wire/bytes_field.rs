@@ -14,6 +14,13 @@ pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'d
     deserializer.deserialize_bytes(BytesVisitor)
 }
 
+/// For `deserialize_with`: bytes that may be left out.
+pub(super) fn some_bytes<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Cow<'de, [u8]>>, D::Error> {
+    bytes(deserializer).map(Some)
+}
+
 struct BytesVisitor;
 
 impl<'de> Visitor<'de> for BytesVisitor {

@@ -10,10 +10,10 @@ use epistemic_storage::view::token::{Reader, Token};
 use serde::Deserialize;
 use serde::de::Error;
 
-use super::bytes_field::bytes;
+use super::bytes_field::{bytes, some_bytes};
 use super::error::DecodeError;
 use super::method::Method;
-use super::text::{optional_text, pairs, text, texts};
+use super::text::{pairs, some_text, text, text_or_nil, texts, triples, weights};
 use super::value::{Value, invalid_type};
 use epistemic_storage::channels::ChannelType;
 use epistemic_storage::graph::GraphType;
@@ -139,6 +139,206 @@ pub struct Transactions<'a> {
     pub transactions: Vec<&'a str>,
 }
 
+/// `GetBlastRadius`
+#[derive(Debug, Deserialize)]
+pub struct BlastRadius<'a> {
+    /// Where it starts.
+    #[serde(borrow, deserialize_with = "text")]
+    pub node_id: &'a str,
+    /// Hops.
+    pub max_depth: usize,
+}
+
+/// `PageRank`
+#[derive(Debug, Deserialize)]
+pub struct PageRank {
+    /// Share of rank that follows edges.
+    pub damping: f64,
+    /// Rounds.
+    pub iterations: usize,
+}
+
+/// `PersonalizedPageRank`
+#[derive(Debug, Deserialize)]
+pub struct PersonalizedPageRank<'a> {
+    /// Node ids and their weights.
+    #[serde(borrow, deserialize_with = "weights")]
+    pub seed_nodes: Vec<(&'a str, f64)>,
+    /// Share of rank that follows edges.
+    pub damping: f64,
+    /// Rounds.
+    pub iterations: usize,
+}
+
+/// `CommunityDetection`
+#[derive(Debug, Deserialize)]
+pub struct Communities {
+    /// Larger values make smaller communities; 1.0 is modularity.
+    pub resolution: f64,
+}
+
+/// `CommunityDetectEphemeral`
+#[derive(Debug, Deserialize)]
+pub struct EphemeralCommunities<'a> {
+    /// Nodes; repeats are dropped.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub node_ids: Vec<&'a str>,
+    /// Sources and targets; those at other nodes are dropped.
+    #[serde(borrow, deserialize_with = "pairs")]
+    pub edges: Vec<(&'a str, &'a str)>,
+    /// Larger values make smaller communities; 1.0 is modularity.
+    pub resolution: f64,
+}
+
+/// `Vf2SubgraphMatch`
+#[derive(Debug, Deserialize)]
+pub struct SubgraphMatch<'a> {
+    /// Graph to be found.
+    #[serde(borrow, deserialize_with = "text")]
+    pub pattern_graph_name: &'a str,
+}
+
+/// `DiffAgainst`
+#[derive(Debug, Deserialize)]
+pub struct DiffAgainst<'a> {
+    /// The graph to compare with.
+    #[serde(borrow, deserialize_with = "text")]
+    pub other_graph: &'a str,
+}
+
+/// `Fork`
+#[derive(Debug, Deserialize)]
+pub struct Fork<'a> {
+    /// Name of the copy; no graph may have it.
+    #[serde(borrow, deserialize_with = "text")]
+    pub graph_name: &'a str,
+}
+
+/// `GetContextView`
+#[derive(Debug, Deserialize)]
+pub struct ContextView<'a> {
+    /// The node to start from.
+    #[serde(borrow, deserialize_with = "text")]
+    pub agent_id: &'a str,
+    /// Tokens of 4 bytes.
+    pub max_tokens: u32,
+}
+
+/// `DecaySweep`
+#[derive(Debug, Deserialize)]
+pub struct DecaySweep {
+    /// Seconds in which confidence halves.
+    #[serde(default = "week")]
+    pub half_life_secs: f64,
+    /// Confidence below which is pruned.
+    #[serde(default)]
+    pub floor: f64,
+    /// Whether anything is pruned.
+    #[serde(default)]
+    pub prune: bool,
+}
+
+fn week() -> f64 {
+    604_800.0
+}
+
+/// `EvictLRU`
+#[derive(Debug, Deserialize)]
+pub struct EvictLru {
+    /// Nodes to keep.
+    pub max_nodes: usize,
+}
+
+/// `PruneByLifecycle`
+#[derive(Debug, Deserialize)]
+pub struct PruneByLifecycle {
+    /// Seconds since something was last seen.
+    pub max_age_secs: u64,
+    /// Confidence below which it goes.
+    pub min_score: f64,
+}
+
+/// `CompactNodesByType`
+#[derive(Debug, Deserialize)]
+pub struct CompactByType<'a> {
+    /// Label of the nodes.
+    #[serde(borrow, deserialize_with = "text")]
+    pub node_type: &'a str,
+    /// Nodes to keep.
+    pub threshold: usize,
+}
+
+/// `Reconcile`
+#[derive(Debug, Deserialize)]
+pub struct Reconcile<'a> {
+    /// Must be the graph of the request.
+    #[serde(borrow, deserialize_with = "text")]
+    pub graph_name: &'a str,
+    /// A document (wire.md section 8.3).
+    #[serde(borrow, default, deserialize_with = "some_bytes")]
+    pub msgpack: Option<Cow<'a, [u8]>>,
+    /// The same as JSON, which is what the published client sends.
+    #[serde(borrow, default, deserialize_with = "some_text")]
+    pub json_str: Option<&'a str>,
+}
+
+/// `ApplyMutation`
+#[derive(Debug, Deserialize)]
+pub struct ApplyMutation<'a> {
+    /// Not looked at.
+    #[serde(borrow, deserialize_with = "text")]
+    pub event_type: &'a str,
+    /// Not looked at.
+    #[serde(borrow, deserialize_with = "text")]
+    pub query: &'a str,
+}
+
+/// `ApplyMultisigMutation`
+#[derive(Debug, Deserialize)]
+pub struct ApplyMultisigMutation<'a> {
+    /// Counted only.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub signatures: Vec<&'a str>,
+    /// How many there must be.
+    pub threshold: usize,
+    /// Not looked at.
+    #[serde(borrow, deserialize_with = "text")]
+    pub mutation_type: &'a str,
+    /// Not looked at.
+    #[serde(borrow, deserialize_with = "text")]
+    pub query: &'a str,
+}
+
+/// `RunDatalogReasoning`; every list may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DatalogReasoning<'a> {
+    /// (class, class above it)
+    #[serde(borrow, deserialize_with = "pairs")]
+    pub subclass_relations: Vec<(&'a str, &'a str)>,
+    /// (property, property above it)
+    #[serde(borrow, deserialize_with = "pairs")]
+    pub subproperty_relations: Vec<(&'a str, &'a str)>,
+    /// Properties that hold both ways.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub symmetric_properties: Vec<&'a str>,
+    /// Properties that hold over paths.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub transitive_properties: Vec<&'a str>,
+    /// (property, the same the other way round)
+    #[serde(borrow, deserialize_with = "pairs")]
+    pub inverse_properties: Vec<(&'a str, &'a str)>,
+    /// (property, class of its sources)
+    #[serde(borrow, deserialize_with = "pairs")]
+    pub domain_rules: Vec<(&'a str, &'a str)>,
+    /// (property, class of its targets)
+    #[serde(borrow, deserialize_with = "pairs")]
+    pub range_rules: Vec<(&'a str, &'a str)>,
+    /// (first property, second property, property of the whole)
+    #[serde(borrow, deserialize_with = "triples")]
+    pub property_chains: Vec<(&'a str, &'a str, &'a str)>,
+}
+
 /// `CreateGraph`
 #[derive(Debug, Deserialize)]
 pub struct CreateGraph<'a> {
@@ -194,7 +394,7 @@ pub struct CloseChannel<'a> {
     #[serde(default)]
     pub summary_embedding: Option<Vec<f32>>,
     /// Returned with the closing record.
-    #[serde(borrow, default, deserialize_with = "optional_text")]
+    #[serde(borrow, default, deserialize_with = "text_or_nil")]
     pub topic_metadata: Option<&'a str>,
 }
 

@@ -40,10 +40,13 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de st
 }
 
 /// For `deserialize_with`: a string or nil.
-pub(super) fn optional_text<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<&'de str>, D::Error> {
+pub(super) fn text_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
     Option::<Text<'de>>::deserialize(deserializer).map(|text| text.map(|text| text.0))
+}
+
+/// For `deserialize_with`: a string that may be left out.
+pub(super) fn some_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
+    text(deserializer).map(Some)
 }
 
 /// For `deserialize_with`: a list of strings.
@@ -58,4 +61,18 @@ pub(super) fn pairs<'de, D: Deserializer<'de>>(
 ) -> Result<Vec<(&'de str, &'de str)>, D::Error> {
     let pairs = Vec::<(Text<'de>, Text<'de>)>::deserialize(deserializer)?;
     Ok(pairs.into_iter().map(|(first, second)| (first.0, second.0)).collect())
+}
+
+/// For `deserialize_with`: a list of triples of strings.
+pub(super) fn triples<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(&'de str, &'de str, &'de str)>, D::Error> {
+    let triples = Vec::<(Text<'de>, Text<'de>, Text<'de>)>::deserialize(deserializer)?;
+    Ok(triples.into_iter().map(|(first, second, third)| (first.0, second.0, third.0)).collect())
+}
+
+/// For `deserialize_with`: a list of pairs of a string and a number.
+pub(super) fn weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(&'de str, f64)>, D::Error> {
+    let weights = Vec::<(Text<'de>, f64)>::deserialize(deserializer)?;
+    Ok(weights.into_iter().map(|(id, weight)| (id.0, weight)).collect())
 }

@@ -8,6 +8,7 @@ use super::{
     error::GraphError,
     ledger::LedgerRecord,
     load::LoadedGraph,
+    revise::{Revised, Revision},
     state::GraphState,
     transaction::Transaction,
 };
@@ -66,6 +67,15 @@ pub enum Op {
     },
     /// Runs many items in order.
     Batch(Vec<BatchOp>),
+    /// Sets `confidence` to 1.0 and `last_access` of nodes with a property map.
+    Touch {
+        /// Node ids, repeats counted each.
+        nodes: Vec<String>,
+        /// Unix seconds.
+        now: u64,
+    },
+    /// Makes changes that were worked out from an earlier state, as far as that is still there. Atomic.
+    Revise(Vec<Revision>),
     /// Drops the ledger's records.
     ClearLedger,
     /// Puts loaded records in place of the graph's own, which must exist.
@@ -93,6 +103,9 @@ impl Op {
                 each(target);
             }
             Op::Batch(items) => items.iter().for_each(|item| item.for_each_node(each)),
+            Op::Revise(revisions) => revisions.iter().for_each(|revision| revision.for_each_node(each)),
+            // Their values are read anyway.
+            Op::Touch { .. } => {}
             Op::Create { .. }
             | Op::Delete
             | Op::Clear
@@ -110,6 +123,10 @@ pub enum Outcome {
     Done,
     /// A batch ran.
     Batch(BatchReport),
+    /// Nodes touched.
+    Touched(u64),
+    /// Revisions were made.
+    Revised(Revised),
 }
 
 impl Transaction<'_> {
@@ -140,12 +157,16 @@ impl Transaction<'_> {
                 self.edit(name)?.log_beginning(&LedgerRecord::Cleared);
             }
             Op::AddNode { id, properties } => self.edit(name)?.add_node(id, properties)?,
-            Op::RemoveNode { id } => self.edit(name)?.remove_node(id)?,
+            Op::RemoveNode { id } => {
+                self.edit(name)?.remove_node(id)?;
+            }
             Op::AddEdge { source, target, properties } => {
                 self.edit(name)?.add_edge(source, target, properties)?
             }
             Op::RemoveEdge { source, target } => self.edit(name)?.remove_edge(source, target)?,
             Op::Batch(items) => return self.edit(name)?.batch(items).map(Outcome::Batch),
+            Op::Touch { nodes, now } => return self.edit(name)?.touch(nodes, *now).map(Outcome::Touched),
+            Op::Revise(revisions) => return self.edit(name)?.revise(revisions).map(Outcome::Revised),
             Op::ClearLedger => self.edit(name)?.clear_ledger(),
             Op::Replace(loaded) => {
                 let old = self.edit(name)?.live.state.sequence;

@@ -23,13 +23,13 @@ pub(super) struct Edit<'t, 's> {
 }
 
 /// A stored node that is to be replaced or removed.
-struct OldNode {
+pub(super) struct OldNode {
     sequence: u64,
     label_keys: Vec<Vec<u8>>,
 }
 
 impl Edit<'_, '_> {
-    fn id(&self) -> GraphId {
+    pub(super) fn id(&self) -> GraphId {
         GraphId(self.live.entry.id)
     }
 
@@ -40,7 +40,7 @@ impl Edit<'_, '_> {
                 BatchOp::AddNode { id, properties } => {
                     (self.add_node(id, properties), &mut report.added_nodes)
                 }
-                BatchOp::RemoveNode { id } => (self.remove_node(id), &mut report.removed_nodes),
+                BatchOp::RemoveNode { id } => (self.remove_node(id).map(drop), &mut report.removed_nodes),
                 BatchOp::AddEdge { source, target, properties } => {
                     (self.add_edge(source, target, properties), &mut report.added_edges)
                 }
@@ -62,29 +62,38 @@ impl Edit<'_, '_> {
     }
 
     pub(super) fn add_node(&mut self, node: &str, properties: &[u8]) -> Result<(), GraphError> {
-        let id = self.id();
-        let key = keys::node(id, node);
+        let key = keys::node(self.id(), node);
         let old = self.old_node(&key)?;
         let new_sequence = self.log(&LedgerRecord::AddNode { id: node, properties });
-        let sequence = match old {
-            Some(old) => {
-                old.label_keys.iter().for_each(|label| self.overlay.delete(Space::Labels, label));
-                old.sequence
-            }
-            None => {
-                self.live.state.nodes += 1;
-                self.live.versions.topology = new_sequence;
-                new_sequence
-            }
-        };
-        for label in view::labels(properties) {
-            self.overlay.put(Space::Labels, &keys::label(id, label, sequence), node.as_bytes());
+        if old.is_none() {
+            self.live.state.nodes += 1;
+            self.live.versions.topology = new_sequence;
         }
-        self.overlay.put_with(Space::Nodes, &key, |out| write_node(out, sequence, properties));
+        self.put_node(&key, node, old, new_sequence, properties);
         Ok(())
     }
 
-    fn old_node(&self, key: &[u8]) -> Result<Option<OldNode>> {
+    /// Writes a node and its labels in place of what was there; a new one gets `new_sequence`.
+    pub(super) fn put_node(
+        &mut self,
+        key: &[u8],
+        node: &str,
+        old: Option<OldNode>,
+        new_sequence: u64,
+        properties: &[u8],
+    ) {
+        let id = self.id();
+        let sequence = old.as_ref().map_or(new_sequence, |old| old.sequence);
+        for label in old.iter().flat_map(|old| &old.label_keys) {
+            self.overlay.delete(Space::Labels, label);
+        }
+        for label in view::labels(properties) {
+            self.overlay.put(Space::Labels, &keys::label(id, label, sequence), node.as_bytes());
+        }
+        self.overlay.put_with(Space::Nodes, key, |out| write_node(out, sequence, properties));
+    }
+
+    pub(super) fn old_node(&self, key: &[u8]) -> Result<Option<OldNode>> {
         let Some(value) = self.overlay.node(key)? else {
             return Ok(None);
         };
@@ -94,11 +103,12 @@ impl Edit<'_, '_> {
         Ok(Some(OldNode { sequence, label_keys }))
     }
 
-    pub(super) fn remove_node(&mut self, node: &str) -> Result<(), GraphError> {
+    /// Removes a node with its edges and its embedding. The number of edges, or `None` without such a node.
+    pub(super) fn remove_node(&mut self, node: &str) -> Result<Option<u64>, GraphError> {
         let id = self.id();
         let key = keys::node(id, node);
         let Some(old) = self.old_node(&key)? else {
-            return Ok(());
+            return Ok(None);
         };
         let prefix = keys::edges_at(id, node);
         let outgoing = self.overlay.edge_keys(Space::OutEdges, &prefix)?;
@@ -132,7 +142,7 @@ impl Edit<'_, '_> {
         }
         take(&mut self.live.state.nodes, 1)?;
         take(&mut self.live.state.edges, removed)?;
-        Ok(())
+        Ok(Some(removed))
     }
 
     pub(super) fn add_edge(
@@ -200,7 +210,7 @@ impl Edit<'_, '_> {
 }
 
 /// Lowers a counter; one that would fall below zero disagrees with the records.
-fn take(counter: &mut u64, count: u64) -> Result<()> {
+pub(super) fn take(counter: &mut u64, count: u64) -> Result<()> {
     *counter = counter.checked_sub(count).ok_or_else(|| {
         StoreError::corrupt(Space::Catalog, format!("counter {counter} is less than {count} records"))
     })?;

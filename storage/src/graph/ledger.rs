@@ -47,6 +47,33 @@ pub enum LedgerRecord<'r> {
     Replaced,
     /// Earlier ledger records were dropped. Not shown.
     LedgerCleared,
+    /// The properties of a node were rewritten by the service. Not shown.
+    SetNode {
+        /// Node id.
+        id: &'r str,
+        /// Property bytes.
+        properties: &'r [u8],
+    },
+    /// The properties of one edge were rewritten by the service. Not shown.
+    SetEdge {
+        /// Source node id.
+        source: &'r str,
+        /// Target node id.
+        target: &'r str,
+        /// The sequence number that inserted the edge.
+        edge: u64,
+        /// Property bytes.
+        properties: &'r [u8],
+    },
+    /// One of several parallel edges was removed. Not shown.
+    RemoveParallel {
+        /// Source node id.
+        source: &'r str,
+        /// Target node id.
+        target: &'r str,
+        /// The sequence number that inserted the edge.
+        edge: u64,
+    },
 }
 
 impl<'r> LedgerRecord<'r> {
@@ -61,6 +88,9 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::Cleared => 7,
             LedgerRecord::Replaced => 8,
             LedgerRecord::LedgerCleared => 9,
+            LedgerRecord::SetNode { .. } => 10,
+            LedgerRecord::SetEdge { .. } => 11,
+            LedgerRecord::RemoveParallel { .. } => 13,
         }
     }
 
@@ -76,7 +106,7 @@ impl<'r> LedgerRecord<'r> {
         out.push(self.kind());
         out.extend_from_slice(&unix_ms.to_le_bytes());
         match self {
-            LedgerRecord::AddNode { id, properties } => {
+            LedgerRecord::AddNode { id, properties } | LedgerRecord::SetNode { id, properties } => {
                 prefixed(out, id);
                 out.extend_from_slice(properties);
             }
@@ -91,6 +121,17 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::RemoveEdge { source, target } => {
                 prefixed(out, source);
                 out.extend_from_slice(target.as_bytes());
+            }
+            LedgerRecord::SetEdge { source, target, edge, properties } => {
+                prefixed(out, source);
+                prefixed(out, target);
+                out.extend_from_slice(&edge.to_le_bytes());
+                out.extend_from_slice(properties);
+            }
+            LedgerRecord::RemoveParallel { source, target, edge } => {
+                prefixed(out, source);
+                prefixed(out, target);
+                out.extend_from_slice(&edge.to_le_bytes());
             }
             LedgerRecord::Created
             | LedgerRecord::Cleared
@@ -130,6 +171,22 @@ impl<'r> LedgerRecord<'r> {
             7 => LedgerRecord::Cleared,
             8 => LedgerRecord::Replaced,
             9 => LedgerRecord::LedgerCleared,
+            10 => {
+                let (id, properties) = unprefixed(rest)?;
+                LedgerRecord::SetNode { id, properties }
+            }
+            11 => {
+                let (source, rest) = unprefixed(rest)?;
+                let (target, rest) = unprefixed(rest)?;
+                let (edge, properties) = rest.split_first_chunk::<8>()?;
+                LedgerRecord::SetEdge { source, target, edge: u64::from_le_bytes(*edge), properties }
+            }
+            13 => {
+                let (source, rest) = unprefixed(rest)?;
+                let (target, rest) = unprefixed(rest)?;
+                let edge = u64::from_le_bytes(rest.try_into().ok()?);
+                LedgerRecord::RemoveParallel { source, target, edge }
+            }
             _ => return None,
         };
         Some((record, u64::from_le_bytes(*time)))
@@ -155,7 +212,10 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::Created
             | LedgerRecord::Cleared
             | LedgerRecord::Replaced
-            | LedgerRecord::LedgerCleared => None,
+            | LedgerRecord::LedgerCleared
+            | LedgerRecord::SetNode { .. }
+            | LedgerRecord::SetEdge { .. }
+            | LedgerRecord::RemoveParallel { .. } => None,
         }
     }
 }
@@ -191,6 +251,9 @@ mod tests {
             LedgerRecord::Cleared,
             LedgerRecord::Replaced,
             LedgerRecord::LedgerCleared,
+            LedgerRecord::SetNode { id: "a", properties: &[0x80] },
+            LedgerRecord::SetEdge { source: "a", target: "b", edge: 7, properties: &[0x80] },
+            LedgerRecord::RemoveParallel { source: "a", target: "b", edge: u64::MAX },
         ];
         for record in records {
             let bytes = record.encode(42);

@@ -21,9 +21,9 @@ pub(super) struct Overlay<'s> {
     nodes: HashMap<Vec<u8>, Option<usize>>,
     /// Whether nodes exist in the store, where that was asked ahead.
     known: HashMap<Vec<u8>, bool>,
-    /// Whether the edge was added or removed.
-    out_edges: BTreeMap<Vec<u8>, bool>,
-    in_edges: BTreeMap<Vec<u8>, bool>,
+    /// Number of the put in the batch, or `None` for a removed edge.
+    out_edges: BTreeMap<Vec<u8>, Option<usize>>,
+    in_edges: BTreeMap<Vec<u8>, Option<usize>>,
     vectors: HashMap<Vec<u8>, bool>,
 }
 
@@ -87,8 +87,16 @@ impl<'s> Overlay<'s> {
             }
         }
         let added = pending.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
-        keys.extend(added.filter(|(_, present)| **present).map(|(key, _)| key.clone()));
+        keys.extend(added.filter(|(_, put)| put.is_some()).map(|(key, _)| key.clone()));
         Ok(keys)
+    }
+
+    /// Property bytes of one edge, group included.
+    pub(super) fn edge(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>> {
+        match self.out_edges.get(key) {
+            Some(put) => Ok(put.map(|number| Cow::Borrowed(self.batch.value(number)))),
+            None => Ok(self.store.get(Space::OutEdges, key)?.map(Cow::Owned)),
+        }
     }
 
     fn note(&mut self, space: Space, key: &[u8], put: Option<usize>) {
@@ -97,10 +105,10 @@ impl<'s> Overlay<'s> {
                 self.nodes.insert(key.to_vec(), put);
             }
             Space::OutEdges => {
-                self.out_edges.insert(key.to_vec(), put.is_some());
+                self.out_edges.insert(key.to_vec(), put);
             }
             Space::InEdges => {
-                self.in_edges.insert(key.to_vec(), put.is_some());
+                self.in_edges.insert(key.to_vec(), put);
             }
             Space::Vectors => {
                 self.vectors.insert(key.to_vec(), put.is_some());

@@ -9,7 +9,7 @@ use crate::{
     error::{Result, StoreError},
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, KeyRange, Read},
+    store::{Cursor, Direction, KeyRange, Read},
 };
 
 /// A node as stored.
@@ -55,6 +55,30 @@ impl Neighbors {
     }
 }
 
+/// Nodes of a graph, one at a time, by id.
+pub struct NodeCursor<'r>(Box<dyn Cursor + 'r>);
+
+impl NodeCursor<'_> {
+    /// Id and property bytes of the next node, or `None` at the end.
+    pub fn next(&mut self) -> Result<Option<(&str, &[u8])>> {
+        let Some((key, value)) = self.0.next()? else { return Ok(None) };
+        let id = keys::node_of(key).ok_or_else(|| bad_key(Space::Nodes, key))?;
+        Ok(Some((id, decode_node(value)?.1)))
+    }
+}
+
+/// Edges of a graph, one at a time, by source, target and sequence.
+pub struct EdgeCursor<'r>(Box<dyn Cursor + 'r>);
+
+impl EdgeCursor<'_> {
+    /// Source and target of the next edge, or `None` at the end.
+    pub fn next(&mut self) -> Result<Option<(String, String)>> {
+        let Some((key, _)) = self.0.next()? else { return Ok(None) };
+        let (source, target, _) = keys::edge_parts(key).ok_or_else(|| bad_key(Space::OutEdges, key))?;
+        Ok(Some((source, target)))
+    }
+}
+
 /// Reads of one graph on the newest state or on a view. Every call may block on disk.
 pub struct GraphReader<'r> {
     read: &'r dyn Read,
@@ -94,6 +118,16 @@ impl<'r> GraphReader<'r> {
         let keys: Vec<_> = nodes.iter().map(|node| keys::node(self.id, node.as_ref())).collect();
         let values = self.read.multi_get(Space::Nodes, &keys)?;
         values.into_iter().map(|value| value.map(node_ref).transpose()).collect()
+    }
+
+    /// All nodes, one at a time.
+    pub fn node_cursor(&self) -> Result<NodeCursor<'r>> {
+        self.read.scan(Space::Nodes, keys::graph(self.id), Direction::Forward).map(NodeCursor)
+    }
+
+    /// All edges, one at a time.
+    pub fn edge_cursor(&self) -> Result<EdgeCursor<'r>> {
+        self.read.scan(Space::OutEdges, keys::graph(self.id), Direction::Forward).map(EdgeCursor)
     }
 
     /// Calls `each` with id, sequence and property bytes of every node, by id.
@@ -157,8 +191,8 @@ impl<'r> GraphReader<'r> {
         Ok(lines)
     }
 
-    /// Nodes that carry `label`, oldest first; at most `limit` unless it is 0.
-    pub fn by_label(&self, label: &str, limit: usize) -> Result<Vec<(String, Vec<u8>)>> {
+    /// Ids of the nodes that carry `label`, oldest first; at most `limit` unless it is 0.
+    pub fn ids_by_label(&self, label: &str, limit: usize) -> Result<Vec<String>> {
         let mut ids = Vec::new();
         let mut cursor = self.read.scan(Space::Labels, keys::labels(self.id, label), Direction::Forward)?;
         while let Some((key, value)) = cursor.next()? {
@@ -167,6 +201,12 @@ impl<'r> GraphReader<'r> {
                 break;
             }
         }
+        Ok(ids)
+    }
+
+    /// Nodes that carry `label`, oldest first; at most `limit` unless it is 0.
+    pub fn by_label(&self, label: &str, limit: usize) -> Result<Vec<(String, Vec<u8>)>> {
+        let ids = self.ids_by_label(label, limit)?;
         let nodes = self.nodes(&ids)?;
         Ok(ids.into_iter().zip(nodes).filter_map(|(id, node)| Some((id, node?.properties))).collect())
     }

@@ -56,6 +56,76 @@ pub(super) fn string(value: Token<'_>) -> Option<&str> {
     if let Token::Str(bytes) = value { text(bytes) } else { None }
 }
 
+/// A finite number.
+pub(super) fn number(value: Token<'_>) -> Option<f64> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is a number")]
+    match value {
+        Token::Uint(number) => Some(number as f64),
+        Token::Int(number) => Some(number as f64),
+        Token::Float(number) if number.is_finite() => Some(number),
+        _ => None,
+    }
+}
+
+/// The field `name` where it is a finite number.
+pub fn number_field(props: &[u8], name: &str) -> Option<f64> {
+    let mut found = None;
+    let decoded = visit_entries(props, |key, value, _| {
+        if key == name {
+            found = number(value);
+        }
+    });
+    found.filter(|_| decoded)
+}
+
+/// The field `name` where it is a string.
+pub fn string_field<'a>(props: &'a [u8], name: &str) -> Option<&'a str> {
+    let mut found = None;
+    let decoded = visit_entries(props, |key, value, _| {
+        if key == name {
+            found = string(value);
+        }
+    });
+    found.filter(|_| decoded)
+}
+
+/// A field that is to be a list of strings.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Strings<'a> {
+    /// There is no such field.
+    Absent,
+    /// Its strings.
+    List(Vec<&'a str>),
+    /// Something else, or a list with something else in it.
+    Other,
+}
+
+/// The field `name` as a list of strings; `None` when the properties are undecodable or no map.
+pub fn strings_field<'a>(props: &'a [u8], name: &str) -> Option<Strings<'a>> {
+    let mut found = Strings::Absent;
+    let decoded = visit_entries(props, |key, value, mut rest| {
+        if key == name {
+            found = match value {
+                Token::Array(items) => {
+                    let list: Option<Vec<&str>> =
+                        (0..items).map(|_| rest.token().ok().and_then(string)).collect();
+                    list.map_or(Strings::Other, Strings::List)
+                }
+                Token::Nil
+                | Token::Bool(_)
+                | Token::Uint(_)
+                | Token::Int(_)
+                | Token::Float(_)
+                | Token::Str(_)
+                | Token::Bin(_)
+                | Token::Ext
+                | Token::Map(_) => Strings::Other,
+            };
+        }
+    });
+    decoded.then_some(found)
+}
+
 /// The distinct labels of a node, sorted: `type`, `label` and `node_type` where they are strings, and the
 /// strings in `labels` where that is a list. Empty when the properties are undecodable or no map.
 pub fn labels(props: &[u8]) -> Vec<&str> {

@@ -130,6 +130,7 @@ fn of_store(error: &StoreError) -> Exit {
         StoreError::Corrupt { .. } | StoreError::BadDirectory { .. } => Exit::Refused,
         StoreError::DiskFull { .. }
         | StoreError::OverBudget { .. }
+        | StoreError::Stopped
         | StoreError::Poisoned { .. }
         | StoreError::Locked { .. }
         | StoreError::ReadOnly

@@ -1,0 +1,36 @@
+//! Communities by Louvain's method: modularity on the undirected multigraph, a self loop counting twice at its node.
+//!
+//! Nodes join a neighbour's community while modularity rises; then every community becomes one node of a smaller
+//! graph, and so on until nothing joins. Edge order never matters, node order only where gains are equal or the graph
+//! has no clear structure.
+
+mod level;
+
+use self::level::Level;
+use super::{Cancel, Cancelled, Topology};
+
+/// The number of each node's community, numbered by first member. A resolution that is not positive means 1.0; a
+/// higher one gives smaller communities. No community spans two components.
+pub(crate) fn communities(
+    topology: &Topology,
+    resolution: f64,
+    cancel: &Cancel,
+) -> Result<Vec<u32>, Cancelled> {
+    let resolution = if resolution > 0.0 { resolution } else { 1.0 };
+    topology.prepare_incoming(cancel)?;
+    let mut level = Level::of(topology, cancel)?;
+    let mut found: Vec<u32> = (0..topology.nodes() as u32).collect();
+    loop {
+        let merged = level.partition(resolution, cancel)?;
+        if merged.count == level.nodes() {
+            return Ok(found);
+        }
+        for community in &mut found {
+            *community = merged.of[*community as usize];
+        }
+        level = level.merge(&merged, cancel)?;
+    }
+}
+
+#[cfg(test)]
+mod tests;

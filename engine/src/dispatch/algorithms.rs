@@ -1,0 +1,253 @@
+//! Algorithms over a graph: decoded here, run on its projection, answered by node id.
+
+use epistemic_storage::{graph::GraphReader, view};
+
+use super::{
+    OpError,
+    compute::Computation,
+    reads::{self, ReadError},
+    walk,
+};
+use crate::{
+    analytics::{self, Groups, Teleport, Topology},
+    projection::{self, Ids, IdsBuilder, Projection},
+    wire::{Method, encode, params, response},
+};
+
+/// Rounds of PageRank at most.
+const MAX_ITERATIONS: usize = 10_000;
+
+/// Runs an algorithm that needs nothing but nodes and edges.
+pub(super) fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let method = computation.request.method;
+    let raw = computation.request.envelope.params;
+    let cancel = computation.cancel;
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller sends nothing else here")]
+    match method {
+        Method::TopologicalSort => {
+            params::no_params(method, raw)?;
+            let graph = computation.projection()?;
+            let order = analytics::topological_sort(&graph.topology, cancel)?;
+            let order = order.ok_or_else(|| OpError::Text("Graph contains cycles".into()))?;
+            response::bin_of(out, |out| ids_of(out, &graph.ids, &order))
+        }
+        Method::FindCycle => {
+            params::no_params(method, raw)?;
+            let graph = computation.projection()?;
+            path(out, &graph.ids, analytics::find_cycle(&graph.topology, cancel)?)
+        }
+        Method::GetShortestPath => {
+            let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
+            if let Some(found) = walk::shortest_path(computation, source_id, target_id)? {
+                match found {
+                    Some(nodes) => reads::strings(out, &nodes),
+                    None => encode::nil(out),
+                }
+                return Ok(());
+            }
+            let graph = computation.projection()?;
+            let ends = graph.ids.number(source_id).zip(graph.ids.number(target_id));
+            let found = match ends {
+                Some((source, target)) => analytics::shortest_path(&graph.topology, source, target, cancel)?,
+                None => None,
+            };
+            path(out, &graph.ids, found)
+        }
+        Method::GetBlastRadius => {
+            let params::BlastRadius { node_id, max_depth } = params::params(method, raw)?;
+            if let Some(reached) = walk::blast_radius(computation, node_id, max_depth)? {
+                reads::strings(out, &reached);
+                return Ok(());
+            }
+            let graph = computation.projection()?;
+            let reached = match graph.ids.number(node_id) {
+                Some(start) => analytics::blast_radius(&graph.topology, start, max_depth as u64, cancel)?,
+                None => Vec::new(),
+            };
+            ids_of(out, &graph.ids, &reached)
+        }
+        Method::DegreeCentralityAll => {
+            params::no_params(method, raw)?;
+            let graph = computation.projection()?;
+            let scores = analytics::degree_centrality(&graph.topology, cancel)?;
+            scored(out, &graph.ids, &scores)
+        }
+        Method::BetweennessCentrality => {
+            params::no_params(method, raw)?;
+            let graph = computation.projection()?;
+            let scores = computation.parallel(|| analytics::betweenness(&graph.topology, cancel))?;
+            response::bin_of(out, |out| scored(out, &graph.ids, &scores))
+        }
+        Method::PageRank => {
+            let params::PageRank { damping, iterations } = params::params(method, raw)?;
+            pagerank(computation, damping, iterations, |_| Teleport::Uniform, out)
+        }
+        Method::PersonalizedPageRank => {
+            let params::PersonalizedPageRank { seed_nodes, damping, iterations } =
+                params::params(method, raw)?;
+            let teleport = |graph: &Projection| {
+                let seeds: Vec<_> =
+                    seed_nodes.iter().map(|&(id, weight)| (graph.ids.number(id), weight)).collect();
+                Teleport::to_seeds(graph.ids.len(), &seeds)
+            };
+            pagerank(computation, damping, iterations, teleport, out)
+        }
+        Method::ConnectedComponents => {
+            params::no_params(method, raw)?;
+            let graph = computation.projection()?;
+            groups(out, &graph.ids, &analytics::connected_components(&graph.topology, cancel)?)
+        }
+        Method::StronglyConnectedComponents => {
+            params::no_params(method, raw)?;
+            let graph = computation.projection()?;
+            groups(out, &graph.ids, &analytics::strongly_connected_components(&graph.topology, cancel)?)
+        }
+        Method::MinimumSpanningTree => {
+            params::no_params(method, raw)?;
+            spanning_tree(computation, out)
+        }
+        Method::CommunityDetection => {
+            let params::Communities { resolution } = params::params(method, raw)?;
+            let graph = computation.projection()?;
+            communities(computation, &graph.ids, &graph.topology, resolution, out)
+        }
+        Method::CommunityDetectEphemeral => {
+            let params = params::params(method, raw)?;
+            ephemeral_communities(computation, &params, out)
+        }
+        Method::GraphColoring => {
+            params::no_params(method, raw)?;
+            let graph = computation.projection()?;
+            let colours = analytics::graph_colouring(&graph.topology, cancel)?;
+            encode::array(out, graph.ids.len());
+            for (id, colour) in graph.ids.iter().zip(colours) {
+                encode::array(out, 2);
+                encode::str(out, id);
+                encode::uint(out, colour.into());
+            }
+            Ok(())
+        }
+        other => Err(OpError::Text(format!("{other} is no algorithm")).into()),
+    }
+}
+
+fn pagerank(
+    computation: &Computation<'_>,
+    damping: f64,
+    iterations: usize,
+    teleport: impl FnOnce(&Projection) -> Teleport,
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
+    if iterations > MAX_ITERATIONS {
+        let text = format!("{iterations} iterations were asked for, {MAX_ITERATIONS} are the most");
+        return Err(OpError::Text(text).into());
+    }
+    let graph = computation.projection()?;
+    let (teleport, iterations) = (teleport(&graph), iterations as u64);
+    let ranks = computation.parallel(|| {
+        analytics::pagerank(&graph.topology, damping, iterations, &teleport, computation.cancel)
+    })?;
+    response::bin_of(out, |out| scored(out, &graph.ids, &ranks))
+}
+
+/// Over one view: the weights are in the properties, which projections leave out.
+fn spanning_tree(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let graphs = &computation.shard.graphs;
+    let view = graphs.view();
+    let state = graphs.state_in(&*view, computation.graph)?;
+    let reader = GraphReader::new(&*view, computation.graph);
+    let ids = projection::read_ids(&reader, &state, computation.cancel)?;
+    let mut edges = Vec::with_capacity(state.edges as usize);
+    projection::for_each_edge(&reader, &ids, computation.cancel, |source, target, sequence, properties| {
+        let weight = view::number_field(properties, "weight").unwrap_or(1.0);
+        edges.push((sequence, (source, target, weight)));
+    })?;
+    edges.sort_unstable_by_key(|(sequence, _)| *sequence);
+    let edges: Vec<_> = edges.into_iter().map(|(_, edge)| edge).collect();
+    let chosen =
+        computation.parallel(|| analytics::spanning_forest(ids.len(), &edges, computation.cancel))?;
+    response::bin_of(out, |out| {
+        encode::array(out, chosen.len());
+        for (source, target, weight) in chosen.into_iter().map(|place| edges[place]) {
+            encode::array(out, 3);
+            encode::str(out, ids.get(source));
+            encode::str(out, ids.get(target));
+            encode::float(out, weight);
+        }
+        Ok(())
+    })
+}
+
+fn ephemeral_communities(
+    computation: &Computation<'_>,
+    params: &params::EphemeralCommunities<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
+    let mut nodes = params.node_ids.clone();
+    nodes.sort_unstable();
+    nodes.dedup();
+    let mut ids = IdsBuilder::with_capacity(nodes.len());
+    for (number, node) in nodes.into_iter().enumerate() {
+        // Both are bounded by the size of a frame.
+        ids.add(node, number as u64);
+    }
+    let ids = ids.finish();
+    let known = |(source, target): &(&str, &str)| ids.number(source).zip(ids.number(target));
+    let edges: Vec<_> = params.edges.iter().filter_map(known).collect();
+    let topology = Topology::from_edges(ids.len(), &edges);
+    communities(computation, &ids, &topology, params.resolution, out)
+}
+
+/// Members sorted by id, communities by their first member.
+fn communities(
+    computation: &Computation<'_>,
+    ids: &Ids,
+    topology: &Topology,
+    resolution: f64,
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
+    let labels = analytics::communities(topology, resolution, computation.cancel)?;
+    let grouped = Groups::by_label(labels, computation.cancel)?;
+    let mut communities: Vec<Vec<&str>> =
+        grouped.iter().map(|members| members.iter().map(|&node| ids.get(node)).collect()).collect();
+    communities.iter_mut().for_each(|members| members.sort_unstable());
+    communities.sort_unstable();
+    response::bin_of(out, |out| {
+        encode::array(out, communities.len());
+        communities.iter().for_each(|members| reads::strings(out, members));
+        Ok(())
+    })
+}
+
+fn path(out: &mut Vec<u8>, ids: &Ids, nodes: Option<Vec<u32>>) -> Result<(), ReadError> {
+    match nodes {
+        Some(nodes) => ids_of(out, ids, &nodes),
+        None => {
+            encode::nil(out);
+            Ok(())
+        }
+    }
+}
+
+fn ids_of(out: &mut Vec<u8>, ids: &Ids, nodes: &[u32]) -> Result<(), ReadError> {
+    reads::strings(out, nodes.iter().map(|&node| ids.get(node)));
+    Ok(())
+}
+
+fn scored(out: &mut Vec<u8>, ids: &Ids, scores: &[f64]) -> Result<(), ReadError> {
+    encode::array(out, scores.len());
+    for (id, score) in ids.iter().zip(scores) {
+        encode::array(out, 2);
+        encode::str(out, id);
+        encode::float(out, *score);
+    }
+    Ok(())
+}
+
+fn groups(out: &mut Vec<u8>, ids: &Ids, groups: &Groups) -> Result<(), ReadError> {
+    encode::array(out, groups.len());
+    for members in groups.iter() {
+        ids_of(out, ids, members)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! `DiffAgainst`: two graphs side by side, in one pass over each.
+
+use std::cmp::Ordering;
+
+use epistemic_storage::{
+    StoreError,
+    graph::{EdgeCursor, GraphReader},
+};
+
+use super::{
+    OpError,
+    compute::{Computation, MAX_RESULT},
+    reads::{self, ReadError},
+};
+use crate::wire::{encode, params};
+
+/// What is in the other graph only, in this one only, and in both with other properties.
+#[derive(Default)]
+struct Difference {
+    nodes_added: Vec<String>,
+    nodes_removed: Vec<String>,
+    nodes_modified: Vec<String>,
+    edges_added: Vec<(String, String)>,
+    edges_removed: Vec<(String, String)>,
+    bytes: usize,
+}
+
+/// Answers with what would turn this graph into the other one. Edges compare as pairs.
+pub(super) fn diff_against(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let request = &computation.request;
+    let params::DiffAgainst { other_graph } = params::params(request.method, request.envelope.params)?;
+    let graphs = &computation.shard.graphs;
+    let missing = |_| OpError::Text(format!("Other graph '{other_graph}' not found"));
+    let other = graphs.graph(other_graph).map_err(missing)?;
+    let view = graphs.view();
+    let (this, that) = (GraphReader::new(&*view, computation.graph), GraphReader::new(&*view, &other));
+    let mut difference = Difference::default();
+    nodes(computation, &this, &that, &mut difference)?;
+    edges(computation, &this, &that, &mut difference)?;
+    encode::map(out, 5);
+    for (name, ids) in [
+        ("nodes_added", &difference.nodes_added),
+        ("nodes_removed", &difference.nodes_removed),
+        ("nodes_modified", &difference.nodes_modified),
+    ] {
+        encode::str(out, name);
+        reads::strings(out, ids);
+    }
+    for (name, pairs) in
+        [("edges_added", &difference.edges_added), ("edges_removed", &difference.edges_removed)]
+    {
+        encode::str(out, name);
+        encode::array(out, pairs.len());
+        pairs.iter().for_each(|(source, target)| reads::strings(out, [source, target]));
+    }
+    Ok(())
+}
+
+impl Difference {
+    fn note(&mut self, computation: &Computation<'_>, bytes: usize) -> Result<(), ReadError> {
+        computation.cancel.check()?;
+        self.bytes += bytes;
+        if self.bytes > MAX_RESULT {
+            return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
+        }
+        Ok(())
+    }
+}
+
+fn nodes(
+    computation: &Computation<'_>,
+    this: &GraphReader<'_>,
+    that: &GraphReader<'_>,
+    difference: &mut Difference,
+) -> Result<(), ReadError> {
+    let (mut ours, mut theirs) = (this.node_cursor()?, that.node_cursor()?);
+    let (mut our, mut their) = (ours.next()?, theirs.next()?);
+    loop {
+        let order = match (our, their) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((our, _)), Some((their, _))) => our.cmp(their),
+        };
+        let length = our.or(their).map_or(0, |(id, _)| id.len());
+        difference.note(computation, length)?;
+        match (our, their) {
+            (Some((id, _)), _) if order.is_lt() => difference.nodes_removed.push(id.to_owned()),
+            (_, Some((id, _))) if order.is_gt() => difference.nodes_added.push(id.to_owned()),
+            (Some((id, before)), Some((_, after))) if before != after => {
+                difference.nodes_modified.push(id.to_owned());
+            }
+            _ => {}
+        }
+        if order.is_le() {
+            our = ours.next()?;
+        }
+        if order.is_ge() {
+            their = theirs.next()?;
+        }
+    }
+}
+
+fn edges(
+    computation: &Computation<'_>,
+    this: &GraphReader<'_>,
+    that: &GraphReader<'_>,
+    difference: &mut Difference,
+) -> Result<(), ReadError> {
+    let (mut ours, mut theirs) = (this.edge_cursor()?, that.edge_cursor()?);
+    let (mut our, mut their) = (ours.next()?, theirs.next()?);
+    loop {
+        let order = match (&our, &their) {
+            (None, None) => return Ok(()),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(our), Some(their)) => our.cmp(their),
+        };
+        let length =
+            our.as_ref().or(their.as_ref()).map_or(0, |(source, target)| source.len() + target.len());
+        difference.note(computation, length)?;
+        let (mine, other) = (our.clone(), their.clone());
+        if order.is_le() {
+            our = next_pair(&mut ours, our.as_ref())?;
+        }
+        if order.is_ge() {
+            their = next_pair(&mut theirs, their.as_ref())?;
+        }
+        match order {
+            Ordering::Less => difference.edges_removed.extend(mine),
+            Ordering::Greater => difference.edges_added.extend(other),
+            Ordering::Equal => {}
+        }
+    }
+}
+
+/// The next pair that is not a parallel edge of the last one.
+fn next_pair(
+    cursor: &mut EdgeCursor<'_>,
+    last: Option<&(String, String)>,
+) -> Result<Option<(String, String)>, StoreError> {
+    loop {
+        let next = cursor.next()?;
+        if next.is_none() || next.as_ref() != last {
+            return Ok(next);
+        }
+    }
+}

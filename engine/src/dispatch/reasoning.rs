@@ -1,0 +1,143 @@
+//! `RunDatalogReasoning`: facts from one read view, inferences back into the graph as one atomic change.
+
+use epistemic_storage::{
+    graph::{GraphReader, NodeRef, Op, Revision},
+    view::{self, Strings},
+};
+
+use super::{OpError, compute::Computation, reads::ReadError};
+use crate::{
+    reasoning::{Inferences, Reasoner, ReasoningError, Rules},
+    wire::{encode, params},
+};
+
+/// Facts that one run may infer: they are committed as one change.
+const MAX_FACTS: usize = 1_000_000;
+/// Nodes read at a time.
+const SLICE: usize = 256;
+
+impl From<ReasoningError> for ReadError {
+    fn from(error: ReasoningError) -> Self {
+        OpError::Text(error.to_string()).into()
+    }
+}
+
+pub(super) fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let request = &computation.request;
+    let rules: params::DatalogReasoning<'_> = params::params(request.method, request.envelope.params)?;
+    let view = computation.shard.graphs.view();
+    let reader = GraphReader::new(&*view, computation.graph);
+    let inferred = infer(computation, &reader, &rules)?;
+    let revisions = revisions(&reader, &inferred)?;
+    if !revisions.is_empty() {
+        computation.write(Op::Revise(revisions))?;
+    }
+    encode::map(out, 2);
+    encode::str(out, "inferred_count");
+    encode::uint(out, inferred.len() as u64);
+    encode::str(out, "inferred_triples");
+    encode::array(out, inferred.len());
+    for triple in inferred.triples() {
+        encode::map(out, 4);
+        for (name, value) in [
+            ("subject", triple.subject),
+            ("predicate", triple.predicate),
+            ("object", triple.object),
+            ("inference_type", triple.inference.name()),
+        ] {
+            encode::str(out, name);
+            encode::str(out, value);
+        }
+    }
+    Ok(())
+}
+
+/// Only the property `type` counts, of edges as of nodes.
+fn infer(
+    computation: &Computation<'_>,
+    reader: &GraphReader<'_>,
+    rules: &params::DatalogReasoning<'_>,
+) -> Result<Inferences, ReadError> {
+    let mut reasoner = Reasoner::new(&Rules {
+        subclass_relations: &rules.subclass_relations,
+        subproperty_relations: &rules.subproperty_relations,
+        symmetric_properties: &rules.symmetric_properties,
+        transitive_properties: &rules.transitive_properties,
+        inverse_properties: &rules.inverse_properties,
+        domain_rules: &rules.domain_rules,
+        range_rules: &rules.range_rules,
+        property_chains: &rules.property_chains,
+    });
+    reader.for_each_edge(|source, target, _, properties| {
+        if let Some(predicate) = view::string_field(properties, "type") {
+            reasoner.add_edge(source, predicate, target);
+        }
+        computation.go_on()
+    })?;
+    reader.for_each_node(|node, _, properties| {
+        if let Some(class) = view::string_field(properties, "type") {
+            reasoner.add_class(node, class);
+        }
+        computation.go_on()
+    })?;
+    Ok(reasoner.infer(MAX_FACTS, computation.cancel)?)
+}
+
+/// The new edges, and the nodes whose inferred classes change.
+fn revisions(reader: &GraphReader<'_>, inferred: &Inferences) -> Result<Vec<Revision>, ReadError> {
+    let mut revisions: Vec<Revision> = inferred
+        .edges()
+        .map(|edge| {
+            let mut properties = Vec::new();
+            encode::map(&mut properties, 2 + usize::from(edge.chain));
+            if edge.chain {
+                encode::str(&mut properties, "chain");
+                encode::bool(&mut properties, true);
+            }
+            encode::str(&mut properties, "inferred");
+            encode::bool(&mut properties, true);
+            encode::str(&mut properties, "type");
+            encode::str(&mut properties, edge.predicate);
+            Revision::AddEdge { source: edge.source.into(), target: edge.target.into(), properties }
+        })
+        .collect();
+    let classes: Vec<_> = inferred.classes().into_iter().collect();
+    for slice in classes.chunks(SLICE) {
+        let ids: Vec<&str> = slice.iter().map(|(id, _)| *id).collect();
+        for ((id, classes), node) in slice.iter().zip(reader.nodes(&ids)?) {
+            let Some(NodeRef { properties: expected, .. }) = node else { continue };
+            let properties = with_classes(&expected, classes.widest, &classes.by_edges);
+            if let Some(properties) = properties.filter(|properties| *properties != expected) {
+                let (id, properties) = ((*id).to_owned(), Some(properties));
+                revisions.push(Revision::Node { id, expected, properties });
+            }
+        }
+    }
+    Ok(revisions)
+}
+
+/// `inferred_type` is set, `inferred_types` gets what is not in it. `None`: there is nothing to change, or no place for it.
+fn with_classes(properties: &[u8], widest: Option<&str>, by_edges: &[&str]) -> Option<Vec<u8>> {
+    let (mut single, mut list) = (Vec::new(), Vec::new());
+    let mut fields: Vec<(&str, &[u8])> = Vec::new();
+    if let Some(class) =
+        widest.filter(|class| view::string_field(properties, "inferred_type") != Some(*class))
+    {
+        encode::str(&mut single, class);
+        fields.push(("inferred_type", &single));
+    }
+    let known = match view::strings_field(properties, "inferred_types")? {
+        Strings::Absent => Some(Vec::new()),
+        Strings::List(known) => Some(known),
+        Strings::Other => None,
+    };
+    if let Some(known) = known {
+        let new: Vec<&str> = by_edges.iter().copied().filter(|class| !known.contains(class)).collect();
+        if !new.is_empty() {
+            encode::array(&mut list, known.len() + new.len());
+            known.into_iter().chain(new).for_each(|class| encode::str(&mut list, class));
+            fields.push(("inferred_types", &list));
+        }
+    }
+    if fields.is_empty() { None } else { view::with_fields(properties, &fields) }
+}

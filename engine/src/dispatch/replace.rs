@@ -1,0 +1,76 @@
+//! Whole graphs written at once: documents put in place of a graph, and copies under a new name.
+
+use std::sync::Arc;
+
+use epistemic_storage::graph::Op;
+use serde_json::Value;
+
+use super::{OpError, compute::Computation, reads::ReadError};
+use crate::{
+    document,
+    wire::{DecodeError, encode, json, params},
+};
+
+/// `FromMsgpack`
+pub(super) fn from_msgpack(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let request = &computation.request;
+    let params::Document { msgpack } = params::params(request.method, request.envelope.params)?;
+    replace(computation, &msgpack)?;
+    encode::str(out, "ok");
+    Ok(())
+}
+
+/// `Reconcile`: the document is MessagePack, or JSON as the published client sends it.
+pub(super) fn reconcile(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let request = &computation.request;
+    let params::Reconcile { graph_name, msgpack, json_str } =
+        params::params(request.method, request.envelope.params)?;
+    if graph_name != request.envelope.graph {
+        return Err(OpError::Text(format!(
+            "graph_name '{graph_name}' differs from the graph of the request '{}'; nothing was replaced",
+            request.envelope.graph
+        ))
+        .into());
+    }
+    match (msgpack, json_str) {
+        (Some(document), _) => replace(computation, &document)?,
+        (None, Some(text)) => {
+            let document: Value =
+                serde_json::from_str(text).map_err(|error| OpError::Text(error.to_string()))?;
+            let mut bytes = Vec::new();
+            json::value(&mut bytes, &document);
+            replace(computation, &bytes)?;
+        }
+        (None, None) => return Err(<DecodeError as serde::de::Error>::missing_field("msgpack").into()),
+    }
+    encode::str(out, "reconciled");
+    Ok(())
+}
+
+fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError> {
+    let loaded = document::load(&computation.shard.graphs, bytes)?;
+    computation.cancel.check()?;
+    computation.write(Op::Replace(loaded))?;
+    Ok(())
+}
+
+/// `Fork`: a copy of the graph under a new name, from one read view. The caller owns it.
+pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let request = &computation.request;
+    let params::Fork { graph_name } = params::params(request.method, request.envelope.params)?;
+    let shard = computation.shard;
+    if shard.graphs.graph(graph_name).is_ok() {
+        return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
+    }
+    let loaded = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok())?;
+    computation.cancel.check()?;
+    let owner = request.envelope.agent_id.map(str::to_owned);
+    let (name, kind) = (Arc::from(graph_name), computation.graph.kind());
+    shard
+        .write_blocking(&name, Op::Install { loaded, kind, owner, replace: false })
+        .map_err(OpError::from)?;
+    encode::map(out, 1);
+    encode::str(out, "created");
+    encode::str(out, graph_name);
+    Ok(())
+}

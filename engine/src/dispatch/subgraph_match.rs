@@ -1,0 +1,123 @@
+//! `Vf2SubgraphMatch`: the pattern is another graph of the shard.
+
+use std::collections::HashMap;
+
+use epistemic_storage::{StoreError, graph::GraphReader};
+
+use super::{
+    OpError,
+    compute::{Computation, MAX_RESULT},
+    reads::ReadError,
+};
+use crate::{
+    analytics::{Constraints, Wanted, subgraph_matches},
+    projection::Ids,
+    wire::{encode, params, response},
+};
+
+/// Nodes and edges of a pattern.
+const MAX_PATTERN: u64 = 1_000;
+const MAX_MATCHES: usize = 1_000_000;
+
+pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let request = &computation.request;
+    let params::SubgraphMatch { pattern_graph_name } =
+        params::params(request.method, request.envelope.params)?;
+    let graphs = &computation.shard.graphs;
+    let missing = |_| OpError::Text(format!("Pattern graph '{pattern_graph_name}' not found"));
+    let pattern_graph = graphs.graph(pattern_graph_name).map_err(missing)?;
+    let state = pattern_graph.state();
+    if state.nodes + state.edges > MAX_PATTERN {
+        let (nodes, edges) = (state.nodes, state.edges);
+        return Err(OpError::Text(format!(
+            "pattern graph '{pattern_graph_name}' has {nodes} nodes and {edges} edges, {MAX_PATTERN} in all are the most"
+        ))
+        .into());
+    }
+    let target = computation.projection()?;
+    let pattern = computation.projection_of(&pattern_graph)?;
+    let view = graphs.view();
+    let wanted = read_pattern(&GraphReader::new(&*view, &pattern_graph), &pattern.ids)?;
+    let mut constraints =
+        Properties { reader: GraphReader::new(&*view, computation.graph), ids: &target.ids, wanted: &wanted };
+    let found = subgraph_matches(
+        &pattern.topology,
+        &target.topology,
+        &mut constraints,
+        MAX_MATCHES,
+        computation.cancel,
+    )?;
+    if found.truncated {
+        let text = format!("RESULT_TOO_LARGE: over {MAX_MATCHES} matches; narrow the pattern");
+        return Err(OpError::Text(text).into());
+    }
+    response::bin_of(out, |out| {
+        encode::array(out, found.iter().len());
+        for targets in found.iter() {
+            encode::map(out, targets.len());
+            for (id, &node) in pattern.ids.iter().zip(targets) {
+                encode::str(out, id);
+                encode::str(out, target.ids.get(node));
+            }
+            if out.len() > MAX_RESULT {
+                return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// What a pattern demands of properties.
+struct Pattern {
+    nodes: HashMap<u32, Wanted>,
+    edges: HashMap<(u32, u32), Vec<Wanted>>,
+}
+
+fn read_pattern(reader: &GraphReader<'_>, ids: &Ids) -> Result<Pattern, StoreError> {
+    let mut pattern = Pattern { nodes: HashMap::new(), edges: HashMap::new() };
+    reader.for_each_node(|id, _, properties| {
+        if let Some(node) = ids.number(id) {
+            pattern.nodes.insert(node, Wanted::by(properties));
+        }
+        Ok(())
+    })?;
+    reader.for_each_edge(|source, target, _, properties| {
+        if let (Some(source), Some(target)) = (ids.number(source), ids.number(target)) {
+            pattern.edges.entry((source, target)).or_default().push(Wanted::by(properties));
+        }
+        Ok(())
+    })?;
+    Ok(pattern)
+}
+
+/// Properties of the graph that is searched, read when the structure fits.
+struct Properties<'a> {
+    reader: GraphReader<'a>,
+    ids: &'a Ids,
+    wanted: &'a Pattern,
+}
+
+impl Constraints for Properties<'_> {
+    type Error = ReadError;
+
+    fn node_fits(&mut self, pattern: u32, target: u32) -> Result<bool, ReadError> {
+        match self.wanted.nodes.get(&pattern) {
+            // Gone since its graph was projected.
+            None => Ok(false),
+            Some(Wanted::Anything) => Ok(true),
+            Some(wanted) => {
+                let node = self.reader.node(self.ids.get(target))?;
+                Ok(node.is_some_and(|node| wanted.fits(&node.properties)))
+            }
+        }
+    }
+
+    fn edges_fit(&mut self, pattern: (u32, u32), target: (u32, u32)) -> Result<bool, ReadError> {
+        let Some(wanted) = self.wanted.edges.get(&pattern) else { return Ok(false) };
+        if wanted.iter().all(|wanted| matches!(wanted, Wanted::Anything)) {
+            return Ok(true);
+        }
+        let edges = self.reader.edges_between(self.ids.get(target.0), self.ids.get(target.1))?;
+        Ok(wanted.iter().all(|wanted| edges.iter().any(|edge| wanted.fits(&edge.properties))))
+    }
+}

@@ -1,0 +1,76 @@
+//! Commits conditional changes in parts.
+
+use epistemic_storage::{
+    StoreError,
+    graph::{GraphError, Op, Outcome, Revised, Revision},
+};
+
+use super::{LifecycleError, Target};
+
+/// Changes and bytes of one part: a few milliseconds of the commit thread.
+const PART: usize = 1_000;
+const PART_BYTES: usize = 256 << 10;
+
+/// Gathers changes and commits them when there are enough.
+pub(crate) struct Reviser<'a> {
+    target: Target<'a>,
+    part: Vec<Revision>,
+    bytes: usize,
+    done: Revised,
+    failure: Option<LifecycleError>,
+}
+
+impl<'a> Reviser<'a> {
+    pub(crate) fn new(target: Target<'a>) -> Self {
+        Self { target, part: Vec::new(), bytes: 0, done: Revised::default(), failure: None }
+    }
+
+    /// Adds a change, and commits when enough are gathered.
+    ///
+    /// # Errors
+    /// [`StoreError::Stopped`] when a commit failed or nobody waits any more: end the read, [`Reviser::finish`] tells why.
+    pub(crate) fn push(&mut self, revision: Revision) -> Result<(), StoreError> {
+        self.bytes += revision.bytes();
+        self.part.push(revision);
+        if self.part.len() < PART && self.bytes < PART_BYTES {
+            return Ok(());
+        }
+        self.commit().map_err(|failure| {
+            self.failure = Some(failure);
+            StoreError::Stopped
+        })
+    }
+
+    /// Commits the rest. `read` is what the scan that pushed ended with.
+    pub(crate) fn finish(mut self, read: Result<(), StoreError>) -> Result<Revised, LifecycleError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        read?;
+        self.commit()?;
+        Ok(self.done)
+    }
+
+    fn commit(&mut self) -> Result<(), LifecycleError> {
+        self.target.cancel.check()?;
+        self.bytes = 0;
+        let part = std::mem::take(&mut self.part);
+        if part.is_empty() {
+            return Ok(());
+        }
+        let graph = self.target.graph.name();
+        if let Outcome::Revised(revised) = self.target.shard.write_blocking(graph, Op::Revise(part))? {
+            self.done.add(revised);
+        }
+        Ok(())
+    }
+}
+
+impl crate::shard::Shard {
+    /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.
+    pub(crate) fn write_blocking(&self, graph: &std::sync::Arc<str>, op: Op) -> Result<Outcome, GraphError> {
+        let write = epistemic_storage::graph::Write { graph: std::sync::Arc::clone(graph), op };
+        let gone = || GraphError::Store(StoreError::Io("the server is shutting down".into()));
+        self.committer.submit(write, None).blocking_recv().map_err(|_| gone())?
+    }
+}

@@ -1,0 +1,59 @@
+//! Forward chaining of OWL/RDFS-like rules over typed edges and node classes, to a fixpoint. Pure: no storage, no wire.
+//!
+//! Rules about edges never read classes, so the edges are completed first, then domain and range give classes, then
+//! subclass rules widen them. Evaluation is semi-naive: a fact is joined once with the facts before it.
+
+mod budget;
+mod chains;
+mod classes;
+mod edges;
+mod inferences;
+mod names;
+mod property_rules;
+mod reasoner;
+mod transitive;
+
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use inferences::Inferences;
+pub(crate) use reasoner::Reasoner;
+
+use crate::analytics::Cancelled;
+
+/// The rules of one run, by the names of their parameters. Repeated rules and cycles are harmless.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rules<'a> {
+    /// A node of the first class is of the second.
+    pub(crate) subclass_relations: &'a [(&'a str, &'a str)],
+    /// An edge of the first property is one of the second.
+    pub(crate) subproperty_relations: &'a [(&'a str, &'a str)],
+    /// An edge also goes back.
+    pub(crate) symmetric_properties: &'a [&'a str],
+    /// Two edges in a row make a third.
+    pub(crate) transitive_properties: &'a [&'a str],
+    /// An edge of either property goes back as one of the other.
+    pub(crate) inverse_properties: &'a [(&'a str, &'a str)],
+    /// The source of an edge of this property is of this class.
+    pub(crate) domain_rules: &'a [(&'a str, &'a str)],
+    /// The target of an edge of this property is of this class.
+    pub(crate) range_rules: &'a [(&'a str, &'a str)],
+    /// The first property, then the second, gives the third.
+    pub(crate) property_chains: &'a [(&'a str, &'a str, &'a str)],
+}
+
+/// Why a run has no result. Nothing of it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ReasoningError {
+    /// More facts follow than the caller allows.
+    #[error("RESULT_TOO_LARGE: the rules infer more than {max} facts; use fewer rules or a smaller graph")]
+    TooMany {
+        /// Allowed facts.
+        max: usize,
+    },
+    /// Nobody waits for it.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}

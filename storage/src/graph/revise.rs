@@ -1,0 +1,202 @@
+//! Changes that were worked out from an earlier state of the graph, and the refreshing of nodes.
+
+use super::{
+    edit::{Edit, take},
+    error::GraphError,
+    ledger::LedgerRecord,
+    record::decode_node,
+};
+use crate::{error::Result, keys, space::Space, view};
+
+/// A change that is made only if what it was worked out from is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revision {
+    /// Rewrites or removes a node whose property bytes are still `expected`.
+    Node {
+        /// Node id.
+        id: String,
+        /// Property bytes that were seen.
+        expected: Vec<u8>,
+        /// New property bytes; `None` removes the node with its edges and its embedding.
+        properties: Option<Vec<u8>>,
+    },
+    /// Rewrites or removes one edge whose property bytes are still `expected`.
+    Edge {
+        /// Source node id.
+        source: String,
+        /// Target node id.
+        target: String,
+        /// The sequence number that inserted the edge.
+        sequence: u64,
+        /// Property bytes that were seen.
+        expected: Vec<u8>,
+        /// New property bytes; `None` removes the edge, not its parallel ones.
+        properties: Option<Vec<u8>>,
+    },
+    /// Adds an edge if both ends are still there.
+    AddEdge {
+        /// Source node id.
+        source: String,
+        /// Target node id.
+        target: String,
+        /// Property bytes.
+        properties: Vec<u8>,
+    },
+}
+
+impl Revision {
+    /// Bytes of ids and properties.
+    pub fn bytes(&self) -> usize {
+        let length = |properties: &Option<Vec<u8>>| properties.as_ref().map_or(0, Vec::len);
+        match self {
+            Revision::Node { id, expected, properties } => id.len() + expected.len() + length(properties),
+            Revision::Edge { source, target, expected, properties, .. } => {
+                source.len() + target.len() + expected.len() + length(properties)
+            }
+            Revision::AddEdge { source, target, properties } => {
+                source.len() + target.len() + properties.len()
+            }
+        }
+    }
+
+    /// Calls `each` with the nodes whose records the change looks at.
+    pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
+        match self {
+            Revision::AddEdge { source, target, .. } => {
+                each(source);
+                each(target);
+            }
+            // Their values are read anyway.
+            Revision::Node { .. } | Revision::Edge { .. } => {}
+        }
+    }
+}
+
+/// What became of [`Revision`]s. Those that found something else than they expected are not counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revised {
+    /// Nodes rewritten.
+    pub nodes_set: u64,
+    /// Ids of the nodes removed.
+    pub nodes_removed: Vec<String>,
+    /// Edges rewritten.
+    pub edges_set: u64,
+    /// Edges removed on their own.
+    pub edges_removed: u64,
+    /// Edges removed with their nodes.
+    pub edges_cascaded: u64,
+    /// Edges added.
+    pub edges_added: u64,
+}
+
+impl Revised {
+    /// Adds what another part did.
+    pub fn add(&mut self, other: Revised) {
+        let Revised { nodes_set, nodes_removed, edges_set, edges_removed, edges_cascaded, edges_added } =
+            other;
+        self.nodes_set += nodes_set;
+        self.nodes_removed.extend(nodes_removed);
+        self.edges_set += edges_set;
+        self.edges_removed += edges_removed;
+        self.edges_cascaded += edges_cascaded;
+        self.edges_added += edges_added;
+    }
+}
+
+impl Edit<'_, '_> {
+    pub(super) fn revise(&mut self, revisions: &[Revision]) -> Result<Revised, GraphError> {
+        let mut revised = Revised::default();
+        for revision in revisions {
+            match revision {
+                Revision::Node { id, expected, properties } => {
+                    if !self.node_is(id, expected)? {
+                        continue;
+                    }
+                    match properties {
+                        Some(properties) => {
+                            self.set_node(id, properties)?;
+                            revised.nodes_set += 1;
+                        }
+                        None => {
+                            revised.edges_cascaded += self.remove_node(id)?.unwrap_or(0);
+                            revised.nodes_removed.push(id.clone());
+                        }
+                    }
+                }
+                Revision::Edge { source, target, sequence, expected, properties } => {
+                    let key = keys::edge(self.id(), source, target, *sequence);
+                    if self.overlay.edge(&key)?.as_deref() != Some(expected) {
+                        continue;
+                    }
+                    match properties {
+                        Some(properties) => {
+                            self.log(&LedgerRecord::SetEdge { source, target, edge: *sequence, properties });
+                            self.overlay.put(Space::OutEdges, &key, properties);
+                            revised.edges_set += 1;
+                        }
+                        None => {
+                            self.remove_one_edge(source, target, *sequence, &key)?;
+                            revised.edges_removed += 1;
+                        }
+                    }
+                }
+                Revision::AddEdge { source, target, properties } => {
+                    match self.add_edge(source, target, properties) {
+                        Ok(()) => revised.edges_added += 1,
+                        Err(GraphError::SourceNotFound(_) | GraphError::TargetNotFound(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+        Ok(revised)
+    }
+
+    /// Sets `confidence` to 1.0 and `last_access` to `now` (Unix seconds) of each node that is there with a property
+    /// map; returns how many of `nodes` those are.
+    pub(super) fn touch(&mut self, nodes: &[String], now: u64) -> Result<u64, GraphError> {
+        let mut touched = 0;
+        for node in nodes {
+            let key = keys::node(self.id(), node);
+            let Some(value) = self.overlay.node(&key)? else { continue };
+            let (_, properties) = decode_node(&value)?;
+            let Some(refreshed) = view::refreshed(properties, 1.0, now) else { continue };
+            let changed = refreshed != properties;
+            if changed {
+                self.set_node(node, &refreshed)?;
+            }
+            touched += 1;
+        }
+        Ok(touched)
+    }
+
+    fn node_is(&self, node: &str, expected: &[u8]) -> Result<bool> {
+        match self.overlay.node(&keys::node(self.id(), node))? {
+            Some(value) => Ok(decode_node(&value)?.1 == expected),
+            None => Ok(false),
+        }
+    }
+
+    /// Rewrites the properties of a node that is there.
+    fn set_node(&mut self, node: &str, properties: &[u8]) -> Result<()> {
+        let key = keys::node(self.id(), node);
+        let old = self.old_node(&key)?;
+        let sequence = self.log(&LedgerRecord::SetNode { id: node, properties });
+        self.put_node(&key, node, old, sequence, properties);
+        Ok(())
+    }
+
+    /// Removes one edge that is there. The ledger shows it when it was the last of its pair.
+    fn remove_one_edge(&mut self, source: &str, target: &str, sequence: u64, key: &[u8]) -> Result<()> {
+        let id = self.id();
+        let parallel = self.overlay.edge_keys(Space::OutEdges, &keys::pair(id, source, target))?.len() > 1;
+        self.live.versions.topology = if parallel {
+            self.log(&LedgerRecord::RemoveParallel { source, target, edge: sequence })
+        } else {
+            self.log(&LedgerRecord::RemoveEdge { source, target })
+        };
+        self.overlay.delete(Space::InEdges, &keys::edge(id, target, source, sequence));
+        self.overlay.delete(Space::OutEdges, key);
+        take(&mut self.live.state.edges, 1)
+    }
+}
