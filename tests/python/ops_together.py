@@ -15,7 +15,9 @@ async def channels(check, client, _args):
     await client.channels.send_message(name, "a", "one")
     await client.channels.send_message(name, "c", "two")
     await check.refused(
-        "stranger", client.channels.send_message(name, "x", "?"), f"Agent 'x' is not a member of channel '{name}'"
+        "stranger",
+        client.channels.send_message(name, "x", "?"),
+        f"Agent 'x' is not a member of channel '{name}'",
     )
     messages = await client.channels.get_messages(name)
     check.equal("messages", [(m["sender"], m["payload"]) for m in messages], [("a", "one"), ("c", "two")])
