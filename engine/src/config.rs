@@ -73,6 +73,10 @@ pub struct Config {
     #[arg(long, default_value_t = 512 << 20, value_name = "BYTES")]
     pub projection_memory: usize,
 
+    /// Memory for the embeddings that searches run on; those of a graph that needs more are read from storage each time
+    #[arg(long, default_value_t = 1 << 30, value_name = "BYTES")]
+    pub vector_memory: usize,
+
     /// HTTP address for /metrics (Prometheus), /healthz and /readyz
     #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
     pub metrics_addr: Option<String>,

@@ -29,6 +29,7 @@ use crate::{
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     projection::Projections,
+    semantic::Indexes,
     shard::{Limits, Periodic, Shard, stopped},
     wire::Authenticator,
 };
@@ -159,6 +160,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         metrics,
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
+        vectors: Indexes::new(config.vector_memory),
         compute: ComputePool::start(threads)?,
         checkpoints,
         dirty,

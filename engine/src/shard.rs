@@ -18,6 +18,7 @@ use crate::{
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     projection::Projections,
+    semantic::Indexes,
     wire::Authenticator,
 };
 
@@ -32,6 +33,7 @@ pub(crate) struct Shard {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,
+    pub(crate) vectors: Indexes,
     pub(crate) compute: ComputePool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,

@@ -107,8 +107,12 @@ impl Program {
             20..30 => Op::Batch((0..self.random.below(20)).map(|_| self.item()).collect()),
             30..55 => Op::AddNode { id: self.id(), properties: properties(&mut self.random) },
             55..65 => Op::RemoveNode { id: self.id() },
-            65..92 => {
+            65..80 => {
                 Op::AddEdge { source: self.id(), target: self.id(), properties: properties(&mut self.random) }
+            }
+            80..94 => {
+                let components = vec![0; 4 * self.random.below(3)];
+                Op::AddVector { node: self.id(), components }
             }
             _ => Op::RemoveEdge { source: self.id(), target: self.id() },
         }

@@ -70,8 +70,12 @@ class Difference(Exception):
         super().__init__(what)
         self.op, self.method, self.what, self.ours, self.reference = op, method, what, ours, reference
 
+    def kind(self):
+        """The method, and whether either answer is a result."""
+        return self.method, self.ours[0], self.reference[0]
+
     def __str__(self):
-        return f"{self.op}\n  {self.what}\n  ours      {self.ours!r:.3000}\n  reference {self.reference!r:.3000}"
+        return f"{self.op}\n  {self.what}\n  ours      {str(self.ours):.1000}\n  reference {str(self.reference):.1000}"
 
 
 async def call(client, op):
@@ -178,7 +182,7 @@ async def first_difference(comparison, ops, emptied=False):
 
 
 async def shrink(comparison, ops, difference):
-    """Deletes calls, ever smaller pieces at a time, as long as the same method still differs."""
+    """Deletes calls, ever smaller pieces at a time, as long as the same method still differs in the same way."""
     ops = ops[: next(i for i, op in enumerate(ops) if op is difference.op or i == len(ops) - 1) + 1]
     deadline = time.monotonic() + SHRINK_SECONDS
     size = len(ops) // 2
@@ -187,7 +191,7 @@ async def shrink(comparison, ops, difference):
         while start < len(ops) and time.monotonic() < deadline:
             shorter = ops[:start] + ops[start + size :]
             found = await first_difference(comparison, shorter)
-            if found and found.method == difference.method:
+            if found and found.kind() == difference.kind():
                 ops, difference = shorter, found
             else:
                 start += size

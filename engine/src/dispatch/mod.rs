@@ -12,6 +12,7 @@ mod pending;
 mod reads;
 mod reasoning;
 mod replace;
+mod semantic;
 mod service;
 mod subgraph_match;
 mod table;

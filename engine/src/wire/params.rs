@@ -12,6 +12,7 @@ use serde::de::Error;
 
 use super::bytes_field::{bytes, some_bytes};
 use super::error::DecodeError;
+use super::floats::components;
 use super::method::Method;
 use super::text::{pairs, some_text, text, text_or_nil, texts, triples, weights};
 use super::value::{Value, invalid_type};
@@ -137,6 +138,34 @@ pub struct Transactions<'a> {
     /// Ledger lines (wire.md section 8.2).
     #[serde(borrow, deserialize_with = "texts")]
     pub transactions: Vec<&'a str>,
+}
+
+/// `AddEmbedding`
+#[derive(Debug, Deserialize)]
+pub struct AddEmbedding<'a> {
+    /// Id of an existing node.
+    #[serde(borrow, deserialize_with = "text")]
+    pub node_id: &'a str,
+    /// Components, not checked to be finite.
+    #[serde(deserialize_with = "components")]
+    pub embedding: Vec<f32>,
+}
+
+/// `SemanticSearch`
+#[derive(Debug, Deserialize)]
+pub struct SemanticSearch {
+    /// Components, not checked to be finite.
+    #[serde(deserialize_with = "components")]
+    pub query_embedding: Vec<f32>,
+    /// Most nodes to return.
+    pub n_results: usize,
+}
+
+/// `ComputeSimilarityEdges`
+#[derive(Debug, Deserialize)]
+pub struct SimilarityEdges {
+    /// Least cosine of a pair.
+    pub threshold: f64,
 }
 
 /// `GetBlastRadius`

@@ -18,6 +18,7 @@ mod graph_edges;
 mod graph_groups;
 mod graph_nodes;
 mod graph_reclaim;
+mod graph_vectors;
 mod identities;
 mod reads;
 mod run;

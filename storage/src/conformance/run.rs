@@ -1,8 +1,8 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, channels, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, identities, reads,
-    scans, views, writes,
+    bulk, channels, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, graph_vectors,
+    identities, reads, scans, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -50,6 +50,9 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("graphs: clear", graph_admin::clear),
     ("graphs: replace and install", graph_admin::replace_and_install),
     ("graphs: a large load", graph_admin::large_load),
+    ("embeddings: add, replace, remove", graph_vectors::lifecycle),
+    ("embeddings: one length per graph", graph_vectors::dimension),
+    ("embeddings: seen within a group", graph_vectors::within_a_group),
     ("ledger: one line for each change", graph_admin::ledger),
     ("groups: refused mutations change nothing", graph_groups::refusals),
     ("groups: a mutation sees those before it", graph_groups::read_your_writes),
