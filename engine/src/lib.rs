@@ -4,6 +4,7 @@
 //! request needs, reads answer from storage, writes go through the `commit` thread, which syncs once per group.
 //! [`server::run`] puts the parts together.
 
+mod access;
 mod admission;
 mod analytics;
 mod checkpoints;

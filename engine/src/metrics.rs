@@ -161,6 +161,10 @@ impl Metrics {
         self.auth_failures.inc();
     }
 
+    pub(crate) fn access_denied(&self) {
+        self.access_denied.inc();
+    }
+
     /// A mutation was answered that this server does not do.
     pub(crate) fn unsupported(&self, method: Method) {
         self.unsupported.with_label_values(&[method.name()]).inc();

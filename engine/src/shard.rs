@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use epistemic_storage::GraphStore;
+use epistemic_storage::{Channels, GraphStore};
 use tokio::sync::watch;
 
 use crate::{
+    access::AccessControl,
     admission::Admission,
     analytics::Cancel,
     checkpoints::{Checkpoints, Dirty},
@@ -25,6 +26,8 @@ use crate::{
 pub(crate) struct Shard {
     pub(crate) graphs: Arc<GraphStore>,
     pub(crate) committer: Committer,
+    pub(crate) channels: Channels,
+    pub(crate) access: AccessControl,
     pub(crate) authenticator: Authenticator,
     pub(crate) admission: Arc<Admission>,
     pub(crate) metrics: Arc<Metrics>,

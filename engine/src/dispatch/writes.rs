@@ -7,12 +7,7 @@ use epistemic_storage::{
     graph::{BatchOp, Op, Write},
 };
 
-use super::{
-    OpError, Pending, Request,
-    answer::{self, WriteAnswer},
-    pending::PendingWrite,
-    semantic::check_finite,
-};
+use super::{OpError, Pending, Request, answer::WriteAnswer, pending::PendingWrite, semantic::check_finite};
 use crate::{
     shard::Shard,
     wire::{self, BatchOps, DecodeError, Method, params, parse_ledger_lines},
@@ -33,15 +28,7 @@ pub(super) fn submit(
 ) -> Option<Pending> {
     match prepare(shard, request) {
         Ok(pending) => Some(pending),
-        Err(error) if alone => {
-            answer::error(outbox, request.envelope.id, &error);
-            None
-        }
-        Err(error) => {
-            let mut bytes = Vec::new();
-            answer::error(&mut bytes, request.envelope.id, &error);
-            Some(Pending::ready(bytes))
-        }
+        Err(error) => Pending::refused(&error, request.envelope.id, alone, outbox),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, graph_vectors, reads, scans,
-    views, writes,
+    bulk, channels, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, graph_vectors,
+    identities, reads, scans, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -61,6 +61,14 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("reclaim: waits for readers", graph_reclaim::waits_for_readers),
     ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
     ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),
+    ("channels: create, join, leave, close", channels::lifecycle),
+    ("channels: two in a PeerToPeer channel", channels::peer_to_peer),
+    ("channels: messages in their order", channels::messages),
+    ("channels: the oldest messages are dropped", channels::oldest_are_dropped),
+    ("channels: any id is its own", channels::any_id),
+    ("channels: a closed one leaves nothing", channels::closed_leaves_nothing),
+    ("channels: damage is told and stays with them", channels::damage),
+    ("identities: register and replace", identities::register),
 ];
 
 /// Runs every case on a store of its own; `open` makes an empty one.
