@@ -78,7 +78,10 @@ fn methods_keep_their_names() {
         "Invalid request MsgPack: unknown variant `addnode`, expected one of `AddNode`, `RemoveNode`, ";
     assert!(error.starts_with(start), "{error}");
     assert_eq!(error.matches('`').count(), 2 * (1 + 165 + 3 + 10));
-    assert!(error.contains("`RegisterIdentity`, `ApplyMultisigMutation`, `UnionGetNodeProperties`, "), "{error}");
+    assert!(
+        error.contains("`RegisterIdentity`, `ApplyMultisigMutation`, `UnionGetNodeProperties`, "),
+        "{error}"
+    );
 }
 
 #[test]
