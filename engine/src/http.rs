@@ -41,10 +41,7 @@ async fn ready(State(shard): State<Arc<Shard>>) -> Response {
 }
 
 async fn metrics(State(shard): State<Arc<Shard>>) -> Response {
-    let rendered = tokio::task::spawn_blocking(move || {
-        shard.metrics.render(&shard.graphs, &shard.admission, shard.projections.bytes())
-    })
-    .await;
+    let rendered = tokio::task::spawn_blocking(move || shard.metrics.render(&shard)).await;
     match rendered {
         Ok(Ok(text)) => (
             [

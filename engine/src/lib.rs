@@ -25,6 +25,7 @@ mod reasoning;
 pub mod server;
 mod shard;
 mod status;
+mod stream;
 mod transfer;
 pub mod wire;
 

@@ -13,7 +13,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use crate::{admission::Admission, wire::Method};
+use crate::{shard::Shard, wire::Method};
 
 const DURATION_BOUNDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -50,6 +50,9 @@ pub(crate) struct Metrics {
     writable: IntGauge,
     store_bytes: IntGauge,
     projection_bytes: IntGauge,
+    projection_builds: IntCounter,
+    computations_running: IntGauge,
+    computations_waiting: IntGauge,
     unsupported: IntCounterVec,
 }
 
@@ -95,6 +98,12 @@ impl Metrics {
             )?,
             store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
             projection_bytes: IntGauge::new("projection_bytes", "Memory of cached projections.")?,
+            projection_builds: IntCounter::new("projection_builds_total", "Projections read from storage.")?,
+            computations_running: IntGauge::new("computations_running", "Computations on a thread.")?,
+            computations_waiting: IntGauge::new(
+                "computations_waiting",
+                "Computations that wait for a thread.",
+            )?,
             unsupported: IntCounterVec::new(
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
                 &["op"],
@@ -111,7 +120,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 17] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 20] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -128,6 +137,9 @@ impl Metrics {
             Box::new(self.writable.clone()),
             Box::new(self.store_bytes.clone()),
             Box::new(self.projection_bytes.clone()),
+            Box::new(self.projection_builds.clone()),
+            Box::new(self.computations_running.clone()),
+            Box::new(self.computations_waiting.clone()),
             Box::new(self.unsupported.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
@@ -188,13 +200,13 @@ impl Metrics {
     }
 
     /// Prometheus text 0.0.4 of the state now. Drops the series of graphs that are gone.
-    pub(crate) fn render(
-        &self,
-        graphs: &GraphStore,
-        admission: &Admission,
-        projection_bytes: usize,
-    ) -> prometheus::Result<Vec<u8>> {
-        self.projection_bytes.set(projection_bytes as i64);
+    pub(crate) fn render(&self, shard: &Shard) -> prometheus::Result<Vec<u8>> {
+        let Shard { graphs, admission, projections, compute, .. } = shard;
+        self.projection_bytes.set(projections.bytes() as i64);
+        self.projection_builds.inc_by(projections.builds().saturating_sub(self.projection_builds.get()));
+        let (running, waiting) = compute.load();
+        self.computations_running.set(running as i64);
+        self.computations_waiting.set(waiting as i64);
         self.in_flight.set(admission.in_flight().into());
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
