@@ -1,7 +1,7 @@
 //! The threads that computations run on, beside the threads that serve connections.
 //!
 //! They have a lower priority, so that point reads of other tenants keep their latency while algorithms use what is
-//! left of the cores. One graph uses at most half of them at a time.
+//! left of the cores. Graphs take turns, and one graph uses at most half of the threads at a time.
 
 use std::{
     collections::VecDeque,
@@ -10,16 +10,17 @@ use std::{
 };
 
 use parking_lot::{Condvar, Mutex};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+
+use crate::analytics::Cancel;
 
 /// Niceness of the threads: a tenth of the weight of a normal one.
 const NICENESS: i32 = 10;
 
-type Work = Box<dyn FnOnce() + Send>;
-
-/// Runs computations in the order of their arrival, as far as the share of their graph allows.
+/// Runs computations: each graph's in the order of their arrival, the graphs in turn.
 pub(crate) struct ComputePool {
     queue: Arc<Queue>,
-    parallel: Arc<rayon::ThreadPool>,
+    parallel: Mutex<ThreadPool>,
 }
 
 #[derive(Default)]
@@ -28,23 +29,40 @@ struct Queue {
     changed: Condvar,
 }
 
+struct Job {
+    cancel: Cancel,
+    work: Box<dyn FnOnce() + Send>,
+}
+
 #[derive(Default)]
 struct Jobs {
-    waiting: VecDeque<(Arc<str>, Work)>,
+    /// Graphs with jobs, the one whose turn is next first.
+    waiting: VecDeque<(Arc<str>, VecDeque<Job>)>,
     running: Vec<Arc<str>>,
     share: usize,
     closed: bool,
 }
 
 impl Jobs {
-    /// The oldest job whose graph has not its share of threads.
-    fn take(&mut self) -> Option<(Arc<str>, Work)> {
+    fn add(&mut self, graph: &Arc<str>, job: Job) {
+        match self.waiting.iter_mut().find(|(other, _)| other == graph) {
+            Some((_, jobs)) => jobs.push_back(job),
+            None => self.waiting.push_back((Arc::clone(graph), VecDeque::from([job]))),
+        }
+    }
+
+    /// The oldest job of the first graph that has not its share of threads. The graph's next turn comes after the others'.
+    fn take(&mut self) -> Option<(Arc<str>, Job)> {
         let running = &self.running;
         let free = |graph: &Arc<str>| running.iter().filter(|other| *other == graph).count() < self.share;
         let index = self.waiting.iter().position(|(graph, _)| free(graph))?;
-        let (graph, work) = self.waiting.remove(index)?;
+        let (graph, mut jobs) = self.waiting.remove(index)?;
+        let job = jobs.pop_front()?;
+        if !jobs.is_empty() {
+            self.waiting.push_back((Arc::clone(&graph), jobs));
+        }
         self.running.push(Arc::clone(&graph));
-        Some((graph, work))
+        Some((graph, job))
     }
 
     fn done(&mut self, graph: &Arc<str>) {
@@ -52,10 +70,22 @@ impl Jobs {
             self.running.swap_remove(index);
         }
     }
+
+    fn take_cancelled(&mut self) -> Vec<Job> {
+        let mut cancelled = Vec::new();
+        for (_, jobs) in &mut self.waiting {
+            let (gone, kept): (Vec<_>, Vec<_>) = jobs.drain(..).partition(|job| job.cancel.check().is_err());
+            cancelled.extend(gone);
+            *jobs = kept.into();
+        }
+        self.waiting.retain(|(_, jobs)| !jobs.is_empty());
+        cancelled
+    }
 }
 
 impl ComputePool {
-    /// Starts `threads` threads for computations, and as many for their parallel parts.
+    /// Starts `threads` threads for computations, and as many for their parallel parts. With one thread alone a graph
+    /// keeps the others waiting.
     pub(crate) fn start(threads: usize) -> anyhow::Result<Self> {
         let queue = Arc::new(Queue::default());
         queue.jobs.lock().share = threads.div_ceil(2);
@@ -63,24 +93,43 @@ impl ComputePool {
             let queue = Arc::clone(&queue);
             std::thread::Builder::new().name(format!("compute-{number}")).spawn(move || run(&queue))?;
         }
-        let parallel = rayon::ThreadPoolBuilder::new()
+        let parallel = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|number| format!("parallel-{number}"))
             .start_handler(|_| lower_priority())
             .build()?;
-        Ok(Self { queue, parallel: Arc::new(parallel) })
+        Ok(Self { queue, parallel: Mutex::new(parallel) })
     }
 
-    /// Queues a computation on behalf of `graph`. It runs inside the pool for parallel parts only when it asks for it
-    /// with [`rayon::ThreadPool::install`] on [`ComputePool::parallel`].
-    pub(crate) fn submit(&self, graph: &Arc<str>, work: impl FnOnce() + Send + 'static) {
-        self.queue.jobs.lock().waiting.push_back((Arc::clone(graph), Box::new(work)));
+    /// Queues a computation on behalf of `graph`. It is dropped instead of run when [`ComputePool::discard_cancelled`]
+    /// finds it cancelled.
+    pub(crate) fn submit(&self, graph: &Arc<str>, cancel: &Cancel, work: impl FnOnce() + Send + 'static) {
+        let job = Job { cancel: cancel.clone(), work: Box::new(work) };
+        self.queue.jobs.lock().add(graph, job);
         self.queue.changed.notify_one();
     }
 
-    /// The threads for parallel parts.
-    pub(crate) fn parallel(&self) -> &rayon::ThreadPool {
-        &self.parallel
+    /// Drops waiting computations that were cancelled: what they hold must not pile up behind a long one.
+    pub(crate) fn discard_cancelled(&self) {
+        let cancelled = self.queue.jobs.lock().take_cancelled();
+        // Outside of the lock: anything may hang on them.
+        drop(cancelled);
+    }
+
+    /// Runs the parallel part of a computation, for which it must be on one of the pool's threads. One computation at a
+    /// time has the threads for such parts: shared by two, the end of the shorter one would wait for the longer one's.
+    /// Others go on with the thread they have.
+    pub(crate) fn parallel<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match self.parallel.try_lock() {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// Computations that run and that wait.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        let jobs = self.queue.jobs.lock();
+        (jobs.running.len(), jobs.waiting.iter().map(|(_, jobs)| jobs.len()).sum())
     }
 }
 
@@ -93,11 +142,13 @@ impl Drop for ComputePool {
 
 fn run(queue: &Queue) {
     lower_priority();
+    let _alone =
+        alone().inspect_err(|error| tracing::error!(%error, "a compute thread without its own pool"));
     let mut jobs = queue.jobs.lock();
     loop {
-        if let Some((graph, work)) = jobs.take() {
+        if let Some((graph, job)) = jobs.take() {
             drop(jobs);
-            if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            if catch_unwind(AssertUnwindSafe(job.work)).is_err() {
                 tracing::error!(%graph, "a computation panicked");
             }
             jobs = queue.jobs.lock();
@@ -112,6 +163,11 @@ fn run(queue: &Queue) {
     }
 }
 
+/// Makes parallel iterators on the calling thread run there, instead of on rayon's global threads.
+fn alone() -> Result<ThreadPool, ThreadPoolBuildError> {
+    ThreadPoolBuilder::new().num_threads(1).use_current_thread().build()
+}
+
 fn lower_priority() {
     // Acts on the calling thread only on Linux.
     if let Err(error) = rustix::process::nice(NICENESS) {
@@ -123,30 +179,106 @@ fn lower_priority() {
 mod tests {
     use std::sync::mpsc;
 
+    use rayon::prelude::*;
+
     use super::*;
+
+    fn names() -> [Arc<str>; 3] {
+        ["a", "b", "c"].map(Arc::from)
+    }
+
+    /// Queues a job that ends when the sender is used or dropped.
+    fn block(pool: &ComputePool, graph: &Arc<str>) -> mpsc::Sender<()> {
+        let (release, gate) = mpsc::channel();
+        let (begun, running) = mpsc::channel();
+        pool.submit(graph, &Cancel::default(), move || {
+            begun.send(()).unwrap();
+            let _ = gate.recv();
+        });
+        running.recv().unwrap();
+        release
+    }
 
     #[test]
     fn one_graph_leaves_threads_to_the_others() {
         let pool = ComputePool::start(2).unwrap();
-        let (a, b) = (Arc::<str>::from("a"), Arc::<str>::from("b"));
-        let (release, gate) = mpsc::channel::<()>();
+        let [a, b, _] = names();
+        let release = block(&pool, &a);
         let (done, finished) = mpsc::channel();
-        pool.submit(&a, move || gate.recv().unwrap());
         for graph in [&a, &b] {
             let (graph, done) = (Arc::clone(graph), done.clone());
-            pool.submit(&Arc::clone(&graph), move || done.send(graph).unwrap());
+            pool.submit(&Arc::clone(&graph), &Cancel::default(), move || done.send(graph).unwrap());
         }
         assert_eq!(finished.recv().unwrap(), b, "the first job of `a` still runs");
-        release.send(()).unwrap();
+        drop(release);
         assert_eq!(finished.recv().unwrap(), a);
+    }
+
+    #[test]
+    fn graphs_take_turns() {
+        let pool = ComputePool::start(1).unwrap();
+        let [a, b, c] = names();
+        let release = block(&pool, &a);
+        let (done, finished) = mpsc::channel();
+        for (number, graph) in [&a, &a, &b, &b, &c].into_iter().enumerate() {
+            let done = done.clone();
+            pool.submit(graph, &Cancel::default(), move || done.send(number).unwrap());
+        }
+        drop((release, done));
+        assert_eq!(finished.iter().collect::<Vec<_>>(), [0, 2, 4, 1, 3]);
+    }
+
+    #[test]
+    fn cancelled_jobs_are_dropped_and_the_others_stay() {
+        let pool = ComputePool::start(1).unwrap();
+        let [a, b, _] = names();
+        let release = block(&pool, &a);
+        let (done, finished) = mpsc::channel();
+        let cancels = [(&a, 0), (&b, 1), (&a, 2)].map(|(graph, number)| {
+            let (cancel, done) = (Cancel::default(), done.clone());
+            pool.submit(graph, &cancel, move || done.send(number).unwrap());
+            cancel
+        });
+        assert_eq!(pool.load(), (1, 3));
+        cancels[..2].iter().for_each(Cancel::cancel);
+        pool.discard_cancelled();
+        assert_eq!(pool.load(), (1, 1));
+        drop((release, done));
+        assert_eq!(finished.iter().collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn parallel_parts_do_not_wait_for_each_other() {
+        let pool = Arc::new(ComputePool::start(2).unwrap());
+        let [a, b, _] = names();
+        let (release, gate) = mpsc::channel::<()>();
+        let (begun, running) = mpsc::channel();
+        let first = Arc::clone(&pool);
+        pool.submit(&a, &Cancel::default(), move || {
+            first.parallel(move || {
+                begun.send(()).unwrap();
+                let _ = gate.recv();
+            });
+        });
+        running.recv().unwrap();
+        let (done, finished) = mpsc::channel();
+        let second = Arc::clone(&pool);
+        pool.submit(&b, &Cancel::default(), move || {
+            let threads = second.parallel(rayon::current_num_threads);
+            let sum = second.parallel(|| (0..1_000_000_u64).into_par_iter().sum::<u64>());
+            done.send((threads, sum)).unwrap();
+        });
+        assert_eq!(finished.recv().unwrap(), (1, 499_999_500_000));
+        drop(release);
     }
 
     #[test]
     fn a_panic_does_not_cost_a_thread() {
         let pool = ComputePool::start(1).unwrap();
+        let [a, ..] = names();
         let (done, finished) = mpsc::channel();
-        pool.submit(&"a".into(), || panic!("on purpose"));
-        pool.submit(&"a".into(), move || done.send(1).unwrap());
+        pool.submit(&a, &Cancel::default(), || panic!("on purpose"));
+        pool.submit(&a, &Cancel::default(), move || done.send(1).unwrap());
         assert_eq!(finished.recv().unwrap(), 1);
     }
 }

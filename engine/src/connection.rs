@@ -15,13 +15,14 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt},
     time::{Duration, Instant, sleep_until, timeout},
 };
 
 use crate::{
     dispatch::{self, Part, Pending, Step},
     shard::{Shard, stopped},
+    stream::Stream,
     transfer::Transfers,
     wire::{frame, response},
 };
@@ -38,6 +39,9 @@ const READ_BYTES: usize = 8 << 10;
 const WRITE_DEADLINE: Duration = Duration::from_secs(60);
 /// A refused connection is read from for this long, so that its client sees the last answer.
 const LINGER: Duration = Duration::from_millis(500);
+/// Bytes read ahead while a frame waits. The end of a TCP connection comes behind everything that was sent before, so a
+/// client that pipelines more than this and goes away is noticed only when its computation has ended.
+const READ_AHEAD: usize = 1 << 20;
 /// What each connection may hold before it counts: a client with small requests is never turned away for others.
 const FREE_BYTES: usize = 64 << 10;
 /// Bytes that connections without an authenticated request may hold together.
@@ -100,11 +104,11 @@ struct Connection<S> {
 }
 
 /// Serves a connection until its client is gone, breaks the framing or the server stops.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(shard: Arc<Shard>, stream: S) {
+pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S) {
     let charge = Charge { shard: Arc::clone(&shard), bytes: 0 };
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
     let connection = Connection {
-        shard,
+        shard: Arc::clone(&shard),
         stream,
         inbox: BytesMut::new(),
         outbox: Vec::new(),
@@ -121,9 +125,11 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(shard: Arc<Shard>, 
     if let Err(error) = connection.run().await {
         tracing::debug!(%error, "connection ended");
     }
+    // Its promises are dropped and with them their computations cancelled.
+    shard.compute.discard_cancelled();
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: Stream> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
         let mut stop = self.shard.stop.subscribe();
         loop {
@@ -142,11 +148,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if reading {
                 self.reserve();
             }
+            // A client on a unix socket, or one that resets its connection, is noticed also while it is not read from.
+            let listening = reading || !self.gone && !self.pending.is_empty();
             let deadline = self.deadline;
             tokio::select! {
                 biased;
                 part = next_part(self.pending.front_mut()), if !self.pending.is_empty() => self.take_part(part)?,
-                read = self.stream.read_buf(&mut self.inbox), if reading => self.received(read?),
+                read = receive(&mut self.stream, &mut self.inbox, reading), if listening => self.received(read?, reading),
                 () = stopped(&mut stop), if !self.closing => self.closing = true,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => {
                     tracing::info!("connection closed: no complete request within --frame-deadline");
@@ -156,9 +164,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// While a frame waits only little is read ahead: enough to see that the client is gone.
+    /// While a frame waits only a little is read ahead: enough to see that the client is gone.
     fn may_hold_more(&self) -> bool {
-        self.held.is_none() || self.inbox.len() < FREE_BYTES
+        self.held.is_none() || self.inbox.len() < READ_AHEAD
     }
 
     /// Makes room for a read: a little at first, then as much as has arrived of an incomplete frame.
@@ -166,11 +174,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.inbox.reserve(READ_BYTES.max(self.inbox.len().min(1 << 20)));
     }
 
-    fn received(&mut self, bytes: usize) {
+    fn received(&mut self, bytes: usize, everything: bool) {
         if bytes == 0 {
-            self.closing = true;
+            self.closing |= everything;
             self.gone = true;
             self.pending.iter().for_each(Pending::client_gone);
+            self.shard.compute.discard_cancelled();
         }
     }
 
@@ -307,6 +316,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.outbox.clear();
         Ok(())
     }
+}
+
+/// Reads. Without `reading` it waits for the end of the client's side, which is 0 bytes.
+async fn receive(stream: &mut impl Stream, inbox: &mut BytesMut, reading: bool) -> io::Result<usize> {
+    if reading {
+        return stream.read_buf(inbox).await;
+    }
+    stream.ended().await;
+    Ok(0)
 }
 
 async fn next_part(pending: Option<&mut Pending>) -> Part {

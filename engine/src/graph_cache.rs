@@ -46,6 +46,18 @@ impl<T> Cached<T> {
             self.bytes -= place.bytes;
         }
     }
+
+    /// Drops the oldest until `more` bytes fit, but not the place of `spared`.
+    fn make_room(&mut self, spared: u64, more: usize, budget: usize) {
+        while self.bytes.saturating_add(more) > budget {
+            let mut by_age = self.places.iter().rev();
+            let oldest = by_age.find(|(id, place)| **id != spared && place.bytes > 0).map(|(id, _)| *id);
+            match oldest {
+                Some(id) => self.drop_place(id),
+                None => return,
+            }
+        }
+    }
 }
 
 impl<T: Kept> GraphCache<T> {
@@ -71,13 +83,13 @@ impl<T: Kept> GraphCache<T> {
         let place = || Place { slot: Slot::default(), bytes: 0, graph: Arc::downgrade(graph) };
         let slot = Arc::clone(&self.cached.lock().places.get_or_insert(id, place).slot);
         let mut held = loop {
-            cancel.check()?;
             if let Some(held) = slot.try_lock_for(PATIENCE) {
                 break held;
             }
+            cancel.check()?;
         };
         let result = renew(&mut held);
-        self.account(id, held.as_ref().map_or(0, T::bytes));
+        self.account(id, &slot, held.as_ref().map_or(0, T::bytes));
         result
     }
 
@@ -88,25 +100,33 @@ impl<T: Kept> GraphCache<T> {
         look(held.as_ref()?)
     }
 
-    fn account(&self, id: u64, bytes: usize) {
+    /// Counts what is in the slot now, unless the graph has another one by now.
+    fn account(&self, id: u64, slot: &Slot<T>, bytes: usize) {
         let mut cached = self.cached.lock();
-        if bytes == 0 {
-            return cached.drop_place(id);
-        }
-        let Some(place) = cached.places.peek_mut(&id) else { return };
-        let old = std::mem::replace(&mut place.bytes, bytes);
-        if old == bytes {
+        let Some(place) = cached.places.peek_mut(&id).filter(|place| Arc::ptr_eq(&place.slot, slot)) else {
             return;
-        }
+        };
+        let old = std::mem::replace(&mut place.bytes, bytes);
         cached.bytes = cached.bytes - old + bytes;
+        // One clone is in the cache, one is the caller's; others wait for their turn.
+        let unused = bytes == 0 && Arc::strong_count(slot) <= 2;
+        if unused || bytes > self.budget {
+            cached.drop_place(id);
+        }
+        cached.make_room(id, 0, self.budget);
+    }
+
+    /// Drops what was not asked for the longest until `more` bytes fit beside what is left.
+    pub(crate) fn make_room(&self, spared: &Graph, more: usize) {
+        self.cached.lock().make_room(spared.id().number(), more, self.budget);
+    }
+
+    /// Drops what is kept of graphs that are gone.
+    pub(crate) fn forget_deleted(&self) {
+        let mut cached = self.cached.lock();
         let gone = |(id, place): (&u64, &Place<T>)| (place.graph.strong_count() == 0).then_some(*id);
         let deleted: Vec<u64> = cached.places.iter().filter_map(gone).collect();
         deleted.into_iter().for_each(|id| cached.drop_place(id));
-        while cached.bytes > self.budget
-            && let Some((_, place)) = cached.places.pop_lru()
-        {
-            cached.bytes -= place.bytes;
-        }
     }
 
     /// Bytes that are kept.
@@ -151,7 +171,9 @@ mod tests {
         assert_eq!(put(&cache, &c, 20), None);
         assert_eq!((cache.peek(&b, |_| Some(())), cache.bytes()), (None, 70), "b was used longest ago");
         assert_eq!(put(&cache, &c, 101), Some(20), "too large to be kept, although it was worked out");
-        assert_eq!((cache.peek(&c, |_| Some(())), cache.bytes()), (None, 0));
+        assert_eq!((cache.peek(&c, |_| Some(())), cache.bytes()), (None, 50));
+        cache.make_room(&c, 60);
+        assert_eq!(cache.bytes(), 0);
     }
 
     #[test]
@@ -164,14 +186,44 @@ mod tests {
         drop(a);
         graphs.reclaim().unwrap();
         put(&cache, &b, 5);
+        cache.forget_deleted();
         assert_eq!(cache.bytes(), 5);
         let failed: Result<(), Cancelled> = cache.renew(&b, &Cancel::default(), |held| {
             *held = None;
             Err(Cancelled)
         });
         assert_eq!((failed, cache.bytes()), (Err(Cancelled), 0));
-        let cancelled = Cancel::default();
-        cancelled.cancel();
-        assert_eq!(cache.renew(&b, &cancelled, |_| Ok::<_, Cancelled>(())), Err(Cancelled));
+        assert!(cache.cached.lock().places.is_empty());
+    }
+
+    #[test]
+    fn one_that_waits_gets_what_another_works_out_or_is_cancelled() {
+        let graphs = GraphStore::open(MemoryStore::new()).unwrap();
+        let a = graph(&graphs, "a");
+        let cache = GraphCache::new(100);
+        let (started, begun) = std::sync::mpsc::channel();
+        let (release, gate) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let (cache, a) = (&cache, &a);
+            scope.spawn(move || {
+                let worked: Result<(), Cancelled> = cache.renew(a, &Cancel::default(), |held| {
+                    started.send(()).unwrap();
+                    gate.recv().unwrap();
+                    *held = Some(7);
+                    Ok(())
+                });
+                worked.unwrap();
+            });
+            begun.recv().unwrap();
+            assert_eq!(cache.peek(a, |bytes| Some(*bytes)), None, "and does not block");
+            let cancelled = Cancel::default();
+            cancelled.cancel();
+            assert_eq!(cache.renew(a, &cancelled, |_| Ok::<_, Cancelled>(())), Err(Cancelled));
+            let waiting =
+                scope.spawn(move || cache.renew(a, &Cancel::default(), |held| Ok::<_, Cancelled>(*held)));
+            release.send(()).unwrap();
+            assert_eq!(waiting.join().unwrap(), Ok(Some(7)));
+        });
+        assert_eq!(cache.bytes(), 7);
     }
 }

@@ -11,10 +11,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::{
-    metrics::CachedBytes,
-    shard::{Shard, stopped},
-};
+use crate::shard::{Shard, stopped};
 
 /// Serves until the shard stops. Metrics are answered on every path but `/healthz` and `/readyz`, as ever.
 pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener) {
@@ -44,11 +41,7 @@ async fn ready(State(shard): State<Arc<Shard>>) -> Response {
 }
 
 async fn metrics(State(shard): State<Arc<Shard>>) -> Response {
-    let rendered = tokio::task::spawn_blocking(move || {
-        let cached = CachedBytes { projections: shard.projections.bytes(), vectors: shard.vectors.bytes() };
-        shard.metrics.render(&shard.graphs, &shard.admission, &cached)
-    })
-    .await;
+    let rendered = tokio::task::spawn_blocking(move || shard.metrics.render(&shard)).await;
     match rendered {
         Ok(Ok(text)) => (
             [

@@ -28,6 +28,7 @@ mod semantic;
 pub mod server;
 mod shard;
 mod status;
+mod stream;
 mod transfer;
 pub mod wire;
 

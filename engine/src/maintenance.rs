@@ -47,6 +47,8 @@ pub(crate) fn start(shard: &Arc<Shard>) {
 }
 
 fn reclaim(shard: &Arc<Shard>) {
+    shard.projections.forget_deleted();
+    shard.vectors.forget_deleted();
     match shard.graphs.reclaim() {
         Ok(0) => {}
         Ok(graphs) => tracing::debug!(graphs, "reclaimed the records of deleted graphs"),
@@ -64,7 +66,7 @@ fn checkpoint(shard: &Arc<Shard>) {
 fn decay(shard: &Arc<Shard>) {
     let (done, swept) = std::sync::mpsc::channel::<()>();
     let sweeping = Arc::clone(shard);
-    shard.compute.submit(&"(decay sweep)".into(), move || {
+    shard.compute.submit(&"(decay sweep)".into(), &shard.stopping, move || {
         sweeping.graphs.graphs().iter().for_each(|graph| sweep(&sweeping, graph));
         drop(done);
     });

@@ -13,7 +13,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use crate::{admission::Admission, wire::Method};
+use crate::{shard::Shard, wire::Method};
 
 const DURATION_BOUNDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -51,13 +51,10 @@ pub(crate) struct Metrics {
     store_bytes: IntGauge,
     projection_bytes: IntGauge,
     vector_bytes: IntGauge,
+    projection_builds: IntCounter,
+    computations_running: IntGauge,
+    computations_waiting: IntGauge,
     unsupported: IntCounterVec,
-}
-
-/// Bytes of what is kept for graphs.
-pub(crate) struct CachedBytes {
-    pub(crate) projections: usize,
-    pub(crate) vectors: usize,
 }
 
 impl Metrics {
@@ -103,6 +100,12 @@ impl Metrics {
             store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
             projection_bytes: IntGauge::new("projection_bytes", "Memory of cached projections.")?,
             vector_bytes: IntGauge::new("vector_bytes", "Memory of cached embeddings.")?,
+            projection_builds: IntCounter::new("projection_builds_total", "Projections read from storage.")?,
+            computations_running: IntGauge::new("computations_running", "Computations on a thread.")?,
+            computations_waiting: IntGauge::new(
+                "computations_waiting",
+                "Computations that wait for a thread.",
+            )?,
             unsupported: IntCounterVec::new(
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
                 &["op"],
@@ -119,7 +122,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 18] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 21] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -137,6 +140,9 @@ impl Metrics {
             Box::new(self.store_bytes.clone()),
             Box::new(self.projection_bytes.clone()),
             Box::new(self.vector_bytes.clone()),
+            Box::new(self.projection_builds.clone()),
+            Box::new(self.computations_running.clone()),
+            Box::new(self.computations_waiting.clone()),
             Box::new(self.unsupported.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
@@ -201,14 +207,14 @@ impl Metrics {
     }
 
     /// Prometheus text 0.0.4 of the state now. Drops the series of graphs that are gone.
-    pub(crate) fn render(
-        &self,
-        graphs: &GraphStore,
-        admission: &Admission,
-        cached: &CachedBytes,
-    ) -> prometheus::Result<Vec<u8>> {
-        self.projection_bytes.set(cached.projections as i64);
-        self.vector_bytes.set(cached.vectors as i64);
+    pub(crate) fn render(&self, shard: &Shard) -> prometheus::Result<Vec<u8>> {
+        let Shard { graphs, admission, projections, vectors, compute, .. } = shard;
+        self.projection_bytes.set(projections.bytes() as i64);
+        self.vector_bytes.set(vectors.bytes() as i64);
+        self.projection_builds.inc_by(projections.builds().saturating_sub(self.projection_builds.get()));
+        let (running, waiting) = compute.load();
+        self.computations_running.set(running as i64);
+        self.computations_waiting.set(waiting as i64);
         self.in_flight.set(admission.in_flight().into());
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));

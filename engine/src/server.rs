@@ -149,7 +149,8 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
     let access = AccessControl::open(&graphs, &config.system_agents, durability)?;
     let (committer, commit_thread) =
         commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // Two at least: one graph leaves one to the others.
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     let shard = Shard {
         graphs,
         committer,

@@ -23,6 +23,8 @@
 //! `esc` writes a zero byte as `00 ff` and ends with `00 01`, which keeps the order of the strings and makes no
 //! encoded string the prefix of another (the tuple encoding of FoundationDB).
 
+use std::borrow::Cow;
+
 use crate::store::{KeyRange, successor};
 
 /// Number of a graph within a store. Never reused, so records of a deleted graph can never return.
@@ -197,14 +199,14 @@ pub(crate) fn edges_at(id: GraphId, near: &str) -> Vec<u8> {
 }
 
 /// The parts of an edge key: (near, far, sequence).
-pub(crate) fn edge_parts(key: &[u8]) -> Option<(String, String, u64)> {
+pub(crate) fn edge_parts(key: &[u8]) -> Option<(Cow<'_, str>, Cow<'_, str>, u64)> {
     let (near, rest) = unescape(key.get(8..)?)?;
     let (far, rest) = unescape(rest)?;
     Some((near, far, u64::from_be_bytes(rest.try_into().ok()?)))
 }
 
 /// The far end and sequence of an edge key that begins with `prefix` (made by [`edges_at`]).
-pub(crate) fn edge_tail(key: &[u8], prefix: &[u8]) -> Option<(String, u64)> {
+pub(crate) fn edge_tail<'k>(key: &'k [u8], prefix: &[u8]) -> Option<(Cow<'k, str>, u64)> {
     let (far, rest) = unescape(key.strip_prefix(prefix)?)?;
     Some((far, u64::from_be_bytes(rest.try_into().ok()?)))
 }
@@ -249,10 +251,15 @@ fn escape(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&[0, 1]);
 }
 
-fn unescape(bytes: &[u8]) -> Option<(String, &[u8])> {
+/// The text at the front of `bytes` and what is behind it.
+fn unescape(bytes: &[u8]) -> Option<(Cow<'_, str>, &[u8])> {
+    let zero = bytes.iter().position(|&byte| byte == 0)?;
+    if bytes.get(zero + 1) == Some(&1) {
+        return Some((std::str::from_utf8(&bytes[..zero]).ok()?.into(), &bytes[zero + 2..]));
+    }
     let mut text = Vec::new();
     let rest = unescape_into(bytes, &mut text)?;
-    Some((String::from_utf8(text).ok()?, rest))
+    Some((String::from_utf8(text).ok()?.into(), rest))
 }
 
 /// Appends the text at the front of `bytes` and returns what is behind it.
@@ -280,8 +287,8 @@ mod tests {
         #[test]
         fn edge_keys_round_trip(near in "(\\PC|\0)*", far in "(\\PC|\0)*", sequence: u64) {
             let key = edge(GraphId(7), &near, &far, sequence);
-            prop_assert_eq!(edge_parts(&key), Some((near.clone(), far.clone(), sequence)));
-            prop_assert_eq!(edge_tail(&key, &edges_at(GraphId(7), &near)), Some((far, sequence)));
+            prop_assert_eq!(edge_parts(&key), Some((near.as_str().into(), far.as_str().into(), sequence)));
+            prop_assert_eq!(edge_tail(&key, &edges_at(GraphId(7), &near)), Some((far.into(), sequence)));
         }
 
         #[test]

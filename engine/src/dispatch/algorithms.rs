@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     analytics::{self, Groups, Teleport, Topology},
-    projection::{self, Ids, IdsBuilder, Projection},
+    projection::{Ids, IdsBuilder, Nodes, Projection},
     wire::{Method, encode, params, response},
 };
 
@@ -155,11 +155,15 @@ fn spanning_tree(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(),
     let graphs = &computation.shard.graphs;
     let view = graphs.view();
     let state = graphs.state_in(&*view, computation.graph)?;
+    // Ids with their index; edges by insertion, then as they are sorted by weight.
+    let needed = state.nodes.saturating_mul(32).saturating_add(state.edges.saturating_mul(56));
+    computation.shard.projections.check_bytes(computation.graph, needed)?;
     let reader = GraphReader::new(&*view, computation.graph);
-    let ids = projection::read_ids(&reader, &state, computation.cancel)?;
+    let nodes = Nodes::read(&reader, &state, computation.cancel)?;
+    let ids = &nodes.ids;
     let mut edges = Vec::with_capacity(state.edges as usize);
-    projection::for_each_edge(&reader, &ids, computation.cancel, |source, target, sequence, properties| {
-        let weight = view::number_field(properties, "weight").unwrap_or(1.0);
+    let weight = |properties: &[u8]| view::number_field(properties, "weight").unwrap_or(1.0);
+    nodes.for_each_edge(&reader, computation.cancel, weight, |source, target, sequence, weight| {
         edges.push((sequence, (source, target, weight)));
     })?;
     edges.sort_unstable_by_key(|(sequence, _)| *sequence);
@@ -191,7 +195,7 @@ fn ephemeral_communities(
         // Both are bounded by the size of a frame.
         ids.add(node, number as u64);
     }
-    let ids = ids.finish();
+    let (ids, _) = ids.finish(computation.cancel)?;
     let known = |(source, target): &(&str, &str)| ids.number(source).zip(ids.number(target));
     let edges: Vec<_> = params.edges.iter().filter_map(known).collect();
     let topology = Topology::from_edges(ids.len(), &edges);

@@ -55,9 +55,9 @@ pub(super) fn submit(
     shard.metrics.graph_op(graph.name());
     let (parts, receiver) = mpsc::channel(1);
     let cancel = Cancel::default();
-    let pending = Pending::computation(receiver, permit, cancel.clone());
+    let pending = Pending::computation(id, receiver, permit, cancel.clone());
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
-    shard.compute.submit(&Arc::clone(graph.name()), move || {
+    shard.compute.submit(&Arc::clone(graph.name()), &cancel.clone(), move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun };
@@ -69,7 +69,7 @@ pub(super) fn submit(
         });
         owned.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.
-        let _ = parts.blocking_send(Part::Last(out));
+        let _ = parts.try_send(Part::Last(out));
     });
     Some(pending)
 }
@@ -99,7 +99,7 @@ impl Computation<'_> {
                 "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time"
             )),
             ReadError::Store(StoreError::Stopped) => Cancelled.into(),
-            other => other.of(self.shard, self.graph),
+            other @ (ReadError::Op(_) | ReadError::Store(_)) => other.of(self.shard, self.graph),
         }
     }
 
@@ -118,9 +118,9 @@ impl Computation<'_> {
         self.shard.projections.peek(self.graph).is_some()
     }
 
-    /// Runs something on the threads for parallel parts.
+    /// Runs something on the threads for parallel parts, or alone while another computation has them.
     pub(super) fn parallel<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        self.shard.compute.parallel().install(work)
+        self.shard.compute.parallel(work)
     }
 
     /// For scans: stops them when the client is gone.

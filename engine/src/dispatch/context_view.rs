@@ -80,7 +80,7 @@ fn edges(reader: &GraphReader<'_>, taken: &[String], out: &mut Vec<u8>) -> Resul
             }
             Ok(())
         })?;
-        edges.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        edges.sort_unstable_by_key(|(sequence, ..)| std::cmp::Reverse(*sequence));
         count += edges.len();
         for (_, target, properties) in edges {
             encode::array(&mut rows, 3);

@@ -74,7 +74,7 @@ fn nodes(
     difference: &mut Difference,
 ) -> Result<(), ReadError> {
     let (mut ours, mut theirs) = (this.node_cursor()?, that.node_cursor()?);
-    let (mut our, mut their) = (ours.next()?, theirs.next()?);
+    let (mut our, mut their) = (ours.advance()?, theirs.advance()?);
     loop {
         let order = match (our, their) {
             (None, None) => return Ok(()),
@@ -93,10 +93,10 @@ fn nodes(
             _ => {}
         }
         if order.is_le() {
-            our = ours.next()?;
+            our = ours.advance()?;
         }
         if order.is_ge() {
-            their = theirs.next()?;
+            their = theirs.advance()?;
         }
     }
 }
@@ -108,7 +108,7 @@ fn edges(
     difference: &mut Difference,
 ) -> Result<(), ReadError> {
     let (mut ours, mut theirs) = (this.edge_cursor()?, that.edge_cursor()?);
-    let (mut our, mut their) = (ours.next()?, theirs.next()?);
+    let (mut our, mut their) = (ours.advance()?, theirs.advance()?);
     loop {
         let order = match (&our, &their) {
             (None, None) => return Ok(()),
@@ -140,7 +140,7 @@ fn next_pair(
     last: Option<&(String, String)>,
 ) -> Result<Option<(String, String)>, StoreError> {
     loop {
-        let next = cursor.next()?;
+        let next = cursor.advance()?;
         if next.is_none() || next.as_ref() != last {
             return Ok(next);
         }

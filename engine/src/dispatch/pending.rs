@@ -27,8 +27,14 @@ pub(crate) struct Pending {
     bytes: usize,
     /// Held until the answer is out.
     _permit: Option<Permit>,
-    /// The computation to end when nobody waits for it any more.
-    cancel: Option<Cancel>,
+    /// Present for a computation.
+    computation: Option<Computing>,
+}
+
+/// A computation to end when nobody waits for it any more.
+struct Computing {
+    id: u64,
+    cancel: Cancel,
 }
 
 impl Drop for Pending {
@@ -46,7 +52,7 @@ enum Source {
 impl Pending {
     /// A finished answer behind others.
     pub(crate) fn ready(bytes: Vec<u8>) -> Self {
-        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None, cancel: None }
+        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None, computation: None }
     }
 
     /// An error in its place: in the outbox when no answer is due before it, else promised.
@@ -61,23 +67,23 @@ impl Pending {
     }
 
     pub(super) fn write(write: PendingWrite, bytes: usize) -> Self {
-        Self { source: Source::Write(write), bytes, _permit: None, cancel: None }
+        Self { source: Source::Write(write), bytes, _permit: None, computation: None }
     }
 
     pub(super) fn task(parts: mpsc::Receiver<Part>, permit: Option<Permit>) -> Self {
-        Self { source: Source::Task(parts), bytes: 0, _permit: permit, cancel: None }
+        Self { source: Source::Task(parts), bytes: 0, _permit: permit, computation: None }
     }
 
-    pub(super) fn computation(parts: mpsc::Receiver<Part>, permit: Permit, cancel: Cancel) -> Self {
+    pub(super) fn computation(id: u64, parts: mpsc::Receiver<Part>, permit: Permit, cancel: Cancel) -> Self {
         let mut pending = Self::task(parts, Some(permit));
-        pending.cancel = Some(cancel);
+        pending.computation = Some(Computing { id, cancel });
         pending
     }
 
     /// The client sends nothing more: a computation for it is ended, everything else finished.
     pub(crate) fn client_gone(&self) {
-        if let Some(cancel) = &self.cancel {
-            cancel.cancel();
+        if let Some(computing) = &self.computation {
+            computing.cancel.cancel();
         }
     }
 
@@ -103,7 +109,7 @@ impl Pending {
                 let reply = (&mut write.reply).await.ok();
                 write.answer(reply)
             }
-            Source::Task(parts) => parts.recv().await.unwrap_or(Part::Broken),
+            Source::Task(parts) => parts.recv().await.unwrap_or_else(|| self.broken_off()),
         }
     }
 
@@ -119,9 +125,22 @@ impl Pending {
             Source::Task(parts) => match parts.try_recv() {
                 Ok(part) => Some(part),
                 Err(mpsc::error::TryRecvError::Empty) => None,
-                Err(mpsc::error::TryRecvError::Disconnected) => Some(Part::Broken),
+                Err(mpsc::error::TryRecvError::Disconnected) => Some(self.broken_off()),
             },
         }
+    }
+
+    /// What is left to say when no last part comes.
+    fn broken_off(&self) -> Part {
+        // A computation sends its answer in one part, so the client has seen nothing of it.
+        let Some(computing) = &self.computation else { return Part::Broken };
+        let error = match computing.cancel.check() {
+            Err(cancelled) => cancelled.into(),
+            Ok(()) => OpError::Text("INTERNAL: the computation failed; the server's log tells more".into()),
+        };
+        let mut out = Vec::new();
+        answer::error(&mut out, computing.id, &error);
+        Part::Last(out)
     }
 }
 

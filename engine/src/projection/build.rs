@@ -6,11 +6,16 @@ use epistemic_storage::{
     space::Space,
 };
 
-use super::{Ids, Projection, ProjectionError, ids::IdsBuilder};
-use crate::analytics::{Cancel, Rows, Topology};
+use super::{
+    Ids, Projection, ProjectionError,
+    ids::{Arrival, IdsBuilder},
+};
+use crate::analytics::{Cancel, Cancelled, Rows, Topology};
 
 /// Entries read between two looks at whether anybody still waits.
 const CHECK_EVERY: usize = 4096;
+/// Edges whose targets are looked up together.
+const BATCH: usize = 256;
 
 /// Reads all nodes, then all edges.
 pub(super) fn build(
@@ -18,55 +23,99 @@ pub(super) fn build(
     state: &GraphState,
     cancel: &Cancel,
 ) -> Result<Projection, ProjectionError> {
-    let ids = read_ids(reader, state, cancel)?;
-    let mut edges = Edges::new(ids.len(), state.edges as usize);
-    for_each_edge(reader, &ids, cancel, |source, target, sequence, _| edges.add(source, target, sequence))?;
-    Ok(Projection { ids, topology: Topology::new(edges.finish()) })
+    let nodes = Nodes::read(reader, state, cancel)?;
+    let mut edges = Edges::new(nodes.ids.len(), state.edges as usize);
+    let add = |source, target, sequence, ()| edges.add(source, target, sequence);
+    nodes.for_each_edge(reader, cancel, |_| (), add)?;
+    let topology = Topology::new(edges.finish(cancel)?);
+    Ok(Projection { ids: nodes.ids, topology })
 }
 
-/// Numbers all nodes in insertion order.
-pub(crate) fn read_ids(
-    reader: &GraphReader<'_>,
-    state: &GraphState,
-    cancel: &Cancel,
-) -> Result<Ids, ProjectionError> {
-    let mut ids = IdsBuilder::with_capacity(state.nodes as usize);
-    let (mut fits, mut looks) = (true, Looks::new(cancel));
-    let scanned = reader.for_each_node(|id, sequence, _| {
-        fits &= ids.add(id, sequence);
-        looks.step()
-    });
-    cancel.check()?;
-    scanned?;
-    if !fits || state.edges > u64::from(u32::MAX) {
-        return Err(ProjectionError::TooMany);
-    }
-    Ok(ids.finish())
+/// The nodes of a graph, to read its edges with.
+pub(crate) struct Nodes {
+    /// All nodes in insertion order.
+    pub(crate) ids: Ids,
+    /// They were read by id.
+    by_id: Arrival,
 }
 
-/// Calls `each` with source, target, sequence and property bytes of every edge, source by source.
-pub(crate) fn for_each_edge(
-    reader: &GraphReader<'_>,
-    ids: &Ids,
-    cancel: &Cancel,
-    mut each: impl FnMut(u32, u32, u64, &[u8]),
-) -> Result<(), ProjectionError> {
-    let mut looks = Looks::new(cancel);
-    let (mut source, mut number) = (String::new(), None);
-    let scanned = reader.for_each_edge(|from, to, sequence, properties| {
-        if number.is_none() || source != from {
-            source.clear();
-            source.push_str(from);
-            number = ids.number(from);
+impl Nodes {
+    /// Numbers all nodes in insertion order.
+    pub(crate) fn read(
+        reader: &GraphReader<'_>,
+        state: &GraphState,
+        cancel: &Cancel,
+    ) -> Result<Self, ProjectionError> {
+        let mut ids = IdsBuilder::with_capacity(state.nodes as usize);
+        let (mut fits, mut looks) = (true, Looks::new(cancel));
+        let scanned = reader.for_each_node(|id, sequence, _| {
+            fits &= ids.add(id, sequence);
+            looks.step()
+        });
+        cancel.check()?;
+        scanned?;
+        if !fits || state.edges > u64::from(u32::MAX) {
+            return Err(ProjectionError::TooMany);
         }
-        let (Some(from), Some(to)) = (number, ids.number(to)) else {
-            return Err(StoreError::corrupt(Space::OutEdges, "an edge at a node that does not exist"));
-        };
-        each(from, to, sequence, properties);
-        looks.step()
-    });
-    cancel.check()?;
-    Ok(scanned?)
+        let (ids, by_id) = ids.finish(cancel)?;
+        Ok(Self { ids, by_id })
+    }
+
+    /// Calls `each` with source, target, sequence and what `look` makes of the property bytes of every edge, source by
+    /// source.
+    pub(crate) fn for_each_edge<P>(
+        &self,
+        reader: &GraphReader<'_>,
+        cancel: &Cancel,
+        look: impl Fn(&[u8]) -> P,
+        each: impl FnMut(u32, u32, u64, P),
+    ) -> Result<(), ProjectionError> {
+        let mut looks = Looks::new(cancel);
+        // Edges come by the id of their source, as the nodes did: only targets have to be looked up.
+        let mut sources = self.by_id.iter(&self.ids).peekable();
+        let mut batch = Batch { ids: &self.ids, edges: Vec::new(), targets: String::new(), each };
+        let scanned = reader.for_each_edge(|from, to, sequence, properties| {
+            while sources.next_if(|(id, _)| *id < from).is_some() {}
+            let &(_, source) = sources.peek().filter(|(id, _)| *id == from).ok_or_else(lost)?;
+            batch.add(source, to, sequence, look(properties))?;
+            looks.step()
+        });
+        cancel.check()?;
+        scanned?;
+        Ok(batch.flush()?)
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::corrupt(Space::OutEdges, "an edge at a node that does not exist")
+}
+
+/// Edges whose targets are looked up together: lookups right behind each other wait for memory at the same time.
+struct Batch<'a, P, F> {
+    ids: &'a Ids,
+    /// Source, sequence, the end of the target's id in `targets`, and properties.
+    edges: Vec<(u32, u64, usize, P)>,
+    targets: String,
+    each: F,
+}
+
+impl<P, F: FnMut(u32, u32, u64, P)> Batch<'_, P, F> {
+    fn add(&mut self, source: u32, target: &str, sequence: u64, properties: P) -> Result<(), StoreError> {
+        self.targets.push_str(target);
+        self.edges.push((source, sequence, self.targets.len(), properties));
+        if self.edges.len() < BATCH { Ok(()) } else { self.flush() }
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let mut start = 0;
+        for (source, sequence, end, properties) in self.edges.drain(..) {
+            let target = self.ids.number(&self.targets[start..end]).ok_or_else(lost)?;
+            start = end;
+            (self.each)(source, target, sequence, properties);
+        }
+        self.targets.clear();
+        Ok(())
+    }
 }
 
 /// Looks now and then whether anybody still waits.
@@ -121,15 +170,21 @@ impl Edges {
         }
     }
 
-    fn finish(mut self) -> Rows {
+    fn finish(mut self, cancel: &Cancel) -> Result<Rows, Cancelled> {
         self.end_row();
         let mut offsets = Vec::with_capacity(self.rows.len() + 1);
         let mut far = Vec::with_capacity(self.far.len());
         offsets.push(0);
-        for (start, length) in self.rows {
+        for (node, (start, length)) in self.rows.into_iter().enumerate() {
+            if node.is_multiple_of(CHECK_EVERY) {
+                cancel.check()?;
+            }
             far.extend_from_slice(&self.far[start as usize..(start + length) as usize]);
             offsets.push(far.len() as u32);
         }
-        Rows::new(offsets, far)
+        Ok(Rows::new(offsets, far))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,13 @@
 //! Projections of graphs, each kept until its graph changes or others need the memory.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use epistemic_storage::{
     GraphStore,
-    graph::{Graph, GraphError, GraphReader},
+    graph::{Graph, GraphError, GraphReader, GraphState},
 };
 
 use super::{Projection, build};
@@ -23,7 +26,7 @@ pub(crate) enum ProjectionError {
     #[error(
         "PROJECTION_TOO_LARGE: the algorithm needs about {needed} MiB for graph '{graph}', --projection-memory allows {allowed} MiB; raise it"
     )]
-    OverMemory { graph: Arc<str>, needed: usize, allowed: usize },
+    OverMemory { graph: Arc<str>, needed: u64, allowed: usize },
     /// More nodes, edges or bytes of ids than 32 bits can number.
     #[error("PROJECTION_TOO_LARGE: over 2^32 nodes, edges or bytes of node ids")]
     TooMany,
@@ -48,11 +51,14 @@ impl Kept for Built {
 }
 
 /// Projections by graph id, bounded in memory.
-pub(crate) struct Projections(GraphCache<Built>);
+pub(crate) struct Projections {
+    cache: GraphCache<Built>,
+    builds: AtomicU64,
+}
 
 impl Projections {
     pub(crate) fn new(budget: usize) -> Self {
-        Self(GraphCache::new(budget))
+        Self { cache: GraphCache::new(budget), builds: AtomicU64::new(0) }
     }
 
     /// The projection of the graph's newest state, built if need be. Blocks while it is read from storage.
@@ -62,7 +68,7 @@ impl Projections {
         graph: &Arc<Graph>,
         cancel: &Cancel,
     ) -> Result<Arc<Projection>, ProjectionError> {
-        self.0.renew(graph, cancel, |held| {
+        self.cache.renew(graph, cancel, |held| {
             let version = graph.versions().topology;
             if let Some(built) = held.as_ref().filter(|built| built.version == version) {
                 return Ok(Arc::clone(&built.projection));
@@ -77,7 +83,7 @@ impl Projections {
     /// The projection if it is there and as new as the graph. Does not block.
     pub(crate) fn peek(&self, graph: &Graph) -> Option<Arc<Projection>> {
         let version = graph.versions().topology;
-        self.0.peek(graph, |built| (built.version == version).then(|| Arc::clone(&built.projection)))
+        self.cache.peek(graph, |built| (built.version == version).then(|| Arc::clone(&built.projection)))
     }
 
     fn build(
@@ -86,23 +92,53 @@ impl Projections {
         graph: &Graph,
         cancel: &Cancel,
     ) -> Result<Arc<Projection>, ProjectionError> {
+        cancel.check()?;
         let view = graphs.view();
         let state = graphs.state_in(&*view, graph)?;
-        let (needed, budget) = (estimate(state.nodes, state.edges), self.0.budget());
-        if needed > budget {
-            let (needed, allowed) = (needed >> 20, budget >> 20);
-            return Err(ProjectionError::OverMemory { graph: Arc::clone(graph.name()), needed, allowed });
+        let needed = self.check_bytes(graph, estimate(&state))?;
+        self.cache.make_room(graph, needed);
+        self.builds.fetch_add(1, Ordering::Relaxed);
+        let built = build::build(&GraphReader::new(&*view, graph), &state, cancel)?;
+        // Its ids may be longer than was thought.
+        self.check_bytes(graph, built.bytes() as u64)?;
+        Ok(Arc::new(built))
+    }
+
+    /// What is needed, if a computation on the graph may use as much at a time.
+    ///
+    /// # Errors
+    /// [`ProjectionError::OverMemory`] when it is more than the memory for projections.
+    pub(crate) fn check_bytes(&self, graph: &Graph, needed: u64) -> Result<usize, ProjectionError> {
+        let budget = self.cache.budget();
+        match usize::try_from(needed) {
+            Ok(needed) if needed <= budget => Ok(needed),
+            Ok(_) | Err(_) => {
+                let (needed, allowed) = (needed.div_ceil(1 << 20), budget >> 20);
+                Err(ProjectionError::OverMemory { graph: Arc::clone(graph.name()), needed, allowed })
+            }
         }
-        Ok(Arc::new(build::build(&GraphReader::new(&*view, graph), &state, cancel)?))
+    }
+
+    /// Drops what is kept of graphs that are gone.
+    pub(crate) fn forget_deleted(&self) {
+        self.cache.forget_deleted();
     }
 
     /// Bytes of the cached projections.
     pub(crate) fn bytes(&self) -> usize {
-        self.0.bytes()
+        self.cache.bytes()
+    }
+
+    /// Projections read from storage so far.
+    pub(crate) fn builds(&self) -> u64 {
+        self.builds.load(Ordering::Relaxed)
     }
 }
 
 /// Bytes of a projection: ids of 16 bytes with their index, both directions of edges.
-fn estimate(nodes: u64, edges: u64) -> usize {
-    usize::try_from(nodes.saturating_mul(40).saturating_add(edges.saturating_mul(8))).unwrap_or(usize::MAX)
+fn estimate(state: &GraphState) -> u64 {
+    state.nodes.saturating_mul(40).saturating_add(state.edges.saturating_mul(8))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,20 @@
 //! Node ids by number, and numbers by id.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::analytics::{Cancel, Cancelled};
+
+/// Ids indexed between two looks at whether anybody still waits.
+const CHECK_EVERY: usize = 4096;
 
 /// Node ids in one buffer, with an index by id. Numbers are given in the order of [`IdsBuilder::finish`].
 pub(crate) struct Ids {
     text: String,
     spans: Vec<(u32, u32)>,
     numbers: HashTable<u32>,
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
 }
 
 impl Ids {
@@ -53,42 +58,79 @@ fn span(text: &str, (start, end): (u32, u32)) -> &str {
     &text[start as usize..end as usize]
 }
 
+/// The order in which ids were added.
+pub(crate) struct Arrival {
+    numbers: Vec<u32>,
+    /// Where each id ends in the text.
+    ends: Vec<u32>,
+}
+
+impl Arrival {
+    /// The ids with their numbers in this order.
+    pub(crate) fn iter<'a>(&'a self, ids: &'a Ids) -> impl Iterator<Item = (&'a str, u32)> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let spans = starts.zip(self.ends.iter().copied());
+        spans.map(|place| span(&ids.text, place)).zip(self.numbers.iter().copied())
+    }
+}
+
 /// Takes ids in any order.
 #[derive(Default)]
 pub(crate) struct IdsBuilder {
     text: String,
-    nodes: Vec<(u64, u32, u32)>,
+    /// Sequence and place of each id, in the order they came.
+    nodes: Vec<(u64, u32)>,
+    /// Where each id ends in `text`, in the same order.
+    ends: Vec<u32>,
 }
 
 impl IdsBuilder {
     pub(crate) fn with_capacity(nodes: usize) -> Self {
-        Self { text: String::new(), nodes: Vec::with_capacity(nodes) }
+        Self { text: String::new(), nodes: Vec::with_capacity(nodes), ends: Vec::with_capacity(nodes) }
     }
 
     /// Adds an id that was not added before. False when there is no room for more: 4 GiB of ids or 2^32 - 1 nodes.
     pub(crate) fn add(&mut self, id: &str, sequence: u64) -> bool {
-        let (start, end) = (self.text.len(), self.text.len() + id.len());
-        let (Ok(start), Ok(end)) = (u32::try_from(start), u32::try_from(end)) else { return false };
-        if self.nodes.len() >= u32::MAX as usize {
+        let (Ok(end), Ok(place)) =
+            (u32::try_from(self.text.len() + id.len()), u32::try_from(self.nodes.len()))
+        else {
+            return false;
+        };
+        if place == u32::MAX {
             return false;
         }
         self.text.push_str(id);
-        self.nodes.push((sequence, start, end));
+        self.nodes.push((sequence, place));
+        self.ends.push(end);
         true
     }
 
     /// Numbers the nodes by sequence.
-    pub(crate) fn finish(mut self) -> Ids {
+    pub(crate) fn finish(mut self, cancel: &Cancel) -> Result<(Ids, Arrival), Cancelled> {
         self.nodes.sort_unstable();
+        cancel.check()?;
         self.text.shrink_to_fit();
-        let spans: Vec<_> = self.nodes.iter().map(|&(_, start, end)| (start, end)).collect();
-        let hasher = RandomState::new();
-        let mut numbers = HashTable::with_capacity(spans.len());
-        for (number, &place) in spans.iter().enumerate() {
-            let hash_of = |&node: &u32| hasher.hash_one(span(&self.text, spans[node as usize]));
-            numbers.insert_unique(hasher.hash_one(span(&self.text, place)), number as u32, hash_of);
+        let (text, hasher) = (self.text, DefaultHashBuilder::default());
+        let span_at = |place: usize| {
+            let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+            (start, self.ends[place])
+        };
+        let spans: Vec<_> = self.nodes.iter().map(|&(_, place)| span_at(place as usize)).collect();
+        let mut by_place = vec![0; spans.len()];
+        for (number, &(_, place)) in self.nodes.iter().enumerate() {
+            by_place[place as usize] = number as u32;
         }
-        Ids { text: self.text, spans, numbers, hasher }
+        drop(self.nodes);
+        // Indexed in the order of the text, which is read one after the other.
+        let mut numbers = HashTable::with_capacity(spans.len());
+        for (place, &number) in by_place.iter().enumerate() {
+            if place.is_multiple_of(CHECK_EVERY) {
+                cancel.check()?;
+            }
+            let hash_of = |&node: &u32| hasher.hash_one(span(&text, spans[node as usize]));
+            numbers.insert_unique(hasher.hash_one(span(&text, span_at(place))), number, hash_of);
+        }
+        Ok((Ids { text, spans, numbers, hasher }, Arrival { numbers: by_place, ends: self.ends }))
     }
 }
 
@@ -102,9 +144,10 @@ mod tests {
         for (id, sequence) in [("a", 9), ("", 2), ("é\0", 5)] {
             assert!(builder.add(id, sequence));
         }
-        let ids = builder.finish();
+        let (ids, arrival) = builder.finish(&Cancel::default()).unwrap();
         assert_eq!(ids.iter().collect::<Vec<_>>(), ["", "é\0", "a"]);
         assert_eq!((ids.number("a"), ids.number(""), ids.number("b")), (Some(2), Some(0), None));
         assert_eq!((ids.get(1), ids.len()), ("é\0", 3));
+        assert_eq!(arrival.iter(&ids).collect::<Vec<_>>(), [("a", 2), ("", 0), ("é\0", 1)]);
     }
 }

@@ -3,8 +3,10 @@
 mod build;
 mod cache;
 mod ids;
+#[cfg(test)]
+mod testing;
 
-pub(crate) use build::{for_each_edge, read_ids};
+pub(crate) use build::Nodes;
 pub(crate) use cache::{ProjectionError, Projections};
 pub(crate) use ids::{Ids, IdsBuilder};
 

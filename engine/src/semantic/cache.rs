@@ -47,8 +47,14 @@ impl Indexes {
             {
                 return Ok(Arc::clone(held.insert(index)));
             }
+            self.0.make_room(graph, needed);
             Ok(Arc::clone(held.insert(Arc::new(update::build(&reader, &state, cancel)?))))
         })
+    }
+
+    /// Drops what is kept of graphs that are gone.
+    pub(crate) fn forget_deleted(&self) {
+        self.0.forget_deleted();
     }
 
     /// Bytes of the cached indexes.

@@ -60,7 +60,7 @@ pub struct NodeCursor<'r>(Box<dyn Cursor + 'r>);
 
 impl NodeCursor<'_> {
     /// Id and property bytes of the next node, or `None` at the end.
-    pub fn next(&mut self) -> Result<Option<(&str, &[u8])>> {
+    pub fn advance(&mut self) -> Result<Option<(&str, &[u8])>> {
         let Some((key, value)) = self.0.next()? else { return Ok(None) };
         let id = keys::node_of(key).ok_or_else(|| bad_key(Space::Nodes, key))?;
         Ok(Some((id, decode_node(value)?.1)))
@@ -72,10 +72,10 @@ pub struct EdgeCursor<'r>(Box<dyn Cursor + 'r>);
 
 impl EdgeCursor<'_> {
     /// Source and target of the next edge, or `None` at the end.
-    pub fn next(&mut self) -> Result<Option<(String, String)>> {
+    pub fn advance(&mut self) -> Result<Option<(String, String)>> {
         let Some((key, _)) = self.0.next()? else { return Ok(None) };
         let (source, target, _) = keys::edge_parts(key).ok_or_else(|| bad_key(Space::OutEdges, key))?;
-        Ok(Some((source, target)))
+        Ok(Some((source.into_owned(), target.into_owned())))
     }
 }
 
@@ -265,7 +265,8 @@ impl<'r> GraphReader<'r> {
         let prefix = keys::edges_at(self.id, node);
         let mut ends = Vec::new();
         self.for_each(space, KeyRange::prefix(&prefix), |key, _| {
-            ends.push(keys::edge_tail(key, &prefix).ok_or_else(|| bad_key(space, key))?);
+            let (end, sequence) = keys::edge_tail(key, &prefix).ok_or_else(|| bad_key(space, key))?;
+            ends.push((end.into_owned(), sequence));
             Ok(())
         })?;
         ends.sort_by_key(|(_, sequence)| std::cmp::Reverse(*sequence));

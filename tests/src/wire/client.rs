@@ -158,6 +158,16 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Goes away without a goodbye: TCP sends a reset instead of its end. A unix socket is just closed.
+    pub fn reset(self) -> Result<(), WireError> {
+        if let Stream::Tcp(stream) = &self.stream {
+            rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO)).map_err(io::Error::from)?;
+        }
+        Ok(())
+    }
+}
+
 /// The calls that most tests start with.
 impl Client {
     /// `CreateGraph` of the type `Agent`.
