@@ -1,7 +1,9 @@
 //! The threads that computations run on, beside the threads that serve connections.
 //!
 //! They have a lower priority, so that point reads of other tenants keep their latency while algorithms use what is
-//! left of the cores. Graphs take turns, and one graph uses at most half of the threads at a time.
+//! left of the cores. Graphs take turns, and one graph uses at most a quarter of the threads at a time. There are twice
+//! as many threads as cores: long computations of a few graphs share the cores with the short ones of others instead of
+//! keeping them waiting.
 
 use std::{
     collections::VecDeque,
@@ -84,17 +86,22 @@ impl Jobs {
 }
 
 impl ComputePool {
-    /// Starts `threads` threads for computations, and as many for their parallel parts. With one thread alone a graph
-    /// keeps the others waiting.
-    pub(crate) fn start(threads: usize) -> anyhow::Result<Self> {
+    /// Starts the threads for a machine with so many cores, and as many as it has cores for parallel parts.
+    pub(crate) fn start(cores: usize) -> anyhow::Result<Self> {
+        let threads = (2 * cores).max(4);
+        Self::with_threads(threads, threads / 4, cores)
+    }
+
+    /// One graph uses at most `share` of the `threads`.
+    fn with_threads(threads: usize, share: usize, parallel: usize) -> anyhow::Result<Self> {
         let queue = Arc::new(Queue::default());
-        queue.jobs.lock().share = threads.div_ceil(2);
+        queue.jobs.lock().share = share;
         for number in 0..threads {
             let queue = Arc::clone(&queue);
             std::thread::Builder::new().name(format!("compute-{number}")).spawn(move || run(&queue))?;
         }
         let parallel = ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(parallel)
             .thread_name(|number| format!("parallel-{number}"))
             .start_handler(|_| lower_priority())
             .build()?;
@@ -201,7 +208,7 @@ mod tests {
 
     #[test]
     fn one_graph_leaves_threads_to_the_others() {
-        let pool = ComputePool::start(2).unwrap();
+        let pool = ComputePool::with_threads(2, 1, 2).unwrap();
         let [a, b, _] = names();
         let release = block(&pool, &a);
         let (done, finished) = mpsc::channel();
@@ -216,7 +223,7 @@ mod tests {
 
     #[test]
     fn graphs_take_turns() {
-        let pool = ComputePool::start(1).unwrap();
+        let pool = ComputePool::with_threads(1, 1, 1).unwrap();
         let [a, b, c] = names();
         let release = block(&pool, &a);
         let (done, finished) = mpsc::channel();
@@ -230,7 +237,7 @@ mod tests {
 
     #[test]
     fn cancelled_jobs_are_dropped_and_the_others_stay() {
-        let pool = ComputePool::start(1).unwrap();
+        let pool = ComputePool::with_threads(1, 1, 1).unwrap();
         let [a, b, _] = names();
         let release = block(&pool, &a);
         let (done, finished) = mpsc::channel();
@@ -249,7 +256,7 @@ mod tests {
 
     #[test]
     fn parallel_parts_do_not_wait_for_each_other() {
-        let pool = Arc::new(ComputePool::start(2).unwrap());
+        let pool = Arc::new(ComputePool::with_threads(2, 1, 2).unwrap());
         let [a, b, _] = names();
         let (release, gate) = mpsc::channel::<()>();
         let (begun, running) = mpsc::channel();
@@ -274,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_panic_does_not_cost_a_thread() {
-        let pool = ComputePool::start(1).unwrap();
+        let pool = ComputePool::with_threads(1, 1, 1).unwrap();
         let [a, ..] = names();
         let (done, finished) = mpsc::channel();
         pool.submit(&a, &Cancel::default(), || panic!("on purpose"));

@@ -149,8 +149,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
     let access = AccessControl::open(&graphs, &config.system_agents, durability)?;
     let (committer, commit_thread) =
         commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
-    // Two at least: one graph leaves one to the others.
-    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let shard = Shard {
         graphs,
         committer,
@@ -162,7 +161,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
         vectors: Indexes::new(config.vector_memory),
-        compute: ComputePool::start(threads)?,
+        compute: ComputePool::start(cores)?,
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),

@@ -7,7 +7,7 @@ use epistemic_tests::wire::params;
 use epistemic_tests::{Client, ServerProcess};
 
 use crate::graphs::{self, edge, node};
-use crate::{LATER, Long, metric, occupy, server};
+use crate::{LATER, Long, await_metric, metric, occupy, server};
 
 const NODES: usize = 50_000;
 const READS: usize = 5_000;
@@ -75,5 +75,27 @@ fn point_reads_go_on_beside_computations() -> Result<()> {
         loaded < (10 * quiet).max(Duration::from_millis(20)),
         "p99 {loaded:?} beside one, {quiet:?} without"
     );
+    Ok(())
+}
+
+/// Three tenants that compute all the time, one each.
+#[test]
+fn a_short_computation_runs_beside_long_ones_of_several_graphs() -> Result<()> {
+    let server = server().start()?;
+    let mut client = server.client()?;
+    graphs::ring(&mut client, NODES)?;
+    small(&mut client)?;
+    let mut long = Vec::new();
+    for n in 0..3 {
+        let graph = format!("ring {n}");
+        client.call("ring", "Fork", params([("graph_name", graph.as_str().into())]))?;
+        long.push(server.client()?);
+        long[n].send(&graph, "BetweennessCentrality", None)?;
+    }
+    await_metric(&server, "computations_running", 3.0, LATER)?;
+    let begun = Instant::now();
+    client.call("small", "ConnectedComponents", None)?;
+    println!("answered after {:?}", begun.elapsed());
+    ensure!(begun.elapsed() < LATER && metric(&server, "computations_running")? == 3.0);
     Ok(())
 }
