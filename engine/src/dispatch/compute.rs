@@ -99,7 +99,7 @@ impl Computation<'_> {
                 "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time"
             )),
             ReadError::Store(StoreError::Stopped) => Cancelled.into(),
-            other => other.of(self.shard, self.graph),
+            other @ (ReadError::Op(_) | ReadError::Store(_)) => other.of(self.shard, self.graph),
         }
     }
 

@@ -13,10 +13,13 @@
 mod bulk;
 mod fixture;
 mod graph_admin;
+mod graph_cursors;
 mod graph_edges;
+mod graph_fork;
 mod graph_groups;
 mod graph_nodes;
 mod graph_reclaim;
+mod graph_revise;
 mod reads;
 mod run;
 mod scans;
