@@ -1,4 +1,4 @@
-"""Starting, asking and stopping servers of the wire protocol, for bench-compare. Standard library only."""
+"""Starting, asking and stopping servers of the wire protocol, for the benchmarks. Standard library only."""
 
 import hashlib
 import hmac
@@ -7,6 +7,7 @@ import secrets
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -17,12 +18,14 @@ SECRET_VARIABLE = "GRAPH_SERVICE_AUTH_SECRET"
 
 
 def pack(value):
-    """MessagePack of strings, non-negative integers and maps of them."""
+    """MessagePack of strings, non-negative integers, floats and maps of them."""
     if isinstance(value, str):
         data = value.encode()
         return b"\xdb" + len(data).to_bytes(4, "big") + data
     if isinstance(value, int):
         return b"\xcf" + value.to_bytes(8, "big")
+    if isinstance(value, float):
+        return b"\xcb" + struct.pack(">d", value)
     return b"\xdf" + len(value).to_bytes(4, "big") + b"".join(pack(k) + pack(v) for k, v in value.items())
 
 

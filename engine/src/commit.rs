@@ -129,6 +129,8 @@ fn weight(op: &Op) -> usize {
     match op {
         Op::AddNode { id, properties } => RECORD + id.len() + properties.len(),
         Op::AddEdge { source, target, properties } => RECORD + source.len() + target.len() + properties.len(),
+        // The ledger holds the components once more.
+        Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),
         Op::Batch(items) => items.iter().map(|item| RECORD + item.bytes()).sum(),
         Op::Revise(revisions) => revisions.iter().map(|revision| RECORD + revision.bytes()).sum(),
         Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),

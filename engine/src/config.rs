@@ -73,6 +73,10 @@ pub struct Config {
     #[arg(long, default_value_t = 512 << 20, value_name = "BYTES")]
     pub projection_memory: usize,
 
+    /// Memory for the embeddings that searches run on; those of a graph that needs more are read from storage each time
+    #[arg(long, default_value_t = 1 << 30, value_name = "BYTES")]
+    pub vector_memory: usize,
+
     /// HTTP address for /metrics (Prometheus), /healthz and /readyz
     #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
     pub metrics_addr: Option<String>,
@@ -88,6 +92,20 @@ pub struct Config {
     /// Seconds a connection may take to send its first authenticated request, or to finish a frame it began
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub frame_deadline: u64,
+
+    /// Messages kept of each channel; the oldest are dropped beyond
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub channel_messages: u64,
+
+    /// Agent that may be registered as System; repeat it, or separate several by commas. Others need a System identity
+    /// to register them
+    #[arg(
+        long = "system-agent",
+        env = "GRAPH_SERVICE_SYSTEM_AGENTS",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    pub system_agents: Vec<String>,
 
     /// Form of the log on standard output
     #[arg(long, default_value = "text", value_name = "FORMAT")]

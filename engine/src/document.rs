@@ -1,6 +1,6 @@
 //! The document form of a graph: `ToMsgpack` streamed from storage, `FromMsgpack` loaded beside the old graph.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use epistemic_storage::{
     GraphStore, StoreError, clock,
@@ -191,16 +191,19 @@ fn storage(error: StoreError) -> OpError {
     OpError::Graph(error.into())
 }
 
-/// Embeddings of nodes that exist; all must have one length and finite components.
+/// Embeddings of nodes that exist; all must have one length and finite components. Empty ones are left out, of
+/// repeated ones the last counts.
 fn load_vectors(
     loader: &mut GraphLoader<'_>,
     store: &SemanticStore<'_>,
     nodes: &HashMap<&str, &[u8]>,
 ) -> Result<(), OpError> {
     let flat = store.ids.iter().copied().zip(store.data.chunks(store.dim.max(1)));
-    let all = store.embeddings.iter().map(|(id, vector)| (*id, vector.as_slice())).chain(flat);
+    let named = store.embeddings.iter().map(|(id, vector)| (*id, vector.as_slice()));
+    let all = named.chain(flat).filter(|(id, vector)| nodes.contains_key(id) && !vector.is_empty());
+    let last: BTreeMap<&str, &[f32]> = all.collect();
     let mut dimension = None;
-    for (id, vector) in all.filter(|(id, _)| nodes.contains_key(id)) {
+    for (id, vector) in last {
         let expected = *dimension.get_or_insert(vector.len());
         if vector.len() != expected {
             let found = vector.len();

@@ -11,7 +11,10 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::shard::{Shard, stopped};
+use crate::{
+    metrics::CachedBytes,
+    shard::{Shard, stopped},
+};
 
 /// Serves until the shard stops. Metrics are answered on every path but `/healthz` and `/readyz`, as ever.
 pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener) {
@@ -42,7 +45,8 @@ async fn ready(State(shard): State<Arc<Shard>>) -> Response {
 
 async fn metrics(State(shard): State<Arc<Shard>>) -> Response {
     let rendered = tokio::task::spawn_blocking(move || {
-        shard.metrics.render(&shard.graphs, &shard.admission, shard.projections.bytes())
+        let cached = CachedBytes { projections: shard.projections.bytes(), vectors: shard.vectors.bytes() };
+        shard.metrics.render(&shard.graphs, &shard.admission, &cached)
     })
     .await;
     match rendered {

@@ -4,6 +4,7 @@
 //! request needs, reads answer from storage, writes go through the `commit` thread, which syncs once per group.
 //! [`server::run`] puts the parts together.
 
+mod access;
 mod admission;
 mod analytics;
 mod checkpoints;
@@ -13,6 +14,7 @@ pub mod config;
 mod connection;
 mod dispatch;
 mod document;
+mod graph_cache;
 mod http;
 mod lifecycle;
 mod listen;
@@ -22,6 +24,7 @@ mod metrics;
 mod neighbor_cache;
 mod projection;
 mod reasoning;
+mod semantic;
 pub mod server;
 mod shard;
 mod status;

@@ -50,7 +50,14 @@ pub(crate) struct Metrics {
     writable: IntGauge,
     store_bytes: IntGauge,
     projection_bytes: IntGauge,
+    vector_bytes: IntGauge,
     unsupported: IntCounterVec,
+}
+
+/// Bytes of what is kept for graphs.
+pub(crate) struct CachedBytes {
+    pub(crate) projections: usize,
+    pub(crate) vectors: usize,
 }
 
 impl Metrics {
@@ -95,6 +102,7 @@ impl Metrics {
             )?,
             store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
             projection_bytes: IntGauge::new("projection_bytes", "Memory of cached projections.")?,
+            vector_bytes: IntGauge::new("vector_bytes", "Memory of cached embeddings.")?,
             unsupported: IntCounterVec::new(
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
                 &["op"],
@@ -111,7 +119,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 17] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 18] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -128,6 +136,7 @@ impl Metrics {
             Box::new(self.writable.clone()),
             Box::new(self.store_bytes.clone()),
             Box::new(self.projection_bytes.clone()),
+            Box::new(self.vector_bytes.clone()),
             Box::new(self.unsupported.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
@@ -150,6 +159,10 @@ impl Metrics {
 
     pub(crate) fn auth_failure(&self) {
         self.auth_failures.inc();
+    }
+
+    pub(crate) fn access_denied(&self) {
+        self.access_denied.inc();
     }
 
     /// A mutation was answered that this server does not do.
@@ -192,9 +205,10 @@ impl Metrics {
         &self,
         graphs: &GraphStore,
         admission: &Admission,
-        projection_bytes: usize,
+        cached: &CachedBytes,
     ) -> prometheus::Result<Vec<u8>> {
-        self.projection_bytes.set(projection_bytes as i64);
+        self.projection_bytes.set(cached.projections as i64);
+        self.vector_bytes.set(cached.vectors as i64);
         self.in_flight.set(admission.in_flight().into());
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));

@@ -4,7 +4,9 @@ use std::{process::ExitCode, sync::Arc, thread::JoinHandle, time::Duration, time
 
 use anyhow::Context;
 use clap::Parser;
-use epistemic_storage::{Durability, GraphStore, MemoryStore, datadir::DataDir, rocks::RocksOptions};
+use epistemic_storage::{
+    Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, rocks::RocksOptions,
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -13,6 +15,7 @@ use tokio::{
 };
 
 use crate::{
+    access::AccessControl,
     admission::Admission,
     analytics::Cancel,
     checkpoints::{Checkpoints, Dirty},
@@ -26,6 +29,7 @@ use crate::{
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     projection::Projections,
+    semantic::Indexes,
     shard::{Limits, Periodic, Shard, stopped},
     wire::Authenticator,
 };
@@ -33,6 +37,8 @@ use crate::{
 /// Streamed answers at a time; a quarter of the threads for blocking work.
 const STREAMS: usize = BLOCKING_THREADS / 4;
 const BLOCKING_THREADS: usize = 64;
+/// Bytes of messages kept of each channel.
+const CHANNEL_BYTES: u64 = 64 << 20;
 /// Connections get this long to take their last answers when the server stops.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(6);
 /// Threads that still work for connections that are gone get this long.
@@ -138,17 +144,23 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         DurabilityMode::Sync => Durability::Sync,
         DurabilityMode::Interval(_) | DurabilityMode::None => Durability::Buffered,
     };
+    let keep = Keep { messages: config.channel_messages, bytes: CHANNEL_BYTES };
+    let channels = Channels::open(&graphs, keep, durability)?;
+    let access = AccessControl::open(&graphs, &config.system_agents, durability)?;
     let (committer, commit_thread) =
         commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let shard = Shard {
         graphs,
         committer,
+        channels,
+        access,
         authenticator,
         admission: Admission::new(config.max_inflight),
         metrics,
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
+        vectors: Indexes::new(config.vector_memory),
         compute: ComputePool::start(threads)?,
         checkpoints,
         dirty,

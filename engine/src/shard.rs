@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use epistemic_storage::GraphStore;
+use epistemic_storage::{Channels, GraphStore};
 use tokio::sync::watch;
 
 use crate::{
+    access::AccessControl,
     admission::Admission,
     analytics::Cancel,
     checkpoints::{Checkpoints, Dirty},
@@ -17,6 +18,7 @@ use crate::{
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     projection::Projections,
+    semantic::Indexes,
     wire::Authenticator,
 };
 
@@ -24,11 +26,14 @@ use crate::{
 pub(crate) struct Shard {
     pub(crate) graphs: Arc<GraphStore>,
     pub(crate) committer: Committer,
+    pub(crate) channels: Channels,
+    pub(crate) access: AccessControl,
     pub(crate) authenticator: Authenticator,
     pub(crate) admission: Arc<Admission>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,
+    pub(crate) vectors: Indexes,
     pub(crate) compute: ComputePool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,

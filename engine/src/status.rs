@@ -1,10 +1,13 @@
 //! What the shard says about itself.
 
-use epistemic_storage::datadir::list_checkpoints;
+use std::sync::Arc;
+
+use epistemic_storage::{datadir::list_checkpoints, graph::Graph};
 use serde_json::{Value, json};
 
 use crate::{
-    dispatch::OpError,
+    access::{Caller, Need},
+    dispatch::{OpError, served},
     shard::Shard,
     wire::{encode, json::value},
 };
@@ -15,16 +18,23 @@ pub(crate) fn health(shard: &Shard, out: &mut Vec<u8>) {
     let fields = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
-        "ops": [],
+        "ops": served().collect::<Vec<_>>(),
         "uptime_s": shard.started.elapsed().as_secs(),
         "mem_bytes": resident_bytes(),
     });
     value(out, &fields);
 }
 
+/// The graphs that the caller may read, oldest first.
+fn readable(shard: &Shard, caller: Caller<'_>) -> Vec<Arc<Graph>> {
+    let mut graphs = shard.graphs.graphs();
+    graphs.retain(|graph| shard.access.may(caller, Need::Read, graph));
+    graphs
+}
+
 /// The answer of `ListGraphs`, oldest graph first.
-pub(crate) fn list_graphs(shard: &Shard, out: &mut Vec<u8>) {
-    let graphs = shard.graphs.graphs();
+pub(crate) fn list_graphs(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) {
+    let graphs = readable(shard, caller);
     encode::array(out, graphs.len());
     for graph in graphs {
         encode::map(out, 2);
@@ -36,8 +46,8 @@ pub(crate) fn list_graphs(shard: &Shard, out: &mut Vec<u8>) {
 }
 
 /// The answer of `GraphStats`, oldest graph first.
-pub(crate) fn graph_stats(shard: &Shard, out: &mut Vec<u8>) {
-    let graphs = shard.graphs.graphs();
+pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) {
+    let graphs = readable(shard, caller);
     encode::array(out, graphs.len());
     for graph in graphs {
         let state = graph.state();

@@ -6,14 +6,20 @@
 //! | catalog | `0x02` id | graph state, see [`crate::graph::GraphState`] |
 //! | catalog | `0x03` | the next graph id, 8 bytes big-endian |
 //! | catalog | `0x04` id | empty: the id's records await reclamation |
+//! | catalog | `0x05` agent id | identity (MessagePack map) |
 //! | nodes | id, node id | sequence, property bytes |
 //! | out_edges | id, esc(source), esc(target), sequence | property bytes |
 //! | in_edges | id, esc(target), esc(source), sequence | empty |
 //! | labels | id, esc(label), sequence | node id |
 //! | ledger | id, sequence | ledger record |
 //! | vectors | id, node id | float32 little-endian each |
+//! | channels | `0x01` channel id | channel (MessagePack map) |
+//! | channels | `0x02` number | its counters, see `channels/record.rs` |
+//! | channels | `0x03` number, agent id | empty: a member |
+//! | channels | `0x04` number, sequence | message |
 //!
-//! `id` is the graph id and `sequence` the ledger sequence that inserted the record, both 8 bytes big-endian.
+//! `id` is the graph id and `sequence` the ledger sequence that inserted the record, both 8 bytes big-endian; so are
+//! the `number` of a channel and the `sequence` of a message, which counts the messages of its channel.
 //! `esc` writes a zero byte as `00 ff` and ends with `00 01`, which keeps the order of the strings and makes no
 //! encoded string the prefix of another (the tuple encoding of FoundationDB).
 
@@ -40,6 +46,12 @@ const NAME: u8 = 0x01;
 const STATE: u8 = 0x02;
 const NEXT_ID: u8 = 0x03;
 const RECLAIM: u8 = 0x04;
+const IDENTITY: u8 = 0x05;
+
+const CHANNEL: u8 = 0x01;
+const COUNTERS: u8 = 0x02;
+const MEMBER: u8 = 0x03;
+const MESSAGE: u8 = 0x04;
 
 pub(crate) fn name(name: &str) -> Vec<u8> {
     [&[NAME], name.as_bytes()].concat()
@@ -49,7 +61,7 @@ pub(crate) fn names() -> KeyRange {
     KeyRange::prefix(&[NAME])
 }
 
-/// The graph name in a key of [`names`].
+/// The text of a key that is a tag and a text: the name in a key of [`names`], for example.
 pub(crate) fn name_of(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(1..)?).ok()
 }
@@ -78,6 +90,61 @@ pub(crate) fn reclaims() -> KeyRange {
 /// The graph id in a key of [`reclaims`] or of a graph state.
 pub(crate) fn tagged_id(key: &[u8]) -> Option<GraphId> {
     Some(GraphId(u64::from_be_bytes(key.get(1..)?.try_into().ok()?)))
+}
+
+pub(crate) fn identity(agent: &str) -> Vec<u8> {
+    [&[IDENTITY], agent.as_bytes()].concat()
+}
+
+/// All identities; [`name_of`] tells whose a key is.
+pub(crate) fn identities() -> KeyRange {
+    KeyRange::prefix(&[IDENTITY])
+}
+
+pub(crate) fn channel(channel: &str) -> Vec<u8> {
+    [&[CHANNEL], channel.as_bytes()].concat()
+}
+
+/// All channels; [`name_of`] tells which a key is of.
+pub(crate) fn channels() -> KeyRange {
+    KeyRange::prefix(&[CHANNEL])
+}
+
+pub(crate) fn channel_counters(number: u64) -> Vec<u8> {
+    [&[COUNTERS][..], &number.to_be_bytes()].concat()
+}
+
+/// The counters of all channels; [`channel_of`] tells whose a key is.
+pub(crate) fn all_channel_counters() -> KeyRange {
+    KeyRange::prefix(&[COUNTERS])
+}
+
+pub(crate) fn channel_member(number: u64, agent: &str) -> Vec<u8> {
+    [&[MEMBER][..], &number.to_be_bytes(), agent.as_bytes()].concat()
+}
+
+/// The members of all channels; [`channel_of`] and [`channel_member_of`] take a key apart.
+pub(crate) fn all_channel_members() -> KeyRange {
+    KeyRange::prefix(&[MEMBER])
+}
+
+/// The number in a key of counters, a member or a message.
+pub(crate) fn channel_of(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.get(1..)?.first_chunk()?))
+}
+
+pub(crate) fn channel_member_of(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(9..)?).ok()
+}
+
+pub(crate) fn message(number: u64, sequence: u64) -> Vec<u8> {
+    [&[MESSAGE][..], &number.to_be_bytes(), &sequence.to_be_bytes()].concat()
+}
+
+/// The messages of a channel from `sequence` on; [`sequence_of`] tells which a key is of.
+pub(crate) fn messages_from(number: u64, sequence: u64) -> KeyRange {
+    let prefix = [&[MESSAGE][..], &number.to_be_bytes()].concat();
+    KeyRange { start: message(number, sequence), end: successor(&prefix), sweep: false }
 }
 
 fn tagged(tag: u8, id: GraphId) -> Vec<u8> {
@@ -147,7 +214,7 @@ pub(crate) fn push_edge_end(key: &[u8], prefix: &[u8], out: &mut Vec<u8>) -> Opt
     unescape_into(key.strip_prefix(prefix)?, out).map(|_| ())
 }
 
-/// The sequence at the end of an edge, label or ledger key.
+/// The sequence at the end of an edge, label, ledger or message key.
 pub(crate) fn sequence_of(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*key.last_chunk()?))
 }

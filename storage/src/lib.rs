@@ -1,22 +1,25 @@
 //! Storage of a shard: named graphs in an ordered key-value store.
 //!
-//! Three layers, one owner each:
+//! Layers, one owner each:
 //!
 //! * [`Store`] is the byte-level boundary: spaces, ordered scans, atomic batches, read views, checkpoints. Backends are
 //!   [`MemoryStore`] (the oracle of tests, and an embedded store for yours) and [`rocks::RocksStore`] (the default).
 //!   [`conformance`] is the suite that every backend passes.
 //! * [`GraphStore`] is the graph layer over any store: catalog, records, mutations, ledger. [`snapshot`] exports
 //!   and imports one graph as a stream.
+//! * [`Channels`] and [`Identities`] are what a shard keeps beside its graphs, in the same store.
 //! * [`datadir`] is a shard's directory: identity, ownership, checkpoints.
 //!
 //! Everything is synchronous and may block. `docs/format.md` describes all formats byte by byte.
 
 pub mod batch;
+pub mod channels;
 pub mod clock;
 pub mod conformance;
 pub mod datadir;
 pub mod error;
 pub mod graph;
+pub mod identities;
 mod keys;
 pub mod memory;
 mod open;
@@ -27,8 +30,10 @@ pub mod store;
 pub mod view;
 
 pub use batch::WriteBatch;
+pub use channels::Channels;
 pub use error::StoreError;
 pub use graph::GraphStore;
+pub use identities::Identities;
 pub use keys::GraphId;
 pub use memory::MemoryStore;
 pub use open::open_url;

@@ -9,7 +9,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Space {
-    /// Graph names, graph states, the id allocator and the ids awaiting reclamation.
+    /// Graph names, graph states, the id allocator, the ids awaiting reclamation, and identities.
     Catalog = 0,
     /// Node id to insertion sequence and property bytes.
     Nodes = 1,
@@ -23,11 +23,13 @@ pub enum Space {
     Ledger = 5,
     /// Node id to embedding.
     Vectors = 6,
+    /// Channels, their members and messages. Not of a graph.
+    Channels = 7,
 }
 
 impl Space {
     /// Every space, in the order of their numbers.
-    pub const ALL: [Space; 7] = [
+    pub const ALL: [Space; 8] = [
         Space::Catalog,
         Space::Nodes,
         Space::OutEdges,
@@ -35,6 +37,7 @@ impl Space {
         Space::Labels,
         Space::Ledger,
         Space::Vectors,
+        Space::Channels,
     ];
 
     /// The spaces that hold records of graphs, each key starting with a graph id.
@@ -51,6 +54,7 @@ impl Space {
             Space::Labels => "labels",
             Space::Ledger => "ledger",
             Space::Vectors => "vectors",
+            Space::Channels => "channels",
         }
     }
 

@@ -107,12 +107,16 @@ impl Program {
             20..30 => Op::Batch((0..self.random.below(20)).map(|_| self.item()).collect()),
             30..55 => Op::AddNode { id: self.id(), properties: properties(&mut self.random) },
             55..65 => Op::RemoveNode { id: self.id() },
-            65..92 => {
+            65..80 => {
                 Op::AddEdge { source: self.id(), target: self.id(), properties: properties(&mut self.random) }
             }
-            92..94 => Op::Touch { nodes: self.some_ids(), now: self.random.below(3) as u64 },
-            94..97 => self.revise(graphs),
-            97..98 => self.fork(graphs),
+            80..86 => {
+                let components = vec![0; 4 * self.random.below(3)];
+                Op::AddVector { node: self.id(), components }
+            }
+            86..89 => Op::Touch { nodes: self.some_ids(), now: self.random.below(3) as u64 },
+            89..94 => self.revise(graphs),
+            94..96 => self.fork(graphs),
             _ => Op::RemoveEdge { source: self.id(), target: self.id() },
         }
     }

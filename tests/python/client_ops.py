@@ -16,9 +16,10 @@ import ops_content
 import ops_edges
 import ops_nodes
 import ops_service
+import ops_together
 from support import Checks, connect, secret_argument
 
-MODULES = [ops_service, ops_nodes, ops_edges, ops_content, ops_connection]
+MODULES = [ops_service, ops_nodes, ops_edges, ops_content, ops_together, ops_connection]
 
 
 async def run(args):

@@ -1,70 +1,19 @@
-"""What the differential test knows of the graphs, and what it leaves out and why.
+"""What the differential test knows of the graphs, and which operation it therefore does not send.
 
 The model follows the reference. It decides, when an operation is about to be sent, whether the operation would
-meet something that the reference does wrong; so a program stays valid whatever is deleted from it.
+meet something that the reference does wrong; so a program stays valid whatever is deleted from it. The
+names of what is avoided are those of diff_exclusions.py.
 """
 
+import collections
 import dataclasses
 
 import msgpack
 
-# Operations that are not sent when they would have this effect. Each is a difference on purpose.
-AVOIDED = {
-    "ghost_parallel_edges": "RemoveEdge of parallel edges leaves their topology behind; ours removes them everywhere",
-    "ghost_embeddings": "embeddings of missing or removed nodes are kept and found; ours drops them with the node",
-    "approximate_search": "from 32 embeddings on the search is approximate; ours is exact",
-    "path_to_self": "the path from a node to itself is nil; ours is the node",
-    "duplicate_seeds": "a seed listed twice counts once with the whole total; ours adds the weights up",
-    "ledger_hex": "ApplyLedger stores the text of the hex; ours decodes it",
-    "ledger_separator": "ApplyLedger of a line with `|` or a line break in an id is ambiguous",
-    "not_lru": "EvictLRU goes by internal slot; ours by last access, then insertion. Compared while both are equal",
-    "prune_parallel": "decay that prunes one parallel edge removes all of its pair; ours removes that one",
-    "context_budget": "the context walk stops at the first node that does not fit and lists edges to nodes left out; "
-    "budget_max is 0 for a missing start. Compared while everything fits",
-    "pattern_self_loop": "self loops of a pattern are ignored; ours asks for them",
-    "acknowledged_only": "PruneByLifecycle, CompactNodesByType and ComputeSimilarityEdges do nothing; ours do it. "
-    "Compared while there is nothing to do",
-}
-
-# Answers that are compared by what they promise.
-NORMALISED = {
-    "collection_order": "the reference changes the order of collections from call to call; parallel edges keep theirs",
-    "label_limit": "which nodes a limit of GetNodesByLabel leaves out is open; their number is compared",
-    "topological_order": "any topological order is right: both answers are checked against the edges",
-    "cycle_choice": "any cycle is right: both are checked against the edges",
-    "path_choice": "any shortest path is right: both are checked against the edges, and have one length",
-    "colouring_choice": "any proper colouring is right, and the reference's differs from run to run",
-    "spanning_tree_choice": "the reference reads no weight; both answers are checked to be spanning forests, and to "
-    "be of 1.0 each where no edge has a weight",
-    "community_choice": "the partition of a graph without clear communities is open; both are checked to be one",
-    "ledger_removals": "one sweep's or eviction's removals, and a ledger rebuilt from a document, have no fixed order",
-    "score_rounding": "scores are float32, so they are compared within 2e-6, and ties in any order",
-    "clocks": "times of channel records may differ by 2 s; touch and decay are sent within one second",
-    "method_list": "an unknown method's error lists the known ones; the list is no contract",
-    "health_values": "Health is compared by its keys and status; Checkpoint by its text without the count",
-}
-
-# Operations that are never sent.
-LEFT_OUT = {
-    "property_bins": "a bin, ext value, non-string key or invalid string in properties hides all of them; ours shows "
-    "the rest",
-    "batch_ids": "batch items with a missing, empty or wrong id are skipped in silence; ours reports them",
-    "odd_embeddings": "vectors of another length or not finite are taken; ours refuses them",
-    "reconcile_name": "Reconcile ignores graph_name; ours refuses one that differs. Sent with the right name",
-    "Fork": "always an error; ours copies the graph",
-    "RunDatalogReasoning": "not in the reference's build",
-    "RegisterIdentity": "turns access control on for everybody; vectors/acl covers it",
-    "Shutdown": "answers and goes on; ours stops",
-    "ParseFile, ParseFiles, IndexRepository, ParseRepository, SpectralCluster, HypergraphEncodeInteraction, "
-    "BatchCosineSimilarity": "nothing to do with a stored graph; ours answers that they are not available",
-    "empty_params": "an empty map for an operation without parameters is refused; ours takes it (the client sends none)",
-    "checks_order": "a request with two faults is reported by another of them",
-}
-
 MAX_EMBEDDINGS = 31
+MAX_MATCHES = 20_000
 # After these the model is read from the reference again.
 UNMODELLED = {"TouchNodes", "DecaySweep", "EvictLRU", "ApplyLedger", "FromMsgpack", "Reconcile"}
-REMOVALS = {"EvictLRU", "DecaySweep"}
 
 
 def view(properties):
@@ -150,9 +99,9 @@ class Graph:
             match line.split("|"):
                 case ["ADD_NODE", node, ""]:
                     self.add_node(node, b"")
-                case ["ADD_EDGE", source, target, ""]:
+                case ["ADD_EDGE", source, target, ""] if source in self.nodes and target in self.nodes:
                     self.add_edge(source, target, b"")
-                case ["ADD_NODE", _, _] | ["ADD_EDGE", _, _, _]:
+                case ["ADD_NODE", _, hexadecimal] | ["ADD_EDGE", _, _, hexadecimal] if hexadecimal:
                     return "ledger_hex"
                 case ["REMOVE_NODE", node]:
                     if met := self.remove_node(node):
@@ -160,8 +109,8 @@ class Graph:
                 case ["REMOVE_EDGE", source, target]:
                     if met := self.remove_edge(source, target):
                         return met
-                case ["ADD_NODE" | "ADD_EDGE" | "REMOVE_NODE" | "REMOVE_EDGE", *rest] if len(rest) > 1:
-                    return "ledger_separator"
+                case _:
+                    return "ledger_lines"
         return None
 
 
@@ -191,6 +140,8 @@ class Model:
                     return "ghost_embeddings"
                 full = len(graph.embedded | {params["node_id"]}) > MAX_EMBEDDINGS
                 return "approximate_search" if full else None
+            case "FromMsgpack" | "Reconcile":
+                return self._load(graph, view(params["msgpack"]))
             case "GetShortestPath":
                 same = params["source_id"] == params["target_id"] in graph.nodes
                 return "path_to_self" if same else None
@@ -206,9 +157,7 @@ class Model:
                 fits = params["agent_id"] in graph.nodes and size <= 4 * params["max_tokens"]
                 return None if fits else "context_budget"
             case "Vf2SubgraphMatch":
-                pattern = self.graphs.get(params["pattern_graph_name"])
-                loops = pattern and any(source == target for source, target in pattern.pairs())
-                return "pattern_self_loop" if loops else None
+                return self._match(graph, self.graphs.get(params["pattern_graph_name"], Graph()))
             case "CompactNodesByType":
                 return "acknowledged_only" if len(graph.nodes) > params["threshold"] else None
             case "ComputeSimilarityEdges":
@@ -216,6 +165,24 @@ class Model:
             case "PruneByLifecycle":
                 return "acknowledged_only" if params["min_score"] > 0 or params["max_age_secs"] < 2**40 else None
         return None
+
+    @staticmethod
+    def _match(graph, pattern):
+        if any(source == target for source, target in pattern.pairs()):
+            return "pattern_self_loop"
+        stored = [*graph.nodes.values(), *pattern.nodes.values(), *(p for *_, p in graph.edges + pattern.edges)]
+        if not all(isinstance(view(properties), dict) for properties in stored):
+            return "no_map_matches"
+        return "many_matches" if len(graph.nodes) ** len(pattern.nodes) > MAX_MATCHES else None
+
+    @staticmethod
+    def _load(graph, document):
+        content = document if isinstance(document, dict) else {}
+        if graph.embedded and "semantic_store" not in content:
+            return "kept_embeddings"
+        nodes = {node for node, _ in content.get("nodes", [])}
+        embedded = content.get("semantic_store", {}).get("embeddings", {}).keys()
+        return None if embedded <= nodes else "ghost_embeddings"
 
     @staticmethod
     def _evict(graph, keep):
@@ -230,10 +197,10 @@ class Model:
     def _prune(graph):
         if graph.embedded:
             return "ghost_embeddings"
-        pairs = graph.pairs()
+        pairs = collections.Counter(graph.pairs())
         keys = {"confidence", "last_access", "updated_at", "created_at"}
         for source, target, properties in graph.edges:
-            if pairs.count((source, target)) > 1 and has_key(properties, keys):
+            if pairs[source, target] > 1 and has_key(properties, keys):
                 return "prune_parallel"
         return None
 

@@ -1,6 +1,6 @@
 """Shows that the differential test can fail: spoils the answers of one method after the other.
 
-    diff_selftest.py --ours SOCKET --reference SOCKET [--secret SECRET] [--seed N]
+    diff_selftest.py --ours SOCKET --reference SOCKET [SECRET] [--seed N]
 
 Both servers are reference servers. A difference has to be found for every method that programs send, and none
 without a spoiled answer. Prints `ok N methods`, or the methods that were not judged and exits 1.
@@ -46,7 +46,7 @@ async def found(comparison, method, seed):
         try:
             answer = await send(name, params, graph)
         except RuntimeError as error:
-            raise RuntimeError(f"{error} {'x' * (name == method)}".strip()) from None
+            raise RuntimeError(f"{'x' * (name == method)}{error}") from None
         return spoil(answer) if name == method else answer
 
     for number in range(PROGRAMS):

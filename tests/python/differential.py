@@ -1,18 +1,18 @@
 """Random programs of client calls against two servers side by side; every answer is compared.
 
-    differential.py --ours SOCKET --reference SOCKET [--secret SECRET] [--seed N] [--operations N]
+    differential.py --ours SOCKET --reference SOCKET [SECRET] [--seed N] [--operations N]
                     [--program K] [--skip METHOD] [--exclusions]
 
-Both servers are emptied first. A program is some hundred calls of the real client on graphs of several kinds. What is
-left out of the comparison, and why, is in the tables of diff_model.py, which `--exclusions` prints. On a difference
-the program is shrunk, printed with both answers, and the exit status is 1. Prints `ok N operations` otherwise.
+Both servers are emptied first. A program is a thousand calls of the real client on graphs of several kinds. What is
+left out of the comparison, and why, is in the tables of diff_exclusions.py, which `--exclusions` prints. On a
+difference the program is shrunk, printed with both answers, and the exit status is 1. Prints `ok N operations`
+otherwise.
 """
 
 import argparse
 import asyncio
 import collections
 import contextlib
-import os
 import random
 import sys
 import time
@@ -20,6 +20,7 @@ import time
 import msgpack
 from epistemic_graph import EpistemicGraphClient
 
+import diff_exclusions
 import diff_model
 import diff_rules
 from diff_program import Op, Program
@@ -70,8 +71,12 @@ class Difference(Exception):
         super().__init__(what)
         self.op, self.method, self.what, self.ours, self.reference = op, method, what, ours, reference
 
+    def kind(self):
+        """The method, and whether either answer is a result."""
+        return self.method, self.ours[0], self.reference[0]
+
     def __str__(self):
-        return f"{self.op}\n  {self.what}\n  ours      {self.ours!r:.3000}\n  reference {self.reference!r:.3000}"
+        return f"{self.op}\n  {self.what}\n  ours      {str(self.ours):.1000}\n  reference {str(self.reference):.1000}"
 
 
 async def call(client, op):
@@ -178,7 +183,7 @@ async def first_difference(comparison, ops, emptied=False):
 
 
 async def shrink(comparison, ops, difference):
-    """Deletes calls, ever smaller pieces at a time, as long as the same method still differs."""
+    """Deletes calls, ever smaller pieces at a time, as long as the same method still differs in the same way."""
     ops = ops[: next(i for i, op in enumerate(ops) if op is difference.op or i == len(ops) - 1) + 1]
     deadline = time.monotonic() + SHRINK_SECONDS
     size = len(ops) // 2
@@ -187,7 +192,7 @@ async def shrink(comparison, ops, difference):
         while start < len(ops) and time.monotonic() < deadline:
             shorter = ops[:start] + ops[start + size :]
             found = await first_difference(comparison, shorter)
-            if found and found.method == difference.method:
+            if found and found.kind() == difference.kind():
                 ops, difference = shorter, found
             else:
                 start += size
@@ -228,7 +233,7 @@ async def compare(args):
 
 def print_exclusions():
     for title in ("AVOIDED", "NORMALISED", "LEFT_OUT"):
-        for name, reason in getattr(diff_model, title).items():
+        for name, reason in getattr(diff_exclusions, title).items():
             print(f"{title.lower()}  {name}: {reason}")
 
 

@@ -374,3 +374,33 @@ fn a_graph_moves_online_and_a_checkpoint_restores() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn an_agent_id_is_asked_for_once_access_control_is_on() -> Result<()> {
+    let server = ServerProcess::ours().in_memory().arg("--system-agent").arg("root").start()?;
+    let endpoint = format!("unix://{}", server.socket().display());
+    assert_eq!(json(&["identities", "--endpoint", &endpoint])?["identities"], serde_json::json!([]));
+    let mut client = server.client()?.acting_as("a");
+    client.create_graph("mine")?;
+    for (agent, role) in [("root", "System"), ("a", "Agent")] {
+        let fields = [
+            ("agent_id", agent.into()),
+            ("role", role.into()),
+            ("teams", vec![epistemic_tests::Value::from("t")].into()),
+            ("signature", "".into()),
+        ];
+        client.call("", "RegisterIdentity", epistemic_tests::wire::params(fields))?;
+    }
+    let denied = fails(1, &["identities", "--endpoint", &endpoint]);
+    assert!(denied.contains("ACCESS_DENIED: agent '<anonymous>' may not use ListIdentities"), "{denied}");
+    let listed = json(&["identities", "--endpoint", &endpoint, "--agent-id", "root"])?;
+    let agents = [&listed["identities"][0]["agent_id"], &listed["identities"][1]["agent_id"]];
+    assert_eq!(agents, ["a", "root"]);
+    assert_eq!(listed["identities"][1]["role"], "System");
+    let graphs = |more: &[&str]| -> Result<usize> {
+        let answer = json(&[&["graphs", "--endpoint", &endpoint], more].concat())?;
+        Ok(answer["graphs"].as_array().context("no list")?.len())
+    };
+    assert_eq!((graphs(&[])?, graphs(&["--agent-id", "root"])?), (1, 2));
+    Ok(())
+}

@@ -198,7 +198,8 @@ fn ephemeral_communities(
     communities(computation, &ids, &topology, params.resolution, out)
 }
 
-/// Members sorted by id, communities by their first member.
+/// Members sorted by id, communities by their first member. Nodes are taken by id, so that neither their age nor their
+/// place in a request matters.
 fn communities(
     computation: &Computation<'_>,
     ids: &Ids,
@@ -206,15 +207,14 @@ fn communities(
     resolution: f64,
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
-    let labels = analytics::communities(topology, resolution, computation.cancel)?;
-    let grouped = Groups::by_label(labels, computation.cancel)?;
-    let mut communities: Vec<Vec<&str>> =
-        grouped.iter().map(|members| members.iter().map(|&node| ids.get(node)).collect()).collect();
-    communities.iter_mut().for_each(|members| members.sort_unstable());
-    communities.sort_unstable();
+    let order = ids.by_addition();
+    let labels = analytics::communities(&topology.reordered(&order), resolution, computation.cancel)?;
+    let communities = Groups::by_label(labels, computation.cancel)?;
     response::bin_of(out, |out| {
         encode::array(out, communities.len());
-        communities.iter().for_each(|members| reads::strings(out, members));
+        for members in communities.iter() {
+            reads::strings(out, members.iter().map(|&node| ids.get(order[node as usize])));
+        }
         Ok(())
     })
 }

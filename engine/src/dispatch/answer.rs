@@ -5,6 +5,7 @@ use std::sync::Arc;
 use epistemic_storage::graph::{BatchReport, GraphError, Outcome};
 
 use crate::{
+    access::Denied,
     admission::Busy,
     commit::Reply,
     wire::{
@@ -25,6 +26,9 @@ pub(crate) enum OpError {
     /// No place for it.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// Access control.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// Anything else, in the words of the protocol.
     #[error("{0}")]
     Text(String),

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::{
     OpError, Part, Pending, Request, algorithms, answer, context_view, diff, lifecycle, reads::ReadError,
-    reasoning, replace, subgraph_match,
+    reasoning, replace, semantic, subgraph_match,
 };
 use crate::{
     analytics::{Cancel, Cancelled},
@@ -109,7 +109,7 @@ impl Computation<'_> {
     }
 
     /// Another graph of the shard as algorithms see it.
-    pub(super) fn projection_of(&self, graph: &Graph) -> Result<Arc<Projection>, ProjectionError> {
+    pub(super) fn projection_of(&self, graph: &Arc<Graph>) -> Result<Arc<Projection>, ProjectionError> {
         self.shard.projections.get(&self.shard.graphs, graph, self.cancel)
     }
 
@@ -152,6 +152,8 @@ fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError
         M::FromMsgpack => replace::from_msgpack(computation, out),
         M::Reconcile => replace::reconcile(computation, out),
         M::Fork => replace::fork(computation, out),
+        M::SemanticSearch => semantic::search(computation, out),
+        M::ComputeSimilarityEdges => semantic::similarity_edges(computation, out),
         _ => algorithms::run(computation, out),
     }
 }

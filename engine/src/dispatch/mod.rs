@@ -1,7 +1,9 @@
 //! From a frame to an answer, or to the promise of one.
 
+mod access;
 mod algorithms;
 pub(crate) mod answer;
+mod channels;
 mod compute;
 mod context_view;
 mod diff;
@@ -10,19 +12,23 @@ mod pending;
 mod reads;
 mod reasoning;
 mod replace;
+mod semantic;
 mod service;
 mod subgraph_match;
 mod table;
+mod union;
 mod walk;
 mod whole;
 mod writes;
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
+use access::Refusal;
 pub(crate) use answer::OpError;
 pub(crate) use pending::{Part, Pending};
 pub(crate) use reads::ReadError;
 use table::Route;
+pub(crate) use table::served;
 
 use crate::{
     shard::Shard,
@@ -79,6 +85,17 @@ pub(crate) fn dispatch(
         return Step::Wait;
     }
     let request = Request { envelope, method, begun: Instant::now() };
+    if let Err(refusal) = access::check(shard, row.access, &request, pending) {
+        let Refusal::Error(error) = refusal else { return Step::Wait };
+        shard.metrics.dispatched(method);
+        shard.metrics.answered(method, request.begun.elapsed());
+        return Step::Authenticated(Pending::refused(
+            &error,
+            request.envelope.id,
+            pending.is_empty(),
+            outbox,
+        ));
+    }
     shard.metrics.dispatched(method);
     let promised = match row.route {
         Route::Inline => {

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::answer::{self, WriteAnswer};
+use super::{
+    OpError,
+    answer::{self, WriteAnswer},
+};
 use crate::{admission::Permit, analytics::Cancel, commit::Reply, shard::Shard, wire::Method};
 
 /// A piece of an answer.
@@ -46,6 +49,17 @@ impl Pending {
         Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None, cancel: None }
     }
 
+    /// An error in its place: in the outbox when no answer is due before it, else promised.
+    pub(super) fn refused(error: &OpError, id: u64, alone: bool, outbox: &mut Vec<u8>) -> Option<Self> {
+        if alone {
+            answer::error(outbox, id, error);
+            return None;
+        }
+        let mut bytes = Vec::new();
+        answer::error(&mut bytes, id, error);
+        Some(Self::ready(bytes))
+    }
+
     pub(super) fn write(write: PendingWrite, bytes: usize) -> Self {
         Self { source: Source::Write(write), bytes, _permit: None, cancel: None }
     }
@@ -70,6 +84,11 @@ impl Pending {
     /// Bytes of the request that waits for this answer.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether it creates or deletes a graph.
+    pub(super) fn changes_graphs(&self) -> bool {
+        matches!(&self.source, Source::Write(write) if !matches!(write.answer, WriteAnswer::Ok))
     }
 
     pub(crate) fn is_write(&self) -> bool {

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use epistemic_storage::snapshot::ImportTarget;
 use tokio::sync::mpsc;
 
-use super::{OpError, Part, Pending, Request, answer};
+use super::{OpError, Part, Pending, Request, answer, channels, union};
 use crate::{
+    access::Caller,
     shard::Shard,
     status,
     transfer::{TransferError, Transfers},
@@ -72,16 +73,32 @@ fn run(
     match method {
         Method::ListGraphs => {
             params::no_params(method, raw)?;
-            status::list_graphs(shard, out);
+            status::list_graphs(shard, Caller::new(envelope.agent_id), out);
         }
         Method::GraphStats => {
             params::no_params(method, raw)?;
-            status::graph_stats(shard, out);
+            status::graph_stats(shard, Caller::new(envelope.agent_id), out);
         }
         Method::ShardStatus => {
             params::no_params(method, raw)?;
             status::shard_status(shard, out)?;
         }
+        Method::RegisterIdentity => channels::register(shard, request, out)?,
+        Method::ListIdentities => {
+            params::no_params(method, raw)?;
+            channels::list_identities(shard, out);
+        }
+        Method::UnionGetNodeProperties | Method::UnionGetNodesByLabel | Method::UnionGetNeighbors => {
+            union::run(shard, request, out)?;
+        }
+        Method::CreateChannel
+        | Method::JoinChannel
+        | Method::LeaveChannel
+        | Method::CloseChannel
+        | Method::SendMessage
+        | Method::GetChannelMessages
+        | Method::ListChannels
+        | Method::GetChannelMembers => channels::channel(shard, request, out)?,
         Method::Checkpoint => {
             params::no_params(method, raw)?;
             let written =
@@ -112,6 +129,9 @@ fn run(
         Method::RestoreOpen => {
             let params::RestoreOpen { graph_name, replace } = params::params(method, raw)?;
             let name = (!graph_name.is_empty()).then(|| graph_name.to_owned());
+            // A graph that is not there was not checked, so it must not be there at the end either.
+            let replace = replace
+                && (!shard.access.is_on() || name.is_none() || shard.graphs.graph(graph_name).is_ok());
             let upload = transfers.open_import(&shard.graphs, ImportTarget { name, replace })?;
             encode::map(out, 1);
             field_uint(out, "upload", upload);
@@ -145,12 +165,12 @@ fn run(
     Ok(())
 }
 
-fn field_uint(out: &mut Vec<u8>, name: &str, value: u64) {
+pub(super) fn field_uint(out: &mut Vec<u8>, name: &str, value: u64) {
     encode::str(out, name);
     encode::uint(out, value);
 }
 
-fn field_str(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(super) fn field_str(out: &mut Vec<u8>, name: &str, value: &str) {
     encode::str(out, name);
     encode::str(out, value);
 }

@@ -25,7 +25,7 @@ pub(super) enum Route {
 /// What a caller needs once identities are registered (wire.md section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
-    /// Nothing, or what the operation itself checks.
+    /// Nothing, or what the operation itself checks ([`super::access`]).
     Open,
     /// To read the graph of the request.
     Read,
@@ -35,7 +35,7 @@ pub(super) enum Access {
     Write,
     /// To write the graph named in the parameters.
     WriteNamed,
-    /// To take part in the channel.
+    /// To take part in the channel; the operation checks it ([`super::access::takes_part`]).
     Channel,
     /// To be a `System` identity.
     System,
@@ -45,6 +45,12 @@ pub(super) enum Access {
 pub(super) struct Row {
     pub(super) route: Route,
     pub(super) access: Access,
+}
+
+/// The names of all methods that this server has.
+pub(crate) fn served() -> impl Iterator<Item = &'static str> {
+    let served = Method::ALL.iter().filter(|&&method| row(method).route != Route::Absent);
+    served.map(|method| method.name())
 }
 
 pub(super) const fn row(method: Method) -> Row {
@@ -118,9 +124,6 @@ pub(super) const fn row(method: Method) -> Row {
         M::ListGraphs
         | M::Checkpoint
         | M::RegisterIdentity
-        | M::UnionGetNodeProperties
-        | M::UnionGetNodesByLabel
-        | M::UnionGetNeighbors
         | M::SnapshotRead
         | M::SnapshotClose
         | M::RestoreWrite
@@ -136,7 +139,10 @@ pub(super) const fn row(method: Method) -> Row {
         | M::GetChannelMessages
         | M::ListChannels
         | M::GetChannelMembers => Row { route: Route::Service, access: Access::Channel },
-        M::SnapshotOpen => Row { route: Route::Service, access: Access::Read },
+        M::SnapshotOpen | M::UnionGetNodeProperties | M::UnionGetNodesByLabel | M::UnionGetNeighbors => {
+            Row { route: Route::Service, access: Access::Read }
+        }
+        M::ListIdentities => Row { route: Route::Service, access: Access::System },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },
         M::ParseRepository
         | M::ParseFile

@@ -69,10 +69,7 @@ pub(super) fn run(
         } else {
             let mut out = Vec::new();
             if !answer_whole(&shard, &graph, &request, MAX_RESULT, &mut out) {
-                let too_large = OpError::Text(format!(
-                    "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
-                ));
-                answer::error(&mut out, envelope.id, &too_large);
+                answer::error(&mut out, envelope.id, &too_large());
             }
             // A client that has gone needs no answer.
             let _ = parts.blocking_send(Part::Last(out));
@@ -80,6 +77,13 @@ pub(super) fn run(
         shard.metrics.answered(method, begun.elapsed());
     });
     Some(Pending::task(receiver, Some(permit)))
+}
+
+/// The error of an answer over [`MAX_RESULT`].
+pub(super) fn too_large() -> OpError {
+    OpError::Text(format!(
+        "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
+    ))
 }
 
 /// A place in flight, and for a streamed answer one of the threads.

@@ -7,11 +7,7 @@ use epistemic_storage::{
     graph::{BatchOp, Op, Write},
 };
 
-use super::{
-    OpError, Pending, Request,
-    answer::{self, WriteAnswer},
-    pending::PendingWrite,
-};
+use super::{OpError, Pending, Request, answer::WriteAnswer, pending::PendingWrite, semantic::check_finite};
 use crate::{
     shard::Shard,
     wire::{self, BatchOps, DecodeError, Method, params, parse_ledger_lines},
@@ -32,15 +28,7 @@ pub(super) fn submit(
 ) -> Option<Pending> {
     match prepare(shard, request) {
         Ok(pending) => Some(pending),
-        Err(error) if alone => {
-            answer::error(outbox, request.envelope.id, &error);
-            None
-        }
-        Err(error) => {
-            let mut bytes = Vec::new();
-            answer::error(&mut bytes, request.envelope.id, &error);
-            Some(Pending::ready(bytes))
-        }
+        Err(error) => Pending::refused(&error, request.envelope.id, alone, outbox),
     }
 }
 
@@ -97,6 +85,12 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         Method::RemoveEdge => {
             let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
             Op::RemoveEdge { source: source_id.into(), target: target_id.into() }
+        }
+        Method::AddEmbedding => {
+            let params::AddEmbedding { node_id, embedding } = params::params(method, raw)?;
+            check_finite("embedding", &embedding)?;
+            let components = embedding.iter().flat_map(|component| component.to_le_bytes()).collect();
+            Op::AddVector { node: node_id.into(), components }
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;

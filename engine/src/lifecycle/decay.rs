@@ -42,7 +42,7 @@ impl Decay {
         let age = vitals.clock.and_then(|seen| now.checked_sub(seen)).filter(|age| *age > 0);
         let decayed = age
             .filter(|_| self.half_life > 0.0)
-            .map(|age| confidence.clamp(0.0, 1.0) * 0.5_f64.powf(age as f64 / self.half_life));
+            .map(|age| (confidence * 0.5_f64.powf(age as f64 / self.half_life)).clamp(0.0, 1.0));
         if self.prune && decayed.unwrap_or(confidence) < self.floor {
             return Fate::Goes { decayed: decayed.is_some() };
         }

@@ -1,19 +1,17 @@
 //! Projections of graphs, each kept until its graph changes or others need the memory.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use epistemic_storage::{
     GraphStore,
     graph::{Graph, GraphError, GraphReader},
 };
-use lru::LruCache;
-use parking_lot::Mutex;
 
 use super::{Projection, build};
-use crate::analytics::{Cancel, Cancelled};
-
-/// How long a computation waits for the projection another one builds before it looks whether its client is gone.
-const PATIENCE: Duration = Duration::from_millis(20);
+use crate::{
+    analytics::{Cancel, Cancelled},
+    graph_cache::{GraphCache, Kept},
+};
 
 /// Why there is no projection.
 #[derive(Debug, thiserror::Error)]
@@ -37,59 +35,49 @@ pub(crate) enum ProjectionError {
     Graph(#[from] GraphError),
 }
 
-/// A graph's projection with the version of the nodes and edges in it. The lock is held while it is built.
-type Slot = Arc<Mutex<Option<(u64, Arc<Projection>)>>>;
-
-/// Projections by graph id, bounded in memory. Those in use by running computations count only while they are cached.
-pub(crate) struct Projections {
-    budget: usize,
-    cached: Mutex<Cached>,
+/// A projection and the version of the nodes and edges in it.
+struct Built {
+    version: u64,
+    projection: Arc<Projection>,
 }
 
-struct Cached {
-    slots: LruCache<u64, (Slot, usize)>,
-    bytes: usize,
+impl Kept for Built {
+    fn bytes(&self) -> usize {
+        self.projection.bytes()
+    }
 }
+
+/// Projections by graph id, bounded in memory.
+pub(crate) struct Projections(GraphCache<Built>);
 
 impl Projections {
     pub(crate) fn new(budget: usize) -> Self {
-        Self { budget, cached: Mutex::new(Cached { slots: LruCache::unbounded(), bytes: 0 }) }
+        Self(GraphCache::new(budget))
     }
 
     /// The projection of the graph's newest state, built if need be. Blocks while it is read from storage.
     pub(crate) fn get(
         &self,
         graphs: &GraphStore,
-        graph: &Graph,
+        graph: &Arc<Graph>,
         cancel: &Cancel,
     ) -> Result<Arc<Projection>, ProjectionError> {
-        let id = graph.id().number();
-        let slot = Arc::clone(&self.cached.lock().slots.get_or_insert(id, Default::default).0);
-        let mut held = loop {
-            cancel.check()?;
-            if let Some(held) = slot.try_lock_for(PATIENCE) {
-                break held;
+        self.0.renew(graph, cancel, |held| {
+            let version = graph.versions().topology;
+            if let Some(built) = held.as_ref().filter(|built| built.version == version) {
+                return Ok(Arc::clone(&built.projection));
             }
-        };
-        let version = graph.versions().topology;
-        if let Some((built_at, projection)) = &*held
-            && *built_at == version
-        {
-            return Ok(Arc::clone(projection));
-        }
-        *held = None;
-        let built = self.build(graphs, graph, cancel).inspect_err(|_| self.forget(id))?;
-        *held = Some((version, Arc::clone(&built)));
-        self.account(id, built.bytes());
-        Ok(built)
+            *held = None;
+            let projection = self.build(graphs, graph, cancel)?;
+            *held = Some(Built { version, projection: Arc::clone(&projection) });
+            Ok(projection)
+        })
     }
 
     /// The projection if it is there and as new as the graph. Does not block.
     pub(crate) fn peek(&self, graph: &Graph) -> Option<Arc<Projection>> {
-        let slot = Arc::clone(&self.cached.lock().slots.peek(&graph.id().number())?.0);
-        let held = slot.try_lock()?;
-        let (version, projection) = held.as_ref()?;
-        (*version == graph.versions().topology).then(|| Arc::clone(projection))
+        let version = graph.versions().topology;
+        self.0.peek(graph, |built| (built.version == version).then(|| Arc::clone(&built.projection)))
     }
 
     fn build(
@@ -100,37 +88,17 @@ impl Projections {
     ) -> Result<Arc<Projection>, ProjectionError> {
         let view = graphs.view();
         let state = graphs.state_in(&*view, graph)?;
-        let needed = estimate(state.nodes, state.edges);
-        if needed > self.budget {
-            let (needed, allowed) = (needed >> 20, self.budget >> 20);
+        let (needed, budget) = (estimate(state.nodes, state.edges), self.0.budget());
+        if needed > budget {
+            let (needed, allowed) = (needed >> 20, budget >> 20);
             return Err(ProjectionError::OverMemory { graph: Arc::clone(graph.name()), needed, allowed });
         }
         Ok(Arc::new(build::build(&GraphReader::new(&*view, graph), &state, cancel)?))
     }
 
-    fn account(&self, id: u64, bytes: usize) {
-        let mut cached = self.cached.lock();
-        let Some((_, counted)) = cached.slots.get_mut(&id) else { return };
-        let old = std::mem::replace(counted, bytes);
-        cached.bytes = cached.bytes - old + bytes;
-        while cached.bytes > self.budget
-            && let Some((_, (_, freed))) = cached.slots.pop_lru()
-        {
-            cached.bytes -= freed;
-        }
-    }
-
-    /// Gives up the place of a graph, for example because it was deleted.
-    pub(crate) fn forget(&self, id: u64) {
-        let mut cached = self.cached.lock();
-        if let Some((_, freed)) = cached.slots.pop(&id) {
-            cached.bytes -= freed;
-        }
-    }
-
     /// Bytes of the cached projections.
     pub(crate) fn bytes(&self) -> usize {
-        self.cached.lock().bytes
+        self.0.bytes()
     }
 }
 

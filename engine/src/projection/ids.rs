@@ -34,6 +34,13 @@ impl Ids {
         self.spans.iter().map(|&place| span(&self.text, place))
     }
 
+    /// All numbers in the order in which the ids were added, which is by id where they came from storage.
+    pub(crate) fn by_addition(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = (0..self.spans.len() as u32).collect();
+        numbers.sort_unstable_by_key(|&number| (self.spans[number as usize], number));
+        numbers
+    }
+
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.text.capacity()

@@ -15,6 +15,11 @@ macro_rules! methods {
             $($name,)*
         }
 
+        impl Method {
+            /// All methods, in the order in which errors list them.
+            pub const ALL: &[Method] = &[$(Method::$name),*];
+        }
+
         /// The names of all methods, in the order of the variants.
         const NAMES: &[&str] = &[$(stringify!($name)),*];
 
@@ -62,7 +67,7 @@ methods! {
     UnionGetNodeProperties, UnionGetNodesByLabel, UnionGetNeighbors,
     // Ours, after the reference's.
     SnapshotOpen, SnapshotRead, SnapshotClose, RestoreOpen, RestoreWrite, RestoreCommit, RestoreAbort,
-    GraphStats, ShardStatus,
+    GraphStats, ShardStatus, ListIdentities,
 }
 
 impl Method {

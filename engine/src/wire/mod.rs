@@ -12,6 +12,7 @@ mod bytes_field;
 pub mod document;
 pub mod envelope;
 mod error;
+mod floats;
 pub mod frame;
 pub(crate) mod json;
 mod ledger_lines;

@@ -12,10 +12,13 @@ use serde::de::Error;
 
 use super::bytes_field::{bytes, some_bytes};
 use super::error::DecodeError;
+use super::floats::components;
 use super::method::Method;
-use super::text::{pairs, some_text, text, texts, triples, weights};
+use super::text::{pairs, some_text, text, text_or_nil, texts, triples, weights};
 use super::value::{Value, invalid_type};
+use epistemic_storage::channels::ChannelType;
 use epistemic_storage::graph::GraphType;
+use epistemic_storage::identities::Role;
 
 /// Decodes the parameters of a method that takes some; `raw` is [`super::Envelope::params`].
 ///
@@ -135,6 +138,34 @@ pub struct Transactions<'a> {
     /// Ledger lines (wire.md section 8.2).
     #[serde(borrow, deserialize_with = "texts")]
     pub transactions: Vec<&'a str>,
+}
+
+/// `AddEmbedding`
+#[derive(Debug, Deserialize)]
+pub struct AddEmbedding<'a> {
+    /// Id of an existing node.
+    #[serde(borrow, deserialize_with = "text")]
+    pub node_id: &'a str,
+    /// Components, not checked to be finite.
+    #[serde(deserialize_with = "components")]
+    pub embedding: Vec<f32>,
+}
+
+/// `SemanticSearch`
+#[derive(Debug, Deserialize)]
+pub struct SemanticSearch {
+    /// Components, not checked to be finite.
+    #[serde(deserialize_with = "components")]
+    pub query_embedding: Vec<f32>,
+    /// Most nodes to return.
+    pub n_results: usize,
+}
+
+/// `ComputeSimilarityEdges`
+#[derive(Debug, Deserialize)]
+pub struct SimilarityEdges {
+    /// Least cosine of a pair.
+    pub threshold: f64,
 }
 
 /// `GetBlastRadius`
@@ -353,6 +384,120 @@ pub struct DeleteGraph<'a> {
     /// Name of the graph.
     #[serde(borrow, deserialize_with = "text")]
     pub graph_name: &'a str,
+}
+
+/// `CreateChannel`
+#[derive(Debug, Deserialize)]
+pub struct CreateChannel<'a> {
+    /// Id of the channel, free or that of a closed one.
+    #[serde(borrow, deserialize_with = "text")]
+    pub channel_id: &'a str,
+    /// Who may take part.
+    pub channel_type: ChannelType,
+    /// The first member.
+    #[serde(borrow, deserialize_with = "text")]
+    pub creator: &'a str,
+    /// The other members; the creator may be among them.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub initial_members: Vec<&'a str>,
+}
+
+/// `JoinChannel`, `LeaveChannel`
+#[derive(Debug, Deserialize)]
+pub struct ChannelAgent<'a> {
+    /// Id of the channel.
+    #[serde(borrow, deserialize_with = "text")]
+    pub channel_id: &'a str,
+    /// Who joins or leaves.
+    #[serde(borrow, deserialize_with = "text")]
+    pub agent_id: &'a str,
+}
+
+/// `CloseChannel`
+#[derive(Debug, Deserialize)]
+pub struct CloseChannel<'a> {
+    /// Id of the channel.
+    #[serde(borrow, deserialize_with = "text")]
+    pub channel_id: &'a str,
+    /// Returned with the closing record.
+    #[serde(default)]
+    pub summary_embedding: Option<Vec<f32>>,
+    /// Returned with the closing record.
+    #[serde(borrow, default, deserialize_with = "text_or_nil")]
+    pub topic_metadata: Option<&'a str>,
+}
+
+/// `SendMessage`
+#[derive(Debug, Deserialize)]
+pub struct SendMessage<'a> {
+    /// Id of the channel.
+    #[serde(borrow, deserialize_with = "text")]
+    pub channel_id: &'a str,
+    /// A member of the channel.
+    #[serde(borrow, deserialize_with = "text")]
+    pub sender: &'a str,
+    /// Kept as it is.
+    #[serde(borrow, deserialize_with = "text")]
+    pub payload: &'a str,
+}
+
+/// `GetChannelMessages`
+#[derive(Debug, Deserialize)]
+pub struct ChannelMessages<'a> {
+    /// Id of the channel.
+    #[serde(borrow, deserialize_with = "text")]
+    pub channel_id: &'a str,
+    /// Most messages to return, the newest; all without it.
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// `GetChannelMembers`
+#[derive(Debug, Deserialize)]
+pub struct Channel<'a> {
+    /// Id of the channel.
+    #[serde(borrow, deserialize_with = "text")]
+    pub channel_id: &'a str,
+}
+
+/// `RegisterIdentity`
+#[derive(Debug, Deserialize)]
+pub struct RegisterIdentity<'a> {
+    /// Who is registered.
+    #[serde(borrow, deserialize_with = "text")]
+    pub agent_id: &'a str,
+    /// As what.
+    pub role: Role,
+    /// In which teams.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub teams: Vec<&'a str>,
+    /// Has to be there; nothing says what it would prove.
+    #[serde(borrow, deserialize_with = "text")]
+    pub signature: &'a str,
+}
+
+/// `UnionGetNodeProperties`, `UnionGetNeighbors`
+#[derive(Debug, Deserialize)]
+pub struct UnionNode<'a> {
+    /// Names of graphs; those that are missing are passed over.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub graphs: Vec<&'a str>,
+    /// Id of the node.
+    #[serde(borrow, deserialize_with = "text")]
+    pub node_id: &'a str,
+}
+
+/// `UnionGetNodesByLabel`
+#[derive(Debug, Deserialize)]
+pub struct UnionByLabel<'a> {
+    /// Names of graphs; those that are missing are passed over.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub graphs: Vec<&'a str>,
+    /// Upper and lower case differ.
+    #[serde(borrow, deserialize_with = "text")]
+    pub label: &'a str,
+    /// Most nodes to return of all graphs together; 0 is no limit.
+    pub limit: usize,
 }
 
 /// `SnapshotRead`

@@ -39,6 +39,11 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de st
     Text::deserialize(deserializer).map(|text| text.0)
 }
 
+/// For `deserialize_with`: a string or nil.
+pub(super) fn text_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
+    Option::<Text<'de>>::deserialize(deserializer).map(|text| text.map(|text| text.0))
+}
+
 /// For `deserialize_with`: a string that may be left out.
 pub(super) fn some_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
     text(deserializer).map(Some)

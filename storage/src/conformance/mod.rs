@@ -11,6 +11,7 @@
 //! survives (crashes, damaged files) is not part of the suite: that differs by backend and is tested with it.
 
 mod bulk;
+mod channels;
 mod fixture;
 mod graph_admin;
 mod graph_cursors;
@@ -20,6 +21,8 @@ mod graph_groups;
 mod graph_nodes;
 mod graph_reclaim;
 mod graph_revise;
+mod graph_vectors;
+mod identities;
 mod reads;
 mod run;
 mod scans;

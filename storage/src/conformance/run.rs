@@ -1,8 +1,8 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_nodes, graph_reclaim,
-    graph_revise, reads, scans, views, writes,
+    bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_nodes,
+    graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -52,6 +52,9 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("graphs: clear", graph_admin::clear),
     ("graphs: replace and install", graph_admin::replace_and_install),
     ("graphs: a large load", graph_admin::large_load),
+    ("embeddings: add, replace, remove", graph_vectors::lifecycle),
+    ("embeddings: one length per graph", graph_vectors::dimension),
+    ("embeddings: seen within a group", graph_vectors::within_a_group),
     ("ledger: one line for each change", graph_admin::ledger),
     ("groups: refused mutations change nothing", graph_groups::refusals),
     ("groups: a mutation sees those before it", graph_groups::read_your_writes),
@@ -70,6 +73,14 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("reclaim: waits for readers", graph_reclaim::waits_for_readers),
     ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
     ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),
+    ("channels: create, join, leave, close", channels::lifecycle),
+    ("channels: two in a PeerToPeer channel", channels::peer_to_peer),
+    ("channels: messages in their order", channels::messages),
+    ("channels: the oldest messages are dropped", channels::oldest_are_dropped),
+    ("channels: any id is its own", channels::any_id),
+    ("channels: a closed one leaves nothing", channels::closed_leaves_nothing),
+    ("channels: damage is told and stays with them", channels::damage),
+    ("identities: register and replace", identities::register),
 ];
 
 /// Runs every case on a store of its own; `open` makes an empty one.

@@ -65,6 +65,13 @@ pub enum Op {
         /// Target node id.
         target: String,
     },
+    /// Adds the embedding of a node or replaces it.
+    AddVector {
+        /// Node id.
+        node: String,
+        /// Finite float32 components, little-endian.
+        components: Vec<u8>,
+    },
     /// Runs many items in order.
     Batch(Vec<BatchOp>),
     /// Sets `confidence` to 1.0 and `last_access` of nodes with a property map.
@@ -97,7 +104,7 @@ impl Op {
     /// Calls `each` with the nodes whose records the mutation looks at, repeats included.
     pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {
-            Op::AddNode { id, .. } | Op::RemoveNode { id } => each(id),
+            Op::AddNode { id, .. } | Op::RemoveNode { id } | Op::AddVector { node: id, .. } => each(id),
             Op::AddEdge { source, target, .. } | Op::RemoveEdge { source, target } => {
                 each(source);
                 each(target);
@@ -164,6 +171,7 @@ impl Transaction<'_> {
                 self.edit(name)?.add_edge(source, target, properties)?
             }
             Op::RemoveEdge { source, target } => self.edit(name)?.remove_edge(source, target)?,
+            Op::AddVector { node, components } => self.edit(name)?.add_vector(node, components)?,
             Op::Batch(items) => return self.edit(name)?.batch(items).map(Outcome::Batch),
             Op::Touch { nodes, now } => return self.edit(name)?.touch(nodes, *now).map(Outcome::Touched),
             Op::Revise(revisions) => return self.edit(name)?.revise(revisions).map(Outcome::Revised),

@@ -139,6 +139,9 @@ impl Edit<'_, '_> {
             self.overlay.delete(Space::Vectors, &key);
             self.live.versions.vectors = self.live.state.sequence;
             take(&mut self.live.state.vectors, 1)?;
+            if self.live.state.vectors == 0 {
+                self.live.state.dimension = 0;
+            }
         }
         take(&mut self.live.state.nodes, 1)?;
         take(&mut self.live.state.edges, removed)?;

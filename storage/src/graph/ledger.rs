@@ -65,6 +65,13 @@ pub enum LedgerRecord<'r> {
         /// Property bytes.
         properties: &'r [u8],
     },
+    /// The embedding of a node was added or replaced. Not shown.
+    AddVector {
+        /// Node id.
+        node: &'r str,
+        /// Float32 components, little-endian.
+        components: &'r [u8],
+    },
     /// One of several parallel edges was removed. Not shown.
     RemoveParallel {
         /// Source node id.
@@ -90,6 +97,7 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::LedgerCleared => 9,
             LedgerRecord::SetNode { .. } => 10,
             LedgerRecord::SetEdge { .. } => 11,
+            LedgerRecord::AddVector { .. } => 12,
             LedgerRecord::RemoveParallel { .. } => 13,
         }
     }
@@ -109,6 +117,10 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::AddNode { id, properties } | LedgerRecord::SetNode { id, properties } => {
                 prefixed(out, id);
                 out.extend_from_slice(properties);
+            }
+            LedgerRecord::AddVector { node, components } => {
+                prefixed(out, node);
+                out.extend_from_slice(components);
             }
             LedgerRecord::AddEdge { source, target, properties } => {
                 prefixed(out, source);
@@ -181,6 +193,10 @@ impl<'r> LedgerRecord<'r> {
                 let (edge, properties) = rest.split_first_chunk::<8>()?;
                 LedgerRecord::SetEdge { source, target, edge: u64::from_le_bytes(*edge), properties }
             }
+            12 => {
+                let (node, components) = unprefixed(rest)?;
+                LedgerRecord::AddVector { node, components }
+            }
             13 => {
                 let (source, rest) = unprefixed(rest)?;
                 let (target, rest) = unprefixed(rest)?;
@@ -215,6 +231,7 @@ impl<'r> LedgerRecord<'r> {
             | LedgerRecord::LedgerCleared
             | LedgerRecord::SetNode { .. }
             | LedgerRecord::SetEdge { .. }
+            | LedgerRecord::AddVector { .. }
             | LedgerRecord::RemoveParallel { .. } => None,
         }
     }
@@ -253,6 +270,7 @@ mod tests {
             LedgerRecord::LedgerCleared,
             LedgerRecord::SetNode { id: "a", properties: &[0x80] },
             LedgerRecord::SetEdge { source: "a", target: "b", edge: 7, properties: &[0x80] },
+            LedgerRecord::AddVector { node: "a|b", components: &[0, 0, 128, 63] },
             LedgerRecord::RemoveParallel { source: "a", target: "b", edge: u64::MAX },
         ];
         for record in records {
@@ -268,6 +286,8 @@ mod tests {
             LedgerRecord::AddEdge { source: "a", target: "b", properties: &[0x81, 0xa1] }.line().unwrap(),
             "ADD_EDGE|a|b|81a1"
         );
-        assert_eq!(LedgerRecord::Created.line(), None);
+        for hidden in [LedgerRecord::Created, LedgerRecord::AddVector { node: "a", components: &[0; 4] }] {
+            assert_eq!((hidden.line(), hidden.is_shown()), (None, false));
+        }
     }
 }

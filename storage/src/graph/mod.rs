@@ -19,6 +19,7 @@ mod revise;
 mod state;
 mod store;
 mod transaction;
+mod vectors;
 
 pub use apply::{Op, Outcome, Write};
 pub use batch_ops::{BatchOp, BatchReport};

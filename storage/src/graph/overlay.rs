@@ -138,7 +138,7 @@ impl<'s> Overlay<'s> {
             Space::Vectors => {
                 self.vectors.insert(key.to_vec(), put.is_some());
             }
-            Space::Catalog | Space::Labels | Space::Ledger => {}
+            Space::Catalog | Space::Labels | Space::Ledger | Space::Channels => {}
         }
     }
 

@@ -18,7 +18,7 @@ pub struct GraphState {
     pub complete_from: u64,
     /// Stored embeddings.
     pub vectors: u64,
-    /// Components of each embedding; 0 until the first.
+    /// Components of each embedding; 0 while there are none.
     pub dimension: u64,
 }
 

@@ -250,6 +250,13 @@ impl GraphStore {
         self.store.commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
     }
 
+    /// Commits records that belong to no graph, between the groups. Fails as [`GraphStore::commit`] does.
+    pub(crate) fn commit_service(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
+        let _one_at_a_time = self.commits.lock();
+        self.writable()?;
+        self.store.commit(batch, durability).inspect_err(|error| self.poison_unless_retryable(error))
+    }
+
     /// Commits loaded records as the new graph `name`, or in place of it when `replace`. Durable on return.
     pub fn install(
         &self,

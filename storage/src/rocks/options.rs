@@ -72,7 +72,7 @@ pub(super) fn family(space: Space, cache: &Cache) -> Options {
             table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
         }
         // Read by range only: a filter over whole keys would never be asked.
-        Space::OutEdges | Space::InEdges | Space::Labels | Space::Ledger => {}
+        Space::OutEdges | Space::InEdges | Space::Labels | Space::Ledger | Space::Channels => {}
     }
     if space == Space::Nodes {
         // Every AddNode asks whether the node is there: mostly not, which the filter answers without a search.

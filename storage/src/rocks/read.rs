@@ -1,8 +1,8 @@
 //! Reads of the newest state and of snapshots.
 
 use rocksdb::{
-    ColumnFamily, DB, DBAccess, DBPinnableSlice, DBRawIteratorWithThreadMode, ReadOptions,
-    SnapshotWithThreadMode,
+    ColumnFamily, DB, DBAccess, DBPinnableSlice, DBRawIteratorWithThreadMode, DEFAULT_COLUMN_FAMILY_NAME,
+    ReadOptions, SnapshotWithThreadMode,
 };
 
 use super::damage::Damage;
@@ -12,9 +12,12 @@ use crate::{
     store::{Cursor, Direction, Entry, KeyRange, Read},
 };
 
-/// The handle of a space; every family is opened at start.
+/// The handle of a space; every family is opened at start. A space that a read-only directory of an earlier version
+/// lacks is RocksDB's own family, which is always empty.
 pub(super) fn handle(db: &DB, space: Space) -> &ColumnFamily {
-    db.cf_handle(space.name()).expect("all column families are opened together")
+    db.cf_handle(space.name())
+        .or_else(|| db.cf_handle(DEFAULT_COLUMN_FAMILY_NAME))
+        .expect("all column families are opened together")
 }
 
 /// Values looked at together.

@@ -23,6 +23,9 @@ use crate::{
     store::{BulkLoad, Cursor, Direction, Durability, KeyRange, Read, Store, StoreStats},
 };
 
+/// The family that directories made before it lack.
+const NEWER: &str = Space::Channels.name();
+
 /// A store in one RocksDB database.
 pub struct RocksStore {
     db: DB,
@@ -55,9 +58,13 @@ impl RocksStore {
                 path.display()
             );
         }
-        let families = options::families(&cache, !damage.is_known());
+        let mut families = options::families(&cache, !damage.is_known());
         let database = options::database();
         let opened = if choices.read_only {
+            // Opened for writing, a missing family is created.
+            if DB::list_cf(&database, path).is_ok_and(|found| !found.iter().any(|name| name == NEWER)) {
+                families.retain(|family| family.name() != NEWER);
+            }
             DB::open_cf_descriptors_read_only(&database, path, families, false)
         } else {
             fs::create_dir_all(path)?;
@@ -207,5 +214,48 @@ impl Drop for RocksStore {
         if !self.read_only {
             self.manifest_mark.renew();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory from before the channels.
+    fn older(path: &Path) {
+        let mut store = RocksStore::open(path, &RocksOptions::default()).unwrap();
+        let mut batch = WriteBatch::new();
+        batch.put(Space::Nodes, b"k", b"v");
+        store.commit(batch, Durability::Sync).unwrap();
+        store.db.drop_cf(NEWER).unwrap();
+    }
+
+    #[test]
+    fn a_directory_without_channels_gets_them() {
+        let folder = tempfile::tempdir().unwrap();
+        older(folder.path());
+        let store = RocksStore::open(folder.path(), &RocksOptions::default()).unwrap();
+        let mut batch = WriteBatch::new();
+        batch.put(Space::Channels, b"c", b"d");
+        store.commit(batch, Durability::Sync).unwrap();
+        drop(store);
+        let store = RocksStore::open(folder.path(), &RocksOptions::default()).unwrap();
+        assert_eq!(store.get(Space::Channels, b"c").unwrap().as_deref(), Some(&b"d"[..]));
+        assert_eq!(store.get(Space::Nodes, b"k").unwrap().as_deref(), Some(&b"v"[..]));
+    }
+
+    #[test]
+    fn a_directory_without_channels_is_read_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        older(folder.path());
+        let read_only = RocksOptions { read_only: true, ..RocksOptions::default() };
+        let store = RocksStore::open(folder.path(), &read_only).unwrap();
+        assert_eq!(store.get(Space::Channels, b"k").unwrap(), None);
+        let mut cursor = store.scan(Space::Channels, KeyRange::all(), Direction::Forward).unwrap();
+        assert!(cursor.next().unwrap().is_none());
+        drop(cursor);
+        store.verify().unwrap();
+        store.stats().unwrap();
+        assert_eq!(store.get(Space::Nodes, b"k").unwrap().as_deref(), Some(&b"v"[..]));
     }
 }

@@ -38,13 +38,18 @@ pub fn add_edge(source: &str, target: &str, properties: &[u8]) -> Op {
     Op::AddEdge { source: source.into(), target: target.into(), properties: properties.to_vec() }
 }
 
+pub fn add_vector(node: &str, components: &[f32]) -> Op {
+    let components = components.iter().flat_map(|component| component.to_le_bytes()).collect();
+    Op::AddVector { node: node.into(), components }
+}
+
 /// The MessagePack map `{"type": label, "labels": [label, "all"]}`; `label` is shorter than 32 bytes.
 pub fn labelled(label: &str) -> Vec<u8> {
     let text = [&[0xa0 | label.len() as u8], label.as_bytes()].concat();
     [b"\x82\xa4type", &text[..], b"\xa6labels\x92", &text, b"\xa3all"].concat()
 }
 
-/// A graph with nodes, parallel edges, a self loop, labels and removed records.
+/// A graph with nodes, parallel edges, a self loop, labels, embeddings and removed records.
 pub fn fill(graphs: &GraphStore, name: &str, nodes: usize) {
     create(graphs, name);
     let mut writes = Vec::new();
@@ -54,8 +59,12 @@ pub fn fill(graphs: &GraphStore, name: &str, nodes: usize) {
         for back in [0, number / 2, number] {
             writes.push(add_edge(&id, &format!("{name} {back}"), format!("{number}->{back}").as_bytes()));
         }
+        if number % 2 == 0 {
+            writes.push(add_vector(&id, &[number as f32, -1.5, 0.25]));
+        }
     }
     writes.push(add_node("doomed", b"\x80"));
+    writes.push(add_vector("doomed", &[1.0, 2.0, 3.0]));
     writes.push(Op::RemoveNode { id: "doomed".into() });
     let writes: Vec<_> =
         writes.into_iter().map(|op| epistemic_storage::graph::Write { graph: name.into(), op }).collect();

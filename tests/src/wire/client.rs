@@ -31,6 +31,7 @@ enum Stream {
 pub struct Client {
     stream: Stream,
     secret: String,
+    agent_id: Option<String>,
     next_id: u64,
 }
 
@@ -45,7 +46,7 @@ impl Client {
                 Stream::Tcp(stream)
             }
         };
-        let client = Client { stream, secret: secret.into(), next_id: 1 };
+        let client = Client { stream, secret: secret.into(), agent_id: None, next_id: 1 };
         client.set_limit(ANSWER_LIMIT)?;
         Ok(client)
     }
@@ -56,7 +57,14 @@ impl Client {
             Stream::Unix(stream) => Stream::Unix(stream.try_clone()?),
             Stream::Tcp(stream) => Stream::Tcp(stream.try_clone()?),
         };
-        Ok(Client { stream, secret: self.secret.clone(), next_id: self.next_id })
+        let (secret, agent_id) = (self.secret.clone(), self.agent_id.clone());
+        Ok(Client { stream, secret, agent_id, next_id: self.next_id })
+    }
+
+    /// Gives `agent_id` in every request from now on.
+    pub fn acting_as(mut self, agent_id: &str) -> Client {
+        self.agent_id = Some(agent_id.into());
+        self
     }
 
     /// Changes how long a read or write waits.
@@ -95,7 +103,11 @@ impl Client {
     pub fn request(&mut self, graph: &str, method: &str, params: Option<Value>) -> Request {
         let id = self.next_id;
         self.next_id += 1;
-        Request::new(id, &self.secret, graph, method, params)
+        let request = Request::new(id, &self.secret, graph, method, params);
+        match &self.agent_id {
+            Some(agent_id) => request.with("agent_id", agent_id.as_str()),
+            None => request,
+        }
     }
 
     /// Sends `body` as one frame.

@@ -8,6 +8,7 @@
 //! | 11, 20 | [`acknowledged`] |
 //! | 12 | [`latency`] |
 //! | 15 | [`restart`] |
+//! | 21 | [`stored`] |
 //! | 10 | `sequential_writes_are_synced_one_by_one` in `power_cut.rs` |
 //! | 11, 26 | also `kill_nine.rs` |
 //! | 20, 24, 28 | also `lifecycle` |
@@ -19,6 +20,7 @@ mod damage;
 mod latency;
 mod names;
 mod restart;
+mod stored;
 
 use anyhow::{Context, Result, bail, ensure};
 use epistemic_tests::wire::field;

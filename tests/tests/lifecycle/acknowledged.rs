@@ -45,7 +45,10 @@ fn only(client: &mut Client, graph: &str, expected: &[&str]) -> Result<bool> {
 const OPERATIONS: [Operation; 12] = [
     Operation {
         name: "TouchNodes",
-        run: |client, graph| Ok(ensure!(touch(client, graph, &["c", "a"])? == 2)),
+        run: |client, graph| {
+            ensure!(touch(client, graph, &["c", "a"])? == 2);
+            Ok(())
+        },
         is_done: |client, graph| {
             let found = node(client, graph, "c")?;
             Ok(number(&found, "confidence")? == 1.0 && number(&found, "last_access")? + 600.0 > now() as f64)
@@ -53,17 +56,26 @@ const OPERATIONS: [Operation; 12] = [
     },
     Operation {
         name: "DecaySweep",
-        run: |client, graph| Ok(ensure!(sweep(client, graph, 500_000.0, 0.0, false)? == [3, 0, 0, 0])),
+        run: |client, graph| {
+            ensure!(sweep(client, graph, 500_000.0, 0.0, false)? == [3, 0, 0, 0]);
+            Ok(())
+        },
         is_done: |client, graph| Ok((number(&node(client, graph, "c")?, "confidence")? - 0.025).abs() < 1e-3),
     },
     Operation {
         name: "DecaySweep with prune",
-        run: |client, graph| Ok(ensure!(sweep(client, graph, 1e12, 0.5, true)? == [3, 0, 1, 1])),
+        run: |client, graph| {
+            ensure!(sweep(client, graph, 1e12, 0.5, true)? == [3, 0, 1, 1]);
+            Ok(())
+        },
         is_done: |client, graph| Ok(only(client, graph, &["a", "b"])? && counts(client, graph)? == (2, 2)),
     },
     Operation {
         name: "EvictLRU",
-        run: |client, graph| Ok(ensure!(evict(client, graph, 1)? == 2)),
+        run: |client, graph| {
+            ensure!(evict(client, graph, 1)? == 2);
+            Ok(())
+        },
         is_done: |client, graph| only(client, graph, &["a"]),
     },
     Operation {

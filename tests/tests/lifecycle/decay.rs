@@ -23,8 +23,9 @@ fn items(now: u64) -> Vec<Item> {
         item("default", vec![("last_access", old.into())], Some((1.0, old))),
         item("some", vec![("confidence", 0.8.into()), ("last_access", old.into())], Some((0.8, old))),
         item("integer", vec![("confidence", 1.into()), ("created_at", older.into())], Some((1.0, older))),
-        item("above", vec![("confidence", 7.5.into()), ("updated_at", old.into())], Some((1.0, old))),
-        item("below", vec![("confidence", (-0.5).into()), ("updated_at", old.into())], Some((0.0, old))),
+        item("above", vec![("confidence", 7.5.into()), ("updated_at", old.into())], Some((7.5, old))),
+        item("a bit above", vec![("confidence", 1.2.into()), ("updated_at", old.into())], Some((1.2, old))),
+        item("below", vec![("confidence", (-0.5).into()), ("updated_at", old.into())], Some((-0.5, old))),
         item("text", vec![("confidence", "high".into()), ("updated_at", old.into())], Some((1.0, old))),
         item(
             "first",
@@ -67,7 +68,7 @@ fn check(item: &Item, found: &Value, swept_at: u64) -> Result<()> {
     };
     let seen = field(found, "last_access").and_then(Value::as_u64).context("last_access")?;
     ensure!(seen == swept_at, "{}: last_access {seen}, swept at {swept_at}", item.name);
-    let expected = confidence * 0.5_f64.powf((seen - clock) as f64 / HALF_LIFE);
+    let expected = (confidence * 0.5_f64.powf((seen - clock) as f64 / HALF_LIFE)).clamp(0.0, 1.0);
     let decayed = number(found, "confidence")?;
     ensure!((decayed - expected).abs() < 1e-9, "{}: {decayed} instead of {expected}", item.name);
     let keys: Vec<_> = found.as_map().context("a map")?.iter().filter_map(|(key, _)| key.as_str()).collect();

@@ -43,10 +43,12 @@ impl Case {
         let edges = (0..random.random_range(0..12))
             .map(|_| [node(random), pick(random, &PROPERTIES).into(), node(random)])
             .collect();
-        let classes = nodes
-            .iter()
-            .filter_map(|node| random.random_bool(0.6).then(|| [node.clone(), pick(random, &CLASSES).into()]))
-            .collect();
+        let mut classes = Vec::new();
+        for node in &nodes {
+            if random.random_bool(0.6) {
+                classes.push([node.clone(), pick(random, &CLASSES).into()]);
+            }
+        }
         let (p, c): (&[_], &[_]) = (&PROPERTIES, &CLASSES);
         let mut rules = json!({
             "subclass_relations": rows(random, 4, &[c, c]),

@@ -88,8 +88,11 @@ fn the_oldest_of_a_type_are_folded_away_and_listed() -> Result<()> {
 const AGES: [u64; 4] = [0, 50, 1000, 100_000];
 const SCORES: [f64; 4] = [0.0, 0.3, 0.7, 1.0];
 
+/// Id, age and confidence of a node.
+type Aged = (String, Option<u64>, Option<f64>);
+
 /// Every age with every confidence, and what has one of the two or none.
-fn grid(client: &mut Client, graph: &str, at: u64) -> Result<Vec<(String, Option<u64>, Option<f64>)>> {
+fn grid(client: &mut Client, graph: &str, at: u64) -> Result<Vec<Aged>> {
     let mut grid = Vec::new();
     for age in AGES.map(Some).into_iter().chain([None]) {
         for score in SCORES.map(Some).into_iter().chain([None]) {

@@ -11,10 +11,11 @@ use tracing_subscriber::EnvFilter;
 use super::checkpoint::CheckpointCommand;
 use super::exit::{EXIT_CODES, exit_of, message_of};
 use super::graphs::GraphsArgs;
+use super::identities::IdentitiesArgs;
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, route, snapshot, status};
+use super::{checkpoint, graphs, identities, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::walkthrough::{self, WalkthroughArgs};
 
@@ -47,6 +48,7 @@ struct Cli {
 enum Command {
     Route(RouteArgs),
     Graphs(GraphsArgs),
+    Identities(IdentitiesArgs),
     /// Save a graph to a file, load it elsewhere, check a file.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -64,6 +66,7 @@ impl Command {
         match self {
             Self::Route(args) => route::run(&args),
             Self::Graphs(args) => graphs::run(&args, runtime),
+            Self::Identities(args) => identities::run(&args, runtime),
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Status(args) => status::run(&args, runtime),

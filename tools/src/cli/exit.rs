@@ -121,7 +121,9 @@ fn of_graph(error: &GraphError) -> Exit {
         | GraphError::CannotDeleteCommons
         | GraphError::NodeNotFound(_)
         | GraphError::SourceNotFound(_)
-        | GraphError::TargetNotFound(_) => Exit::Failed,
+        | GraphError::TargetNotFound(_)
+        | GraphError::EmptyVector(_)
+        | GraphError::VectorLength { .. } => Exit::Failed,
     }
 }
 

@@ -9,6 +9,7 @@ mod command;
 mod directory;
 mod exit;
 mod graphs;
+mod identities;
 mod output;
 mod place;
 mod progress;

@@ -26,6 +26,9 @@ pub(super) struct ShardArgs {
     /// File of mode 0600 that holds the shared secret. Default: the variable GRAPH_SERVICE_AUTH_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+    /// Ask as this agent, where access control is on; a System identity may see everything.
+    #[arg(long, value_name = "NAME")]
+    agent_id: Option<String>,
 }
 
 impl ShardArgs {
@@ -45,9 +48,13 @@ impl ShardArgs {
         self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
     }
 
+    fn options(&self) -> ConnectOptions {
+        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+    }
+
     /// A connection to the shard that owns `graph`.
     pub(super) async fn owner_of(&self, graph: &str) -> Result<Client> {
-        let router = ShardRouter::new(self.list()?, self.secret()?, ConnectOptions::default());
+        let router = ShardRouter::new(self.list()?, self.secret()?, self.options());
         let client = router.client_for(graph).await;
         client.map_err(|error: RouterError| error.into())
     }
@@ -60,10 +67,10 @@ impl ShardArgs {
         let secret = self.secret()?;
         let mut asked = Vec::new();
         for endpoint in self.list()?.as_slice().iter().cloned() {
-            let secret = secret.clone();
+            let (secret, options) = (secret.clone(), self.options());
             let task = tokio::spawn({
                 let endpoint = endpoint.clone();
-                async move { ask(&endpoint, &secret, method).await }
+                async move { ask(&endpoint, &secret, options, method).await }
             });
             asked.push((endpoint, task));
         }
@@ -75,8 +82,13 @@ impl ShardArgs {
     }
 }
 
-async fn ask<T: DeserializeOwned>(endpoint: &Endpoint, secret: &Secret, method: &str) -> Result<T> {
-    let client = Client::connect(endpoint, secret, ConnectOptions::default()).await?;
+async fn ask<T: DeserializeOwned>(
+    endpoint: &Endpoint,
+    secret: &Secret,
+    options: ConnectOptions,
+    method: &str,
+) -> Result<T> {
+    let client = Client::connect(endpoint, secret, options).await?;
     Ok(remote::call(&client, COMMONS, method, &()).await?)
 }
 

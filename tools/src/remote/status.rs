@@ -22,6 +22,19 @@ pub(crate) struct GraphStats {
     pub(crate) quarantined: Option<String>,
 }
 
+/// One registered agent, as `ListIdentities` lists it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct IdentityStatus {
+    /// Its name.
+    pub(crate) agent_id: String,
+    /// `System`, `Manager` or `Agent`.
+    pub(crate) role: String,
+    /// Agents that a manager stands in for.
+    pub(crate) subordinates: Vec<String>,
+    /// Its teams.
+    pub(crate) teams: Vec<String>,
+}
+
 /// Answer of `ShardStatus`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ShardStatus {

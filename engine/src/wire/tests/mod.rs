@@ -8,9 +8,9 @@ mod vectors;
 use serde::Deserialize;
 
 use super::params::{
-    AddEdge, AddNode, BatchUpdate, CreateGraph, DeleteGraph, Document, EdgeEnds, EdgePairs, NodeId, NodeIds,
-    NodesByLabel, RestoreOpen, RestoreWrite, SnapshotClose, SnapshotRead, Transactions, Upload, no_params,
-    params,
+    AddEdge, AddEmbedding, AddNode, BatchUpdate, CreateGraph, DeleteGraph, Document, EdgeEnds, EdgePairs,
+    NodeId, NodeIds, NodesByLabel, RestoreOpen, RestoreWrite, SemanticSearch, SimilarityEdges, SnapshotClose,
+    SnapshotRead, Transactions, Upload, no_params, params,
 };
 use super::{BatchOps, DecodeError, Envelope, Method};
 
@@ -51,13 +51,6 @@ struct Decay {
     floor: f64,
     #[serde(default)]
     prune: bool,
-}
-
-#[derive(Deserialize)]
-#[allow(dead_code, reason = "only decoded, never read")]
-struct Embedding {
-    node_id: String,
-    embedding: Vec<f32>,
 }
 
 /// A method of the reference that this file has no shape for.
@@ -111,7 +104,9 @@ fn decode_params(method: Method, raw: Option<&[u8]>) -> Result<&'static str, Str
         Method::GetContextView => params::<ContextView>(method, raw).map(drop),
         Method::EvictLRU => params::<Evict>(method, raw).map(drop),
         Method::DecaySweep => params::<Decay>(method, raw).map(drop),
-        Method::AddEmbedding => params::<Embedding>(method, raw).map(drop),
+        Method::AddEmbedding => params::<AddEmbedding<'_>>(method, raw).map(drop),
+        Method::SemanticSearch => params::<SemanticSearch>(method, raw).map(drop),
+        Method::ComputeSimilarityEdges => params::<SimilarityEdges>(method, raw).map(drop),
         Method::GetNodes
         | Method::NodeCount
         | Method::NodeIds

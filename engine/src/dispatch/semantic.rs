@@ -1,0 +1,92 @@
+//! `SemanticSearch` and `ComputeSimilarityEdges`.
+
+use epistemic_storage::graph::GraphReader;
+
+use super::{
+    OpError,
+    compute::{Computation, MAX_RESULT},
+    reads::{self, ReadError},
+};
+use crate::{
+    semantic::{Match, SemanticError, search_stored},
+    wire::{encode, params, response},
+};
+
+impl From<SemanticError> for ReadError {
+    fn from(error: SemanticError) -> Self {
+        match error {
+            SemanticError::Store(error) => ReadError::Store(error),
+            SemanticError::Graph(error) => ReadError::Op(error.into()),
+            SemanticError::Cancelled(_)
+            | SemanticError::Length { .. }
+            | SemanticError::OverMemory { .. }
+            | SemanticError::TooManyPairs { .. } => ReadError::Op(OpError::Text(error.to_string())),
+        }
+    }
+}
+
+/// Refuses an embedding with a component that is not finite: scores would be no numbers.
+pub(super) fn check_finite(field: &str, components: &[f32]) -> Result<(), OpError> {
+    match components.iter().position(|component| !component.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(OpError::Text(format!("{field}: component {index} is no finite float32 number"))),
+    }
+}
+
+/// The nodes whose embeddings point the way of the query, best first.
+pub(super) fn search(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let Computation { shard, graph, request, cancel } = computation;
+    let params::SemanticSearch { query_embedding: query, n_results } =
+        params::params(request.method, request.envelope.params)?;
+    check_finite("query_embedding", &query)?;
+    if n_results == 0 || query.iter().all(|component| *component == 0.0) {
+        return matches::<&str>(out, &[]);
+    }
+    match shard.vectors.get(&shard.graphs, graph, cancel) {
+        Ok(index) => {
+            let found = computation.parallel(|| index.search(&query, n_results, cancel))?;
+            matches(out, &found)
+        }
+        Err(SemanticError::OverMemory { .. }) => {
+            let view = shard.graphs.view();
+            let found = search_stored(&GraphReader::new(&*view, graph), &query, n_results, cancel)?;
+            matches(out, &found)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn matches<I: AsRef<str>>(out: &mut Vec<u8>, found: &[Match<I>]) -> Result<(), ReadError> {
+    response::bin_of(out, |out| {
+        encode::array(out, found.len());
+        for Match { id, score } in found {
+            encode::array(out, 2);
+            encode::str(out, id.as_ref());
+            encode::float32(out, *score);
+            reads::check_size(out, MAX_RESULT)?;
+        }
+        Ok(())
+    })
+}
+
+/// The pairs of nodes whose embeddings have a cosine at or above the threshold.
+pub(super) fn similarity_edges(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let Computation { shard, graph, request, cancel } = computation;
+    let params::SimilarityEdges { threshold } = params::params(request.method, request.envelope.params)?;
+    if threshold.is_nan() {
+        return Err(OpError::Text("threshold: NaN is no number".into()).into());
+    }
+    let index = shard.vectors.get(&shard.graphs, graph, cancel)?;
+    let pairs = computation.parallel(|| index.similar_pairs(threshold as f32, MAX_RESULT, cancel))?;
+    response::bin_of(out, |out| {
+        encode::array(out, pairs.len());
+        for pair in &pairs {
+            cancel.check()?;
+            encode::array(out, 3);
+            encode::str(out, index.id(pair.rows.0));
+            encode::str(out, index.id(pair.rows.1));
+            encode::float32(out, pair.score);
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,52 @@
+//! Search over the embeddings of a graph: exact cosines, from memory where they fit and from storage where not.
+
+mod best;
+mod cache;
+mod index;
+mod kernel;
+mod pairs;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod update;
+
+pub(crate) use cache::Indexes;
+pub(crate) use stream::search_stored;
+
+use std::sync::Arc;
+
+use epistemic_storage::{StoreError, graph::GraphError};
+
+use crate::analytics::Cancelled;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SemanticError {
+    /// Nobody waits for it any more.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// The query has another length than the embeddings.
+    #[error("query_embedding has {found} components, the embeddings of the graph have {expected}")]
+    Length { found: usize, expected: usize },
+    /// All pairs are compared in memory only.
+    #[error(
+        "VECTORS_TOO_LARGE: the embeddings of graph '{graph}' need about {needed} MiB, --vector-memory allows {allowed} MiB; raise it"
+    )]
+    OverMemory { graph: Arc<str>, needed: usize, allowed: usize },
+    /// Too many pairs to answer.
+    #[error("RESULT_TOO_LARGE: the pairs take over {limit} bytes; raise the threshold")]
+    TooManyPairs { limit: usize },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The graph is gone.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+/// A node that a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Match<I> {
+    pub(crate) id: I,
+    pub(crate) score: f32,
+}

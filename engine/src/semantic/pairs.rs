@@ -1,0 +1,115 @@
+//! All pairs of similar embeddings.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+
+use super::{SemanticError, index::Index, kernel};
+use crate::analytics::Cancel;
+
+/// Products of one tile at most, a few milliseconds.
+const PRODUCTS_PER_TILE: usize = 1 << 26;
+/// Rows of a tile at most.
+const MAX_ROWS: usize = 256;
+
+/// Rows of two nodes, that of the lower id first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pair {
+    pub(crate) rows: (u32, u32),
+    pub(crate) score: f32,
+}
+
+impl Index {
+    /// The pairs with a cosine of `threshold` or more, by the ids of both. Parallel on the calling pool. Products come
+    /// from a matrix multiplication in float32; what it lets through is decided by the exact cosine.
+    ///
+    /// # Errors
+    /// [`SemanticError::TooManyPairs`] when they would take more than `limit` bytes.
+    pub(crate) fn similar_pairs(
+        &self,
+        threshold: f32,
+        limit: usize,
+        cancel: &Cancel,
+    ) -> Result<Vec<Pair>, SemanticError> {
+        if self.len() == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = (PRODUCTS_PER_TILE / self.dimension).isqrt().clamp(1, MAX_ROWS);
+        let tiles: Vec<Tile<'_>> =
+            (0..self.len()).step_by(rows).map(|first| self.tile(first, rows)).collect();
+        let ranks = self.ranks();
+        let bytes = AtomicUsize::new(0);
+        let found: Result<Vec<Vec<Pair>>, SemanticError> = (0..tiles.len())
+            .into_par_iter()
+            .map(|number| {
+                let mut pairs = Vec::new();
+                for other in &tiles[..=number] {
+                    cancel.check()?;
+                    let known = pairs.len();
+                    self.compare(&tiles[number], other, threshold, &ranks, &mut pairs);
+                    let new: usize = pairs[known..].iter().map(|pair| self.bytes_of(pair)).sum();
+                    if bytes.fetch_add(new, Ordering::Relaxed) + new > limit {
+                        return Err(SemanticError::TooManyPairs { limit });
+                    }
+                }
+                Ok(pairs)
+            })
+            .collect();
+        let mut pairs = found?.concat();
+        pairs.par_sort_unstable_by_key(|pair| (ranks[pair.rows.0 as usize], ranks[pair.rows.1 as usize]));
+        Ok(pairs)
+    }
+
+    fn tile(&self, first: usize, rows: usize) -> Tile<'_> {
+        let end = (first + rows).min(self.len());
+        let components = &self.rows()[first * self.dimension..end * self.dimension];
+        let matrix = ArrayView2::from_shape((end - first, self.dimension), components)
+            .expect("a tile holds whole rows");
+        Tile { first: first as u32, matrix }
+    }
+
+    /// Places of the rows in the order of their ids.
+    fn ranks(&self) -> Vec<u32> {
+        let mut by_id: Vec<u32> = (0..self.len() as u32).collect();
+        by_id.par_sort_unstable_by_key(|&row| self.id(row));
+        let mut ranks = vec![0; by_id.len()];
+        for (rank, row) in (0..).zip(by_id) {
+            ranks[row as usize] = rank;
+        }
+        ranks
+    }
+
+    fn compare(&self, a: &Tile<'_>, b: &Tile<'_>, threshold: f32, ranks: &[u32], pairs: &mut Vec<Pair>) {
+        // More than a float32 dot product of that many components can be off.
+        let margin = self.dimension as f64 * f64::from(f32::EPSILON);
+        let floor = f64::from(threshold) - margin;
+        let norms = self.norms();
+        let dots = a.matrix.dot(&b.matrix.t());
+        for (row, dots) in (a.first..).zip(dots.outer_iter()) {
+            let floor = floor * norms[row as usize];
+            for (other, dot) in (b.first..row).zip(&dots) {
+                if f64::from(*dot) >= floor * norms[other as usize] {
+                    let dot = kernel::exact_dot(self.row(row), self.row(other));
+                    let score = kernel::cosine(dot, norms[row as usize], norms[other as usize]);
+                    if score >= threshold {
+                        let ordered = ranks[row as usize] < ranks[other as usize];
+                        pairs.push(Pair { rows: if ordered { (row, other) } else { (other, row) }, score });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bytes of a pair here and in the answer.
+    fn bytes_of(&self, pair: &Pair) -> usize {
+        const FRAME: usize = 16;
+        size_of::<Pair>() + FRAME + self.id(pair.rows.0).len() + self.id(pair.rows.1).len()
+    }
+}
+
+/// Some rows in a sequence.
+struct Tile<'a> {
+    first: u32,
+    matrix: ArrayView2<'a, f32>,
+}

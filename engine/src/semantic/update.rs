@@ -1,0 +1,78 @@
+//! Brings an index up to the newest state: by the ledger when little has changed, else by reading everything.
+
+use epistemic_storage::{
+    StoreError,
+    graph::{GraphReader, GraphState, LedgerRecord},
+};
+
+use super::{SemanticError, index::Index};
+use crate::analytics::Cancel;
+
+/// Entries read between two looks at whether anybody still waits.
+const CHECK_EVERY: usize = 1024;
+/// Ledger records that are followed at least, however small the index is.
+const FEW_RECORDS: u64 = 64;
+
+/// Reads all embeddings of a graph in `state`.
+pub(super) fn build(
+    reader: &GraphReader<'_>,
+    state: &GraphState,
+    cancel: &Cancel,
+) -> Result<Index, SemanticError> {
+    let mut index = Index::new(state.sequence, state.dimension as usize, state.vectors as usize);
+    let mut read = 0_usize;
+    let scanned = reader.for_each_vector(|id, stored| {
+        read += 1;
+        if read.is_multiple_of(CHECK_EVERY) && cancel.check().is_err() {
+            return Err(StoreError::Stopped);
+        }
+        index.set(id, stored);
+        Ok(())
+    });
+    cancel.check()?;
+    scanned?;
+    Ok(index)
+}
+
+/// Whether the ledger tells what `index` lacks of `state`, in fewer records than a new index would read.
+pub(super) fn can_follow(index: &Index, state: &GraphState) -> bool {
+    state.complete_from <= index.sequence + 1
+        && state.dimension == index.dimension as u64
+        && state.sequence.saturating_sub(index.sequence) <= FEW_RECORDS.max(index.len() as u64 / 8)
+}
+
+/// Makes the changes behind the index's sequence. Only if [`can_follow`]; false when it turned out otherwise, and the
+/// index is of no use any more then.
+pub(super) fn follow(
+    index: &mut Index,
+    reader: &GraphReader<'_>,
+    state: &GraphState,
+) -> Result<bool, StoreError> {
+    let mut follows = true;
+    reader.for_each_ledger(index.sequence + 1, |_, record| {
+        match LedgerRecord::decode(record)?.0 {
+            LedgerRecord::AddVector { node, components } => {
+                if components.len() == 4 * index.dimension {
+                    index.set(node, components);
+                } else {
+                    follows = false;
+                }
+            }
+            LedgerRecord::RemoveNode { id } => index.remove(id),
+            LedgerRecord::Created
+            | LedgerRecord::Cleared
+            | LedgerRecord::Replaced
+            | LedgerRecord::LedgerCleared => follows = false,
+            LedgerRecord::AddNode { .. }
+            | LedgerRecord::AddEdge { .. }
+            | LedgerRecord::RemoveEdge { .. }
+            | LedgerRecord::SetNode { .. }
+            | LedgerRecord::SetEdge { .. }
+            | LedgerRecord::RemoveParallel { .. }
+            | LedgerRecord::Text(_) => {}
+        }
+        Ok(())
+    })?;
+    index.sequence = state.sequence;
+    Ok(follows)
+}

@@ -1,0 +1,36 @@
+//! Embeddings of a request: lists of numbers, as float32.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+
+/// Components of one embedding at most.
+const MAX_COMPONENTS: usize = 65_536;
+
+/// For `deserialize_with`: float32 components, converted from any number. Those out of range become infinite.
+pub(super) fn components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+    deserializer.deserialize_seq(ComponentsVisitor)
+}
+
+struct ComponentsVisitor;
+
+impl<'de> Visitor<'de> for ComponentsVisitor {
+    type Value = Vec<f32>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<f32>, A::Error> {
+        let count = items.size_hint().unwrap_or(0);
+        let mut components = Vec::with_capacity(count.min(MAX_COMPONENTS));
+        while let Some(component) = items.next_element()? {
+            if components.len() == MAX_COMPONENTS {
+                let most = format!("at most {MAX_COMPONENTS} components");
+                return Err(A::Error::invalid_length(count, &most.as_str()));
+            }
+            components.push(component);
+        }
+        Ok(components)
+    }
+}

@@ -1,0 +1,31 @@
+//! Errors of channels. All texts but the last are the wire contract.
+
+use crate::error::StoreError;
+
+/// Why an operation on a channel was refused or failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChannelError {
+    /// No open channel has this id.
+    #[error("Channel '{0}' not found")]
+    NotFound(String),
+    /// An open channel has this id already.
+    #[error("Channel '{0}' already exists")]
+    Exists(String),
+    /// Two agents talk in such a channel, no more and no less.
+    #[error("PeerToPeer channels require exactly 2 members")]
+    NotTwo,
+    /// The two are those of its creation.
+    #[error("Cannot join a PeerToPeer channel after creation")]
+    NoJoin,
+    /// Only members send.
+    #[error("Agent '{agent}' is not a member of channel '{channel}'")]
+    NotAMember {
+        /// Who is none.
+        agent: String,
+        /// The channel.
+        channel: String,
+    },
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

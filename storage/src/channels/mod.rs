@@ -1,0 +1,89 @@
+//! Channels: groups of agents that exchange messages, durable beside the graphs.
+//!
+//! Who is in which channel is kept in memory, messages are read from the store. Every change is one commit under one
+//! lock, so the two never differ. Closing a channel removes it with all its messages.
+
+mod error;
+mod open;
+mod record;
+
+use std::collections::BTreeSet;
+
+pub use error::ChannelError;
+pub use open::Channels;
+use record::{ChannelRecord, Counters};
+use serde::{Deserialize, Serialize};
+
+/// Who takes part in a channel. The order is that of the protocol's errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChannelType {
+    /// Two agents, the same until its end.
+    PeerToPeer,
+    /// Any number; agents join and leave.
+    Group,
+}
+
+impl ChannelType {
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            ChannelType::PeerToPeer => "PeerToPeer",
+            ChannelType::Group => "Group",
+        }
+    }
+}
+
+/// What is kept of a channel's messages: the oldest are dropped beyond either bound, the newest never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Messages.
+    pub messages: u64,
+    /// Bytes of messages, senders included.
+    pub bytes: u64,
+}
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who sent it.
+    pub sender: String,
+    /// What.
+    pub payload: String,
+    /// When, Unix milliseconds.
+    pub unix_ms: u64,
+}
+
+/// An open channel in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub kind: ChannelType,
+    /// Number of members.
+    pub members: usize,
+}
+
+/// What is told of a channel when it is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Its type.
+    pub kind: ChannelType,
+    /// Who created it.
+    pub creator: String,
+    /// Its members at the end.
+    pub participants: Vec<String>,
+    /// Messages sent, dropped ones included.
+    pub message_count: u64,
+    /// Unix milliseconds.
+    pub created_ms: u64,
+    /// Unix milliseconds.
+    pub closed_ms: u64,
+}
+
+/// An open channel.
+struct Channel {
+    record: ChannelRecord,
+    members: BTreeSet<String>,
+    counters: Counters,
+}

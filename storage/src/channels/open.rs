@@ -1,0 +1,299 @@
+//! The open channels of a shard.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{
+    Channel, ChannelError, ChannelType, Closed, Keep, Listed, Message,
+    record::{ChannelRecord, Counters, corrupt, decode_message, encode_message},
+};
+use crate::{
+    batch::WriteBatch,
+    clock,
+    error::{Result, StoreError},
+    graph::GraphStore,
+    keys,
+    space::Space,
+    store::{Direction, Durability, Store},
+};
+
+/// Up to this many messages are deleted key by key: cheaper for later reads than a range tombstone.
+const FEW: u64 = 64;
+
+type ById = BTreeMap<String, Channel>;
+
+/// All open channels. Each method takes the store that they were opened from.
+pub struct Channels {
+    open: Mutex<ById>,
+    keep: Keep,
+    durability: Durability,
+    /// Why they cannot be used, when their records are damaged. Graphs are not affected.
+    damaged: Option<StoreError>,
+}
+
+impl Channels {
+    /// Reads which channels there are, not their messages. Damaged records are not an error here: every operation on
+    /// channels reports them.
+    pub fn open(graphs: &GraphStore, keep: Keep, durability: Durability) -> Result<Self> {
+        let (open, damaged) = match load(graphs.store()) {
+            Ok(open) => (open, None),
+            Err(error) if error.is_corruption() => {
+                tracing::error!(%error, "damaged records: channels cannot be used");
+                (ById::new(), Some(error))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { open: Mutex::new(open), keep, durability, damaged })
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, ById>, ChannelError> {
+        match &self.damaged {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(self.open.lock()),
+        }
+    }
+
+    /// Opens a channel; the creator is a member.
+    pub fn create(
+        &self,
+        graphs: &GraphStore,
+        id: &str,
+        kind: ChannelType,
+        creator: &str,
+        members: &[&str],
+    ) -> Result<(), ChannelError> {
+        let mut open = self.lock()?;
+        if open.contains_key(id) {
+            return Err(ChannelError::Exists(id.to_owned()));
+        }
+        let members: BTreeSet<String> =
+            members.iter().chain([&creator]).map(|&agent| agent.to_owned()).collect();
+        if kind == ChannelType::PeerToPeer && members.len() != 2 {
+            return Err(ChannelError::NotTwo);
+        }
+        // The records of a closed channel went with it, so its number may be used again.
+        let number = open.values().map(|channel| channel.record.number + 1).max().unwrap_or(1);
+        let creator = creator.to_owned();
+        let record = ChannelRecord { number, kind, creator, created_ms: clock::unix_ms() };
+        let counters = Counters::default();
+        let mut batch = WriteBatch::new();
+        batch.put(Space::Channels, keys::channel(id), record.encode());
+        batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
+        for member in &members {
+            batch.put(Space::Channels, keys::channel_member(number, member), b"");
+        }
+        graphs.commit_service(batch, self.durability)?;
+        open.insert(id.to_owned(), Channel { record, members, counters });
+        Ok(())
+    }
+
+    /// Makes `agent` a member; being one already is fine.
+    pub fn join(&self, graphs: &GraphStore, id: &str, agent: &str) -> Result<(), ChannelError> {
+        let mut open = self.lock()?;
+        let channel = find_mut(&mut open, id)?;
+        if channel.record.kind == ChannelType::PeerToPeer {
+            return Err(ChannelError::NoJoin);
+        }
+        if channel.members.contains(agent) {
+            return Ok(());
+        }
+        let mut batch = WriteBatch::new();
+        batch.put(Space::Channels, keys::channel_member(channel.record.number, agent), b"");
+        graphs.commit_service(batch, self.durability)?;
+        channel.members.insert(agent.to_owned());
+        Ok(())
+    }
+
+    /// Ends the membership of `agent`; being none is fine. The last member to leave closes the channel.
+    pub fn leave(&self, graphs: &GraphStore, id: &str, agent: &str) -> Result<Option<Closed>, ChannelError> {
+        let mut open = self.lock()?;
+        let channel = find_mut(&mut open, id)?;
+        if !channel.members.contains(agent) {
+            return Ok(None);
+        }
+        if channel.members.len() == 1 {
+            let mut closed = self.close_locked(graphs, &mut open, id)?;
+            closed.participants.clear();
+            return Ok(Some(closed));
+        }
+        let mut batch = WriteBatch::new();
+        batch.delete(Space::Channels, keys::channel_member(channel.record.number, agent));
+        graphs.commit_service(batch, self.durability)?;
+        channel.members.remove(agent);
+        Ok(None)
+    }
+
+    /// Closes a channel and removes its messages.
+    pub fn close(&self, graphs: &GraphStore, id: &str) -> Result<Closed, ChannelError> {
+        let mut open = self.lock()?;
+        self.close_locked(graphs, &mut open, id)
+    }
+
+    fn close_locked(&self, graphs: &GraphStore, open: &mut ById, id: &str) -> Result<Closed, ChannelError> {
+        let Channel { record, members, counters } = find(open, id)?;
+        let number = record.number;
+        let mut batch = WriteBatch::new();
+        batch.delete(Space::Channels, keys::channel(id));
+        batch.delete(Space::Channels, keys::channel_counters(number));
+        for member in members {
+            batch.delete(Space::Channels, keys::channel_member(number, member));
+        }
+        if counters.kept() <= FEW {
+            for sequence in counters.first..counters.next {
+                batch.delete(Space::Channels, keys::message(number, sequence));
+            }
+        } else {
+            let (first, end) = (keys::message(number, counters.first), keys::message(number, counters.next));
+            batch.delete_range(Space::Channels, first, end);
+        }
+        let closed = Closed {
+            kind: record.kind,
+            creator: record.creator.clone(),
+            participants: members.iter().cloned().collect(),
+            message_count: counters.next,
+            created_ms: record.created_ms,
+            closed_ms: clock::unix_ms(),
+        };
+        graphs.commit_service(batch, self.durability)?;
+        open.remove(id);
+        Ok(closed)
+    }
+
+    /// Appends a message of a member. Drops the oldest ones beyond what is kept.
+    pub fn send(
+        &self,
+        graphs: &GraphStore,
+        id: &str,
+        sender: &str,
+        payload: &str,
+    ) -> Result<(), ChannelError> {
+        let mut open = self.lock()?;
+        let channel = find_mut(&mut open, id)?;
+        if !channel.members.contains(sender) {
+            return Err(ChannelError::NotAMember { agent: sender.to_owned(), channel: id.to_owned() });
+        }
+        let (number, mut counters) = (channel.record.number, channel.counters);
+        let value = encode_message(clock::unix_ms(), sender, payload);
+        let mut batch = WriteBatch::new();
+        batch.put(Space::Channels, keys::message(number, counters.next), &value);
+        counters.next += 1;
+        counters.bytes += value.len() as u64;
+        self.drop_oldest(graphs.store(), number, &mut counters, &mut batch)?;
+        batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
+        graphs.commit_service(batch, self.durability)?;
+        channel.counters = counters;
+        Ok(())
+    }
+
+    /// Removes the oldest messages until the rest may be kept; the newest, which is not stored yet, always is.
+    fn drop_oldest(
+        &self,
+        store: &dyn Store,
+        number: u64,
+        counters: &mut Counters,
+        batch: &mut WriteBatch,
+    ) -> Result<()> {
+        let Keep { messages, bytes } = self.keep;
+        let too_many = |counters: &Counters| {
+            counters.kept() > 1 && (counters.kept() > messages || counters.bytes > bytes)
+        };
+        if !too_many(counters) {
+            return Ok(());
+        }
+        let range = keys::messages_from(number, counters.first);
+        let mut cursor = store.scan(Space::Channels, range, Direction::Forward)?;
+        while too_many(counters) {
+            let (key, value) = cursor.next()?.ok_or_else(|| corrupt("fewer messages than counted"))?;
+            batch.delete(Space::Channels, key);
+            counters.first += 1;
+            counters.bytes = counters.bytes.saturating_sub(value.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// The last `limit` messages, or all that are kept, oldest first.
+    pub fn messages(
+        &self,
+        graphs: &GraphStore,
+        id: &str,
+        limit: Option<usize>,
+    ) -> Result<Vec<Message>, ChannelError> {
+        let open = self.lock()?;
+        let channel = find(&open, id)?;
+        let range = keys::messages_from(channel.record.number, channel.counters.first);
+        // Taken under the lock, it shows the channel as it is; read without it, nobody waits.
+        let view = graphs.view();
+        drop(open);
+        let limit = limit.unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        let mut cursor = view.scan(Space::Channels, range, Direction::Reverse)?;
+        while found.len() < limit
+            && let Some((_, value)) = cursor.next()?
+        {
+            found.push(decode_message(value)?);
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// All open channels, by id.
+    pub fn list(&self) -> Result<Vec<Listed>, ChannelError> {
+        let listed = |(id, channel): (&String, &Channel)| Listed {
+            id: id.clone(),
+            kind: channel.record.kind,
+            members: channel.members.len(),
+        };
+        Ok(self.lock()?.iter().map(listed).collect())
+    }
+
+    /// The members of a channel, by id.
+    pub fn members(&self, id: &str) -> Result<Vec<String>, ChannelError> {
+        Ok(find(&*self.lock()?, id)?.members.iter().cloned().collect())
+    }
+
+    /// Whether `agent` is a member.
+    pub fn is_member(&self, id: &str, agent: &str) -> Result<bool, ChannelError> {
+        Ok(find(&*self.lock()?, id)?.members.contains(agent))
+    }
+}
+
+fn find<'o>(open: &'o ById, id: &str) -> Result<&'o Channel, ChannelError> {
+    open.get(id).ok_or_else(|| ChannelError::NotFound(id.to_owned()))
+}
+
+fn find_mut<'o>(open: &'o mut ById, id: &str) -> Result<&'o mut Channel, ChannelError> {
+    open.get_mut(id).ok_or_else(|| ChannelError::NotFound(id.to_owned()))
+}
+
+fn load(store: &dyn Store) -> Result<ById> {
+    let mut counters = HashMap::new();
+    let mut cursor = store.scan(Space::Channels, keys::all_channel_counters(), Direction::Forward)?;
+    while let Some((key, value)) = cursor.next()? {
+        let number = keys::channel_of(key).ok_or_else(|| corrupt("counters key"))?;
+        counters.insert(number, Counters::decode(value)?);
+    }
+    let mut members: HashMap<u64, BTreeSet<String>> = HashMap::new();
+    let mut cursor = store.scan(Space::Channels, keys::all_channel_members(), Direction::Forward)?;
+    while let Some((key, _)) = cursor.next()? {
+        let (Some(number), Some(agent)) = (keys::channel_of(key), keys::channel_member_of(key)) else {
+            return Err(corrupt("member key"));
+        };
+        members.entry(number).or_default().insert(agent.to_owned());
+    }
+    let mut open = ById::new();
+    let mut cursor = store.scan(Space::Channels, keys::channels(), Direction::Forward)?;
+    while let Some((key, value)) = cursor.next()? {
+        let id = keys::name_of(key).ok_or_else(|| corrupt("channel key"))?;
+        let record = ChannelRecord::decode(id, value)?;
+        let number = record.number;
+        let counters = counters
+            .get(&number)
+            .copied()
+            .filter(|counters| counters.first <= counters.next)
+            .ok_or_else(|| corrupt(format!("channel '{id}' without counters")))?;
+        let members = members.remove(&number).unwrap_or_default();
+        open.insert(id.to_owned(), Channel { record, members, counters });
+    }
+    Ok(open)
+}

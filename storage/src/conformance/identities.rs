@@ -1,0 +1,42 @@
+//! Registered agents.
+
+use crate::{
+    error::StoreError,
+    graph::{GraphError, GraphStore},
+    identities::{Identities, Identity, Role},
+    store::Durability,
+};
+
+fn open(graphs: &GraphStore) -> Result<Identities, StoreError> {
+    Identities::open(graphs, Durability::Sync)
+}
+
+pub(super) fn register(graphs: &GraphStore) -> Result<(), GraphError> {
+    let identities = open(graphs)?;
+    assert!(!identities.any() && identities.list().is_empty());
+    let register = |agent: &str, role: Role, teams: &[&str]| {
+        let teams = teams.iter().map(|&team| team.to_owned()).collect();
+        let identity = Identity::new(role, teams);
+        identities.register(graphs, agent, identity, || Ok::<_, GraphError>(()))
+    };
+    let refused = identities.register(graphs, "s", Identity::new(Role::System, Vec::new()), || {
+        Err(GraphError::CannotDeleteCommons)
+    });
+    assert_eq!(refused, Err(GraphError::CannotDeleteCommons));
+    assert!(!identities.any() && !open(graphs)?.any(), "a refused one is not there");
+    register("", Role::Agent, &[])?;
+    register("m\0", Role::Manager { subordinates: vec!["a".into(), String::new()] }, &["t", "u"])?;
+    register("a", Role::System, &[])?;
+    register("a", Role::Agent, &["t"])?;
+    let again = open(graphs)?;
+    assert!(identities.any() && again.any());
+    assert_eq!(again.list(), identities.list());
+    let agents: Vec<_> = again.list().iter().map(|(agent, _)| agent.to_string()).collect();
+    assert_eq!(agents, ["", "a", "m\0"]);
+    let of =
+        |agent: &str| again.with(agent, |found| found.map(|found| (found.role.clone(), found.teams.len())));
+    assert_eq!(of("a"), Some((Role::Agent, 1)), "the newest registration counts");
+    assert_eq!(of("m\0").map(|(_, teams)| teams), Some(2));
+    assert_eq!(of("m"), None);
+    Ok(())
+}

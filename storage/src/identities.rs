@@ -1,0 +1,136 @@
+//! Identities: who an agent is to access control. Kept in memory and in the catalog, read by one scan at start.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use parking_lot::{Mutex, RwLock};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    batch::WriteBatch,
+    clock,
+    error::{Result, StoreError},
+    graph::{GraphError, GraphStore},
+    keys,
+    space::Space,
+    store::{Direction, Durability},
+};
+
+/// What an agent may do beyond what it owns. The order is that of the protocol's errors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Everything.
+    System,
+    /// What its subordinates may do with the graphs they own, and writing the graphs of its teams.
+    Manager {
+        /// Agents whose graphs it may use.
+        subordinates: Vec<String>,
+    },
+    /// Reading the graphs of its teams.
+    Agent,
+}
+
+impl Role {
+    /// The name on the wire.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Role::System => "System",
+            Role::Manager { .. } => "Manager",
+            Role::Agent => "Agent",
+        }
+    }
+}
+
+/// A registered agent, a MessagePack map in the store so that fields can be added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its role.
+    pub role: Role,
+    /// Its teams.
+    pub teams: Vec<String>,
+    /// When it was registered last, Unix milliseconds.
+    pub registered_ms: u64,
+}
+
+impl Identity {
+    /// An agent registered now.
+    pub fn new(role: Role, teams: Vec<String>) -> Self {
+        Self { role, teams, registered_ms: clock::unix_ms() }
+    }
+}
+
+/// All identities of a shard.
+#[derive(Debug)]
+pub struct Identities {
+    known: RwLock<HashMap<Box<str>, Identity>>,
+    any: AtomicBool,
+    durability: Durability,
+    /// Held from the check of a registration to its end.
+    registrations: Mutex<()>,
+}
+
+impl Identities {
+    /// Reads all identities.
+    ///
+    /// # Errors
+    /// Also when one of them is damaged: without it, rules would be other than agreed.
+    pub fn open(graphs: &GraphStore, durability: Durability) -> Result<Self> {
+        let mut known = HashMap::new();
+        let mut cursor = graphs.store().scan(Space::Catalog, keys::identities(), Direction::Forward)?;
+        while let Some((key, value)) = cursor.next()? {
+            let agent = keys::name_of(key).ok_or_else(|| corrupt("identity key"))?;
+            let identity = rmp_serde::from_slice(value)
+                .map_err(|error| corrupt(&format!("identity of agent '{agent}': {error}")))?;
+            known.insert(agent.into(), identity);
+        }
+        let any = AtomicBool::new(!known.is_empty());
+        Ok(Self { known: RwLock::new(known), any, durability, registrations: Mutex::new(()) })
+    }
+
+    /// Whether anyone is registered. Once true it stays so. Costs one load.
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    /// Calls `look` with the identity of `agent`, if registered.
+    pub fn with<T>(&self, agent: &str, look: impl FnOnce(Option<&Identity>) -> T) -> T {
+        look(self.known.read().get(agent))
+    }
+
+    /// All agents with their identities, by id.
+    pub fn list(&self) -> Vec<(Box<str>, Identity)> {
+        let known = self.known.read();
+        let mut list: Vec<_> =
+            known.iter().map(|(agent, identity)| (agent.clone(), identity.clone())).collect();
+        list.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        list
+    }
+
+    /// Registers an agent, in place of what it was before, if `check` agrees: no other registration comes between.
+    ///
+    /// # Errors
+    /// Of `check`, and when the commit fails; nothing has changed then.
+    pub fn register<E: From<GraphError>>(
+        &self,
+        graphs: &GraphStore,
+        agent: &str,
+        identity: Identity,
+        check: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _one_at_a_time = self.registrations.lock();
+        check()?;
+        let value = rmp_serde::to_vec_named(&identity).expect("plain fields always encode");
+        let mut batch = WriteBatch::new();
+        batch.put(Space::Catalog, keys::identity(agent), value);
+        graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
+        self.known.write().insert(agent.into(), identity);
+        self.any.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+fn corrupt(detail: &str) -> StoreError {
+    StoreError::corrupt(Space::Catalog, detail)
+}

@@ -1,0 +1,83 @@
+//! Channels once access control is on, and how much of them is kept.
+
+use anyhow::{Context, Result};
+use epistemic_tests::wire::{field, params};
+use epistemic_tests::{ServerProcess, Value};
+
+use crate::{call_as, guarded, texts};
+
+fn channel(id: &str, creator: &str, members: &[&str]) -> Option<Value> {
+    params([
+        ("channel_id", id.into()),
+        ("channel_type", "Group".into()),
+        ("creator", creator.into()),
+        ("initial_members", texts(members)),
+    ])
+}
+
+fn of_channel(id: &str) -> Option<Value> {
+    params([("channel_id", id.into())])
+}
+
+fn with_agent(id: &str, agent: &str) -> Option<Value> {
+    params([("channel_id", id.into()), ("agent_id", agent.into())])
+}
+
+fn message(id: &str, sender: &str, payload: &str) -> Option<Value> {
+    params([("channel_id", id.into()), ("sender", sender.into()), ("payload", payload.into())])
+}
+
+#[test]
+fn nobody_acts_as_another() -> Result<()> {
+    let server = guarded()?;
+    let call = |agent: &str, method: &str, fields| call_as(&server, agent, "", method, fields);
+    assert!(call("a", "CreateChannel", channel("c", "a", &["b"]))?.is_ok());
+    for agent in ["", "x"] {
+        let shown = if agent.is_empty() { "<anonymous>" } else { agent };
+        let denied = format!("ACCESS_DENIED: agent '{shown}' may not act as 'a'; only a System identity may");
+        for (method, fields) in [
+            ("CreateChannel", channel("d", "a", &[])),
+            ("JoinChannel", with_agent("c", "a")),
+            ("LeaveChannel", with_agent("c", "a")),
+            ("SendMessage", message("c", "a", "x")),
+        ] {
+            assert_eq!(call(agent, method, fields)?, Err(denied.clone()), "{method}");
+        }
+        let outside = format!("ACCESS_DENIED: agent '{shown}' is not a member of channel 'c'");
+        for method in ["GetChannelMessages", "GetChannelMembers", "CloseChannel"] {
+            assert_eq!(call(agent, method, of_channel("c"))?, Err(outside.clone()), "{method}");
+            let missing = call(agent, method, of_channel("missing"))?;
+            assert_eq!(missing, Err("Channel 'missing' not found".into()), "{method}");
+        }
+    }
+    let anonymous = "ACCESS_DENIED: agent '<anonymous>' may not act as ''; only a System identity may";
+    assert_eq!(call("", "CreateChannel", channel("d", "", &[]))?, Err(anonymous.into()));
+    assert_eq!(call("b", "SendMessage", message("c", "b", "hi"))?, Ok("sent".into()));
+    assert!(call("b", "GetChannelMessages", of_channel("c"))?.is_ok());
+    assert_eq!(call("x", "JoinChannel", with_agent("c", "x"))?, Ok("joined".into()));
+    assert!(call("x", "GetChannelMembers", of_channel("c"))?.is_ok());
+    assert_eq!(call("x", "LeaveChannel", with_agent("c", "x"))?, Ok("left".into()));
+    assert_eq!(call("s", "SendMessage", message("c", "a", "in its name"))?, Ok("sent".into()));
+    assert!(call("s", "CloseChannel", of_channel("c"))?.is_ok());
+    Ok(())
+}
+
+#[test]
+fn the_oldest_messages_are_dropped_also_after_a_restart() -> Result<()> {
+    let server = ServerProcess::ours().arg("--channel-messages").arg("3").start()?;
+    let mut client = server.client()?;
+    client.call("", "CreateChannel", channel("c", "a", &[]))?;
+    for number in 0..5 {
+        client.call("", "SendMessage", message("c", "a", &number.to_string()))?;
+    }
+    let server = server.restart()?;
+    let mut client = server.client()?;
+    client.call("", "SendMessage", message("c", "a", "5"))?;
+    let messages = client.call("", "GetChannelMessages", of_channel("c"))?;
+    let payload = |message: &Value| field(message, "payload").and_then(Value::as_str).map(str::to_owned);
+    let payloads: Option<Vec<_>> = messages.as_array().context("no list")?.iter().map(payload).collect();
+    assert_eq!(payloads.context("no payload")?, ["3", "4", "5"]);
+    let record = client.call("", "CloseChannel", of_channel("c"))?;
+    assert_eq!(field(&record, "message_count"), Some(&6.into()), "dropped ones count");
+    Ok(())
+}
