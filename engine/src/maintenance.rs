@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
     config::DurabilityMode,
-    lifecycle::{self, Swept, Target},
+    lifecycle::{self, LifecycleError, Swept, Target},
     shard::{Shard, stopped},
 };
 
@@ -82,6 +82,10 @@ fn sweep(shard: &Shard, graph: &Arc<Graph>) {
     match lifecycle::decay_sweep(target, shard.decay.work) {
         Ok(swept) if swept == Swept::default() => {}
         Ok(swept) => tracing::info!(graph = %graph.name(), ?swept, "decay sweep"),
+        Err(LifecycleError::Read(error)) => {
+            let error = shard.graphs.damage(graph.name(), error);
+            tracing::warn!(graph = %graph.name(), %error, "decay sweep ended early");
+        }
         Err(error) => tracing::warn!(graph = %graph.name(), %error, "decay sweep ended early"),
     }
 }

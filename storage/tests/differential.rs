@@ -15,7 +15,7 @@ use common::{
 use epistemic_storage::{
     Durability, GraphStore, MemoryStore, StoreError,
     datadir::{DataDir, create_checkpoint},
-    graph::{BatchOp, Graph, GraphError, GraphType, LedgerRecord, LoadedGraph, Op, Write},
+    graph::{BatchOp, Graph, GraphError, GraphType, LedgerRecord, LoadedGraph, Op, Revision, Write},
     snapshot,
 };
 
@@ -110,12 +110,66 @@ impl Program {
             65..80 => {
                 Op::AddEdge { source: self.id(), target: self.id(), properties: properties(&mut self.random) }
             }
-            80..94 => {
+            80..86 => {
                 let components = vec![0; 4 * self.random.below(3)];
                 Op::AddVector { node: self.id(), components }
             }
+            86..89 => Op::Touch { nodes: self.some_ids(), now: self.random.below(3) as u64 },
+            89..94 => self.revise(graphs),
+            94..96 => self.fork(graphs),
             _ => Op::RemoveEdge { source: self.id(), target: self.id() },
         }
+    }
+
+    fn some_ids(&mut self) -> Vec<String> {
+        (0..self.random.below(6)).map(|_| self.id()).collect()
+    }
+
+    /// Changes of what is there now, some of them twice, and of what is not there.
+    fn revise(&mut self, graphs: &GraphStore) -> Op {
+        let mut seen = Vec::new();
+        if let Ok(graph) = graphs.graph(&self.name()) {
+            let reader = graphs.latest(&graph);
+            let every = 1 + self.random.below(4);
+            let mut nodes = reader.node_cursor().unwrap();
+            while let Some((id, properties)) = nodes.next().unwrap() {
+                let (id, expected) = (id.to_owned(), properties.to_vec());
+                seen.push(Revision::Node { id, expected, properties: self.rewritten() });
+            }
+            reader
+                .for_each_edge(|source, target, sequence, properties| {
+                    seen.push(Revision::Edge {
+                        source: source.to_owned(),
+                        target: target.to_owned(),
+                        sequence,
+                        expected: properties.to_vec(),
+                        properties: self.rewritten(),
+                    });
+                    Ok(())
+                })
+                .unwrap();
+            seen.retain(|_| self.random.below(every) == 0);
+            seen.extend(seen.clone().into_iter().take(2));
+        }
+        for _ in 0..self.random.below(4) {
+            let properties = properties(&mut self.random);
+            seen.push(Revision::AddEdge { source: self.id(), target: self.id(), properties });
+        }
+        Op::Revise(seen)
+    }
+
+    fn rewritten(&mut self) -> Option<Vec<u8>> {
+        (self.random.below(3) > 0).then(|| properties(&mut self.random))
+    }
+
+    /// A copy of some graph, or an empty one.
+    fn fork(&mut self, graphs: &GraphStore) -> Op {
+        let loaded = match graphs.graph(&self.name()) {
+            Ok(graph) => graphs.fork(&graph, &|| true).unwrap(),
+            Err(_) => graphs.load().finish().unwrap(),
+        };
+        let replace = self.random.below(2) == 0;
+        Op::Install { loaded, kind: self.kind(), owner: Some(self.id()), replace }
     }
 
     fn group(&mut self, graphs: &GraphStore) -> Vec<Write> {
@@ -129,7 +183,7 @@ impl Program {
     }
 
     fn read(&mut self, graphs: &GraphStore) -> Result<String, GraphError> {
-        let (name, a, b, kind) = (self.name(), self.id(), self.id(), self.random.below(7));
+        let (name, a, b, kind) = (self.name(), self.id(), self.id(), self.random.below(8));
         let graph = graphs.graph(&name)?;
         let reader = graphs.latest(&graph);
         Ok(match kind {
@@ -139,6 +193,7 @@ impl Program {
             3 => format!("{} {} {}", reader.out_degree(&a)?, reader.in_degree(&a)?, reader.has_node(&b)?),
             4 => format!("{:?} {:?}", reader.by_label("all", 0)?, reader.by_label("A\0", 2)?),
             5 => format!("{:?}", reader.ledger_lines()?),
+            6 => format!("{:?}", reader.ids_by_label("all", 3)?),
             _ => format!("{:?} {:?}", graph.state(), snapshot::content_digest(graphs, &graph).unwrap()),
         })
     }

@@ -95,10 +95,16 @@ async def ledger(check, client, _args):
     check.equal("content stays", sorted(await client.nodes.ids()), ["a", "c"])
 
 
-async def apply_ledger(check, client, _args):
+async def apply_ledger(check, client, args):
     await client.nodes.add("c")
-    check.equal("apply", await client.ledger.apply(["ADD_NODE|d|80", "nonsense", "REMOVE_NODE|c"]), None)
+    check.equal("apply", await client.ledger.apply(["ADD_NODE|d|80", "REMOVE_NODE|c", "REMOVE_NODE|x"]), None)
     check.equal("applied", await client.nodes.ids(), ["d"])
+    if args.strict:
+        await client.ledger.apply(["ADD_NODE|e|81a16b01"])
+        check.equal("hex is decoded", await client.nodes.properties("e"), {"k": 1})
+        error = "ApplyLedger: line 1: no fields; nothing was applied"
+        await check.refused("bad line", client.ledger.apply(["REMOVE_NODE|d", "nonsense"]), error)
+        check.equal("nothing was applied", sorted(await client.nodes.ids()), ["d", "e"])
 
 
 async def metrics(check, client, _args):

@@ -27,6 +27,13 @@ pub fn reference_python(version: &str) -> Result<PathBuf> {
     in_venv(version, "python")
 }
 
+/// The interpreter that has the reasoner of `tests/python/datalog_oracle.py` installed.
+pub fn datalog_python() -> Result<PathBuf> {
+    let path = venvs()?.join("datalog/bin/python");
+    ensure!(path.exists(), "{} is missing; make it with: scripts/setup", path.display());
+    Ok(path)
+}
+
 /// The folder of our programs: `EG_BIN_DIR`, else the parent of the folder of this test executable.
 pub fn bin_dir() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("EG_BIN_DIR") {

@@ -2,10 +2,10 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use epistemic_storage::graph::GraphReader;
+use epistemic_storage::{StoreError, graph::GraphReader};
 
 use super::{
-    compute::Computation,
+    compute::{Computation, MAX_RESULT},
     reads::{self, ReadError},
 };
 use crate::wire::{encode, params, response};
@@ -36,7 +36,7 @@ pub(super) fn context_view(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
     encode::str(out, "nodes");
     reads::strings(out, &taken);
     encode::str(out, "edges");
-    edges(&reader, &taken, out)
+    edges(computation, &reader, &taken, out)
 }
 
 fn walk(
@@ -69,10 +69,16 @@ fn walk(
 }
 
 /// The edges between the nodes taken, by source in their order, newest first.
-fn edges(reader: &GraphReader<'_>, taken: &[String], out: &mut Vec<u8>) -> Result<(), ReadError> {
+fn edges(
+    computation: &Computation<'_>,
+    reader: &GraphReader<'_>,
+    taken: &[String],
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
     let inside: HashSet<&str> = taken.iter().map(String::as_str).collect();
     let (mut rows, mut count) = (Vec::new(), 0);
     for source in taken {
+        computation.cancel.check()?;
         let mut edges = Vec::new();
         reader.for_each_edge_from(source, |target, sequence, properties| {
             if inside.contains(target) {
@@ -87,6 +93,9 @@ fn edges(reader: &GraphReader<'_>, taken: &[String], out: &mut Vec<u8>) -> Resul
             encode::str(&mut rows, source);
             encode::str(&mut rows, &target);
             response::integers(&mut rows, &properties);
+        }
+        if rows.len() > MAX_RESULT {
+            return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
         }
     }
     encode::array(out, count);

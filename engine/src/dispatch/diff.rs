@@ -57,13 +57,10 @@ pub(super) fn diff_against(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
 }
 
 impl Difference {
-    fn note(&mut self, computation: &Computation<'_>, bytes: usize) -> Result<(), ReadError> {
-        computation.cancel.check()?;
+    /// Counts the bytes of one more difference.
+    fn note(&mut self, bytes: usize) -> Result<(), StoreError> {
         self.bytes += bytes;
-        if self.bytes > MAX_RESULT {
-            return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
-        }
-        Ok(())
+        if self.bytes > MAX_RESULT { Err(StoreError::OverBudget { entries: MAX_RESULT }) } else { Ok(()) }
     }
 }
 
@@ -82,15 +79,18 @@ fn nodes(
             (None, Some(_)) => Ordering::Greater,
             (Some((our, _)), Some((their, _))) => our.cmp(their),
         };
-        let length = our.or(their).map_or(0, |(id, _)| id.len());
-        difference.note(computation, length)?;
-        match (our, their) {
-            (Some((id, _)), _) if order.is_lt() => difference.nodes_removed.push(id.to_owned()),
-            (_, Some((id, _))) if order.is_gt() => difference.nodes_added.push(id.to_owned()),
+        computation.cancel.check()?;
+        let found = match (our, their) {
+            (Some((id, _)), _) if order.is_lt() => Some((id, &mut difference.nodes_removed)),
+            (_, Some((id, _))) if order.is_gt() => Some((id, &mut difference.nodes_added)),
             (Some((id, before)), Some((_, after))) if before != after => {
-                difference.nodes_modified.push(id.to_owned());
+                Some((id, &mut difference.nodes_modified))
             }
-            _ => {}
+            _ => None,
+        };
+        if let Some((id, list)) = found {
+            list.push(id.to_owned());
+            difference.note(id.len())?;
         }
         if order.is_le() {
             our = ours.advance()?;
@@ -116,20 +116,21 @@ fn edges(
             (None, Some(_)) => Ordering::Greater,
             (Some(our), Some(their)) => our.cmp(their),
         };
-        let length =
-            our.as_ref().or(their.as_ref()).map_or(0, |(source, target)| source.len() + target.len());
-        difference.note(computation, length)?;
-        let (mine, other) = (our.clone(), their.clone());
+        computation.cancel.check()?;
+        let found = match order {
+            Ordering::Less => our.as_ref().map(|pair| (pair, &mut difference.edges_removed)),
+            Ordering::Greater => their.as_ref().map(|pair| (pair, &mut difference.edges_added)),
+            Ordering::Equal => None,
+        };
+        if let Some((pair, list)) = found {
+            list.push(pair.clone());
+            difference.note(pair.0.len() + pair.1.len())?;
+        }
         if order.is_le() {
             our = next_pair(&mut ours, our.as_ref())?;
         }
         if order.is_ge() {
             their = next_pair(&mut theirs, their.as_ref())?;
-        }
-        match order {
-            Ordering::Less => difference.edges_removed.extend(mine),
-            Ordering::Greater => difference.edges_added.extend(other),
-            Ordering::Equal => {}
         }
     }
 }

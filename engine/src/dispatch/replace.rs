@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use epistemic_storage::graph::Op;
+use epistemic_storage::graph::{GraphError, Op};
 use serde_json::Value;
 
 use super::{OpError, compute::Computation, reads::ReadError};
@@ -62,7 +62,12 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     if shard.graphs.graph(graph_name).is_ok() {
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
     }
-    let loaded = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok())?;
+    let forked = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok());
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only what the store says may mean damage")]
+    let loaded = forked.map_err(|error| match error {
+        GraphError::Store(error) => ReadError::Store(error),
+        refusal => refusal.into(),
+    })?;
     computation.cancel.check()?;
     let owner = request.envelope.agent_id.map(str::to_owned);
     let (name, kind) = (Arc::from(graph_name), computation.graph.kind());

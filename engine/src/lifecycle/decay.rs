@@ -62,6 +62,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut reviser = Reviser::new(target);
     let mut gone = 0;
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
+        target.go_on()?;
         revise(&mut reviser, decay.fate(properties, now), &mut gone, |new| Revision::Edge {
             source: source.to_owned(),
             target: destination.to_owned(),
@@ -77,6 +78,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut reviser = Reviser::new(target);
     let mut gone = 0;
     let read = reader.for_each_node(|id, _, properties| {
+        target.go_on()?;
         revise(&mut reviser, decay.fate(properties, now), &mut gone, |new| Revision::Node {
             id: id.to_owned(),
             expected: properties.to_vec(),

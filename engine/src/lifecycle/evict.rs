@@ -1,7 +1,6 @@
 //! Evicts the least recently used nodes.
 
 use epistemic_storage::{
-    StoreError,
     graph::{GraphReader, Revision},
     view,
 };
@@ -24,7 +23,7 @@ pub(crate) fn evict_lru(target: Target<'_>, max_nodes: usize) -> Result<u64, Lif
         let start = text.len();
         text.push_str(id);
         nodes.push((accessed.map_or(0, |second| second.saturating_add(1)), sequence, start, text.len()));
-        target.cancel.check().map_err(|_| StoreError::Stopped)
+        target.go_on()
     })?;
     let surplus = nodes.len().saturating_sub(max_nodes);
     if surplus == 0 {

@@ -86,7 +86,11 @@ impl ClassRules {
         }
         let mut known = given.iter().copied().collect::<HashSet<_>>();
         let mut waiting = given.to_vec();
-        waiting.extend(inferred.iter().map(|&(membership, _)| membership));
+        // In the order of the rules, whatever order the edges came in: the widest class of a node must be the same again
+        // once the inferred edges are part of the graph.
+        let mut by_edges: Vec<_> = inferred.iter().map(|&(membership, _)| membership).collect();
+        by_edges.sort_unstable_by_key(|membership| membership.class);
+        waiting.extend(by_edges);
         let mut done = 0;
         while done < waiting.len() {
             let Membership { node, class } = waiting[done];

@@ -1,8 +1,8 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, channels, graph_admin, graph_edges, graph_groups, graph_nodes, graph_reclaim, graph_vectors,
-    identities, reads, scans, views, writes,
+    bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_nodes,
+    graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -40,6 +40,8 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("nodes: add, replace, read, remove", graph_nodes::lifecycle),
     ("nodes: any id is its own", graph_nodes::any_id),
     ("labels follow the properties", graph_nodes::labels_follow),
+    ("labels: ids, oldest first", graph_cursors::ids_by_label),
+    ("cursors: all nodes and edges in order", graph_cursors::cursors),
     ("edges: parallel edges", graph_edges::parallel),
     ("edges: missing ends are refused", graph_edges::missing_ends),
     ("edges: self loops", graph_edges::self_loops),
@@ -58,6 +60,16 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("groups: a mutation sees those before it", graph_groups::read_your_writes),
     ("groups: batches report their items", graph_groups::batch_reports),
     ("groups: several graphs, created and deleted inside", graph_groups::many_graphs),
+    ("touch: refreshes what is a map", graph_revise::touch),
+    ("revisions: nodes that are as expected", graph_revise::nodes),
+    ("revisions: one of several parallel edges", graph_revise::parallel_edges),
+    ("revisions: edges between nodes that are there", graph_revise::added_edges),
+    ("revisions: what the group did before", graph_revise::groups),
+    ("revisions: embeddings go with their nodes", graph_revise::embeddings),
+    ("fork: an equal graph that shares nothing", graph_fork::small),
+    ("fork: a large graph", graph_fork::large),
+    ("fork: stopped", graph_fork::stopped),
+    ("fork: one state", graph_fork::one_state),
     ("reclaim: waits for readers", graph_reclaim::waits_for_readers),
     ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
     ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),

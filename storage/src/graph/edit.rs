@@ -177,7 +177,10 @@ impl Edit<'_, '_> {
             return Ok(());
         }
         let edges = self.overlay.edge_keys(Space::OutEdges, &keys::pair(id, source, target))?;
-        self.live.versions.topology = self.log(&LedgerRecord::RemoveEdge { source, target });
+        let logged = self.log(&LedgerRecord::RemoveEdge { source, target });
+        if !edges.is_empty() {
+            self.live.versions.topology = logged;
+        }
         take(&mut self.live.state.edges, edges.len() as u64)?;
         for edge in edges {
             let sequence = keys::sequence_of(&edge).ok_or_else(|| bad_key(Space::OutEdges, &edge))?;

@@ -85,7 +85,7 @@ impl<'s> GraphLoader<'s> {
 
     /// Adds a ledger record in its stored form.
     pub fn ledger(&mut self, sequence: u64, record: Vec<u8>) -> Result<()> {
-        let shown = super::LedgerRecord::decode(&record)?.0.line().is_some();
+        let shown = super::LedgerRecord::decode(&record)?.0.is_shown();
         self.state.ledger_lines += u64::from(shown);
         self.put(Space::Ledger, keys::ledger(self.id, sequence), record)?;
         self.saw(sequence);

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
+    ops::Bound,
 };
 
 use crate::{
@@ -89,6 +90,30 @@ impl<'s> Overlay<'s> {
         let added = pending.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
         keys.extend(added.filter(|(_, put)| put.is_some()).map(|(key, _)| key.clone()));
         Ok(keys)
+    }
+
+    /// Whether a pair has another edge than the one of `key`, group included. Looks behind the key first: who removes
+    /// edges in their order would pass over all that he removed before.
+    pub(super) fn has_parallel(&self, pair: &[u8], key: &[u8]) -> Result<bool> {
+        let all = KeyRange::prefix(pair);
+        let behind = KeyRange { start: [key, &[0]].concat(), ..all.clone() };
+        let before = KeyRange { end: Some(key.to_vec()), ..all };
+        Ok(self.has_out_edge(behind)? || self.has_out_edge(before)?)
+    }
+
+    fn has_out_edge(&self, range: KeyRange) -> Result<bool> {
+        let pending =
+            (Bound::Included(&range.start), range.end.as_ref().map_or(Bound::Unbounded, Bound::Excluded));
+        if self.out_edges.range::<Vec<u8>, _>(pending).any(|(_, put)| put.is_some()) {
+            return Ok(true);
+        }
+        let mut cursor = self.store.scan(Space::OutEdges, range, Direction::Forward)?;
+        while let Some((key, _)) = cursor.next()? {
+            if !self.out_edges.contains_key(key) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Property bytes of one edge, group included.

@@ -189,8 +189,7 @@ impl Edit<'_, '_> {
     /// Removes one edge that is there. The ledger shows it when it was the last of its pair.
     fn remove_one_edge(&mut self, source: &str, target: &str, sequence: u64, key: &[u8]) -> Result<()> {
         let id = self.id();
-        let parallel = self.overlay.edge_keys(Space::OutEdges, &keys::pair(id, source, target))?.len() > 1;
-        self.live.versions.topology = if parallel {
+        self.live.versions.topology = if self.overlay.has_parallel(&keys::pair(id, source, target), key)? {
             self.log(&LedgerRecord::RemoveParallel { source, target, edge: sequence })
         } else {
             self.log(&LedgerRecord::RemoveEdge { source, target })

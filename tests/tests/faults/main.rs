@@ -11,6 +11,7 @@
 //! | 21 | [`stored`] |
 //! | 10 | `sequential_writes_are_synced_one_by_one` in `power_cut.rs` |
 //! | 11, 26 | also `kill_nine.rs` |
+//! | 20, 24, 28 | also `lifecycle` |
 //! | 19 | `disk_full.rs` |
 //! | 2, 8, 13, 14, 18, 22, 25, 27 | `bad_input.rs`, `process.rs` |
 
