@@ -132,7 +132,7 @@ impl Program {
             let reader = graphs.latest(&graph);
             let every = 1 + self.random.below(4);
             let mut nodes = reader.node_cursor().unwrap();
-            while let Some((id, properties)) = nodes.next().unwrap() {
+            while let Some((id, properties)) = nodes.advance().unwrap() {
                 let (id, expected) = (id.to_owned(), properties.to_vec());
                 seen.push(Revision::Node { id, expected, properties: self.rewritten() });
             }

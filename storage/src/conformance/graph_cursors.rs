@@ -6,20 +6,20 @@ use crate::graph::{Graph, GraphError, GraphStore};
 fn nodes(graphs: &GraphStore, graph: &Graph) -> Result<Vec<(String, Vec<u8>)>, GraphError> {
     let mut cursor = graphs.latest(graph).node_cursor()?;
     let mut found = Vec::new();
-    while let Some((id, properties)) = cursor.next()? {
+    while let Some((id, properties)) = cursor.advance()? {
         found.push((id.to_owned(), properties.to_vec()));
     }
-    assert_eq!(cursor.next()?, None, "the end stays");
+    assert_eq!(cursor.advance()?, None, "the end stays");
     Ok(found)
 }
 
 fn edges(graphs: &GraphStore, graph: &Graph) -> Result<Vec<(String, String)>, GraphError> {
     let mut cursor = graphs.latest(graph).edge_cursor()?;
     let mut found = Vec::new();
-    while let Some(pair) = cursor.next()? {
+    while let Some(pair) = cursor.advance()? {
         found.push(pair);
     }
-    assert_eq!(cursor.next()?, None, "the end stays");
+    assert_eq!(cursor.advance()?, None, "the end stays");
     Ok(found)
 }
 
@@ -47,10 +47,10 @@ pub(super) fn cursors(graphs: &GraphStore) -> Result<(), GraphError> {
     let (mut node_cursor, mut edge_cursor) = (reader.node_cursor()?, reader.edge_cursor()?);
     write_all(graphs, "g", ids.map(remove_node).into())?;
     let (mut seen_nodes, mut seen_edges) = (0, 0);
-    while node_cursor.next()?.is_some() {
+    while node_cursor.advance()?.is_some() {
         seen_nodes += 1;
     }
-    while edge_cursor.next()?.is_some() {
+    while edge_cursor.advance()?.is_some() {
         seen_edges += 1;
     }
     assert_eq!((seen_nodes, seen_edges), (ids.len(), expected.len()), "a cursor sees one state");

@@ -58,7 +58,6 @@ impl Neighbors {
 /// Nodes of a graph, one at a time, by id.
 pub struct NodeCursor<'r>(Box<dyn Cursor + 'r>);
 
-#[expect(clippy::should_implement_trait, reason = "an iterator cannot lend what it reads")]
 impl NodeCursor<'_> {
     /// Id and property bytes of the next node, or `None` at the end.
     pub fn advance(&mut self) -> Result<Option<(&str, &[u8])>> {
@@ -71,7 +70,6 @@ impl NodeCursor<'_> {
 /// Edges of a graph, one at a time, by source, target and sequence.
 pub struct EdgeCursor<'r>(Box<dyn Cursor + 'r>);
 
-#[expect(clippy::should_implement_trait, reason = "as that of nodes")]
 impl EdgeCursor<'_> {
     /// Source and target of the next edge, or `None` at the end.
     pub fn advance(&mut self) -> Result<Option<(String, String)>> {
