@@ -2,8 +2,10 @@
 //! hit. Nothing is changed, and the mended directory has everything (faults 8 and 9).
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::wait::poll;
 use epistemic_tests::wire::{params, unpack};
 use epistemic_tests::{Client, ServerProcess, Value};
 use tempfile::TempDir;
@@ -106,8 +108,14 @@ fn fault_08_is_found_in_reference_0_31() -> Result<()> {
     for n in 0..NODES {
         client.add_node("g", &format!("n{n}"), &properties("g", n))?;
     }
-    server.kill9()?;
+    // It answers first and writes its log up to a tenth of a second later.
     let log = server.persist_dir().join("g.wal");
+    let written = || {
+        let records = fs_err::read(&log).unwrap_or_default();
+        Ok::<_, anyhow::Error>(records.windows(3).any(|bytes| bytes == b"n59").then_some(()))
+    };
+    poll(Duration::from_secs(10), Duration::from_millis(10), written)?.context("the log is not written")?;
+    server.kill9()?;
     let length = fs_err::read(&log)?.len();
     let first_record = length / NODES;
     flip(&log, first_record * 2 + 1)?; // anywhere near the third record
