@@ -9,7 +9,7 @@
 //! * [`hrw`]: which endpoint owns a graph. Pure functions, no connection.
 //! * [`Affinity`]: which graphs are placed with others.
 //! * [`Client`]: one pipelined connection to one server. [`ShardRouter`]: a pool of them per shard, and the error that
-//!   names an unreachable one. [`GraphClient`]: its calls on one graph.
+//!   names an unreachable one. [`GraphClient`]: its calls on one graph, those of the protocol by name.
 //! * [`Breaker`]: why an endpoint that is down fails at once.
 //! * [`Topology`]: which shards can be reached.
 //!
@@ -59,6 +59,7 @@ mod endpoints;
 mod error;
 mod graph;
 pub mod hrw;
+mod operations;
 mod pool;
 mod router;
 mod secret;
@@ -74,6 +75,7 @@ pub use endpoint::{Endpoint, Target};
 pub use endpoints::{DEFAULT_ENDPOINT, ENDPOINTS_VAR, EndpointList, SOCKET_VAR, TCP_ADDR_VAR};
 pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, RouterError};
 pub use graph::GraphClient;
+pub use operations::{DatalogRules, Done, Edge, Pair, Scored};
 pub use router::ShardRouter;
 pub use secret::{SECRET_VAR, Secret};
 pub use tenant::{

@@ -116,11 +116,10 @@ impl ShardRouter {
         answer: Value,
         entry: fn(Value) -> Option<T>,
     ) -> Result<Vec<T>, RouterError> {
-        let entries = match answer {
-            Value::Nil => Some(Vec::new()),
-            Value::Array(entries) => entries.into_iter().map(entry).collect(),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "no other value is a list")]
-            _ => None,
+        let entries = if let Value::Array(entries) = answer {
+            entries.into_iter().map(entry).collect()
+        } else {
+            answer.is_nil().then(Vec::new)
         };
         entries.ok_or_else(|| {
             let reason = "the union is not a list of what was asked for".to_owned();

@@ -74,7 +74,9 @@ impl ConnectOptions {
         })
     }
 
-    pub(crate) fn deadline_for(&self, method: &str) -> Duration {
+    /// The deadline of a call that has none of its own.
+    #[must_use]
+    pub fn deadline_for(&self, method: &str) -> Duration {
         if is_heavy(method) { self.heavy_deadline } else { self.deadline }
     }
 }
