@@ -132,10 +132,42 @@ async fn a_cancelled_probe_does_not_leave_it_half_open() {
     assert!(probe.await.unwrap_err().is_cancelled());
     talks.store(true, Ordering::SeqCst);
     // The abandoned Ping is in front of the next one on that connection, so this one gets no answer or its own.
-    while router.call("g", "AddNode", &()).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let healed = async {
+        while router.call("g", "AddNode", &()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(10 * COOLDOWN, healed).await.expect("the next caller probes");
     assert_eq!(breaker(&endpoint).state(), BreakerState::Closed);
+}
+
+/// Connections from before an outage may be dead without a word: one Ping timeout each would delay the healing.
+#[tokio::test]
+async fn the_probe_makes_a_new_connection() {
+    let talks = Arc::new(AtomicBool::new(true));
+    let talking = Arc::clone(&talks);
+    let rule = move |method: &str, _: &_| match method {
+        "Hold" => Reply::Silence,
+        _ if talking.load(Ordering::SeqCst) => ok(),
+        _ => Reply::Silence,
+    };
+    let shard = Shard::start(rule).await;
+    let endpoints = EndpointList::new(vec![shard.endpoint()]).unwrap();
+    let options = ConnectOptions { max_connections: 3, ..options(1) };
+    let router = ShardRouter::new(endpoints, Secret::none(), options);
+    let mut held = tokio::task::JoinSet::new();
+    while shard.connections() < 3 {
+        let router = router.clone();
+        held.spawn(async move { router.call("g", "Hold", &()).await });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    talks.store(false, Ordering::SeqCst);
+    router.with_deadline(COOLDOWN / 4).call("g", "AddNode", &()).await.unwrap_err();
+    assert_eq!(breaker(&shard.endpoint()).state(), BreakerState::Open);
+    talks.store(true, Ordering::SeqCst);
+    tokio::time::sleep(COOLDOWN).await;
+    router.call("g", "AddNode", &()).await.unwrap();
+    assert_eq!((shard.connections(), shard.count("AddNode")), (4, 2));
 }
 
 #[tokio::test]
@@ -144,6 +176,7 @@ async fn a_server_that_accepts_and_says_nothing_opens_it() {
     let router = router(shard.endpoint(), 3).with_deadline(Duration::from_millis(300));
     let first = router.call("g", "AddNode", &()).await.unwrap_err();
     assert_eq!(first.code(), "DEADLINE_EXCEEDED");
+    assert_eq!(shown(&router).await, "closed");
     let second = router.call("g", "AddNode", &()).await.unwrap_err();
     assert!(
         matches!(&second, RouterError::EngineUnreachable { cause: ConnectCause::NoPong { .. }, .. }),
