@@ -1,13 +1,14 @@
 //! The circuit breaker behind routed calls.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use epistemic_router::{
     Breaker, BreakerOptions, BreakerState, ConnectCause, ConnectOptions, Endpoint, EndpointList, RouterError,
     Secret, ShardRouter,
 };
+use rmpv::Value;
 
 use crate::support::{Down, Reply, Server, Shard, ok};
 
@@ -145,11 +146,13 @@ async fn a_cancelled_probe_does_not_leave_it_half_open() {
 #[tokio::test]
 async fn the_probe_makes_a_new_connection() {
     let talks = Arc::new(AtomicBool::new(true));
-    let talking = Arc::clone(&talks);
-    let rule = move |method: &str, _: &_| match method {
-        "Hold" => Reply::Silence,
-        _ if talking.load(Ordering::SeqCst) => ok(),
-        _ => Reply::Silence,
+    let (talking, pinged) = (Arc::clone(&talks), Arc::new(AtomicU64::new(0)));
+    let ping_id = Arc::clone(&pinged);
+    let rule = move |method: &str, request: &Value| {
+        if method == "Ping" {
+            ping_id.store(request["id"].as_u64().unwrap(), Ordering::SeqCst);
+        }
+        if method != "Hold" && talking.load(Ordering::SeqCst) { ok() } else { Reply::Silence }
     };
     let shard = Shard::start(rule).await;
     let endpoints = EndpointList::new(vec![shard.endpoint()]).unwrap();
@@ -167,7 +170,8 @@ async fn the_probe_makes_a_new_connection() {
     talks.store(true, Ordering::SeqCst);
     tokio::time::sleep(COOLDOWN).await;
     router.call("g", "AddNode", &()).await.unwrap();
-    assert_eq!((shard.connections(), shard.count("AddNode")), (4, 2));
+    assert_eq!(pinged.load(Ordering::SeqCst), 1, "the first request of its connection");
+    assert_eq!(shard.count("AddNode"), 2);
 }
 
 #[tokio::test]
