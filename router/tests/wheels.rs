@@ -36,7 +36,7 @@ fn python(version: &str) -> Option<PathBuf> {
 fn placements(version: &str, groups: &str, count: usize) -> Vec<Placement> {
     let Some(python) = python(version) else { return Vec::new() };
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos().to_string();
-    println!("{version} {groups}: seed {seed}");
+    eprintln!("{version} {groups}: seed {seed}");
     // Asked when the test runs: a test built in another checkout may be taken for this one's.
     let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it for tests");
     let output = Command::new(python)
