@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::breaker::CircuitOpen;
 use crate::endpoint::{Endpoint, Target};
 
 /// What the receiver of an error should do.
@@ -68,6 +69,16 @@ pub enum ConfigError {
         "no auth secret configured: set GRAPH_SERVICE_AUTH_SECRET or name a file of mode 0600 that holds it"
     )]
     NoSecret,
+    /// A configuration variable whose value cannot be meant.
+    #[error("{name}={text:?} cannot be used: {reason}")]
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A secret file that cannot be used.
     #[error("secret file {} cannot be used: {reason}", path.display())]
     SecretFile {
@@ -89,6 +100,7 @@ impl ConfigError {
             Self::NoEndpoints => "ENDPOINT_LIST_EMPTY",
             Self::TenantSlug { .. } => "TENANT_SLUG_EMPTY",
             Self::NoSecret => "SECRET_MISSING",
+            Self::Setting { .. } => "SETTING_MALFORMED",
             Self::SecretFile { .. } => "SECRET_FILE_UNUSABLE",
         }
     }
@@ -103,6 +115,7 @@ impl ConfigError {
             | Self::DuplicateEndpoint { .. }
             | Self::NoEndpoints
             | Self::NoSecret
+            | Self::Setting { .. }
             | Self::SecretFile { .. } => ErrorKind::Repair,
         }
     }
@@ -122,13 +135,29 @@ impl ConnectError {
     /// Stable name of the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        "CONNECT_FAILED"
+        match self.cause {
+            ConnectCause::Io(_) | ConnectCause::Timeout { .. } | ConnectCause::NoPong { .. } => {
+                "CONNECT_FAILED"
+            }
+            ConnectCause::CircuitOpen(_) => "CIRCUIT_OPEN",
+        }
     }
 
     /// What to do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Repair
+    }
+}
+
+impl ConnectCause {
+    /// The refusal of the breaker, if that is what it is.
+    #[must_use]
+    pub fn circuit_open(&self) -> Option<&CircuitOpen> {
+        match self {
+            Self::CircuitOpen(refusal) => Some(refusal),
+            Self::Io(_) | Self::Timeout { .. } | Self::NoPong { .. } => None,
+        }
     }
 }
 
@@ -144,6 +173,13 @@ pub enum ConnectCause {
         /// The limit.
         after: Duration,
     },
+    /// The connection stands and a Ping on it got no answer.
+    NoPong {
+        /// What happened to the Ping.
+        reason: String,
+    },
+    /// Nothing was tried, because the endpoint's circuit breaker is open.
+    CircuitOpen(CircuitOpen),
 }
 
 impl fmt::Display for ConnectCause {
@@ -157,6 +193,8 @@ impl fmt::Display for ConnectCause {
                 }
                 None => write!(f, "{error}"),
             },
+            Self::NoPong { reason } => write!(f, "its health check failed: {reason}"),
+            Self::CircuitOpen(refusal) => write!(f, "{refusal}"),
             Self::Timeout { target, after } => {
                 let after = after.as_secs_f64();
                 match target {
@@ -188,7 +226,15 @@ pub enum CallError {
         /// How it ended.
         cause: String,
     },
-    /// No answer in time. The connection stays usable.
+    /// The request did not go out, because the connection had ended or had no place in time.
+    #[error("the request was not sent to '{endpoint}': {cause}. Nothing was carried out")]
+    NotSent {
+        /// The shard.
+        endpoint: Endpoint,
+        /// Why not.
+        cause: String,
+    },
+    /// No answer in time. The connection stays usable; a pool gives it to no further call.
     #[error(
         "{method} got no answer from '{endpoint}' within {after:?}; the request may have been carried out"
     )]
@@ -243,6 +289,7 @@ impl CallError {
         match self {
             Self::Server(_) => "SERVER_ERROR",
             Self::ConnectionLost { .. } => "CONNECTION_LOST",
+            Self::NotSent { .. } => "NOT_SENT",
             Self::Deadline { .. } => "DEADLINE_EXCEEDED",
             Self::ResponseTooLarge { .. } => "RESPONSE_TOO_LARGE",
             Self::RequestTooLarge { .. } => "REQUEST_TOO_LARGE",
@@ -258,12 +305,37 @@ impl CallError {
         match self {
             Self::Server(text) if text.starts_with("BUSY") => ErrorKind::Retry,
             Self::Server(text) if text == "Authentication failed" => ErrorKind::Repair,
-            Self::ConnectionLost { .. } | Self::Deadline { .. } => ErrorKind::Retry,
+            Self::ConnectionLost { .. } | Self::NotSent { .. } | Self::Deadline { .. } => ErrorKind::Retry,
             Self::Server(_)
             | Self::ResponseTooLarge { .. }
             | Self::RequestTooLarge { .. }
             | Self::Params { .. } => ErrorKind::FixRequest,
             Self::BadResponse { .. } => ErrorKind::Report,
+        }
+    }
+
+    /// Whether the server said anything.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Server(_) | Self::ResponseTooLarge { .. } | Self::BadResponse { .. })
+    }
+
+    /// Whether the way to the server failed.
+    pub(crate) fn is_transport(&self) -> bool {
+        matches!(self, Self::ConnectionLost { .. } | Self::NotSent { .. } | Self::Deadline { .. })
+    }
+
+    /// Whether the server may have carried the request out although it gave no answer. A write that may have been
+    /// must not be sent again unseen.
+    #[must_use]
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::ConnectionLost { .. }
+            | Self::Deadline { .. }
+            | Self::ResponseTooLarge { .. }
+            | Self::BadResponse { .. } => true,
+            Self::Server(_) | Self::NotSent { .. } | Self::RequestTooLarge { .. } | Self::Params { .. } => {
+                false
+            }
         }
     }
 }
@@ -307,6 +379,8 @@ impl RouterError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::ShardUnreachable { cause: ConnectCause::CircuitOpen(_), .. }
+            | Self::EngineUnreachable { cause: ConnectCause::CircuitOpen(_), .. } => "CIRCUIT_OPEN",
             Self::ShardUnreachable { .. } => "SHARD_UNREACHABLE",
             Self::EngineUnreachable { .. } => "ENGINE_UNREACHABLE",
             Self::Call(error) => error.code(),
@@ -319,6 +393,17 @@ impl RouterError {
         match self {
             Self::ShardUnreachable { .. } | Self::EngineUnreachable { .. } => ErrorKind::Repair,
             Self::Call(error) => error.kind(),
+        }
+    }
+
+    /// The refusal of the breaker, if that is why the shard cannot be reached.
+    #[must_use]
+    pub fn circuit_open(&self) -> Option<&CircuitOpen> {
+        match self {
+            Self::ShardUnreachable { cause, .. } | Self::EngineUnreachable { cause, .. } => {
+                cause.circuit_open()
+            }
+            Self::Call(_) => None,
         }
     }
 }
@@ -347,6 +432,32 @@ mod tests {
              never to remote shards."
         );
         assert_eq!((error.code(), error.kind()), ("SHARD_UNREACHABLE", ErrorKind::Repair));
+    }
+
+    #[test]
+    fn an_open_breaker_is_a_connection_error_with_the_same_text() {
+        let refusal = CircuitOpen {
+            failures: 5,
+            last_failure: refused().to_string().into(),
+            retry_in: Some(Duration::from_millis(12_340)),
+        };
+        let endpoint = Endpoint::parse("tcp://localhost:9103").unwrap();
+        let cause = ConnectCause::CircuitOpen(refusal.clone());
+        let error = RouterError::ShardUnreachable {
+            endpoint: endpoint.clone(),
+            graph: "tenant__acme____bus__".to_owned(),
+            cause: cause.clone(),
+        };
+        assert_eq!(
+            error.to_string(),
+            "Configured engine shard 'tcp://localhost:9103' (owner of graph 'tenant__acme____bus__' by HRW over \
+             GRAPH_SERVICE_ENDPOINTS) is unreachable: circuit breaker OPEN after 5 consecutive connection failures \
+             (last: [Errno 111] Connection refused); retrying in 12.3s. Start that shard's epistemic-graph-server \
+             (or remove it from GRAPH_SERVICE_ENDPOINTS — moving a graph between shards requires a manual \
+             snapshot export/import). Autostart applies only to the local unix:// endpoint, never to remote shards."
+        );
+        assert_eq!((error.code(), error.circuit_open()), ("CIRCUIT_OPEN", Some(&refusal)));
+        assert_eq!(ConnectError { endpoint, cause }.code(), "CIRCUIT_OPEN");
     }
 
     #[test]

@@ -7,8 +7,10 @@
 //! * [`EndpointList`] and [`Endpoint`]: the configured shards, their texts kept verbatim.
 //! * [`tenant_graph_name`] and [`resolve_routing_graph`]: which graph a tenant's request goes to.
 //! * [`hrw`]: which endpoint owns a graph. Pure functions, no connection.
-//! * [`Client`]: one pipelined connection to one server. [`ShardRouter`]: one client per shard, and the error that
-//!   names an unreachable one.
+//! * [`Affinity`]: which graphs are placed with others.
+//! * [`Client`]: one pipelined connection to one server. [`ShardRouter`]: a pool of them per shard, and the error that
+//!   names an unreachable one. [`GraphClient`]: its calls on one graph, those of the protocol by name.
+//! * [`Breaker`]: why an endpoint that is down fails at once.
 //! * [`Topology`]: which shards can be reached.
 //!
 //! Placement is decided in the client: servers know nothing of each other, so all clients must be configured with
@@ -48,21 +50,36 @@
 //! # }
 //! ```
 
+mod affinity;
+mod breaker;
 mod client;
+mod concurrent;
 mod endpoint;
 mod endpoints;
 mod error;
+mod graph;
 pub mod hrw;
+mod operations;
+mod pool;
 mod router;
 mod secret;
+mod settings;
 mod tenant;
 mod topology;
+mod union;
 
+pub use affinity::{AFFINITY_VAR, Affinity};
+pub use breaker::{Breaker, BreakerOptions, BreakerState, CircuitOpen, Outcomes};
 pub use client::{Bin, Client, ConnectOptions};
 pub use endpoint::{Endpoint, Target};
 pub use endpoints::{DEFAULT_ENDPOINT, ENDPOINTS_VAR, EndpointList, SOCKET_VAR, TCP_ADDR_VAR};
 pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, RouterError};
+pub use graph::GraphClient;
+pub use operations::{DatalogRules, Done, Edge, Pair, Scored};
 pub use router::ShardRouter;
 pub use secret::{SECRET_VAR, Secret};
-pub use tenant::{DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, default_graph, resolve_routing_graph, tenant_graph_name};
+pub use tenant::{
+    DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, resolve_routing_graph,
+    tenant_graph_name, with_tenant,
+};
 pub use topology::{EndpointStatus, Mode, Topology};

@@ -1,46 +1,82 @@
 //! Calls that find their shard.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use rmpv::Value;
 use serde::Serialize;
-use tokio::sync::Mutex;
 
-use crate::client::{Client, ConnectOptions};
+use crate::affinity::Affinity;
+use crate::client::{Client, ConnectOptions, decode};
 use crate::endpoint::Endpoint;
 use crate::endpoints::EndpointList;
-use crate::error::{ConnectError, RouterError};
+use crate::error::{ConfigError, ConnectError, RouterError};
+use crate::graph::GraphClient;
 use crate::hrw;
+use crate::pool::{CallFailure, Pool};
 use crate::secret::Secret;
+use crate::tenant::{DEFAULT_GRAPH, ambient_tenant, default_graph, resolve_routing_graph};
 use crate::topology::Topology;
 
-/// Sends each call to the shard that owns its graph, over one connection per shard, made when first needed.
+/// Sends each call to the shard that owns its graph. Clones are cheap and share everything.
 ///
-/// An unreachable shard is an error that names it: there is no fallback, no retry and no autostart. A connection that
-/// ended is replaced by the next call to its shard.
-#[derive(Debug)]
+/// An unreachable shard is an error that names it: there is no fallback and no stand-in. Connections are made when
+/// first needed and replaced when they break; a request is sent again only if it had not gone out, or is a read whose
+/// answer was lost. With a single endpoint all of it is the same, and every graph is there.
+#[derive(Debug, Clone)]
 pub struct ShardRouter {
-    endpoints: EndpointList,
-    secret: Secret,
-    options: ConnectOptions,
-    shards: HashMap<Endpoint, Mutex<Shard>>,
-}
-
-/// The connection of one shard, or the last failure to make it.
-#[derive(Debug, Default)]
-struct Shard {
-    client: Option<Client>,
-    failed: Option<(Instant, ConnectError)>,
+    endpoints: Arc<EndpointList>,
+    affinity: Arc<Affinity>,
+    default_graph: Arc<str>,
+    pools: Arc<HashMap<Endpoint, Arc<Pool>>>,
+    deadline: Option<Duration>,
 }
 
 impl ShardRouter {
-    /// A router over `endpoints`. Connects to nothing yet.
+    /// A router over `endpoints`, with [`Affinity::default`] and [`DEFAULT_GRAPH`]. Connects to nothing yet.
     #[must_use]
     pub fn new(endpoints: EndpointList, secret: Secret, options: ConnectOptions) -> Self {
-        let shards =
-            endpoints.as_slice().iter().map(|endpoint| (endpoint.clone(), Mutex::default())).collect();
-        Self { endpoints, secret, options, shards }
+        let pool = |endpoint: &Endpoint| (endpoint.clone(), Arc::new(Pool::new(endpoint, &secret, &options)));
+        let pools = endpoints.as_slice().iter().map(pool).collect();
+        Self {
+            endpoints: Arc::new(endpoints),
+            affinity: Arc::new(Affinity::default()),
+            default_graph: DEFAULT_GRAPH.into(),
+            pools: Arc::new(pools),
+            deadline: None,
+        }
+    }
+
+    /// The router that the environment of this process describes: endpoints, secret, limits, groups, default graph.
+    ///
+    /// # Errors
+    /// A variable that is malformed, or no secret.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let lookup = |name: &str| std::env::var(name).ok();
+        let options = ConnectOptions::resolve(lookup)?;
+        let router = Self::new(EndpointList::from_env()?, Secret::from_env()?, options);
+        Ok(router.with_affinity(Affinity::resolve(lookup)?).with_default_graph(&default_graph(lookup)))
+    }
+
+    /// The same router with other groups of graphs.
+    #[must_use]
+    pub fn with_affinity(self, affinity: Affinity) -> Self {
+        Self { affinity: Arc::new(affinity), ..self }
+    }
+
+    /// The same router with another default graph.
+    #[must_use]
+    pub fn with_default_graph(self, graph: &str) -> Self {
+        Self { default_graph: graph.into(), ..self }
+    }
+
+    /// The same router with one deadline for every call, in place of the two of the options. It covers the wait for a
+    /// connection too.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
     }
 
     /// The endpoints this router places graphs on.
@@ -49,30 +85,41 @@ impl ShardRouter {
         &self.endpoints
     }
 
-    /// The shard that owns `graph`.
+    /// The shard that owns `graph`: that of its anchor.
     #[must_use]
     pub fn owner(&self, graph: &str) -> &Endpoint {
-        hrw::owner(&self.endpoints, graph)
+        hrw::owner(&self.endpoints, self.affinity.anchor(graph))
     }
 
-    /// A connection to the owner of `graph`, new or shared. Callers that wait for the same connection share its
-    /// failure too, so each waits for one attempt at most.
+    /// The graph of a request: `explicit` verbatim unless it is the default graph, else that of the ambient tenant
+    /// ([`with_tenant`](crate::with_tenant)), else the default graph. With one endpoint too, so that a tenant's graph
+    /// is the same before and after a second shard is added.
+    ///
+    /// # Errors
+    /// [`ConfigError::TenantSlug`] for a tenant id that gives no name.
+    pub fn resolve(&self, explicit: Option<&str>) -> Result<GraphClient, ConfigError> {
+        let graph = resolve_routing_graph(explicit, ambient_tenant().as_deref(), &self.default_graph)?;
+        Ok(GraphClient::new(self.clone(), graph))
+    }
+
+    /// Calls on one graph, its name verbatim.
+    #[must_use]
+    pub fn graph(&self, graph: impl Into<String>) -> GraphClient {
+        GraphClient::new(self.clone(), graph.into())
+    }
+
+    /// A connection to the owner of `graph`, for calls that must share one. They are not retried, and the circuit
+    /// breaker does not see them.
     ///
     /// # Errors
     /// [`RouterError::ShardUnreachable`], or [`RouterError::EngineUnreachable`] when there is only one endpoint.
     pub async fn client_for(&self, graph: &str) -> Result<Client, RouterError> {
-        let endpoint = self.owner(graph);
-        self.connection(endpoint).await.map_err(|ConnectError { endpoint, cause }| {
-            if self.endpoints.is_sharded() {
-                RouterError::ShardUnreachable { endpoint, graph: graph.to_owned(), cause }
-            } else {
-                RouterError::EngineUnreachable { endpoint, cause }
-            }
-        })
+        let client =
+            self.pool(self.owner(graph)).client().await.map_err(|error| self.unreachable(graph, error))?;
+        Ok(self.deadline.map_or_else(|| client.clone(), |deadline| client.with_deadline(deadline)))
     }
 
-    /// [`Client::call`] on the owner of `graph`. For the other forms, take the client with
-    /// [`ShardRouter::client_for`].
+    /// [`Client::call`] on the owner of `graph`.
     ///
     /// # Errors
     /// As [`ShardRouter::client_for`] and [`Client::call`].
@@ -80,7 +127,22 @@ impl ShardRouter {
     where
         P: Serialize + Sync + ?Sized,
     {
-        Ok(self.client_for(graph).await?.call(graph, method, params).await?)
+        Ok(decode(self.owner(graph), &self.call_raw(graph, method, params).await?)?)
+    }
+
+    /// As [`ShardRouter::call`], and the result is left as MessagePack, neither copied nor checked.
+    ///
+    /// # Errors
+    /// As [`ShardRouter::call`].
+    pub async fn call_raw<P>(&self, graph: &str, method: &str, params: &P) -> Result<Bytes, RouterError>
+    where
+        P: Serialize + Sync + ?Sized,
+    {
+        let pool = self.pool(self.owner(graph));
+        pool.call(graph, method, params, self.deadline).await.map_err(|failure| match failure {
+            CallFailure::Connect(error) => self.unreachable(graph, error),
+            CallFailure::Call(error) => RouterError::Call(error),
+        })
     }
 
     /// Probes every shard. Takes half a second at most and makes no request.
@@ -88,26 +150,15 @@ impl ShardRouter {
         Topology::probe(&self.endpoints, default_graph).await
     }
 
-    async fn connection(&self, endpoint: &Endpoint) -> Result<Client, ConnectError> {
-        let asked = Instant::now();
-        let mut shard = self.shards.get(endpoint).expect("every endpoint has its shard").lock().await;
-        if let Some(client) = shard.client.as_ref().filter(|client| !client.is_closed()) {
-            return Ok(client.clone());
-        }
-        if let Some((_, error)) = shard.failed.as_ref().filter(|(when, _)| *when >= asked) {
-            return Err(error.clone());
-        }
-        match Client::connect(endpoint, &self.secret, self.options.clone()).await {
-            Ok(client) => {
-                tracing::info!(%endpoint, "connected to shard");
-                *shard = Shard { client: Some(client.clone()), failed: None };
-                Ok(client)
-            }
-            Err(error) => {
-                tracing::warn!(%endpoint, cause = %error.cause, "shard is unreachable");
-                *shard = Shard { client: None, failed: Some((Instant::now(), error.clone())) };
-                Err(error)
-            }
+    fn pool(&self, endpoint: &Endpoint) -> &Arc<Pool> {
+        self.pools.get(endpoint).expect("every endpoint has its pool")
+    }
+
+    fn unreachable(&self, graph: &str, ConnectError { endpoint, cause }: ConnectError) -> RouterError {
+        if self.endpoints.is_sharded() {
+            RouterError::ShardUnreachable { endpoint, graph: graph.to_owned(), cause }
+        } else {
+            RouterError::EngineUnreachable { endpoint, cause }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::breaker::{BreakerState, state_of};
 use crate::client::open;
 use crate::endpoint::Endpoint;
 use crate::endpoints::EndpointList;
@@ -41,6 +42,8 @@ pub struct EndpointStatus {
     pub local: bool,
     /// Whether it accepted a connection within half a second. No request is made.
     pub reachable: bool,
+    /// The circuit breaker of this process for it.
+    pub breaker: BreakerState,
 }
 
 impl Topology {
@@ -59,6 +62,7 @@ impl Topology {
                 endpoint: endpoint.clone(),
                 local: endpoint.is_local(),
                 reachable,
+                breaker: state_of(endpoint),
             });
         }
         let mode = if endpoints.is_sharded() { Mode::Sharded } else { Mode::Single };

@@ -2,17 +2,20 @@
 //!
 //! Callers send it [`Job`]s. It writes them in the order received, remembers who waits, and gives every answer to
 //! the job with its id. It ends when the socket fails, when the server breaks the protocol, or when no handle is
-//! left. Then all waiting jobs are dropped, and their callers find the reason in the [`OnceLock`].
+//! left. Then it tells all who wait why, and whether their request had gone out.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::frame::{FrameError, read_frame};
+use super::pulse::Pulse;
 use super::response::Response;
 use super::transport::{Reader, Writer};
 use crate::endpoint::Endpoint;
@@ -31,80 +34,108 @@ pub(super) struct Job {
 
 pub(super) struct Waiter {
     pub(super) id: u64,
-    pub(super) answer: oneshot::Sender<Result<Bytes, String>>,
+    pub(super) answer: oneshot::Sender<Result<Bytes, CallError>>,
     pub(super) _permit: OwnedSemaphorePermit,
 }
 
 /// Who waits, in the order of the requests on the wire.
 type Waiters = Mutex<VecDeque<Waiter>>;
 
-pub(super) async fn drive(
-    endpoint: Endpoint,
-    (reader, writer): (Reader, Writer),
-    mut jobs: mpsc::UnboundedReceiver<Job>,
-    max_response_bytes: u32,
-    end: Arc<OnceLock<CallError>>,
-) {
-    let waiters = Waiters::default();
-    let error = tokio::select! {
-        error = read_answers(&endpoint, reader, max_response_bytes, &waiters) => error,
-        error = write_requests(&endpoint, writer, &mut jobs, &waiters) => error,
-    };
-    tracing::debug!(%endpoint, %error, "connection ended");
-    end.get_or_init(|| error);
+/// What the task needs besides the socket and the jobs.
+pub(super) struct Driver {
+    pub(super) endpoint: Endpoint,
+    pub(super) max_response_bytes: u32,
+    pub(super) write_timeout: Duration,
+    pub(super) pulse: Arc<Pulse>,
 }
 
-async fn write_requests(
-    endpoint: &Endpoint,
-    mut writer: impl AsyncWrite + Unpin,
-    jobs: &mut mpsc::UnboundedReceiver<Job>,
-    waiters: &Waiters,
-) -> CallError {
-    let lost = |cause: String| CallError::ConnectionLost { endpoint: endpoint.clone(), cause };
-    while let Some(Job { mut frame, waiter }) = jobs.recv().await {
-        waiters.lock().push_back(waiter);
-        while frame.len() < WRITE_BYTES
-            && let Ok(next) = jobs.try_recv()
-        {
-            waiters.lock().push_back(next.waiter);
-            frame.extend_from_slice(&next.frame);
+impl Driver {
+    pub(super) async fn run(
+        self,
+        (reader, writer): (Reader, Writer),
+        mut jobs: mpsc::UnboundedReceiver<Job>,
+    ) {
+        let waiters = Waiters::default();
+        let error = tokio::select! {
+            error = self.read_answers(reader, &waiters) => error,
+            error = self.write_requests(writer, &mut jobs, &waiters) => error,
+        };
+        tracing::debug!(endpoint = %self.endpoint, %error, "connection ended");
+        self.pulse.end(&error);
+        jobs.close();
+        // A caller that gave up needs no reason.
+        for waiter in waiters.into_inner() {
+            let _ = waiter.answer.send(Err(error.clone()));
         }
-        if let Err(error) = writer.write_all(&frame).await {
-            return lost(error.to_string());
+        while let Some(job) = jobs.recv().await {
+            let _ = job.waiter.answer.send(Err(self.pulse.not_sent(&self.endpoint)));
         }
     }
-    lost("closed by this client".to_owned())
-}
 
-async fn read_answers(
-    endpoint: &Endpoint,
-    reader: impl AsyncRead + Unpin,
-    limit: u32,
-    waiters: &Waiters,
-) -> CallError {
-    let mut reader = BufReader::with_capacity(READ_BYTES, reader);
-    loop {
-        let frame = match read_frame(&mut reader, limit).await {
-            Ok(frame) => Bytes::from(frame),
-            Err(FrameError::TooLarge(length)) => {
-                return CallError::ResponseTooLarge { endpoint: endpoint.clone(), length, limit };
+    async fn write_requests(
+        &self,
+        mut writer: Writer,
+        jobs: &mut mpsc::UnboundedReceiver<Job>,
+        waiters: &Waiters,
+    ) -> CallError {
+        while let Some(Job { mut frame, waiter }) = jobs.recv().await {
+            waiters.lock().push_back(waiter);
+            while frame.len() < WRITE_BYTES
+                && let Ok(next) = jobs.try_recv()
+            {
+                waiters.lock().push_back(next.waiter);
+                frame.extend_from_slice(&next.frame);
             }
-            Err(FrameError::Closed) => {
-                return CallError::ConnectionLost {
-                    endpoint: endpoint.clone(),
-                    cause: "closed by the server".into(),
-                };
-            }
-            Err(FrameError::Io(error)) => {
-                return CallError::ConnectionLost { endpoint: endpoint.clone(), cause: error.to_string() };
-            }
-        };
-        match Response::parse(&frame) {
-            Ok(response) => deliver(endpoint, response, waiters),
-            Err(reason) => {
-                return CallError::BadResponse { endpoint: endpoint.clone(), reason: reason.to_owned() };
+            if let Err(error) = self.write(&mut writer, &frame).await {
+                return self.lost(error.to_string());
             }
         }
+        self.lost("closed by this client".to_owned())
+    }
+
+    /// A server that takes nothing for the write timeout is wedged. A slow one may take its time.
+    async fn write(&self, writer: &mut Writer, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written =
+                tokio::time::timeout(self.write_timeout, writer.write(bytes)).await.map_err(|_| {
+                    let message = format!("the server took no data for {:?}", self.write_timeout);
+                    io::Error::new(io::ErrorKind::TimedOut, message)
+                })??;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+
+    async fn read_answers(&self, reader: Reader, waiters: &Waiters) -> CallError {
+        let limit = self.max_response_bytes;
+        let mut reader = BufReader::with_capacity(READ_BYTES, reader);
+        loop {
+            let frame = match read_frame(&mut reader, limit).await {
+                Ok(frame) => Bytes::from(frame),
+                Err(FrameError::TooLarge(length)) => {
+                    return CallError::ResponseTooLarge { endpoint: self.endpoint.clone(), length, limit };
+                }
+                Err(FrameError::Closed) => return self.lost("closed by the server".to_owned()),
+                Err(FrameError::Io(error)) => return self.lost(error.to_string()),
+            };
+            match Response::parse(&frame) {
+                Ok(response) => {
+                    self.pulse.beat();
+                    deliver(&self.endpoint, response, waiters);
+                }
+                Err(reason) => {
+                    let endpoint = self.endpoint.clone();
+                    return CallError::BadResponse { endpoint, reason: reason.to_owned() };
+                }
+            }
+        }
+    }
+
+    fn lost(&self, cause: String) -> CallError {
+        CallError::ConnectionLost { endpoint: self.endpoint.clone(), cause }
     }
 }
 
@@ -121,7 +152,7 @@ fn deliver(endpoint: &Endpoint, response: Response, waiters: &Waiters) {
     };
     match waiter {
         // A caller that gave up is no error: its answer goes nowhere.
-        Some(waiter) => drop(waiter.answer.send(response.outcome)),
+        Some(waiter) => drop(waiter.answer.send(response.outcome.map_err(CallError::Server))),
         None => tracing::warn!(%endpoint, id = response.id, "answer to no request"),
     }
 }

@@ -1,16 +1,18 @@
 //! The handle that callers hold.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rmpv::Value;
 use serde::Serialize;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::connection::{Job, Waiter, drive};
+use super::connection::{Driver, Job, Waiter};
 use super::options::ConnectOptions;
+use super::pulse::Pulse;
 use super::request::Request;
 use super::transport;
 use crate::endpoint::Endpoint;
@@ -21,7 +23,8 @@ use crate::secret::Secret;
 ///
 /// Calls are pipelined: each is written at once and answered when the server answers it. Calls that one task starts
 /// one after the other reach the server in that order. A call that is dropped, or runs into its deadline, may still
-/// be carried out. A connection that ended stays ended; nothing reconnects or retries. The socket closes with the
+/// be carried out. A connection that ended stays ended; nothing reconnects or retries (the pool of a
+/// [`ShardRouter`](crate::ShardRouter) does). The socket closes with the
 /// last clone.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -35,9 +38,9 @@ struct Shared {
     secret: Secret,
     options: ConnectOptions,
     last_id: AtomicU64,
-    places: Arc<Semaphore>,
+    /// Holds no more jobs than there are places, so it needs no bound of its own.
     jobs: mpsc::UnboundedSender<Job>,
-    end: Arc<OnceLock<CallError>>,
+    pulse: Arc<Pulse>,
 }
 
 impl Client {
@@ -54,16 +57,21 @@ impl Client {
         let socket = transport::open(endpoint, options.connect_timeout).await?;
         tracing::debug!(%endpoint, "connected");
         let (jobs, received) = mpsc::unbounded_channel();
-        let end = Arc::new(OnceLock::new());
-        tokio::spawn(drive(endpoint.clone(), socket, received, options.max_response_bytes, Arc::clone(&end)));
+        let pulse = Arc::new(Pulse::new(options.max_in_flight));
+        let driver = Driver {
+            endpoint: endpoint.clone(),
+            max_response_bytes: options.max_response_bytes,
+            write_timeout: options.write_timeout,
+            pulse: Arc::clone(&pulse),
+        };
+        tokio::spawn(driver.run(socket, received));
         let shared = Shared {
             endpoint: endpoint.clone(),
             secret: secret.clone(),
             last_id: AtomicU64::new(0),
-            places: Arc::new(Semaphore::new(options.max_in_flight.max(1))),
             options,
             jobs,
-            end,
+            pulse,
         };
         Ok(Self { shared: Arc::new(shared), deadline: None })
     }
@@ -86,6 +94,17 @@ impl Client {
         self.shared.jobs.is_closed()
     }
 
+    /// Requests that have no answer yet, those of callers that gave up included.
+    pub(crate) fn in_flight(&self) -> usize {
+        let shared = &self.shared;
+        shared.options.max_in_flight.saturating_sub(shared.pulse.places.available_permits())
+    }
+
+    /// When the last answer came.
+    pub(crate) fn last_heard(&self) -> Option<Instant> {
+        self.shared.pulse.last_beat()
+    }
+
     /// Calls `method` and returns the result as it is. Parameters are anything that serialises to a map, `&()` for
     /// none; byte strings go in [`Bin`](super::Bin).
     ///
@@ -95,7 +114,7 @@ impl Client {
     where
         P: Serialize + Sync + ?Sized,
     {
-        self.decode(&self.call_raw(graph, method, params).await?)
+        decode(self.endpoint(), &self.call_raw(graph, method, params).await?)
     }
 
     /// As [`Client::call`], and a result that is a bin is replaced by the MessagePack value inside it (once, at the
@@ -107,8 +126,7 @@ impl Client {
     where
         P: Serialize + Sync + ?Sized,
     {
-        let value = self.call(graph, method, params).await?;
-        if let Value::Binary(inner) = &value { self.decode(inner) } else { Ok(value) }
+        unpack(self.endpoint(), self.call(graph, method, params).await?)
     }
 
     /// As [`Client::call`], and the result is left as MessagePack, neither copied nor checked.
@@ -120,40 +138,75 @@ impl Client {
         P: Serialize + Sync + ?Sized,
     {
         let after = self.deadline.unwrap_or_else(|| self.shared.options.deadline_for(method));
-        let exchange = self.exchange(graph, method, params);
+        self.call_within(graph, method, params, after).await
+    }
+
+    /// [`Client::call_raw`] with this deadline.
+    pub(crate) async fn call_within<P>(
+        &self,
+        graph: &str,
+        method: &str,
+        params: &P,
+        after: Duration,
+    ) -> Result<Bytes, CallError>
+    where
+        P: Serialize + Sync + ?Sized,
+    {
+        let sent = AtomicBool::new(false);
+        let exchange = self.exchange(graph, method, params, &sent);
         tokio::time::timeout(after, exchange).await.unwrap_or_else(|_| {
-            Err(CallError::Deadline { endpoint: self.endpoint().clone(), method: method.to_owned(), after })
+            let endpoint = self.endpoint().clone();
+            Err(if sent.load(Ordering::Relaxed) {
+                CallError::Deadline { endpoint, method: method.to_owned(), after }
+            } else {
+                let places = self.shared.options.max_in_flight;
+                let cause = format!("none of the {places} requests in flight was answered within {after:?}");
+                CallError::NotSent { endpoint, cause }
+            })
         })
     }
 
-    async fn exchange<P>(&self, graph: &str, method: &str, params: &P) -> Result<Bytes, CallError>
+    async fn exchange<P>(
+        &self,
+        graph: &str,
+        method: &str,
+        params: &P,
+        sent: &AtomicBool,
+    ) -> Result<Bytes, CallError>
     where
         P: Serialize + Sync + ?Sized,
     {
         let shared = &self.shared;
-        let permit = Arc::clone(&shared.places).acquire_owned().await.expect("the semaphore is never closed");
+        let places = Arc::clone(&shared.pulse.places);
+        let permit = places.acquire_owned().await.map_err(|_| self.not_sent())?;
         let id = shared.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let agent_id = shared.options.agent_id.as_deref();
         let frame =
             Request { id, graph, auth_token: &shared.secret.token(id), method, agent_id, params }.encode()?;
         let (answer, answered) = oneshot::channel();
         let job = Job { frame, waiter: Waiter { id, answer, _permit: permit } };
-        shared.jobs.send(job).map_err(|_| self.end())?;
-        answered.await.map_err(|_| self.end())?.map_err(CallError::Server)
-    }
-
-    fn decode(&self, mut bytes: &[u8]) -> Result<Value, CallError> {
-        rmpv::decode::read_value(&mut bytes).map_err(|error| CallError::BadResponse {
-            endpoint: self.endpoint().clone(),
-            reason: format!("the result does not decode: {error}"),
+        shared.jobs.send(job).map_err(|_| self.not_sent())?;
+        sent.store(true, Ordering::Relaxed);
+        answered.await.unwrap_or_else(|_| {
+            let cause = "its task was stopped".to_owned();
+            Err(CallError::ConnectionLost { endpoint: self.endpoint().clone(), cause })
         })
     }
 
-    /// Why the connection ended.
-    fn end(&self) -> CallError {
-        self.shared.end.get().cloned().unwrap_or_else(|| CallError::ConnectionLost {
-            endpoint: self.endpoint().clone(),
-            cause: "its task was stopped".to_owned(),
-        })
+    fn not_sent(&self) -> CallError {
+        self.shared.pulse.not_sent(&self.shared.endpoint)
     }
+}
+
+/// The value that a result holds.
+pub(crate) fn decode(endpoint: &Endpoint, mut bytes: &[u8]) -> Result<Value, CallError> {
+    rmpv::decode::read_value(&mut bytes).map_err(|error| CallError::BadResponse {
+        endpoint: endpoint.clone(),
+        reason: format!("the result does not decode: {error}"),
+    })
+}
+
+/// The value inside a bin; any other value as it is.
+pub(crate) fn unpack(endpoint: &Endpoint, value: Value) -> Result<Value, CallError> {
+    if let Value::Binary(inner) = &value { decode(endpoint, inner) } else { Ok(value) }
 }

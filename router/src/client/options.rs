@@ -1,36 +1,16 @@
 //! Limits of a client, and the identity it gives.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
-/// Operations that work on a whole graph or a batch, and so get [`ConnectOptions::heavy_deadline`]. The reference
-/// client's list.
-const HEAVY_METHODS: [&str; 23] = [
-    "BatchCosineSimilarity",
-    "BatchUpdate",
-    "BetweennessCentrality",
-    "CommunityDetectEphemeral",
-    "CommunityDetection",
-    "ComputeSimilarityEdges",
-    "FindSimilarPairs",
-    "FromMsgpack",
-    "GetEdges",
-    "GetNodes",
-    "GetSubgraph",
-    "GetTriples",
-    "IndexRepository",
-    "PageRank",
-    "ParseFile",
-    "ParseFiles",
-    "ParseRepository",
-    "PersonalizedPageRank",
-    "Reconcile",
-    "RunDatalogReasoning",
-    "SpectralCluster",
-    "ToMsgpack",
-    "Vf2SubgraphMatch",
-];
+use super::methods::is_heavy;
+use crate::breaker::BreakerOptions;
+use crate::error::ConfigError;
+use crate::settings;
 
-/// Limits of a [`Client`](super::Client). The times are those of the reference client.
+/// Limits of a [`Client`](super::Client) and of the pools of a [`ShardRouter`](crate::ShardRouter). The times are those
+/// of the reference client.
 #[derive(Debug, Clone)]
 pub struct ConnectOptions {
     /// For making the connection, name lookup included. 10 s.
@@ -39,13 +19,22 @@ pub struct ConnectOptions {
     pub deadline: Duration,
     /// The same for operations on whole graphs and batches. 1,200 s.
     pub heavy_deadline: Duration,
-    /// Requests on the connection that have no answer yet; further calls wait, within their deadline. At least 1;
+    /// For the server to take any part of a request. 30 s.
+    pub write_timeout: Duration,
+    /// Requests on a connection that have no answer yet; further calls wait, within their deadline. At least 1;
     /// 256, a server's share for one graph.
     pub max_in_flight: usize,
     /// Largest response taken, in bytes. 1 GiB. Memory is used as the bytes arrive, not as announced.
     pub max_response_bytes: u32,
     /// Identity for the server's access control.
     pub agent_id: Option<String>,
+    /// Connections that a pool keeps to one endpoint. As many as the machine has cores, at least 2 and at most 16: a
+    /// connection carries many calls at once, so more of them only spread the server's work.
+    pub max_connections: usize,
+    /// A pooled connection that was silent for so long must answer a Ping before it is used. 30 s.
+    pub idle_before_ping: Duration,
+    /// When the breaker of an endpoint opens.
+    pub breaker: BreakerOptions,
 }
 
 impl Default for ConnectOptions {
@@ -57,13 +46,38 @@ impl Default for ConnectOptions {
             max_in_flight: 256,
             max_response_bytes: 1 << 30,
             agent_id: None,
+            write_timeout: Duration::from_secs(30),
+            max_connections: available_parallelism().map_or(2, NonZero::get).clamp(2, 16),
+            idle_before_ping: Duration::from_secs(30),
+            breaker: BreakerOptions::default(),
         }
     }
 }
 
 impl ConnectOptions {
-    pub(super) fn deadline_for(&self, method: &str) -> Duration {
-        if HEAVY_METHODS.binary_search(&method).is_ok() { self.heavy_deadline } else { self.deadline }
+    /// The defaults, replaced by the reference client's variables read through `lookup`: `GRAPH_SERVICE_RPC_TIMEOUT`,
+    /// `GRAPH_SERVICE_HEAVY_RPC_TIMEOUT`, `GRAPH_SERVICE_CONNECT_TIMEOUT`, `GRAPH_SERVICE_WRITE_TIMEOUT` (seconds), and
+    /// those of [`BreakerOptions::resolve`]. Empty values count as unset.
+    ///
+    /// # Errors
+    /// [`ConfigError::Setting`] for a value that is no time above 0.
+    pub fn resolve(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let default = Self::default();
+        let limit = |name, default| Ok(settings::limit(&lookup, name)?.unwrap_or(default));
+        Ok(Self {
+            deadline: limit("GRAPH_SERVICE_RPC_TIMEOUT", default.deadline)?,
+            heavy_deadline: limit("GRAPH_SERVICE_HEAVY_RPC_TIMEOUT", default.heavy_deadline)?,
+            connect_timeout: limit("GRAPH_SERVICE_CONNECT_TIMEOUT", default.connect_timeout)?,
+            write_timeout: limit("GRAPH_SERVICE_WRITE_TIMEOUT", default.write_timeout)?,
+            breaker: BreakerOptions::resolve(&lookup)?,
+            ..default
+        })
+    }
+
+    /// The deadline of a call that has none of its own.
+    #[must_use]
+    pub fn deadline_for(&self, method: &str) -> Duration {
+        if is_heavy(method) { self.heavy_deadline } else { self.deadline }
     }
 }
 
@@ -73,9 +87,22 @@ mod tests {
 
     #[test]
     fn heavy_operations_get_the_long_deadline() {
-        assert!(HEAVY_METHODS.is_sorted());
         let options = ConnectOptions::default();
         assert_eq!(options.deadline_for("ToMsgpack"), Duration::from_secs(1200));
         assert_eq!(options.deadline_for("AddNode"), Duration::from_secs(60));
+    }
+
+    #[test]
+    fn limits_come_from_the_environment_of_the_reference() {
+        let lookup = |name: &str| match name {
+            "GRAPH_SERVICE_RPC_TIMEOUT" => Some("1.5".to_owned()),
+            "ENGINE_BREAKER_THRESHOLD" => Some("9".to_owned()),
+            _ => None,
+        };
+        let options = ConnectOptions::resolve(lookup).unwrap();
+        assert_eq!(options.deadline, Duration::from_millis(1500));
+        assert_eq!(options.write_timeout, Duration::from_secs(30));
+        assert_eq!(options.breaker.threshold, 9);
+        assert!(ConnectOptions::resolve(|_| Some("0".to_owned())).is_err());
     }
 }

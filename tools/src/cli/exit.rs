@@ -92,7 +92,9 @@ fn exit_of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
 
 fn of_call(error: &CallError) -> Exit {
     match error {
-        CallError::ConnectionLost { .. } | CallError::Deadline { .. } => Exit::Unreachable,
+        CallError::ConnectionLost { .. } | CallError::NotSent { .. } | CallError::Deadline { .. } => {
+            Exit::Unreachable
+        }
         CallError::Server(_)
         | CallError::ResponseTooLarge { .. }
         | CallError::RequestTooLarge { .. }

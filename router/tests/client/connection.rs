@@ -1,93 +1,12 @@
-//! The client and the router against a server of a few lines that does what each test tells it.
+//! One connection, against a server that does what each test tells it.
 
 use std::time::Duration;
 
-use epistemic_router::{
-    Bin, CallError, Client, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
-};
+use epistemic_router::{Bin, CallError, Client, ConnectOptions, Endpoint, ErrorKind, Secret};
 use rmpv::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::AsyncReadExt;
 
-const SECRET: &str = "s3cret";
-
-struct Server(TcpListener);
-
-impl Server {
-    async fn start() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port"))
-    }
-
-    fn endpoint(&self) -> Endpoint {
-        Endpoint::parse(&format!("tcp://{}", self.0.local_addr().expect("it is bound")))
-            .expect("it is an endpoint")
-    }
-
-    async fn accept(&self) -> Peer {
-        Peer(self.0.accept().await.expect("a client connects").0)
-    }
-
-    async fn accept_and_pong(&self) -> Peer {
-        let mut peer = self.accept().await;
-        let id = peer.id().await;
-        peer.answer(id, "result", "pong").await;
-        peer
-    }
-
-    /// A client of this server, and the server's side of its connection.
-    async fn client(&self, options: ConnectOptions) -> (Client, Peer) {
-        let (endpoint, secret) = (self.endpoint(), Secret::new(SECRET));
-        let (client, peer) = tokio::join!(Client::connect(&endpoint, &secret, options), self.accept());
-        (client.expect("the server listens"), peer)
-    }
-}
-
-/// A server that is down: its port is taken, so that no other test gets it, and refuses connections.
-struct Down(TcpSocket);
-
-impl Down {
-    fn new() -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket is to be had");
-        socket.bind("127.0.0.1:0".parse().expect("it is an address")).expect("loopback has a free port");
-        Self(socket)
-    }
-
-    fn endpoint(&self) -> Endpoint {
-        Endpoint::parse(&format!("tcp://{}", self.0.local_addr().expect("it is bound")))
-            .expect("it is an endpoint")
-    }
-
-    fn start(self) -> Server {
-        Server(self.0.listen(8).expect("a bound socket can listen"))
-    }
-}
-
-struct Peer(TcpStream);
-
-impl Peer {
-    async fn request(&mut self) -> Value {
-        let length = self.0.read_u32().await.expect("a frame arrives");
-        let mut frame = vec![0; length as usize];
-        self.0.read_exact(&mut frame).await.expect("the frame is whole");
-        rmpv::decode::read_value(&mut frame.as_slice()).expect("it is MessagePack")
-    }
-
-    async fn id(&mut self) -> u64 {
-        self.request().await["id"].as_u64().expect("an id is an unsigned integer")
-    }
-
-    async fn answer(&mut self, id: u64, key: &str, value: impl Into<Value>) {
-        let map = Value::Map(vec![("id".into(), id.into()), (key.into(), value.into())]);
-        let mut body = Vec::new();
-        rmpv::encode::write_value(&mut body, &map).expect("a Vec takes everything");
-        let length = u32::try_from(body.len()).expect("it is small");
-        self.send(&[&length.to_be_bytes()[..], &body].concat()).await;
-    }
-
-    async fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).await.expect("the client reads");
-    }
-}
+use crate::support::{SECRET, Server};
 
 fn options() -> ConnectOptions {
     ConnectOptions::default()
@@ -204,10 +123,54 @@ async fn a_dead_server_fails_every_request_in_flight_and_all_later_ones() {
     };
     let (first, second, ()) =
         tokio::join!(client.call("g", "First", &()), client.call("g", "Second", &()), serve);
-    for result in [first, second, client.call("g", "Third", &()).await] {
-        assert!(matches!(result, Err(CallError::ConnectionLost { .. })), "{result:?}");
+    for result in [first, second] {
+        assert!(matches!(&result, Err(CallError::ConnectionLost { .. })), "{result:?}");
+        assert!(result.unwrap_err().may_have_run());
     }
+    let error = client.call("g", "Third", &()).await.unwrap_err();
+    assert!(matches!(&error, CallError::NotSent { .. }), "{error:?}");
+    assert_eq!((error.may_have_run(), error.kind(), error.code()), (false, ErrorKind::Retry, "NOT_SENT"));
+    assert!(error.to_string().ends_with("Nothing was carried out"), "{error}");
     assert!(client.is_closed());
+}
+
+#[tokio::test]
+async fn a_call_that_waited_for_a_place_was_not_sent() {
+    let options = ConnectOptions { max_in_flight: 1, ..options() };
+    let (client, mut peer) = Server::start().await.client(options).await;
+    let hurried = client.with_deadline(Duration::from_millis(20));
+    let (first, second) = tokio::join!(biased; client.call("g", "First", &()), async {
+        let second = hurried.call("g", "Second", &()).await;
+        let id = peer.id().await;
+        peer.answer(id, "result", 1).await;
+        second
+    });
+    assert_eq!(first.unwrap().as_u64(), Some(1));
+    assert!(matches!(&second, Err(CallError::NotSent { .. })), "{second:?}");
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_place_learn_that_the_connection_ended() {
+    let options = ConnectOptions { max_in_flight: 1, ..options() };
+    let (client, mut peer) = Server::start().await.client(options).await;
+    let serve = async {
+        peer.id().await;
+        drop(peer);
+    };
+    let (first, second, ()) =
+        tokio::join!(biased; client.call("g", "First", &()), client.call("g", "Second", &()), serve);
+    assert!(matches!(&first, Err(CallError::ConnectionLost { .. })), "{first:?}");
+    assert!(matches!(&second, Err(CallError::NotSent { .. })), "{second:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing_loses_its_connection() {
+    let options = ConnectOptions { write_timeout: Duration::from_millis(50), ..options() };
+    let (client, _peer) = Server::start().await.client(options).await;
+    let blob = vec![0; 64 << 20];
+    let error = client.call("g", "FromMsgpack", &Bin(&blob)).await.unwrap_err();
+    assert!(matches!(&error, CallError::ConnectionLost { .. }), "{error:?}");
+    assert!(error.to_string().contains("the server took no data for 50ms"), "{error}");
 }
 
 #[tokio::test]
@@ -288,75 +251,4 @@ async fn a_unix_socket_works_and_a_missing_one_reads_like_python() {
     let client = Client::connect(&endpoint, &Secret::none(), options()).await.unwrap();
     drop(listener);
     assert_eq!(client.endpoint(), &endpoint);
-}
-
-#[tokio::test]
-async fn the_router_names_a_dead_shard_and_finds_it_again() {
-    let (alive, dead) = (Server::start().await, Down::new());
-    let endpoints = EndpointList::new(vec![alive.endpoint(), dead.endpoint()]).unwrap();
-    let router = ShardRouter::new(endpoints, Secret::new(SECRET), options());
-    let graph_of = |owner: &Endpoint| {
-        (0..).map(|n| format!("graph-{n}")).find(|graph| router.owner(graph) == owner).unwrap()
-    };
-    let (near, far) = (graph_of(&alive.endpoint()), graph_of(&dead.endpoint()));
-    let dead_endpoint = dead.endpoint();
-
-    let (pong, _peer) = tokio::join!(router.call(&near, "Ping", &()), alive.accept_and_pong());
-    assert_eq!(pong.unwrap().as_str(), Some("pong"));
-
-    let error = router.call(&far, "Ping", &()).await.unwrap_err();
-    assert!(matches!(&error, RouterError::ShardUnreachable { .. }), "{error:?}");
-    let start = format!(
-        "Configured engine shard '{dead_endpoint}' (owner of graph '{far}' by HRW over GRAPH_SERVICE_ENDPOINTS) is \
-         unreachable: [Errno 111] Connection refused. Start"
-    );
-    assert!(error.to_string().starts_with(&start), "{error}");
-
-    let topology = serde_json::to_value(router.topology("__bus__").await).unwrap();
-    let expected = serde_json::json!({
-        "mode": "sharded",
-        "default_graph": "__bus__",
-        "endpoints": [
-            {"endpoint": alive.endpoint().as_str(), "local": false, "reachable": true},
-            {"endpoint": dead_endpoint.as_str(), "local": false, "reachable": false},
-        ]
-    });
-    assert_eq!(topology, expected);
-
-    let back = dead.start();
-    for _ in 0..2 {
-        let (pong, peer) = tokio::join!(router.call(&far, "Ping", &()), back.accept_and_pong());
-        assert_eq!(pong.unwrap().as_str(), Some("pong"));
-        let old = router.client_for(&far).await.unwrap();
-        drop(peer);
-        while !old.is_closed() {
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-#[tokio::test]
-async fn callers_of_one_shard_share_its_connection() {
-    let server = Server::start().await;
-    let endpoints = EndpointList::new(vec![server.endpoint()]).unwrap();
-    let router = ShardRouter::new(endpoints, Secret::none(), options());
-    let (a, b) = tokio::join!(router.client_for("a"), router.client_for("b"));
-    let _peer = server.accept().await;
-    drop((a.unwrap(), b.unwrap()));
-    assert!(
-        tokio::time::timeout(Duration::from_millis(20), server.accept()).await.is_err(),
-        "one connection"
-    );
-}
-
-#[tokio::test]
-async fn a_single_engine_that_is_down_has_the_single_engine_text() {
-    let down = Down::new();
-    let endpoints = EndpointList::new(vec![down.endpoint()]).unwrap();
-    let router = ShardRouter::new(endpoints, Secret::none(), options());
-    let error = router.client_for("g").await.unwrap_err().to_string();
-    let name = down.endpoint();
-    let start =
-        format!("Cannot connect to the epistemic-graph-server at '{name}': [Errno 111] Connection refused. ");
-    assert!(error.starts_with(&start), "{error}");
 }

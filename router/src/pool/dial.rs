@@ -1,0 +1,96 @@
+//! Making connections: one at a time per endpoint, in a task of its own. Callers that find no connection wait for the
+//! same attempt, and an attempt outlives the caller that began it.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::Pool;
+use super::member::Member;
+use crate::breaker::Ticket;
+use crate::client::Client;
+use crate::error::ConnectCause;
+
+type Dialled = Result<Arc<Member>, ConnectCause>;
+
+/// The connections of a pool and the attempt to make another.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    ready: Vec<Arc<Member>>,
+    dial: Option<Dial>,
+}
+
+impl Members {
+    /// Drops those that ended, too.
+    pub(super) fn least_busy(&mut self) -> Option<Arc<Member>> {
+        self.ready.retain(|member| member.is_usable());
+        self.ready.iter().min_by_key(|member| member.load()).cloned()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ready.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.ready.clear();
+    }
+}
+
+/// An attempt to connect.
+#[derive(Debug, Clone)]
+pub(super) struct Dial(watch::Receiver<Option<Dialled>>);
+
+impl Dial {
+    pub(super) async fn wait(mut self) -> Dialled {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(dialled) => dialled.clone().expect("it was waited for"),
+            Err(_) => Err(ConnectCause::Io(Arc::new(io::Error::other("the attempt was stopped")))),
+        }
+    }
+
+    /// False when its runtime has gone.
+    fn is_alive(&self) -> bool {
+        self.0.has_changed().is_ok()
+    }
+}
+
+impl Pool {
+    /// The attempt that is under way, or a new one. Its failure counts for the breaker also when nobody waits for it.
+    pub(super) fn dial(self: &Arc<Self>, members: &mut Members, ticket: Ticket) -> Dial {
+        if let Some(dial) = members.dial.as_ref().filter(|dial| dial.is_alive()) {
+            return dial.clone();
+        }
+        let (sender, receiver) = watch::channel(None);
+        let dial = Dial(receiver);
+        members.dial = Some(dial.clone());
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            let dialled = pool.connect().await;
+            if let Err(cause) = &dialled {
+                pool.breaker.failed(ticket, &cause.to_string());
+            }
+            let mut members = pool.members.lock();
+            members.dial = None;
+            members.ready.extend(dialled.as_ref().ok().cloned());
+            drop(members);
+            // Nobody waits for a connection that was made for later.
+            let _ = sender.send(Some(dialled));
+        });
+        dial
+    }
+
+    async fn connect(&self) -> Dialled {
+        let endpoint = &self.endpoint;
+        match Client::connect(endpoint, &self.secret, self.options.clone()).await {
+            Ok(client) => {
+                tracing::info!(%endpoint, "connected to shard");
+                Ok(Arc::new(Member::new(client)))
+            }
+            Err(error) => {
+                tracing::warn!(%endpoint, cause = %error.cause, "shard is unreachable");
+                Err(error.cause)
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The connections to one endpoint: made when needed, shared by all callers, replaced when they break.
+//!
+//! [`member`] is one connection, [`dial`] makes them, [`call`] sends a call over one and tells the breaker how it went.
+//! Sizes and rules: `docs/decisions/0017-pool.md`.
+
+mod call;
+mod dial;
+mod member;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::breaker::{Breaker, BreakerState, Pass};
+use crate::client::{Client, ConnectOptions};
+use crate::endpoint::Endpoint;
+use crate::error::{ConnectCause, ConnectError};
+use crate::secret::Secret;
+use dial::Members;
+use member::Member;
+
+pub(crate) use call::CallFailure;
+
+/// The pool of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    endpoint: Endpoint,
+    secret: Secret,
+    options: ConnectOptions,
+    breaker: Arc<Breaker>,
+    members: Mutex<Members>,
+}
+
+impl Pool {
+    /// An empty pool; connects to nothing yet.
+    pub(crate) fn new(endpoint: &Endpoint, secret: &Secret, options: &ConnectOptions) -> Self {
+        Self {
+            endpoint: endpoint.clone(),
+            secret: secret.clone(),
+            options: options.clone(),
+            breaker: Breaker::shared(endpoint, options.breaker),
+            members: Mutex::default(),
+        }
+    }
+
+    /// A connection that answers. Calls on it are the caller's own: neither retried nor seen by the breaker.
+    pub(crate) async fn client(self: &Arc<Self>) -> Result<Client, ConnectError> {
+        let mut pass = self.admit()?;
+        let member = self.checkout(&mut pass).await.map_err(|cause| self.dead(pass, cause))?;
+        Ok(member.client.clone())
+    }
+
+    fn admit(&self) -> Result<Pass, ConnectError> {
+        self.breaker.admit().map_err(|refusal| self.unreachable(ConnectCause::CircuitOpen(refusal)))
+    }
+
+    /// The least busy connection, or a new one when there is none. While all are busy and there may be more, another
+    /// is made for those who come later.
+    async fn checkout(self: &Arc<Self>, pass: &mut Pass) -> Result<Arc<Member>, ConnectCause> {
+        let dial = {
+            let mut members = self.members.lock();
+            match members.least_busy() {
+                Some(member) => {
+                    if member.is_busy() && members.len() < self.options.max_connections {
+                        let _for_others = self.dial(&mut members, pass.ticket());
+                    }
+                    Ok(member)
+                }
+                None => Err(self.dial(&mut members, pass.ticket())),
+            }
+        };
+        let member = match dial {
+            Ok(member) => member,
+            Err(dial) => dial.wait().await?,
+        };
+        self.check(&member, pass).await?;
+        Ok(member)
+    }
+
+    /// Sends a Ping over a connection that nobody has heard of for long, or whose endpoint failed last. Any answer
+    /// will do, an error too.
+    async fn check(&self, member: &Arc<Member>, pass: &mut Pass) -> Result<(), ConnectCause> {
+        if !member.is_in_doubt(self.breaker.failing_since(), self.options.idle_before_ping) {
+            return Ok(());
+        }
+        match member.client.call_within("", "Ping", &(), self.options.connect_timeout).await {
+            Err(error) if !error.is_answer() => {
+                member.retire();
+                Err(ConnectCause::NoPong { reason: error.to_string() })
+            }
+            Ok(_) | Err(_) => {
+                pass.answered();
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the breaker. Once it has opened, all connections are from before the outage: the probe makes a new one.
+    fn failed(&self, pass: Pass, cause: &str) {
+        pass.failed(cause);
+        if self.breaker.state() != BreakerState::Closed {
+            self.members.lock().clear();
+        }
+    }
+
+    fn dead(&self, pass: Pass, cause: ConnectCause) -> ConnectError {
+        self.failed(pass, &cause.to_string());
+        self.unreachable(cause)
+    }
+
+    fn unreachable(&self, cause: ConnectCause) -> ConnectError {
+        ConnectError { endpoint: self.endpoint.clone(), cause }
+    }
+}
