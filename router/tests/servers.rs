@@ -1,5 +1,5 @@
 //! Typed operations, pools and unions against the servers of the reference wheels (`scripts/setup` installs them; a version
-//! that is not there is left out, with a line that says so) and against `EG_SERVER`, if that is set.
+//! whose wheels scripts/setup installs, and against `EG_SERVER`, if that is set.
 
 #![expect(clippy::unwrap_used, reason = "a server that cannot run fails the test")]
 
@@ -34,12 +34,12 @@ fn programs() -> Vec<PathBuf> {
     );
     let references =
         ["0.31.0", "2.0.0"].map(|version| venvs.join(version).join("bin/epistemic-graph-server"));
-    let all = references.into_iter().chain(std::env::var_os("EG_SERVER").map(PathBuf::from));
-    let (there, missing): (Vec<_>, Vec<_>) = all.partition(|program| program.is_file());
-    for program in missing {
-        eprintln!("SKIPPED: {} is missing, run scripts/setup", program.display());
+    let all: Vec<_> =
+        references.into_iter().chain(std::env::var_os("EG_SERVER").map(PathBuf::from)).collect();
+    for program in &all {
+        assert!(program.is_file(), "{} is missing: run scripts/setup", program.display());
     }
-    there
+    all
 }
 
 fn start(program: &Path, dir: &Path, name: &str) -> Server {
