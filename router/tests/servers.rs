@@ -1,5 +1,5 @@
-//! Typed operations, pools and unions against the servers of the reference wheels (`scripts/setup` installs them; a version
-//! whose wheels scripts/setup installs, and against `EG_SERVER`, if that is set.
+//! Typed operations, pools and unions against the servers of the reference wheels that `scripts/setup` installs, and
+//! against `EG_SERVER`, if that is set.
 
 #![expect(clippy::unwrap_used, reason = "a server that cannot run fails the test")]
 
