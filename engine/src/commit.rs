@@ -132,7 +132,7 @@ fn weight(op: &Op) -> usize {
         // The ledger holds the components once more.
         Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),
         Op::Batch(items) => items.iter().map(|item| RECORD + item.bytes()).sum(),
-        Op::Revise(revisions) => revisions.iter().map(|revision| RECORD + revision.bytes()).sum(),
+        Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
         Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
         Op::Replace(_) | Op::Install { .. } => MAX_GROUP_BYTES,
         Op::Create { .. }

@@ -1,7 +1,7 @@
 //! The threads that computations run on, beside the threads that serve connections.
 //!
 //! They have a lower priority, so that point reads of other tenants keep their latency while algorithms use what is
-//! left of the cores. Graphs take turns, and one graph uses at most a quarter of the threads at a time. There are twice
+//! left of the cores. Graphs take turns, and one graph uses at most a quarter of the threads, or two, at a time. There are twice
 //! as many threads as cores: long computations of a few graphs share the cores with the short ones of others instead of
 //! keeping them waiting.
 
@@ -89,7 +89,7 @@ impl ComputePool {
     /// Starts the threads for a machine with so many cores, and as many as it has cores for parallel parts.
     pub(crate) fn start(cores: usize) -> anyhow::Result<Self> {
         let threads = (2 * cores).max(4);
-        Self::with_threads(threads, threads / 4, cores)
+        Self::with_threads(threads, (threads / 4).max(2), cores)
     }
 
     /// One graph uses at most `share` of the `threads`.

@@ -7,6 +7,7 @@ use clap::Parser;
 use epistemic_storage::{
     Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, rocks::RocksOptions,
 };
+use parking_lot::Mutex;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -160,6 +161,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         metrics,
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
+        reasoning: Mutex::default(),
         vectors: Indexes::new(config.vector_memory),
         compute: ComputePool::start(cores)?,
         checkpoints,

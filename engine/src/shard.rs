@@ -1,8 +1,9 @@
 //! What every connection shares.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use epistemic_storage::{Channels, GraphStore};
+use epistemic_storage::{Channels, GraphId, GraphStore};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
@@ -33,6 +34,8 @@ pub(crate) struct Shard {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,
+    /// Graphs on which reasoning runs.
+    pub(crate) reasoning: Mutex<HashSet<GraphId>>,
     pub(crate) vectors: Indexes,
     pub(crate) compute: ComputePool,
     pub(crate) checkpoints: Checkpoints,

@@ -42,6 +42,8 @@ struct Export {
 struct Import {
     pieces: SyncSender<Piece>,
     received: u64,
+    /// The graph it was opened to replace.
+    replaces: Option<String>,
     thread: JoinHandle<Result<(Header, Totals, String), SnapshotError>>,
 }
 
@@ -136,11 +138,12 @@ impl Transfers {
         let id = self.id()?;
         let (pieces, receiver) = sync_channel(PIECES);
         let graphs = Arc::clone(graphs);
+        let replaces = target.name.clone().filter(|_| target.replace);
         let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
             let input = PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false };
             snapshot::import(&graphs, input, &target, &mut |_| {})
         })?;
-        self.imports.lock().insert(id, Import { pieces, received: 0, thread });
+        self.imports.lock().insert(id, Import { pieces, received: 0, replaces, thread });
         Ok(id)
     }
 
@@ -154,6 +157,11 @@ impl Transfers {
         let received = import.received;
         self.imports.lock().insert(id, import);
         Ok(received)
+    }
+
+    /// The graph that an import is to replace, where its name was given.
+    pub(crate) fn replaces(&self, id: u64) -> Option<String> {
+        self.imports.lock().get(&id)?.replaces.clone()
     }
 
     /// Ends an import: the graph is checked as a whole, durable and visible on return, or refused.

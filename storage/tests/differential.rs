@@ -15,7 +15,7 @@ use common::{
 use epistemic_storage::{
     Durability, GraphStore, MemoryStore, StoreError,
     datadir::{DataDir, create_checkpoint},
-    graph::{BatchOp, Graph, GraphError, GraphType, LedgerRecord, LoadedGraph, Op, Revision, Write},
+    graph::{BatchOp, COMMONS, Graph, GraphError, GraphType, LedgerRecord, LoadedGraph, Op, Revision, Write},
     snapshot,
 };
 
@@ -91,7 +91,7 @@ impl Program {
         loader.finish().unwrap()
     }
 
-    fn op(&mut self, graphs: &GraphStore) -> Op {
+    fn op(&mut self, graphs: &GraphStore, name: &str) -> Op {
         match self.random.below(100) {
             0..10 => Op::Create { kind: self.kind(), owner: Some(self.id()) },
             10..13 => Op::Delete,
@@ -115,7 +115,7 @@ impl Program {
                 Op::AddVector { node: self.id(), components }
             }
             86..89 => Op::Touch { nodes: self.some_ids(), now: self.random.below(3) as u64 },
-            89..94 => self.revise(graphs),
+            89..94 => self.revise(graphs, name),
             94..96 => self.fork(graphs),
             _ => Op::RemoveEdge { source: self.id(), target: self.id() },
         }
@@ -125,10 +125,12 @@ impl Program {
         (0..self.random.below(6)).map(|_| self.id()).collect()
     }
 
-    /// Changes of what is there now, some of them twice, and of what is not there.
-    fn revise(&mut self, graphs: &GraphStore) -> Op {
+    /// Changes of what is there now, some of them twice, and of what is not there; seldom of another graph's.
+    fn revise(&mut self, graphs: &GraphStore, name: &str) -> Op {
         let mut seen = Vec::new();
-        if let Ok(graph) = graphs.graph(&self.name()) {
+        let name = if self.random.below(8) == 0 { self.name() } else { name.into() };
+        let of = graphs.graph(&name).or_else(|_| graphs.graph(COMMONS)).unwrap().id();
+        if let Ok(graph) = graphs.graph(&name) {
             let reader = graphs.latest(&graph);
             let every = 1 + self.random.below(4);
             let mut nodes = reader.node_cursor().unwrap();
@@ -155,7 +157,7 @@ impl Program {
             let properties = properties(&mut self.random);
             seen.push(Revision::AddEdge { source: self.id(), target: self.id(), properties });
         }
-        Op::Revise(seen)
+        Op::Revise { of, changes: seen }
     }
 
     fn rewritten(&mut self) -> Option<Vec<u8>> {
@@ -174,7 +176,13 @@ impl Program {
 
     fn group(&mut self, graphs: &GraphStore) -> Vec<Write> {
         let size = 1 + self.random.below(10);
-        (0..size).map(|_| Write { graph: self.name().into(), op: self.op(graphs) }).collect()
+        (0..size)
+            .map(|_| {
+                let name = self.name();
+                let op = self.op(graphs, &name);
+                Write { graph: name.into(), op }
+            })
+            .collect()
     }
 
     /// The answers to some reads, as text.

@@ -4,11 +4,14 @@
 //! A write is checked when it is queued. When its graph is deleted and created again by other connections before its
 //! turn, it goes to the new graph by the rules of the old one.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use epistemic_storage::graph::Graph;
 
-use super::{OpError, Pending, Request, table::Access};
+use super::{
+    OpError, Pending, Request,
+    table::{self, Access},
+};
 use crate::{
     access::{Caller, Denied, Need},
     shard::Shard,
@@ -94,6 +97,34 @@ fn written_graph<'a>(shard: &Shard, request: &Request<'a>) -> Result<Option<&'a 
         (true, "") => Ok(None),
         (true, name) => Ok(Some(name)),
     }
+}
+
+/// The graph of a computation when its turn comes: another request may have replaced it meanwhile by one that the caller
+/// may not use.
+pub(super) fn current(
+    shard: &Shard,
+    request: &Request<'_>,
+    admitted: &Arc<Graph>,
+) -> Result<Arc<Graph>, OpError> {
+    let graph = shard.graphs.graph(request.envelope.graph)?;
+    if graph.id() != admitted.id() {
+        again(shard, request, &graph)?;
+    }
+    Ok(graph)
+}
+
+/// Whether the caller may still do with the graph what its operation does.
+pub(super) fn again(shard: &Shard, request: &Request<'_>, graph: &Graph) -> Result<(), OpError> {
+    let need = match table::row(request.method).access {
+        Access::Write | Access::WriteNamed => Need::Write,
+        Access::Read | Access::ReadBoth | Access::Open | Access::Channel | Access::System => Need::Read,
+    };
+    graph_access(shard, &request.envelope, need, graph)
+}
+
+/// Whether the caller may write a graph that its operation named earlier.
+pub(super) fn write(shard: &Shard, envelope: &Envelope<'_>, graph: &Graph) -> Result<(), OpError> {
+    graph_access(shard, envelope, Need::Write, graph)
 }
 
 /// Whether the caller may read another graph than that of the request: for operations that name several.

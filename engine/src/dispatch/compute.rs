@@ -10,8 +10,8 @@ use epistemic_storage::{
 use tokio::sync::mpsc;
 
 use super::{
-    OpError, Part, Pending, Request, algorithms, answer, context_view, diff, lifecycle, reads::ReadError,
-    reasoning, replace, semantic, subgraph_match,
+    OpError, Part, Pending, Request, access, algorithms, answer, context_view, diff, lifecycle,
+    reads::ReadError, reasoning, replace, semantic, subgraph_match,
 };
 use crate::{
     analytics::{Cancel, Cancelled},
@@ -61,11 +61,12 @@ pub(super) fn submit(
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun };
-        let computation = Computation { shard: &owned, graph: &graph, request, cancel: &cancel };
         let mut out = Vec::new();
         answer::result(&mut out, envelope.id, |out| {
-            let ran = cancel.check().map_err(ReadError::from).and_then(|()| run(&computation, out));
-            ran.map_err(|error| computation.failure(error))
+            cancel.check()?;
+            let graph = access::current(&owned, &request, &graph)?;
+            let computation = Computation { shard: &owned, graph: &graph, request, cancel: &cancel };
+            run(&computation, out).map_err(|error| computation.failure(error))
         });
         owned.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.

@@ -8,7 +8,7 @@ use epistemic_storage::{
 };
 
 use super::{
-    OpError,
+    OpError, access,
     compute::{Computation, MAX_RESULT},
     reads::{self, ReadError},
 };
@@ -32,6 +32,8 @@ pub(super) fn diff_against(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
     let graphs = &computation.shard.graphs;
     let missing = |_| OpError::Text(format!("Other graph '{other_graph}' not found"));
     let other = graphs.graph(other_graph).map_err(missing)?;
+    // It may have come since the request was checked.
+    access::read(computation.shard, &request.envelope, &other)?;
     let view = graphs.view();
     let (this, that) = (GraphReader::new(&*view, computation.graph), GraphReader::new(&*view, &other));
     let mut difference = Difference::default();

@@ -1,18 +1,28 @@
 //! `RunDatalogReasoning`: facts from one read view, inferences back into the graph as one atomic change.
 
+use std::collections::HashSet;
+
 use epistemic_storage::{
+    GraphId, StoreError,
     graph::{GraphReader, NodeRef, Op, Revision},
     view::{self, Strings},
 };
+use parking_lot::Mutex;
 
-use super::{OpError, compute::Computation, reads::ReadError};
+use super::{
+    OpError,
+    compute::{Computation, MAX_RESULT},
+    reads::ReadError,
+};
 use crate::{
     reasoning::{Inferences, Reasoner, ReasoningError, Rules},
     wire::{encode, params},
 };
 
 /// Facts that one run may infer: they are committed as one change.
-const MAX_FACTS: usize = 1_000_000;
+const MAX_FACTS: usize = 250_000;
+/// Bytes of that change.
+const MAX_BYTES: usize = 64 << 20;
 /// Nodes read at a time.
 const SLICE: usize = 256;
 
@@ -27,10 +37,12 @@ pub(super) fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<()
     let rules: params::DatalogReasoning<'_> = params::params(request.method, request.envelope.params)?;
     let view = computation.shard.graphs.view();
     let reader = GraphReader::new(&*view, computation.graph);
+    let _turn = Turn::take(computation)?;
     let inferred = infer(computation, &reader, &rules)?;
-    let revisions = revisions(&reader, &inferred)?;
-    if !revisions.is_empty() {
-        computation.write(Op::Revise(revisions))?;
+    check_answer(computation, &inferred)?;
+    let changes = revisions(computation, &reader, &inferred)?;
+    if !changes.is_empty() {
+        computation.write(Op::Revise { of: computation.graph.id(), changes })?;
     }
     encode::map(out, 2);
     encode::str(out, "inferred_count");
@@ -83,37 +95,105 @@ fn infer(
     Ok(reasoner.infer(MAX_FACTS, computation.cancel)?)
 }
 
+/// The right to reason on a graph: two runs at once would add the same edges twice.
+struct Turn<'a> {
+    running: &'a Mutex<HashSet<GraphId>>,
+    graph: GraphId,
+}
+
+impl<'a> Turn<'a> {
+    fn take(computation: &Computation<'a>) -> Result<Self, OpError> {
+        let (running, graph) = (&computation.shard.reasoning, computation.graph.id());
+        if running.lock().insert(graph) {
+            return Ok(Self { running, graph });
+        }
+        let name = computation.graph.name();
+        Err(OpError::Text(format!(
+            "BUSY: RunDatalogReasoning runs on graph '{name}' already, retry with backoff"
+        )))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.running.lock().remove(&self.graph);
+    }
+}
+
+/// Fails when the answer would be too large, before anything is changed.
+fn check_answer(computation: &Computation<'_>, inferred: &Inferences) -> Result<(), ReadError> {
+    const NAMES: usize = 80;
+    let mut bytes = 0_usize;
+    for triple in inferred.triples() {
+        computation.go_on()?;
+        bytes += NAMES + triple.subject.len() + triple.predicate.len() + triple.object.len();
+        if bytes > MAX_RESULT {
+            return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
+        }
+    }
+    Ok(())
+}
+
+/// Changes with what they take together.
+#[derive(Default)]
+struct Changes {
+    revisions: Vec<Revision>,
+    bytes: usize,
+}
+
+impl Changes {
+    fn push(&mut self, revision: Revision) -> Result<(), ReadError> {
+        self.bytes += revision.bytes();
+        if self.bytes > MAX_BYTES {
+            let text = format!(
+                "RESULT_TOO_LARGE: the inferences take over {MAX_BYTES} bytes; use fewer rules or shorter names"
+            );
+            return Err(OpError::Text(text).into());
+        }
+        self.revisions.push(revision);
+        Ok(())
+    }
+}
+
 /// The new edges, and the nodes whose inferred classes change.
-fn revisions(reader: &GraphReader<'_>, inferred: &Inferences) -> Result<Vec<Revision>, ReadError> {
-    let mut revisions: Vec<Revision> = inferred
-        .edges()
-        .map(|edge| {
-            let mut properties = Vec::new();
-            encode::map(&mut properties, 2 + usize::from(edge.chain));
-            if edge.chain {
-                encode::str(&mut properties, "chain");
-                encode::bool(&mut properties, true);
-            }
-            encode::str(&mut properties, "inferred");
+fn revisions(
+    computation: &Computation<'_>,
+    reader: &GraphReader<'_>,
+    inferred: &Inferences,
+) -> Result<Vec<Revision>, ReadError> {
+    let mut changes = Changes::default();
+    for edge in inferred.edges() {
+        computation.go_on()?;
+        let mut properties = Vec::new();
+        encode::map(&mut properties, 2 + usize::from(edge.chain));
+        if edge.chain {
+            encode::str(&mut properties, "chain");
             encode::bool(&mut properties, true);
-            encode::str(&mut properties, "type");
-            encode::str(&mut properties, edge.predicate);
-            Revision::AddEdge { source: edge.source.into(), target: edge.target.into(), properties }
-        })
-        .collect();
-    let classes: Vec<_> = inferred.classes().into_iter().collect();
+        }
+        encode::str(&mut properties, "inferred");
+        encode::bool(&mut properties, true);
+        encode::str(&mut properties, "type");
+        encode::str(&mut properties, edge.predicate);
+        changes.push(Revision::AddEdge {
+            source: edge.source.into(),
+            target: edge.target.into(),
+            properties,
+        })?;
+    }
+    let classes: Vec<_> = inferred.classes(computation.cancel)?.into_iter().collect();
     for slice in classes.chunks(SLICE) {
+        computation.go_on()?;
         let ids: Vec<&str> = slice.iter().map(|(id, _)| *id).collect();
         for ((id, classes), node) in slice.iter().zip(reader.nodes(&ids)?) {
             let Some(NodeRef { properties: expected, .. }) = node else { continue };
             let properties = with_classes(&expected, classes.widest, &classes.by_edges);
             if let Some(properties) = properties.filter(|properties| *properties != expected) {
                 let (id, properties) = ((*id).to_owned(), Some(properties));
-                revisions.push(Revision::Node { id, expected, properties });
+                changes.push(Revision::Node { id, expected, properties })?;
             }
         }
     }
-    Ok(revisions)
+    Ok(changes.revisions)
 }
 
 /// `inferred_type` is set, `inferred_types` gets what is not in it. `None`: there is nothing to change, or no place for it.
@@ -132,7 +212,8 @@ fn with_classes(properties: &[u8], widest: Option<&str>, by_edges: &[&str]) -> O
         Strings::Other => None,
     };
     if let Some(known) = known {
-        let new: Vec<&str> = by_edges.iter().copied().filter(|class| !known.contains(class)).collect();
+        let present: HashSet<&str> = known.iter().copied().collect();
+        let new: Vec<&str> = by_edges.iter().copied().filter(|class| !present.contains(class)).collect();
         if !new.is_empty() {
             encode::array(&mut list, known.len() + new.len());
             known.into_iter().chain(new).for_each(|class| encode::str(&mut list, class));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use epistemic_storage::graph::{GraphError, Op};
 use serde_json::Value;
 
-use super::{OpError, compute::Computation, reads::ReadError};
+use super::{OpError, access, compute::Computation, reads::ReadError};
 use crate::{
     document,
     wire::{DecodeError, encode, json, params},
@@ -48,8 +48,14 @@ pub(super) fn reconcile(computation: &Computation<'_>, out: &mut Vec<u8>) -> Res
 }
 
 fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError> {
-    let loaded = document::load(&computation.shard.graphs, bytes)?;
-    computation.cancel.check()?;
+    let (shard, request) = (computation.shard, &computation.request);
+    // Another graph may have the name by the time that it is loaded.
+    let loaded = document::load(&shard.graphs, bytes)?;
+    let graph = shard.graphs.graph(request.envelope.graph).map_err(OpError::from);
+    if let Err(refusal) = graph.and_then(|graph| access::again(shard, request, &graph)) {
+        shard.graphs.give_up(loaded);
+        return Err(refusal.into());
+    }
     computation.write(Op::Replace(loaded))?;
     Ok(())
 }
@@ -68,7 +74,6 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
         GraphError::Store(error) => ReadError::Store(error),
         refusal => refusal.into(),
     })?;
-    computation.cancel.check()?;
     let owner = request.envelope.agent_id.map(str::to_owned);
     let (name, kind) = (Arc::from(graph_name), computation.graph.kind());
     shard

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use epistemic_storage::snapshot::ImportTarget;
 use tokio::sync::mpsc;
 
-use super::{OpError, Part, Pending, Request, answer, channels, union};
+use super::{OpError, Part, Pending, Request, access, answer, channels, union};
 use crate::{
     access::Caller,
     shard::Shard,
@@ -108,6 +108,8 @@ fn run(
         Method::SnapshotOpen => {
             params::no_params(method, raw)?;
             let graph = shard.graphs.graph(envelope.graph)?;
+            // Another graph may have its name since the request was checked.
+            access::read(shard, &envelope, &graph)?;
             let (cursor, header) = transfers.open_export(&shard.graphs, graph)?;
             encode::map(out, 6);
             field_uint(out, "cursor", cursor);
@@ -144,6 +146,11 @@ fn run(
         }
         Method::RestoreCommit => {
             let params::Upload { upload } = params::params(method, raw)?;
+            // The graph it replaces may be another one than when the upload began.
+            if let Some(replaced) = transfers.replaces(upload).and_then(|name| shard.graphs.graph(&name).ok())
+            {
+                access::write(shard, &envelope, &replaced)?;
+            }
             let (header, totals, graph) = transfers.commit(upload)?;
             shard.dirty.note(std::iter::once(graph.as_str().into()));
             encode::map(out, 7);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use epistemic_storage::{StoreError, graph::GraphReader};
 
 use super::{
-    OpError,
+    OpError, access,
     compute::{Computation, MAX_RESULT},
     reads::ReadError,
 };
@@ -26,6 +26,8 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let graphs = &computation.shard.graphs;
     let missing = |_| OpError::Text(format!("Pattern graph '{pattern_graph_name}' not found"));
     let pattern_graph = graphs.graph(pattern_graph_name).map_err(missing)?;
+    // It may have come since the request was checked.
+    access::read(computation.shard, &request.envelope, &pattern_graph)?;
     let state = pattern_graph.state();
     if state.nodes + state.edges > MAX_PATTERN {
         let (nodes, edges) = (state.nodes, state.edges);
@@ -40,15 +42,11 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let wanted = read_pattern(&GraphReader::new(&*view, &pattern_graph), &pattern.ids)?;
     let mut constraints =
         Properties { reader: GraphReader::new(&*view, computation.graph), ids: &target.ids, wanted: &wanted };
-    let found = subgraph_matches(
-        &pattern.topology,
-        &target.topology,
-        &mut constraints,
-        MAX_MATCHES,
-        computation.cancel,
-    )?;
+    let most = MAX_MATCHES.min(MAX_RESULT / (4 * pattern.ids.len().max(1)));
+    let found =
+        subgraph_matches(&pattern.topology, &target.topology, &mut constraints, most, computation.cancel)?;
     if found.truncated {
-        let text = format!("RESULT_TOO_LARGE: over {MAX_MATCHES} matches; narrow the pattern");
+        let text = format!("RESULT_TOO_LARGE: over {most} matches; narrow the pattern");
         return Err(OpError::Text(text).into());
     }
     response::bin_of(out, |out| {

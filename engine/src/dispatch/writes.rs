@@ -15,6 +15,8 @@ use crate::{
 
 /// Operations of one batch at most.
 const MAX_BATCH: usize = 1_000_000;
+/// Nodes touched at once at most: the commit thread reads and rewrites their properties, while other writers wait.
+const MAX_TOUCHED: usize = 10_000;
 /// Requests above this many bytes are decoded while another thread looks after the other connections.
 const LARGE: usize = 2 << 20;
 
@@ -108,7 +110,7 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         }
         Method::TouchNodes => {
             let params::NodeIds { node_ids } = params::params(method, raw)?;
-            too_many("TouchNodes", node_ids.len())?;
+            at_most(MAX_TOUCHED, "TouchNodes", node_ids.len())?;
             let nodes = node_ids.into_iter().map(str::to_owned).collect();
             Op::Touch { nodes, now: clock::unix_ms() / 1000 }
         }
@@ -139,12 +141,14 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
 }
 
 fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
-    if count <= MAX_BATCH {
+    at_most(MAX_BATCH, operation, count)
+}
+
+fn at_most(most: usize, operation: &str, count: usize) -> Result<(), OpError> {
+    if count <= most {
         return Ok(());
     }
-    Err(OpError::Text(format!(
-        "{operation} {count} operations, {MAX_BATCH} are the most; send them in parts"
-    )))
+    Err(OpError::Text(format!("{operation} {count} operations, {most} are the most; send them in parts")))
 }
 
 fn owned(item: wire::BatchOp<'_>) -> BatchOp {

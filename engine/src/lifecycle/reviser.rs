@@ -58,8 +58,9 @@ impl<'a> Reviser<'a> {
         if part.is_empty() {
             return Ok(());
         }
-        let graph = self.target.graph.name();
-        if let Outcome::Revised(revised) = self.target.shard.write_blocking(graph, Op::Revise(part))? {
+        let graph = self.target.graph;
+        let op = Op::Revise { of: graph.id(), changes: part };
+        if let Outcome::Revised(revised) = self.target.shard.write_blocking(graph.name(), op)? {
             self.done.add(revised);
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! What a run found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+
+use crate::analytics::{Cancel, Cancelled};
 
 use super::{
     classes::Membership,
@@ -120,17 +122,19 @@ impl Inferences {
     }
 
     /// The nodes with inferred classes, by id.
-    pub(crate) fn classes(&self) -> BTreeMap<&str, NodeClasses<'_>> {
+    pub(crate) fn classes(&self, cancel: &Cancel) -> Result<BTreeMap<&str, NodeClasses<'_>>, Cancelled> {
         let mut nodes = BTreeMap::<_, NodeClasses<'_>>::new();
-        for &(Membership { node, class }, inference) in &self.memberships {
-            let class = self.classes.name(class);
+        let mut seen = HashSet::new();
+        for &(Membership { node, class: number }, inference) in &self.memberships {
+            cancel.check()?;
+            let class = self.classes.name(number);
             let of_node = nodes.entry(self.nodes.name(node)).or_default();
             if inference == Inference::Datalog {
                 of_node.widest = Some(class);
-            } else if !of_node.by_edges.contains(&class) {
+            } else if seen.insert((node, number)) {
                 of_node.by_edges.push(class);
             }
         }
-        nodes
+        Ok(nodes)
     }
 }

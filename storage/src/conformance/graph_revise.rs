@@ -27,7 +27,9 @@ fn edge(sequence: u64, expected: &[u8], properties: Option<&[u8]>) -> Revision {
 }
 
 fn revise(graphs: &GraphStore, revisions: Vec<Revision>) -> Result<Revised, GraphError> {
-    let Outcome::Revised(revised) = graphs.write("g", Op::Revise(revisions))? else {
+    let Outcome::Revised(revised) =
+        graphs.write("g", Op::Revise { of: graphs.graph("g")?.id(), changes: revisions })?
+    else {
         panic!("a revision answers with what was revised");
     };
     Ok(revised)
@@ -143,14 +145,15 @@ pub(super) fn groups(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", vec![add_node("a", b"1"), add_node("b", b"1"), add_edge("a", "b", b"old")])?;
     let graph = graphs.graph("g")?;
     let old = graph.state().sequence;
+    let of = graph.id();
     let ops = vec![
         add_node("a", b"2"),
-        Op::Revise(vec![node("a", b"1", Some(b"lost")), node("a", b"2", Some(b"3"))]),
+        Op::Revise { of, changes: vec![node("a", b"1", Some(b"lost")), node("a", b"2", Some(b"3"))] },
         add_edge("a", "b", b"new"),
-        Op::Revise(vec![edge(old + 3, b"new", Some(b"newer")), edge(old, b"old", None)]),
-        Op::Revise(vec![edge(old, b"old", Some(b"lost")), edge(old + 3, b"newer", None)]),
+        Op::Revise { of, changes: vec![edge(old + 3, b"new", Some(b"newer")), edge(old, b"old", None)] },
+        Op::Revise { of, changes: vec![edge(old, b"old", Some(b"lost")), edge(old + 3, b"newer", None)] },
         remove_node("b"),
-        Op::Revise(vec![node("b", b"1", Some(b"lost"))]),
+        Op::Revise { of, changes: vec![node("b", b"1", Some(b"lost"))] },
     ];
     let writes: Vec<_> = ops.into_iter().map(|op| Write { graph: "g".into(), op }).collect();
     let results = graphs.commit(&writes, Durability::Sync);

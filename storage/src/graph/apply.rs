@@ -82,7 +82,12 @@ pub enum Op {
         now: u64,
     },
     /// Makes changes that were worked out from an earlier state, as far as that is still there. Atomic.
-    Revise(Vec<Revision>),
+    Revise {
+        /// The graph they were worked out from; another one of its name, or its successor after a clear, is refused.
+        of: GraphId,
+        /// The changes.
+        changes: Vec<Revision>,
+    },
     /// Drops the ledger's records.
     ClearLedger,
     /// Puts loaded records in place of the graph's own, which must exist.
@@ -110,7 +115,7 @@ impl Op {
                 each(target);
             }
             Op::Batch(items) => items.iter().for_each(|item| item.for_each_node(each)),
-            Op::Revise(revisions) => revisions.iter().for_each(|revision| revision.for_each_node(each)),
+            Op::Revise { changes, .. } => changes.iter().for_each(|change| change.for_each_node(each)),
             // Their values are read anyway.
             Op::Touch { .. } => {}
             Op::Create { .. }
@@ -174,7 +179,13 @@ impl Transaction<'_> {
             Op::AddVector { node, components } => self.edit(name)?.add_vector(node, components)?,
             Op::Batch(items) => return self.edit(name)?.batch(items).map(Outcome::Batch),
             Op::Touch { nodes, now } => return self.edit(name)?.touch(nodes, *now).map(Outcome::Touched),
-            Op::Revise(revisions) => return self.edit(name)?.revise(revisions).map(Outcome::Revised),
+            Op::Revise { of, changes } => {
+                let mut edit = self.edit(name)?;
+                if edit.id() != *of {
+                    return Err(GraphError::GraphReplaced(name.to_string()));
+                }
+                return edit.revise(changes).map(Outcome::Revised);
+            }
             Op::ClearLedger => self.edit(name)?.clear_ledger(),
             Op::Replace(loaded) => {
                 let old = self.edit(name)?.live.state.sequence;

@@ -8,6 +8,9 @@ pub enum GraphError {
     /// No graph has this name.
     #[error("Graph '{0}' not found")]
     GraphNotFound(String),
+    /// The graph was deleted, cleared or replaced since it was read.
+    #[error("Graph '{0}' was replaced by another request meanwhile; nothing more was changed, try again")]
+    GraphReplaced(String),
     /// A graph has this name already.
     #[error("Graph '{0}' already exists")]
     GraphExists(String),

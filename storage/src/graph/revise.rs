@@ -1,5 +1,7 @@
 //! Changes that were worked out from an earlier state of the graph, and the refreshing of nodes.
 
+use std::collections::HashMap;
+
 use super::{
     edit::{Edit, take},
     error::GraphError,
@@ -155,19 +157,32 @@ impl Edit<'_, '_> {
     /// Sets `confidence` to 1.0 and `last_access` to `now` (Unix seconds) of each node that is there with a property
     /// map; returns how many of `nodes` those are.
     pub(super) fn touch(&mut self, nodes: &[String], now: u64) -> Result<u64, GraphError> {
+        let mut seen: HashMap<&str, bool> = HashMap::with_capacity(nodes.len());
         let mut touched = 0;
         for node in nodes {
-            let key = keys::node(self.id(), node);
-            let Some(value) = self.overlay.node(&key)? else { continue };
-            let (_, properties) = decode_node(&value)?;
-            let Some(refreshed) = view::refreshed(properties, 1.0, now) else { continue };
-            let changed = refreshed != properties;
-            if changed {
-                self.set_node(node, &refreshed)?;
-            }
-            touched += 1;
+            let is_map = match seen.get(node.as_str()) {
+                Some(is_map) => *is_map,
+                None => {
+                    let is_map = self.touch_one(node, now)?;
+                    seen.insert(node, is_map);
+                    is_map
+                }
+            };
+            touched += u64::from(is_map);
         }
         Ok(touched)
+    }
+
+    fn touch_one(&mut self, node: &str, now: u64) -> Result<bool> {
+        let key = keys::node(self.id(), node);
+        let Some(value) = self.overlay.node(&key)? else { return Ok(false) };
+        let (_, properties) = decode_node(&value)?;
+        let Some(refreshed) = view::refreshed(properties, 1.0, now) else { return Ok(false) };
+        let changed = refreshed != properties;
+        if changed {
+            self.set_node(node, &refreshed)?;
+        }
+        Ok(true)
     }
 
     fn node_is(&self, node: &str, expected: &[u8]) -> Result<bool> {

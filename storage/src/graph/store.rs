@@ -239,6 +239,11 @@ impl GraphStore {
         GraphLoader::new(self, GraphId(self.next_id.fetch_add(1, Ordering::Relaxed)))
     }
 
+    /// Hands the records of a load that will not be committed to [`GraphStore::reclaim`].
+    pub fn give_up(&self, loaded: LoadedGraph) {
+        self.retired.lock().push(Retired { id: loaded.parts().0, readers: None });
+    }
+
     /// Records durably that `id` is taken and to be reclaimed unless a later commit says otherwise.
     pub(super) fn reserve(&self, id: GraphId) -> Result<()> {
         let _one_at_a_time = self.commits.lock();

@@ -119,6 +119,7 @@ fn of_graph(error: &GraphError) -> Exit {
         GraphError::Quarantined { .. } | GraphError::Corrupt { .. } => Exit::Refused,
         GraphError::Store(error) => of_store(error),
         GraphError::GraphNotFound(_)
+        | GraphError::GraphReplaced(_)
         | GraphError::GraphExists(_)
         | GraphError::CannotDeleteCommons
         | GraphError::NodeNotFound(_)
