@@ -139,6 +139,19 @@ pub(super) fn nodes(graphs: &GraphStore) -> Result<(), GraphError> {
     Ok(())
 }
 
+/// A graph that is another one by now is left alone, also one of the same name and content.
+pub(super) fn other_graph(graphs: &GraphStore) -> Result<(), GraphError> {
+    create(graphs, "g")?;
+    write_all(graphs, "g", vec![add_node("a", b"1")])?;
+    let of = graphs.graph("g")?.id();
+    graphs.write("g", Op::Clear)?;
+    write_all(graphs, "g", vec![add_node("a", b"1")])?;
+    let revised = graphs.write("g", Op::Revise { of, changes: vec![node("a", b"1", None)] });
+    assert_eq!(revised, Err(GraphError::GraphReplaced("g".into())));
+    assert_eq!(graphs.graph("g")?.state().nodes, 1);
+    Ok(())
+}
+
 /// What a revision expects is compared with what the group did before it.
 pub(super) fn groups(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;

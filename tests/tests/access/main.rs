@@ -3,6 +3,7 @@
 mod channels;
 mod operations;
 mod pipelined;
+mod queued;
 mod rules;
 mod system;
 

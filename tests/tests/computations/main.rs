@@ -44,7 +44,7 @@ fn await_metric(server: &ServerProcess, name: &str, value: f64, limit: Duration)
 
 /// Computations of one graph that run at the same time.
 fn share() -> usize {
-    thread::available_parallelism().map_or(1, |cores| (2 * cores.get()).max(4) / 4)
+    thread::available_parallelism().map_or(1, |cores| (2 * cores.get()).max(4) / 4).max(2)
 }
 
 /// Something to compute that takes long.
