@@ -99,7 +99,10 @@ impl Metrics {
                 "1 while the store takes writes, 0 while the disk is full or after a failed write.",
             )?,
             store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
-            store_free: IntGauge::new("store_free_bytes", "Bytes that the file system of the store has left.")?,
+            store_free: IntGauge::new(
+                "store_free_bytes",
+                "Bytes that the file system of the store has left.",
+            )?,
             projection_bytes: IntGauge::new("projection_bytes", "Memory of cached projections.")?,
             vector_bytes: IntGauge::new("vector_bytes", "Memory of cached embeddings.")?,
             projection_builds: IntCounter::new("projection_builds_total", "Projections read from storage.")?,
