@@ -49,6 +49,7 @@ pub(crate) struct Metrics {
     commit_group: Histogram,
     writable: IntGauge,
     store_bytes: IntGauge,
+    store_free: IntGauge,
     projection_bytes: IntGauge,
     vector_bytes: IntGauge,
     projection_builds: IntCounter,
@@ -98,6 +99,10 @@ impl Metrics {
                 "1 while the store takes writes, 0 while the disk is full or after a failed write.",
             )?,
             store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
+            store_free: IntGauge::new(
+                "store_free_bytes",
+                "Bytes that the file system of the store has left.",
+            )?,
             projection_bytes: IntGauge::new("projection_bytes", "Memory of cached projections.")?,
             vector_bytes: IntGauge::new("vector_bytes", "Memory of cached embeddings.")?,
             projection_builds: IntCounter::new("projection_builds_total", "Projections read from storage.")?,
@@ -221,6 +226,11 @@ impl Metrics {
         self.writable.set(graphs.refusal().is_none().into());
         if let Ok(stats) = graphs.store().stats() {
             self.store_bytes.set(stats.bytes as i64);
+            if let Some(free) = stats.free_bytes {
+                // The series appears with its first value: a store in memory has none.
+                let _ = self.registry.register(Box::new(self.store_free.clone()));
+                self.store_free.set(i64::try_from(free).unwrap_or(i64::MAX));
+            }
         }
         let names: Vec<_> = self.graph_series.read().keys().cloned().collect();
         for name in names {

@@ -111,6 +111,8 @@ pub struct StoreStats {
     pub bytes: u64,
     /// Number of the last committed change of the backend; grows with every commit.
     pub sequence: u64,
+    /// Bytes that its file system has left for it; none for a backend without files.
+    pub free_bytes: Option<u64>,
 }
 
 /// An ordered key-value store with atomic batches: a backend.

@@ -14,12 +14,17 @@ impl FreeSpace {
         Self { path: path.to_path_buf(), min_free }
     }
 
+    /// Bytes that are free for us, when the file system says so.
+    pub(super) fn left(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(&self.path).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
     /// Fails unless `bytes` can be written and the reserve is still there afterwards.
     pub(super) fn check(&self, bytes: u64) -> Result<()> {
-        let Ok(stat) = rustix::fs::statvfs(&self.path) else {
+        let Some(free) = self.left() else {
             return Ok(());
         };
-        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
         if free < self.min_free.saturating_add(bytes) {
             return Err(StoreError::DiskFull {
                 path: self.path.clone(),

@@ -192,7 +192,8 @@ impl Store for RocksStore {
                 bytes += value.map_err(|error| self.map_error(&error))?.unwrap_or(0);
             }
         }
-        Ok(StoreStats { bytes, sequence: self.db.latest_sequence_number() })
+        let sequence = self.db.latest_sequence_number();
+        Ok(StoreStats { bytes, sequence, free_bytes: self.free_space.left() })
     }
 
     fn verify(&self) -> Result<()> {

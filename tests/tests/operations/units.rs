@@ -1,0 +1,75 @@
+//! The systemd units.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use epistemic_tests::binaries;
+
+use super::help::{check_flags, port, value};
+use super::{succeeds, text};
+
+const SHARD: &str = "epistemic-graph-shard@.service";
+const GATEWAY: &str = "epistemic-graph-gateway.service";
+
+fn unit(name: &str) -> Result<String> {
+    text(&format!("deploy/systemd/{name}"))
+}
+
+/// The value of a setting, continued lines joined, of instance 1.
+fn setting(name: &str, key: &str) -> Result<String> {
+    let text = unit(name)?.replace("\\\n", " ").replace("%i", "1");
+    let found = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    found.map(str::to_owned).with_context(|| format!("{name} has no {key}"))
+}
+
+#[test]
+fn every_flag_is_the_programs() -> Result<()> {
+    for name in [SHARD, GATEWAY] {
+        let start = setting(name, "ExecStart")?;
+        let words: Vec<&str> = start.split_whitespace().collect();
+        ensure!(words.iter().all(|word| !word.contains('%')), "{name}: an unknown specifier in {words:?}");
+        check_flags(&words).context(name)?;
+    }
+    let help = check_flags(&setting(GATEWAY, "ExecStart")?.split_whitespace().collect::<Vec<_>>())?;
+    let variable = setting(GATEWAY, "Environment")?;
+    ensure!(help.has(variable.split('=').next().unwrap_or_default()), "{variable}");
+    Ok(())
+}
+
+/// The folders of the command are those that systemd makes, and the ports those of the walkthrough.
+#[test]
+fn the_command_agrees_with_the_rest_of_the_unit() -> Result<()> {
+    let start = setting(SHARD, "ExecStart")?;
+    let words: Vec<&str> = start.split_whitespace().collect();
+    ensure!(value(&words, "--tcp-addr").and_then(port) == Some(9101), "{words:?}");
+    ensure!(value(&words, "--metrics-addr").and_then(port) == Some(9111), "{words:?}");
+    let state = format!("/var/lib/{}", setting(SHARD, "StateDirectory")?);
+    ensure!(value(&words, "--persist-dir") == Some(&*state), "{state}");
+    let socket = format!("/run/{}/shard.sock", setting(SHARD, "RuntimeDirectory")?);
+    ensure!(value(&words, "--socket-path") == Some(&*socket), "{socket}");
+    let users = unit("epistemic-graph.sysusers.conf")?;
+    for name in [SHARD, GATEWAY] {
+        ensure!(users.contains(&format!("\nu {} ", setting(name, "User")?)), "{name}: nobody makes its user");
+    }
+    Ok(())
+}
+
+/// `systemd-analyze verify`, with the programs where they were built, and its mark for hardening (10 is worst).
+#[test]
+fn systemd_takes_the_units() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = binaries::server()?.display().to_string();
+    for name in [SHARD, GATEWAY] {
+        let program = setting(name, "ExecStart")?;
+        let program = program.split(' ').next().unwrap_or_default();
+        fs_err::write(folder.path().join(name), unit(name)?.replace(program, &server))?;
+    }
+    for name in [SHARD.replace('@', "@1"), GATEWAY.to_owned()] {
+        let path = folder.path().join(name);
+        let said = succeeds(Command::new("systemd-analyze").args(["--man=no", "verify"]).arg(&path))?;
+        ensure!(!said.contains(&*folder.path().to_string_lossy()), "{said}");
+        let security = ["security", "--offline=true", "--no-pager", "--threshold=20"];
+        succeeds(Command::new("systemd-analyze").args(security).arg(&path))?;
+    }
+    Ok(())
+}
