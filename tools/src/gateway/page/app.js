@@ -140,13 +140,13 @@ function showRoutes({ routes, collisions }) {
 at("route").addEventListener("submit", async (event) => {
   event.preventDefault();
   const [kind, name] = [at("route-kind").value, at("route-name").value];
+  at("route-name").select();
   const again = asked.findIndex((pair) => pair[0] === kind && pair[1] === name);
   if (again >= 0) asked.splice(again, 1);
   asked.unshift([kind, name]);
   asked.length = Math.min(asked.length, ANSWERS);
   const answer = await ask(`/api/dashboard/route?${new URLSearchParams(asked)}`);
   if (answer) showRoutes(answer);
-  at("route-name").select();
 });
 
 // ---- graphs
