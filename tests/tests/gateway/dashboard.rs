@@ -43,7 +43,7 @@ fn the_page_shows_a_shard_going_and_coming_back() -> Result<()> {
     drop(down);
     browser.wait_for(&format!("{} === '✕ unreachable · breaker open'", card(&names[2])))?;
     browser.wait_for("document.querySelector('#summary').textContent === '2 of 3 shards reachable'")?;
-    browser.wait_for("document.querySelector('#missing').textContent.includes('does not answer')")?;
+    browser.wait_for("document.querySelector('#missing').textContent.includes('Without the graphs of')")?;
     ensure!(browser.eval("document.querySelectorAll('.shard.is-good').length")? == 2);
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
         looks_right(browser, width, scheme)?;

@@ -103,7 +103,7 @@ function showOverview(overview) {
   dress(summary, up === all ? "good" : "bad");
   write(summary, `${up} of ${all} ${all === 1 ? "engine" : "shards"} reachable`);
   document.title = up === all ? "epistemic-graph shards" : `(${all - up} down) epistemic-graph shards`;
-  write(at("freshness"), `${count(nodes)} nodes · default graph ${visible(overview.default_graph)} · live`);
+  write(at("freshness"), `${count(nodes)} ${nodes === 1 ? "node" : "nodes"} · default graph ${visible(overview.default_graph)} · live`);
   dress(at("freshness"), "quiet");
 }
 
@@ -190,7 +190,7 @@ async function listGraphs() {
     body.dataset.shown = shown;
   }
   at("missing").replaceChildren(...page.missing.map((shard) =>
-    element("p", "bad", `Without the graphs of ${visible(shard.endpoint)}, which does not answer.`)));
+    element("p", "bad", `Without the graphs of ${visible(shard.endpoint)}: ${visible(shard.reason.slice(0, 200))}`)));
   const last = offset + page.graphs.length;
   write(at("position"), page.matched ? `${count(offset + 1)}–${count(last)} of ${count(page.matched)}` : "");
   at("previous").disabled = offset === 0;
