@@ -1,10 +1,15 @@
 //! The seed's JSON and series while one shard stops and comes back, and the lists of the dashboard.
 
+use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::ServerProcess;
+use epistemic_tests::gateway::Gateway;
 use epistemic_tests::http::series;
 use serde_json::{Value, json};
 
-use super::{TOPOLOGY, Tier};
+use super::{SECRET, TOPOLOGY, Tier};
 
 /// The breaker states of all shards.
 fn breakers(topology: &Value) -> Vec<&str> {
@@ -112,5 +117,27 @@ fn shards_and_graphs_are_counted_and_searched() -> Result<()> {
     ensure!(row["shard"] == tier.endpoints()[0].as_str(), "{row}");
     let found = tier.gateway.json("/api/dashboard/graphs?search=G11&limit=4&offset=8")?;
     ensure!(found["matched"] == 10 && found["graphs"][0]["name"] == "g118", "{found}");
+    Ok(())
+}
+
+/// It takes connections and says nothing: the worst kind of dead.
+#[test]
+fn a_silent_shard_delays_no_other() -> Result<()> {
+    let shard = ServerProcess::ours().start()?;
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("silent.sock");
+    let _silent = UnixListener::bind(&path)?;
+    let endpoints = format!("unix://{},unix://{}", shard.socket().display(), path.display());
+    let gateway = Gateway::start(&endpoints, SECRET, &[])?;
+    let overview = gateway.wait_for("/api/dashboard/shards", |overview| {
+        overview["shards"][0]["requests_per_s"].is_number() && overview["shards"][1]["error"].is_string()
+    })?;
+    ensure!(overview["shards"][1]["reachable"] == true, "{overview}");
+    let start = Instant::now();
+    let graphs = gateway.json("/api/dashboard/graphs")?;
+    ensure!(graphs["total"] == 1 && graphs["missing"][0]["reason"].is_string(), "{graphs}");
+    ensure!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+    let age = gateway.json("/api/dashboard/shards")?["shards"][0]["seen_ms_ago"].as_u64();
+    ensure!(age < Some(2000), "{age:?}");
     Ok(())
 }
