@@ -168,6 +168,17 @@ impl Metrics {
         self.op(method).duration.observe(elapsed.as_secs_f64());
     }
 
+    /// Requests dispatched since the start and the seconds their answers took, but for those that only ask how the
+    /// shard is: whoever watches it would see himself.
+    pub(crate) fn totals(&self) -> (u64, f64) {
+        let watching = [Method::Ping, Method::Health, Method::ShardStatus, Method::GraphStats];
+        let watched = |index: &usize| watching.iter().any(|method| *method as usize == *index);
+        let work = self.ops.iter().enumerate().filter(|(index, _)| !watched(index));
+        work.filter_map(|(_, series)| series.get()).fold((0, 0.0), |(requests, seconds), series| {
+            (requests + series.requests.get(), seconds + series.duration.get_sample_sum())
+        })
+    }
+
     pub(crate) fn auth_failure(&self) {
         self.auth_failures.inc();
     }

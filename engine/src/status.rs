@@ -78,6 +78,11 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         .map(|info| json!({"name": info.name, "created_ms": info.created_ms, "bytes": info.bytes()}))
         .collect();
     let refusal = shard.graphs.refusal();
+    let (nodes, edges) = shard.graphs.graphs().iter().fold((0, 0), |(nodes, edges), graph| {
+        let state = graph.state();
+        (nodes + state.nodes, edges + state.edges)
+    });
+    let (requests, request_seconds) = shard.metrics.totals();
     let fields = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
@@ -87,6 +92,10 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         "backend": shard.graphs.store().backend(),
         "durability": shard.durability.to_string(),
         "graphs": shard.graphs.graph_count(),
+        "nodes": nodes,
+        "edges": edges,
+        "requests": requests,
+        "request_seconds": request_seconds,
         "bytes": stats.bytes,
         "sequence": stats.sequence,
         "writable": refusal.is_none(),

@@ -91,6 +91,12 @@ impl ShardRouter {
         hrw::owner(&self.endpoints, self.affinity.anchor(graph))
     }
 
+    /// The name that places `graph`: its own, or that of the group it lives with.
+    #[must_use]
+    pub fn anchor<'a>(&'a self, graph: &'a str) -> &'a str {
+        self.affinity.anchor(graph)
+    }
+
     /// The graph of a request: `explicit` verbatim unless it is the default graph, else that of the ambient tenant
     /// ([`with_tenant`](crate::with_tenant)), else the default graph. With one endpoint too, so that a tenant's graph
     /// is the same before and after a second shard is added.

@@ -17,6 +17,11 @@ pub fn egctl() -> Result<PathBuf> {
     built("egctl", "epistemic-tools")
 }
 
+/// Our gateway.
+pub fn gateway() -> Result<PathBuf> {
+    built("epistemic-graph-gateway", "epistemic-tools")
+}
+
 /// The server program of a reference version, such as `"0.31.0"`.
 pub fn reference_server(version: &str) -> Result<PathBuf> {
     in_venv(version, "epistemic-graph-server")

@@ -19,11 +19,15 @@ pub struct Answer {
 
 /// `GET path` over a new connection, which the server is asked to close. Waits at most ten seconds.
 pub fn get(addr: SocketAddr, path: &str) -> Result<Answer> {
+    exchange(addr, &format!("GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n"))
+}
+
+/// Sends a whole request, which must ask the server to close the connection. Waits at most ten seconds.
+pub fn exchange(addr: SocketAddr, request: &str) -> Result<Answer> {
     let limit = Duration::from_secs(10);
     let mut stream = TcpStream::connect_timeout(&addr, limit)?;
     stream.set_read_timeout(Some(limit))?;
     // One write: the reference answers and closes after the first bytes it reads.
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;

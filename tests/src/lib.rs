@@ -6,6 +6,7 @@
 //! - [`server`]: start, stop, kill and restart our server or a reference wheel ([`ServerProcess`]);
 //! - [`wire`]: a blocking client that can also send broken frames ([`Client`], [`Request`]);
 //! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
+//! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
 //! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
@@ -15,7 +16,7 @@
 //!
 //! | Variable | Meaning | Default |
 //! |---|---|---|
-//! | `EG_BIN_DIR` | folder with `epistemic-graph-server` and `egctl` | parent of the test executable's folder |
+//! | `EG_BIN_DIR` | folder with `epistemic-graph-server`, `epistemic-graph-gateway` and `egctl` | parent of the test executable's folder |
 //! | `EG_VENVS` | folder with one Python environment per reference version | `~/.cache/epistemic-graph/venvs` |
 //! | `EG_SEED` | repeats a run | random, printed |
 //! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 20 |
@@ -25,7 +26,9 @@
 //! | `EG_SHARED` | folder with the contract recordings: `vectors` and `replay.py` | `../shared` beside the repository |
 
 pub mod binaries;
+pub mod browser;
 pub mod crash;
+pub mod gateway;
 pub mod http;
 pub mod memory;
 pub mod powercut;

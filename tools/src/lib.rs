@@ -1,11 +1,13 @@
-//! Tools for operators of a shard tier. The program is `egctl`.
+//! Tools for operators of a shard tier. The programs are `egctl` and `epistemic-graph-gateway`.
 //!
 //! * [`cli`] is its command line: routing, graphs, snapshots, checkpoints, status.
 //! * [`mod@bench`] is `egctl bench`, a load generator for any server of the protocol.
 //! * [`walkthrough`] is `egctl walkthrough`, the worked example with three real shards.
+//! * [`gateway`] is `epistemic-graph-gateway`: the topology, its metrics and a dashboard over HTTP.
 //! * `remote` speaks the operations that a shard offers to these tools beside the public protocol.
 
 pub mod bench;
 pub mod cli;
+pub mod gateway;
 mod remote;
 pub mod walkthrough;

@@ -52,12 +52,12 @@ impl Failure {
 }
 
 /// The exit code of an error: that of the first cause which has one, else [`Exit::Failed`].
-pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
+pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
     error.chain().find_map(exit_of_cause).unwrap_or(Exit::Failed)
 }
 
 /// The text of an error with its causes, each said once.
-pub(super) fn message_of(error: &anyhow::Error) -> String {
+pub(crate) fn message_of(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !message.contains(&cause) {

@@ -20,4 +20,5 @@ mod status;
 mod table;
 
 pub use command::main;
-pub(crate) use exit::{EXIT_CODES, Exit, Failure};
+pub(crate) use exit::{EXIT_CODES, Exit, Failure, exit_of, message_of};
+pub(crate) use shards::ShardArgs;

@@ -15,7 +15,7 @@ use crate::remote;
 
 /// Which running shards to ask, and the secret to do it with.
 #[derive(Args, Debug, Clone)]
-pub(super) struct ShardArgs {
+pub(crate) struct ShardArgs {
     /// Ask this one shard: tcp://HOST:PORT or unix://PATH.
     #[arg(long, value_name = "E", conflicts_with = "endpoints")]
     endpoint: Option<Endpoint>,
@@ -33,7 +33,7 @@ pub(super) struct ShardArgs {
 
 impl ShardArgs {
     /// The shards meant.
-    pub(super) fn list(&self) -> Result<EndpointList> {
+    pub(crate) fn list(&self) -> Result<EndpointList> {
         let list = match (&self.endpoint, &self.endpoints) {
             (Some(endpoint), _) => EndpointList::new(vec![endpoint.clone()])?,
             (None, Some(list)) => list.clone(),
@@ -44,8 +44,13 @@ impl ShardArgs {
     }
 
     /// The secret; blocks when it is in a file.
-    pub(super) fn secret(&self) -> Result<Secret, ConfigError> {
+    pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
         self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
+    }
+
+    /// The identity to ask with.
+    pub(crate) fn agent_id(&self) -> Option<&str> {
+        self.agent_id.as_deref()
     }
 
     fn options(&self) -> ConnectOptions {

@@ -54,12 +54,27 @@ pub(crate) struct ShardStatus {
     pub(crate) durability: String,
     /// Number of graphs.
     pub(crate) graphs: u64,
+    /// Nodes of all graphs.
+    #[serde(default)]
+    pub(crate) nodes: u64,
+    /// Edges of all graphs.
+    #[serde(default)]
+    pub(crate) edges: u64,
+    /// Requests since its start, but for those that only ask how it is.
+    #[serde(default)]
+    pub(crate) requests: u64,
+    /// Seconds that their answers took.
+    #[serde(default)]
+    pub(crate) request_seconds: f64,
     /// Bytes stored.
     pub(crate) bytes: u64,
     /// Number of the store's newest change.
     pub(crate) sequence: u64,
     /// Whether it takes writes.
     pub(crate) writable: bool,
+    /// Why it takes no writes.
+    #[serde(default)]
+    pub(crate) refusal: Option<String>,
     /// The failure after which it stopped taking writes.
     pub(crate) poisoned: Option<String>,
     /// Complete checkpoints, oldest first.

@@ -1,0 +1,38 @@
+//! `epistemic-graph-gateway`: the shard tier over HTTP, for people, monitoring and the callers of the topology.
+//! It only reads.
+//!
+//! * `command` is the program, `server` its routes, `access` who may use them.
+//! * `watch` asks every shard once a second, whoever looks and however many; `probe` is one such question, `rate` what
+//!   two answers say together.
+//! * `topology`, `metrics`, `overview`, `graphs` and `route` are the answers; `page/` is the dashboard.
+
+mod access;
+mod command;
+mod graphs;
+mod metrics;
+mod overview;
+mod probe;
+mod rate;
+mod route;
+mod server;
+#[cfg(test)]
+mod tests;
+mod topology;
+mod watch;
+
+pub use command::main;
+
+use std::sync::Arc;
+
+use epistemic_router::ShardRouter;
+use watch::Watched;
+
+/// What every request shares.
+#[derive(Debug)]
+struct Gateway {
+    /// Knows where graphs belong. Makes no call: each shard is asked through its own router.
+    placement: ShardRouter,
+    default_graph: String,
+    /// In the order of the endpoint list.
+    shards: Vec<Arc<Watched>>,
+}

@@ -1,0 +1,85 @@
+//! `GET /api/dashboard/shards`: all that is known of every shard, for the page.
+
+use std::time::Duration;
+
+use epistemic_router::EndpointStatus;
+use epistemic_storage::clock::unix_ms;
+use serde::Serialize;
+
+use super::Gateway;
+use super::watch::Look;
+
+/// The tier.
+#[derive(Debug, Serialize)]
+pub(super) struct Overview {
+    default_graph: String,
+    shards: Vec<ShardView>,
+}
+
+/// One shard. What it did not say is absent, never 0.
+#[derive(Debug, Serialize)]
+struct ShardView {
+    #[serde(flatten)]
+    topology: EndpointStatus,
+    error: Option<String>,
+    /// Why it takes no writes.
+    refusal: Option<String>,
+    version: Option<String>,
+    uptime_s: Option<u64>,
+    graphs: Option<u64>,
+    nodes: Option<u64>,
+    edges: Option<u64>,
+    bytes: Option<u64>,
+    requests_per_s: Option<f64>,
+    /// Mean of the shard's answers of the last seconds.
+    latency_ms: Option<f64>,
+    /// Of the gateway's own question.
+    round_trip_ms: Option<f64>,
+    checkpoint_age_s: Option<u64>,
+    /// 0 when it makes no checkpoints by itself.
+    checkpoint_interval_s: Option<u64>,
+    /// Since the last look.
+    seen_ms_ago: Option<u64>,
+}
+
+impl Gateway {
+    /// All shards as last seen.
+    pub(super) async fn overview(&self) -> Overview {
+        let topology = self.topology().await;
+        let mut shards = Vec::with_capacity(self.shards.len());
+        for (status, shard) in topology.endpoints.into_iter().zip(&self.shards) {
+            shards.push(ShardView::new(status, shard.latest().await.as_deref()));
+        }
+        Overview { default_graph: topology.default_graph, shards }
+    }
+}
+
+impl ShardView {
+    fn new(topology: EndpointStatus, look: Option<&Look>) -> Self {
+        let answer = look.and_then(|look| look.seen.answer.as_ref().ok());
+        let status = answer.and_then(|answer| answer.status.as_ref());
+        let rate = look.and_then(|look| look.rate);
+        let newest = status.and_then(|status| status.checkpoints.last());
+        Self {
+            topology,
+            error: look.and_then(|look| look.seen.answer.as_ref().err().cloned()),
+            refusal: status.and_then(|status| status.poisoned.as_ref().or(status.refusal.as_ref())).cloned(),
+            version: answer.map(|answer| answer.health.version.clone()),
+            uptime_s: answer.map(|answer| answer.health.uptime_s),
+            graphs: status.map(|status| status.graphs),
+            nodes: status.map(|status| status.nodes),
+            edges: status.map(|status| status.edges),
+            bytes: status.map(|status| status.bytes),
+            requests_per_s: rate.map(|rate| rate.per_second),
+            latency_ms: rate.and_then(|rate| rate.latency).map(millis),
+            round_trip_ms: answer.map(|answer| millis(answer.round_trip)),
+            checkpoint_age_s: newest.map(|newest| unix_ms().saturating_sub(newest.created_ms) / 1000),
+            checkpoint_interval_s: status.map(|status| status.checkpoint_interval_s),
+            seen_ms_ago: look.map(|look| look.seen.at.elapsed().as_millis() as u64),
+        }
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

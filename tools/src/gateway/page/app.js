@@ -1,0 +1,248 @@
+// The dashboard. Everything from a shard is put on the page as text, never as markup.
+"use strict";
+
+const SHARDS_EVERY = 1000, GRAPHS_EVERY = 5000, ROWS = 50, ANSWERS = 8;
+const at = (id) => document.getElementById(id);
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+// Only what changed is written, so that a selection survives the next look.
+function write(node, text) { if (node.textContent !== text) node.textContent = text; }
+function dress(node, className) { if (node.className !== className) node.className = className; }
+
+// Characters that cannot be seen or that turn the line around are spelled out.
+function visible(name) {
+  const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu;
+  return name === "" ? "(empty)" : name.replace(hidden, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+}
+
+const whole = new Intl.NumberFormat("en");
+const unknown = "–";
+const count = (n) => n == null ? unknown : whole.format(n);
+function size(bytes) {
+  if (bytes == null) return unknown;
+  let unit = 0;
+  for (; bytes >= 1024 && unit < 4; unit++) bytes /= 1024;
+  return `${bytes.toFixed(unit && bytes < 10 ? 1 : 0)} ${["B", "KiB", "MiB", "GiB", "TiB"][unit]}`;
+}
+function span(seconds) {
+  if (seconds == null) return unknown;
+  const [d, h, m] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+  if (d) return `${d} d ${h} h`;
+  if (h) return `${h} h ${m} min`;
+  return m ? `${m} min` : `${Math.floor(seconds)} s`;
+}
+function rate(n) { return n == null ? unknown : `${n < 10 ? n.toFixed(1) : whole.format(Math.round(n))}/s`; }
+function millis(n) { return n == null ? unknown : `${n < 10 ? n.toFixed(2) : Math.round(n)} ms`; }
+function checkpoint(shard) {
+  if (shard.checkpoint_age_s != null) return `${span(shard.checkpoint_age_s)} ago`;
+  return shard.checkpoint_interval_s == null ? unknown : "none";
+}
+
+const FIGURES = [
+  ["Version", (s) => s.version ?? unknown], ["Uptime", (s) => span(s.uptime_s)], ["Checkpoint", checkpoint],
+  ["Graphs", (s) => count(s.graphs)], ["Nodes", (s) => count(s.nodes)], ["Edges", (s) => count(s.edges)],
+  ["Disk", (s) => size(s.bytes)], ["Requests", (s) => rate(s.requests_per_s)],
+  ["Latency", (s) => millis(s.latency_ms ?? s.round_trip_ms)],
+];
+const BREAKER = { closed: "breaker closed", half_open: "breaker half-open", open: "breaker open" };
+
+// ---- shards
+
+const cards = new Map();
+
+function card(endpoint) {
+  const known = cards.get(endpoint);
+  if (known) return known;
+  const root = element("article", "shard");
+  root.dataset.endpoint = endpoint;
+  root.append(element("h3", "endpoint", visible(endpoint)));
+  const state = element("p", "state"), list = element("dl"), values = [];
+  for (const [name] of FIGURES) {
+    const pair = element("div"), value = element("dd");
+    pair.append(element("dt", "", name), value);
+    list.append(pair);
+    values.push(value);
+  }
+  const problem = element("p", "problem");
+  root.append(state, list, problem);
+  at("shards").append(root);
+  const made = { root, state, values, problem };
+  cards.set(endpoint, made);
+  return made;
+}
+
+function showShard(shard) {
+  const { root, state, values, problem } = card(shard.endpoint);
+  const healthy = shard.reachable && shard.breaker === "closed" && !shard.error;
+  const mood = !shard.reachable ? "bad" : healthy && !shard.refusal ? "good" : "warn";
+  dress(root, `shard is-${mood}`);
+  dress(state, `state ${mood}`);
+  const words = [shard.reachable ? "reachable" : "unreachable", BREAKER[shard.breaker]];
+  if (shard.refusal) words.push("takes no writes");
+  write(state, `${mood === "good" ? "●" : mood === "warn" ? "▲" : "✕"} ${words.join(" · ")}`);
+  FIGURES.forEach(([, figure], index) => write(values[index], figure(shard)));
+  const latency = values[values.length - 1];
+  latency.title = shard.latency_ms != null
+    ? "Mean time of the shard's answers in the last seconds"
+    : "No requests in the last seconds: round trip of the gateway's own question";
+  dress(problem, `problem ${mood}`);
+  write(problem, shard.error ?? (shard.refusal ? `Takes no writes: ${shard.refusal}` : ""));
+}
+
+function showOverview(overview) {
+  overview.shards.forEach(showShard);
+  const up = overview.shards.filter((shard) => shard.reachable).length;
+  const all = overview.shards.length, nodes = overview.shards.reduce((sum, shard) => sum + (shard.nodes ?? 0), 0);
+  const summary = at("summary");
+  dress(summary, up === all ? "good" : "bad");
+  write(summary, `${up} of ${all} ${all === 1 ? "engine" : "shards"} reachable`);
+  document.title = up === all ? "epistemic-graph shards" : `(${all - up} down) epistemic-graph shards`;
+  write(at("freshness"), `${count(nodes)} ${nodes === 1 ? "node" : "nodes"} · default graph ${visible(overview.default_graph)} · live`);
+  dress(at("freshness"), "quiet");
+}
+
+// ---- where a tenant goes
+
+const asked = [];
+
+function showRoutes({ routes, collisions }) {
+  const answers = routes.map((route) => {
+    const root = element("div", "answer"), line = element("p");
+    root.append(line);
+    if (route.tenant != null) line.append("tenant ", element("span", "name", visible(route.tenant)), " → ");
+    if (route.error) {
+      line.append(element("span", "bad", "no graph"));
+      root.append(element("p", "bad", visible(route.error)));
+      return root;
+    }
+    line.append("graph ", element("span", "name", visible(route.graph)), " → ",
+      element("strong", "endpoint", visible(route.shard)));
+    const shared = collisions.find((collision) => collision.graph === route.graph && route.tenant != null);
+    if (shared) {
+      const tenants = shared.tenants.map((tenant) => `“${visible(tenant)}”`).join(" and ");
+      root.append(element("p", "bad", `Collision: ${tenants} would share this graph. Give one of them another id.`));
+    } else if (route.rewritten) {
+      root.append(element("p", "warn",
+        "The id is rewritten for the graph's name: every id that is rewritten to the same would share this graph."));
+    }
+    if (route.anchor != null) root.append(element("p", "quiet", `Placed with its group: ${visible(route.anchor)}`));
+    return root;
+  });
+  at("route-answers").replaceChildren(...answers);
+}
+
+at("route").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const [kind, name] = [at("route-kind").value, at("route-name").value];
+  at("route-name").select();
+  const again = asked.findIndex((pair) => pair[0] === kind && pair[1] === name);
+  if (again >= 0) asked.splice(again, 1);
+  asked.unshift([kind, name]);
+  asked.length = Math.min(asked.length, ANSWERS);
+  const answer = await ask(`/api/dashboard/route?${new URLSearchParams(asked)}`);
+  if (answer) showRoutes(answer);
+});
+
+// ---- graphs
+
+let offset = 0, latestList = 0;
+
+function graphRow(graph) {
+  const row = element("tr");
+  const name = element("td");
+  name.append(element("span", "name", visible(graph.name)));
+  if (graph.quarantined) name.append(element("small", "bad", `Damaged: ${visible(graph.quarantined)}`));
+  const cell = (label, text, className) => {
+    const made = element("td", className, text);
+    made.dataset.label = label;
+    return made;
+  };
+  const shard = element("td");
+  shard.append(element("span", "endpoint quiet", visible(graph.shard)));
+  if (graph.belongs_to) {
+    shard.append(element("small", "warn", `Clients look on ${visible(graph.belongs_to)}`));
+  }
+  row.append(name, cell("owner", graph.owner == null ? unknown : visible(graph.owner)), cell("type", graph.type),
+    cell("nodes", count(graph.nodes), "number"), cell("edges", count(graph.edges), "number"), shard);
+  return row;
+}
+
+async function listGraphs() {
+  const list = ++latestList;
+  const wanted = { search: at("search-text").value, sort: at("search-sort").value, offset, limit: ROWS };
+  const page = await ask(`/api/dashboard/graphs?${new URLSearchParams(wanted)}`);
+  if (!page || list !== latestList) return;
+  if (offset && offset >= page.matched) { offset = 0; return listGraphs(); }
+  const shown = JSON.stringify(page);
+  const body = document.querySelector("#graphs tbody");
+  if (body.dataset.shown !== shown) {
+    const none = element("td", "quiet", page.total ? "No graph matches." : "No graphs.");
+    none.colSpan = 6;
+    const nothing = element("tr");
+    nothing.append(none);
+    body.replaceChildren(...(page.graphs.length ? page.graphs.map(graphRow) : [nothing]));
+    body.dataset.shown = shown;
+  }
+  at("missing").replaceChildren(...page.missing.map((shard) =>
+    element("p", "bad", `Without the graphs of ${visible(shard.endpoint)}: ${visible(shard.reason.slice(0, 200))}`)));
+  const last = offset + page.graphs.length;
+  write(at("position"), page.matched ? `${count(offset + 1)}–${count(last)} of ${count(page.matched)}` : "");
+  at("previous").disabled = offset === 0;
+  at("next").disabled = last >= page.matched;
+}
+
+let typing;
+at("search").addEventListener("submit", (event) => { event.preventDefault(); offset = 0; listGraphs(); });
+at("search-text").addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(() => { offset = 0; listGraphs(); }, 150);
+});
+at("search-sort").addEventListener("change", () => { offset = 0; listGraphs(); });
+at("previous").addEventListener("click", () => { offset = Math.max(0, offset - ROWS); listGraphs(); });
+at("next").addEventListener("click", () => { offset += ROWS; listGraphs(); });
+
+// ---- keyboard and time
+
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") document.activeElement.blur();
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  const place = { "/": "search-text", t: "route-name" }[event.key];
+  if (!place) return;
+  event.preventDefault();
+  at(place).focus();
+});
+
+async function ask(address) {
+  try {
+    const answer = await fetch(address, { signal: AbortSignal.timeout(10000) });
+    if (answer.status === 401) { location.href = "/login"; return null; }
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    return await answer.json();
+  } catch {
+    write(at("freshness"), "the gateway does not answer: what you see is old");
+    dress(at("freshness"), "bad");
+    return null;
+  }
+}
+
+// The next look is asked for when the last one is there; a page that nobody sees asks nothing.
+function every(milliseconds, look) {
+  const again = async () => {
+    if (!document.hidden) await look();
+    setTimeout(again, milliseconds);
+  };
+  again();
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+}
+
+every(SHARDS_EVERY, async () => {
+  const overview = await ask("/api/dashboard/shards");
+  if (overview) showOverview(overview);
+});
+every(GRAPHS_EVERY, listGraphs);

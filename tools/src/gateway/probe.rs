@@ -1,0 +1,78 @@
+//! One look at one shard.
+
+use std::time::Duration;
+
+use epistemic_router::{DEFAULT_GRAPH, Endpoint, EndpointList, RouterError, ShardRouter, Topology};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::remote::ShardStatus;
+
+/// How long a shard may take for all that one look asks it.
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
+
+/// What one look saw.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    /// Whether the transport took a connection.
+    pub(super) reachable: bool,
+    /// When the look ended.
+    pub(super) at: Instant,
+    /// What it answered, or the words of the failure.
+    pub(super) answer: Result<Answer, String>,
+}
+
+/// What a shard said of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    /// The answer of `Health`.
+    pub(super) health: Health,
+    /// How long that took, from here and back.
+    pub(super) round_trip: Duration,
+    /// The answer of `ShardStatus`; other engines of the protocol have none.
+    pub(super) status: Option<ShardStatus>,
+}
+
+/// What the gateway uses of `Health`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Health {
+    pub(super) version: String,
+    pub(super) uptime_s: u64,
+}
+
+/// Looks at a shard: a connection that asks nothing, as the reference's topology makes it, and two calls through the
+/// pool and the breaker.
+pub(super) async fn look(router: &ShardRouter, endpoint: &Endpoint) -> Seen {
+    let (reachable, answer) = tokio::join!(is_reachable(endpoint), ask(router));
+    Seen { reachable, at: Instant::now(), answer }
+}
+
+async fn is_reachable(endpoint: &Endpoint) -> bool {
+    let Ok(alone) = EndpointList::new(vec![endpoint.clone()]) else { return false };
+    Topology::probe(&alone, DEFAULT_GRAPH).await.endpoints.iter().all(|status| status.reachable)
+}
+
+async fn ask(router: &ShardRouter) -> Result<Answer, String> {
+    let start = Instant::now();
+    let health = call(router, "Health", DEADLINE).await?.map_err(|error| error.to_string())?;
+    let round_trip = start.elapsed();
+    let left = DEADLINE.saturating_sub(round_trip).max(Duration::from_millis(100));
+    let status = call(router, "ShardStatus", left).await?.ok();
+    Ok(Answer { health, round_trip, status })
+}
+
+/// The result of a method without parameters, or what the server has against it.
+pub(super) async fn call<T: DeserializeOwned>(
+    router: &ShardRouter,
+    method: &str,
+    deadline: Duration,
+) -> Result<Result<T, RouterError>, String> {
+    match router.with_deadline(deadline).call_raw(DEFAULT_GRAPH, method, &()).await {
+        Ok(bytes) => rmp_serde::from_slice(&bytes)
+            .map(Ok)
+            .map_err(|error| format!("the result of {method} is not understood: {error}")),
+        Err(error @ RouterError::Call(epistemic_router::CallError::Server(_))) => Ok(Err(error)),
+        Err(error) => Err(error.to_string()),
+    }
+}

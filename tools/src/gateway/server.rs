@@ -1,0 +1,160 @@
+//! The addresses of the gateway.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use super::Gateway;
+use super::access::{Access, Verdict};
+
+const PAGE: &str = include_str!("page/index.html");
+const LOGIN: &str = include_str!("page/login.html");
+const STYLE: &str = include_str!("page/style.css");
+const SCRIPT: &str = include_str!("page/app.js");
+
+/// Nothing but this page's own files; no frame, no inline script, no other host.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Bytes of a login form.
+const MAX_FORM: usize = 4096;
+
+type Shared = State<(Arc<Gateway>, Arc<Access>)>;
+
+/// Serves until the listener fails.
+pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>, access: Access) -> io::Result<()> {
+    let state = (gateway, Arc::new(access));
+    let guarded = Router::new()
+        .route("/", get(|| async { html(StatusCode::OK, PAGE.to_owned()) }))
+        .route("/app.js", get(|| async { text("text/javascript; charset=utf-8", SCRIPT.to_owned()) }))
+        .route("/metrics", get(metrics))
+        .route("/api/dashboard/daemon/shards", get(topology))
+        .route("/api/dashboard/shards", get(overview))
+        .route("/api/dashboard/graphs", get(graphs))
+        .route("/api/dashboard/route", get(route))
+        .layer(from_fn_with_state(state.clone(), guard));
+    let routes = guarded
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/style.css", get(|| async { text("text/css; charset=utf-8", STYLE.to_owned()) }))
+        .route("/login", get(|| async { login_page(StatusCode::OK, "") }).post(login))
+        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(from_fn(harden))
+        .with_state(state);
+    axum::serve(listener, routes).await
+}
+
+async fn topology(State((gateway, _)): Shared) -> Response {
+    json(&gateway.topology().await)
+}
+
+async fn overview(State((gateway, _)): Shared) -> Response {
+    json(&gateway.overview().await)
+}
+
+async fn graphs(State((gateway, _)): Shared, uri: Uri) -> Response {
+    match gateway.graphs(&pairs(uri.query().unwrap_or_default().as_bytes())).await {
+        Ok(page) => json(&page),
+        Err(reason) => (StatusCode::INTERNAL_SERVER_ERROR, reason).into_response(),
+    }
+}
+
+async fn route(State((gateway, _)): Shared, uri: Uri) -> Response {
+    json(&gateway.routes(&pairs(uri.query().unwrap_or_default().as_bytes())))
+}
+
+async fn metrics(State((gateway, _)): Shared) -> Response {
+    text("text/plain; version=0.0.4; charset=utf-8", gateway.metrics().await)
+}
+
+/// Lets a request through, or says what is missing: a person gets the form, a program an error.
+async fn guard(State((_, access)): Shared, request: Request, next: Next) -> Response {
+    let is_page = request.uri().path() == "/";
+    if is_page && let Some(shown) = token_in(request.uri().query().unwrap_or_default().as_bytes()) {
+        return admit(&access, &shown);
+    }
+    match access.judge(request.headers()) {
+        Verdict::Granted => next.run(request).await,
+        Verdict::Unauthorized if is_page => see_other("/login"),
+        Verdict::Unauthorized => {
+            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+            (StatusCode::UNAUTHORIZED, challenge, "a token is needed: Authorization: Bearer TOKEN\n")
+                .into_response()
+        }
+        Verdict::Misdirected => {
+            let text = "this gateway has no token and answers only what is addressed to localhost\n";
+            (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+        }
+    }
+}
+
+async fn login(State((_, access)): Shared, body: Body) -> Response {
+    match to_bytes(body, MAX_FORM).await {
+        Ok(form) => admit(&access, &token_in(&form).unwrap_or_default()),
+        Err(_) => login_page(StatusCode::PAYLOAD_TOO_LARGE, "This is not a token."),
+    }
+}
+
+/// Exchanges a token for its cookie.
+fn admit(access: &Access, shown: &str) -> Response {
+    match access.exchange(shown) {
+        Some(cookie) => ([(header::SET_COOKIE, cookie)], see_other("/")).into_response(),
+        None => login_page(StatusCode::UNAUTHORIZED, "This is not the token."),
+    }
+}
+
+fn login_page(status: StatusCode, message: &str) -> Response {
+    html(status, LOGIN.replace("{message}", message))
+}
+
+fn see_other(place: &'static str) -> Response {
+    (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
+}
+
+fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(encoded).into_owned().collect()
+}
+
+fn token_in(encoded: &[u8]) -> Option<String> {
+    pairs(encoded).into_iter().find_map(|(key, value)| (key == "token").then_some(value))
+}
+
+fn html(status: StatusCode, page: String) -> Response {
+    (status, text("text/html; charset=utf-8", page)).into_response()
+}
+
+fn text(kind: &'static str, body: String) -> Response {
+    ([(header::CONTENT_TYPE, kind)], body).into_response()
+}
+
+fn json(answer: &impl Serialize) -> Response {
+    match serde_json::to_string(answer) {
+        Ok(body) => text("application/json", body),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+/// Headers of every answer.
+async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CACHE_CONTROL, "no-store"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,98 @@
+//! A shard under watch. Each has a task of its own, so that a slow one delays nobody.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use epistemic_router::{Breaker, ConnectOptions, Endpoint, EndpointList, Secret, ShardRouter};
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::probe::{DEADLINE, Seen, call, look};
+use super::rate::{Rate, Rates};
+use crate::remote::GraphStats;
+
+/// Time between two looks, and for how long a list of graphs is good.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Graphs of a shard by name, or why they are not known.
+pub(super) type Graphs = Result<Arc<Vec<GraphStats>>, String>;
+
+/// One shard.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) endpoint: Endpoint,
+    pub(super) breaker: Arc<Breaker>,
+    router: ShardRouter,
+    latest: watch::Sender<Option<Arc<Look>>>,
+    graphs: Mutex<Option<(Instant, Graphs)>>,
+}
+
+/// The newest look at a shard.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) seen: Seen,
+    pub(super) rate: Option<Rate>,
+}
+
+impl Watched {
+    pub(super) fn new(endpoint: &Endpoint, secret: &Secret, options: &ConnectOptions) -> Self {
+        let alone = EndpointList::new(vec![endpoint.clone()]).expect("one endpoint is a list");
+        Self {
+            endpoint: endpoint.clone(),
+            breaker: Breaker::shared(endpoint, options.breaker),
+            router: ShardRouter::new(alone, secret.clone(), options.clone()),
+            latest: watch::Sender::new(None),
+            graphs: Mutex::new(None),
+        }
+    }
+
+    /// Looks for ever.
+    pub(super) async fn run(self: Arc<Self>) {
+        let mut rates = Rates::default();
+        let mut ticks = interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let seen = look(&self.router, &self.endpoint).await;
+            let status = seen.answer.as_ref().ok().and_then(|answer| answer.status.as_ref());
+            let rate = match status {
+                Some(status) => rates.add(seen.at, status.requests, status.request_seconds),
+                None => {
+                    rates.clear();
+                    None
+                }
+            };
+            self.latest.send_replace(Some(Arc::new(Look { seen, rate })));
+        }
+    }
+
+    /// The newest look; waits for the first. Nothing when even that takes too long.
+    pub(super) async fn latest(&self) -> Option<Arc<Look>> {
+        let mut looks = self.latest.subscribe();
+        let first = timeout(DEADLINE, looks.wait_for(Option::is_some)).await;
+        first.ok().and_then(Result::ok).and_then(|look| look.clone())
+    }
+
+    /// The graphs, at most a second old. However many ask, the shard is asked once.
+    pub(super) async fn graphs(&self) -> Graphs {
+        if let Some(Err(reason)) = self.latest().await.map(|look| look.seen.answer.clone()) {
+            return Err(reason);
+        }
+        let mut kept = self.graphs.lock().await;
+        if let Some((at, graphs)) = &*kept
+            && at.elapsed() < INTERVAL
+        {
+            return graphs.clone();
+        }
+        let graphs = match call::<Vec<GraphStats>>(&self.router, "GraphStats", DEADLINE).await {
+            Ok(Ok(mut graphs)) => {
+                graphs.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                Ok(Arc::new(graphs))
+            }
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(reason) => Err(reason),
+        };
+        *kept = Some((Instant::now(), graphs.clone()));
+        graphs
+    }
+}
