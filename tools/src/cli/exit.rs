@@ -121,6 +121,7 @@ fn of_graph(error: &GraphError) -> Exit {
         GraphError::GraphNotFound(_)
         | GraphError::GraphExists(_)
         | GraphError::CannotDeleteCommons
+        | GraphError::Limit(_)
         | GraphError::NodeNotFound(_)
         | GraphError::SourceNotFound(_)
         | GraphError::TargetNotFound(_)
