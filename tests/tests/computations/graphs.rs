@@ -61,7 +61,7 @@ pub(crate) fn vectors(client: &mut Client, nodes: usize, components: usize) -> R
         (0..components).map(component).collect::<Vec<_>>().into()
     };
     create(client, "vectors", (0..nodes).map(|n| node(format!("n{n}"))))?;
-    for part in (0..nodes).collect::<Vec<_>>().chunks(500) {
+    for part in (0..nodes).collect::<Vec<_>>().chunks(200) {
         for n in part {
             let fields = [("node_id", format!("n{n}").into()), ("embedding", embedding(*n))];
             client.send("vectors", "AddEmbedding", params(fields))?;

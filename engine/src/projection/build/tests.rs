@@ -145,7 +145,7 @@ fn every_edge_comes_once_with_its_properties() {
 fn reading_stops_when_there_is_no_more_room() {
     let graphs = store();
     create(&graphs, "g");
-    ["a", "bb", "ccc", "dddd"].map(|id| add_node(&graphs, "g", id));
+    ["a", "bb", "ccc", "dddd"].iter().for_each(|id| add_node(&graphs, "g", id));
     let graph = graphs.graph("g").unwrap();
     let view = graphs.view();
     let asked = std::cell::RefCell::new(Vec::new());
