@@ -14,6 +14,7 @@ use crate::{
     error::{Result, StoreError},
     graph::{GraphError, GraphStore},
     keys,
+    limits::{self, MAX_IDENTITIES, MAX_RELATIONS, OverLimit},
     space::Space,
     store::{Direction, Durability},
 };
@@ -58,6 +59,20 @@ impl Identity {
     /// An agent registered now.
     pub fn new(role: Role, teams: Vec<String>) -> Self {
         Self { role, teams, registered_ms: clock::unix_ms() }
+    }
+
+    fn check_limits(&self) -> Result<(), OverLimit> {
+        let subordinates = match &self.role {
+            Role::Manager { subordinates } => &subordinates[..],
+            Role::System | Role::Agent => &[],
+        };
+        for (of, one, names) in
+            [("subordinates", "subordinate", subordinates), ("teams", "team", &self.teams)]
+        {
+            limits::check_count(of, names.len(), MAX_RELATIONS)?;
+            names.iter().try_for_each(|name| limits::check_name(one, name))?;
+        }
+        Ok(())
     }
 }
 
@@ -111,7 +126,7 @@ impl Identities {
     /// Registers an agent, in place of what it was before, if `check` agrees: no other registration comes between.
     ///
     /// # Errors
-    /// Of `check`, and when the commit fails; nothing has changed then.
+    /// Of `check`, over a limit, and when the commit fails; nothing has changed then.
     pub fn register<E: From<GraphError>>(
         &self,
         graphs: &GraphStore,
@@ -121,6 +136,7 @@ impl Identities {
     ) -> Result<(), E> {
         let _one_at_a_time = self.registrations.lock();
         check()?;
+        self.check_limits(agent, &identity).map_err(GraphError::from)?;
         let value = rmp_serde::to_vec_named(&identity).expect("plain fields always encode");
         let mut batch = WriteBatch::new();
         batch.put(Space::Catalog, keys::identity(agent), value);
@@ -128,6 +144,14 @@ impl Identities {
         self.known.write().insert(agent.into(), identity);
         self.any.store(true, Ordering::Release);
         Ok(())
+    }
+
+    fn check_limits(&self, agent: &str, identity: &Identity) -> Result<(), OverLimit> {
+        limits::check_name("agent_id", agent)?;
+        identity.check_limits()?;
+        let known = self.known.read();
+        let new = usize::from(!known.contains_key(agent));
+        limits::check_count("identities", known.len() + new, MAX_IDENTITIES)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod error;
 pub mod graph;
 pub mod identities;
 mod keys;
+pub mod limits;
 pub mod memory;
 mod open;
 pub mod rocks;

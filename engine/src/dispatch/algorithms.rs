@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     analytics::{self, Groups, Teleport, Topology},
-    projection::{Ids, IdsBuilder, Nodes, Projection},
+    projection::{Ids, IdsBuilder, Nodes, Projection, SHORT_ID},
     wire::{Method, encode, params, response},
 };
 
@@ -156,10 +156,12 @@ fn spanning_tree(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(),
     let view = graphs.view();
     let state = graphs.state_in(&*view, computation.graph)?;
     // Ids with their index; edges by insertion, then as they are sorted by weight.
-    let needed = state.nodes.saturating_mul(32).saturating_add(state.edges.saturating_mul(56));
-    computation.shard.projections.check_bytes(computation.graph, needed)?;
+    let beside_ids = state.nodes.saturating_mul(16).saturating_add(state.edges.saturating_mul(56));
+    let projections = &computation.shard.projections;
+    let fits = |ids| projections.check_bytes(computation.graph, beside_ids.saturating_add(ids)).map(drop);
+    fits(state.nodes.saturating_mul(SHORT_ID))?;
     let reader = GraphReader::new(&*view, computation.graph);
-    let nodes = Nodes::read(&reader, &state, computation.cancel)?;
+    let nodes = Nodes::read(&reader, &state, computation.cancel, fits)?;
     let ids = &nodes.ids;
     let mut edges = Vec::with_capacity(state.edges as usize);
     let weight = |properties: &[u8]| view::number_field(properties, "weight").unwrap_or(1.0);

@@ -1,7 +1,7 @@
 //! The operations on channels and identities.
 
 use epistemic_storage::{
-    channels::{ChannelError, Closed, Message},
+    channels::{ChannelError, Closed, Listed, Message},
     identities::{Identity, Role},
 };
 
@@ -24,6 +24,7 @@ impl From<ChannelError> for OpError {
             | ChannelError::Exists(_)
             | ChannelError::NotTwo
             | ChannelError::NoJoin
+            | ChannelError::Limit(_)
             | ChannelError::NotAMember { .. } => OpError::Text(error.to_string()),
         }
     }
@@ -82,7 +83,7 @@ pub(super) fn channel(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -
         }
         Method::ListChannels => {
             params::no_params(method, raw)?;
-            let list = channels.list()?;
+            let list = listed(shard, Caller::new(envelope.agent_id))?;
             encode::array(out, list.len());
             for channel in list {
                 encode::map(out, 3);
@@ -94,6 +95,14 @@ pub(super) fn channel(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -
         other => return Err(OpError::Text(format!("{other} is no operation on channels"))),
     }
     Ok(())
+}
+
+/// The channels that the caller may know of: with access control on, his own.
+fn listed(shard: &Shard, caller: Caller<'_>) -> Result<Vec<Listed>, ChannelError> {
+    if !shard.access.is_on() || shard.access.is_system(caller) {
+        return shard.channels.list(None);
+    }
+    caller.id().map_or(Ok(Vec::new()), |agent| shard.channels.list(Some(agent)))
 }
 
 /// `RegisterIdentity`. Blocks.

@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use epistemic_storage::graph::{Graph, GraphReader};
+use epistemic_storage::{
+    StoreError,
+    graph::{Graph, GraphReader},
+};
 
 use super::{
     OpError, Request, access,
@@ -72,22 +75,20 @@ fn by_label(
     let (mut seen, mut rows) = (HashSet::new(), Vec::new());
     each(shard, request, graphs, |reader| {
         // With as many as are wanted in all, enough are new.
-        for (id, properties) in reader.by_label(label, limit)? {
-            if limit > 0 && seen.len() == limit {
-                break;
-            }
-            if seen.contains(&id) {
-                continue;
+        let read = reader.for_each_by_label(label, limit, |id, properties| {
+            if (limit > 0 && seen.len() == limit) || seen.contains(id) {
+                return Ok(());
             }
             encode::array(&mut rows, 2);
-            encode::str(&mut rows, &id);
-            reads::decoded_or_empty(&mut rows, &properties);
-            if rows.len() > MAX_RESULT {
-                return Err(whole::too_large().into());
-            }
-            seen.insert(id);
+            encode::str(&mut rows, id);
+            reads::decoded_or_empty(&mut rows, properties);
+            seen.insert(id.to_owned());
+            reads::check_size(&rows, MAX_RESULT)
+        });
+        match read {
+            Err(StoreError::OverBudget { .. }) => Err(whole::too_large().into()),
+            read => Ok(read.map(|()| limit == 0 || seen.len() < limit)?),
         }
-        Ok(limit == 0 || seen.len() < limit)
     })?;
     encode::array(out, seen.len());
     out.extend_from_slice(&rows);

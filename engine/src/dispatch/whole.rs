@@ -143,14 +143,16 @@ fn read(
         }
         Method::GetNodesByLabel => {
             let params::NodesByLabel { label, limit } = params::params(method, raw)?;
-            let nodes = reader.by_label(label, limit)?;
-            encode::array(out, nodes.len());
-            for (id, properties) in nodes {
-                reads::check_size(out, max)?;
-                encode::array(out, 2);
-                encode::str(out, &id);
-                decoded_or_empty(out, &properties);
-            }
+            let (mut rows, mut count) = (Vec::new(), 0);
+            reader.for_each_by_label(label, limit, |id, properties| {
+                encode::array(&mut rows, 2);
+                encode::str(&mut rows, id);
+                decoded_or_empty(&mut rows, properties);
+                count += 1;
+                reads::check_size(&rows, max)
+            })?;
+            encode::array(out, count);
+            out.extend_from_slice(&rows);
         }
         Method::GetEdges => {
             params::no_params(method, raw)?;

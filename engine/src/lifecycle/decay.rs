@@ -60,10 +60,10 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut swept = Swept::default();
 
     let mut reviser = Reviser::new(target);
-    let mut gone = 0;
+    let mut goes = Going::default();
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
         target.go_on()?;
-        revise(&mut reviser, decay.fate(properties, now), &mut gone, |new| Revision::Edge {
+        revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Edge {
             source: source.to_owned(),
             target: destination.to_owned(),
             sequence,
@@ -72,37 +72,53 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
         })
     });
     let edges = reviser.finish(read)?;
-    swept.edges_decayed = edges.edges_set + gone;
+    swept.edges_decayed = edges.edges_set + goes.decayed_of(edges.edges_removed);
     swept.edges_pruned = edges.edges_removed;
 
     let mut reviser = Reviser::new(target);
-    let mut gone = 0;
+    let mut goes = Going::default();
     let read = reader.for_each_node(|id, _, properties| {
         target.go_on()?;
-        revise(&mut reviser, decay.fate(properties, now), &mut gone, |new| Revision::Node {
+        revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Node {
             id: id.to_owned(),
             expected: properties.to_vec(),
             properties: new,
         })
     });
     let nodes = reviser.finish(read)?;
-    swept.nodes_decayed = nodes.nodes_set + gone;
     swept.nodes_pruned = nodes.nodes_removed.len() as u64;
+    swept.nodes_decayed = nodes.nodes_set + goes.decayed_of(swept.nodes_pruned);
     Ok(swept)
 }
 
-/// Turns a fate into a change; counts what decays and goes at once.
+/// What is to be removed.
+#[derive(Default)]
+struct Going {
+    all: u64,
+    /// Those that decayed first.
+    decayed: u64,
+}
+
+impl Going {
+    /// How many decayed of the `removed` ones. Others were changed meanwhile and stayed: all of them may have decayed.
+    fn decayed_of(&self, removed: u64) -> u64 {
+        self.decayed.saturating_sub(self.all.saturating_sub(removed))
+    }
+}
+
+/// Turns a fate into a change; counts what goes.
 fn revise(
     reviser: &mut Reviser<'_>,
     fate: Fate,
-    gone: &mut u64,
+    goes: &mut Going,
     revision: impl FnOnce(Option<Vec<u8>>) -> Revision,
 ) -> Result<(), StoreError> {
     match fate {
         Fate::Stays => Ok(()),
         Fate::Decays(properties) => reviser.push(revision(Some(properties))),
         Fate::Goes { decayed } => {
-            *gone += u64::from(decayed);
+            goes.all += 1;
+            goes.decayed += u64::from(decayed);
             reviser.push(revision(None))
         }
     }

@@ -17,13 +17,14 @@ const CHECK_EVERY: usize = 4096;
 /// Edges whose targets are looked up together.
 const BATCH: usize = 256;
 
-/// Reads all nodes, then all edges.
+/// Reads all nodes, then all edges. `fits` as for [`Nodes::read`].
 pub(super) fn build(
     reader: &GraphReader<'_>,
     state: &GraphState,
     cancel: &Cancel,
+    fits: impl Fn(u64) -> Result<(), ProjectionError>,
 ) -> Result<Projection, ProjectionError> {
-    let nodes = Nodes::read(reader, state, cancel)?;
+    let nodes = Nodes::read(reader, state, cancel, fits)?;
     let mut edges = Edges::new(nodes.ids.len(), state.edges as usize);
     let add = |source, target, sequence, ()| edges.add(source, target, sequence);
     nodes.for_each_edge(reader, cancel, |_| (), add)?;
@@ -40,23 +41,29 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    /// Numbers all nodes in insertion order.
+    /// Numbers all nodes in insertion order. `fits` is asked with the bytes of their ids so far: reading stops when it
+    /// refuses.
     pub(crate) fn read(
         reader: &GraphReader<'_>,
         state: &GraphState,
         cancel: &Cancel,
+        fits: impl Fn(u64) -> Result<(), ProjectionError>,
     ) -> Result<Self, ProjectionError> {
-        let mut ids = IdsBuilder::with_capacity(state.nodes as usize);
-        let (mut fits, mut looks) = (true, Looks::new(cancel));
-        let scanned = reader.for_each_node(|id, sequence, _| {
-            fits &= ids.add(id, sequence);
-            looks.step()
-        });
-        cancel.check()?;
-        scanned?;
-        if !fits || state.edges > u64::from(u32::MAX) {
+        if state.edges > u64::from(u32::MAX) {
             return Err(ProjectionError::TooMany);
         }
+        let mut ids = IdsBuilder::with_capacity(state.nodes as usize);
+        let (mut refused, mut looks) = (None, Looks::new(cancel));
+        let scanned = reader.for_each_node(|id, sequence, _| {
+            let room = if ids.add(id, sequence) { fits(ids.bytes()) } else { Err(ProjectionError::TooMany) };
+            refused = room.err();
+            if refused.is_some() { Err(StoreError::Stopped) } else { looks.step() }
+        });
+        cancel.check()?;
+        if let Some(refusal) = refused {
+            return Err(refusal);
+        }
+        scanned?;
         let (ids, by_id) = ids.finish(cancel)?;
         Ok(Self { ids, by_id })
     }

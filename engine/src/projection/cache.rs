@@ -95,11 +95,12 @@ impl Projections {
         cancel.check()?;
         let view = graphs.view();
         let state = graphs.state_in(&*view, graph)?;
-        let needed = self.check_bytes(graph, estimate(&state))?;
+        let needed = self.check_bytes(graph, estimate(&state, state.nodes.saturating_mul(SHORT_ID)))?;
         self.cache.make_room(graph, needed);
         self.builds.fetch_add(1, Ordering::Relaxed);
-        let built = build::build(&GraphReader::new(&*view, graph), &state, cancel)?;
         // Its ids may be longer than was thought.
+        let fits = |ids| self.check_bytes(graph, estimate(&state, ids)).map(drop);
+        let built = build::build(&GraphReader::new(&*view, graph), &state, cancel, fits)?;
         self.check_bytes(graph, built.bytes() as u64)?;
         Ok(Arc::new(built))
     }
@@ -135,9 +136,12 @@ impl Projections {
     }
 }
 
-/// Bytes of a projection: ids of 16 bytes with their index, both directions of edges.
-fn estimate(state: &GraphState) -> u64 {
-    state.nodes.saturating_mul(40).saturating_add(state.edges.saturating_mul(8))
+/// Bytes of an id as long as nobody has read it.
+pub(crate) const SHORT_ID: u64 = 16;
+
+/// Bytes of a projection: `ids` bytes of ids with their index, both directions of edges.
+fn estimate(state: &GraphState, ids: u64) -> u64 {
+    ids.saturating_add(state.nodes.saturating_mul(24)).saturating_add(state.edges.saturating_mul(8))
 }
 
 #[cfg(test)]

@@ -105,6 +105,11 @@ impl IdsBuilder {
         true
     }
 
+    /// Bytes of the ids so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.text.len() as u64
+    }
+
     /// Numbers the nodes by sequence.
     pub(crate) fn finish(mut self, cancel: &Cancel) -> Result<(Ids, Arrival), Cancelled> {
         self.nodes.sort_unstable();

@@ -7,7 +7,7 @@ mod ids;
 mod testing;
 
 pub(crate) use build::Nodes;
-pub(crate) use cache::{ProjectionError, Projections};
+pub(crate) use cache::{ProjectionError, Projections, SHORT_ID};
 pub(crate) use ids::{Ids, IdsBuilder};
 
 use crate::analytics::Topology;

@@ -1,6 +1,6 @@
-//! Errors of channels. All texts but the last are the wire contract.
+//! Errors of channels. All texts but the last two are the wire contract.
 
-use crate::error::StoreError;
+use crate::{error::StoreError, limits::OverLimit};
 
 /// Why an operation on a channel was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum ChannelError {
         /// The channel.
         channel: String,
     },
+    /// Too long or too many.
+    #[error(transparent)]
+    Limit(#[from] OverLimit),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -14,6 +14,7 @@ use crate::{
     error::{Result, StoreError},
     graph::GraphStore,
     keys,
+    limits::{self, MAX_CHANNELS, MAX_MEMBERS},
     space::Space,
     store::{Direction, Durability, Store},
 };
@@ -63,12 +64,18 @@ impl Channels {
         creator: &str,
         members: &[&str],
     ) -> Result<(), ChannelError> {
+        limits::check_name("channel_id", id)?;
+        for agent in members.iter().chain([&creator]) {
+            limits::check_name("member's agent_id", agent)?;
+        }
         let mut open = self.lock()?;
         if open.contains_key(id) {
             return Err(ChannelError::Exists(id.to_owned()));
         }
+        limits::check_count("channels", open.len() + 1, MAX_CHANNELS)?;
         let members: BTreeSet<String> =
             members.iter().chain([&creator]).map(|&agent| agent.to_owned()).collect();
+        limits::check_count("members", members.len(), MAX_MEMBERS)?;
         if kind == ChannelType::PeerToPeer && members.len() != 2 {
             return Err(ChannelError::NotTwo);
         }
@@ -98,6 +105,8 @@ impl Channels {
         if channel.members.contains(agent) {
             return Ok(());
         }
+        limits::check_name("agent_id", agent)?;
+        limits::check_count("members", channel.members.len() + 1, MAX_MEMBERS)?;
         let mut batch = WriteBatch::new();
         batch.put(Space::Channels, keys::channel_member(channel.record.number, agent), b"");
         graphs.commit_service(batch, self.durability)?;
@@ -237,14 +246,15 @@ impl Channels {
         Ok(found)
     }
 
-    /// All open channels, by id.
-    pub fn list(&self) -> Result<Vec<Listed>, ChannelError> {
+    /// All open channels by id, or those that `member` takes part in.
+    pub fn list(&self, member: Option<&str>) -> Result<Vec<Listed>, ChannelError> {
+        let seen = |(_, channel): &(&String, &Channel)| member.is_none_or(|m| channel.members.contains(m));
         let listed = |(id, channel): (&String, &Channel)| Listed {
             id: id.clone(),
             kind: channel.record.kind,
             members: channel.members.len(),
         };
-        Ok(self.lock()?.iter().map(listed).collect())
+        Ok(self.lock()?.iter().filter(seen).map(listed).collect())
     }
 
     /// The members of a channel, by id.

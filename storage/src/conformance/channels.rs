@@ -4,6 +4,7 @@ use super::fixture::{put, scan_all};
 use crate::{
     channels::{ChannelError, ChannelType, Channels, Keep},
     graph::{GraphError, GraphStore},
+    limits::{MAX_MEMBERS, MAX_NAME_BYTES},
     space::Space,
     store::Durability,
 };
@@ -25,7 +26,7 @@ fn payloads(channels: &Channels, graphs: &GraphStore, id: &str, limit: Option<us
 
 /// Everything that is told of the channels, which a restart must not change.
 fn told(channels: &Channels, graphs: &GraphStore) -> String {
-    let list = expect(channels.list());
+    let list = expect(channels.list(None));
     let of = |id: &str| (expect(channels.members(id)), expect(channels.messages(graphs, id, None)));
     list.iter().map(|listed| format!("{listed:?} {:?}\n", of(&listed.id))).collect()
 }
@@ -151,6 +152,29 @@ pub(super) fn any_id(graphs: &GraphStore) -> Result<(), GraphError> {
     survives(&channels, graphs, MANY)
 }
 
+pub(super) fn limits(graphs: &GraphStore) -> Result<(), GraphError> {
+    let channels = open(graphs, MANY)?;
+    let long = "n".repeat(MAX_NAME_BYTES + 1);
+    let refused = |result| assert!(matches!(result, Err(ChannelError::Limit(_))), "{result:?}");
+    refused(channels.create(graphs, &long, ChannelType::Group, "a", &[]));
+    refused(channels.create(graphs, "c", ChannelType::Group, &long, &[]));
+    refused(channels.create(graphs, "c", ChannelType::Group, "a", &[&long]));
+    let names: Vec<String> = (0..=MAX_MEMBERS).map(|number| number.to_string()).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    refused(channels.create(graphs, "c", ChannelType::Group, "0", &names));
+    assert!(expect(channels.list(None)).is_empty());
+    let last = names.remove(MAX_MEMBERS);
+    expect(channels.create(graphs, "c", ChannelType::Group, "0", &names));
+    refused(channels.join(graphs, "c", last));
+    expect(channels.join(graphs, "c", "7"));
+    expect(channels.leave(graphs, "c", "7"));
+    refused(channels.join(graphs, "c", &long));
+    expect(channels.join(graphs, "c", last));
+    assert_eq!(expect(channels.list(Some(last))).len(), 1);
+    assert!(expect(channels.list(Some("7"))).is_empty(), "it has left");
+    survives(&channels, graphs, MANY)
+}
+
 pub(super) fn closed_leaves_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
     let channels = open(graphs, Keep { messages: 90, bytes: 1 << 20 })?;
     for sent in [0, 5, 64, 65, 100] {
@@ -169,7 +193,7 @@ pub(super) fn damage(graphs: &GraphStore) -> Result<(), GraphError> {
     let (key, _) = scan_all(graphs.store(), Space::Channels)?.swap_remove(0);
     put(graphs.store(), Space::Channels, &key, b"\xc1")?;
     let damaged = open(graphs, MANY)?;
-    assert!(matches!(damaged.list(), Err(ChannelError::Store(error)) if error.is_corruption()));
+    assert!(matches!(damaged.list(None), Err(ChannelError::Store(error)) if error.is_corruption()));
     assert!(damaged.create(graphs, "d", ChannelType::Group, "a", &[]).is_err());
     graphs.write("g", crate::graph::Op::Create { kind: crate::graph::GraphType::Agent, owner: None })?;
     Ok(())

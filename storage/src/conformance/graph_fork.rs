@@ -117,8 +117,11 @@ pub(super) fn stopped(graphs: &GraphStore) -> Result<(), GraphError> {
     graphs.reclaim()?;
     let graph = graphs.graph("source")?;
     let before = records(graphs)?;
-    for stop_after in [0, 1, 100, 2900, 6000, 11_000] {
-        let asked = Cell::new(0);
+    let state = graph.state();
+    let last =
+        scan_all(graphs.store(), Space::Ledger)?.len() as u64 + state.nodes + state.edges + state.vectors - 1;
+    for stop_after in [0, 1, 100, 2900, 6000, 11_000, last] {
+        let asked = Cell::new(0_u64);
         let keep_going = || {
             asked.set(asked.get() + 1);
             asked.get() <= stop_after

@@ -4,6 +4,7 @@ use crate::{
     error::StoreError,
     graph::{GraphError, GraphStore},
     identities::{Identities, Identity, Role},
+    limits::{MAX_NAME_BYTES, MAX_RELATIONS},
     store::Durability,
 };
 
@@ -38,5 +39,16 @@ pub(super) fn register(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(of("a"), Some((Role::Agent, 1)), "the newest registration counts");
     assert_eq!(of("m\0").map(|(_, teams)| teams), Some(2));
     assert_eq!(of("m"), None);
+    let (long, many) = ("n".repeat(MAX_NAME_BYTES + 1), vec![String::new(); MAX_RELATIONS + 1]);
+    for result in [
+        register(&long, Role::Agent, &[]),
+        register("a", Role::Agent, &[&long]),
+        register("a", Role::Agent, &vec![""; MAX_RELATIONS + 1]),
+        register("a", Role::Manager { subordinates: vec![long.clone()] }, &[]),
+        register("a", Role::Manager { subordinates: many }, &[]),
+    ] {
+        assert!(matches!(result, Err(GraphError::Limit(_))), "{result:?}");
+    }
+    assert_eq!(open(graphs)?.list(), again.list(), "nothing has changed");
     Ok(())
 }

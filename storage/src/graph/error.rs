@@ -1,6 +1,6 @@
 //! Errors of the graph layer. The texts of the first group are the wire contract.
 
-use crate::error::StoreError;
+use crate::{error::StoreError, limits::OverLimit};
 
 /// Why an operation on a graph was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +60,9 @@ pub enum GraphError {
         /// What the store found.
         error: StoreError,
     },
+    /// Too many identities, or too much in one.
+    #[error(transparent)]
+    Limit(#[from] OverLimit),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),

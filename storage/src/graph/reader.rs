@@ -12,6 +12,9 @@ use crate::{
     store::{Cursor, Direction, KeyRange, Read},
 };
 
+/// Nodes that a read by label has in memory at a time.
+const SLICE: usize = 256;
+
 /// A node as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeRef {
@@ -196,7 +199,7 @@ impl<'r> GraphReader<'r> {
         let mut ids = Vec::new();
         let mut cursor = self.read.scan(Space::Labels, keys::labels(self.id, label), Direction::Forward)?;
         while let Some((key, value)) = cursor.next()? {
-            ids.push(String::from_utf8(value.to_vec()).map_err(|_| bad_key(Space::Labels, key))?);
+            ids.push(label_id(key, value)?);
             if ids.len() == limit {
                 break;
             }
@@ -204,11 +207,43 @@ impl<'r> GraphReader<'r> {
         Ok(ids)
     }
 
+    /// Calls `each` with id and property bytes of the nodes that carry `label`, oldest first; at most `limit` unless it is
+    /// 0. A slice of them is in memory at a time.
+    pub fn for_each_by_label(
+        &self,
+        label: &str,
+        limit: usize,
+        mut each: impl FnMut(&str, &[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut cursor = self.read.scan(Space::Labels, keys::labels(self.id, label), Direction::Forward)?;
+        let mut left = if limit == 0 { usize::MAX } else { limit };
+        loop {
+            let mut ids = Vec::new();
+            while ids.len() < SLICE.min(left)
+                && let Some((key, value)) = cursor.next()?
+            {
+                ids.push(label_id(key, value)?);
+            }
+            if ids.is_empty() {
+                return Ok(());
+            }
+            left -= ids.len();
+            for (id, node) in ids.iter().zip(self.nodes(&ids)?) {
+                if let Some(node) = node {
+                    each(id, &node.properties)?;
+                }
+            }
+        }
+    }
+
     /// Nodes that carry `label`, oldest first; at most `limit` unless it is 0.
     pub fn by_label(&self, label: &str, limit: usize) -> Result<Vec<(String, Vec<u8>)>> {
-        let ids = self.ids_by_label(label, limit)?;
-        let nodes = self.nodes(&ids)?;
-        Ok(ids.into_iter().zip(nodes).filter_map(|(id, node)| Some((id, node?.properties))).collect())
+        let mut found = Vec::new();
+        self.for_each_by_label(label, limit, |id, properties| {
+            found.push((id.to_owned(), properties.to_vec()));
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     /// All parallel edges of an ordered pair, oldest first.
@@ -306,6 +341,11 @@ impl<'r> GraphReader<'r> {
         }
         Ok(())
     }
+}
+
+/// The id in an entry of the label index.
+fn label_id(key: &[u8], value: &[u8]) -> Result<String> {
+    String::from_utf8(value.to_vec()).map_err(|_| bad_key(Space::Labels, key))
 }
 
 fn node_ref(value: Vec<u8>) -> Result<NodeRef> {

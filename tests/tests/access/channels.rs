@@ -56,6 +56,12 @@ fn nobody_acts_as_another() -> Result<()> {
     assert!(call("b", "GetChannelMessages", of_channel("c"))?.is_ok());
     assert_eq!(call("x", "JoinChannel", with_agent("c", "x"))?, Ok("joined".into()));
     assert!(call("x", "GetChannelMembers", of_channel("c"))?.is_ok());
+    assert!(call("y", "CreateChannel", channel("of y", "y", &[]))?.is_ok());
+    for (agent, seen) in [("x", &["c"][..]), ("y", &["of y"]), ("s", &["c", "of y"]), ("z", &[]), ("", &[])] {
+        let list = call(agent, "ListChannels", None)?.map_err(anyhow::Error::msg)?;
+        let ids = list.as_array().context("no list")?.iter().map(|channel| field(channel, "id")?.as_str());
+        assert_eq!(ids.collect::<Option<Vec<_>>>().context("no id")?, seen, "{agent}");
+    }
     assert_eq!(call("x", "LeaveChannel", with_agent("c", "x"))?, Ok("left".into()));
     assert_eq!(call("s", "SendMessage", message("c", "a", "in its name"))?, Ok("sent".into()));
     assert!(call("s", "CloseChannel", of_channel("c"))?.is_ok());

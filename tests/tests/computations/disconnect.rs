@@ -58,6 +58,28 @@ impl Behind {
     }
 }
 
+/// What a thread may take to be free once its client has gone.
+const PROMPT: Duration = Duration::from_millis(100);
+
+/// The least time of a few tries: a busy machine delays some, a slow server all. Returns what to
+/// print.
+fn prompt(
+    server: &ServerProcess,
+    endpoint: &Endpoint,
+    long: Long,
+    behind: Behind,
+    how: Goodbye,
+) -> Result<String> {
+    let kind = if matches!(endpoint, Endpoint::Tcp(_)) { "tcp" } else { "unix" };
+    let case = format!("{long:?}, behind it: {behind:?}, {how:?}, {kind}");
+    let mut times = Vec::new();
+    while times.len() < 5 && times.last().is_none_or(|took| *took > PROMPT) {
+        times.push(leave(server, endpoint, long, behind, how).with_context(|| case.clone())?);
+    }
+    ensure!(times.last().is_some_and(|took| *took <= PROMPT), "{case}: {times:?}");
+    Ok(format!("{case}: free after {times:?}"))
+}
+
 /// Returns the time from the goodbye to a free thread.
 fn leave(
     server: &ServerProcess,
@@ -102,10 +124,26 @@ fn a_client_that_is_gone_frees_its_thread() -> Result<()> {
         (&unix, Long::PageRank, Behind::Computations, Goodbye::Close),
         (&tcp, Long::Betweenness, Behind::Computations, Goodbye::Reset),
     ] {
-        let kind = if *endpoint == unix { "unix" } else { "tcp" };
-        let case = format!("{long:?}, behind it: {behind:?}, {how:?}, {kind}");
-        let took = leave(&server, endpoint, long, behind, how).with_context(|| case.clone())?;
-        println!("{case}: free after {took:?}");
+        println!("{}", prompt(&server, endpoint, long, behind, how)?);
+    }
+    Ok(())
+}
+
+#[test]
+fn whatever_is_computed_ends_with_its_client() -> Result<()> {
+    let server = server().start()?;
+    let mut client = server.client()?;
+    graphs::vectors(&mut client, 20_000, 64)?;
+    graphs::many(&mut client, 300_000)?;
+    graphs::order(&mut client, 900)?;
+    // So that it is the algorithm that is left, not the reading of the graph.
+    client.call("many", "FindCycle", None)?;
+    for long in [Long::SimilarityEdges, Long::Communities, Long::Reasoning] {
+        for (endpoint, how) in
+            [(server.unix_endpoint(), Goodbye::Close), (Endpoint::Tcp(server.tcp_addr()), Goodbye::Reset)]
+        {
+            println!("{}", prompt(&server, &endpoint, long, Behind::Nothing, how)?);
+        }
     }
     Ok(())
 }

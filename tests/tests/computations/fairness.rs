@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use epistemic_tests::wire::params;
 use epistemic_tests::{Client, ServerProcess};
 
@@ -11,6 +11,8 @@ use crate::{LATER, Long, await_metric, metric, occupy, server};
 
 const NODES: usize = 50_000;
 const READS: usize = 5_000;
+/// A p99 that is good, however quick it is on a quiet machine.
+const NOISE: Duration = Duration::from_micros(300);
 
 /// A second tenant's graph.
 fn small(client: &mut Client) -> Result<()> {
@@ -59,23 +61,22 @@ fn point_reads_go_on_beside_computations() -> Result<()> {
     let server = server().start()?;
     graphs::ring(&mut server.client()?, NODES)?;
     small(&mut server.client()?)?;
-    // The better of three each, so that a busy machine is not mistaken for a slow server.
-    let (mut quiet, mut loaded) = (Duration::MAX, Duration::MAX);
-    for _ in 0..3 {
-        let (p50, p99) = point_reads(&server)?;
-        println!("quiet: p50 {p50:?}, p99 {p99:?}");
-        quiet = quiet.min(p99);
+    // The best of five rounds, so that a busy machine is not mistaken for a slow server.
+    let mut rounds = Vec::new();
+    for _ in 0..5 {
+        let (p50, quiet) = point_reads(&server)?;
+        println!("quiet: p50 {p50:?}, p99 {quiet:?}");
         let occupied = occupy(&server)?;
-        let (p50, p99) = point_reads(&server)?;
-        println!("beside a computation: p50 {p50:?}, p99 {p99:?}");
-        loaded = loaded.min(p99);
+        let (p50, loaded) = point_reads(&server)?;
+        println!("beside computations: p50 {p50:?}, p99 {loaded:?}");
         drop(occupied);
+        await_metric(&server, "computations_running", 0.0, LATER)?;
+        if loaded <= (2 * quiet).max(NOISE) {
+            return Ok(());
+        }
+        rounds.push((quiet, loaded));
     }
-    ensure!(
-        loaded < (10 * quiet).max(Duration::from_millis(20)),
-        "p99 {loaded:?} beside one, {quiet:?} without"
-    );
-    Ok(())
+    bail!("p99 without and beside computations: {rounds:?}")
 }
 
 /// Three tenants that compute all the time, one each.

@@ -1,7 +1,7 @@
 //! Graphs to compute on.
 
 use anyhow::{Result, ensure};
-use epistemic_tests::wire::{field, map};
+use epistemic_tests::wire::{field, map, params};
 use epistemic_tests::{Client, Value};
 
 const PART: usize = 10_000;
@@ -52,4 +52,43 @@ pub(crate) fn two_sides(client: &mut Client) -> Result<()> {
     let nodes = (0..CYCLE).map(|n| node(format!("p{n}")));
     let edges = (0..CYCLE).map(|n| edge(format!("p{n}"), format!("p{}", (n + 1) % CYCLE)));
     create(client, "odd cycle", nodes.chain(edges))
+}
+
+/// The graph `vectors`: nodes with embeddings that lie anywhere.
+pub(crate) fn vectors(client: &mut Client, nodes: usize, components: usize) -> Result<()> {
+    let embedding = |n: usize| -> Value {
+        let component = |c: usize| Value::from(((n * 31 + 7) * (c * 17 + 3) % 1009) as f64 - 504.0);
+        (0..components).map(component).collect::<Vec<_>>().into()
+    };
+    create(client, "vectors", (0..nodes).map(|n| node(format!("n{n}"))))?;
+    for part in (0..nodes).collect::<Vec<_>>().chunks(200) {
+        for n in part {
+            let fields = [("node_id", format!("n{n}").into()), ("embedding", embedding(*n))];
+            client.send("vectors", "AddEmbedding", params(fields))?;
+        }
+        for _ in part {
+            client.receive()?.outcome.map_err(anyhow::Error::msg)?;
+        }
+    }
+    Ok(())
+}
+
+/// The graph `many`: two edges of each node lead anywhere.
+pub(crate) fn many(client: &mut Client, nodes: usize) -> Result<()> {
+    let far = |n: usize, by: usize| format!("n{}", (n * by + 1) % nodes);
+    let edges = (0..nodes).flat_map(|n| [7919, 104_729].map(|by| edge(format!("n{n}"), far(n, by))));
+    create(client, "many", (0..nodes).map(|n| node(format!("n{n}"))).chain(edges))
+}
+
+/// The graph `order`: each node is `before` thirty others, and through them before most.
+pub(crate) fn order(client: &mut Client, nodes: usize) -> Result<()> {
+    let before = |n: usize, m: usize| {
+        let mut edge = edge(format!("n{n}"), format!("n{}", m % nodes));
+        if let Value::Map(fields) = &mut edge {
+            fields.push(("properties".into(), map([("type", "before".into())])));
+        }
+        edge
+    };
+    let edges = (0..nodes).flat_map(|n| (1..=30).map(move |by| before(n, n + by * by)));
+    create(client, "order", (0..nodes).map(|n| node(format!("n{n}"))).chain(edges))
 }

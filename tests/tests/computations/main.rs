@@ -3,6 +3,7 @@
 mod disconnect;
 mod endings;
 mod fairness;
+mod forks;
 mod graphs;
 mod half_close;
 mod memory;
@@ -53,6 +54,9 @@ enum Long {
     PageRank,
     Betweenness,
     SubgraphMatch,
+    SimilarityEdges,
+    Communities,
+    Reasoning,
 }
 
 impl Long {
@@ -63,6 +67,20 @@ impl Long {
             Long::SubgraphMatch => {
                 let fields = params([("pattern_graph_name", "odd cycle".into())]);
                 client.send("two sides", "Vf2SubgraphMatch", fields)?
+            }
+            Long::SimilarityEdges => {
+                client.send("vectors", "ComputeSimilarityEdges", params([("threshold", 0.999.into())]))?
+            }
+            Long::Communities => {
+                client.send("many", "CommunityDetection", params([("resolution", 1.0.into())]))?
+            }
+            Long::Reasoning => {
+                let properties = Value::Array(vec!["before".into()]);
+                client.send(
+                    "order",
+                    "RunDatalogReasoning",
+                    params([("transitive_properties", properties)]),
+                )?
             }
         })
     }

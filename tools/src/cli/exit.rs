@@ -122,6 +122,7 @@ fn of_graph(error: &GraphError) -> Exit {
         | GraphError::GraphReplaced(_)
         | GraphError::GraphExists(_)
         | GraphError::CannotDeleteCommons
+        | GraphError::Limit(_)
         | GraphError::NodeNotFound(_)
         | GraphError::SourceNotFound(_)
         | GraphError::TargetNotFound(_)

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{
     super::{
         Projections,
-        testing::{EMPTY_MAP, create, store},
+        testing::{EMPTY_MAP, add_node, create, store},
     },
     *,
 };
@@ -131,7 +131,7 @@ fn every_edge_comes_once_with_its_properties() {
     let graph = graphs.graph("g").unwrap();
     let (view, cancel) = (graphs.view(), Cancel::default());
     let reader = GraphReader::new(&*view, &graph);
-    let nodes = Nodes::read(&reader, &graph.state(), &cancel).unwrap();
+    let nodes = Nodes::read(&reader, &graph.state(), &cancel, |_| Ok(())).unwrap();
     let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
     let mut found = Vec::new();
     let keep = |source, target, sequence, number| found.push((sequence, source, target, number));
@@ -139,4 +139,21 @@ fn every_edge_comes_once_with_its_properties() {
     found.sort_unstable();
     let found = found.into_iter().map(|(_, source, target, number)| ((source, target), number));
     assert!(found.eq(ends.map(|(source, target)| ((source, target), source * NODES + target))));
+}
+
+#[test]
+fn reading_stops_when_there_is_no_more_room() {
+    let graphs = store();
+    create(&graphs, "g");
+    ["a", "bb", "ccc", "dddd"].iter().for_each(|id| add_node(&graphs, "g", id));
+    let graph = graphs.graph("g").unwrap();
+    let view = graphs.view();
+    let asked = std::cell::RefCell::new(Vec::new());
+    let fits = |bytes| {
+        asked.borrow_mut().push(bytes);
+        if bytes <= 3 { Ok(()) } else { Err(ProjectionError::TooMany) }
+    };
+    let read = Nodes::read(&GraphReader::new(&*view, &graph), &graph.state(), &Cancel::default(), fits);
+    assert!(matches!(read, Err(ProjectionError::TooMany)));
+    assert_eq!(asked.into_inner(), [1, 3, 6]);
 }
