@@ -12,7 +12,7 @@ use crate::affinity::Affinity;
 use crate::client::{Client, ConnectOptions, decode};
 use crate::endpoint::Endpoint;
 use crate::endpoints::EndpointList;
-use crate::error::{ConfigError, ConnectError, RouterError};
+use crate::error::{ConfigError, ConnectCause, ConnectError, RouterError};
 use crate::graph::GraphClient;
 use crate::hrw;
 use crate::pool::{CallFailure, Pool};
@@ -24,7 +24,8 @@ use crate::topology::Topology;
 ///
 /// An unreachable shard is an error that names it: there is no fallback and no stand-in. Connections are made when
 /// first needed and replaced when they break; a request is sent again only if it had not gone out, or is a read whose
-/// answer was lost. With a single endpoint all of it is the same, and every graph is there.
+/// answer was lost. A shard that tells an endpoint list (`--advertise`) other than this router's is asked for nothing:
+/// one of the two would look for graphs where they are not. With a single endpoint all of it is the same, and every graph is there.
 #[derive(Debug, Clone)]
 pub struct ShardRouter {
     endpoints: Arc<EndpointList>,
@@ -38,10 +39,13 @@ impl ShardRouter {
     /// A router over `endpoints`, with [`Affinity::default`] and [`DEFAULT_GRAPH`]. Connects to nothing yet.
     #[must_use]
     pub fn new(endpoints: EndpointList, secret: Secret, options: ConnectOptions) -> Self {
-        let pool = |endpoint: &Endpoint| (endpoint.clone(), Arc::new(Pool::new(endpoint, &secret, &options)));
+        let endpoints = Arc::new(endpoints);
+        let pool = |endpoint: &Endpoint| {
+            (endpoint.clone(), Arc::new(Pool::new(endpoint, &endpoints, &secret, &options)))
+        };
         let pools = endpoints.as_slice().iter().map(pool).collect();
         Self {
-            endpoints: Arc::new(endpoints),
+            endpoints,
             affinity: Arc::new(Affinity::default()),
             default_graph: DEFAULT_GRAPH.into(),
             pools: Arc::new(pools),
@@ -155,6 +159,9 @@ impl ShardRouter {
     }
 
     fn unreachable(&self, graph: &str, ConnectError { endpoint, cause }: ConnectError) -> RouterError {
+        if let ConnectCause::OtherList(lists) = cause {
+            return RouterError::EndpointListMismatch { endpoint, graph: graph.to_owned(), lists };
+        }
         if self.endpoints.is_sharded() {
             RouterError::ShardUnreachable { endpoint, graph: graph.to_owned(), cause }
         } else {
