@@ -42,11 +42,9 @@ pub(crate) async fn serve(socket: &Path) -> Result<(), String> {
             return Ok(());
         }
         match &mut server {
-            None if lock.file().try_lock().is_ok() => {
-                // Who had the lock before may have ended its work since the attempt above.
-                if UnixStream::connect(socket).await.is_err() {
-                    server = Some(spawn(socket)?);
-                }
+            // Who had the lock before may have ended its work since the attempt above.
+            None if lock.file().try_lock().is_ok() && UnixStream::connect(socket).await.is_err() => {
+                server = Some(spawn(socket)?);
             }
             None => {}
             Some(child) => {

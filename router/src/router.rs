@@ -102,14 +102,16 @@ impl ShardRouter {
     /// # Errors
     /// [`ConfigError::TenantSlug`] for a tenant id that gives no name.
     pub fn resolve(&self, explicit: Option<&str>) -> Result<GraphClient, ConfigError> {
-        let graph = resolve_routing_graph(explicit, ambient_tenant().as_deref(), &self.default_graph)?;
-        Ok(GraphClient::new(self.clone(), graph))
+        let tenant = ambient_tenant().filter(|tenant| !tenant.is_empty());
+        let graph = resolve_routing_graph(explicit, tenant.as_deref(), &self.default_graph)?;
+        let tenant = tenant.filter(|_| explicit != Some(&graph));
+        Ok(GraphClient::new(self.clone(), graph, tenant))
     }
 
     /// Calls on one graph, its name verbatim.
     #[must_use]
     pub fn graph(&self, graph: impl Into<String>) -> GraphClient {
-        GraphClient::new(self.clone(), graph.into())
+        GraphClient::new(self.clone(), graph.into(), None)
     }
 
     /// A connection to the owner of `graph`, for calls that must share one. They are not retried, and the circuit

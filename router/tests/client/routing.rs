@@ -85,7 +85,8 @@ async fn the_router_names_a_dead_shard_and_finds_it_again() {
 async fn callers_of_one_shard_share_its_connection() {
     let server = Server::start().await;
     let endpoints = EndpointList::new(vec![server.endpoint()]).unwrap();
-    let router = ShardRouter::new(endpoints, Secret::none(), options());
+    let options = ConnectOptions { compare_lists: false, ..options() };
+    let router = ShardRouter::new(endpoints, Secret::none(), options);
     let (a, b) = tokio::join!(router.client_for("a"), router.client_for("b"));
     let _peer = server.accept().await;
     drop((a.unwrap(), b.unwrap()));
