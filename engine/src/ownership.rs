@@ -91,7 +91,10 @@ mod tests {
     fn an_endpoint_outside_of_its_list_is_refused_with_both() {
         let refused = |rest: &[&str]| flags(rest).unwrap_err();
         let text = refused(&["--advertise", "tcp://127.0.0.1:9101", "--endpoints", LIST]);
-        assert!(text.contains("tcp://127.0.0.1:9101 is not in") && text.contains("tcp://localhost:9103"), "{text}");
+        assert!(
+            text.contains("tcp://127.0.0.1:9101 is not in") && text.contains("tcp://localhost:9103"),
+            "{text}"
+        );
         assert!(refused(&["--advertise", "tcp://localhost:9101"]).contains("--endpoints"));
         assert!(refused(&["--advertise", "tcp://h", "--endpoints", LIST]).contains("port is missing"));
     }
@@ -108,7 +111,10 @@ mod tests {
         }
         assert!(shards.iter().all(|shard| shard.may_create(COMMONS).is_ok()));
         let text = shards[0].may_create("tenant__acme____bus__").unwrap_err();
-        assert!(text.starts_with("WRONG_SHARD: ") && text.contains("belongs to 'tcp://localhost:9103'"), "{text}");
+        assert!(
+            text.starts_with("WRONG_SHARD: ") && text.contains("belongs to 'tcp://localhost:9103'"),
+            "{text}"
+        );
         // Ingest lanes are placed with the commons.
         let commons = hrw::owner(&shards[0].endpoints, COMMONS).as_str();
         for shard in &shards {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use epistemic_router::{
-    Breaker, BreakerOptions, BreakerState, ConnectOptions, Endpoint, EndpointList, ErrorKind, RouterError, Secret,
-    ShardRouter,
+    Breaker, BreakerOptions, BreakerState, ConnectOptions, Endpoint, EndpointList, ErrorKind, RouterError,
+    Secret, ShardRouter,
 };
 use parking_lot::Mutex;
 use rmpv::Value;
@@ -61,7 +61,8 @@ async fn another_list_is_refused_with_both_and_nothing_is_sent() {
     *list.lock() = Some(theirs);
     shard.restart().await;
     // The end of the old connection may come first.
-    while router.call("g", "AddNode", &()).await.err().is_none_or(|error| error.code() == "CONNECTION_LOST") {}
+    while router.call("g", "AddNode", &()).await.err().is_none_or(|error| error.code() == "CONNECTION_LOST") {
+    }
     assert_eq!(router.call("g", "AddNode", &()).await.unwrap_err().code(), "ENDPOINT_LIST_MISMATCH");
 }
 

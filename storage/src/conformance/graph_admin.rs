@@ -12,7 +12,10 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!((graph.kind(), graph.owner()), (GraphType::Team, Some("me")));
     assert_eq!((names(), graphs.graph_count()), (vec![COMMONS.to_owned(), "g".to_owned()], 2));
     let exists = GraphError::GraphExists("g".into());
-    assert_eq!(graphs.write("g", Op::Create { kind: GraphType::Agent, owner: None, tenant: None }), Err(exists));
+    assert_eq!(
+        graphs.write("g", Op::Create { kind: GraphType::Agent, owner: None, tenant: None }),
+        Err(exists)
+    );
     graphs.write("g", Op::Delete)?;
     assert_eq!(names(), [COMMONS]);
     let missing = GraphError::GraphNotFound("g".into());
