@@ -56,6 +56,7 @@ pub(crate) async fn serve(socket: &Path) -> Result<(), String> {
         }
         sleep(POLL).await;
     }
+    server.map_or(Ok(()), reap)?;
     Err(format!("nobody listens on {} after {LIMIT:?}", socket.display()))
 }
 
