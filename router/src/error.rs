@@ -398,7 +398,7 @@ pub enum RouterError {
     /// The only configured engine cannot be reached.
     #[error(
         "Cannot connect to the epistemic-graph-server at '{endpoint}': {cause}. Start that server, or correct the \
-         endpoint. EPISTEMIC_GRAPH_AUTOSTART=1 starts one for a local unix:// endpoint, never for tcp://."
+         endpoint. Autostart applies only to a local unix:// endpoint, never to tcp://."
     )]
     EngineUnreachable {
         /// The engine.
@@ -518,8 +518,8 @@ mod tests {
         assert_eq!(
             RouterError::EngineUnreachable { endpoint, cause: refused() }.to_string(),
             "Cannot connect to the epistemic-graph-server at 'unix:///tmp/e.sock': [Errno 111] Connection refused. \
-             Start that server, or correct the endpoint. EPISTEMIC_GRAPH_AUTOSTART=1 starts one for a local unix:// \
-             endpoint, never for tcp://."
+             Start that server, or correct the endpoint. Autostart applies only to a local unix:// \
+             endpoint, never to tcp://."
         );
     }
 

@@ -120,5 +120,5 @@ fn what_cannot_be_started_is_told() {
     assert!(text.starts_with("AUTOSTART_FAILED ") && text.contains("e.sock.log"), "{text}");
     // Nobody listens on port 1, and nothing is started for it.
     let text = ask("tcp://127.0.0.1:1", Path::new("/nowhere/server"));
-    assert!(text.starts_with("ENGINE_UNREACHABLE ") && text.contains("never for tcp://"), "{text}");
+    assert!(text.starts_with("ENGINE_UNREACHABLE ") && text.contains("never to tcp://"), "{text}");
 }

@@ -125,6 +125,14 @@ fn an_endpoint_that_is_not_in_the_list_does_not_start() -> Result<()> {
 }
 
 #[test]
+fn fault_17_is_found_in_reference_2_0_0() -> Result<()> {
+    for _shard in 0..2 {
+        ServerProcess::reference("2.0.0").in_memory().start()?.client()?.create_graph("on every shard")?;
+    }
+    Ok(())
+}
+
+#[test]
 fn refusals_of_a_shard_do_not_depend_on_who_asks_first() -> Result<()> {
     let shards = Shards::start(2)?;
     let owner = create(&shards, "twice")?;

@@ -64,12 +64,15 @@ fn the_claim_moves_with_a_snapshot_and_is_not_copied() -> Result<()> {
     Ok(())
 }
 
-/// Other servers take the parameter and forget it.
+/// Servers of the reference take the parameter and forget it: fault 3, which clients alone cannot notice.
 #[test]
 fn reference_servers_ignore_the_tenant() -> Result<()> {
     for version in ["0.31.0", "2.0.0"] {
         let server = ServerProcess::reference(version).start()?;
-        server.client()?.call(GRAPH, "CreateGraph", params(claim(Some("Acme Corp"))))?;
+        let mut client = server.client()?;
+        client.call(GRAPH, "CreateGraph", params(claim(Some("Acme Corp"))))?;
+        let text = refused(&mut client, GRAPH, "CreateGraph", &claim(Some("acme_corp")))?;
+        ensure!(!text.contains("Acme Corp"), "{text}");
     }
     Ok(())
 }
