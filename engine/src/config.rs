@@ -28,6 +28,19 @@ pub struct Config {
     #[arg(long)]
     pub allow_insecure: bool,
 
+    /// Endpoint of this shard, as clients have it in their list: the shard then creates only graphs that the list gives
+    /// to it, and tells its list to clients. Without it nothing is checked
+    #[arg(long, value_name = "ENDPOINT")]
+    pub advertise: Option<String>,
+
+    /// With --advertise: the endpoints of all shards, separated by commas, with the same texts as in every client
+    #[arg(long, env = "GRAPH_SERVICE_ENDPOINTS", value_name = "LIST")]
+    pub endpoints: Option<String>,
+
+    /// With --advertise: groups of graphs that are placed together, anchor:member|member, separated by commas
+    #[arg(long, env = "GRAPH_AFFINITY_GROUPS", value_name = "GROUPS")]
+    pub affinity_groups: Option<String>,
+
     /// Directory for durable data. Without it everything is kept in memory and lost at exit
     #[arg(long, env = "GRAPH_SERVICE_PERSIST_DIR", value_name = "DIR")]
     pub persist_dir: Option<PathBuf>,

@@ -151,7 +151,7 @@ mod tests {
     }
 
     fn graph(graphs: &GraphStore, name: &str) -> Arc<Graph> {
-        graphs.write(name, Op::Create { kind: GraphType::Agent, owner: None }).unwrap();
+        graphs.write(name, Op::Create { kind: GraphType::Agent, owner: None, tenant: None }).unwrap();
         graphs.graph(name).unwrap()
     }
 

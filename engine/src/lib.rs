@@ -2,7 +2,7 @@
 //!
 //! The way of a request: `listen` accepts, `connection` cuts frames and keeps order, `dispatch` decides what a
 //! request needs, reads answer from storage, writes go through the `commit` thread, which syncs once per group.
-//! [`server::run`] puts the parts together.
+//! [`server`] puts the parts together.
 
 mod access;
 mod admission;
@@ -22,6 +22,7 @@ mod logging;
 mod maintenance;
 mod metrics;
 mod neighbor_cache;
+mod ownership;
 mod projection;
 mod reasoning;
 mod semantic;

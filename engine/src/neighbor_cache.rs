@@ -97,7 +97,7 @@ mod tests {
 
     fn graphs() -> GraphStore {
         let graphs = GraphStore::open(MemoryStore::new()).unwrap();
-        graphs.write("g", Op::Create { kind: GraphType::Agent, owner: None }).unwrap();
+        graphs.write("g", Op::Create { kind: GraphType::Agent, owner: None, tenant: None }).unwrap();
         graphs
     }
 

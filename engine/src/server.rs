@@ -29,6 +29,7 @@ use crate::{
     listen, logging, maintenance,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    ownership::Ownership,
     projection::Projections,
     semantic::Indexes,
     shard::{Limits, Periodic, Shard, stopped},
@@ -55,8 +56,15 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let ownership = match Ownership::of(&config) {
+        Ok(ownership) => ownership,
+        Err(text) => {
+            eprintln!("error: {text}");
+            return ExitCode::from(2);
+        }
+    };
     logging::start(config.log_format);
-    match run(&config, &auth) {
+    match run(&config, &auth, ownership) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -67,12 +75,12 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs a shard until it is told to stop. Blocks.
-pub fn run(config: &Config, auth: &AuthChoice) -> anyhow::Result<()> {
+fn run(config: &Config, auth: &AuthChoice, ownership: Option<Ownership>) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
     raise_file_limit();
     let authenticator = authenticator(config, auth);
     warn_of_risks(config);
-    let (shard, commit_thread) = open_shard(config, authenticator)?;
+    let (shard, commit_thread) = open_shard(config, authenticator, ownership)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -118,7 +126,11 @@ fn warn_of_risks(config: &Config) {
     }
 }
 
-fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
+fn open_shard(
+    config: &Config,
+    authenticator: Authenticator,
+    ownership: Option<Ownership>,
+) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let (directory, graphs) = match &config.persist_dir {
         Some(path) => {
             let options = RocksOptions {
@@ -136,6 +148,12 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
         }
         None => (None, GraphStore::open(MemoryStore::new())?),
     };
+    let ownership = ownership.map(Arc::new);
+    if let Some(ownership) = &ownership {
+        tracing::info!(fingerprint = ownership.fingerprint(), "Advertised as {}", ownership.advertised());
+        let ownership = Arc::clone(ownership);
+        graphs.restrict_names(Box::new(move |name| ownership.may_create(name)));
+    }
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new()?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
@@ -153,6 +171,7 @@ fn open_shard(config: &Config, authenticator: Authenticator) -> anyhow::Result<(
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let shard = Shard {
         graphs,
+        ownership,
         committer,
         channels,
         access,

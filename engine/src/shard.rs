@@ -18,6 +18,7 @@ use crate::{
     lifecycle::Decay,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    ownership::Ownership,
     projection::Projections,
     semantic::Indexes,
     wire::Authenticator,
@@ -26,6 +27,8 @@ use crate::{
 /// A running shard.
 pub(crate) struct Shard {
     pub(crate) graphs: Arc<GraphStore>,
+    /// Which graphs may be created here; without it, all.
+    pub(crate) ownership: Option<Arc<Ownership>>,
     pub(crate) committer: Committer,
     pub(crate) channels: Channels,
     pub(crate) access: AccessControl,

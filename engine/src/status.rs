@@ -15,14 +15,23 @@ use crate::{
 /// The answer of `Health`.
 pub(crate) fn health(shard: &Shard, out: &mut Vec<u8>) {
     let status = if shard.graphs.refusal().is_some() { "read_only" } else { "ok" };
-    let fields = json!({
+    let mut fields = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
         "ops": served().collect::<Vec<_>>(),
         "uptime_s": shard.started.elapsed().as_secs(),
         "mem_bytes": resident_bytes(),
     });
+    add_ownership(shard, &mut fields);
     value(out, &fields);
+}
+
+/// What clients compare their own list with; nothing where none is advertised.
+fn add_ownership(shard: &Shard, fields: &mut Value) {
+    let Some(ownership) = &shard.ownership else { return };
+    fields["advertise"] = json!(ownership.advertised());
+    fields["endpoints"] = json!(ownership.endpoints());
+    fields["endpoints_fingerprint"] = json!(ownership.fingerprint());
 }
 
 /// The graphs that the caller may read, oldest first.
@@ -51,7 +60,7 @@ pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) 
     encode::array(out, graphs.len());
     for graph in graphs {
         let state = graph.state();
-        let row = json!({
+        let mut row = json!({
             "name": &**graph.name(),
             "type": graph.kind().name(),
             "owner": graph.owner(),
@@ -60,6 +69,9 @@ pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) 
             "sequence": state.sequence,
             "quarantined": graph.quarantined(),
         });
+        if let Some(tenant) = graph.tenant() {
+            row["tenant"] = json!(tenant);
+        }
         value(out, &row);
     }
 }
@@ -83,7 +95,7 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         (nodes + state.nodes, edges + state.edges)
     });
     let (requests, request_seconds) = shard.metrics.totals();
-    let fields = json!({
+    let mut fields = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "pid": std::process::id(),
         "uptime_s": shard.started.elapsed().as_secs(),
@@ -104,6 +116,7 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
     });
+    add_ownership(shard, &mut fields);
     value(out, &fields);
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! The list of shard endpoints, and the environment variables it comes from.
 
 use std::collections::HashSet;
+use std::fmt;
+
+use sha2::{Digest, Sha256};
 
 use crate::endpoint::Endpoint;
 use crate::error::ConfigError;
@@ -78,10 +81,28 @@ impl EndpointList {
         &self.0
     }
 
+    /// Names the list in 16 hexadecimal digits: the first of SHA-256 over the texts, sorted, each with a line break behind
+    /// it. Lists in another order place every graph the same way and have the same fingerprint.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut texts: Vec<_> = self.0.iter().map(Endpoint::as_str).collect();
+        texts.sort_unstable();
+        let hash = texts.iter().fold(Sha256::new(), |hash, text| hash.chain_update(text).chain_update("\n"));
+        hex::encode(&hash.finalize()[..8])
+    }
+
     /// True with two endpoints and more.
     #[must_use]
     pub fn is_sharded(&self) -> bool {
         self.0.len() > 1
+    }
+}
+
+/// The texts, separated by commas.
+impl fmt::Display for EndpointList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<_> = self.0.iter().map(Endpoint::as_str).collect();
+        f.write_str(&texts.join(","))
     }
 }
 
@@ -130,6 +151,17 @@ mod tests {
         assert_eq!(comma, json);
         assert!(comma.is_sharded());
         assert!(!EndpointList::parse("unix:///a").unwrap().is_sharded());
+    }
+
+    /// The digits are those of `printf 'tcp://a:1\nunix:///b\n' | sha256sum`.
+    #[test]
+    fn the_fingerprint_tells_lists_apart_but_not_their_order() {
+        let fingerprint = |text| EndpointList::parse(text).unwrap().fingerprint();
+        assert_eq!(fingerprint("tcp://a:1,unix:///b"), "dc14f52950a4f959");
+        assert_eq!(fingerprint(" unix:///b , tcp://a:1"), "dc14f52950a4f959");
+        for other in ["tcp://a:1", "tcp://a:1,unix:///c", "tcp://a:1,/b", "tcp://a:1,unix:///b,unix:///c"] {
+            assert_ne!(fingerprint(other), "dc14f52950a4f959", "{other}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::breaker::CircuitOpen;
 use crate::endpoint::{Endpoint, Target};
+use crate::endpoints::EndpointList;
 
 /// What the receiver of an error should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -140,6 +141,8 @@ impl ConnectError {
                 "CONNECT_FAILED"
             }
             ConnectCause::CircuitOpen(_) => "CIRCUIT_OPEN",
+            ConnectCause::OtherList(_) => "ENDPOINT_LIST_MISMATCH",
+            ConnectCause::Autostart { .. } => "AUTOSTART_FAILED",
         }
     }
 
@@ -150,13 +153,38 @@ impl ConnectError {
     }
 }
 
+/// The endpoint lists of a client and of a shard, which differ: the two do not place graphs alike.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this client has the endpoint list [{ours}] (fingerprint {}), the shard has [{theirs}] (fingerprint {fingerprint}); \
+     nothing was sent. Give both the same list, letter by letter, in GRAPH_SERVICE_ENDPOINTS", ours.fingerprint()
+)]
+pub struct OtherList {
+    /// The list of this client.
+    pub ours: EndpointList,
+    /// The list that the shard tells.
+    pub theirs: String,
+    /// The fingerprint that the shard tells.
+    pub fingerprint: String,
+}
+
 impl ConnectCause {
+    /// Whether nobody listens there.
+    pub(crate) fn is_nobody(&self) -> bool {
+        use io::ErrorKind::{ConnectionRefused, NotFound};
+        matches!(self, Self::Io(error) if matches!(error.kind(), ConnectionRefused | NotFound))
+    }
+
     /// The refusal of the breaker, if that is what it is.
     #[must_use]
     pub fn circuit_open(&self) -> Option<&CircuitOpen> {
         match self {
             Self::CircuitOpen(refusal) => Some(refusal),
-            Self::Io(_) | Self::Timeout { .. } | Self::NoPong { .. } => None,
+            Self::Io(_)
+            | Self::Timeout { .. }
+            | Self::NoPong { .. }
+            | Self::OtherList(_)
+            | Self::Autostart { .. } => None,
         }
     }
 }
@@ -180,6 +208,13 @@ pub enum ConnectCause {
     },
     /// Nothing was tried, because the endpoint's circuit breaker is open.
     CircuitOpen(CircuitOpen),
+    /// Nobody serves the local socket, and no server could be started for it.
+    Autostart {
+        /// Why not.
+        reason: String,
+    },
+    /// The server was reached, and serves with another endpoint list than this client's.
+    OtherList(Box<OtherList>),
 }
 
 impl fmt::Display for ConnectCause {
@@ -195,6 +230,8 @@ impl fmt::Display for ConnectCause {
             },
             Self::NoPong { reason } => write!(f, "its health check failed: {reason}"),
             Self::CircuitOpen(refusal) => write!(f, "{refusal}"),
+            Self::OtherList(lists) => write!(f, "{lists}"),
+            Self::Autostart { reason } => write!(f, "autostart failed: {reason}"),
             Self::Timeout { target, after } => {
                 let after = after.as_secs_f64();
                 match target {
@@ -361,13 +398,23 @@ pub enum RouterError {
     /// The only configured engine cannot be reached.
     #[error(
         "Cannot connect to the epistemic-graph-server at '{endpoint}': {cause}. Start that server, or correct the \
-         endpoint: nothing is started by itself."
+         endpoint. Autostart applies only to a local unix:// endpoint, never to tcp://."
     )]
     EngineUnreachable {
         /// The engine.
         endpoint: Endpoint,
         /// Why not.
         cause: ConnectCause,
+    },
+    /// The shard that this client holds for the owner of the graph serves with another endpoint list.
+    #[error("'{endpoint}' is not asked for graph '{graph}': {lists}.")]
+    EndpointListMismatch {
+        /// The shard.
+        endpoint: Endpoint,
+        /// The graph that was asked for.
+        graph: String,
+        /// Both lists.
+        lists: Box<OtherList>,
     },
     /// The shard was reached and the call failed.
     #[error(transparent)]
@@ -381,8 +428,11 @@ impl RouterError {
         match self {
             Self::ShardUnreachable { cause: ConnectCause::CircuitOpen(_), .. }
             | Self::EngineUnreachable { cause: ConnectCause::CircuitOpen(_), .. } => "CIRCUIT_OPEN",
+            Self::ShardUnreachable { cause: ConnectCause::Autostart { .. }, .. }
+            | Self::EngineUnreachable { cause: ConnectCause::Autostart { .. }, .. } => "AUTOSTART_FAILED",
             Self::ShardUnreachable { .. } => "SHARD_UNREACHABLE",
             Self::EngineUnreachable { .. } => "ENGINE_UNREACHABLE",
+            Self::EndpointListMismatch { .. } => "ENDPOINT_LIST_MISMATCH",
             Self::Call(error) => error.code(),
         }
     }
@@ -391,7 +441,9 @@ impl RouterError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::ShardUnreachable { .. } | Self::EngineUnreachable { .. } => ErrorKind::Repair,
+            Self::ShardUnreachable { .. }
+            | Self::EngineUnreachable { .. }
+            | Self::EndpointListMismatch { .. } => ErrorKind::Repair,
             Self::Call(error) => error.kind(),
         }
     }
@@ -403,7 +455,7 @@ impl RouterError {
             Self::ShardUnreachable { cause, .. } | Self::EngineUnreachable { cause, .. } => {
                 cause.circuit_open()
             }
-            Self::Call(_) => None,
+            Self::EndpointListMismatch { .. } | Self::Call(_) => None,
         }
     }
 }
@@ -466,7 +518,8 @@ mod tests {
         assert_eq!(
             RouterError::EngineUnreachable { endpoint, cause: refused() }.to_string(),
             "Cannot connect to the epistemic-graph-server at 'unix:///tmp/e.sock': [Errno 111] Connection refused. \
-             Start that server, or correct the endpoint: nothing is started by itself."
+             Start that server, or correct the endpoint. Autostart applies only to a local unix:// \
+             endpoint, never to tcp://."
         );
     }
 

@@ -14,11 +14,32 @@ use crate::router::ShardRouter;
 pub struct GraphClient {
     router: ShardRouter,
     name: String,
+    tenant: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CreateGraph<'a> {
+    graph_name: &'a str,
+    graph_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a str>,
 }
 
 impl GraphClient {
-    pub(crate) fn new(router: ShardRouter, name: String) -> Self {
-        Self { router, name }
+    /// A graph, and the tenant that its name was made of.
+    pub(crate) fn new(router: ShardRouter, name: String, tenant: Option<String>) -> Self {
+        Self { router, name, tenant }
+    }
+
+    /// Creates this graph, as one of type `Agent`, `Team`, `Global` or `Commons`. One that [`ShardRouter::resolve`] found
+    /// for a tenant is claimed for it: another tenant whose id gives the same name gets the server's `TENANT_COLLISION`
+    /// error here, which names both. Servers of the reference record no tenant.
+    ///
+    /// # Errors
+    /// As [`ShardRouter::call`]; also when the graph is there already.
+    pub async fn create(&self, graph_type: &str) -> Result<(), RouterError> {
+        let params = CreateGraph { graph_name: &self.name, graph_type, tenant: self.tenant.as_deref() };
+        self.call_raw("CreateGraph", &params).await.map(drop)
     }
 
     /// The name of the graph.

@@ -51,6 +51,7 @@
 //! ```
 
 mod affinity;
+mod autostart;
 mod breaker;
 mod client;
 mod concurrent;
@@ -69,11 +70,12 @@ mod topology;
 mod union;
 
 pub use affinity::{AFFINITY_VAR, Affinity};
+pub use autostart::{AUTOSTART_VAR, SERVER_BIN_VAR};
 pub use breaker::{Breaker, BreakerOptions, BreakerState, CircuitOpen, Outcomes};
 pub use client::{Bin, Client, ConnectOptions};
 pub use endpoint::{Endpoint, Target};
 pub use endpoints::{DEFAULT_ENDPOINT, ENDPOINTS_VAR, EndpointList, SOCKET_VAR, TCP_ADDR_VAR};
-pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, RouterError};
+pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, OtherList, RouterError};
 pub use graph::GraphClient;
 pub use operations::{DatalogRules, Done, Edge, Pair, Scored};
 pub use router::ShardRouter;

@@ -12,7 +12,7 @@ use crate::affinity::Affinity;
 use crate::client::{Client, ConnectOptions, decode};
 use crate::endpoint::Endpoint;
 use crate::endpoints::EndpointList;
-use crate::error::{ConfigError, ConnectError, RouterError};
+use crate::error::{ConfigError, ConnectCause, ConnectError, RouterError};
 use crate::graph::GraphClient;
 use crate::hrw;
 use crate::pool::{CallFailure, Pool};
@@ -24,7 +24,8 @@ use crate::topology::Topology;
 ///
 /// An unreachable shard is an error that names it: there is no fallback and no stand-in. Connections are made when
 /// first needed and replaced when they break; a request is sent again only if it had not gone out, or is a read whose
-/// answer was lost. With a single endpoint all of it is the same, and every graph is there.
+/// answer was lost. A shard that tells an endpoint list (`--advertise`) other than this router's is asked for nothing:
+/// one of the two would look for graphs where they are not. With a single endpoint all of it is the same, and every graph is there.
 #[derive(Debug, Clone)]
 pub struct ShardRouter {
     endpoints: Arc<EndpointList>,
@@ -38,10 +39,13 @@ impl ShardRouter {
     /// A router over `endpoints`, with [`Affinity::default`] and [`DEFAULT_GRAPH`]. Connects to nothing yet.
     #[must_use]
     pub fn new(endpoints: EndpointList, secret: Secret, options: ConnectOptions) -> Self {
-        let pool = |endpoint: &Endpoint| (endpoint.clone(), Arc::new(Pool::new(endpoint, &secret, &options)));
+        let endpoints = Arc::new(endpoints);
+        let pool = |endpoint: &Endpoint| {
+            (endpoint.clone(), Arc::new(Pool::new(endpoint, &endpoints, &secret, &options)))
+        };
         let pools = endpoints.as_slice().iter().map(pool).collect();
         Self {
-            endpoints: Arc::new(endpoints),
+            endpoints,
             affinity: Arc::new(Affinity::default()),
             default_graph: DEFAULT_GRAPH.into(),
             pools: Arc::new(pools),
@@ -104,14 +108,16 @@ impl ShardRouter {
     /// # Errors
     /// [`ConfigError::TenantSlug`] for a tenant id that gives no name.
     pub fn resolve(&self, explicit: Option<&str>) -> Result<GraphClient, ConfigError> {
-        let graph = resolve_routing_graph(explicit, ambient_tenant().as_deref(), &self.default_graph)?;
-        Ok(GraphClient::new(self.clone(), graph))
+        let tenant = ambient_tenant().filter(|tenant| !tenant.is_empty());
+        let graph = resolve_routing_graph(explicit, tenant.as_deref(), &self.default_graph)?;
+        let tenant = tenant.filter(|_| explicit != Some(&graph));
+        Ok(GraphClient::new(self.clone(), graph, tenant))
     }
 
     /// Calls on one graph, its name verbatim.
     #[must_use]
     pub fn graph(&self, graph: impl Into<String>) -> GraphClient {
-        GraphClient::new(self.clone(), graph.into())
+        GraphClient::new(self.clone(), graph.into(), None)
     }
 
     /// A connection to the owner of `graph`, for calls that must share one. They are not retried, and the circuit
@@ -161,6 +167,9 @@ impl ShardRouter {
     }
 
     fn unreachable(&self, graph: &str, ConnectError { endpoint, cause }: ConnectError) -> RouterError {
+        if let ConnectCause::OtherList(lists) = cause {
+            return RouterError::EndpointListMismatch { endpoint, graph: graph.to_owned(), lists };
+        }
         if self.endpoints.is_sharded() {
             RouterError::ShardUnreachable { endpoint, graph: graph.to_owned(), cause }
         } else {

@@ -37,6 +37,19 @@ pub(crate) fn limit(
     }
 }
 
+/// On or off; off when it is not set.
+pub(crate) fn switch(
+    lookup: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Result<bool, ConfigError> {
+    let value = parsed(lookup, name, |text| match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err("write 1 or 0"),
+    })?;
+    Ok(value.unwrap_or(false))
+}
+
 fn parsed<T>(
     lookup: &impl Fn(&str) -> Option<String>,
     name: &'static str,
@@ -66,6 +79,8 @@ mod tests {
         for text in ["-1", "soon", "NaN", "inf", "1e300", "-0.1"] {
             assert!(seconds(&set(text), "N").is_err(), "{text}");
         }
+        assert!(switch(&set("1"), "N").unwrap() && !switch(&set("0"), "N").unwrap());
+        assert!(!switch(&set(""), "N").unwrap() && switch(&set("yes"), "N").is_err());
         assert!(limit(&set("0.0"), "N").is_err());
         assert_eq!(seconds(&set("0"), "N").unwrap(), Some(Duration::ZERO));
     }

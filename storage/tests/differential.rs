@@ -93,7 +93,7 @@ impl Program {
 
     fn op(&mut self, graphs: &GraphStore, name: &str) -> Op {
         match self.random.below(100) {
-            0..10 => Op::Create { kind: self.kind(), owner: Some(self.id()) },
+            0..10 => Op::Create { kind: self.kind(), owner: Some(self.id()), tenant: None },
             10..13 => Op::Delete,
             13..15 => Op::Clear,
             15..17 => Op::ClearLedger,

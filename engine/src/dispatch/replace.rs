@@ -68,6 +68,7 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     if shard.graphs.graph(graph_name).is_ok() {
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
     }
+    shard.graphs.may_create(graph_name).map_err(OpError::from)?;
     let forked = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok());
     #[expect(clippy::wildcard_enum_match_arm, reason = "only what the store says may mean damage")]
     let loaded = forked.map_err(|error| match error {

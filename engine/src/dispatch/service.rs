@@ -131,6 +131,9 @@ fn run(
         Method::RestoreOpen => {
             let params::RestoreOpen { graph_name, replace } = params::params(method, raw)?;
             let name = (!graph_name.is_empty()).then(|| graph_name.to_owned());
+            if let Some(name) = &name {
+                shard.graphs.may_create(name)?;
+            }
             // A graph that is not there was not checked, so it must not be there at the end either.
             let replace = replace
                 && (!shard.access.is_on() || name.is_none() || shard.graphs.graph(graph_name).is_ok());

@@ -123,9 +123,10 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
             Op::ClearLedger
         }
         Method::CreateGraph => {
-            let params::CreateGraph { graph_name, graph_type } = params::params(method, raw)?;
+            let params::CreateGraph { graph_name, graph_type, tenant } = params::params(method, raw)?;
             let owner = envelope.agent_id.map(str::to_owned);
-            return Ok((graph_name, Op::Create { kind: graph_type, owner }));
+            let tenant = tenant.filter(|tenant| !tenant.is_empty()).map(str::to_owned);
+            return Ok((graph_name, Op::Create { kind: graph_type, owner, tenant }));
         }
         Method::DeleteGraph => {
             let params::DeleteGraph { graph_name } = params::params(method, raw)?;

@@ -12,7 +12,7 @@ pub(super) fn store() -> GraphStore {
 }
 
 pub(super) fn create(graphs: &GraphStore, name: &str) {
-    graphs.write(name, Op::Create { kind: GraphType::Agent, owner: None }).unwrap();
+    graphs.write(name, Op::Create { kind: GraphType::Agent, owner: None, tenant: None }).unwrap();
 }
 
 pub(super) fn add_node(graphs: &GraphStore, graph: &str, id: &str) {

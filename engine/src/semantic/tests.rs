@@ -15,7 +15,7 @@ type Rows = Vec<(String, Vec<f32>)>;
 
 fn graphs() -> (GraphStore, Arc<Graph>) {
     let graphs = GraphStore::open(MemoryStore::new()).unwrap();
-    graphs.write("g", Op::Create { kind: GraphType::Agent, owner: None }).unwrap();
+    graphs.write("g", Op::Create { kind: GraphType::Agent, owner: None, tenant: None }).unwrap();
     let graph = graphs.graph("g").unwrap();
     (graphs, graph)
 }

@@ -376,6 +376,9 @@ pub struct CreateGraph<'a> {
     pub graph_name: &'a str,
     /// Decides who may use it.
     pub graph_type: GraphType,
+    /// The tenant whose graph it is to be; reference clients give none.
+    #[serde(borrow, default, deserialize_with = "some_text")]
+    pub tenant: Option<&'a str>,
 }
 
 /// `DeleteGraph`

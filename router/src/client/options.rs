@@ -5,6 +5,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::methods::is_heavy;
+use crate::autostart::AUTOSTART_VAR;
 use crate::breaker::BreakerOptions;
 use crate::error::ConfigError;
 use crate::settings;
@@ -33,6 +34,12 @@ pub struct ConnectOptions {
     pub max_connections: usize,
     /// A pooled connection that was silent for so long must answer a Ping before it is used. 30 s.
     pub idle_before_ping: Duration,
+    /// Whether a router asks each server on every new connection for its endpoint list (in `Health`) and refuses one that
+    /// has another. True.
+    pub compare_lists: bool,
+    /// Whether a router starts a server for a `unix://` endpoint that nobody serves. False, and without effect on
+    /// `tcp://` endpoints.
+    pub autostart: bool,
     /// When the breaker of an endpoint opens.
     pub breaker: BreakerOptions,
 }
@@ -49,6 +56,8 @@ impl Default for ConnectOptions {
             write_timeout: Duration::from_secs(30),
             max_connections: available_parallelism().map_or(2, NonZero::get).clamp(2, 16),
             idle_before_ping: Duration::from_secs(30),
+            compare_lists: true,
+            autostart: false,
             breaker: BreakerOptions::default(),
         }
     }
@@ -56,8 +65,8 @@ impl Default for ConnectOptions {
 
 impl ConnectOptions {
     /// The defaults, replaced by the reference client's variables read through `lookup`: `GRAPH_SERVICE_RPC_TIMEOUT`,
-    /// `GRAPH_SERVICE_HEAVY_RPC_TIMEOUT`, `GRAPH_SERVICE_CONNECT_TIMEOUT`, `GRAPH_SERVICE_WRITE_TIMEOUT` (seconds), and
-    /// those of [`BreakerOptions::resolve`]. Empty values count as unset.
+    /// `GRAPH_SERVICE_HEAVY_RPC_TIMEOUT`, `GRAPH_SERVICE_CONNECT_TIMEOUT`, `GRAPH_SERVICE_WRITE_TIMEOUT` (seconds),
+    /// [`AUTOSTART_VAR`], and those of [`BreakerOptions::resolve`]. Empty values count as unset.
     ///
     /// # Errors
     /// [`ConfigError::Setting`] for a value that is no time above 0.
@@ -69,6 +78,7 @@ impl ConnectOptions {
             heavy_deadline: limit("GRAPH_SERVICE_HEAVY_RPC_TIMEOUT", default.heavy_deadline)?,
             connect_timeout: limit("GRAPH_SERVICE_CONNECT_TIMEOUT", default.connect_timeout)?,
             write_timeout: limit("GRAPH_SERVICE_WRITE_TIMEOUT", default.write_timeout)?,
+            autostart: settings::switch(&lookup, AUTOSTART_VAR)?,
             breaker: BreakerOptions::resolve(&lookup)?,
             ..default
         })
@@ -97,12 +107,14 @@ mod tests {
         let lookup = |name: &str| match name {
             "GRAPH_SERVICE_RPC_TIMEOUT" => Some("1.5".to_owned()),
             "ENGINE_BREAKER_THRESHOLD" => Some("9".to_owned()),
+            "EPISTEMIC_GRAPH_AUTOSTART" => Some("1".to_owned()),
             _ => None,
         };
         let options = ConnectOptions::resolve(lookup).unwrap();
         assert_eq!(options.deadline, Duration::from_millis(1500));
         assert_eq!(options.write_timeout, Duration::from_secs(30));
         assert_eq!(options.breaker.threshold, 9);
+        assert!(options.autostart && !ConnectOptions::default().autostart);
         assert!(ConnectOptions::resolve(|_| Some("0".to_owned())).is_err());
     }
 }

@@ -50,6 +50,9 @@ impl Pool {
             Err(CallFailure::Connect(error)) if error.cause.circuit_open().is_some() => {
                 Outcome::ShortCircuited
             }
+            Err(CallFailure::Connect(error)) if matches!(error.cause, ConnectCause::OtherList(_)) => {
+                Outcome::Error
+            }
             Err(CallFailure::Connect(_)) => Outcome::ConnectionError,
             Err(CallFailure::Call(error)) if error.is_transport() => Outcome::ConnectionError,
             Err(CallFailure::Call(_)) => Outcome::Error,

@@ -8,9 +8,11 @@ use tokio::sync::watch;
 
 use super::Pool;
 use super::member::Member;
+use crate::autostart;
 use crate::breaker::Ticket;
 use crate::client::Client;
-use crate::error::ConnectCause;
+use crate::endpoint::Target;
+use crate::error::{ConnectCause, ConnectError};
 
 type Dialled = Result<Arc<Member>, ConnectCause>;
 
@@ -67,7 +69,9 @@ impl Pool {
         let pool = Arc::clone(self);
         tokio::spawn(async move {
             let dialled = pool.connect().await;
-            if let Err(cause) = &dialled {
+            if let Err(cause) = &dialled
+                && !matches!(cause, ConnectCause::OtherList(_))
+            {
                 pool.breaker.failed(ticket, &cause.to_string());
             }
             let mut members = pool.members.lock();
@@ -82,8 +86,11 @@ impl Pool {
 
     async fn connect(&self) -> Dialled {
         let endpoint = &self.endpoint;
-        match Client::connect(endpoint, &self.secret, self.options.clone()).await {
+        match self.open().await {
             Ok(client) => {
+                self.compare_lists(&client).await.inspect_err(
+                    |cause| tracing::warn!(%endpoint, %cause, "connection to shard is of no use"),
+                )?;
                 tracing::info!(%endpoint, "connected to shard");
                 Ok(Arc::new(Member::new(client)))
             }
@@ -91,6 +98,23 @@ impl Pool {
                 tracing::warn!(%endpoint, cause = %error.cause, "shard is unreachable");
                 Err(error.cause)
             }
+        }
+    }
+
+    /// A connection, to a server started for it if need be.
+    async fn open(&self) -> Result<Client, ConnectError> {
+        let connect = || Client::connect(&self.endpoint, &self.secret, self.options.clone());
+        let error = match connect().await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        match self.endpoint.target() {
+            Target::Unix(socket) if self.options.autostart && error.cause.is_nobody() => {
+                let started = autostart::serve(socket).await;
+                started.map_err(|reason| self.unreachable(ConnectCause::Autostart { reason }))?;
+                connect().await
+            }
+            Target::Unix(_) | Target::Tcp { .. } => Err(error),
         }
     }
 }

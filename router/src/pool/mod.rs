@@ -5,6 +5,7 @@
 
 mod call;
 mod dial;
+mod lists;
 mod member;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 use crate::breaker::{Breaker, BreakerState, Pass};
 use crate::client::{Client, ConnectOptions};
 use crate::endpoint::Endpoint;
+use crate::endpoints::EndpointList;
 use crate::error::{ConnectCause, ConnectError};
 use crate::secret::Secret;
 use dial::Members;
@@ -25,6 +27,8 @@ pub(crate) use call::CallFailure;
 #[derive(Debug)]
 pub(crate) struct Pool {
     endpoint: Endpoint,
+    /// The list of the router, to be compared with the server's.
+    endpoints: Arc<EndpointList>,
     secret: Secret,
     options: ConnectOptions,
     breaker: Arc<Breaker>,
@@ -33,9 +37,15 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// An empty pool; connects to nothing yet.
-    pub(crate) fn new(endpoint: &Endpoint, secret: &Secret, options: &ConnectOptions) -> Self {
+    pub(crate) fn new(
+        endpoint: &Endpoint,
+        endpoints: &Arc<EndpointList>,
+        secret: &Secret,
+        options: &ConnectOptions,
+    ) -> Self {
         Self {
             endpoint: endpoint.clone(),
+            endpoints: Arc::clone(endpoints),
             secret: secret.clone(),
             options: options.clone(),
             breaker: Breaker::shared(endpoint, options.breaker),
@@ -103,8 +113,13 @@ impl Pool {
         }
     }
 
-    fn dead(&self, pass: Pass, cause: ConnectCause) -> ConnectError {
-        self.failed(pass, &cause.to_string());
+    fn dead(&self, mut pass: Pass, cause: ConnectCause) -> ConnectError {
+        if let ConnectCause::OtherList(_) = cause {
+            // It answered.
+            pass.answered();
+        } else {
+            self.failed(pass, &cause.to_string());
+        }
         self.unreachable(cause)
     }
 

@@ -4,6 +4,7 @@
 
 mod breaker;
 mod connection;
+mod lists;
 mod outage;
 mod pool;
 mod routing;

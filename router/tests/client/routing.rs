@@ -7,11 +7,14 @@ use std::time::Duration;
 use epistemic_router::{
     Affinity, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter, with_tenant,
 };
+use parking_lot::Mutex;
+use rmpv::Value;
 
 use crate::support::{Down, Reply, SECRET, Server, Shard, ok};
 
+/// Without the question for the endpoint list: servers do what a test tells them, from the first request on.
 fn options() -> ConnectOptions {
-    ConnectOptions::default()
+    ConnectOptions { compare_lists: false, ..ConnectOptions::default() }
 }
 
 /// The graph of a request, as the only answer.
@@ -136,6 +139,32 @@ async fn explicit_graph_then_ambient_tenant_then_default() {
         let nameless = with_tenant(Some("株式会社".to_owned()), async { router.resolve(None).map(drop) });
         assert_eq!(nameless.await.unwrap_err().code(), "TENANT_SLUG_EMPTY");
         assert_eq!(router.clone().with_default_graph("main").resolve(None).unwrap().name(), "main");
+    }
+}
+
+/// Fault 3: the server is told for whom a graph is created, and can tell two tenants with one slug apart.
+#[tokio::test]
+async fn a_tenant_claims_the_graph_that_is_created_for_it() {
+    let got = Arc::new(Mutex::new(Value::Nil));
+    let seen = Arc::clone(&got);
+    let shard = Shard::start(move |_, request| {
+        *seen.lock() = request["params"].clone();
+        ok()
+    });
+    let shard = shard.await;
+    let router = router(&[&shard]);
+    let claimed = async |tenant: Option<&str>, explicit: Option<&str>| {
+        let tenant = tenant.map(str::to_owned);
+        let graph = with_tenant(tenant, async { router.resolve(explicit).unwrap() }).await;
+        graph.create("Agent").await.unwrap();
+        let got = got.lock();
+        assert_eq!(got["graph_name"].as_str(), Some(graph.name()));
+        got["tenant"].as_str().map(str::to_owned)
+    };
+    assert_eq!(claimed(Some("Acme Corp"), None).await.as_deref(), Some("Acme Corp"));
+    assert_eq!(claimed(Some("Acme Corp"), Some("__bus__")).await.as_deref(), Some("Acme Corp"));
+    for (tenant, explicit) in [(Some("Acme Corp"), Some("Named")), (Some(""), None), (None, None)] {
+        assert_eq!(claimed(tenant, explicit).await, None, "{tenant:?} {explicit:?}");
     }
 }
 

@@ -195,6 +195,9 @@ pub(super) fn damage(graphs: &GraphStore) -> Result<(), GraphError> {
     let damaged = open(graphs, MANY)?;
     assert!(matches!(damaged.list(None), Err(ChannelError::Store(error)) if error.is_corruption()));
     assert!(damaged.create(graphs, "d", ChannelType::Group, "a", &[]).is_err());
-    graphs.write("g", crate::graph::Op::Create { kind: crate::graph::GraphType::Agent, owner: None })?;
+    graphs.write(
+        "g",
+        crate::graph::Op::Create { kind: crate::graph::GraphType::Agent, owner: None, tenant: None },
+    )?;
     Ok(())
 }

@@ -52,7 +52,7 @@ pub(super) fn range(start: &[u8], end: &[u8]) -> KeyRange {
 }
 
 pub(super) fn create(graphs: &GraphStore, name: &str) -> Result<(), GraphError> {
-    graphs.write(name, Op::Create { kind: GraphType::Agent, owner: None }).map(|_| ())
+    graphs.write(name, Op::Create { kind: GraphType::Agent, owner: None, tenant: None }).map(|_| ())
 }
 
 pub(super) fn add_node(id: &str, properties: &[u8]) -> Op {

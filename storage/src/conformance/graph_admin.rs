@@ -7,12 +7,15 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     let names = || graphs.graphs().iter().map(|graph| graph.name().to_string()).collect::<Vec<_>>();
     assert_eq!(names(), [COMMONS]);
     assert_eq!(graphs.graph(COMMONS)?.kind(), GraphType::Commons);
-    graphs.write("g", Op::Create { kind: GraphType::Team, owner: Some("me".into()) })?;
+    graphs.write("g", Op::Create { kind: GraphType::Team, owner: Some("me".into()), tenant: None })?;
     let graph = graphs.graph("g")?;
     assert_eq!((graph.kind(), graph.owner()), (GraphType::Team, Some("me")));
     assert_eq!((names(), graphs.graph_count()), (vec![COMMONS.to_owned(), "g".to_owned()], 2));
     let exists = GraphError::GraphExists("g".into());
-    assert_eq!(graphs.write("g", Op::Create { kind: GraphType::Agent, owner: None }), Err(exists));
+    assert_eq!(
+        graphs.write("g", Op::Create { kind: GraphType::Agent, owner: None, tenant: None }),
+        Err(exists)
+    );
     graphs.write("g", Op::Delete)?;
     assert_eq!(names(), [COMMONS]);
     let missing = GraphError::GraphNotFound("g".into());

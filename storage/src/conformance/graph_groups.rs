@@ -15,7 +15,7 @@ fn group(graphs: &GraphStore, writes: Vec<(&str, Op)>) -> Results {
 }
 
 fn new_graph() -> Op {
-    Op::Create { kind: GraphType::Agent, owner: None }
+    Op::Create { kind: GraphType::Agent, owner: None, tenant: None }
 }
 
 pub(super) fn refusals(graphs: &GraphStore) -> Result<(), GraphError> {

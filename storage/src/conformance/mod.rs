@@ -18,6 +18,7 @@ mod graph_cursors;
 mod graph_edges;
 mod graph_fork;
 mod graph_groups;
+mod graph_names;
 mod graph_nodes;
 mod graph_reclaim;
 mod graph_revise;

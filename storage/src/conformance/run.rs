@@ -1,8 +1,8 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_nodes,
-    graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, views, writes,
+    bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_names,
+    graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -48,6 +48,8 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("edges: a removed node takes its edges along", graph_edges::cascade),
     ("graphs: create, list, delete", graph_admin::lifecycle),
     ("graphs: any name is its own", graph_admin::any_name),
+    ("graphs: a rule for new names", graph_names::rule),
+    ("graphs: a tenant's claim", graph_names::claims),
     ("graphs: a graph created again is empty", graph_admin::recreated_is_empty),
     ("graphs: clear", graph_admin::clear),
     ("graphs: replace and install", graph_admin::replace_and_install),

@@ -10,7 +10,7 @@ use super::{
     load::LoadedGraph,
     revise::{Revised, Revision},
     state::GraphState,
-    transaction::Transaction,
+    transaction::{Creator, Transaction},
 };
 use crate::keys::GraphId;
 
@@ -32,6 +32,8 @@ pub enum Op {
         kind: GraphType,
         /// Identity of the creator.
         owner: Option<String>,
+        /// The tenant whose graph it is to be. Another tenant is told so.
+        tenant: Option<String>,
     },
     /// Deletes the graph with all its records, also a quarantined one.
     Delete,
@@ -147,12 +149,15 @@ impl Transaction<'_> {
     pub(super) fn apply(&mut self, write: &Write) -> Result<Outcome, GraphError> {
         let name = &write.graph;
         match &write.op {
-            Op::Create { kind, owner } => {
+            Op::Create { kind, owner, tenant } => {
                 if self.live(name).is_some() {
+                    self.claim(name, tenant.as_deref())?;
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
+                self.may_create(name)?;
                 let id = self.allocate_id();
-                self.insert(name, id, *kind, owner.clone(), GraphState::default());
+                let creator = Creator { owner: owner.clone(), tenant: tenant.clone() };
+                self.insert(name, id, *kind, creator, GraphState::default());
                 self.edit(name)?.log_beginning(&LedgerRecord::Created);
             }
             Op::Delete => {
@@ -200,6 +205,13 @@ impl Transaction<'_> {
                 if doomed.is_some() && !*replace {
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
+                let tenant = match doomed {
+                    Some(_) => self.claim(name, loaded.tenant())?,
+                    None => {
+                        self.may_create(name)?;
+                        loaded.tenant().map(str::to_owned)
+                    }
+                };
                 self.keep_id();
                 let (id, records, mut state) = loaded.parts();
                 if let Some((doomed, sequence)) = doomed {
@@ -207,7 +219,7 @@ impl Transaction<'_> {
                     state.sequence = state.sequence.max(sequence);
                 }
                 let kind = if **name == *super::COMMONS { GraphType::Commons } else { *kind };
-                self.insert(name, id, kind, owner.clone(), state);
+                self.insert(name, id, kind, Creator { owner: owner.clone(), tenant }, state);
                 self.overlay.append(records);
                 if doomed.is_some() {
                     self.edit(name)?.log_beginning(&LedgerRecord::Replaced);

@@ -47,6 +47,9 @@ pub(super) struct CatalogEntry {
     #[serde(rename = "type")]
     pub(super) kind: GraphType,
     pub(super) owner: Option<String>,
+    /// Entries written before there were tenants have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tenant: Option<String>,
     pub(super) created_ms: u64,
 }
 
@@ -85,6 +88,7 @@ pub struct Graph {
     id: GraphId,
     kind: GraphType,
     owner: Option<String>,
+    tenant: Option<String>,
     created_ms: u64,
     published: Mutex<(GraphState, Versions)>,
     quarantine: OnceLock<String>,
@@ -97,6 +101,7 @@ impl Graph {
             id: GraphId(entry.id),
             kind: entry.kind,
             owner: entry.owner,
+            tenant: entry.tenant,
             created_ms: entry.created_ms,
             published: Mutex::new((state, Versions::at(state.sequence))),
             quarantine: OnceLock::new(),
@@ -108,6 +113,7 @@ impl Graph {
             id: self.id.0,
             kind: self.kind,
             owner: self.owner.clone(),
+            tenant: self.tenant.clone(),
             created_ms: self.created_ms,
         }
     }
@@ -130,6 +136,11 @@ impl Graph {
     /// `agent_id` of the request that created it.
     pub fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
+    }
+
+    /// The tenant that claimed the name first.
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
     }
 
     /// Creation time, Unix milliseconds.

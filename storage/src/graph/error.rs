@@ -14,6 +14,22 @@ pub enum GraphError {
     /// A graph has this name already.
     #[error("Graph '{0}' already exists")]
     GraphExists(String),
+    /// Another tenant has claimed the name.
+    #[error(
+        "TENANT_COLLISION: graph '{graph}' belongs to tenant {tenant:?}; tenant {other:?} gives the same name: give one of \
+         them another id (docs/errors/tenant-collision.md)"
+    )]
+    TenantCollision {
+        /// The graph.
+        graph: String,
+        /// Whose it is.
+        tenant: String,
+        /// Who wants it too.
+        other: String,
+    },
+    /// No graph of this name is to be created here; the words are those of the rule ([`super::NameRule`]).
+    #[error("{0}")]
+    NotHere(String),
     /// The default graph stays.
     #[error("Cannot delete the __commons__ graph")]
     CannotDeleteCommons,

@@ -30,6 +30,7 @@ pub struct LoadedGraph {
     id: GraphId,
     batch: WriteBatch,
     state: GraphState,
+    tenant: Option<String>,
 }
 
 impl LoadedGraph {
@@ -40,6 +41,16 @@ impl LoadedGraph {
     /// Counters of the loaded records.
     pub fn state(&self) -> &GraphState {
         &self.state
+    }
+
+    /// Names the tenant that claims the graph they become, as in [`super::Op::Create`]. Without it the claim on a graph
+    /// that they replace stays.
+    pub fn set_tenant(&mut self, tenant: Option<String>) {
+        self.tenant = tenant;
+    }
+
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
     }
 
     /// Overrides what the records do not tell: newest sequence number and where the ledger begins to be complete.
@@ -106,7 +117,8 @@ impl<'s> GraphLoader<'s> {
             self.batch.delete(Space::Catalog, keys::reclaim(self.id));
         }
         self.reserved = false;
-        Ok(LoadedGraph { id: self.id, batch: std::mem::take(&mut self.batch), state: self.state })
+        let batch = std::mem::take(&mut self.batch);
+        Ok(LoadedGraph { id: self.id, batch, state: self.state, tenant: None })
     }
 
     fn saw(&mut self, sequence: u64) {

@@ -30,4 +30,4 @@ pub use load::{GraphLoader, LoadedGraph};
 pub use reader::{EdgeCursor, EdgeRef, GraphReader, Neighbors, NodeCursor, NodeRef};
 pub use revise::{Revised, Revision};
 pub use state::GraphState;
-pub use store::GraphStore;
+pub use store::{GraphStore, NameRule};

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -26,13 +26,16 @@ use crate::{
     store::{Direction, Durability, Read, Store},
 };
 
+/// Whether a graph of this name may be created, else what its creator is told.
+pub type NameRule = dyn Fn(&str) -> std::result::Result<(), String> + Send + Sync;
+
 /// Named graphs in a [`Store`]. All methods block; share it by `Arc`.
 ///
 /// ```
 /// use epistemic_storage::{GraphStore, MemoryStore, graph::{GraphType, Op}};
 ///
 /// let graphs = GraphStore::open(MemoryStore::new())?;
-/// graphs.write("notes", Op::Create { kind: GraphType::Agent, owner: None })?;
+/// graphs.write("notes", Op::Create { kind: GraphType::Agent, owner: None, tenant: None })?;
 /// graphs.write("notes", Op::AddNode { id: "a".into(), properties: b"\x80".to_vec() })?;
 /// let notes = graphs.graph("notes")?;
 /// assert_eq!(graphs.latest(&notes).node("a")?.unwrap().properties, b"\x80");
@@ -42,6 +45,7 @@ pub struct GraphStore {
     store: Box<dyn Store>,
     catalog: RwLock<HashMap<Arc<str>, Arc<Graph>>>,
     next_id: AtomicU64,
+    names: OnceLock<Box<NameRule>>,
     /// Held while a group is built, committed and published: groups are applied one after the other.
     commits: Mutex<()>,
     poisoned: RwLock<Option<String>>,
@@ -53,7 +57,7 @@ impl GraphStore {
     pub fn open(store: impl Into<Box<dyn Store>>) -> Result<Self, GraphError> {
         let graphs = Self::open_read_only(store)?;
         if graphs.graph(COMMONS).is_err() {
-            graphs.write(COMMONS, Op::Create { kind: GraphType::Commons, owner: None })?;
+            graphs.write(COMMONS, Op::Create { kind: GraphType::Commons, owner: None, tenant: None })?;
         }
         Ok(graphs)
     }
@@ -76,6 +80,7 @@ impl GraphStore {
             store,
             catalog: RwLock::new(catalog),
             next_id: AtomicU64::new(next_id),
+            names: OnceLock::new(),
             commits: Mutex::new(()),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
@@ -94,6 +99,22 @@ impl GraphStore {
 
     fn lookup(&self, name: &str) -> Option<Arc<Graph>> {
         self.catalog.read().get(name).cloned()
+    }
+
+    /// Asks `rule` from now on before a graph is created under a name that is free. Graphs that are there stay as they
+    /// are. A first rule stays: set it before others use the store.
+    pub fn restrict_names(&self, rule: Box<NameRule>) {
+        let first = self.names.set(rule).is_ok();
+        debug_assert!(first, "there is one rule");
+    }
+
+    /// Whether a graph could be created under this name, for those who would do much work before: it may be there, or the
+    /// rule of [`GraphStore::restrict_names`] may allow it.
+    pub fn may_create(&self, name: &str) -> std::result::Result<(), GraphError> {
+        match self.names.get() {
+            Some(rule) if self.lookup(name).is_none() => rule(name).map_err(GraphError::NotHere),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// All graphs, oldest first.
@@ -146,7 +167,8 @@ impl GraphStore {
         let lookup = |name: &str| self.lookup(name);
         let mut failed: HashMap<usize, GraphError> = HashMap::new();
         let (transaction, results) = loop {
-            let mut transaction = Transaction::new(&*self.store, &lookup, &self.next_id);
+            let mut transaction =
+                Transaction::new(&*self.store, &lookup, self.names.get().map(|rule| &**rule), &self.next_id);
             transaction.ask_ahead(writes);
             match apply_all(&mut transaction, writes, &failed) {
                 Ok(results) => break (transaction, results),

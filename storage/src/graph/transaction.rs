@@ -12,6 +12,7 @@ use super::{
     error::GraphError,
     overlay::Overlay,
     state::GraphState,
+    store::NameRule,
 };
 use crate::{
     batch::WriteBatch,
@@ -54,9 +55,16 @@ pub(super) enum Publish {
     Gone,
 }
 
+/// Whose a new graph is.
+pub(super) struct Creator {
+    pub(super) owner: Option<String>,
+    pub(super) tenant: Option<String>,
+}
+
 pub(super) struct Transaction<'s> {
     pub(super) overlay: Overlay<'s>,
     lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
+    names: Option<&'s NameRule>,
     graphs: HashMap<Arc<str>, Option<Live>>,
     retired: Vec<Retired>,
     next_id: &'s AtomicU64,
@@ -68,11 +76,13 @@ impl<'s> Transaction<'s> {
     pub(super) fn new(
         store: &'s dyn Store,
         lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
+        names: Option<&'s NameRule>,
         next_id: &'s AtomicU64,
     ) -> Self {
         Self {
             overlay: Overlay::new(store),
             lookup,
+            names,
             graphs: HashMap::new(),
             retired: Vec::new(),
             next_id,
@@ -137,15 +147,37 @@ impl<'s> Transaction<'s> {
         Ok(Edit { overlay: &mut self.overlay, live, now_ms: self.now_ms })
     }
 
+    /// Whether a graph of this name, which is not there, may be created.
+    pub(super) fn may_create(&self, name: &str) -> Result<(), GraphError> {
+        self.names.map_or(Ok(()), |rule| rule(name)).map_err(GraphError::NotHere)
+    }
+
+    /// The tenant of a graph that `tenant` asks for too.
+    pub(super) fn claim(
+        &mut self,
+        name: &Arc<str>,
+        tenant: Option<&str>,
+    ) -> Result<Option<String>, GraphError> {
+        let first = self.existing(name)?.entry.tenant.clone();
+        match (first, tenant) {
+            (Some(first), Some(other)) if first != other => Err(GraphError::TenantCollision {
+                graph: name.to_string(),
+                tenant: first,
+                other: other.to_owned(),
+            }),
+            (first, tenant) => Ok(first.or_else(|| tenant.map(str::to_owned))),
+        }
+    }
+
     pub(super) fn insert(
         &mut self,
         name: &Arc<str>,
         id: GraphId,
         kind: GraphType,
-        owner: Option<String>,
+        Creator { owner, tenant }: Creator,
         state: GraphState,
     ) {
-        let entry = CatalogEntry { id: id.0, kind, owner, created_ms: self.now_ms };
+        let entry = CatalogEntry { id: id.0, kind, owner, tenant, created_ms: self.now_ms };
         self.overlay.put(Space::Catalog, &keys::name(name), &entry.encode());
         self.graphs.insert(
             Arc::clone(name),

@@ -16,6 +16,9 @@ pub struct Header {
     pub kind: GraphType,
     /// Identity of the graph's creator.
     pub owner: Option<String>,
+    /// The tenant that claimed the graph.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Ledger sequence it was cut at: it holds every change up to this one and none behind it.
     pub sequence: u64,
     /// The ledger in it is complete from this sequence on.

@@ -61,6 +61,7 @@ fn header(graph: &Graph, state: &GraphState) -> Header {
         graph: graph.name().to_string(),
         kind: graph.kind(),
         owner: graph.owner().map(str::to_owned),
+        tenant: graph.tenant().map(str::to_owned),
         sequence: state.sequence,
         complete_from: state.complete_from,
         nodes: state.nodes,

@@ -42,10 +42,13 @@ pub fn import(
     if !target.replace && graphs.graph(&name).is_ok() {
         return Err(GraphError::GraphExists(name).into());
     }
+    graphs.may_create(&name)?;
     let mut loader = graphs.load();
     let totals = read_records(&mut chunks, &header, Some(&mut loader), progress)?;
     let mut loaded = loader.finish()?;
     loaded.set_sequence(header.sequence, header.complete_from);
+    // Under another name it is a copy, which no tenant has claimed.
+    loaded.set_tenant(header.tenant.clone().filter(|_| name == header.graph));
     graphs.install(&name, loaded, header.kind, header.owner.clone(), target.replace)?;
     Ok((header, totals, name))
 }

@@ -27,7 +27,9 @@ pub fn open(path: &Path) -> (GraphStore, DataDir) {
 }
 
 pub fn create(graphs: &GraphStore, name: &str) {
-    graphs.write(name, Op::Create { kind: GraphType::Agent, owner: Some("tester".into()) }).unwrap();
+    graphs
+        .write(name, Op::Create { kind: GraphType::Agent, owner: Some("tester".into()), tenant: None })
+        .unwrap();
 }
 
 pub fn add_node(id: &str, properties: &[u8]) -> Op {

@@ -41,6 +41,11 @@ impl ServerBuilder {
         })
     }
 
+    /// The unix socket that the server will listen on.
+    pub fn socket(&self) -> PathBuf {
+        self.work.path().join("s.sock")
+    }
+
     /// Stores data in `dir` instead of a temporary directory. It is made if missing and never removed.
     pub fn persist_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.persist_dir = Some(dir.into());
@@ -105,7 +110,7 @@ impl ServerBuilder {
 
     /// Starts the process without waiting for it to be ready.
     pub fn spawn(self) -> Result<ServerProcess> {
-        let socket = self.work.path().join("s.sock");
+        let socket = self.socket();
         let output_path = self.work.path().join("output.log");
         let output = fs_err::OpenOptions::new().create(true).append(true).open(&output_path)?.into_file();
         let tcp_addr = self.tcp.then(free_loopback_addr).transpose()?;

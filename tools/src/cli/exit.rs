@@ -77,6 +77,7 @@ fn exit_of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
     } else if let Some(error) = cause.downcast_ref::<RouterError>() {
         Some(match error {
             RouterError::ShardUnreachable { .. } | RouterError::EngineUnreachable { .. } => Exit::Unreachable,
+            RouterError::EndpointListMismatch { .. } => Exit::Usage,
             RouterError::Call(error) => of_call(error),
         })
     } else if let Some(error) = cause.downcast_ref::<CallError>() {
@@ -121,6 +122,8 @@ fn of_graph(error: &GraphError) -> Exit {
         GraphError::GraphNotFound(_)
         | GraphError::GraphReplaced(_)
         | GraphError::GraphExists(_)
+        | GraphError::TenantCollision { .. }
+        | GraphError::NotHere(_)
         | GraphError::CannotDeleteCommons
         | GraphError::Limit(_)
         | GraphError::NodeNotFound(_)

@@ -59,7 +59,9 @@ impl ShardArgs {
 
     /// A connection to the shard that owns `graph`.
     pub(super) async fn owner_of(&self, graph: &str) -> Result<Client> {
-        let router = ShardRouter::new(self.list()?, self.secret()?, self.options());
+        // `--endpoint` means that shard, whatever list it has: so graphs are moved.
+        let options = ConnectOptions { compare_lists: self.endpoint.is_none(), ..self.options() };
+        let router = ShardRouter::new(self.list()?, self.secret()?, options);
         let client = router.client_for(graph).await;
         client.map_err(|error: RouterError| error.into())
     }

@@ -34,8 +34,11 @@ impl Cluster {
             let home = home.path().join(format!("shard-{}", index + 1));
             Shard::new(&program, home, ports.requests[index], ports.metrics[index], &secret)
         };
-        let shards: Vec<_> = (0..SHARDS).map(shard).collect::<Result<_>>()?;
+        let mut shards: Vec<_> = (0..SHARDS).map(shard).collect::<Result<_>>()?;
         let endpoints = EndpointList::new(shards.iter().map(|shard| shard.endpoint.clone()).collect())?;
+        for shard in &mut shards {
+            shard.endpoints = Some(endpoints.clone());
+        }
         Ok(Self { shards, endpoints, secret, published_ports: ports.requests == PUBLISHED, home })
     }
 
@@ -61,12 +64,6 @@ impl Cluster {
             .find(|shard| shard.endpoint == *endpoint)
             .with_context(|| format!("no shard has the endpoint {endpoint}"))
     }
-}
-
-/// Endpoints as the variable and the command line take them.
-pub(super) fn comma_separated(endpoints: &EndpointList) -> String {
-    let texts: Vec<_> = endpoints.as_slice().iter().map(Endpoint::as_str).collect();
-    texts.join(",")
 }
 
 fn server_program() -> Result<PathBuf> {

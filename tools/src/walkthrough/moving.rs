@@ -5,7 +5,7 @@ use epistemic_router::{EndpointList, hrw};
 use epistemic_storage::graph::COMMONS;
 use serde::Serialize;
 
-use super::cluster::{Cluster, comma_separated};
+use super::cluster::Cluster;
 use super::failure::content;
 use super::narrator::{Move, Narrator};
 use super::routing::routes;
@@ -32,7 +32,16 @@ pub(super) async fn move_graphs(
     ))?;
     narrator
         .say("each graph is exported from the old shard and imported on the one that the new list names.")?;
-    narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS=\"{}\"", comma_separated(&staying)))?;
+    narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS=\"{}\"", staying))?;
+
+    narrator.say("\nThe shards that stay are restarted with it. They refuse what belongs to another, and clients compare.")?;
+    for endpoint in staying.as_slice() {
+        let shard = cluster.shard(endpoint)?;
+        shard.stop().await?;
+        shard.endpoints = Some(staying.clone());
+        let (pid, _) = shard.start().await?;
+        narrator.check(format!("{endpoint} answers with the new list (pid {pid})"), true)?;
+    }
 
     let old = cluster.shard(&leaving)?.client().await?;
     let stats: Vec<GraphStats> = remote::call(&old, COMMONS, "GraphStats", &()).await?;

@@ -5,7 +5,7 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use epistemic_router::{Client, ConnectOptions, Endpoint, SECRET_VAR, Secret};
+use epistemic_router::{Client, ConnectOptions, Endpoint, EndpointList, SECRET_VAR, Secret};
 use epistemic_storage::graph::COMMONS;
 use tokio::time::{Instant, sleep};
 
@@ -20,6 +20,8 @@ pub(super) struct Shard {
     pub(super) endpoint: Endpoint,
     pub(super) metrics_port: u16,
     pub(super) data: PathBuf,
+    /// The list it is started with, once that is known.
+    pub(super) endpoints: Option<EndpointList>,
     program: PathBuf,
     port: u16,
     home: PathBuf,
@@ -41,6 +43,7 @@ impl Shard {
             endpoint: Endpoint::parse(&format!("tcp://localhost:{port}"))?,
             metrics_port,
             data: home.join("data"),
+            endpoints: None,
             program: program.to_owned(),
             port,
             home,
@@ -51,6 +54,10 @@ impl Shard {
 
     /// The arguments of its server.
     pub(super) fn arguments(&self) -> Vec<String> {
+        let place = self
+            .endpoints
+            .iter()
+            .flat_map(|list| [("--advertise", self.endpoint.to_string()), ("--endpoints", list.to_string())]);
         [
             ("--tcp-addr", format!("127.0.0.1:{}", self.port)),
             ("--socket-path", self.home.join("s.sock").display().to_string()),
@@ -58,6 +65,7 @@ impl Shard {
             ("--metrics-addr", format!("127.0.0.1:{}", self.metrics_port)),
         ]
         .into_iter()
+        .chain(place)
         .flat_map(|(flag, value)| [flag.to_owned(), value])
         .collect()
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use epistemic_router::Endpoint;
 
-use super::cluster::{Cluster, comma_separated};
+use super::cluster::Cluster;
 use super::narrator::Narrator;
 
 /// Starts the shards.
@@ -11,6 +11,7 @@ pub(super) async fn start(narrator: &mut Narrator, cluster: &mut Cluster) -> Res
     narrator.section("1. Start three shards")?;
     narrator
         .say("Three independent servers, each with its own port, persist directory and metrics listener.")?;
+    narrator.say("Each knows the list and its place in it: it creates no graph that belongs to another.")?;
     narrator.say("They share one secret, which travels in the environment, never in arguments.")?;
     if !cluster.published_ports {
         narrator
@@ -32,7 +33,7 @@ pub(super) fn endpoint_list(narrator: &mut Narrator, cluster: &Cluster) -> Resul
     narrator.say(
         "The texts are hashed as they are, so every client needs identical ones; their order is free.",
     )?;
-    narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS=\"{}\"", comma_separated(&cluster.endpoints)))?;
+    narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS=\"{}\"", cluster.endpoints))?;
     let texts: Vec<_> = cluster.endpoints.as_slice().iter().map(Endpoint::to_string).collect();
     let json = serde_json::to_string(&texts)?;
     narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS='{json}'"))?;

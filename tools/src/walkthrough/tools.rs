@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use epistemic_router::{ENDPOINTS_VAR, EndpointList, SECRET_VAR};
 
 use super::args::WalkthroughArgs;
-use super::cluster::{Cluster, comma_separated};
+use super::cluster::Cluster;
 use super::narrator::Narrator;
 use super::process::Process;
 
@@ -45,7 +45,7 @@ impl Python {
         let mut command = Command::new(&self.interpreter);
         command
             .arg(&self.script)
-            .arg(comma_separated(endpoints))
+            .arg(endpoints.to_string())
             .args(arguments)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env(SECRET_VAR, &cluster.secret);
@@ -68,7 +68,7 @@ pub(super) async fn egctl(
     command
         .args(arguments)
         .current_dir(cluster.home())
-        .env(ENDPOINTS_VAR, comma_separated(endpoints))
+        .env(ENDPOINTS_VAR, endpoints.to_string())
         .env(SECRET_VAR, &cluster.secret);
     let (done, output) = finish(command, &line, cluster.home()).await?;
     narrator.show(output)?;

@@ -1,0 +1,45 @@
+//! The endpoint list of a server, compared with the router's on every new connection: a server that was started anew may
+//! have another.
+
+use serde::Deserialize;
+
+use super::Pool;
+use crate::client::Client;
+use crate::error::{CallError, ConnectCause, OtherList};
+
+/// What `Health` says of a server that was told its place (`--advertise`).
+#[derive(Deserialize)]
+struct Told {
+    endpoints: Vec<String>,
+    endpoints_fingerprint: String,
+}
+
+impl Pool {
+    /// Servers that tell no list are taken as they are, whatever else they answer.
+    pub(super) async fn compare_lists(&self, client: &Client) -> Result<(), ConnectCause> {
+        if !self.options.compare_lists {
+            return Ok(());
+        }
+        let after = self.options.connect_timeout;
+        let health = match client.call_within("", "Health", &(), after).await {
+            Ok(health) => health,
+            Err(CallError::Deadline { .. }) => {
+                return Err(ConnectCause::Timeout { target: self.endpoint.target().clone(), after });
+            }
+            Err(error) if error.is_transport() => {
+                return Err(ConnectCause::NoPong { reason: error.to_string() });
+            }
+            Err(_) => return Ok(()),
+        };
+        match rmp_serde::from_slice::<Told>(&health) {
+            Ok(told) if told.endpoints_fingerprint != self.endpoints.fingerprint() => {
+                Err(ConnectCause::OtherList(Box::new(OtherList {
+                    ours: (*self.endpoints).clone(),
+                    theirs: told.endpoints.join(","),
+                    fingerprint: told.endpoints_fingerprint,
+                })))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
