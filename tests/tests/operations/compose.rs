@@ -60,6 +60,8 @@ fn each_shard_has_its_own_ports_and_volume() -> Result<()> {
         let (requests, metrics) = (9100 + number, 9110 + number);
         ensure!(value(&words, "--tcp-addr").and_then(port) == Some(requests), "{name}: {words:?}");
         ensure!(value(&words, "--metrics-addr").and_then(port) == Some(metrics), "{name}: {words:?}");
+        let own = format!("tcp://localhost:{requests}");
+        ensure!(value(&words, "--advertise") == Some(&*own), "{name}: {words:?}");
         let published: BTreeSet<&str> = strings(&shard["ports"])?.into_iter().collect();
         let expected = [requests, metrics].map(|port| format!("127.0.0.1:{port}:{port}"));
         ensure!(published == expected.iter().map(String::as_str).collect(), "{name}: {published:?}");
@@ -74,13 +76,22 @@ fn each_shard_has_its_own_ports_and_volume() -> Result<()> {
     Ok(())
 }
 
-/// The gateway hashes the same endpoint texts as every client of the walkthrough.
+/// All have the same endpoint texts as every client of the walkthrough.
 #[test]
-fn the_gateway_knows_the_shards_as_clients_do() -> Result<()> {
-    let gateway = service(&yaml(FILE)?, "gateway")?;
-    let endpoints = gateway["environment"]["GRAPH_SERVICE_ENDPOINTS"].as_str().context("endpoints")?;
+fn everyone_knows_the_shards_as_clients_do() -> Result<()> {
+    let compose = yaml(FILE)?;
     let expected = SHARDS.map(|number| format!("tcp://localhost:{}", 9100 + number)).join(",");
-    ensure!(endpoints == expected, "{endpoints}");
+    for (name, service) in compose["services"].as_object().context("services")? {
+        let endpoints = &service["environment"]["GRAPH_SERVICE_ENDPOINTS"];
+        ensure!(*endpoints == *expected, "{name}: {endpoints}");
+    }
+    Ok(())
+}
+
+/// It has no token, and `localhost` in its endpoints has to be the host.
+#[test]
+fn the_gateway_is_on_the_hosts_loopback() -> Result<()> {
+    let gateway = service(&yaml(FILE)?, "gateway")?;
     ensure!(gateway["network_mode"] == "host", "localhost would be the container");
     let words = strings(&gateway["command"])?;
     let listen = value(&words, "--listen").context("--listen")?;

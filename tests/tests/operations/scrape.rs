@@ -1,13 +1,14 @@
-//! A real Prometheus on our configuration and rules, three shards, and one of them stopped.
+//! A real Prometheus on our configuration and rules, three shards and a gateway, and one shard stopped.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::ServerProcess;
-use epistemic_tests::server::free_loopback_addr;
 use serde_json::Value;
 
 use super::dashboards::{dashboard_expressions, rule_expressions};
+use super::gateway::{Gateway, endpoint};
 use super::prometheus::Prometheus;
 use super::text;
 
@@ -18,14 +19,13 @@ fn replaced(text: &str, from: &str, to: &str) -> Result<String> {
 }
 
 /// Our configuration with other targets, and our rules, both with shorter times.
-fn configure(folder: &Path, shards: &[ServerProcess]) -> Result<()> {
+fn configure(folder: &Path, shards: &[ServerProcess], gateway: &Gateway) -> Result<()> {
     let mut config = replaced(&text("deploy/prometheus/prometheus.yml")?, ": 15s", ": 1s")?;
     for (number, shard) in shards.iter().enumerate() {
         let target = format!("localhost:{}", 9111 + number);
         config = replaced(&config, &target, &shard.metrics_addr().to_string())?;
     }
-    // Nobody listens there: a gateway that is down is not a shard that is down.
-    config = replaced(&config, "localhost:9110", &free_loopback_addr()?.to_string())?;
+    config = replaced(&config, "localhost:9110", &gateway.addr().to_string())?;
     fs_err::write(folder.join("prometheus.yml"), config)?;
     let rules = replaced(&text("deploy/prometheus/engine-shards.rules.yml")?, "for: 1m", "for: 2s")?;
     fs_err::write(folder.join("engine-shards.rules.yml"), rules)?;
@@ -42,21 +42,25 @@ fn up(prometheus: &Prometheus, shards: &[String]) -> Result<Option<Vec<bool>>> {
     Ok(shards.iter().map(of).collect())
 }
 
-fn shards_that_fire(alerts: &[Value]) -> Vec<&str> {
+/// What `EngineShardDown` fires for: endpoints as the gateway has them, metrics listeners as Prometheus does.
+fn shards_that_fire(alerts: &[Value]) -> BTreeSet<String> {
     let down = alerts.iter().filter(|alert| alert["labels"]["alertname"] == "EngineShardDown");
-    let firing = down.filter(|alert| alert["state"] == "firing");
-    firing.filter_map(|alert| alert["labels"]["instance"].as_str()).collect()
+    let firing = down.filter(|alert| alert["state"] == "firing").map(|alert| &alert["labels"]);
+    let shard =
+        |labels: &Value| labels["endpoint"].as_str().or(labels["instance"].as_str()).map(str::to_owned);
+    firing.filter_map(shard).collect()
 }
 
 #[test]
 fn a_stopped_shard_fires_its_alert_and_no_other() -> Result<()> {
     let mut shards = Vec::new();
     for _ in 0..3 {
-        shards.push(ServerProcess::ours().metrics().start()?);
+        shards.push(ServerProcess::ours().tcp().metrics().start()?);
     }
     let names: Vec<String> = shards.iter().map(|shard| shard.metrics_addr().to_string()).collect();
     let folder = tempfile::Builder::new().prefix("eg-prometheus-").tempdir()?;
-    configure(folder.path(), &shards)?;
+    let gateway = Gateway::start(&shards)?;
+    configure(folder.path(), &shards, &gateway)?;
     let prometheus = Prometheus::start(folder.path())?;
 
     let becomes = |expected: [bool; 3]| {
@@ -65,6 +69,11 @@ fn a_stopped_shard_fires_its_alert_and_no_other() -> Result<()> {
         })
     };
     becomes([true; 3])?;
+    prometheus.wait_for("the gateway reaches three shards", |prometheus| {
+        let reached = prometheus.query("agent_utilities_engine_shard_up == 1")?;
+        let closed = prometheus.query("agent_utilities_gateway_engine_breaker_state == 0")?;
+        Ok((reached.len() == 3 && closed.len() == 3).then_some(()))
+    })?;
     let writable = prometheus.query("epistemic_graph_store_writable == 1")?;
     ensure!(writable.len() == 3, "{writable:?}");
     for expression in [rule_expressions()?, dashboard_expressions()?].concat() {
@@ -74,11 +83,11 @@ fn a_stopped_shard_fires_its_alert_and_no_other() -> Result<()> {
 
     ensure!(shards[1].terminate()?.code() == Some(0));
     becomes([true, false, true])?;
-    let firing = prometheus.wait_for("EngineShardDown fires", |prometheus| {
-        let alerts = prometheus.alerts()?;
-        let fires = !shards_that_fire(&alerts).is_empty();
-        Ok(fires.then_some(alerts))
-    })?;
-    ensure!(shards_that_fire(&firing) == [&names[1]], "{firing:?}");
+    let firing =
+        prometheus.wait_for("EngineShardDown fires for Prometheus and the gateway", |prometheus| {
+            let firing = shards_that_fire(&prometheus.alerts()?);
+            Ok((firing.len() >= 2).then_some(firing))
+        })?;
+    ensure!(firing == [names[1].clone(), endpoint(&shards[1])].into(), "{firing:?}");
     Ok(())
 }
