@@ -98,17 +98,20 @@ impl Topology {
     }
 
     /// The same edges with the nodes numbered by their places in `order`.
-    pub(crate) fn reordered(&self, order: &[u32]) -> Self {
+    pub(crate) fn reordered(&self, order: &[u32], cancel: &Cancel) -> Result<Self, Cancelled> {
         let mut place = vec![0_u32; order.len()];
         (0_u32..).zip(order).for_each(|(new, &old)| place[old as usize] = new);
         let mut offsets = Vec::with_capacity(order.len() + 1);
         let mut far = Vec::with_capacity(self.out.far.len());
         offsets.push(0);
-        for &old in order {
-            far.extend(self.out.of(old).iter().map(|&target| place[target as usize]));
-            offsets.push(far.len() as u32);
+        for nodes in order.chunks(CHECK_EVERY) {
+            cancel.check()?;
+            for &old in nodes {
+                far.extend(self.out.of(old).iter().map(|&target| place[target as usize]));
+                offsets.push(far.len() as u32);
+            }
         }
-        Self::new(Rows::new(offsets, far))
+        Ok(Self::new(Rows::new(offsets, far)))
     }
 
     /// Number of nodes.
@@ -156,7 +159,9 @@ mod tests {
 
     #[test]
     fn reordered_nodes_keep_their_edges() {
-        let topology = Topology::from_edges(3, &[(0, 1), (0, 2), (2, 2)]).reordered(&[2, 0, 1]);
+        let topology = Topology::from_edges(3, &[(0, 1), (0, 2), (2, 2)])
+            .reordered(&[2, 0, 1], &Cancel::default())
+            .unwrap();
         assert_eq!(
             (topology.out().of(0), topology.out().of(1), topology.out().of(2)),
             (&[0][..], &[0, 2][..], &[][..])

@@ -214,7 +214,8 @@ fn communities(
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let order = ids.by_addition();
-    let labels = analytics::communities(&topology.reordered(&order), resolution, computation.cancel)?;
+    let topology = topology.reordered(&order, computation.cancel)?;
+    let labels = analytics::communities(&topology, resolution, computation.cancel)?;
     let communities = Groups::by_label(labels, computation.cancel)?;
     response::bin_of(out, |out| {
         encode::array(out, communities.len());

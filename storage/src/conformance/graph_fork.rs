@@ -117,9 +117,12 @@ pub(super) fn stopped(graphs: &GraphStore) -> Result<(), GraphError> {
     graphs.reclaim()?;
     let graph = graphs.graph("source")?;
     let before = records(graphs)?;
-    let state = graph.state();
-    let last =
-        scan_all(graphs.store(), Space::Ledger)?.len() as u64 + state.nodes + state.edges + state.vectors - 1;
+    let (state, mut ledger) = (graph.state(), 0);
+    graphs.latest(&graph).for_each_ledger(0, |_, _| {
+        ledger += 1;
+        Ok(())
+    })?;
+    let last = state.nodes + state.edges + ledger + state.vectors - 1;
     for stop_after in [0, 1, 100, 2900, 6000, 11_000, last] {
         let asked = Cell::new(0_u64);
         let keep_going = || {
