@@ -23,10 +23,12 @@ fn server() -> PathBuf {
     program
 }
 
-/// This test program again, as a client of `endpoint`.
+/// A process of its own that asks `endpoint`: the example `ask_shard`, which `cargo test` builds.
 fn client(endpoint: &str, program: &Path) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["a_client", "--exact", "--ignored", "--nocapture"])
+    let test = std::env::current_exe().unwrap();
+    let example = test.ancestors().nth(2).unwrap().join("examples/ask_shard");
+    assert!(example.is_file(), "{} is missing: cargo build --release --examples", example.display());
+    Command::new(example)
         .env("GRAPH_SERVICE_ENDPOINTS", endpoint)
         .env("GRAPH_SERVICE_AUTH_SECRET", SECRET)
         .env("EPISTEMIC_GRAPH_AUTOSTART", "1")
@@ -44,22 +46,6 @@ fn said(output: &Output, word: &str) -> String {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find_map(|line| line.split_once(word));
     line.unwrap_or_else(|| panic!("no {word:?} in {output:?}")).1.to_owned()
-}
-
-/// Asks the server for its process id, as the environment says. Run by the other tests.
-#[tokio::test]
-#[ignore = "a part of the other tests, in a process of its own"]
-async fn a_client() {
-    let router = ShardRouter::from_env().unwrap();
-    match router.call("g", "ShardStatus", &()).await {
-        Ok(status) => say(&format!("pid={}", status["pid"])),
-        Err(error) => say(&format!("error={} {error}", error.code())),
-    }
-}
-
-#[expect(clippy::print_stdout, reason = "the parent reads it")]
-fn say(line: &str) {
-    println!("\n{line}");
 }
 
 /// Ends the server also when the test fails.
