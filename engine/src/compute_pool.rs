@@ -11,13 +11,21 @@ use std::{
     sync::Arc,
 };
 
+use epistemic_storage::StoreError;
 use parking_lot::{Condvar, Mutex};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-use crate::analytics::Cancel;
+use crate::analytics::{Cancel, Cancelled};
 
 /// Niceness of the threads: a tenth of the weight of a normal one.
 const NICENESS: i32 = 10;
+
+/// A scan of the store ends when nobody waits for what is made of it.
+impl From<Cancelled> for StoreError {
+    fn from(_: Cancelled) -> Self {
+        StoreError::Stopped
+    }
+}
 
 /// Runs computations: each graph's in the order of their arrival, the graphs in turn.
 pub(crate) struct ComputePool {

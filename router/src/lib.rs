@@ -79,7 +79,7 @@ pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, O
 pub use graph::GraphClient;
 pub use operations::{DatalogRules, Done, Edge, Pair, Scored};
 pub use router::ShardRouter;
-pub use secret::{SECRET_VAR, Secret};
+pub use secret::{SECRET_VAR, Secret, read_private_file};
 pub use tenant::{
     DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, resolve_routing_graph,
     tenant_graph_name, with_tenant,

@@ -13,6 +13,23 @@ use crate::error::ConfigError;
 /// Variable with the secret that all shards and clients share.
 pub const SECRET_VAR: &str = "GRAPH_SERVICE_AUTH_SECRET";
 
+/// The text of a file that its owner alone may use, without the line break at its end. Blocks.
+///
+/// # Errors
+/// Why not: the file cannot be read, is no UTF-8, or is open to group or others.
+pub fn read_private_file(path: &Path) -> Result<String, String> {
+    let io = |error: std::io::Error| error.to_string();
+    let mut file = fs_err::File::open(path).map_err(io)?;
+    let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(format!("its mode {mode:04o} lets others than the owner use it, run chmod 600"));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(io)?;
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    Ok(text)
+}
+
 /// The shared secret. Only its keyed hash state is kept, and it never shows itself in `Debug`.
 #[derive(Clone)]
 pub struct Secret(Option<Hmac<Sha256>>);
@@ -49,20 +66,11 @@ impl Secret {
     /// [`ConfigError::SecretFile`] when the file cannot be read, is open to group or others, or is empty.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let refuse = |reason: String| ConfigError::SecretFile { path: path.to_owned(), reason };
-        let io = |error: std::io::Error| refuse(error.to_string());
-        let mut file = fs_err::File::open(path).map_err(io)?;
-        let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(refuse(format!(
-                "its mode {mode:04o} lets others than the owner use it, run chmod 600"
-            )));
+        let secret = read_private_file(path).map_err(refuse)?;
+        if secret.is_empty() {
+            return Err(refuse("it is empty".to_owned()));
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(io)?;
-        match text.trim_end_matches(['\r', '\n']) {
-            "" => Err(refuse("it is empty".to_owned())),
-            secret => Ok(Self::new(secret)),
-        }
+        Ok(Self::new(&secret))
     }
 
     /// The token of a request: lowercase hex of HMAC-SHA256 over the decimal text of its id.

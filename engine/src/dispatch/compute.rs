@@ -124,11 +124,6 @@ impl Computation<'_> {
         self.shard.compute.parallel(work)
     }
 
-    /// For scans: stops them when the client is gone.
-    pub(super) fn go_on(&self) -> Result<(), StoreError> {
-        self.cancel.check().map_err(|_| StoreError::Stopped)
-    }
-
     /// Writes to the graph. Durable on return as configured.
     pub(super) fn write(&self, op: Op) -> Result<Outcome, OpError> {
         Ok(self.shard.write_blocking(self.graph.name(), op)?)

@@ -84,13 +84,13 @@ fn infer(
         if let Some(predicate) = view::string_field(properties, "type") {
             reasoner.add_edge(source, predicate, target);
         }
-        computation.go_on()
+        Ok(computation.cancel.check()?)
     })?;
     reader.for_each_node(|node, _, properties| {
         if let Some(class) = view::string_field(properties, "type") {
             reasoner.add_class(node, class);
         }
-        computation.go_on()
+        Ok(computation.cancel.check()?)
     })?;
     Ok(reasoner.infer(MAX_FACTS, computation.cancel)?)
 }
@@ -125,7 +125,7 @@ fn check_answer(computation: &Computation<'_>, inferred: &Inferences) -> Result<
     const NAMES: usize = 80;
     let mut bytes = 0_usize;
     for triple in inferred.triples() {
-        computation.go_on()?;
+        computation.cancel.check()?;
         bytes += NAMES + triple.subject.len() + triple.predicate.len() + triple.object.len();
         if bytes > MAX_RESULT {
             return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
@@ -163,7 +163,7 @@ fn revisions(
 ) -> Result<Vec<Revision>, ReadError> {
     let mut changes = Changes::default();
     for edge in inferred.edges() {
-        computation.go_on()?;
+        computation.cancel.check()?;
         let mut properties = Vec::new();
         encode::map(&mut properties, 2 + usize::from(edge.chain));
         if edge.chain {
@@ -182,7 +182,7 @@ fn revisions(
     }
     let classes: Vec<_> = inferred.classes(computation.cancel)?.into_iter().collect();
     for slice in classes.chunks(SLICE) {
-        computation.go_on()?;
+        computation.cancel.check()?;
         let ids: Vec<&str> = slice.iter().map(|(id, _)| *id).collect();
         for ((id, classes), node) in slice.iter().zip(reader.nodes(&ids)?) {
             let Some(NodeRef { properties: expected, .. }) = node else { continue };

@@ -62,7 +62,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut reviser = Reviser::new(target);
     let mut goes = Going::default();
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
-        target.go_on()?;
+        target.cancel.check()?;
         revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Edge {
             source: source.to_owned(),
             target: destination.to_owned(),
@@ -78,7 +78,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut reviser = Reviser::new(target);
     let mut goes = Going::default();
     let read = reader.for_each_node(|id, _, properties| {
-        target.go_on()?;
+        target.cancel.check()?;
         revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Node {
             id: id.to_owned(),
             expected: properties.to_vec(),

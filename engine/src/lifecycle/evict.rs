@@ -23,7 +23,7 @@ pub(crate) fn evict_lru(target: Target<'_>, max_nodes: usize) -> Result<u64, Lif
         let start = text.len();
         text.push_str(id);
         nodes.push((accessed.map_or(0, |second| second.saturating_add(1)), sequence, start, text.len()));
-        target.go_on()
+        Ok(target.cancel.check()?)
     })?;
     let surplus = nodes.len().saturating_sub(max_nodes);
     if surplus == 0 {

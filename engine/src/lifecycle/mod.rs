@@ -35,13 +35,6 @@ pub(crate) struct Target<'a> {
     pub(crate) cancel: &'a Cancel,
 }
 
-impl Target<'_> {
-    /// For scans: stops them when nobody waits any more.
-    fn go_on(&self) -> Result<(), StoreError> {
-        self.cancel.check().map_err(|_| StoreError::Stopped)
-    }
-}
-
 /// Why an operation ended before its end. What was committed until then stays.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LifecycleError {

@@ -30,7 +30,7 @@ pub(crate) fn prune(target: Target<'_>, max_age: u64, min_score: f64) -> Result<
     let reader = GraphReader::new(&*view, target.graph);
     let mut reviser = Reviser::new(target);
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
-        target.go_on()?;
+        target.cancel.check()?;
         if !goes(properties) {
             return Ok(());
         }
@@ -45,7 +45,7 @@ pub(crate) fn prune(target: Target<'_>, max_age: u64, min_score: f64) -> Result<
     });
     let read = read.and_then(|()| {
         reader.for_each_node(|id, _, properties| {
-            target.go_on()?;
+            target.cancel.check()?;
             if !goes(properties) {
                 return Ok(());
             }

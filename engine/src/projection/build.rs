@@ -12,7 +12,7 @@ use super::{
 };
 use crate::analytics::{Cancel, Cancelled, Rows, Topology};
 
-/// Entries read between two looks at whether anybody still waits.
+/// Rows copied between two looks at whether anybody still waits.
 const CHECK_EVERY: usize = 4096;
 /// Edges whose targets are looked up together.
 const BATCH: usize = 256;
@@ -53,11 +53,11 @@ impl Nodes {
             return Err(ProjectionError::TooMany);
         }
         let mut ids = IdsBuilder::with_capacity(state.nodes as usize);
-        let (mut refused, mut looks) = (None, Looks::new(cancel));
+        let mut refused = None;
         let scanned = reader.for_each_node(|id, sequence, _| {
             let room = if ids.add(id, sequence) { fits(ids.bytes()) } else { Err(ProjectionError::TooMany) };
             refused = room.err();
-            if refused.is_some() { Err(StoreError::Stopped) } else { looks.step() }
+            if refused.is_some() { Err(StoreError::Stopped) } else { Ok(cancel.check()?) }
         });
         cancel.check()?;
         if let Some(refusal) = refused {
@@ -77,7 +77,6 @@ impl Nodes {
         look: impl Fn(&[u8]) -> P,
         each: impl FnMut(u32, u32, u64, P),
     ) -> Result<(), ProjectionError> {
-        let mut looks = Looks::new(cancel);
         // Edges come by the id of their source, as the nodes did: only targets have to be looked up.
         let mut sources = self.by_id.iter(&self.ids).peekable();
         let mut batch = Batch { ids: &self.ids, edges: Vec::new(), targets: String::new(), each };
@@ -85,7 +84,7 @@ impl Nodes {
             while sources.next_if(|(id, _)| *id < from).is_some() {}
             let &(_, source) = sources.peek().filter(|(id, _)| *id == from).ok_or_else(lost)?;
             batch.add(source, to, sequence, look(properties))?;
-            looks.step()
+            Ok(cancel.check()?)
         });
         cancel.check()?;
         scanned?;
@@ -121,26 +120,6 @@ impl<P, F: FnMut(u32, u32, u64, P)> Batch<'_, P, F> {
             (self.each)(source, target, sequence, properties);
         }
         self.targets.clear();
-        Ok(())
-    }
-}
-
-/// Looks now and then whether anybody still waits.
-struct Looks<'a> {
-    cancel: &'a Cancel,
-    read: usize,
-}
-
-impl<'a> Looks<'a> {
-    fn new(cancel: &'a Cancel) -> Self {
-        Self { cancel, read: 0 }
-    }
-
-    fn step(&mut self) -> Result<(), StoreError> {
-        self.read += 1;
-        if self.read.is_multiple_of(CHECK_EVERY) && self.cancel.check().is_err() {
-            return Err(StoreError::Stopped);
-        }
         Ok(())
     }
 }

@@ -9,9 +9,6 @@ use super::{
 };
 use crate::analytics::Cancel;
 
-/// Embeddings read between two looks at whether anybody still waits.
-const CHECK_EVERY: usize = 256;
-
 /// As [`super::index::Index::search`], in the memory of the answer: every embedding is read.
 pub(crate) fn search_stored(
     reader: &GraphReader<'_>,
@@ -21,16 +18,14 @@ pub(crate) fn search_stored(
 ) -> Result<Vec<Match<String>>, SemanticError> {
     let norm = kernel::norm(query);
     let mut best = Best::new(count);
-    let (mut read, mut wrong) = (0_usize, None);
+    let mut wrong = None;
     let mut row = Vec::with_capacity(query.len());
     let scanned = reader.for_each_vector(|id, stored| {
-        read += 1;
+        cancel.check()?;
         row.clear();
         row.extend(kernel::components(stored));
         if row.len() != query.len() {
             wrong = Some(row.len());
-        }
-        if wrong.is_some() || (read.is_multiple_of(CHECK_EVERY) && cancel.check().is_err()) {
             return Err(StoreError::Stopped);
         }
         let length = kernel::norm(&row);

@@ -8,8 +8,6 @@ use epistemic_storage::{
 use super::{SemanticError, index::Index};
 use crate::analytics::Cancel;
 
-/// Entries read between two looks at whether anybody still waits.
-const CHECK_EVERY: usize = 1024;
 /// Ledger records that are followed at least, however small the index is.
 const FEW_RECORDS: u64 = 64;
 
@@ -20,12 +18,8 @@ pub(super) fn build(
     cancel: &Cancel,
 ) -> Result<Index, SemanticError> {
     let mut index = Index::new(state.sequence, state.dimension as usize, state.vectors as usize);
-    let mut read = 0_usize;
     let scanned = reader.for_each_vector(|id, stored| {
-        read += 1;
-        if read.is_multiple_of(CHECK_EVERY) && cancel.check().is_err() {
-            return Err(StoreError::Stopped);
-        }
+        cancel.check()?;
         index.set(id, stored);
         Ok(())
     });

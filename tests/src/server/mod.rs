@@ -15,3 +15,8 @@ mod process;
 
 pub use builder::{ServerBuilder, free_loopback_addr};
 pub use process::{START_LIMIT, STOP_LIMIT, ServerProcess};
+
+/// Computations of one graph that our server runs at the same time on this machine.
+pub fn computations_of_one_graph() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (2 * cores.get()).max(4) / 4).max(2)
+}

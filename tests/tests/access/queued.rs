@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use epistemic_tests::server::computations_of_one_graph;
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::{map, params};
 use epistemic_tests::{Client, ServerProcess, http};
@@ -35,8 +36,7 @@ fn a_graph_that_comes_meanwhile_is_not_shown_to_those_who_may_not_read_it() -> R
     let mut stranger = server.client()?.acting_as("stranger");
     create(&mut stranger, "mine", "Agent")?;
     fill(&mut stranger, "mine")?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = ((2 * threads).max(4) / 4).max(2);
+    let share = computations_of_one_graph();
     let mut busy = Vec::new();
     for _ in 0..share {
         let mut client = server.client()?.acting_as("stranger");

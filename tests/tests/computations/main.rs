@@ -9,10 +9,10 @@ mod half_close;
 mod memory;
 mod versions;
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use epistemic_tests::server::computations_of_one_graph as share;
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::params;
 use epistemic_tests::{Client, ServerBuilder, ServerProcess, Value, http};
@@ -41,11 +41,6 @@ fn await_metric(server: &ServerProcess, name: &str, value: f64, limit: Duration)
         anyhow::Ok((last == value).then(|| begun.elapsed()))
     })?
     .with_context(|| format!("{name} is {last} after {limit:?}, not {value}"))
-}
-
-/// Computations of one graph that run at the same time.
-fn share() -> usize {
-    thread::available_parallelism().map_or(1, |cores| (2 * cores.get()).max(4) / 4).max(2)
 }
 
 /// Something to compute that takes long.

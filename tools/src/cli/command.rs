@@ -1,21 +1,19 @@
 //! The commands and the entry point of the program.
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
-use tracing_subscriber::EnvFilter;
 
 use super::checkpoint::CheckpointCommand;
-use super::exit::{EXIT_CODES, exit_of, message_of};
+use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, identities, route, snapshot, status};
+use super::{checkpoint, graphs, identities, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::walkthrough::{self, WalkthroughArgs};
 
@@ -80,26 +78,7 @@ impl Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| cli.command.run(&runtime));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "egctl: {}", message_of(&error));
-            exit_of(&error).into()
-        }
-    }
+    program::run("egctl", LOGGED, |runtime| cli.command.run(runtime))
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 //! whose host name was made to resolve to 127.0.0.1 gets nothing.
 
 use std::fmt;
-use std::io::Read;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use axum::http::{HeaderMap, header};
+use epistemic_router::read_private_file;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -50,18 +49,8 @@ impl Token {
         let refuse = |reason: String| {
             Failure::new(Exit::Usage, format!("the token file {} cannot be used: {reason}", path.display()))
         };
-        let io = |error: std::io::Error| refuse(error.to_string());
-        let mut file = fs_err::File::open(path).map_err(io)?;
-        let mode = file.metadata().map_err(io)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(refuse(format!(
-                "its mode {mode:04o} lets others than the owner use it, run chmod 600"
-            )));
-        }
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(io)?;
-        let token = text.trim_end_matches(['\r', '\n']);
-        Self::new(token).ok_or_else(|| refuse(format!("its token has fewer than {MIN_TOKEN} characters")))
+        let token = read_private_file(path).map_err(refuse)?;
+        Self::new(&token).ok_or_else(|| refuse(format!("its token has fewer than {MIN_TOKEN} characters")))
     }
 
     fn is(&self, shown: &str) -> bool {

@@ -1,6 +1,5 @@
 //! The command line and the life of the process.
 
-use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,13 +10,12 @@ use clap::Parser;
 use epistemic_router::{Affinity, ConnectOptions, EndpointList, Secret, ShardRouter, default_graph};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::Gateway;
 use super::access::{Access, Token};
 use super::server;
 use super::watch::Watched;
-use crate::cli::{Exit, Failure, ShardArgs, exit_of, message_of};
+use crate::cli::{Exit, Failure, ShardArgs, program};
 
 /// Largest list of graphs that is taken from a shard, in bytes.
 const MAX_RESPONSE_BYTES: u32 = 64 << 20;
@@ -58,25 +56,7 @@ struct Cli {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(cli.run()));
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "epistemic-graph-gateway: {}", message_of(&error));
-            exit_of(&error).into()
-        }
-    }
+    program::run("epistemic-graph-gateway", "info", |runtime| runtime.block_on(cli.run()))
 }
 
 impl Cli {
