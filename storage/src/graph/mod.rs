@@ -16,6 +16,7 @@ mod reader;
 mod reclaim;
 mod record;
 mod revise;
+mod size;
 mod state;
 mod store;
 mod transaction;

@@ -8,6 +8,7 @@ use epistemic_router::{
     Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
 };
 use epistemic_storage::graph::COMMONS;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::exit::{Exit, Failure, exit_of, message_of};
@@ -71,13 +72,22 @@ impl ShardArgs {
     where
         T: DeserializeOwned + Send + 'static,
     {
+        self.ask_all_with(method, ()).await
+    }
+
+    /// [`ShardArgs::ask_all`] with parameters.
+    pub(super) async fn ask_all_with<T, P>(&self, method: &'static str, params: P) -> Result<Answers<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+        P: Serialize + Copy + Send + Sync + 'static,
+    {
         let secret = self.secret()?;
         let mut asked = Vec::new();
         for endpoint in self.list()?.as_slice().iter().cloned() {
             let (secret, options) = (secret.clone(), self.options());
             let task = tokio::spawn({
                 let endpoint = endpoint.clone();
-                async move { ask(&endpoint, &secret, options, method).await }
+                async move { ask(&endpoint, &secret, options, method, &params).await }
             });
             asked.push((endpoint, task));
         }
@@ -89,14 +99,15 @@ impl ShardArgs {
     }
 }
 
-async fn ask<T: DeserializeOwned>(
+async fn ask<T: DeserializeOwned, P: Serialize + Sync>(
     endpoint: &Endpoint,
     secret: &Secret,
     options: ConnectOptions,
     method: &str,
+    params: &P,
 ) -> Result<T> {
     let client = Client::connect(endpoint, secret, options).await?;
-    Ok(remote::call(&client, COMMONS, method, &()).await?)
+    Ok(remote::call(&client, COMMONS, method, params).await?)
 }
 
 /// To the router any text without a scheme is a socket path; `HOST:PORT` is more likely a forgotten `tcp://`.

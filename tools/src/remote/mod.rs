@@ -12,7 +12,7 @@ mod upload;
 
 pub(crate) use call::call;
 pub(crate) use download::{Download, content};
-pub(crate) use status::{GraphStats, IdentityStatus, ShardStatus};
+pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, ShardStatus};
 pub(crate) use upload::upload;
 
 use std::time::Duration;
