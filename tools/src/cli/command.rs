@@ -15,6 +15,7 @@ use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
 use super::{checkpoint, graphs, identities, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
+use crate::reshard::{self, ReshardCommand};
 use crate::walkthrough::{self, WalkthroughArgs};
 
 const ENVIRONMENT: &str = "\
@@ -54,6 +55,9 @@ enum Command {
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     Status(StatusArgs),
+    /// Move graphs to their new owners when the list of endpoints changes.
+    #[command(subcommand)]
+    Reshard(ReshardCommand),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -68,6 +72,7 @@ impl Command {
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Status(args) => status::run(&args, runtime),
+            Self::Reshard(command) => reshard::run(&command, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
         }

@@ -24,12 +24,31 @@ pub(crate) struct ShardArgs {
     /// Default: GRAPH_SERVICE_ENDPOINTS and the other variables (see egctl --help).
     #[arg(long, value_name = "LIST", value_parser = EndpointList::parse)]
     endpoints: Option<EndpointList>,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+}
+
+/// How to be let in by a shard.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CredentialArgs {
     /// File of mode 0600 that holds the shared secret. Default: the variable GRAPH_SERVICE_AUTH_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// Ask as this agent, where access control is on; a System identity may see everything.
     #[arg(long, value_name = "NAME")]
     agent_id: Option<String>,
+}
+
+impl CredentialArgs {
+    /// The secret; blocks when it is in a file.
+    pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
+        self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
+    }
+
+    /// The defaults, with the identity to ask with.
+    pub(crate) fn options(&self) -> ConnectOptions {
+        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+    }
 }
 
 impl ShardArgs {
@@ -46,16 +65,16 @@ impl ShardArgs {
 
     /// The secret; blocks when it is in a file.
     pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
-        self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
+        self.credentials.secret()
     }
 
     /// The identity to ask with.
     pub(crate) fn agent_id(&self) -> Option<&str> {
-        self.agent_id.as_deref()
+        self.credentials.agent_id.as_deref()
     }
 
     fn options(&self) -> ConnectOptions {
-        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+        self.credentials.options()
     }
 
     /// A connection to the shard that owns `graph`.
@@ -111,7 +130,7 @@ async fn ask<T: DeserializeOwned, P: Serialize + Sync>(
 }
 
 /// To the router any text without a scheme is a socket path; `HOST:PORT` is more likely a forgotten `tcp://`.
-pub(super) fn must_have_schemes(endpoints: &EndpointList) -> Result<(), Failure> {
+pub(crate) fn must_have_schemes(endpoints: &EndpointList) -> Result<(), Failure> {
     for endpoint in endpoints.as_slice() {
         let meant = format!("tcp://{endpoint}");
         let is_address = endpoint.is_local() && Endpoint::parse(&meant).is_ok();
