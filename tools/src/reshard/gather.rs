@@ -1,10 +1,11 @@
 //! Reads what every shard of both lists holds.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use epistemic_router::{Client, ConnectOptions, Endpoint, EndpointList, Secret};
+use epistemic_router::{CallError, Client, ConnectOptions, Endpoint, EndpointList, Secret};
 use epistemic_storage::datadir::{Identity, MANIFEST_FILE};
 use epistemic_storage::graph::COMMONS;
 use tokio::runtime::Runtime;
@@ -12,7 +13,7 @@ use tokio::runtime::Runtime;
 use super::inventory::{Change, Shard};
 use super::refusal::{Code, Refusal};
 use crate::cli::{CredentialArgs, Directory, Exit, Failure, exit_of, message_of, must_exist};
-use crate::remote::{self, GraphStats, GraphStatsParams, ShardStatus};
+use crate::remote::{self, GraphStats, GraphStatsParams, MoveStatus, ShardStatus};
 
 /// For a shard to look at the tables of all its graphs.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -64,13 +65,16 @@ fn unreadable(endpoint: &Endpoint, error: &anyhow::Error) -> Refusal {
 }
 
 async fn running(endpoint: &Endpoint, secret: &Secret, options: ConnectOptions) -> Result<Shard, Refusal> {
-    let answers = ask(endpoint, secret, options).await;
-    let (status, graphs) = answers.map_err(|error| unreadable(endpoint, &error))?;
+    let failed = |error| unreadable(endpoint, &error);
+    let client = Client::connect(endpoint, secret, options).await.map_err(|error| failed(error.into()))?;
+    let client = client.with_deadline(DEADLINE);
+    let (status, graphs) = ask(&client).await.map_err(|error| failed(error.into()))?;
     if (graphs.len() as u64) < status.graphs {
         let remedy = "access control hides the others: give --agent-id of a System identity";
         let what = format!("'{endpoint}' shows {} of its {} graphs", graphs.len(), status.graphs);
         return Err(Refusal::new(Code::GraphsHidden, what, remedy));
     }
+    let on_the_move = remote::call(&client, COMMONS, "MoveStatus", &BTreeMap::<(), ()>::new()).await;
     let refusal = status.refusal.or_else(|| (!status.writable).then(|| "read-only".to_owned()));
     let told = status.endpoints.map(|texts| {
         let endpoints = texts.iter().map(|text| Endpoint::parse(text)).collect::<Result<_, _>>();
@@ -83,23 +87,19 @@ async fn running(endpoint: &Endpoint, secret: &Secret, options: ConnectOptions) 
         store_id: status.store_id,
         free_bytes: status.free_bytes,
         refusal,
-        told: told.transpose().map_err(|error| unreadable(endpoint, &error.into()))?,
+        told: told.transpose().map_err(|error| failed(error.into()))?,
         graphs,
+        on_the_move: on_the_move.map_err(|error| failed(error.into()))?,
     })
 }
 
 /// Its status and all of its graphs.
-async fn ask(
-    endpoint: &Endpoint,
-    secret: &Secret,
-    options: ConnectOptions,
-) -> Result<(ShardStatus, Vec<GraphStats>)> {
-    let client = Client::connect(endpoint, secret, options).await?.with_deadline(DEADLINE);
+async fn ask(client: &Client) -> Result<(ShardStatus, Vec<GraphStats>), CallError> {
     let mut attempt = 1;
     loop {
-        let status: ShardStatus = remote::call(&client, COMMONS, "ShardStatus", &()).await?;
+        let status: ShardStatus = remote::call(client, COMMONS, "ShardStatus", &()).await?;
         let wanted = GraphStatsParams { sizes: true };
-        let graphs: Vec<GraphStats> = remote::call(&client, COMMONS, "GraphStats", &wanted).await?;
+        let graphs: Vec<GraphStats> = remote::call(client, COMMONS, "GraphStats", &wanted).await?;
         if graphs.len() as u64 >= status.graphs || attempt == ATTEMPTS {
             return Ok((status, graphs));
         }
@@ -120,6 +120,7 @@ fn stopped(endpoint: &Endpoint, path: &Path) -> Result<Shard> {
         refusal: None,
         told: None,
         graphs: Vec::new(),
+        on_the_move: Vec::new(),
     };
     if fs_err::read_dir(path)?.next().is_none() {
         return Ok(shard);
@@ -127,6 +128,7 @@ fn stopped(endpoint: &Endpoint, path: &Path) -> Result<Shard> {
     let directory = Directory::open_read_only(path)?;
     let graphs = &directory.graphs;
     shard.graphs.extend(graphs.graphs().iter().map(|graph| GraphStats::of(graphs, graph, true)));
+    shard.on_the_move.extend(graphs.graphs_on_the_move().iter().map(|graph| MoveStatus::of(graph)));
     shard.store_id = Identity::load(path)?.map(|identity| identity.store_id);
     Ok(shard)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use epistemic_router::{Affinity, Endpoint, EndpointList};
 
-use crate::remote::GraphStats;
+use crate::remote::{GraphStats, MoveStatus};
 
 /// A change of the list of endpoints.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub(super) struct Shard {
     pub(super) refusal: Option<String>,
     /// The list that it was started with, when it knows one.
     pub(super) told: Option<EndpointList>,
-    /// Its graphs, in any order.
+    /// The graphs that it serves, in any order.
     pub(super) graphs: Vec<GraphStats>,
+    /// Those that arrive there, and the signposts of those that moved away.
+    pub(super) on_the_move: Vec<MoveStatus>,
 }

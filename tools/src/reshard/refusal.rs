@@ -21,6 +21,8 @@ pub(super) enum Code {
     GraphsHidden,
     /// A name on two shards.
     GraphConflict,
+    /// A graph is between two shards already.
+    MoveUnfinished,
     /// A graph that has to move is damaged.
     GraphQuarantined,
     /// A source or destination takes no writes.
@@ -49,6 +51,7 @@ impl Refusal {
             | Code::GraphsHidden
             | Code::GraphConflict
             | Code::GraphQuarantined
+            | Code::MoveUnfinished
             | Code::ShardRefuses
             | Code::NoRoom => Exit::Refused,
         };

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount, HumanDuration};
+use indicatif::{DecimalBytes, HumanBytes, HumanCount, HumanDuration};
 use serde::Serialize;
 
 use super::model::{Counts, Move, Pair, Plan, PlannedShard};
@@ -52,7 +52,7 @@ impl Report for PlanReport<'_> {
                 out,
                 "expected time: {} (assumed, not measured: {}/s, and {} s for each graph, one after the other)",
                 HumanDuration(Duration::from_secs_f64(expected.seconds.min(u32::MAX.into()))),
-                HumanBytes(expected.bytes_per_second),
+                DecimalBytes(expected.bytes_per_second),
                 expected.seconds_per_graph
             )?;
             writeln!(out)?;

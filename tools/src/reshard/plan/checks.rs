@@ -1,6 +1,6 @@
 //! Why a plan would not do, and what to know about one that does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use epistemic_router::hrw;
 use epistemic_storage::graph::COMMONS;
@@ -10,11 +10,12 @@ use super::super::inventory::{Change, Shard};
 use super::super::refusal::{Code, Refusal};
 use super::{Draft, Step};
 use crate::cli::shown;
-use crate::remote::GraphStats;
+use crate::remote::{GraphStats, MoveStanding};
 
 pub(super) fn refusals(change: &Change, draft: &Draft<'_>) -> Vec<Refusal> {
     let mut found = same_stores(draft.shards);
     found.extend(conflicts(change, draft.shards));
+    found.extend(unfinished(draft.shards));
     found.extend(draft.steps.iter().filter_map(|step| quarantined(draft.shards, step)));
     for (index, shard) in draft.shards.iter().enumerate() {
         found.extend(no_writes(draft, index, shard));
@@ -65,6 +66,40 @@ fn conflicts(change: &Change, shards: &[Shard]) -> Vec<Refusal> {
                     held(shard, graph)
                 ),
                 format!("clients with the old list use the one on '{owner}'; export and delete the other"),
+            ));
+        }
+    }
+    found.sort_by(|a, b| a.what.cmp(&b.what));
+    found
+}
+
+/// Graphs that an earlier move left on the way: those that arrive somewhere, and those that a signpost sends to where they
+/// are not, while their records are still behind it.
+fn unfinished(shards: &[Shard]) -> Vec<Refusal> {
+    let served: HashSet<&str> =
+        shards.iter().flat_map(|shard| &shard.graphs).map(|graph| graph.name.as_str()).collect();
+    let mut found = Vec::new();
+    for shard in shards {
+        for graph in &shard.on_the_move {
+            let what = match graph.standing {
+                MoveStanding::Served => continue,
+                MoveStanding::Arriving => {
+                    let from = graph.from.as_deref().unwrap_or("another shard");
+                    format!("has not arrived from '{from}' yet")
+                }
+                MoveStanding::Moved if graph.dropped || served.contains(graph.name.as_str()) => continue,
+                MoveStanding::Moved => {
+                    format!(
+                        "moved to '{}', and no shard serves it",
+                        graph.to.as_deref().unwrap_or("another shard")
+                    )
+                }
+            };
+            let id = graph.move_id.as_deref().unwrap_or("unknown");
+            found.push(Refusal::new(
+                Code::MoveUnfinished,
+                format!("graph {} on '{}' {what} (move {id})", shown(&graph.name), shard.endpoint),
+                "finish or abort that move first",
             ));
         }
     }

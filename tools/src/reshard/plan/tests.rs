@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::refusal::Code;
 use super::*;
+use crate::remote::{MoveStanding, MoveStatus};
 
 const ALL: [&str; 6] = [
     "tcp://shard-1:9101",
@@ -47,6 +48,7 @@ fn empty(change: &Change) -> Vec<Shard> {
         refusal: None,
         told: None,
         graphs: vec![graph(COMMONS, 0)],
+        on_the_move: Vec::new(),
     };
     change.endpoints().into_iter().enumerate().map(shard).collect()
 }
@@ -147,6 +149,29 @@ fn one_name_on_two_shards_is_refused_with_both() {
     for part in ["graph twice", ALL[0], ALL[3], "5 nodes, 10 edges, sequence 15", "0 nodes"] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+#[test]
+fn graphs_between_two_shards_are_refused_and_signposts_are_no_graphs() {
+    let (change, mut shards) = three_to_four();
+    let status = |name: &str, standing| MoveStatus {
+        name: name.to_owned(),
+        standing,
+        move_id: Some("m1".to_owned()),
+        from: Some(ALL[0].to_owned()),
+        to: Some(ALL[4].to_owned()),
+        dropped: false,
+    };
+    let served = shards[1].graphs[1].name.clone();
+    let gone = MoveStatus { dropped: true, ..status("deleted since", MoveStanding::Moved) };
+    shards[0].on_the_move = vec![status(&served, MoveStanding::Moved), gone];
+    assert_eq!(plan(&change, &shards, None), plan(&change, &placed(&change, tenants(1000)), None));
+    shards[0].on_the_move.push(status("lost", MoveStanding::Moved));
+    shards[3].on_the_move.push(status("half", MoveStanding::Arriving));
+    let text = refused(&change, &shards, Code::MoveUnfinished);
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("graph half") && text.contains(ALL[3]) && text.contains("move m1"), "{text}");
+    assert!(text.contains("graph lost") && text.contains("no shard serves it"), "{text}");
 }
 
 #[test]
