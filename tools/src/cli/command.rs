@@ -16,6 +16,7 @@ use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
 use super::{checkpoint, graphs, identities, moves, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
+use crate::reshard::{self, ReshardCommand};
 use crate::walkthrough::{self, WalkthroughArgs};
 
 const ENVIRONMENT: &str = "\
@@ -57,6 +58,9 @@ enum Command {
     Status(StatusArgs),
     Move(MoveArgs),
     Moves(MovesArgs),
+    /// Move graphs to their new owners when the list of endpoints changes.
+    #[command(subcommand)]
+    Reshard(ReshardCommand),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -73,6 +77,7 @@ impl Command {
             Self::Status(args) => status::run(&args, runtime),
             Self::Move(args) => moves::run_move(&args, runtime),
             Self::Moves(args) => moves::run_moves(&args, runtime),
+            Self::Reshard(command) => reshard::run(&command, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
         }

@@ -11,15 +11,15 @@ use epistemic_storage::{GraphStore, StoreError};
 use super::exit::{Exit, Failure};
 
 /// An open directory. No server can use it until this is dropped.
-pub(super) struct Directory {
+pub(crate) struct Directory {
     /// Its graphs.
-    pub(super) graphs: Arc<GraphStore>,
+    pub(crate) graphs: Arc<GraphStore>,
     owner: Option<DataDir>,
 }
 
 impl Directory {
     /// Opens a stopped directory or a checkpoint without changing its data.
-    pub(super) fn open_read_only(path: &Path) -> Result<Self> {
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
         must_exist(path)?;
         let (owner, store) = datadir::open_read_only(path).map_err(in_use)?;
         let graphs = GraphStore::open_read_only(store)?;
@@ -27,7 +27,7 @@ impl Directory {
     }
 
     /// Opens a stopped directory for writing. An empty directory becomes a new store.
-    pub(super) fn open_writable(path: &Path) -> Result<Self> {
+    pub(crate) fn open_writable(path: &Path) -> Result<Self> {
         must_exist(path)?;
         let (owner, store) = DataDir::open_store(path, &RocksOptions::default()).map_err(in_use)?;
         let graphs = GraphStore::open(store)?;
@@ -52,7 +52,7 @@ fn in_use(error: StoreError) -> anyhow::Error {
 }
 
 /// A mistyped path must not become a new, empty store.
-pub(super) fn must_exist(path: &Path) -> Result<(), Failure> {
+pub(crate) fn must_exist(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Ok(());
     }
