@@ -19,7 +19,7 @@ use super::check::{Objection, check};
 use super::outcome::Outcome;
 use super::places::Places;
 use super::run::{Failed, Run};
-use super::state::{State, look, receipts, set_paused};
+use super::state::{Claim, State, look, receipts, set_paused};
 use super::summary::Summary;
 use crate::moves::{Changed, Content, Control, DirectoryParty, Party, Status};
 use crate::remote::GraphStats;
@@ -86,7 +86,7 @@ impl World {
 
     fn begin(&self) -> State {
         let plan = plan(&self.change, &self.shards(), None).unwrap();
-        let state = State::begin(&self.dir(), plan, Vec::new()).unwrap();
+        let state = Claim::new(&self.dir()).unwrap().begin(plan, Vec::new());
         state.save().unwrap();
         state
     }
@@ -348,10 +348,9 @@ fn a_state_directory_has_one_holder_and_one_task() {
     assert!(seen.running && !seen.paused && seen.task == state.task);
     set_paused(&world.dir(), true).unwrap();
     assert!(state.is_paused());
-    let plan = state.task.plan.clone();
     drop(state);
     assert!(!look(&world.dir()).unwrap().running);
-    let error = State::begin(&world.dir(), plan, Vec::new()).map(drop).unwrap_err();
+    let error = Claim::new(&world.dir()).map(drop).unwrap_err();
     assert!(error.to_string().contains("egctl reshard resume"), "{error}");
     let none: HashMap<String, Arc<dyn Party>> = HashMap::new();
     assert!(Places::of(none).parties().get("tcp://a:1").is_err());
