@@ -90,7 +90,7 @@ fn assert_receipts(state: &Path, summary: &Value, moved: usize) -> Result<()> {
 #[test]
 fn three_shards_become_four_and_three_again_under_load() -> Result<()> {
     let shards = Shards::start(3)?;
-    let graphs = names(number_from_env("EG_RESHARD_GRAPHS", 60));
+    let graphs = names(number_from_env("EG_RESHARD_GRAPHS", 200));
     shards.fill(&graphs)?;
     let (from, to) = (shards.from(), shards.to());
     let (before, after) = (owners(&from, &graphs)?, owners(&to, &graphs)?);

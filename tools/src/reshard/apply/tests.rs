@@ -311,8 +311,10 @@ fn what_is_given_up_stays_and_is_not_moved_by_a_resume() {
     let control = Arc::new(Control::new(None));
     let places = world.places(&control, FOREVER);
     let run = Run { state: &state, places: &places, control: &control, parallel: 1 };
-    assert!(run.abort(&left[..1]).unwrap().is_empty());
-    let given_up = state.task.get(left[0]).unwrap().clone();
+    // The first ones may be at their new owners already, short of a receipt.
+    let last = &left[left.len() - 1..];
+    assert!(run.abort(last).unwrap().is_empty());
+    let given_up = state.task.get(last[0]).unwrap().clone();
     assert!(world.run(&mut state, FOREVER).is_empty());
     assert_eq!(open(&state), Vec::<usize>::new());
     let place = |endpoint: &str| SHARDS.iter().position(|shard| *shard == endpoint).unwrap();
@@ -345,7 +347,7 @@ fn a_state_directory_has_one_holder_and_one_task() {
     let error = State::open(&world.dir()).map(drop).unwrap_err();
     assert!(crate::moves::is_locked(&error), "{error:#}");
     let seen = look(&world.dir()).unwrap();
-    assert!(seen.running && !seen.paused && seen.task == state.task);
+    assert!(seen.running && !seen.paused && seen.task.id == state.task.id);
     set_paused(&world.dir(), true).unwrap();
     assert!(state.is_paused());
     drop(state);
