@@ -25,8 +25,12 @@ impl Gateway {
     /// Starts one on a free loopback port that watches `endpoints`, and waits until it answers. Its breakers heal
     /// within a second.
     pub fn start(endpoints: &str, secret: &str, args: &[&str]) -> Result<Gateway> {
+        Self::start_program(command(endpoints, secret)?, args)
+    }
+
+    /// The same with a command of the caller's, from [`command`].
+    pub fn start_program(mut command: Command, args: &[&str]) -> Result<Gateway> {
         let addr = free_loopback_addr()?;
-        let mut command = command(endpoints, secret)?;
         command.arg("--listen").arg(addr.to_string()).args(args).stdin(Stdio::null());
         let mut gateway = Gateway { child: command.spawn()?, addr };
         let ready = wait::poll(LIMIT, Duration::from_millis(5), || {

@@ -24,6 +24,7 @@ Environment:
   GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else unix:///tmp/epistemic-graph.sock
   GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
   KG_DEFAULT_GRAPH           graph used when no graph and no tenant is named (__bus__)
+  GRAPH_AFFINITY_GROUPS      graphs placed together, as in every client: anchor:member|member*,... (__ingest_* is built in)
   RUST_LOG                   log on stderr (errors that egctl does not report itself)
 
 Results go to stdout, as text or with --json as one JSON document. Errors and progress go to stderr.";

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_router::{EndpointList, hrw};
+use epistemic_router::{Affinity, EndpointList, hrw};
 use epistemic_storage::graph::COMMONS;
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -14,6 +14,7 @@ use super::directory::Directory;
 use super::exit::EXIT_CODES;
 use super::output::{OutputArgs, Report};
 use super::place::PlaceArgs;
+use super::shards::affinity;
 use super::table::{shortened, write_table};
 use crate::remote::GraphStats;
 
@@ -49,13 +50,14 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     if let Some(path) = &args.place.dir {
         return args.output.print(&offline(path)?);
     }
-    let shards = args.place.shards.list()?;
+    let (shards, affinity) = (args.place.shards.list()?, affinity()?);
     let answers = runtime.block_on(args.place.shards.ask_all::<Vec<GraphStats>>("GraphStats"))?;
     let mut graphs = Vec::new();
     for (endpoint, answer) in &answers.0 {
         for graph in answer.iter().flatten() {
             graphs.push(Row {
-                belongs_on: belongs_on(&shards, &graph.name).filter(|owner| owner != endpoint.as_str()),
+                belongs_on: belongs_on(&shards, &affinity, &graph.name)
+                    .filter(|owner| owner != endpoint.as_str()),
                 graph: graph.clone(),
                 place: endpoint.to_string(),
             });
@@ -66,9 +68,9 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
 }
 
 /// The owner of a graph among several shards; every shard has its own `__commons__`.
-fn belongs_on(shards: &EndpointList, graph: &str) -> Option<String> {
+fn belongs_on(shards: &EndpointList, affinity: &Affinity, graph: &str) -> Option<String> {
     let placed = shards.is_sharded() && graph != COMMONS;
-    placed.then(|| hrw::owner(shards, graph).to_string())
+    placed.then(|| hrw::owner(shards, affinity.anchor(graph)).to_string())
 }
 
 fn offline(path: &Path) -> Result<Graphs> {

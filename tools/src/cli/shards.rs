@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use epistemic_router::{
-    Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
+    Affinity, Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
 };
 use epistemic_storage::graph::COMMONS;
 use serde::de::DeserializeOwned;
@@ -61,7 +61,7 @@ impl ShardArgs {
     pub(super) async fn owner_of(&self, graph: &str) -> Result<Client> {
         // `--endpoint` means that shard, whatever list it has: so graphs are moved.
         let options = ConnectOptions { compare_lists: self.endpoint.is_none(), ..self.options() };
-        let router = ShardRouter::new(self.list()?, self.secret()?, options);
+        let router = ShardRouter::new(self.list()?, self.secret()?, options).with_affinity(affinity()?);
         let client = router.client_for(graph).await;
         client.map_err(|error: RouterError| error.into())
     }
@@ -97,6 +97,12 @@ async fn ask<T: DeserializeOwned>(
 ) -> Result<T> {
     let client = Client::connect(endpoint, secret, options).await?;
     Ok(remote::call(&client, COMMONS, method, &()).await?)
+}
+
+/// The groups of graphs that live together, as every client and shard has them: the default one and those of the
+/// variable `GRAPH_AFFINITY_GROUPS`.
+pub(super) fn affinity() -> Result<Affinity, ConfigError> {
+    Affinity::resolve(|name| std::env::var(name).ok())
 }
 
 /// To the router any text without a scheme is a socket path; `HOST:PORT` is more likely a forgotten `tcp://`.
