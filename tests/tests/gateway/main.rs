@@ -3,6 +3,7 @@
 mod access;
 mod dashboard;
 mod lists;
+mod looks;
 mod stop;
 mod topology;
 
