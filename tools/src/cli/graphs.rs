@@ -7,6 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use epistemic_router::{Affinity, EndpointList, hrw};
 use epistemic_storage::graph::COMMONS;
+use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -14,9 +15,9 @@ use super::directory::Directory;
 use super::exit::EXIT_CODES;
 use super::output::{OutputArgs, Report};
 use super::place::PlaceArgs;
-use super::shards::affinity;
+use super::shards::{Answers, affinity};
 use super::table::{shortened, write_table};
-use crate::remote::GraphStats;
+use crate::remote::{GraphStats, GraphStatsParams};
 
 /// List graphs with their counts: of all configured shards, of one, or of a directory.
 ///
@@ -26,6 +27,9 @@ use crate::remote::GraphStats;
 pub(super) struct GraphsArgs {
     #[command(flatten)]
     place: PlaceArgs,
+    /// Also estimate how much room each graph takes; this looks at the tables of all of them.
+    #[arg(long)]
+    sizes: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -48,10 +52,11 @@ struct Row {
 /// Prints the graphs. When a shard fails, those of the others are printed before the error.
 pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     if let Some(path) = &args.place.dir {
-        return args.output.print(&offline(path)?);
+        return args.output.print(&offline(path, args.sizes)?);
     }
     let (shards, affinity) = (args.place.shards.list()?, affinity()?);
-    let answers = runtime.block_on(args.place.shards.ask_all::<Vec<GraphStats>>("GraphStats"))?;
+    let answers: Answers<Vec<GraphStats>> = runtime
+        .block_on(args.place.shards.ask_all_with("GraphStats", GraphStatsParams { sizes: args.sizes }))?;
     let mut graphs = Vec::new();
     for (endpoint, answer) in &answers.0 {
         for graph in answer.iter().flatten() {
@@ -73,20 +78,12 @@ fn belongs_on(shards: &EndpointList, affinity: &Affinity, graph: &str) -> Option
     placed.then(|| hrw::owner(shards, affinity.anchor(graph)).to_string())
 }
 
-fn offline(path: &Path) -> Result<Graphs> {
+fn offline(path: &Path, sizes: bool) -> Result<Graphs> {
     let directory = Directory::open_read_only(path)?;
-    let row = |graph: &epistemic_storage::graph::Graph| {
-        let state = graph.state();
-        let graph = GraphStats {
-            name: graph.name().to_string(),
-            kind: graph.kind().name().to_owned(),
-            owner: graph.owner().map(str::to_owned),
-            nodes: state.nodes,
-            edges: state.edges,
-            sequence: state.sequence,
-            quarantined: graph.quarantined().map(str::to_owned),
-        };
-        Row { graph, place: path.display().to_string(), belongs_on: None }
+    let row = |graph: &epistemic_storage::graph::Graph| Row {
+        graph: GraphStats::of(&directory.graphs, graph, sizes),
+        place: path.display().to_string(),
+        belongs_on: None,
     };
     let graphs = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
     Ok(Graphs { graphs })
@@ -98,7 +95,8 @@ impl Report for Graphs {
             return Ok(());
         }
         let row = |row: &Row| {
-            let GraphStats { name, kind, nodes, edges, sequence, quarantined, .. } = &row.graph;
+            let GraphStats { name, kind, nodes, edges, sequence, quarantined, bytes, .. } = &row.graph;
+            let size = bytes.map_or_else(|| "-".to_owned(), |bytes| HumanBytes(bytes).to_string());
             let mut place = row.place.clone();
             if let Some(owner) = &row.belongs_on {
                 place.push_str(&format!("  (belongs on {owner})"));
@@ -106,9 +104,17 @@ impl Report for Graphs {
             if let Some(reason) = quarantined {
                 place.push_str(&format!("  QUARANTINED: {reason}"));
             }
-            [shortened(name), kind.clone(), nodes.to_string(), edges.to_string(), sequence.to_string(), place]
+            [
+                shortened(name),
+                kind.clone(),
+                nodes.to_string(),
+                edges.to_string(),
+                sequence.to_string(),
+                size,
+                place,
+            ]
         };
         let rows: Vec<_> = self.graphs.iter().map(row).collect();
-        write_table(out, ["graph", "type", "nodes", "edges", "sequence", "place"], &rows)
+        write_table(out, ["graph", "type", "nodes", "edges", "sequence", "size", "place"], &rows)
     }
 }
