@@ -23,11 +23,13 @@ mod vectors;
 
 pub use apply::{Op, Outcome, Write};
 pub use batch_ops::{BatchOp, BatchReport};
+pub(crate) use catalog::CatalogEntry;
 pub use catalog::{COMMONS, Graph, GraphType, Versions};
 pub use error::GraphError;
 pub use ledger::LedgerRecord;
 pub use load::{GraphLoader, LoadedGraph};
 pub use reader::{EdgeCursor, EdgeRef, GraphReader, Neighbors, NodeCursor, NodeRef};
+pub(crate) use record::decode_node;
 pub use revise::{Revised, Revision};
 pub use state::GraphState;
 pub use store::{GraphStore, NameRule};
