@@ -30,6 +30,9 @@ mod run;
 mod show;
 mod vectors;
 
+#[cfg(test)]
+mod tests;
+
 pub use finding::{Finding, FindingKind, Findings};
 pub(crate) use run::repair_in_batches;
 pub use run::{Audit, GraphAudit, Progress, audit, repair};
