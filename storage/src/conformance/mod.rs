@@ -11,6 +11,8 @@
 //! survives (crashes, damaged files) is not part of the suite: that differs by backend and is tested with it.
 
 mod audit;
+mod audit_damage;
+mod audit_store;
 mod bulk;
 mod channels;
 mod fixture;

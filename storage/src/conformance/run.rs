@@ -1,8 +1,9 @@
 //! The list of cases, and running them.
 
 use super::{
-    audit, bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_names,
-    graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, views, writes,
+    audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork,
+    graph_groups, graph_names, graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads,
+    scans, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -77,8 +78,8 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
     ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),
     ("audit: nothing is wrong with what was written", audit::clean),
-    ("audit: each kind of damage is found", audit::damage),
-    ("audit: the store's own records", audit::store_damage),
+    ("audit: each kind of damage is found", audit_damage::damage),
+    ("audit: the store's own records", audit_store::damage),
     ("audit: repairs in many batches", audit::many_batches),
     ("channels: create, join, leave, close", channels::lifecycle),
     ("channels: two in a PeerToPeer channel", channels::peer_to_peer),

@@ -46,6 +46,17 @@ pub enum Difference {
     Changed,
 }
 
+/// One of the two could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .error)]
+pub struct CompareError {
+    /// 0 for the first, 1 for the second.
+    pub which: usize,
+    /// Why.
+    #[source]
+    pub error: SnapshotError,
+}
+
 /// Reads two snapshots to their ends at once, with the memory of two chunks, and calls `each` for every record that
 /// differs, in their order. Returns header and totals of both: equal digests mean that only ledger records differ, if any.
 /// `progress` is told the records read of both.
@@ -57,8 +68,10 @@ pub fn compare(
     second: SnapshotReader<impl Read>,
     each: &mut dyn FnMut(RecordKey<'_>, Difference),
     progress: &mut dyn FnMut(u64),
-) -> Result<[(Header, Totals); 2], SnapshotError> {
-    let (mut first, mut second) = (Side::new(first)?, Side::new(second)?);
+) -> Result<[(Header, Totals); 2], CompareError> {
+    let of = |which| move |error| CompareError { which, error };
+    let mut first = Side::new(first).map_err(of(0))?;
+    let mut second = Side::new(second).map_err(of(1))?;
     loop {
         let (left, right) = (first.key(), second.key());
         // No key is greater than any: the other side goes on alone.
@@ -75,7 +88,8 @@ pub fn compare(
         } else if first.value != second.value {
             left.into_iter().for_each(|key| each(key, Difference::Changed));
         }
-        let chunk_ended = (order.is_le() && first.step()?) | (order.is_ge() && second.step()?);
+        let mut chunk_ended = order.is_le() && first.step().map_err(of(0))?;
+        chunk_ended |= order.is_ge() && second.step().map_err(of(1))?;
         if chunk_ended {
             progress(first.reader.records() + second.reader.records());
         }

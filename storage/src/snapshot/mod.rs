@@ -25,7 +25,7 @@ mod reader;
 mod record;
 
 pub use chunk::MAGIC;
-pub use compare::{Difference, RecordKey, RecordKind, compare};
+pub use compare::{CompareError, Difference, RecordKey, RecordKind, compare};
 pub use content::{Header, Totals};
 pub use error::SnapshotError;
 pub use export::{content_digest, content_digest_of, export};

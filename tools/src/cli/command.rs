@@ -6,14 +6,17 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
+use super::audit::{RepairArgs, VerifyArgs};
 use super::checkpoint::CheckpointCommand;
+use super::diff::DiffArgs;
+use super::digest::DigestArgs;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, identities, program, route, snapshot, status};
+use super::{audit, checkpoint, diff, digest, graphs, identities, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::walkthrough::{self, WalkthroughArgs};
 
@@ -54,6 +57,10 @@ enum Command {
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     Status(StatusArgs),
+    Digest(DigestArgs),
+    Diff(DiffArgs),
+    Verify(VerifyArgs),
+    Repair(RepairArgs),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -68,6 +75,10 @@ impl Command {
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Status(args) => status::run(&args, runtime),
+            Self::Digest(args) => digest::run(&args, runtime),
+            Self::Diff(args) => diff::run(&args, runtime),
+            Self::Verify(args) => audit::verify(&args),
+            Self::Repair(args) => audit::repair(&args),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
         }

@@ -23,6 +23,13 @@ pub(crate) struct ShardArgs {
     /// Default: GRAPH_SERVICE_ENDPOINTS and the other variables (see egctl --help).
     #[arg(long, value_name = "LIST", value_parser = EndpointList::parse)]
     endpoints: Option<EndpointList>,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+}
+
+/// What a connection to a shard needs.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CredentialArgs {
     /// File of mode 0600 that holds the shared secret. Default: the variable GRAPH_SERVICE_AUTH_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
@@ -45,25 +52,26 @@ impl ShardArgs {
 
     /// The secret; blocks when it is in a file.
     pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
-        self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
+        self.credentials.secret()
     }
 
     /// The identity to ask with.
     pub(crate) fn agent_id(&self) -> Option<&str> {
-        self.agent_id.as_deref()
-    }
-
-    fn options(&self) -> ConnectOptions {
-        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+        self.credentials.agent_id.as_deref()
     }
 
     /// A connection to the shard that owns `graph`.
     pub(super) async fn owner_of(&self, graph: &str) -> Result<Client> {
         // `--endpoint` means that shard, whatever list it has: so graphs are moved.
-        let options = ConnectOptions { compare_lists: self.endpoint.is_none(), ..self.options() };
+        let options = ConnectOptions { compare_lists: self.endpoint.is_none(), ..self.credentials.options() };
         let router = ShardRouter::new(self.list()?, self.secret()?, options);
         let client = router.client_for(graph).await;
         client.map_err(|error: RouterError| error.into())
+    }
+
+    /// A connection to this shard, whoever owns what.
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
+        self.credentials.connect(endpoint).await
     }
 
     /// The answers of all shards to a method without parameters, in list order. All are asked at once.
@@ -74,7 +82,7 @@ impl ShardArgs {
         let secret = self.secret()?;
         let mut asked = Vec::new();
         for endpoint in self.list()?.as_slice().iter().cloned() {
-            let (secret, options) = (secret.clone(), self.options());
+            let (secret, options) = (secret.clone(), self.credentials.options());
             let task = tokio::spawn({
                 let endpoint = endpoint.clone();
                 async move { ask(&endpoint, &secret, options, method).await }
@@ -86,6 +94,21 @@ impl ShardArgs {
             answers.push((endpoint, task.await?));
         }
         Ok(Answers(answers))
+    }
+}
+
+impl CredentialArgs {
+    fn secret(&self) -> Result<Secret, ConfigError> {
+        self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
+    }
+
+    fn options(&self) -> ConnectOptions {
+        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+    }
+
+    /// A connection to this shard.
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
+        Ok(Client::connect(endpoint, &self.secret()?, self.options()).await?)
     }
 }
 

@@ -11,6 +11,8 @@ mod file;
 mod import;
 mod summary;
 
+pub(super) use check::verified;
+
 use anyhow::Result;
 use clap::Subcommand;
 use tokio::runtime::Runtime;
