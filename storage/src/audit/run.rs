@@ -15,7 +15,7 @@ use crate::{batch::WriteBatch, graph::GraphError, keys::GraphId, space::Space, s
 
 /// Repairs of a graph are one batch up to this size. Larger ones are several: each alone brings records nearer to what
 /// they are derived from, and the counters come last.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 32 << 20;
 
 /// How far an audit has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::wire::params;
 use epistemic_tests::{ServerProcess, binaries};
 use serde_json::{Value, json as value};
 use tempfile::TempDir;
@@ -126,6 +127,14 @@ fn what_cannot_be_rebuilt_is_told_and_left() -> Result<()> {
     let told = String::from_utf8(told.stdout)?;
     assert!(told.contains("edge \"aaaa\" -> \"cccc\" (4): its target \"cccc\" is not there"), "{told}");
     assert_eq!(digest(text(&dir))?, before);
+
+    let mut server = ServerProcess::ours().persist_dir(&dir).start()?;
+    let mut client = server.client()?;
+    client.add_node("g", "cccc", b"\x80")?;
+    client.call("g", "RemoveNode", params([("node_id", "cccc".into())]))?;
+    server.terminate()?;
+    let sound = json(&["verify", "--dir", text(&dir)])?;
+    assert_eq!((&sound["found"]["totals"], &sound["graphs"][1]["edges"]), (&value!({}), &0.into()));
     Ok(())
 }
 

@@ -253,7 +253,10 @@ fn damage_is_said_once() -> Result<()> {
     assert!(error.starts_with("egctl: ") && error.contains("CORRUPT"), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
     let error = fails(4, &["verify", "--dir", dir]);
-    assert!(error.contains("damaged blocks, 1 findings") && error.contains("docs/errors/corrupt.md"), "{error}");
+    assert!(
+        error.contains("damaged blocks, 1 findings") && error.contains("docs/errors/corrupt.md"),
+        "{error}"
+    );
     let told = egctl(&[], &["verify", "--dir", dir, "--json"])?;
     let told: Value = serde_json::from_slice(&told.stdout)?;
     assert!(told["checksums"]["damaged"].as_str().is_some_and(|text| text.contains(".sst")), "{told}");

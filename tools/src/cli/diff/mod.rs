@@ -17,6 +17,7 @@ use self::source::{Source, Sources};
 use super::output::OutputArgs;
 use super::progress::{Progress, Total};
 use super::shards::CredentialArgs;
+use super::snapshot::{Count, Counted};
 use super::{EXIT_CODES, Exit, Failure};
 
 /// Bytes read at once.
@@ -58,7 +59,9 @@ pub(super) fn run(args: &DiffArgs, runtime: &Runtime) -> Result<()> {
     let sources = Sources::open([&args.first, &args.second], &args.credentials, runtime)?;
     let mut differences = Differences::new(args.limit, args.ledger);
     let [first, second] = sources.read(|[first, second]| {
+        let count = Count::default();
         let open = |which: usize, stream| {
+            let stream = Counted { stream, count: count.clone() };
             let reader = SnapshotReader::new(BufReader::with_capacity(BUFFER, stream));
             reader.map_err(|error| CompareError { which, error })
         };
@@ -72,7 +75,7 @@ pub(super) fn run(args: &DiffArgs, runtime: &Runtime) -> Result<()> {
                 differences.add(key, how);
             }
         };
-        compare(first, second, &mut each, &mut |records| progress.update(0, records))
+        compare(first, second, &mut each, &mut |records| progress.update(count.bytes(), records))
     })?;
     let report = differences.report(Copy::new(&args.first, first), Copy::new(&args.second, second));
     args.output.print(&report)?;

@@ -12,6 +12,7 @@ mod import;
 mod summary;
 
 pub(super) use check::verified;
+pub(super) use counted::{Count, Counted};
 
 use anyhow::Result;
 use clap::Subcommand;
