@@ -6,7 +6,7 @@ use super::fixture::{add_edge, add_node, create, remove_node, typed, write_all};
 use crate::{
     audit::{Audit, FindingKind, Findings, audit, repair, repair_in_batches},
     batch::WriteBatch,
-    graph::{Graph, GraphError, GraphState, GraphStore, GraphType, Op, Write},
+    graph::{Graph, GraphError, GraphState, GraphStore, GraphType, MoveOp, Op, Write},
     keys::{self, GraphId},
     snapshot::content_digest,
     space::Space,
@@ -61,14 +61,21 @@ pub(super) fn clean(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "cleared", vec![Op::Clear])?;
     fill(graphs, "deleted")?;
     write_all(graphs, "deleted", vec![Op::Delete])?;
+    let (move_id, to) = ("1".to_owned(), "tcp://there:1".to_owned());
+    let arrive = MoveOp::Arrive { move_id: move_id.clone(), from: "tcp://here:1".into() };
+    graphs.write("arriving", Op::Move(arrive))?;
+    create(graphs, "moved")?;
+    let depart = MoveOp::Depart { move_id: move_id.clone(), to, sequence: 1 };
+    graphs.write("moved", Op::Move(depart))?;
+    graphs.write("moved", Op::Move(MoveOp::Drop { move_id }))?;
     let mut progress = crate::audit::Progress::default();
     let before = graphs.store().stats()?.sequence;
     let found = audit(graphs.store(), &[], &mut |so_far| progress = so_far)?;
     assert_found(&found.found, &[], "as written");
     assert_eq!(found.records, progress.records);
     let names: Vec<_> = found.graphs.iter().map(|graph| graph.graph.as_str()).collect();
-    assert_eq!(names, ["__commons__", "cleared", "fork", "g"]);
-    let (g, state) = (&found.graphs[3], graphs.graph("g")?.state());
+    assert_eq!(names, ["__commons__", "arriving", "cleared", "fork", "g", "moved"]);
+    let (g, state) = (&found.graphs[4], graphs.graph("g")?.state());
     assert_eq!((g.nodes, g.edges, g.labels, g.vectors), (6, 9, 5, 4));
     assert_eq!((g.sequence, g.ledger, state.ledger_lines), (state.sequence, 2, 1));
     assert_eq!(audit(graphs.store(), &["g".into()], &mut |_| {})?.graphs, std::slice::from_ref(g));

@@ -13,10 +13,11 @@ use super::digest::DigestArgs;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
+use super::moves::{MoveArgs, MovesArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{audit, checkpoint, diff, digest, graphs, identities, program, route, snapshot, status};
+use super::{audit, checkpoint, diff, digest, graphs, identities, moves, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::walkthrough::{self, WalkthroughArgs};
 
@@ -61,6 +62,8 @@ enum Command {
     Diff(DiffArgs),
     Verify(VerifyArgs),
     Repair(RepairArgs),
+    Move(MoveArgs),
+    Moves(MovesArgs),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -79,6 +82,8 @@ impl Command {
             Self::Diff(args) => diff::run(&args, runtime),
             Self::Verify(args) => audit::verify(&args),
             Self::Repair(args) => audit::repair(&args),
+            Self::Move(args) => moves::run_move(&args, runtime),
+            Self::Moves(args) => moves::run_moves(&args, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
         }
