@@ -1,8 +1,9 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_names,
-    graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, sizes, views, writes,
+    audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork,
+    graph_groups, graph_names, graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads,
+    scans, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -79,6 +80,10 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("reclaim: waits for readers", graph_reclaim::waits_for_readers),
     ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
     ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),
+    ("audit: nothing is wrong with what was written", audit::clean),
+    ("audit: each kind of damage is found", audit_damage::damage),
+    ("audit: the store's own records", audit_store::damage),
+    ("audit: repairs in many batches", audit::many_batches),
     ("channels: create, join, leave, close", channels::lifecycle),
     ("channels: two in a PeerToPeer channel", channels::peer_to_peer),
     ("channels: messages in their order", channels::messages),

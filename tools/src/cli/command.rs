@@ -6,7 +6,10 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
+use super::audit::{RepairArgs, VerifyArgs};
 use super::checkpoint::CheckpointCommand;
+use super::diff::DiffArgs;
+use super::digest::DigestArgs;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
@@ -14,7 +17,7 @@ use super::moves::{MoveArgs, MovesArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, identities, moves, program, route, snapshot, status};
+use super::{audit, checkpoint, diff, digest, graphs, identities, moves, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::reshard::{self, ReshardCommand};
 use crate::walkthrough::{self, WalkthroughArgs};
@@ -57,6 +60,10 @@ enum Command {
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     Status(StatusArgs),
+    Digest(DigestArgs),
+    Diff(DiffArgs),
+    Verify(VerifyArgs),
+    Repair(RepairArgs),
     Move(MoveArgs),
     Moves(MovesArgs),
     /// Move graphs to their new owners when the list of endpoints changes.
@@ -76,6 +83,10 @@ impl Command {
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Status(args) => status::run(&args, runtime),
+            Self::Digest(args) => digest::run(&args, runtime),
+            Self::Diff(args) => diff::run(&args, runtime),
+            Self::Verify(args) => audit::verify(&args),
+            Self::Repair(args) => audit::repair(&args),
             Self::Move(args) => moves::run_move(&args, runtime),
             Self::Moves(args) => moves::run_moves(&args, runtime),
             Self::Reshard(command) => reshard::run(&command, runtime),

@@ -88,9 +88,14 @@ impl ShardArgs {
         client.map_err(|error: RouterError| error.into())
     }
 
+    /// A connection to this shard, whoever owns what.
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
+        self.credentials.connect(endpoint).await
+    }
+
     /// One running shard as a party of moves.
     pub(super) fn party(&self, endpoint: &Endpoint, runtime: &Handle) -> Result<ShardParty, ConfigError> {
-        Ok(ShardParty::new(runtime.clone(), endpoint.clone(), self.secret()?, self.options()))
+        Ok(ShardParty::new(runtime.clone(), endpoint.clone(), self.secret()?, self.credentials.options()))
     }
 
     /// The answers of all shards to a method without parameters, in list order. All are asked at once.
@@ -110,7 +115,7 @@ impl ShardArgs {
         let secret = self.secret()?;
         let mut asked = Vec::new();
         for endpoint in self.list()?.as_slice().iter().cloned() {
-            let (secret, options) = (secret.clone(), self.options());
+            let (secret, options) = (secret.clone(), self.credentials.options());
             let task = tokio::spawn({
                 let endpoint = endpoint.clone();
                 async move { ask(&endpoint, &secret, options, method, &params).await }
@@ -122,6 +127,13 @@ impl ShardArgs {
             answers.push((endpoint, task.await?));
         }
         Ok(Answers(answers))
+    }
+}
+
+impl CredentialArgs {
+    /// A connection to this shard.
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
+        Ok(Client::connect(endpoint, &self.secret()?, self.options()).await?)
     }
 }
 
