@@ -96,8 +96,7 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
-            let items =
-                parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
+            let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
             Op::Batch(items.map(BatchOp::from).collect())
         }

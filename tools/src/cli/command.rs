@@ -10,10 +10,11 @@ use super::checkpoint::CheckpointCommand;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
+use super::reference::{ImportReferenceArgs, PullArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, identities, program, route, snapshot, status};
+use super::{checkpoint, graphs, identities, program, reference, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::walkthrough::{self, WalkthroughArgs};
 
@@ -53,6 +54,8 @@ enum Command {
     /// Whole-shard copies inside a persist directory: take, list, restore.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
+    ImportReference(ImportReferenceArgs),
+    Pull(PullArgs),
     Status(StatusArgs),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
@@ -67,6 +70,8 @@ impl Command {
             Self::Identities(args) => identities::run(&args, runtime),
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
+            Self::ImportReference(args) => reference::import(&args, runtime),
+            Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
