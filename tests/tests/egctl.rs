@@ -96,6 +96,8 @@ fn help_explains_itself() -> Result<()> {
         &["checkpoint", "create", "--help"],
         &["checkpoint", "list", "--help"],
         &["checkpoint", "restore", "--help"],
+        &["import-reference", "--help"],
+        &["pull", "--help"],
         &["status", "--help"],
         &["bench", "--help"],
         &["walkthrough", "--help"],

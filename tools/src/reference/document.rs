@@ -17,6 +17,13 @@ pub(crate) struct Counts {
     pub(crate) embeddings: u64,
 }
 
+impl Counts {
+    /// All of them together.
+    pub(crate) fn sum(&self) -> u64 {
+        self.nodes + self.edges + self.ledger + self.embeddings
+    }
+}
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { nodes, edges, ledger, embeddings } = self;

@@ -30,7 +30,8 @@ pub(crate) struct Findings {
     pub(crate) notes: Vec<String>,
 }
 
-/// Makes the graph `name` in `graphs`, a store for nothing else. Blocks; not durable on return.
+/// Makes the graph `name` in `graphs`, a store for nothing else. Blocks; not durable on return. `progress` is told the
+/// records and changes of the input that are in it.
 ///
 /// # Errors
 /// Those of the store. Whatever is wrong with the input is in the findings.
@@ -41,11 +42,12 @@ pub(crate) fn stage(
     owner: Option<String>,
     document: Option<&Document<'_>>,
     log: Option<&Log<'_>>,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<Findings, GraphError> {
     let mut findings = Findings::default();
     match document {
         Some(document) => {
-            let loaded = load(graphs, document, &mut findings)?;
+            let loaded = load(graphs, document, &mut findings, progress)?;
             graphs.install(name, loaded, kind, owner, name == COMMONS)?;
         }
         None if name == COMMONS => {}
@@ -62,7 +64,9 @@ pub(crate) fn stage(
                 "the first {repeated} of {all} changes in the log are also the last in the snapshot: left out, because they are there twice if the server died during a checkpoint (if not, as many equal edges are missing now)"
             ));
         }
-        replay(graphs, name, &log.changes[repeated..], &mut findings)?;
+        let before = document.map_or(0, |document| document.counts().sum());
+        let mut progress = |changes: u64| progress(before + changes);
+        replay(graphs, name, &log.changes[repeated..], &mut findings, &mut progress)?;
     }
     let graph = graphs.graph(name)?;
     let state = graph.state();
@@ -72,13 +76,28 @@ pub(crate) fn stage(
         ledger: state.ledger_lines,
         embeddings: state.vectors,
     };
+    check(document, log, &mut findings);
     Ok(findings)
+}
+
+/// Whether a snapshot that is all there is was taken as it says.
+fn check(document: Option<&Document<'_>>, log: Option<&Log<'_>>, findings: &mut Findings) {
+    let Some(stated) = document.map(|document| document.stated) else {
+        return;
+    };
+    let Counts { nodes, edges, ledger, .. } = findings.counts;
+    let found = (Some(nodes), Some(edges), Some(ledger));
+    let has_changes = log.is_some_and(|log| log.changes() > 0);
+    if !has_changes && findings.problems.is_empty() && found != (stated.nodes, stated.edges, stated.ledger) {
+        findings.problems.push(format!("the input says {stated:?}, taken were {}", findings.counts));
+    }
 }
 
 fn load(
     graphs: &GraphStore,
     document: &Document<'_>,
     findings: &mut Findings,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<LoadedGraph, StoreError> {
     let problems = &mut findings.problems;
     if let Some(damage) = &document.damage {
@@ -99,6 +118,7 @@ fn load(
         if last[id] == index {
             loader.node(id, order.nodes[index], properties)?;
         }
+        progress(index as u64);
     }
     let repeated = document.nodes.len() - last.len();
     if repeated > 0 {
@@ -106,12 +126,13 @@ fn load(
             .push(format!("{repeated} nodes are in the snapshot more than once; the last of each was taken"));
     }
     let mut lost = 0;
-    for ((source, target, properties), sequence) in document.edges.iter().zip(&order.edges) {
+    for (index, (source, target, properties)) in document.edges.iter().enumerate() {
         if last.contains_key(source) && last.contains_key(target) {
-            loader.edge(source, target, *sequence, properties)?;
+            loader.edge(source, target, order.edges[index], properties)?;
         } else {
             lost += 1;
         }
+        progress((document.nodes.len() + index) as u64);
     }
     if lost > 0 {
         problems.push(format!("{lost} edges have an end that is no node; they were left out"));
@@ -172,10 +193,12 @@ fn replay(
     name: &str,
     changes: &[Change<'_>],
     findings: &mut Findings,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<(), GraphError> {
     let name: Arc<str> = name.into();
     let (mut refused, mut items) = (Vec::new(), Vec::new());
-    for group in changes.chunks(GROUP) {
+    for (group, groups) in changes.chunks(GROUP).zip(0..) {
+        progress(groups * GROUP as u64);
         let mut writes = Vec::with_capacity(group.len());
         for change in group {
             match op(change) {

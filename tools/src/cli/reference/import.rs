@@ -53,17 +53,12 @@ pub(in crate::cli) fn run(args: &ImportReferenceArgs, runtime: &Runtime) -> Resu
     })?;
     check_names(&names, &directory.sources)?;
     let target = args.target.open(runtime)?;
-    let mut transfer = Transfer::begin(&args.target, target, args.dir.display().to_string())?;
     let bytes = directory.sources.iter().map(|source| source.bytes).sum();
-    let mut progress = Progress::new("import", Total::Bytes(bytes));
-    let (mut done, mut graphs) = (0, 0);
+    let progress = Progress::new("import", Total::Bytes(bytes));
+    let mut transfer = Transfer::begin(&args.target, target, args.dir.display().to_string(), progress)?;
     for source in directory.sources {
-        done += source.bytes;
-        graphs += 1;
         take(&mut transfer, source);
-        progress.update(done, graphs);
     }
-    drop(progress);
     let report = transfer.finish(directory.notes);
     args.output.print(&report)?;
     Ok(report.failure()?)
@@ -84,6 +79,7 @@ fn take(transfer: &mut Transfer<'_>, source: Source) {
         from: source.file,
         document: snapshot.as_deref().map(Document::read),
         log: log.as_deref().map(Log::read),
+        bytes: source.bytes,
         problems: source.problems,
         notes: source.notes,
     });

@@ -60,14 +60,11 @@ pub(in crate::cli) fn run(args: &PullArgs, runtime: &Runtime) -> Result<()> {
     let server = Server(runtime.block_on(Client::connect(&args.from, &secret, options))?);
     let listed = chosen(runtime.block_on(server.graphs())?, &args.graphs)?;
     let target = args.target.open(runtime)?;
-    let mut transfer = Transfer::begin(&args.target, target, args.from.to_string())?;
-    let mut progress = Progress::new("pull", Total::Records(listed.len() as u64));
-    let mut bytes = 0;
-    for (graph, done) in listed.into_iter().zip(1..) {
-        bytes += take(&mut transfer, runtime, &server, graph, &args.from);
-        progress.update(bytes, done);
+    let progress = Progress::new("pull", Total::Unknown);
+    let mut transfer = Transfer::begin(&args.target, target, args.from.to_string(), progress)?;
+    for graph in listed {
+        take(&mut transfer, runtime, &server, graph, &args.from);
     }
-    drop(progress);
     let report = transfer.finish(Vec::new());
     args.output.print(&report)?;
     Ok(report.failure()?)
@@ -82,21 +79,14 @@ fn chosen(listed: Vec<Listed>, wanted: &[String]) -> Result<Vec<Listed>, Failure
     Ok(listed.into_iter().filter(|graph| wanted.is_empty() || wanted.contains(&graph.name)).collect())
 }
 
-/// Copies a graph; returns the bytes of its document.
-fn take(
-    transfer: &mut Transfer<'_>,
-    runtime: &Runtime,
-    server: &Server,
-    graph: Listed,
-    from: &Endpoint,
-) -> u64 {
+fn take(transfer: &mut Transfer<'_>, runtime: &Runtime, server: &Server, graph: Listed, from: &Endpoint) {
     let Listed { name, kind, owner } = graph;
     let graph = GraphName { name, kind };
     let pulled = match runtime.block_on(server.pull(&graph.name)) {
         Ok(pulled) => pulled,
         Err(error) => {
             transfer.unread(graph, from.to_string(), &error);
-            return 0;
+            return;
         }
     };
     let notes = if owner.is_none() && graph.name != COMMONS {
@@ -110,8 +100,8 @@ fn take(
         from: from.to_string(),
         document: Some(Document::read(&pulled.document)),
         log: None,
+        bytes: pulled.document.len() as u64,
         problems: pulled.problems,
         notes,
     });
-    pulled.document.len() as u64
 }

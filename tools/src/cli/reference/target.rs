@@ -1,14 +1,15 @@
 //! Where graphs of the reference server go: a directory, or the shards that own them.
 
 use std::collections::HashMap;
-use std::io::{BufReader, Read};
+use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use clap::Args;
 use epistemic_router::Client;
 use epistemic_storage::graph::{COMMONS, GraphError};
-use epistemic_storage::snapshot::{self, ImportTarget};
+use epistemic_storage::snapshot::{self, ImportTarget, Totals};
 use fs_err as fs;
 use tokio::runtime::Runtime;
 
@@ -117,8 +118,16 @@ impl Target<'_> {
         }
     }
 
-    /// Installs a snapshot as the graph `name` and compares digests. Visible as a whole and durable on return.
-    pub(super) fn put(&mut self, name: &str, replace: bool, snapshot: impl Read, digest: &str) -> Result<()> {
+    /// Installs a snapshot as the graph `name` and compares digests. Visible as a whole and durable on return. `snapshot`
+    /// is read once from its beginning to its end.
+    pub(super) fn put(
+        &mut self,
+        name: &str,
+        replace: bool,
+        snapshot: File,
+        totals: &Totals,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
         let arrived = match &mut self.place {
             Place::Dir { path, open } => {
                 let dir = match open {
@@ -132,15 +141,21 @@ impl Target<'_> {
                 };
                 let target = ImportTarget { name: Some(name.to_owned()), replace };
                 let stream = BufReader::with_capacity(BUFFER, snapshot);
-                snapshot::import(&dir.graphs, stream, &target, &mut |_| {})?.1.digest
+                snapshot::import(&dir.graphs, stream, &target, progress)?.1.digest
             }
             Place::Shards { args, runtime, .. } => {
                 let client: Client = runtime.block_on(args.owner_of(name))?;
-                upload(runtime.handle(), &client, name, replace, snapshot, &mut |_| {})?
+                let length = u128::from(snapshot.metadata()?.len().max(1));
+                let records = u128::from(totals.nodes + totals.edges + totals.ledger + totals.vectors);
+                let mut sent = |bytes: u64| {
+                    progress(u64::try_from(records * u128::from(bytes) / length).unwrap_or(u64::MAX));
+                };
+                upload(runtime.handle(), &client, name, replace, snapshot, &mut sent)?
             }
         };
+        let digest = &totals.digest;
         ensure!(
-            arrived == digest,
+            arrived == *digest,
             "its digest is {arrived} there, and has to be {digest}: take it again with --replace"
         );
         Ok(())

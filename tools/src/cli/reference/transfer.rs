@@ -1,17 +1,21 @@
 //! One graph after the other: made in a scratch store, written as a snapshot, installed at its place.
 
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{BufWriter, Seek, SeekFrom};
 
 use anyhow::Result;
+use epistemic_storage::GraphStore;
 use epistemic_storage::graph::COMMONS;
 use epistemic_storage::snapshot::{self, Totals};
 use tempfile::TempDir;
 
+use super::meter::{Meter, Work};
 use super::report::{GraphReport, Graphs, LogCounts, Outcome};
 use super::target::{Target, TargetArgs};
 use crate::cli::Exit;
 use crate::cli::directory::Directory;
 use crate::cli::exit::{exit_of, message_of};
+use crate::cli::progress::Progress;
 use crate::reference::{Counts, Document, GraphName, Log, stage};
 
 /// A graph as it was read. Without a document and without changes there is nothing of it.
@@ -22,6 +26,8 @@ pub(super) struct Input<'a> {
     pub(super) from: String,
     pub(super) document: Option<Document<'a>>,
     pub(super) log: Option<Log<'a>>,
+    /// Bytes that it was read from.
+    pub(super) bytes: u64,
     pub(super) problems: Vec<String>,
     pub(super) notes: Vec<String>,
 }
@@ -32,18 +38,25 @@ pub(super) struct Transfer<'a> {
     args: &'a TargetArgs,
     scratch: Directory,
     report: Graphs,
+    meter: Meter,
     // Removed behind the store in it.
     _folder: TempDir,
 }
 
 impl<'a> Transfer<'a> {
     /// Begins a run from `from`. The scratch store is in the folder for temporary files and takes about the space of the input.
-    pub(super) fn begin(args: &'a TargetArgs, target: Target<'a>, from: String) -> Result<Self> {
+    pub(super) fn begin(
+        args: &'a TargetArgs,
+        target: Target<'a>,
+        from: String,
+        progress: Progress,
+    ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("egctl-").tempdir()?;
         let scratch = Directory::open_writable(folder.path())?;
         let (graphs, notes) = (Vec::new(), Vec::new());
         let report = Graphs { from, dry_run: args.dry_run, graphs, notes, unreachable: false };
-        Ok(Self { target, args, scratch, report, _folder: folder })
+        let meter = Meter::new(progress);
+        Ok(Self { target, args, scratch, report, meter, _folder: folder })
     }
 
     /// Takes a graph, or reports why not.
@@ -102,12 +115,17 @@ impl<'a> Transfer<'a> {
     fn try_take(&mut self, input: &Input<'_>, report: &mut GraphReport) -> Result<Outcome> {
         let GraphName { name, kind } = &input.graph;
         let (document, log) = (input.document.as_ref(), input.log.as_ref());
-        let staged = stage(&self.scratch.graphs, name, *kind, input.owner.clone(), document, log)?;
+        let records = document.map_or(0, |document| document.counts().sum()) + log.map_or(0, Log::changes);
+        let mut work = self.meter.work(input.bytes, records);
+        let staged =
+            stage(&self.scratch.graphs, name, *kind, input.owner.clone(), document, log, &mut |records| {
+                work.step(0, records)
+            })?;
         report.found = staged.counts;
         report.log = log.map(|log| LogCounts { read: log.changes(), made: staged.applied });
         report.problems.extend(staged.problems);
         report.notes.extend(staged.notes);
-        let nothing = document.is_none() && staged.applied == 0;
+        let nothing = staged.counts.nodes == 0;
         if !report.problems.is_empty() && (nothing || !self.args.accept_partial) {
             if nothing {
                 report
@@ -122,21 +140,20 @@ impl<'a> Transfer<'a> {
         let (place, replace) = self.target.admit(name)?;
         report.place = Some(place);
         if !self.args.dry_run {
-            report.digest = Some(self.move_on(name, replace)?.digest);
+            let (file, totals) = snapshot_of(&self.scratch.graphs, name, &mut work)?;
+            self.target.put(name, replace, file, &totals, &mut |records| work.step(2, records))?;
+            report.digest = Some(totals.digest);
         }
         Ok(if report.problems.is_empty() { Outcome::Imported } else { Outcome::Partial })
     }
+}
 
-    /// From the scratch store to the target, by way of a file without a name. Exporting checks the records against the
-    /// counters, arriving the digest.
-    fn move_on(&mut self, name: &str, replace: bool) -> Result<Totals> {
-        let graph = self.scratch.graphs.graph(name)?;
-        let mut file = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
-        let (_, totals) = snapshot::export(&self.scratch.graphs, &graph, &mut file, &mut |_| {})?;
-        file.flush()?;
-        let mut file = file.into_inner().map_err(|error| error.into_error())?;
-        file.seek(SeekFrom::Start(0))?;
-        self.target.put(name, replace, file, &totals.digest)?;
-        Ok(totals)
-    }
+/// A graph as a file without a name, to be read from its beginning. Exporting checks the records against the counters.
+fn snapshot_of(graphs: &GraphStore, name: &str, work: &mut Work<'_>) -> Result<(File, Totals)> {
+    let graph = graphs.graph(name)?;
+    let mut out = BufWriter::with_capacity(1 << 20, tempfile::tempfile()?);
+    let (_, totals) = snapshot::export(graphs, &graph, &mut out, &mut |records| work.step(1, records))?;
+    let mut file = out.into_inner().map_err(|error| error.into_error())?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok((file, totals))
 }

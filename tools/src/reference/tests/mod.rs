@@ -3,6 +3,7 @@
 mod directories;
 mod documents;
 mod logs;
+mod pulling;
 mod staging;
 
 use epistemic_storage::view::encode;

@@ -20,7 +20,8 @@ fn staged(document: Option<&[u8]>, log: Option<&[u8]>) -> (Content, Findings) {
     let graphs = GraphStore::open(MemoryStore::new()).unwrap();
     let (document, log) = (document.map(Document::read), log.map(Log::read));
     let owner = Some("me".to_owned());
-    let findings = stage(&graphs, "g", GraphType::Team, owner, document.as_ref(), log.as_ref()).unwrap();
+    let findings =
+        stage(&graphs, "g", GraphType::Team, owner, document.as_ref(), log.as_ref(), &mut |_| {}).unwrap();
     let graph = graphs.graph("g").unwrap();
     assert_eq!((graph.kind(), graph.owner()), (GraphType::Team, Some("me")));
     let reader = graphs.latest(&graph);
@@ -166,10 +167,11 @@ fn batches_and_the_commons() {
     let graphs = GraphStore::open(MemoryStore::new()).unwrap();
     let log = add_node("a", b"");
     let log = Log::read(&log);
-    let found = stage(&graphs, COMMONS, GraphType::Commons, None, None, Some(&log)).unwrap();
+    let found = stage(&graphs, COMMONS, GraphType::Commons, None, None, Some(&log), &mut |_| {}).unwrap();
     assert_eq!(found.counts.nodes, 1);
     let bytes = document();
     let found =
-        stage(&graphs, COMMONS, GraphType::Commons, None, Some(&Document::read(&bytes)), None).unwrap();
+        stage(&graphs, COMMONS, GraphType::Commons, None, Some(&Document::read(&bytes)), None, &mut |_| {})
+            .unwrap();
     assert_eq!(found.counts.edges, 3);
 }
