@@ -1,16 +1,17 @@
 //! The order of insertion, which documents do not have: the reference server writes nodes and pairs of nodes as its hash
-//! tables hold them. Its ledger has the order, as far as it was not cleared and its lines can be told apart.
+//! tables hold them. Its ledger has the order, as far as its lines can be told apart. Lines are lost at its beginning only:
+//! it may have been cleared, and it keeps the last 100,000.
 
 use std::collections::HashMap;
 
 use super::document::Document;
 
-/// Sequence numbers of the nodes and edges of a document, by their place in it: the number of the ledger line that inserted each,
-/// counted from 1, or numbers behind the ledger in the order of the document.
+/// Sequence numbers of the nodes and edges of a document, by their place in it. Those whose line is not known have the
+/// first numbers, in the order of the document; then come the lines of the ledger with those that they inserted.
 pub(super) struct Order {
     pub(super) nodes: Vec<u64>,
     pub(super) edges: Vec<u64>,
-    /// Nodes and edges whose line is not known.
+    /// Nodes and edges whose line is not known; the first line of the ledger has the next number.
     pub(super) unknown: u64,
 }
 
@@ -40,18 +41,19 @@ pub(super) fn order(document: &Document<'_>) -> Order {
             Some(_) | None => {}
         }
     }
-    let mut behind = document.ledger.len() as u64;
-    let mut unknown = 0;
-    let mut or_behind = |known: Option<u64>| {
-        known.unwrap_or_else(|| {
-            behind += 1;
-            unknown += 1;
-            behind
-        })
+    let nodes: Vec<Option<u64>> = document.nodes.iter().map(|(id, _)| nodes.remove(id)).collect();
+    let edges = edges_in_order(document, &edges);
+    let unknown = nodes.iter().chain(&edges).filter(|line| line.is_none()).count() as u64;
+    let mut first = 0;
+    let mut numbered = |line: Option<u64>| match line {
+        Some(line) => unknown + line,
+        None => {
+            first += 1;
+            first
+        }
     };
-    let nodes = document.nodes.iter().map(|(id, _)| or_behind(nodes.remove(id))).collect();
-    let known = edges_in_order(document, &edges);
-    let edges = known.into_iter().map(or_behind).collect();
+    let nodes = nodes.into_iter().map(&mut numbered).collect();
+    let edges = edges.into_iter().map(&mut numbered).collect();
     Order { nodes, edges, unknown }
 }
 
@@ -107,13 +109,13 @@ mod tests {
         ];
         let edges = [("a", "a"), ("a", "b|c"), ("a", "b|c")];
         let found = order(&document(&["z", "b|c", "a"], &edges, &ledger));
-        assert_eq!((found.nodes, found.edges, found.unknown), (vec![12, 2, 5], vec![11, 6, 8], 1));
+        assert_eq!((found.nodes, found.edges, found.unknown), (vec![1, 3, 6], vec![12, 7, 9], 1));
     }
 
     #[test]
     fn lines_that_fit_two_pairs_are_of_no_use() {
         let edges = [("a|b", "c"), ("a", "b|c")];
         let found = order(&document(&[], &edges, &["ADD_EDGE|a|b|c|80", "ADD_EDGE|a|b|c|80"]));
-        assert_eq!((found.edges, found.unknown), (vec![3, 4], 2));
+        assert_eq!((found.edges, found.unknown), (vec![1, 2], 2));
     }
 }

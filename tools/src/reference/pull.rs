@@ -78,7 +78,7 @@ impl Server {
     }
 
     /// Reads a graph, again when it changed meanwhile: its counters have to be the same before and after, and those of the
-    /// document. Changes of embeddings alone do not show in them.
+    /// document. Changes of embeddings alone do not show in them, nor of properties once the ledger is full.
     pub(crate) async fn pull(&self, graph: &str) -> Result<Pulled> {
         let mut attempt = 1;
         loop {

@@ -107,7 +107,7 @@ fn load(
     if order.unknown > 0 {
         let unknown = order.unknown;
         findings.notes.push(format!(
-            "the ledger does not tell when {unknown} nodes and edges were added: they come last, in the order of the input"
+            "the ledger does not tell when {unknown} nodes and edges were added: they come first, in the order of the input"
         ));
     }
     let mut loader = graphs.load();
@@ -138,7 +138,7 @@ fn load(
         problems.push(format!("{lost} edges have an end that is no node; they were left out"));
     }
     let now = clock::unix_ms();
-    for (line, sequence) in document.ledger.iter().zip(1..) {
+    for (line, sequence) in document.ledger.iter().zip(order.unknown + 1..) {
         loader.ledger(sequence, LedgerRecord::Text(line).encode(now))?;
     }
     load_embeddings(&mut loader, document, &last, findings)?;
