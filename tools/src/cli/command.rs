@@ -10,11 +10,12 @@ use super::checkpoint::CheckpointCommand;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
+use super::moves::{MoveArgs, MovesArgs};
 use super::reference::{ImportReferenceArgs, PullArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, identities, program, reference, route, snapshot, status};
+use super::{checkpoint, graphs, identities, moves, program, reference, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::walkthrough::{self, WalkthroughArgs};
 
@@ -57,6 +58,8 @@ enum Command {
     ImportReference(ImportReferenceArgs),
     Pull(PullArgs),
     Status(StatusArgs),
+    Move(MoveArgs),
+    Moves(MovesArgs),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -73,6 +76,8 @@ impl Command {
             Self::ImportReference(args) => reference::import(&args, runtime),
             Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),
+            Self::Move(args) => moves::run_move(&args, runtime),
+            Self::Moves(args) => moves::run_moves(&args, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
         }
