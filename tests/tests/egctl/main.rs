@@ -99,6 +99,8 @@ fn help_explains_itself() -> Result<()> {
         &["checkpoint", "create", "--help"],
         &["checkpoint", "list", "--help"],
         &["checkpoint", "restore", "--help"],
+        &["import-reference", "--help"],
+        &["pull", "--help"],
         &["status", "--help"],
         &["reshard", "plan", "--help"],
         &["digest", "--help"],

@@ -14,10 +14,13 @@ use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
 use super::moves::{MoveArgs, MovesArgs};
+use super::reference::{ImportReferenceArgs, PullArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{audit, checkpoint, diff, digest, graphs, identities, moves, program, route, snapshot, status};
+use super::{
+    audit, checkpoint, diff, digest, graphs, identities, moves, program, reference, route, snapshot, status,
+};
 use crate::bench::{self, BenchArgs};
 use crate::reshard::{self, ReshardCommand};
 use crate::walkthrough::{self, WalkthroughArgs};
@@ -59,6 +62,8 @@ enum Command {
     /// Whole-shard copies inside a persist directory: take, list, restore.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
+    ImportReference(ImportReferenceArgs),
+    Pull(PullArgs),
     Status(StatusArgs),
     Digest(DigestArgs),
     Diff(DiffArgs),
@@ -82,6 +87,8 @@ impl Command {
             Self::Identities(args) => identities::run(&args, runtime),
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
+            Self::ImportReference(args) => reference::import(&args, runtime),
+            Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),
             Self::Digest(args) => digest::run(&args, runtime),
             Self::Diff(args) => diff::run(&args, runtime),

@@ -19,6 +19,7 @@ mod output;
 mod place;
 pub(crate) mod program;
 mod progress;
+mod reference;
 mod route;
 mod shards;
 mod snapshot;
