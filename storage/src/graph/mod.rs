@@ -30,7 +30,7 @@ pub use apply::{Op, Outcome, Write};
 pub use batch_ops::{BatchOp, BatchReport};
 pub use catalog::{COMMONS, Graph, GraphType, Versions};
 pub use changed::ChangedDigest;
-pub use changes::Changes;
+pub use changes::{Changes, MAX_CHANGES};
 pub use error::GraphError;
 pub use ledger::LedgerRecord;
 pub use load::{GraphLoader, LoadedGraph};
