@@ -10,10 +10,11 @@ use super::checkpoint::CheckpointCommand;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
+use super::moves::{MoveArgs, MovesArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, identities, program, route, snapshot, status};
+use super::{checkpoint, graphs, identities, moves, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::walkthrough::{self, WalkthroughArgs};
 
@@ -54,6 +55,8 @@ enum Command {
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     Status(StatusArgs),
+    Move(MoveArgs),
+    Moves(MovesArgs),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -68,6 +71,8 @@ impl Command {
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Status(args) => status::run(&args, runtime),
+            Self::Move(args) => moves::run_move(&args, runtime),
+            Self::Moves(args) => moves::run_moves(&args, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
         }

@@ -1,6 +1,7 @@
 //! A persist directory of a stopped server, or a checkpoint.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use epistemic_storage::datadir::{self, DataDir};
@@ -12,8 +13,8 @@ use super::exit::{Exit, Failure};
 /// An open directory. No server can use it until this is dropped.
 pub(super) struct Directory {
     /// Its graphs.
-    pub(super) graphs: GraphStore,
-    _owner: Option<DataDir>,
+    pub(super) graphs: Arc<GraphStore>,
+    owner: Option<DataDir>,
 }
 
 impl Directory {
@@ -22,7 +23,7 @@ impl Directory {
         must_exist(path)?;
         let (owner, store) = datadir::open_read_only(path).map_err(in_use)?;
         let graphs = GraphStore::open_read_only(store)?;
-        Ok(Self { graphs, _owner: owner })
+        Ok(Self { graphs: Arc::new(graphs), owner })
     }
 
     /// Opens a stopped directory for writing. An empty directory becomes a new store.
@@ -30,7 +31,13 @@ impl Directory {
         must_exist(path)?;
         let (owner, store) = DataDir::open_store(path, &RocksOptions::default()).map_err(in_use)?;
         let graphs = GraphStore::open(store)?;
-        Ok(Self { graphs, _owner: Some(owner) })
+        Ok(Self { graphs: Arc::new(graphs), owner: Some(owner) })
+    }
+}
+
+impl From<Directory> for (Arc<GraphStore>, Option<DataDir>) {
+    fn from(directory: Directory) -> Self {
+        (directory.graphs, directory.owner)
     }
 }
 

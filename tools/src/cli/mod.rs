@@ -11,6 +11,7 @@ mod directory;
 mod exit;
 mod graphs;
 mod identities;
+mod moves;
 mod output;
 mod place;
 pub(crate) mod program;

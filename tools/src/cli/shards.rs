@@ -9,8 +9,10 @@ use epistemic_router::{
 };
 use epistemic_storage::graph::COMMONS;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 
 use super::exit::{Exit, Failure, exit_of, message_of};
+use crate::moves::ShardParty;
 use crate::remote;
 
 /// Which running shards to ask, and the secret to do it with.
@@ -64,6 +66,11 @@ impl ShardArgs {
         let router = ShardRouter::new(self.list()?, self.secret()?, options);
         let client = router.client_for(graph).await;
         client.map_err(|error: RouterError| error.into())
+    }
+
+    /// One running shard as a party of moves.
+    pub(super) fn party(&self, endpoint: &Endpoint, runtime: &Handle) -> Result<ShardParty, ConfigError> {
+        Ok(ShardParty::new(runtime.clone(), endpoint.clone(), self.secret()?, self.options()))
     }
 
     /// The answers of all shards to a method without parameters, in list order. All are asked at once.
