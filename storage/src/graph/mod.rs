@@ -32,7 +32,7 @@ pub use batch_ops::{BatchOp, BatchReport};
 pub(crate) use catalog::CatalogEntry;
 pub use catalog::{COMMONS, Graph, GraphType, Versions};
 pub use changed::ChangedDigest;
-pub use changes::Changes;
+pub use changes::{Changes, MAX_CHANGES};
 pub use error::GraphError;
 pub use ledger::LedgerRecord;
 pub use load::{GraphLoader, LoadedGraph};
