@@ -97,6 +97,7 @@ fn help_explains_itself() -> Result<()> {
         &["checkpoint", "list", "--help"],
         &["checkpoint", "restore", "--help"],
         &["status", "--help"],
+        &["reshard", "plan", "--help"],
         &["bench", "--help"],
         &["walkthrough", "--help"],
     ] {

@@ -27,6 +27,7 @@ mod identities;
 mod reads;
 mod run;
 mod scans;
+mod sizes;
 mod views;
 mod writes;
 

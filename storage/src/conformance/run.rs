@@ -2,7 +2,7 @@
 
 use super::{
     bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_names,
-    graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, views, writes,
+    graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -27,6 +27,8 @@ pub const STORE_CASES: &[StoreCase] = &[
     ("a batch is atomic", writes::atomic),
     ("a range delete keeps its bounds", writes::range_deletes),
     ("the sequence grows and a sync works", writes::sequence_and_sync),
+    ("a small range is counted exactly", sizes::small),
+    ("the size of a large range is about right", sizes::large),
     ("a view is consistent across spaces", views::consistent_across_spaces),
     ("a view stays while writers go on", views::stays_under_writers),
     ("a bulk load takes any order", bulk::any_order),
@@ -73,6 +75,7 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("fork: a large graph", graph_fork::large),
     ("fork: stopped", graph_fork::stopped),
     ("fork: one state", graph_fork::one_state),
+    ("sizes: each graph's own records", sizes::graphs),
     ("reclaim: waits for readers", graph_reclaim::waits_for_readers),
     ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
     ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),

@@ -20,6 +20,7 @@ mod reclaim;
 mod record;
 mod replay;
 mod revise;
+mod size;
 mod standing;
 mod state;
 mod store;

@@ -10,11 +10,13 @@ use super::checkpoint::CheckpointCommand;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
+use super::moves::{MoveArgs, MovesArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, identities, program, route, snapshot, status};
+use super::{checkpoint, graphs, identities, moves, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
+use crate::reshard::{self, ReshardCommand};
 use crate::walkthrough::{self, WalkthroughArgs};
 
 const ENVIRONMENT: &str = "\
@@ -54,6 +56,11 @@ enum Command {
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     Status(StatusArgs),
+    Move(MoveArgs),
+    Moves(MovesArgs),
+    /// Move graphs to their new owners when the list of endpoints changes.
+    #[command(subcommand)]
+    Reshard(ReshardCommand),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -68,6 +75,9 @@ impl Command {
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Status(args) => status::run(&args, runtime),
+            Self::Move(args) => moves::run_move(&args, runtime),
+            Self::Moves(args) => moves::run_moves(&args, runtime),
+            Self::Reshard(command) => reshard::run(&command, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
         }

@@ -1,6 +1,7 @@
 //! A persist directory of a stopped server, or a checkpoint.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
 use epistemic_storage::datadir::{self, DataDir};
@@ -10,27 +11,33 @@ use epistemic_storage::{GraphStore, StoreError};
 use super::exit::{Exit, Failure};
 
 /// An open directory. No server can use it until this is dropped.
-pub(super) struct Directory {
+pub(crate) struct Directory {
     /// Its graphs.
-    pub(super) graphs: GraphStore,
-    _owner: Option<DataDir>,
+    pub(crate) graphs: Arc<GraphStore>,
+    owner: Option<DataDir>,
 }
 
 impl Directory {
     /// Opens a stopped directory or a checkpoint without changing its data.
-    pub(super) fn open_read_only(path: &Path) -> Result<Self> {
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
         must_exist(path)?;
         let (owner, store) = datadir::open_read_only(path).map_err(in_use)?;
         let graphs = GraphStore::open_read_only(store)?;
-        Ok(Self { graphs, _owner: owner })
+        Ok(Self { graphs: Arc::new(graphs), owner })
     }
 
     /// Opens a stopped directory for writing. An empty directory becomes a new store.
-    pub(super) fn open_writable(path: &Path) -> Result<Self> {
+    pub(crate) fn open_writable(path: &Path) -> Result<Self> {
         must_exist(path)?;
         let (owner, store) = DataDir::open_store(path, &RocksOptions::default()).map_err(in_use)?;
         let graphs = GraphStore::open(store)?;
-        Ok(Self { graphs, _owner: Some(owner) })
+        Ok(Self { graphs: Arc::new(graphs), owner: Some(owner) })
+    }
+}
+
+impl From<Directory> for (Arc<GraphStore>, Option<DataDir>) {
+    fn from(directory: Directory) -> Self {
+        (directory.graphs, directory.owner)
     }
 }
 
@@ -45,7 +52,7 @@ fn in_use(error: StoreError) -> anyhow::Error {
 }
 
 /// A mistyped path must not become a new, empty store.
-pub(super) fn must_exist(path: &Path) -> Result<(), Failure> {
+pub(crate) fn must_exist(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Ok(());
     }

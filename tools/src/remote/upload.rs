@@ -15,6 +15,8 @@ use super::{DEADLINE, PIECE_BYTES, call};
 struct OpenParams<'a> {
     graph_name: &'a str,
     replace: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    move_id: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -52,12 +54,36 @@ pub(crate) fn upload(
     client: &Client,
     name: &str,
     replace: bool,
+    input: impl Read,
+    progress: &mut dyn FnMut(u64),
+) -> Result<String> {
+    let params = OpenParams { graph_name: name, replace, move_id: None };
+    send(runtime, client, &params, input, progress)
+}
+
+/// [`upload`] into the graph that arrives by the move `move_id`; it is not served yet on return.
+pub(crate) fn upload_arriving(
+    runtime: &Handle,
+    client: &Client,
+    name: &str,
+    move_id: &str,
+    input: impl Read,
+    progress: &mut dyn FnMut(u64),
+) -> Result<String> {
+    let params = OpenParams { graph_name: name, replace: false, move_id: Some(move_id) };
+    send(runtime, client, &params, input, progress)
+}
+
+fn send(
+    runtime: &Handle,
+    client: &Client,
+    params: &OpenParams<'_>,
     mut input: impl Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<String> {
+    let name = params.graph_name;
     let client = client.with_deadline(DEADLINE);
-    let params = OpenParams { graph_name: name, replace };
-    let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", &params))?;
+    let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", params))?;
     let mut sent = 0;
     let mut in_flight: Option<JoinHandle<Result<Written, CallError>>> = None;
     loop {

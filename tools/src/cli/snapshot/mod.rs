@@ -13,6 +13,7 @@ mod summary;
 
 use anyhow::Result;
 use clap::Subcommand;
+pub(crate) use file::NewFile;
 use tokio::runtime::Runtime;
 
 /// The snapshot commands.
