@@ -28,12 +28,15 @@ fn page(name: &str) -> String {
     fs::read_to_string(repository().join(format!("docs/errors/{name}.md"))).unwrap()
 }
 
-/// The string literals in the bodies of all functions `code` of the router's errors.
+/// The string literals in the bodies of all functions `code` of the router's errors, and in its table of the server's
+/// codes with what follows up to the next function.
 fn codes() -> BTreeSet<String> {
-    let source = fs::read_to_string(repository().join("router/src/error.rs")).unwrap();
-    let bodies = source.split("pub fn code(&self) -> &'static str {").skip(1);
+    let source = |name| fs::read_to_string(repository().join("router/src").join(name)).unwrap();
+    let (errors, texts) = (source("error.rs"), source("server_text.rs"));
+    let bodies = errors.split("pub fn code(&self) -> &'static str {").skip(1);
     let bodies = bodies.map(|rest| rest.split("\n    }\n").next().unwrap_or_default());
-    bodies.flat_map(|body| body.split('"').skip(1).step_by(2).map(str::to_owned)).collect()
+    let table = texts.split("const CODES: ").skip(1).map(|rest| rest.split("fn ").next().unwrap_or_default());
+    bodies.chain(table).flat_map(|body| body.split('"').skip(1).step_by(2).map(str::to_owned)).collect()
 }
 
 /// Words in capitals that a text of the server may begin with, and that no client reads: they are logged, or the client
@@ -69,7 +72,9 @@ fn named_in(source: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_code_has_a_page_with_its_name_as_title() {
     let codes = codes();
-    assert!(codes.len() > 10 && codes.contains("SHARD_UNREACHABLE"), "{codes:?}");
+    for code in ["SHARD_UNREACHABLE", "BUSY", "MOVED", "MOVING"] {
+        assert!(codes.contains(code), "{codes:?}");
+    }
     let pages = pages();
     for code in codes {
         let name = code.to_ascii_lowercase().replace('_', "-");
