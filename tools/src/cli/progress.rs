@@ -2,7 +2,9 @@
 //!
 //! On a terminal a bar appears after a second. Elsewhere a line is written after a second and then every ten.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -62,6 +64,36 @@ impl Progress {
             let _ = writeln!(std::io::stderr(), "{}: {share}{text}", self.what);
         }
     }
+}
+
+/// Runs work that cannot tell how far it is on a thread of its own, and shows how long it takes already. `size` says how
+/// large it is.
+pub(super) fn while_running<T: Send>(
+    what: &'static str,
+    size: HumanBytes,
+    work: impl FnOnce() -> T + Send,
+) -> io::Result<T> {
+    let started = Instant::now();
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        // The receiver waits for the answer: sending cannot fail.
+        thread::Builder::new().name(what.into()).spawn_scoped(scope, move || drop(sender.send(work())))?;
+        let mut wait = QUIET;
+        loop {
+            match receiver.recv_timeout(wait) {
+                Ok(done) => return Ok(done),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other(format!("{what} panicked")));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    wait = LINE_EVERY;
+                    let elapsed = started.elapsed().as_secs();
+                    // Progress that nobody can see must not fail the work.
+                    let _ = writeln!(io::stderr(), "{what}: {elapsed} s, about {size} to read");
+                }
+            }
+        }
+    })
 }
 
 impl Drop for Progress {
