@@ -10,6 +10,9 @@
 //! [`crate::Store`], [`GRAPH_CASES`] for the graph layer over it. Each case gets an empty store of its own. What a backend
 //! survives (crashes, damaged files) is not part of the suite: that differs by backend and is tested with it.
 
+mod audit;
+mod audit_damage;
+mod audit_store;
 mod bulk;
 mod channels;
 mod fixture;
@@ -31,6 +34,7 @@ mod identities;
 mod reads;
 mod run;
 mod scans;
+mod sizes;
 mod views;
 mod writes;
 
