@@ -6,12 +6,14 @@
 //! * [`gateway`] is `epistemic-graph-gateway`: the topology, its metrics and a dashboard over HTTP.
 //! * `moves` brings a graph from one place to another without losing a write.
 //! * `reshard` is `egctl reshard`: which graphs move when the list of endpoints changes.
+//! * `reference` reads what the reference server keeps and sends.
 //! * `remote` speaks the operations that a shard offers to these tools beside the public protocol.
 
 pub mod bench;
 pub mod cli;
 pub mod gateway;
 mod moves;
+mod reference;
 mod remote;
 mod reshard;
 pub mod walkthrough;

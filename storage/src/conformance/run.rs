@@ -1,8 +1,10 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_names,
-    graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, sizes, views, writes,
+    audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_cursors,
+    graph_edges, graph_fork, graph_groups, graph_moves, graph_names, graph_nodes, graph_reclaim,
+    graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans, sizes, views,
+    writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -79,6 +81,21 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("reclaim: waits for readers", graph_reclaim::waits_for_readers),
     ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
     ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),
+    ("audit: nothing is wrong with what was written", audit::clean),
+    ("audit: each kind of damage is found", audit_damage::damage),
+    ("audit: the store's own records", audit_store::damage),
+    ("audit: repairs in many batches", audit::many_batches),
+    ("moves: every step at every standing", graph_moves::every_step),
+    ("moves: what clients are told", graph_standings::told),
+    ("moves: a departure is a compare-and-swap", graph_standings::compare_and_swap),
+    ("moves: the fence", graph_standings::fence),
+    ("moves: leave nothing", graph_standings::leaves_nothing),
+    ("moves: there and back", graph_arrivals::there_and_back),
+    ("moves: an arrival under another name", graph_arrivals::renamed),
+    ("moves: another name refused", graph_arrivals::rename_refused),
+    ("moves: what is no copy", graph_replay::no_copy),
+    ("moves: a graph created anew", graph_replay::created_anew),
+    ("moves: what the ledger does not tell", graph_replay::truncated),
     ("channels: create, join, leave, close", channels::lifecycle),
     ("channels: two in a PeerToPeer channel", channels::peer_to_peer),
     ("channels: messages in their order", channels::messages),

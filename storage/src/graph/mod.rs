@@ -29,14 +29,16 @@ mod vectors;
 
 pub use apply::{Op, Outcome, Write};
 pub use batch_ops::{BatchOp, BatchReport};
+pub(crate) use catalog::CatalogEntry;
 pub use catalog::{COMMONS, Graph, GraphType, Versions};
 pub use changed::ChangedDigest;
-pub use changes::Changes;
+pub use changes::{Changes, MAX_CHANGES};
 pub use error::GraphError;
 pub use ledger::LedgerRecord;
 pub use load::{GraphLoader, LoadedGraph};
 pub use moves::{MoveOp, Rename};
 pub use reader::{EdgeCursor, EdgeRef, GraphReader, Neighbors, NodeCursor, NodeRef};
+pub(crate) use record::decode_node;
 pub use revise::{Revised, Revision};
 pub use standing::{Signpost, Standing};
 pub use state::GraphState;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use epistemic_storage::datadir::{self, DataDir};
-use epistemic_storage::rocks::RocksOptions;
+use epistemic_storage::datadir::{self, DB_DIR, DataDir};
+use epistemic_storage::rocks::{RocksOptions, RocksStore};
 use epistemic_storage::{GraphStore, StoreError};
 
 use super::exit::{Exit, Failure};
@@ -20,8 +20,7 @@ pub(crate) struct Directory {
 impl Directory {
     /// Opens a stopped directory or a checkpoint without changing its data.
     pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
-        must_exist(path)?;
-        let (owner, store) = datadir::open_read_only(path).map_err(in_use)?;
+        let (owner, store) = open_store_read_only(path)?;
         let graphs = GraphStore::open_read_only(store)?;
         Ok(Self { graphs: Arc::new(graphs), owner })
     }
@@ -39,6 +38,21 @@ impl From<Directory> for (Arc<GraphStore>, Option<DataDir>) {
     fn from(directory: Directory) -> Self {
         (directory.graphs, directory.owner)
     }
+}
+
+/// Opens the store of a stopped directory or of a checkpoint without changing its data. Its catalog may be damaged. The
+/// first part is the ownership.
+pub(super) fn open_store_read_only(path: &Path) -> Result<(Option<DataDir>, RocksStore)> {
+    must_exist(path)?;
+    datadir::open_read_only(path).map_err(in_use)
+}
+
+/// Opens the store of a stopped directory for writing, which must be one. Its catalog may be damaged.
+pub(super) fn open_store_writable(path: &Path) -> Result<(DataDir, RocksStore)> {
+    must_exist(path)?;
+    let owner = DataDir::open(path).map_err(in_use)?;
+    let store = RocksStore::open(&path.join(DB_DIR), &RocksOptions::default())?;
+    Ok((owner, store))
 }
 
 /// The store's own words for a locked directory are meant for a server that starts.

@@ -15,7 +15,7 @@ use super::directory::Directory;
 use super::exit::EXIT_CODES;
 use super::output::{OutputArgs, Report};
 use super::place::PlaceArgs;
-use super::shards::Answers;
+use super::shards::{Answers, affinity};
 use super::table::{shortened, write_table};
 use crate::remote::{GraphStats, GraphStatsParams};
 
@@ -54,10 +54,9 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     if let Some(path) = &args.place.dir {
         return args.output.print(&offline(path, args.sizes)?);
     }
-    let shards = args.place.shards.list()?;
+    let (shards, affinity) = (args.place.shards.list()?, affinity()?);
     let answers: Answers<Vec<GraphStats>> = runtime
         .block_on(args.place.shards.ask_all_with("GraphStats", GraphStatsParams { sizes: args.sizes }))?;
-    let affinity = Affinity::resolve(|name| std::env::var(name).ok())?;
     let mut graphs = Vec::new();
     for (endpoint, answer) in &answers.0 {
         for graph in answer.iter().flatten() {

@@ -5,8 +5,11 @@
 //! * `output` and `table` print results, `progress` shows long work, `exit` turns errors into exit codes; `program` is the
 //!   life of a process, the gateway's too.
 
+mod audit;
 mod checkpoint;
 mod command;
+mod diff;
+mod digest;
 mod directory;
 mod exit;
 mod graphs;
@@ -16,6 +19,7 @@ mod output;
 mod place;
 pub(crate) mod program;
 mod progress;
+mod reference;
 mod route;
 mod shards;
 mod snapshot;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use epistemic_router::{
-    Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
+    Affinity, Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
 };
 use epistemic_storage::graph::COMMONS;
 use serde::Serialize;
@@ -83,14 +83,19 @@ impl ShardArgs {
     pub(super) async fn owner_of(&self, graph: &str) -> Result<Client> {
         // `--endpoint` means that shard, whatever list it has: so graphs are moved.
         let options = ConnectOptions { compare_lists: self.endpoint.is_none(), ..self.options() };
-        let router = ShardRouter::new(self.list()?, self.secret()?, options);
+        let router = ShardRouter::new(self.list()?, self.secret()?, options).with_affinity(affinity()?);
         let client = router.client_for(graph).await;
         client.map_err(|error: RouterError| error.into())
     }
 
+    /// A connection to this shard, whoever owns what.
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
+        self.credentials.connect(endpoint).await
+    }
+
     /// One running shard as a party of moves.
     pub(super) fn party(&self, endpoint: &Endpoint, runtime: &Handle) -> Result<ShardParty, ConfigError> {
-        Ok(ShardParty::new(runtime.clone(), endpoint.clone(), self.secret()?, self.options()))
+        Ok(ShardParty::new(runtime.clone(), endpoint.clone(), self.secret()?, self.credentials.options()))
     }
 
     /// The answers of all shards to a method without parameters, in list order. All are asked at once.
@@ -110,7 +115,7 @@ impl ShardArgs {
         let secret = self.secret()?;
         let mut asked = Vec::new();
         for endpoint in self.list()?.as_slice().iter().cloned() {
-            let (secret, options) = (secret.clone(), self.options());
+            let (secret, options) = (secret.clone(), self.credentials.options());
             let task = tokio::spawn({
                 let endpoint = endpoint.clone();
                 async move { ask(&endpoint, &secret, options, method, &params).await }
@@ -125,6 +130,13 @@ impl ShardArgs {
     }
 }
 
+impl CredentialArgs {
+    /// A connection to this shard.
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
+        Ok(Client::connect(endpoint, &self.secret()?, self.options()).await?)
+    }
+}
+
 async fn ask<T: DeserializeOwned, P: Serialize + Sync>(
     endpoint: &Endpoint,
     secret: &Secret,
@@ -134,6 +146,12 @@ async fn ask<T: DeserializeOwned, P: Serialize + Sync>(
 ) -> Result<T> {
     let client = Client::connect(endpoint, secret, options).await?;
     Ok(remote::call(&client, COMMONS, method, params).await?)
+}
+
+/// The groups of graphs that live together, as every client and shard has them: the default one and those of the
+/// variable `GRAPH_AFFINITY_GROUPS`.
+pub(super) fn affinity() -> Result<Affinity, ConfigError> {
+    Affinity::resolve(|name| std::env::var(name).ok())
 }
 
 /// To the router any text without a scheme is a socket path; `HOST:PORT` is more likely a forgotten `tcp://`.

@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 /// A count that a stream and its observer share.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Count(Rc<Cell<u64>>);
+pub(in crate::cli) struct Count(Rc<Cell<u64>>);
 
 impl Count {
     /// Bytes so far.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::cli) fn bytes(&self) -> u64 {
         self.0.get()
     }
 
@@ -20,9 +20,9 @@ impl Count {
 }
 
 /// A stream whose bytes are counted.
-pub(super) struct Counted<S> {
-    pub(super) stream: S,
-    pub(super) count: Count,
+pub(in crate::cli) struct Counted<S> {
+    pub(in crate::cli) stream: S,
+    pub(in crate::cli) count: Count,
 }
 
 impl<R: Read> Read for Counted<R> {

@@ -11,6 +11,9 @@ mod file;
 mod import;
 mod summary;
 
+pub(super) use check::verified;
+pub(super) use counted::{Count, Counted};
+
 use anyhow::Result;
 use clap::Subcommand;
 pub(crate) use file::NewFile;
