@@ -194,7 +194,7 @@ impl Move<'_> {
         self.note(Step::Admit { sequence })?;
         let at = self.catch_up(self.newest_there()?, Some(sequence))?;
         self.destination.admit(self.graph, self.move_id, at)?;
-        self.finish(stopped.map(|stopped| stopped.elapsed().as_secs_f64() * 1000.0))
+        self.finish(stopped.map(|stopped| stopped.elapsed().as_micros() as f64 / 1000.0))
     }
 
     /// The destination serves the graph: the receipt, then the records of the source go.
