@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::wire::{field, unpack};
+use epistemic_tests::wire::{field, map, pack, params, unpack};
 use epistemic_tests::{Client, Value};
 
 /// Whether something must be there. Unknown: its last write was in flight when a connection broke.
@@ -68,4 +68,25 @@ fn count_edges(client: &mut Client, graph: &str) -> Result<BTreeMap<(String, u64
         }
     }
     Ok(counts)
+}
+
+/// Negative control: a write that is missing, and one that was done twice, are found.
+#[test]
+fn the_check_finds_lost_and_doubled_writes() -> Result<()> {
+    let pair = crate::Pair::start()?;
+    pair.prepare("g", 1)?;
+    let load = crate::load::Load::start("g", pair.places(), false)?;
+    load.await_writes(40)?;
+    let writers = load.stop()?;
+    let mut client = pair.source.client()?;
+    check(&writers, &mut client, "g")?;
+    let (number, _) = writers[0].edges.first_key_value().context("no edge")?;
+    let properties = pack(&map([("n", (*number).into())]));
+    client.add_edge("g", &writers[0].hub, "target", &properties)?;
+    let text = check(&writers, &mut client, "g").err().context("a doubled edge")?.to_string();
+    ensure!(text.contains("2 times"), "{text}");
+    client.call("g", "RemoveNode", params([("node_id", writers[0].hub.as_str().into())]))?;
+    let text = check(&writers, &mut client, "g").err().context("lost edges")?.to_string();
+    ensure!(text.contains("0 times"), "{text}");
+    Ok(())
 }
