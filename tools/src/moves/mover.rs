@@ -45,8 +45,8 @@ pub(crate) struct Move<'m> {
 
 /// Sees a move go on.
 pub(crate) trait Watch: Sync {
-    /// A step begins.
-    fn step(&self, graph: &str, step: &Step);
+    /// A step is about to be noted in the journal and taken. An error ends the run before that.
+    fn step(&self, graph: &str, step: &Step) -> Result<()>;
     /// Bytes of the snapshot copied so far.
     fn copied(&self, graph: &str, bytes: u64);
 }
@@ -67,10 +67,7 @@ impl Move<'_> {
                 let (stopped, sequence) = self.hand_over(there)?;
                 self.admit(sequence, Some(stopped))
             }
-            (StandingName::Moved, true) if here.dropped => self
-                .journal
-                .receipt(self.move_id)
-                .ok_or_else(|| self.failure("it has moved, and its receipt is not in this journal")),
+            (StandingName::Moved, true) if here.dropped => self.done(),
             (StandingName::Moved, true) if arrived => self.finish(None),
             (StandingName::Moved, true) => self.admit(here.sequence, None),
             (StandingName::Moved | StandingName::Arriving, _) => {
@@ -210,6 +207,18 @@ impl Move<'_> {
         Ok(receipt)
     }
 
+    /// The receipt of a move whose last step was taken.
+    fn done(&self) -> Result<Receipt> {
+        let Some(receipt) = self.journal.receipt(self.move_id) else {
+            return Err(self.failure("it has moved, and its receipt is not in this journal"));
+        };
+        let noted = self.journal.lines(self.move_id).iter().any(|line| matches!(line.step, Step::Done));
+        if !noted {
+            self.note(Step::Done)?;
+        }
+        Ok(receipt)
+    }
+
     fn receipt(&self, pause_ms: Option<f64>) -> Result<Receipt> {
         let admitted_ms = clock::unix_ms();
         // The source still has what it handed over, and nobody changes it there.
@@ -261,7 +270,7 @@ impl Move<'_> {
     }
 
     fn note(&self, step: Step) -> Result<()> {
-        self.watch.step(self.graph, &step);
+        self.watch.step(self.graph, &step)?;
         self.journal.add(self.graph, self.move_id, step)
     }
 

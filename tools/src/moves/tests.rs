@@ -27,7 +27,9 @@ const GRAPH: &str = "tenant__a:/\u{1f980}";
 struct Silent;
 
 impl Watch for Silent {
-    fn step(&self, _: &str, _: &Step) {}
+    fn step(&self, _: &str, _: &Step) -> Result<()> {
+        Ok(())
+    }
     fn copied(&self, _: &str, _: u64) {}
 }
 
