@@ -192,8 +192,8 @@ impl Move<'_> {
             return Err(self.failure("the destination has no copy of it any more: abort the move"));
         }
         self.note(Step::Admit { sequence })?;
-        let at = self.catch_up(self.newest_there()?, Some(sequence))?;
-        self.destination.admit(self.graph, self.move_id, at)?;
+        self.catch_up(self.newest_there()?, Some(sequence))?;
+        self.destination.admit(self.graph, self.move_id, sequence)?;
         self.finish(stopped.map(|stopped| stopped.elapsed().as_micros() as f64 / 1000.0))
     }
 
