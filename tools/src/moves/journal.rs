@@ -100,10 +100,11 @@ pub(crate) struct Line {
 pub(crate) struct Journal {
     file: Mutex<File>,
     lines: Mutex<Lines>,
-    hold_at: Option<String>,
+    hold_at: Mutex<Option<String>>,
 }
 
-/// A step at which the program waits to be killed, for drills and tests.
+/// A step at which the program stops itself once, as with SIGSTOP, for drills and tests: kill it there, or let it go on with
+/// SIGCONT.
 const HOLD_VAR: &str = "EGCTL_HOLD_AT";
 
 impl Journal {
@@ -121,7 +122,7 @@ impl Journal {
         file.flush()?;
         sync_parent(path)?;
         let hold_at = std::env::var(HOLD_VAR).ok();
-        Ok(Self { file: Mutex::new(file), lines: Mutex::new(lines), hold_at })
+        Ok(Self { file: Mutex::new(file), lines: Mutex::new(lines), hold_at: Mutex::new(hold_at) })
     }
 
     /// Adds a step. It is on disk on return.
@@ -137,10 +138,9 @@ impl Journal {
             file.sync_data()?;
         }
         keep(&mut self.lines.lock(), line);
-        if self.hold_at.as_deref() == Some(name) {
-            loop {
-                std::thread::park();
-            }
+        let hold = self.hold_at.lock().take_if(|step| step == name).is_some();
+        if hold {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         }
         Ok(())
     }

@@ -172,6 +172,9 @@ impl Party for Mortal {
     fn endpoint(&self) -> &str {
         self.inner.endpoint()
     }
+    fn is_guarded(&self) -> Result<bool> {
+        self.call(|| self.inner.is_guarded())
+    }
     fn status(&self, graph: &str) -> Result<Option<Status>> {
         self.call(|| self.inner.status(graph))
     }
