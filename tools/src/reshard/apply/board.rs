@@ -30,7 +30,8 @@ struct Inner {
     failed: usize,
     weight: u64,
     done_weight: u64,
-    current: HashMap<String, ProgressBar>,
+    /// Bytes copied of the graphs in hand, and their bars.
+    current: HashMap<String, (u64, Option<ProgressBar>)>,
     next_line: Duration,
 }
 
@@ -66,23 +67,28 @@ impl Board {
 
     /// A worker takes a graph in hand.
     pub(super) fn begin(&self, graph: &Move) {
-        let Some(bars) = &self.bars else { return };
-        let bar = ProgressBar::new(graph.bytes.unwrap_or(0))
-            .with_style(style("  {prefix:40!} [{bar:20}] {bytes:>10} {msg}"))
-            .with_prefix(shortened(&graph.graph));
-        self.inner.lock().current.insert(graph.graph.clone(), bars.add(bar));
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = ProgressBar::new(graph.bytes.unwrap_or(0))
+                .with_style(style("  {prefix:40!} [{bar:20}] {bytes:>10} {msg}"))
+                .with_prefix(shortened(&graph.graph));
+            bars.add(bar)
+        });
+        self.inner.lock().current.insert(graph.graph.clone(), (0, bar));
     }
 
     /// A step of its move.
     pub(super) fn step(&self, graph: &str, step: &Step) {
-        if let Some(bar) = self.inner.lock().current.get(graph) {
+        if let Some((_, Some(bar))) = self.inner.lock().current.get(graph) {
             bar.set_message(step.name());
         }
     }
 
     /// Bytes of its copy.
     pub(super) fn copied(&self, graph: &str, bytes: u64) {
-        if let Some(bar) = self.inner.lock().current.get(graph) {
+        let mut inner = self.inner.lock();
+        let Some((copied, bar)) = inner.current.get_mut(graph) else { return };
+        *copied = bytes;
+        if let Some(bar) = bar {
             bar.set_length(bar.length().unwrap_or(0).max(bytes));
             bar.set_position(bytes);
         }
@@ -91,7 +97,7 @@ impl Board {
     /// The worker is done with it, for now or for good; `error` is why it did not move.
     pub(super) fn end(&self, graph: &Move, error: Option<&str>, again: bool) {
         let mut inner = self.inner.lock();
-        if let Some(bar) = inner.current.remove(&graph.graph) {
+        if let Some((_, Some(bar))) = inner.current.remove(&graph.graph) {
             bar.finish_and_clear();
         }
         if let Some(error) = error {
@@ -111,7 +117,7 @@ impl Board {
         let elapsed = self.begun.elapsed();
         let text = inner.text(elapsed, paused);
         if self.bars.is_some() {
-            self.all.set_position(inner.done_weight);
+            self.all.set_position(inner.done_weight());
             self.all.set_message(text);
         } else if elapsed >= inner.next_line {
             inner.next_line = elapsed + LINE_EVERY;
@@ -129,17 +135,23 @@ impl Board {
 }
 
 impl Inner {
+    /// With what is copied so far of the graphs in hand.
+    fn done_weight(&self) -> u64 {
+        let copied: u64 = self.current.values().map(|(bytes, _)| bytes).sum();
+        self.done_weight.saturating_add(copied).min(self.weight)
+    }
+
     fn text(&self, elapsed: Duration, paused: bool) -> String {
-        let moved =
-            HumanBytes(self.done_weight.saturating_sub((self.done + self.failed) as u64 * GRAPH_WEIGHT));
-        let mut text = format!("{} of {} graphs, about {moved}", self.done, self.graphs);
+        let done = self.done_weight();
+        let bytes = HumanBytes(done.saturating_sub((self.done + self.failed) as u64 * GRAPH_WEIGHT));
+        let mut text = format!("{} of {} graphs, about {bytes}", self.done, self.graphs);
         if self.failed > 0 {
             text.push_str(&format!(", {} failed", self.failed));
         }
         if paused {
             text.push_str(", paused");
-        } else if self.done_weight > 0 && self.done_weight < self.weight {
-            let rest = (self.weight - self.done_weight) as f64 / self.done_weight as f64;
+        } else if done > 0 && done < self.weight {
+            let rest = (self.weight - done) as f64 / done as f64;
             let left = Duration::from_secs_f64((elapsed.as_secs_f64() * rest).min(u32::MAX.into()));
             text.push_str(&format!(", {} left", HumanDuration(left)));
         }

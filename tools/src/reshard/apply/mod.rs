@@ -4,7 +4,9 @@
 //! * `check` compares the plan with what is there, at the beginning and at the end.
 //! * `run` reserves all names and moves the graphs; `queue` says which is next; `places` are the parties of the moves;
 //!   `board` shows progress; `summary` is what it came to.
+//! * `command` is the commands, `args` their arguments.
 
+mod args;
 mod board;
 mod check;
 mod command;
@@ -17,5 +19,5 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use command::{AbortArgs, ApplyArgs, PauseArgs, ResumeArgs, StatusArgs};
+pub(crate) use args::{AbortArgs, ApplyArgs, PauseArgs, ResumeArgs, StatusArgs};
 pub(super) use command::{abort, apply, pause, resume, status};

@@ -1,0 +1,134 @@
+//! The arguments of `egctl reshard apply`, `resume`, `pause`, `abort` and `status`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use epistemic_router::{AFFINITY_VAR, EndpointList};
+
+use super::super::estimate::parse_rate;
+use super::super::gather::directories;
+use super::super::inventory::Change;
+use crate::cli::{CredentialArgs, EXIT_CODES, Exit, Failure, OutputArgs, must_exist};
+
+/// Carry a plan out: move every graph to its new owner, while clients use it or between stopped directories.
+///
+/// First all names are reserved at their destinations, so that clients which have the new list already create no empty
+/// graphs. Then graphs move as with egctl move, the biggest first: copied, compared, handed over, with a receipt on disk
+/// before the source drops anything. Graphs that appear meanwhile are moved as well. Whatever dies, egctl reshard resume
+/// goes on. At the end all shards and clients have to be restarted with the new list, which is printed.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ApplyArgs {
+    /// A plan saved by egctl reshard plan --out; or give --from and --to.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to"], required_unless_present = "from")]
+    pub(super) plan: Option<PathBuf>,
+    /// The list so far, as clients have it.
+    #[arg(long, value_name = "LIST", value_parser = EndpointList::parse, requires = "to")]
+    pub(super) from: Option<EndpointList>,
+    /// The list from now on.
+    #[arg(long, value_name = "LIST", value_parser = EndpointList::parse, requires = "from")]
+    pub(super) to: Option<EndpointList>,
+    /// Further groups of graphs that are placed together, as in every client. A saved plan has its own.
+    #[arg(long, value_name = "GROUPS", env = AFFINITY_VAR)]
+    pub(super) affinity_groups: Option<String>,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// Go on with a reshard that was paused, stopped, or died.
+///
+/// Graphs that have moved are left alone. The shards are compared with the plan again first.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    /// Directory that keeps the plan, the journal, the receipts and the summary; one for each reshard.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: PathBuf,
+    /// Graphs that move at the same time.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(super) parallel: u16,
+    /// Copy at most so many bytes per second, all moves together, such as 50MB.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub(super) rate_limit: Option<u64>,
+    /// This shard is stopped: its persist directory, an empty one for a new shard. May be repeated; resume remembers them.
+    #[arg(long = "dir", value_name = "ENDPOINT=PATH")]
+    pub(super) directories: Vec<String>,
+    /// Connect to no shard: each has to have a --dir.
+    #[arg(long)]
+    pub(super) offline: bool,
+    #[command(flatten)]
+    pub(super) credentials: CredentialArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Have a running reshard hold before its next step or piece, until egctl reshard resume.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    pub(super) look: LookArgs,
+}
+
+/// Show how far a reshard is.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) look: LookArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct LookArgs {
+    /// Its state directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: PathBuf,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+/// Give up the moves that are not finished: their graphs stay where they were, and copies and reservations are dropped.
+///
+/// Graphs that have moved stay at their new owners; a reshard from the new list to the old one brings them back.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct AbortArgs {
+    /// Its state directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: PathBuf,
+    /// Give up the move of this graph alone.
+    #[arg(long, value_name = "GRAPH")]
+    pub(super) graph: Option<String>,
+    #[command(flatten)]
+    pub(super) credentials: CredentialArgs,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
+}
+
+impl RunArgs {
+    /// The directories given, by endpoint.
+    pub(super) fn directories(&self, change: &Change) -> Result<Vec<(String, PathBuf)>> {
+        let given = directories(change, &self.directories)?;
+        if self.offline
+            && let Some(running) = change
+                .endpoints()
+                .into_iter()
+                .find(|endpoint| !given.iter().any(|(named, _)| named == *endpoint))
+        {
+            let message = format!("--offline: '{running}' has no --dir");
+            return Err(Failure::new(Exit::Usage, message).into());
+        }
+        let absolute = |(endpoint, path): (_, PathBuf)| {
+            must_exist(&path)?;
+            Ok((format!("{endpoint}"), fs_err::canonicalize(path)?))
+        };
+        given.into_iter().map(absolute).collect()
+    }
+}
