@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use epistemic_storage::{
-    GraphStore,
+    Durability, GraphStore, Identities,
     datadir::DataDir,
     graph::{Changes, Graph, GraphError, MoveOp, Op},
     snapshot::{self, ImportTarget, SnapshotError},
@@ -42,6 +42,10 @@ impl DirectoryParty {
 impl Party for DirectoryParty {
     fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    fn is_guarded(&self) -> Result<bool> {
+        Ok(Identities::open(&self.graphs, Durability::Sync)?.any())
     }
 
     fn status(&self, graph: &str) -> Result<Option<Status>> {

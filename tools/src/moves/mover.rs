@@ -82,6 +82,12 @@ impl Move<'_> {
 
     /// Copies, catches up, compares, and has the source hand over. Returns when writes were stopped, and the sequence number.
     fn hand_over(&self, there: Option<Status>) -> Result<(Instant, u64)> {
+        if self.source.is_guarded()? && !self.destination.is_guarded()? {
+            return Err(self.failure(
+                "agents are registered at the source and none at the destination, where everybody could use it: register \
+                 them there first (egctl identities lists them)",
+            ));
+        }
         let mut copy = true;
         match there {
             Some(there) if there.move_id.as_deref() == Some(self.move_id) => copy = there.sequence == 0,
@@ -146,12 +152,11 @@ impl Move<'_> {
         if at != newest {
             bail!("the destination is at {at}, the source at {newest}");
         }
-        if newest > equal.sequence {
-            let (here, there) =
-                both(self.source, self.destination, |party| party.changed(self.graph, equal.sequence))?;
-            same_changes(self.graph, &here, &there)?;
-            self.note(Step::TailEqual(here))?;
-        }
+        // Also when nothing changed: it tells a graph of the same name and number of changes from the one that was compared.
+        let (here, there) =
+            both(self.source, self.destination, |party| party.changed(self.graph, equal.sequence))?;
+        same_changes(self.graph, &here, &there)?;
+        self.note(Step::TailEqual(here))?;
         self.note(Step::Depart { sequence: newest })?;
         self.source.depart(self.graph, self.move_id, self.destination.endpoint(), newest)?;
         Ok(newest)
@@ -189,7 +194,7 @@ impl Move<'_> {
         self.note(Step::Admit { sequence })?;
         self.catch_up(self.newest_there()?, Some(sequence))?;
         self.destination.admit(self.graph, self.move_id, sequence)?;
-        self.finish(stopped.map(|stopped| stopped.elapsed().as_secs_f64() * 1000.0))
+        self.finish(stopped.map(|stopped| stopped.elapsed().as_micros() as f64 / 1000.0))
     }
 
     /// The destination serves the graph: the receipt, then the records of the source go.

@@ -120,6 +120,8 @@ pub(crate) struct Changed {
 pub(crate) trait Party: Send + Sync {
     /// What the place is called in signposts and receipts.
     fn endpoint(&self) -> &str;
+    /// Whether access control is on: agents are registered.
+    fn is_guarded(&self) -> Result<bool>;
     /// How the graph stands here, if at all.
     fn status(&self, graph: &str) -> Result<Option<Status>>;
     /// The graph as it is now, as a snapshot stream.

@@ -120,9 +120,7 @@ impl Wanted<'_> {
     pub(super) fn plan(&self, runtime: &Runtime) -> Result<Result<Plan, Vec<Refusal>>> {
         must_have_schemes(self.from)?;
         must_have_schemes(self.to)?;
-        let groups = self.affinity_groups.map(str::to_owned);
-        let affinity = Affinity::resolve(|_| groups.clone())?;
-        let change = Change { from: self.from.clone(), to: self.to.clone(), affinity };
+        let change = self.change()?;
         let refusals = spelling::check(&change);
         if !refusals.is_empty() {
             return Ok(Err(refusals));
@@ -130,7 +128,14 @@ impl Wanted<'_> {
         let directories = directories(&change, self.directories)?;
         let shards = gather(&change, &directories, self.credentials, runtime)?;
         let planned = shards.and_then(|shards| plan(&change, &shards, self.rate_limit));
-        Ok(planned.map(|plan| Plan { affinity_groups: groups, ..plan }))
+        let affinity_groups = self.affinity_groups.map(str::to_owned);
+        Ok(planned.map(|plan| Plan { affinity_groups, ..plan }))
+    }
+
+    /// The change of lists.
+    pub(super) fn change(&self) -> Result<Change> {
+        let affinity = Affinity::resolve(|_| self.affinity_groups.map(str::to_owned))?;
+        Ok(Change { from: self.from.clone(), to: self.to.clone(), affinity })
     }
 }
 

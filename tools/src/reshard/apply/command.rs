@@ -20,7 +20,7 @@ use super::board::Board;
 use super::check::{Objection, check};
 use super::places::Places;
 use super::run::{Failed, Run};
-use super::state::{self, State};
+use super::state::{self, Claim, State};
 use super::summary::Summary;
 use crate::cli::{CredentialArgs, EXIT_CODES, Exit, Failure, OutputArgs, Report, exit_of, message_of};
 use crate::moves::{Control, is_locked};
@@ -130,6 +130,7 @@ pub(crate) struct AbortArgs {
 }
 
 pub(crate) fn apply(args: &ApplyArgs, runtime: &Runtime) -> Result<()> {
+    let claim = Claim::new(&args.run.state).map_err(|error| held(error, &args.run.state))?;
     let plan = match (&args.plan, &args.from, &args.to) {
         (Some(path), ..) => Ok(Plan::load(path)?),
         (None, Some(from), Some(to)) => {
@@ -141,6 +142,8 @@ pub(crate) fn apply(args: &ApplyArgs, runtime: &Runtime) -> Result<()> {
                 rate_limit: args.run.rate_limit,
                 credentials: &args.run.credentials,
             };
+            // Before anything is asked over the network.
+            args.run.directories(&wanted.change()?)?;
             wanted.plan(runtime)?
         }
         (None, ..) => return Err(Failure::new(Exit::Usage, "give --plan, or --from and --to").into()),
@@ -150,8 +153,7 @@ pub(crate) fn apply(args: &ApplyArgs, runtime: &Runtime) -> Result<()> {
         Err(refusals) => return Err(refused(&args.run.output, &refusals)),
     };
     let directories = args.run.directories(&plan.change()?)?;
-    let mut state =
-        State::begin(&args.run.state, plan, directories).map_err(|error| held(error, &args.run.state))?;
+    let mut state = claim.begin(plan, directories);
     carry_out(&mut state, &args.run, runtime)
 }
 

@@ -75,12 +75,18 @@ pub(super) struct Seen {
     pub(super) paused: bool,
 }
 
-impl State {
-    /// Takes a directory, made if missing, for a new task. Nothing of the task is in it before [`State::save`].
+/// A directory that has no task yet, held by this process alone.
+pub(super) struct Claim {
+    dir: PathBuf,
+    journal: Journal,
+}
+
+impl Claim {
+    /// Takes a directory, made if missing.
     ///
     /// # Errors
     /// It has a task already, or another process holds it.
-    pub(super) fn begin(dir: &Path, plan: Plan, directories: Vec<(String, PathBuf)>) -> Result<Self> {
+    pub(super) fn new(dir: &Path) -> Result<Self> {
         fs::create_dir_all(dir.join(RECEIPTS))?;
         let journal = lock(dir)?;
         if dir.join(PLAN).exists() {
@@ -90,11 +96,18 @@ impl State {
             );
             return Err(Failure::new(Exit::Usage, message).into());
         }
-        let id = uuid::Uuid::new_v4().to_string();
-        let task = Task { id, directories, plan, found_later: Vec::new() };
-        Ok(Self { dir: dir.to_owned(), task, journal })
+        Ok(Self { dir: dir.to_owned(), journal })
     }
 
+    /// Gives it a task. Nothing is written before [`State::save`].
+    pub(super) fn begin(self, plan: Plan, directories: Vec<(String, PathBuf)>) -> State {
+        let id = uuid::Uuid::new_v4().to_string();
+        let task = Task { id, directories, plan, found_later: Vec::new() };
+        State { dir: self.dir, task, journal: self.journal }
+    }
+}
+
+impl State {
     /// Takes the directory of a task that was begun.
     ///
     /// # Errors
