@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     VERSION,
-    chunk::ChunkReader,
+    chunk::{ChunkReader, SNAPSHOT},
     content::{Header, Totals},
     error::SnapshotError,
     record::{Fields, Kind},
@@ -36,7 +36,7 @@ pub fn import(
     target: &ImportTarget,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Header, Totals, String), SnapshotError> {
-    let mut chunks = ChunkReader::new(input)?;
+    let mut chunks = ChunkReader::new(input, &SNAPSHOT)?;
     let header = read_header(&mut chunks)?;
     let name = target.name.clone().unwrap_or_else(|| header.graph.clone());
     if !target.replace && graphs.graph(&name).is_ok() {
@@ -55,7 +55,7 @@ pub fn import(
 
 /// Reads a whole snapshot and checks everything that an import would, writing nothing.
 pub fn verify(input: impl Read, progress: &mut dyn FnMut(u64)) -> Result<(Header, Totals), SnapshotError> {
-    let mut chunks = ChunkReader::new(input)?;
+    let mut chunks = ChunkReader::new(input, &SNAPSHOT)?;
     let header = read_header(&mut chunks)?;
     let totals = read_records(&mut chunks, &header, None, progress)?;
     Ok((header, totals))
@@ -63,7 +63,7 @@ pub fn verify(input: impl Read, progress: &mut dyn FnMut(u64)) -> Result<(Header
 
 /// Reads only the header.
 pub fn inspect(input: impl Read) -> Result<Header, SnapshotError> {
-    read_header(&mut ChunkReader::new(input)?)
+    read_header(&mut ChunkReader::new(input, &SNAPSHOT)?)
 }
 
 fn read_header<R: Read>(chunks: &mut ChunkReader<R>) -> Result<Header, SnapshotError> {

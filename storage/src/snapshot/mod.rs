@@ -15,12 +15,12 @@
 //! preceded by its kind byte. It does not depend on chunk boundaries, graph name, ledger or time, so two copies
 //! of one content have one digest.
 
-mod chunk;
+pub(crate) mod chunk;
 mod content;
 mod error;
 mod export;
 mod import;
-mod record;
+pub(crate) mod record;
 
 pub use chunk::MAGIC;
 pub use content::{Header, Totals};
