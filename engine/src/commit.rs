@@ -14,7 +14,7 @@ use std::{
 
 use epistemic_storage::{
     Durability, GraphStore,
-    graph::{GraphError, Op, Outcome, Write},
+    graph::{GraphError, MoveOp, Op, Outcome, Write},
 };
 use tokio::sync::oneshot;
 
@@ -134,8 +134,12 @@ fn weight(op: &Op) -> usize {
         Op::Batch(items) => items.iter().map(|item| RECORD + item.bytes()).sum(),
         Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
         Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
-        Op::Replace(_) | Op::Install { .. } => MAX_GROUP_BYTES,
-        Op::Create { .. }
+        Op::Replace(_) | Op::Install { .. } | Op::Move(MoveOp::Fill { .. }) => MAX_GROUP_BYTES,
+        Op::Move(MoveOp::Replay { records, .. }) => {
+            records.iter().map(|(_, record)| RECORD + 2 * record.len()).sum()
+        }
+        Op::Move(_)
+        | Op::Create { .. }
         | Op::Delete
         | Op::Clear
         | Op::ClearLedger

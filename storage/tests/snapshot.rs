@@ -63,7 +63,7 @@ fn import_as(
     name: Option<&str>,
     replace: bool,
 ) -> Result<String, SnapshotError> {
-    let target = ImportTarget { name: name.map(str::to_owned), replace };
+    let target = ImportTarget { name: name.map(str::to_owned), replace, move_id: None };
     import(graphs, bytes, &target, &mut |_| {}).map(|(_, _, name)| name)
 }
 

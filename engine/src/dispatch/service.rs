@@ -137,7 +137,8 @@ fn run(
             // A graph that is not there was not checked, so it must not be there at the end either.
             let replace = replace
                 && (!shard.access.is_on() || name.is_none() || shard.graphs.graph(graph_name).is_ok());
-            let upload = transfers.open_import(&shard.graphs, ImportTarget { name, replace })?;
+            let upload =
+                transfers.open_import(&shard.graphs, ImportTarget { name, replace, move_id: None })?;
             encode::map(out, 1);
             field_uint(out, "upload", upload);
         }

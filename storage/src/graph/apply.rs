@@ -8,6 +8,7 @@ use super::{
     error::GraphError,
     ledger::LedgerRecord,
     load::LoadedGraph,
+    moves::MoveOp,
     revise::{Revised, Revision},
     state::GraphState,
     transaction::{Creator, Transaction},
@@ -105,6 +106,8 @@ pub enum Op {
         /// Whether a graph of this name may be there and is replaced.
         replace: bool,
     },
+    /// A step of a move.
+    Move(MoveOp),
 }
 
 impl Op {
@@ -125,7 +128,8 @@ impl Op {
             | Op::Clear
             | Op::ClearLedger
             | Op::Replace(_)
-            | Op::Install { .. } => {}
+            | Op::Install { .. }
+            | Op::Move(_) => {}
         }
     }
 }
@@ -151,6 +155,7 @@ impl Transaction<'_> {
         match &write.op {
             Op::Create { kind, owner, tenant } => {
                 if self.live(name).is_some() {
+                    self.existing(name)?;
                     self.claim(name, tenant.as_deref())?;
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
@@ -161,7 +166,7 @@ impl Transaction<'_> {
                 self.edit(name)?.log_beginning(&LedgerRecord::Created);
             }
             Op::Delete => {
-                let id = GraphId(self.existing(name)?.entry.id);
+                let id = GraphId(self.unfenced(name)?.entry.id);
                 if **name == *super::COMMONS {
                     return Err(GraphError::CannotDeleteCommons);
                 }
@@ -203,10 +208,14 @@ impl Transaction<'_> {
             Op::Install { loaded, kind, owner, replace } => {
                 let doomed = self.live(name).map(|live| (GraphId(live.entry.id), live.state.sequence));
                 if doomed.is_some() && !*replace {
+                    self.existing(name)?;
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
                 let tenant = match doomed {
-                    Some(_) => self.claim(name, loaded.tenant())?,
+                    Some(_) => {
+                        self.unfenced(name)?;
+                        self.claim(name, loaded.tenant())?
+                    }
                     None => {
                         self.may_create(name)?;
                         loaded.tenant().map(str::to_owned)
@@ -225,6 +234,7 @@ impl Transaction<'_> {
                     self.edit(name)?.log_beginning(&LedgerRecord::Replaced);
                 }
             }
+            Op::Move(step) => self.apply_move(name, step)?,
         }
         Ok(Outcome::Done)
     }

@@ -2,10 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
-use super::state::GraphState;
+use super::{
+    error::GraphError,
+    standing::{Fence, Standing},
+    state::GraphState,
+};
 use crate::{
     error::{Result, StoreError},
     keys::GraphId,
@@ -51,6 +55,12 @@ pub(super) struct CatalogEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tenant: Option<String>,
     pub(super) created_ms: u64,
+    /// Why it is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) standing: Option<Standing>,
+    /// The move that brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) arrived: Option<String>,
 }
 
 impl CatalogEntry {
@@ -91,6 +101,9 @@ pub struct Graph {
     tenant: Option<String>,
     created_ms: u64,
     published: Mutex<(GraphState, Versions)>,
+    /// Standing and the move that brought it.
+    moves: RwLock<(Option<Standing>, Option<String>)>,
+    fence: Fence,
     quarantine: OnceLock<String>,
 }
 
@@ -104,17 +117,22 @@ impl Graph {
             tenant: entry.tenant,
             created_ms: entry.created_ms,
             published: Mutex::new((state, Versions::at(state.sequence))),
+            moves: RwLock::new((entry.standing, entry.arrived)),
+            fence: Fence::default(),
             quarantine: OnceLock::new(),
         }
     }
 
     pub(super) fn entry(&self) -> CatalogEntry {
+        let (standing, arrived) = self.moves.read().clone();
         CatalogEntry {
             id: self.id.0,
             kind: self.kind,
             owner: self.owner.clone(),
             tenant: self.tenant.clone(),
             created_ms: self.created_ms,
+            standing,
+            arrived,
         }
     }
 
@@ -160,6 +178,32 @@ impl Graph {
 
     pub(super) fn publish(&self, state: GraphState, versions: Versions) {
         *self.published.lock() = (state, versions);
+    }
+
+    pub(super) fn publish_standing(&self, standing: Option<Standing>, arrived: Option<String>) {
+        *self.moves.write() = (standing, arrived);
+    }
+
+    /// Why it is not served, if so.
+    pub fn standing(&self) -> Option<Standing> {
+        self.moves.read().0.clone()
+    }
+
+    /// The newest move that brought it here.
+    pub fn arrived(&self) -> Option<String> {
+        self.moves.read().1.clone()
+    }
+
+    /// Whether it is served here.
+    ///
+    /// # Errors
+    /// What clients are told instead: [`GraphError::Arriving`], [`GraphError::Moved`].
+    pub fn served(&self) -> std::result::Result<(), GraphError> {
+        self.moves.read().0.as_ref().map_or(Ok(()), |standing| Err(standing.refusal(&self.name)))
+    }
+
+    pub(super) fn fence(&self) -> &Fence {
+        &self.fence
     }
 
     /// Refuses further writes because damaged records were found. The first reason stays.

@@ -30,6 +30,85 @@ pub enum GraphError {
     /// No graph of this name is to be created here; the words are those of the rule ([`super::NameRule`]).
     #[error("{0}")]
     NotHere(String),
+    /// The graph is being filled from another store.
+    #[error(
+        "ARRIVING: graph '{graph}' is being moved here and is served by '{from}' until then; nothing was done. Ask that \
+         shard, or try again when the move is complete (docs/errors/arriving.md)"
+    )]
+    Arriving {
+        /// The graph.
+        graph: String,
+        /// Where it is served.
+        from: String,
+    },
+    /// The graph is served elsewhere.
+    #[error(
+        "MOVED: graph '{graph}' moved to '{to}'; nothing was done. Update GRAPH_SERVICE_ENDPOINTS \
+         (docs/errors/moved.md)"
+    )]
+    Moved {
+        /// The graph.
+        graph: String,
+        /// Where it is served.
+        to: String,
+    },
+    /// The graph is about to move and takes no writes for a moment.
+    #[error(
+        "MOVING: graph '{graph}' is being moved to '{to}' and takes no writes for a moment; nothing was written, try \
+         again (docs/errors/moving.md)"
+    )]
+    Moving {
+        /// The graph.
+        graph: String,
+        /// Where it goes.
+        to: String,
+    },
+    /// A step of a move that does not fit the graph's standing.
+    #[error("MOVE_CONFLICT: graph '{graph}': {detail}; nothing was done (docs/errors/move-conflict.md)")]
+    MoveConflict {
+        /// The graph.
+        graph: String,
+        /// What is in the way.
+        detail: String,
+    },
+    /// The graph has another newest sequence number than the step of a move was made for.
+    #[error(
+        "MOVE_CONFLICT: graph '{graph}' is at sequence {found}, not at {expected}; nothing was done, catch up"
+    )]
+    MovedOn {
+        /// The graph.
+        graph: String,
+        /// The sequence number that the step names.
+        expected: u64,
+        /// The newest one.
+        found: u64,
+    },
+    /// The ledger does not hold all changes behind a sequence number.
+    #[error(
+        "LEDGER_TRUNCATED: the ledger of graph '{graph}' tells the changes {complete_from} to {sequence}, not all behind \
+         {after}; begin again with a snapshot (docs/errors/ledger-truncated.md)"
+    )]
+    LedgerTruncated {
+        /// The graph.
+        graph: String,
+        /// The sequence number that was asked for.
+        after: u64,
+        /// The first change that the ledger tells.
+        complete_from: u64,
+        /// The last one.
+        sequence: u64,
+    },
+    /// A ledger record whose change cannot be made again: the content was replaced as a whole.
+    #[error(
+        "LEDGER_TRUNCATED: record {sequence} of graph '{graph}' replaced its content as a whole; begin again with a \
+         snapshot (docs/errors/ledger-truncated.md)"
+    )]
+    NotReplayable {
+        /// The graph.
+        graph: String,
+        /// The record.
+        sequence: u64,
+    },
     /// The default graph stays.
     #[error("Cannot delete the __commons__ graph")]
     CannotDeleteCommons,
@@ -82,4 +161,17 @@ pub enum GraphError {
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl GraphError {
+    /// A step of a move that does not fit.
+    pub(super) fn conflict(graph: &str, detail: String) -> Self {
+        GraphError::MoveConflict { graph: graph.to_owned(), detail }
+    }
+
+    /// Another move has begun with the graph.
+    pub(super) fn unfinished(graph: &str, move_id: &str) -> Self {
+        let detail = format!("move {move_id} has begun with it; finish or abort that one first");
+        Self::conflict(graph, detail)
+    }
 }

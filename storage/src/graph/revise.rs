@@ -132,8 +132,7 @@ impl Edit<'_, '_> {
                     }
                     match properties {
                         Some(properties) => {
-                            self.log(&LedgerRecord::SetEdge { source, target, edge: *sequence, properties });
-                            self.overlay.put(Space::OutEdges, &key, properties);
+                            self.set_edge(source, target, *sequence, properties);
                             revised.edges_set += 1;
                         }
                         None => {
@@ -192,8 +191,14 @@ impl Edit<'_, '_> {
         }
     }
 
+    /// Rewrites the properties of an edge that is there.
+    pub(super) fn set_edge(&mut self, source: &str, target: &str, sequence: u64, properties: &[u8]) {
+        self.log(&LedgerRecord::SetEdge { source, target, edge: sequence, properties });
+        self.overlay.put(Space::OutEdges, &keys::edge(self.id(), source, target, sequence), properties);
+    }
+
     /// Rewrites the properties of a node that is there.
-    fn set_node(&mut self, node: &str, properties: &[u8]) -> Result<()> {
+    pub(super) fn set_node(&mut self, node: &str, properties: &[u8]) -> Result<()> {
         let key = keys::node(self.id(), node);
         let old = self.old_node(&key)?;
         let sequence = self.log(&LedgerRecord::SetNode { id: node, properties });
@@ -202,7 +207,13 @@ impl Edit<'_, '_> {
     }
 
     /// Removes one edge that is there. The ledger shows it when it was the last of its pair.
-    fn remove_one_edge(&mut self, source: &str, target: &str, sequence: u64, key: &[u8]) -> Result<()> {
+    pub(super) fn remove_one_edge(
+        &mut self,
+        source: &str,
+        target: &str,
+        sequence: u64,
+        key: &[u8],
+    ) -> Result<()> {
         let id = self.id();
         self.live.versions.topology = if self.overlay.has_parallel(&keys::pair(id, source, target), key)? {
             self.log(&LedgerRecord::RemoveParallel { source, target, edge: sequence })

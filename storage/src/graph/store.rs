@@ -6,6 +6,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -15,6 +16,7 @@ use super::{
     apply::{Op, Outcome, Write},
     catalog::{COMMONS, CatalogEntry, Graph},
     error::GraphError,
+    moves::MoveOp,
     state::GraphState,
     transaction::{Finished, Publish, Retired, Transaction},
 };
@@ -93,7 +95,17 @@ impl GraphStore {
     }
 
     /// The graph of this exact name.
+    ///
+    /// # Errors
+    /// [`GraphError::GraphNotFound`]; [`GraphError::Arriving`] or [`GraphError::Moved`] when it is not served here.
     pub fn graph(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
+        let graph = self.graph_of_any_standing(name)?;
+        graph.served()?;
+        Ok(graph)
+    }
+
+    /// The graph of this exact name, whether it is served here or not.
+    pub fn graph_of_any_standing(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
         self.lookup(name).ok_or_else(|| GraphError::GraphNotFound(name.to_owned()))
     }
 
@@ -117,16 +129,44 @@ impl GraphStore {
         }
     }
 
-    /// All graphs, oldest first.
+    /// All graphs that are served here, oldest first.
     pub fn graphs(&self) -> Vec<Arc<Graph>> {
-        let mut graphs: Vec<_> = self.catalog.read().values().cloned().collect();
+        self.graphs_where(|graph| graph.served().is_ok())
+    }
+
+    /// The graphs that arrive and the signposts of those that moved, oldest first.
+    pub fn graphs_on_the_move(&self) -> Vec<Arc<Graph>> {
+        self.graphs_where(|graph| graph.served().is_err())
+    }
+
+    fn graphs_where(&self, keep: impl Fn(&Graph) -> bool) -> Vec<Arc<Graph>> {
+        let mut graphs: Vec<_> = self.catalog.read().values().filter(|graph| keep(graph)).cloned().collect();
         graphs.sort_by_key(|graph| (graph.created_ms(), graph.id()));
         graphs
     }
 
-    /// Number of graphs.
+    /// Number of graphs that are served here.
     pub fn graph_count(&self) -> usize {
-        self.catalog.read().len()
+        self.catalog.read().values().filter(|graph| graph.served().is_ok()).count()
+    }
+
+    /// Refuses writes of `graph` for `lease` with [`GraphError::Moving`], and returns its newest sequence number, which
+    /// stays until then. Renew it before it ends. Not stored.
+    ///
+    /// # Errors
+    /// As [`GraphStore::graph`]; [`GraphError::MoveConflict`] while another move has done so.
+    pub fn fence(&self, graph: &str, move_id: &str, to: &str, lease: Duration) -> Result<u64, GraphError> {
+        let _one_at_a_time = self.commits.lock();
+        let found = self.graph(graph)?;
+        found.fence().raise(graph, move_id, to, lease)?;
+        Ok(found.state().sequence)
+    }
+
+    /// Lets writes of `graph` through again that [`GraphStore::fence`] stops for this move.
+    pub fn lower_fence(&self, graph: &str, move_id: &str) {
+        if let Some(found) = self.lookup(graph) {
+            found.fence().lower(move_id);
+        }
     }
 
     /// Reads of the newest committed state, each call for itself.
@@ -198,7 +238,11 @@ impl GraphStore {
     /// Hands the records of loads that were refused to [`GraphStore::reclaim`].
     fn give_up_loads(&self, writes: &[Write], results: &Results) {
         for (write, result) in writes.iter().zip(results) {
-            if let (Op::Replace(loaded) | Op::Install { loaded, .. }, Err(_)) = (&write.op, result) {
+            if let (
+                Op::Replace(loaded) | Op::Install { loaded, .. } | Op::Move(MoveOp::Fill { loaded, .. }),
+                Err(_),
+            ) = (&write.op, result)
+            {
                 self.retired.lock().push(Retired { id: loaded.parts().0, readers: None });
             }
         }
@@ -209,6 +253,10 @@ impl GraphStore {
         for (name, publish) in graphs {
             match publish {
                 Publish::State(graph, state, versions) => graph.publish(state, versions),
+                Publish::Standing(graph, entry, state, versions) => {
+                    graph.publish(state, versions);
+                    graph.publish_standing(entry.standing, entry.arrived);
+                }
                 Publish::Graph(graph) => {
                     catalog.get_or_insert_with(|| self.catalog.write()).insert(name, graph);
                 }

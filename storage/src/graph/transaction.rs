@@ -11,6 +11,7 @@ use super::{
     edit::Edit,
     error::GraphError,
     overlay::Overlay,
+    standing::Standing,
     state::GraphState,
     store::NameRule,
 };
@@ -31,8 +32,10 @@ pub(super) struct Live {
     pub(super) state: GraphState,
     pub(super) versions: Versions,
     /// The published graph of the same id, if any.
-    base: Option<Arc<Graph>>,
+    pub(super) base: Option<Arc<Graph>>,
     changed: bool,
+    /// Its standing changed.
+    restood: bool,
 }
 
 /// Records to reclaim once nobody reads them any more.
@@ -51,11 +54,13 @@ pub(super) struct Finished {
 /// How the in-memory catalog changes.
 pub(super) enum Publish {
     State(Arc<Graph>, GraphState, Versions),
+    Standing(Arc<Graph>, CatalogEntry, GraphState, Versions),
     Graph(Arc<Graph>),
     Gone,
 }
 
 /// Whose a new graph is.
+#[derive(Default)]
 pub(super) struct Creator {
     pub(super) owner: Option<String>,
     pub(super) tenant: Option<String>,
@@ -123,28 +128,45 @@ impl<'s> Transaction<'s> {
                 versions: graph.versions(),
                 base: Some(graph),
                 changed: false,
+                restood: false,
             });
             self.graphs.insert(Arc::clone(name), live);
         }
         self.graphs.get_mut(name)?.as_mut()
     }
 
-    /// The graph, be it quarantined or not.
+    /// The graph, which is served here, be it quarantined or not.
     pub(super) fn existing(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
-        self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))
+        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        match &live.entry.standing {
+            Some(standing) => Err(standing.refusal(name)),
+            None => Ok(live),
+        }
     }
 
-    /// The graph, to be changed.
-    pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
+    /// The graph, which is served here and not about to move.
+    pub(super) fn unfenced(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
         let live = self.existing(name)?;
+        live.base.as_ref().map_or(Ok(()), |graph| graph.fence().pass(name))?;
+        Ok(live)
+    }
+
+    /// The graph, to be changed by a client.
+    pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
+        let live = self.unfenced(name)?;
         if let Some(reason) = live.base.as_ref().and_then(|graph| graph.quarantined()) {
             return Err(GraphError::Quarantined { graph: name.to_string(), reason: reason.to_owned() });
         }
-        live.changed = true;
-        // Looked up again: the borrow checker cannot see that `live` is no part of the overlay.
+        self.edit_at(name, self.now_ms)
+    }
+
+    /// The graph, to be changed whatever its standing, as at the time `now_ms`.
+    pub(super) fn edit_at(&mut self, name: &Arc<str>, now_ms: u64) -> Result<Edit<'_, 's>, GraphError> {
+        self.live(name);
         let live = self.graphs.get_mut(name).and_then(Option::as_mut);
         let live = live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        Ok(Edit { overlay: &mut self.overlay, live, now_ms: self.now_ms })
+        live.changed = true;
+        Ok(Edit { overlay: &mut self.overlay, live, now_ms })
     }
 
     /// Whether a graph of this name, which is not there, may be created.
@@ -177,12 +199,30 @@ impl<'s> Transaction<'s> {
         Creator { owner, tenant }: Creator,
         state: GraphState,
     ) {
-        let entry = CatalogEntry { id: id.0, kind, owner, tenant, created_ms: self.now_ms };
+        let created_ms = self.now_ms;
+        let entry = CatalogEntry { id: id.0, kind, owner, tenant, created_ms, standing: None, arrived: None };
         self.overlay.put(Space::Catalog, &keys::name(name), &entry.encode());
-        self.graphs.insert(
-            Arc::clone(name),
-            Some(Live { entry, state, versions: Versions::at(state.sequence), base: None, changed: true }),
-        );
+        let versions = Versions::at(state.sequence);
+        let live = Live { entry, state, versions, base: None, changed: true, restood: true };
+        self.graphs.insert(Arc::clone(name), Some(live));
+    }
+
+    /// Gives the graph a standing.
+    pub(super) fn stand(&mut self, name: &Arc<str>, standing: Option<Standing>) -> Result<(), GraphError> {
+        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        live.entry.standing = standing;
+        (live.changed, live.restood) = (true, true);
+        let entry = live.entry.encode();
+        self.overlay.put(Space::Catalog, &keys::name(name), &entry);
+        Ok(())
+    }
+
+    /// Takes the name out of the catalog; the records stay, for another name.
+    pub(super) fn take_out(&mut self, name: &Arc<str>) -> Result<Live, GraphError> {
+        self.live(name);
+        let live = self.graphs.insert(Arc::clone(name), None).flatten();
+        self.overlay.delete(Space::Catalog, &keys::name(name));
+        live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))
     }
 
     /// Takes the graph out of the catalog.
@@ -221,12 +261,15 @@ impl<'s> Transaction<'s> {
             if !live.changed {
                 continue;
             }
-            let unchanged = live.base.as_ref().is_some_and(|graph| graph.state() == live.state);
-            if unchanged {
+            let same_state = live.base.as_ref().is_some_and(|graph| graph.state() == live.state);
+            if same_state && !live.restood {
                 continue;
             }
             self.overlay.put(Space::Catalog, &keys::state(GraphId(live.entry.id)), &live.state.encode());
             let publish = match live.base {
+                Some(graph) if live.restood => {
+                    Publish::Standing(graph, live.entry, live.state, live.versions)
+                }
                 Some(graph) => Publish::State(graph, live.state, live.versions),
                 None => Publish::Graph(Arc::new(Graph::new(Arc::clone(&name), live.entry, live.state))),
             };

@@ -11,10 +11,7 @@ use super::{
     error::SnapshotError,
     record::{Fields, Kind},
 };
-use crate::{
-    error::Result,
-    graph::{GraphError, GraphLoader, GraphStore},
-};
+use crate::graph::{GraphError, GraphLoader, GraphStore, MoveOp, Op};
 
 /// A graph cannot have come further than this by counting its changes; leaves room to go on counting.
 const MAX_SEQUENCE: u64 = 1 << 62;
@@ -26,6 +23,8 @@ pub struct ImportTarget {
     pub name: Option<String>,
     /// Whether a graph of that name may be there and is replaced.
     pub replace: bool,
+    /// The move that reserved the name ([`MoveOp::Arrive`]); the graph is not served until that move admits it.
+    pub move_id: Option<String>,
 }
 
 /// Imports a snapshot as a graph with bounded memory. Durable and visible as a whole on return; when it is refused
@@ -39,18 +38,34 @@ pub fn import(
     let mut chunks = ChunkReader::new(input, &SNAPSHOT)?;
     let header = read_header(&mut chunks)?;
     let name = target.name.clone().unwrap_or_else(|| header.graph.clone());
-    if !target.replace && graphs.graph(&name).is_ok() {
-        return Err(GraphError::GraphExists(name).into());
+    if target.move_id.is_none() {
+        may_install(graphs, &name, target.replace)?;
     }
-    graphs.may_create(&name)?;
     let mut loader = graphs.load();
     let totals = read_records(&mut chunks, &header, Some(&mut loader), progress)?;
     let mut loaded = loader.finish()?;
     loaded.set_sequence(header.sequence, header.complete_from);
     // Under another name it is a copy, which no tenant has claimed.
     loaded.set_tenant(header.tenant.clone().filter(|_| name == header.graph));
-    graphs.install(&name, loaded, header.kind, header.owner.clone(), target.replace)?;
+    let (kind, owner) = (header.kind, header.owner.clone());
+    match &target.move_id {
+        Some(move_id) => {
+            let step = MoveOp::Fill { move_id: move_id.clone(), loaded, kind, owner };
+            graphs.write(&name, Op::Move(step))?;
+        }
+        None => graphs.install(&name, loaded, kind, owner, target.replace)?,
+    }
     Ok((header, totals, name))
+}
+
+/// Tells early what the installation would be refused for.
+fn may_install(graphs: &GraphStore, name: &str, replace: bool) -> Result<(), GraphError> {
+    match graphs.graph(name) {
+        Ok(_) if replace => Ok(()),
+        Ok(_) => Err(GraphError::GraphExists(name.to_owned())),
+        Err(GraphError::GraphNotFound(_)) => graphs.may_create(name),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads a whole snapshot and checks everything that an import would, writing nothing.

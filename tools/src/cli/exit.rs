@@ -124,6 +124,13 @@ fn of_graph(error: &GraphError) -> Exit {
         | GraphError::GraphExists(_)
         | GraphError::TenantCollision { .. }
         | GraphError::NotHere(_)
+        | GraphError::Arriving { .. }
+        | GraphError::Moved { .. }
+        | GraphError::Moving { .. }
+        | GraphError::MoveConflict { .. }
+        | GraphError::MovedOn { .. }
+        | GraphError::LedgerTruncated { .. }
+        | GraphError::NotReplayable { .. }
         | GraphError::CannotDeleteCommons
         | GraphError::Limit(_)
         | GraphError::NodeNotFound(_)

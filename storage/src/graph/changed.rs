@@ -1,0 +1,123 @@
+//! A digest of what changed behind a sequence number: two copies that were equal there and agree in it are equal now.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    Graph, GraphState, LedgerRecord,
+    changes::{check_complete, for_each_change},
+    error::GraphError,
+    store::GraphStore,
+};
+use crate::{
+    error::Result,
+    keys::{self, GraphId},
+    space::Space,
+    store::{Direction, KeyRange, Read},
+};
+
+/// What changed behind a sequence number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedDigest {
+    /// Counters of the view it was computed on, the newest sequence number among them.
+    pub state: GraphState,
+    /// Lower-case hexadecimal SHA-256 of the ledger records behind the sequence number and of all records, as they are now,
+    /// that those name: nodes, embeddings, edges of the pairs, all edges at removed nodes.
+    pub digest: String,
+}
+
+/// What ledger records name.
+#[derive(Default)]
+struct Named {
+    nodes: BTreeSet<String>,
+    removed: BTreeSet<String>,
+    pairs: BTreeSet<(String, String)>,
+}
+
+impl Named {
+    fn add(&mut self, record: &LedgerRecord<'_>) {
+        match record {
+            LedgerRecord::AddNode { id, .. }
+            | LedgerRecord::SetNode { id, .. }
+            | LedgerRecord::AddVector { node: id, .. } => {
+                self.nodes.insert((*id).to_owned());
+            }
+            LedgerRecord::RemoveNode { id } => {
+                self.nodes.insert((*id).to_owned());
+                self.removed.insert((*id).to_owned());
+            }
+            LedgerRecord::AddEdge { source, target, .. }
+            | LedgerRecord::RemoveEdge { source, target }
+            | LedgerRecord::SetEdge { source, target, .. }
+            | LedgerRecord::RemoveParallel { source, target, .. } => {
+                self.pairs.insert(((*source).to_owned(), (*target).to_owned()));
+            }
+            LedgerRecord::Text(_)
+            | LedgerRecord::Created
+            | LedgerRecord::Cleared
+            | LedgerRecord::Replaced
+            | LedgerRecord::LedgerCleared => {}
+        }
+    }
+}
+
+impl GraphStore {
+    /// The digest of what changed in `graph`, of any standing, behind `after`. Takes memory for the names that changed, and
+    /// time for their records, whatever the size of the graph. Blocks.
+    ///
+    /// # Errors
+    /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
+    pub fn changed_digest(&self, graph: &Graph, after: u64) -> Result<ChangedDigest, GraphError> {
+        let view = self.view();
+        let state = self.state_in(&*view, graph)?;
+        check_complete(graph, &state, after)?;
+        let mut named = Named::default();
+        let mut digest = Sha256::new();
+        for_each_change(&*view, graph, after, |sequence, record| {
+            digest.update(sequence.to_le_bytes());
+            feed(&mut digest, Some(record));
+            named.add(&LedgerRecord::decode(record)?.0);
+            Ok(true)
+        })?;
+        feed_named(&mut digest, &*view, graph.id(), &named)?;
+        Ok(ChangedDigest { state, digest: hex::encode(digest.finalize()) })
+    }
+}
+
+fn feed_named(digest: &mut Sha256, view: &dyn Read, id: GraphId, named: &Named) -> Result<()> {
+    for node in &named.nodes {
+        let key = keys::node(id, node);
+        feed(digest, Some(node.as_bytes()));
+        feed(digest, view.get(Space::Nodes, &key)?.as_deref());
+        feed(digest, view.get(Space::Vectors, &key)?.as_deref());
+    }
+    for node in &named.removed {
+        for space in [Space::OutEdges, Space::InEdges] {
+            feed_range(digest, view, space, &keys::edges_at(id, node))?;
+        }
+    }
+    for (source, target) in &named.pairs {
+        feed_range(digest, view, Space::OutEdges, &keys::pair(id, source, target))?;
+        feed_range(digest, view, Space::InEdges, &keys::pair(id, target, source))?;
+    }
+    Ok(())
+}
+
+/// Keys without the graph id, which differs between copies, and values.
+fn feed_range(digest: &mut Sha256, view: &dyn Read, space: Space, prefix: &[u8]) -> Result<()> {
+    let mut cursor = view.scan(space, KeyRange::prefix(prefix), Direction::Forward)?;
+    while let Some((key, value)) = cursor.next()? {
+        feed(digest, key.get(size_of::<u64>()..));
+        feed(digest, Some(value));
+    }
+    feed(digest, None);
+    Ok(())
+}
+
+/// Length and bytes, so that no two sequences of values run into each other; an absent value has a length of its own.
+fn feed(digest: &mut Sha256, bytes: Option<&[u8]>) {
+    let length = bytes.map_or(u64::MAX, |bytes| bytes.len() as u64);
+    digest.update(length.to_le_bytes());
+    digest.update(bytes.unwrap_or_default());
+}

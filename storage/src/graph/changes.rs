@@ -1,0 +1,75 @@
+//! Reading the ledger as a change log.
+
+use super::{Graph, GraphState, error::GraphError, record::bad_key, store::GraphStore};
+use crate::{
+    error::{Result, StoreError},
+    keys,
+    space::Space,
+    store::{Direction, Read},
+};
+
+/// Changes that follow a sequence number without a gap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// The newest sequence number of the graph when they were read.
+    pub sequence: u64,
+    /// Sequence numbers and stored forms, oldest first.
+    pub records: Vec<(u64, Vec<u8>)>,
+}
+
+impl GraphStore {
+    /// The ledger records behind `after`, oldest first, until their bytes reach `max_bytes`; at least one if there is one.
+    /// Of a graph of any standing. [`super::MoveOp::Replay`] makes them again elsewhere.
+    ///
+    /// # Errors
+    /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
+    pub fn changes(&self, graph: &Graph, after: u64, max_bytes: usize) -> Result<Changes, GraphError> {
+        let view = self.view();
+        let state = self.state_in(&*view, graph)?;
+        check_complete(graph, &state, after)?;
+        let mut records = Vec::new();
+        let mut bytes = 0;
+        for_each_change(&*view, graph, after, |sequence, record| {
+            bytes += record.len();
+            records.push((sequence, record.to_vec()));
+            Ok(bytes < max_bytes)
+        })?;
+        Ok(Changes { sequence: state.sequence, records })
+    }
+}
+
+/// Whether the ledger tells all changes behind `after`.
+pub(super) fn check_complete(graph: &Graph, state: &GraphState, after: u64) -> Result<(), GraphError> {
+    let GraphState { complete_from, sequence, .. } = *state;
+    if after >= complete_from.saturating_sub(1) && after <= sequence {
+        return Ok(());
+    }
+    Err(GraphError::LedgerTruncated { graph: graph.name().to_string(), after, complete_from, sequence })
+}
+
+/// Calls `each` with the ledger records behind `after` while it says true.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a gap.
+pub(super) fn for_each_change(
+    view: &dyn Read,
+    graph: &Graph,
+    after: u64,
+    mut each: impl FnMut(u64, &[u8]) -> Result<bool>,
+) -> Result<()> {
+    let mut cursor =
+        view.scan(Space::Ledger, keys::ledger_from(graph.id(), after + 1), Direction::Forward)?;
+    let mut previous = after;
+    while let Some((key, record)) = cursor.next()? {
+        let sequence = keys::sequence_of(key).ok_or_else(|| bad_key(Space::Ledger, key))?;
+        if sequence != previous + 1 {
+            let detail = format!("record {sequence} follows record {previous}: those between are missing");
+            return Err(StoreError::corrupt(Space::Ledger, detail));
+        }
+        previous = sequence;
+        if !each(sequence, record)? {
+            break;
+        }
+    }
+    Ok(())
+}
