@@ -76,6 +76,11 @@ impl<R: Read> IncrementReader<R> {
         }
     }
 
+    /// The stream behind what was read.
+    pub fn into_inner(self) -> R {
+        self.chunks.into_inner()
+    }
+
     fn records(&mut self) -> Result<Vec<(u64, Vec<u8>)>, IncrementError> {
         self.digest.update(&self.payload);
         self.totals.bytes += self.payload.len() as u64;

@@ -133,6 +133,11 @@ impl<R: Read> ChunkReader<R> {
         Kind::from_byte(frame[0]).ok_or_else(|| self.refuse(format!("unknown chunk kind {}", frame[0])))
     }
 
+    /// The stream behind what was read.
+    pub(crate) fn into_inner(self) -> R {
+        self.input
+    }
+
     /// Fails unless the stream is at its end.
     pub(crate) fn expect_end(&mut self) -> Result<(), SnapshotError> {
         self.start = self.offset;

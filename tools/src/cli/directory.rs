@@ -10,15 +10,15 @@ use epistemic_storage::{GraphStore, StoreError};
 use super::exit::{Exit, Failure};
 
 /// An open directory. No server can use it until this is dropped.
-pub(super) struct Directory {
+pub(crate) struct Directory {
     /// Its graphs.
-    pub(super) graphs: GraphStore,
+    pub(crate) graphs: GraphStore,
     _owner: Option<DataDir>,
 }
 
 impl Directory {
     /// Opens a stopped directory or a checkpoint without changing its data.
-    pub(super) fn open_read_only(path: &Path) -> Result<Self> {
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
         must_exist(path)?;
         let (owner, store) = datadir::open_read_only(path).map_err(in_use)?;
         let graphs = GraphStore::open_read_only(store)?;
@@ -26,7 +26,7 @@ impl Directory {
     }
 
     /// Opens a stopped directory for writing. An empty directory becomes a new store.
-    pub(super) fn open_writable(path: &Path) -> Result<Self> {
+    pub(crate) fn open_writable(path: &Path) -> Result<Self> {
         must_exist(path)?;
         let (owner, store) = DataDir::open_store(path, &RocksOptions::default()).map_err(in_use)?;
         let graphs = GraphStore::open(store)?;

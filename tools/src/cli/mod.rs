@@ -5,6 +5,7 @@
 //! * `output` and `table` print results, `progress` shows long work, `exit` turns errors into exit codes; `program` is the
 //!   life of a process, the gateway's too.
 
+mod backup;
 mod checkpoint;
 mod command;
 mod directory;
@@ -22,5 +23,7 @@ mod status;
 mod table;
 
 pub use command::main;
+pub(crate) use directory::Directory;
 pub(crate) use exit::{EXIT_CODES, Exit, Failure};
 pub(crate) use shards::ShardArgs;
+pub(crate) use snapshot::counted::{Count, Counted, Tee};

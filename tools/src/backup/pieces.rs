@@ -1,0 +1,121 @@
+//! Writing one object of a chain.
+
+use anyhow::Result;
+use epistemic_storage::clock;
+use epistemic_storage::graph::LedgerRecord;
+use epistemic_storage::increment::{self, IncrementWriter};
+use sha2::{Digest, Sha256};
+
+use super::manifest::{Piece, PieceKind};
+use super::objects::Objects;
+use super::repository::object_name;
+use super::source::Source;
+
+pub(crate) use super::source::Told;
+
+/// Bytes of ledger records asked for at once.
+const CHANGES_BYTES: usize = 4 << 20;
+
+/// Writes objects of one graph in one run.
+pub(crate) struct PieceWriter<'w> {
+    pub(crate) source: &'w dyn Source,
+    pub(crate) objects: &'w Objects,
+    pub(crate) run: &'w str,
+    pub(crate) graph: &'w str,
+    /// Objects of the run so far.
+    pub(crate) written: &'w mut usize,
+    pub(crate) told: &'w mut Told<'w>,
+}
+
+impl PieceWriter<'_> {
+    fn next_name(&mut self, kind: PieceKind) -> String {
+        *self.written += 1;
+        object_name(self.run, *self.written, kind)
+    }
+
+    /// Writes the graph as it is now.
+    pub(crate) fn full(mut self) -> Result<Piece> {
+        let object = self.next_name(PieceKind::Full);
+        let mut upload = self.objects.upload(&object);
+        let exported = self.source.snapshot(self.graph, &mut upload, self.told)?;
+        let written = upload.finish()?;
+        let newest = exported.newest.as_deref();
+        Ok(Piece {
+            object,
+            kind: PieceKind::Full,
+            after: 0,
+            sequence: exported.header.sequence,
+            changed_ms: newest.map_or(Ok(exported.header.created_ms), time)?,
+            newest_record: newest.map(digest),
+            bytes: written.bytes,
+            sha256: written.sha256,
+            content: exported.content,
+        })
+    }
+
+    /// Writes the changes behind `chain`, up to those of the full backup `upto`; nothing when the ledger does not tell all
+    /// of them or one cannot be made again.
+    pub(crate) fn increment(mut self, chain: &[Piece], upto: Option<&Piece>) -> Result<Option<Piece>> {
+        let Some(previous) = chain.last() else { return Ok(None) };
+        let Some(mut newest) = previous.newest_record.clone() else { return Ok(None) };
+        let (sequence, content) = match upto {
+            Some(full) => (full.sequence, full.content.clone()),
+            None => self.source.content(self.graph)?,
+        };
+        let object = self.next_name(PieceKind::Increment);
+        let mut upload = self.objects.upload(&object);
+        let header = increment::Header {
+            version: increment::VERSION,
+            graph: self.graph.to_owned(),
+            store_id: self.source.store_id(),
+            previous: previous.sha256.clone(),
+            after: previous.sequence,
+            sequence,
+            created_ms: clock::unix_ms(),
+        };
+        let mut writer = IncrementWriter::new(&mut upload, &header)?;
+        let (mut reached, mut changed_ms) = (previous.sequence, u64::MAX);
+        while reached < sequence {
+            // Each answer begins with the record before, which tells that the graph is still the same one.
+            let changes = self.source.changes(self.graph, reached - 1, CHANGES_BYTES)?;
+            let Some(changes) = changes.filter(|changes| changes.sequence >= sequence) else { return Ok(None) };
+            let mut records = changes.records.iter().take_while(|(number, _)| *number <= sequence);
+            if !records.next().is_some_and(|(number, record)| *number == reached && digest(record) == newest) {
+                return Ok(None);
+            }
+            for (number, record) in records {
+                let (change, time) = LedgerRecord::decode(record)?;
+                if !change.can_be_replayed() {
+                    return Ok(None);
+                }
+                writer.record(*number, record)?;
+                (reached, changed_ms, newest) = (*number, changed_ms.min(time), digest(record));
+            }
+            let done = reached - previous.sequence;
+            (self.told)(0, done, sequence - previous.sequence);
+        }
+        writer.finish()?;
+        let written = upload.finish()?;
+        Ok(Some(Piece {
+            object,
+            kind: PieceKind::Increment,
+            after: previous.sequence,
+            sequence,
+            changed_ms,
+            newest_record: Some(newest),
+            bytes: written.bytes,
+            sha256: written.sha256,
+            content,
+        }))
+    }
+}
+
+/// Lower-case hexadecimal SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// Time of a ledger record, Unix milliseconds.
+fn time(record: &[u8]) -> Result<u64> {
+    Ok(LedgerRecord::decode(record)?.1)
+}
