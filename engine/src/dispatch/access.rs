@@ -140,7 +140,8 @@ fn graph_access(shard: &Shard, envelope: &Envelope<'_>, need: Need, graph: &Grap
     Err(deny(shard, Denied::Graph { agent: caller.to_string(), need, graph: graph.name().to_string() }))
 }
 
-fn system(shard: &Shard, request: &Request<'_>) -> Result<(), OpError> {
+/// Whether the caller may do what only a `System` identity may.
+pub(super) fn system(shard: &Shard, request: &Request<'_>) -> Result<(), OpError> {
     let caller = Caller::new(request.envelope.agent_id);
     if shard.access.is_system(caller) {
         return Ok(());

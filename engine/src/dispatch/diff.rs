@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use epistemic_storage::{
     StoreError,
-    graph::{EdgeCursor, GraphReader},
+    graph::{EdgeCursor, GraphError, GraphReader},
 };
 
 use super::{
@@ -30,7 +30,11 @@ pub(super) fn diff_against(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
     let request = &computation.request;
     let params::DiffAgainst { other_graph } = params::params(request.method, request.envelope.params)?;
     let graphs = &computation.shard.graphs;
-    let missing = |_| OpError::Text(format!("Other graph '{other_graph}' not found"));
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others name the graph")]
+    let missing = |error| match error {
+        GraphError::GraphNotFound(_) => OpError::Text(format!("Other graph '{other_graph}' not found")),
+        elsewhere => elsewhere.into(),
+    };
     let other = graphs.graph(other_graph).map_err(missing)?;
     // It may have come since the request was checked.
     access::read(computation.shard, &request.envelope, &other)?;

@@ -8,6 +8,7 @@ mod compute;
 mod context_view;
 mod diff;
 mod lifecycle;
+mod moves;
 mod pending;
 mod reads;
 mod reasoning;

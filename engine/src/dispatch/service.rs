@@ -6,7 +6,7 @@ use bytes::Bytes;
 use epistemic_storage::snapshot::ImportTarget;
 use tokio::sync::mpsc;
 
-use super::{OpError, Part, Pending, Request, access, answer, channels, union};
+use super::{OpError, Part, Pending, Request, access, answer, channels, moves, union};
 use crate::{
     access::Caller,
     shard::Shard,
@@ -69,7 +69,7 @@ fn run(
 ) -> Result<(), OpError> {
     let Request { method, envelope, .. } = *request;
     let raw = envelope.params;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are steps of moves")]
     match method {
         Method::ListGraphs => {
             params::no_params(method, raw)?;
@@ -129,16 +129,20 @@ fn run(
             encode::str(out, "closed");
         }
         Method::RestoreOpen => {
-            let params::RestoreOpen { graph_name, replace } = params::params(method, raw)?;
-            let name = (!graph_name.is_empty()).then(|| graph_name.to_owned());
-            if let Some(name) = &name {
+            let params::RestoreOpen { graph_name, replace, move_id } = params::params(method, raw)?;
+            if move_id.is_some() && shard.access.is_on() {
+                access::system(shard, request)?;
+            }
+            // A move names its graph also when the name is empty.
+            let name = (!graph_name.is_empty() || move_id.is_some()).then(|| graph_name.to_owned());
+            if let (Some(name), None) = (&name, move_id) {
                 shard.graphs.may_create(name)?;
             }
+            let move_id = move_id.map(str::to_owned);
             // A graph that is not there was not checked, so it must not be there at the end either.
             let replace = replace
                 && (!shard.access.is_on() || name.is_none() || shard.graphs.graph(graph_name).is_ok());
-            let upload =
-                transfers.open_import(&shard.graphs, ImportTarget { name, replace, move_id: None })?;
+            let upload = transfers.open_import(&shard.graphs, ImportTarget { name, replace, move_id })?;
             encode::map(out, 1);
             field_uint(out, "upload", upload);
         }
@@ -171,7 +175,7 @@ fn run(
             transfers.abort(upload)?;
             encode::str(out, "aborted");
         }
-        other => return Err(OpError::Text(format!("{other} is no operation of the service"))),
+        _ => moves::run(shard, request, out)?,
     }
     Ok(())
 }

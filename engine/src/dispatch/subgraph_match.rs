@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use epistemic_storage::{StoreError, graph::GraphReader};
+use epistemic_storage::{
+    StoreError,
+    graph::{GraphError, GraphReader},
+};
 
 use super::{
     OpError, access,
@@ -24,7 +27,13 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let params::SubgraphMatch { pattern_graph_name } =
         params::params(request.method, request.envelope.params)?;
     let graphs = &computation.shard.graphs;
-    let missing = |_| OpError::Text(format!("Pattern graph '{pattern_graph_name}' not found"));
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others name the graph")]
+    let missing = |error| match error {
+        GraphError::GraphNotFound(_) => {
+            OpError::Text(format!("Pattern graph '{pattern_graph_name}' not found"))
+        }
+        elsewhere => elsewhere.into(),
+    };
     let pattern_graph = graphs.graph(pattern_graph_name).map_err(missing)?;
     // It may have come since the request was checked.
     access::read(computation.shard, &request.envelope, &pattern_graph)?;

@@ -142,7 +142,19 @@ pub(super) const fn row(method: Method) -> Row {
         M::SnapshotOpen | M::UnionGetNodeProperties | M::UnionGetNodesByLabel | M::UnionGetNeighbors => {
             Row { route: Route::Service, access: Access::Read }
         }
-        M::ListIdentities => Row { route: Route::Service, access: Access::System },
+        M::ListIdentities
+        | M::GraphDigest
+        | M::LedgerRead
+        | M::MoveStatus
+        | M::MoveArrive
+        | M::MoveReplay
+        | M::MoveFence
+        | M::MoveRelease
+        | M::MoveDepart
+        | M::MoveAdmit
+        | M::MoveDrop
+        | M::MoveReturn
+        | M::MoveForget => Row { route: Route::Service, access: Access::System },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },
         M::ParseRepository
         | M::ParseFile

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use epistemic_storage::{
     StoreError,
-    graph::{Graph, GraphReader},
+    graph::{Graph, GraphError, GraphReader},
 };
 
 use super::{
@@ -104,9 +104,13 @@ fn each(
 ) -> Result<(), OpError> {
     let (mut seen, mut graphs) = (HashSet::new(), Vec::<Arc<Graph>>::new());
     for name in names.iter().filter(|name| seen.insert(**name)) {
-        if let Ok(graph) = shard.graphs.graph(name) {
-            access::read(shard, &request.envelope, &graph)?;
-            graphs.push(graph);
+        match shard.graphs.graph(name) {
+            Ok(graph) => {
+                access::read(shard, &request.envelope, &graph)?;
+                graphs.push(graph);
+            }
+            Err(GraphError::GraphNotFound(_)) => {}
+            Err(elsewhere) => return Err(elsewhere.into()),
         }
     }
     let view = shard.graphs.view();

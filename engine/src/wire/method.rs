@@ -67,7 +67,8 @@ methods! {
     UnionGetNodeProperties, UnionGetNodesByLabel, UnionGetNeighbors,
     // Ours, after the reference's.
     SnapshotOpen, SnapshotRead, SnapshotClose, RestoreOpen, RestoreWrite, RestoreCommit, RestoreAbort,
-    GraphStats, ShardStatus, ListIdentities,
+    GraphStats, ShardStatus, ListIdentities, GraphDigest, LedgerRead, MoveStatus, MoveArrive, MoveReplay, MoveFence,
+    MoveRelease, MoveDepart, MoveAdmit, MoveDrop, MoveReturn, MoveForget,
 }
 
 impl Method {

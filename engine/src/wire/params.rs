@@ -528,6 +528,9 @@ pub struct RestoreOpen<'a> {
     /// Whether an existing graph of that name is replaced; an error otherwise. Off by default.
     #[serde(default)]
     pub replace: bool,
+    /// The move that reserved the name; the graph is not served before that move admits it.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub move_id: Option<&'a str>,
 }
 
 /// `RestoreWrite`
@@ -545,4 +548,101 @@ pub struct RestoreWrite<'a> {
 pub struct Upload {
     /// From `RestoreOpen`.
     pub upload: u64,
+}
+
+/// `GraphDigest`
+#[derive(Debug, Default, Deserialize)]
+pub struct GraphDigest {
+    /// Only what changed behind this sequence number; the whole content without it.
+    #[serde(default)]
+    pub after: Option<u64>,
+}
+
+/// `LedgerRead`
+#[derive(Debug, Deserialize)]
+pub struct LedgerRead {
+    /// Records behind this sequence number.
+    pub after: u64,
+    /// Bytes after which no further record is added; at least one comes if there is one.
+    pub max_bytes: u64,
+}
+
+/// `MoveStatus`
+#[derive(Debug, Default, Deserialize)]
+pub struct MoveStatus<'a> {
+    /// One graph, whatever its standing; all that are not served here without it.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub graph_name: Option<&'a str>,
+}
+
+/// `MoveArrive`
+#[derive(Debug, Deserialize)]
+pub struct MoveArrive<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Endpoint that serves the graph until it has arrived.
+    #[serde(borrow, deserialize_with = "text")]
+    pub from: &'a str,
+}
+
+/// `MoveReplay`
+#[derive(Debug, Deserialize)]
+pub struct MoveReplay<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Records of `LedgerRead`.
+    #[serde(borrow, deserialize_with = "bytes")]
+    pub records: Cow<'a, [u8]>,
+}
+
+/// `MoveFence`
+#[derive(Debug, Deserialize)]
+pub struct MoveFence<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Endpoint that the graph goes to.
+    #[serde(borrow, deserialize_with = "text")]
+    pub to: &'a str,
+    /// Milliseconds after which writes are taken again, 60,000 at most.
+    pub lease_ms: u64,
+}
+
+/// `MoveDepart`
+#[derive(Debug, Deserialize)]
+pub struct MoveDepart<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Endpoint that serves the graph from now on.
+    #[serde(borrow, deserialize_with = "text")]
+    pub to: &'a str,
+    /// The newest sequence number that the destination holds.
+    pub sequence: u64,
+}
+
+/// `MoveAdmit`
+#[derive(Debug, Deserialize)]
+pub struct MoveAdmit<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// The newest sequence number of the graph.
+    pub sequence: u64,
+    /// Another name for it.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub rename: Option<&'a str>,
+    /// Whether a graph of the other name may be there and is replaced.
+    #[serde(default)]
+    pub replace: bool,
+}
+
+/// `MoveRelease`, `MoveDrop`, `MoveReturn`
+#[derive(Debug, Deserialize)]
+pub struct MoveId<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
 }

@@ -52,7 +52,12 @@ pub fn export(
 
 /// The content digest and counts of a graph as it is now, without writing it anywhere.
 pub fn content_digest(graphs: &GraphStore, graph: &Graph) -> Result<Totals, SnapshotError> {
-    export(graphs, graph, std::io::sink(), &mut |_| {}).map(|(_, totals)| totals)
+    content_digest_of(graphs, graph).map(|(_, totals)| totals)
+}
+
+/// [`content_digest`] with the header, which tells the sequence number that it is of.
+pub fn content_digest_of(graphs: &GraphStore, graph: &Graph) -> Result<(Header, Totals), SnapshotError> {
+    export(graphs, graph, std::io::sink(), &mut |_| {})
 }
 
 fn header(graph: &Graph, state: &GraphState) -> Header {

@@ -25,8 +25,9 @@ pub(crate) mod record;
 pub use chunk::MAGIC;
 pub use content::{Header, Totals};
 pub use error::SnapshotError;
-pub use export::{content_digest, export};
+pub use export::{content_digest, content_digest_of, export};
 pub use import::{ImportTarget, import, inspect, verify};
+pub use record::{pack_ledger, unpack_ledger};
 
 /// Version of the stream format.
 pub const VERSION: u32 = 1;

@@ -67,3 +67,40 @@ impl<'p> Fields<'p> {
         Some(u64::from_le_bytes(*sequence))
     }
 }
+
+/// Ledger records back to back, as in a ledger chunk.
+pub fn pack_ledger(records: &[(u64, Vec<u8>)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(records.iter().map(|(_, record)| 12 + record.len()).sum());
+    for (sequence, record) in records {
+        put_sequence(&mut out, *sequence);
+        put_bytes(&mut out, record);
+    }
+    out
+}
+
+/// The records of [`pack_ledger`]; `None` when the bytes are not whole records.
+pub fn unpack_ledger(bytes: &[u8]) -> Option<Vec<(u64, Vec<u8>)>> {
+    let mut fields = Fields { rest: bytes };
+    let mut records = Vec::new();
+    while !fields.rest.is_empty() {
+        records.push((fields.sequence()?, fields.bytes()?.to_vec()));
+    }
+    Some(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_records_come_back_and_no_part_of_one_does() {
+        let records = vec![(1, vec![]), (u64::MAX, vec![7; 300])];
+        let bytes = pack_ledger(&records);
+        assert_eq!(unpack_ledger(&bytes), Some(records.clone()));
+        assert_eq!(unpack_ledger(&[]), Some(Vec::new()));
+        for length in 1..bytes.len() {
+            let whole = length == 12;
+            assert_eq!(unpack_ledger(&bytes[..length]).is_some(), whole, "{length}");
+        }
+    }
+}
