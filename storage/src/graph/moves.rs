@@ -200,8 +200,12 @@ impl Transaction<'_> {
                 Some(doomed)
             }
         };
+        let mut tenant = self.live(name).and_then(|live| live.entry.tenant.clone());
+        if doomed.is_some() {
+            tenant = self.claim(&to.name, tenant.as_deref())?;
+        }
         let live = self.take_out(name)?;
-        let CatalogEntry { id, kind, owner, tenant, .. } = live.entry;
+        let CatalogEntry { id, kind, owner, .. } = live.entry;
         let mut state = live.state;
         if let Some((doomed, sequence)) = doomed {
             self.remove(&to.name, doomed);

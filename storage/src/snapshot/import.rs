@@ -42,7 +42,7 @@ pub fn import(
         may_install(graphs, &name, target.replace)?;
     }
     let mut loader = graphs.load();
-    let totals = read_records(&mut chunks, &header, Some(&mut loader), progress)?;
+    let (totals, _) = read_records(&mut chunks, &header, Some(&mut loader), progress)?;
     let mut loaded = loader.finish()?;
     loaded.set_sequence(header.sequence, header.complete_from);
     // Under another name it is a copy, which no tenant has claimed.
@@ -70,10 +70,18 @@ fn may_install(graphs: &GraphStore, name: &str, replace: bool) -> Result<(), Gra
 
 /// Reads a whole snapshot and checks everything that an import would, writing nothing.
 pub fn verify(input: impl Read, progress: &mut dyn FnMut(u64)) -> Result<(Header, Totals), SnapshotError> {
+    verify_newest(input, progress).map(|(header, totals, _)| (header, totals))
+}
+
+/// [`verify`] that also returns the ledger record of the newest change, if the snapshot has it.
+pub fn verify_newest(
+    input: impl Read,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Header, Totals, Option<Vec<u8>>), SnapshotError> {
     let mut chunks = ChunkReader::new(input, &SNAPSHOT)?;
     let header = read_header(&mut chunks)?;
-    let totals = read_records(&mut chunks, &header, None, progress)?;
-    Ok((header, totals))
+    let (totals, newest) = read_records(&mut chunks, &header, None, progress)?;
+    Ok((header, totals, newest))
 }
 
 /// Reads only the header.
@@ -112,6 +120,8 @@ struct Checked {
     totals: Totals,
     digest: Sha256,
     newest: u64,
+    /// The newest ledger record with its sequence number.
+    newest_record: (u64, Vec<u8>),
     last_key: Option<(Vec<u8>, Vec<u8>, u64)>,
     vector_bytes: Option<usize>,
 }
@@ -121,11 +131,12 @@ fn read_records<R: Read>(
     header: &Header,
     mut loader: Option<&mut GraphLoader<'_>>,
     progress: &mut dyn FnMut(u64),
-) -> Result<Totals, SnapshotError> {
+) -> Result<(Totals, Option<Vec<u8>>), SnapshotError> {
     let mut checked = Checked {
         totals: Totals::default(),
         digest: Sha256::new(),
         newest: 0,
+        newest_record: (0, Vec::new()),
         last_key: None,
         vector_bytes: None,
     };
@@ -179,7 +190,8 @@ fn read_records<R: Read>(
         );
     }
     chunks.expect_end()?;
-    Ok(stated)
+    let (sequence, record) = checked.newest_record;
+    Ok((stated, (sequence == header.sequence).then_some(record)))
 }
 
 enum RecordError {
@@ -238,6 +250,9 @@ impl Checked {
                 self.newest = self.newest.max(sequence);
                 crate::graph::LedgerRecord::decode(record)
                     .map_err(|error| RecordError::Bad(error.to_string()))?;
+                self.newest_record.0 = sequence;
+                self.newest_record.1.clear();
+                self.newest_record.1.extend_from_slice(record);
                 loader.map_or(Ok(()), |loader| loader.ledger(sequence, record.to_vec()))?;
             }
             Kind::Vectors => {

@@ -26,7 +26,7 @@ pub use chunk::MAGIC;
 pub use content::{Header, Totals};
 pub use error::SnapshotError;
 pub use export::{content_digest, content_digest_of, export};
-pub use import::{ImportTarget, import, inspect, verify};
+pub use import::{ImportTarget, import, inspect, verify, verify_newest};
 pub use record::{pack_ledger, unpack_ledger};
 
 /// Version of the stream format.

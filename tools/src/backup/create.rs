@@ -6,12 +6,12 @@ use anyhow::Result;
 use epistemic_storage::clock;
 use epistemic_storage::graph::GraphError;
 
-use super::manifest::{GraphEntry, Manifest, Piece, PieceKind, VERSION};
+use super::manifest::{GraphEntry, Manifest, Piece, VERSION};
 use super::objects::Objects;
-use super::pieces::{PieceWriter, Told};
+use super::pieces::{PieceWriter, digest};
 use super::prune;
 use super::repository::{self, Run};
-use super::source::Source;
+use super::source::{self, Source, graph_cannot_be_read};
 use crate::cli::{Exit, Failure, message_of};
 
 /// A chain is ended here: manifests name all of it, and a restore reads all of it.
@@ -24,6 +24,9 @@ pub(crate) struct Plan<'p> {
     /// Begin a new chain for each.
     pub(crate) full: bool,
 }
+
+/// Told of progress: bytes written, records read, and about how many records there are.
+pub(crate) type Told<'p> = dyn FnMut(u64, u64, u64) + 'p;
 
 /// What a run did.
 pub(crate) struct Created {
@@ -74,6 +77,9 @@ pub(crate) fn create(
         full: plan.full,
         written: 0,
     };
+    let names = names(source, plan)?;
+    let about: u64 = names.iter().map(|(_, records)| records).sum();
+    let (mut bytes, mut records) = (0, 0);
     let mut manifest = Manifest {
         version: VERSION,
         run: creation.run.clone(),
@@ -85,9 +91,12 @@ pub(crate) fn create(
         graphs: Vec::new(),
     };
     let mut results = Vec::new();
-    for name in names(source, plan)? {
+    for (name, size) in names {
         let known = newest_entry(&runs, &name);
-        let (entry, result) = creation.graph(&name, known, told)?;
+        let mut of_graph = |now_bytes: u64, now: u64| told(bytes + now_bytes, records + now.min(size), about);
+        let (entry, result) = creation.graph(&name, known, &mut of_graph)?;
+        bytes += result.bytes;
+        records += size;
         manifest.graphs.extend(entry);
         results.push(result);
     }
@@ -102,16 +111,14 @@ pub(crate) fn create(
 }
 
 /// The graphs to back up, by name.
-fn names(source: &dyn Source, plan: &Plan<'_>) -> Result<Vec<String>> {
+fn names(source: &dyn Source, plan: &Plan<'_>) -> Result<Vec<(String, u64)>> {
     let mut names = source.graphs()?;
-    if !plan.graphs.is_empty() {
-        if let Some(missing) = plan.graphs.iter().find(|name| !names.contains(name)) {
-            return Err(GraphError::GraphNotFound(missing.clone()).into());
-        }
-        names = plan.graphs.to_vec();
+    let missing = plan.graphs.iter().find(|name| !names.iter().any(|(found, _)| found == *name));
+    if let Some(missing) = missing {
+        return Err(GraphError::GraphNotFound(missing.clone()).into());
     }
+    names.retain(|(name, _)| plan.graphs.is_empty() || plan.graphs.contains(name));
     names.sort();
-    names.dedup();
     Ok(names)
 }
 
@@ -144,12 +151,12 @@ impl<'c> Creation<'c> {
         &mut self,
         name: &str,
         known: Option<&GraphEntry>,
-        told: &mut Told<'_>,
+        told: &mut source::Told<'_>,
     ) -> Result<(Option<GraphEntry>, GraphResult)> {
         let name = name.to_owned();
         let (entry, done, bytes) = match self.attempt(&name, known, told) {
             Ok((entry, done, bytes)) => (Some(entry), done, bytes),
-            Err(error) if is_of_the_graph(&error) => (known.cloned(), Done::Failed(error), 0),
+            Err(error) if graph_cannot_be_read(&error) => (known.cloned(), Done::Failed(error), 0),
             Err(error) => return Err(error),
         };
         Ok((entry, GraphResult { name, done, bytes }))
@@ -159,7 +166,7 @@ impl<'c> Creation<'c> {
         &mut self,
         name: &str,
         known: Option<&GraphEntry>,
-        told: &mut Told<'_>,
+        told: &mut source::Told<'_>,
     ) -> Result<(GraphEntry, Done, u64)> {
         let taken_ms = clock::unix_ms();
         let entry = |chain, ended| GraphEntry { name: name.to_owned(), taken_ms, chain, ended };
@@ -195,7 +202,7 @@ impl<'c> Creation<'c> {
         Ok((entry(vec![piece], ended), Done::Full(reason), bytes))
     }
 
-    fn pieces<'w>(&'w mut self, name: &'w str, told: &'w mut Told<'_>) -> PieceWriter<'w> {
+    fn pieces<'w>(&'w mut self, name: &'w str, told: &'w mut source::Told<'_>) -> PieceWriter<'w> {
         PieceWriter {
             source: self.source,
             objects: self.objects,
@@ -220,7 +227,7 @@ impl<'c> Creation<'c> {
             return Ok(Chain::Broken("its content was replaced or its ledger cleared"));
         };
         let same = changes.records.first().is_some_and(|(sequence, record)| {
-            *sequence == newest.sequence && super::pieces::digest(record) == *expected
+            *sequence == newest.sequence && digest(record) == *expected
         });
         Ok(match same {
             false => Chain::Broken("it is not the graph of the backup before: created again, or restored"),
@@ -228,11 +235,6 @@ impl<'c> Creation<'c> {
             true => Chain::Open(&known.chain),
         })
     }
-}
-
-/// Whether an error is that of one graph, so that others can go on.
-fn is_of_the_graph(error: &anyhow::Error) -> bool {
-    super::source::graph_cannot_be_read(error)
 }
 
 /// The error of a run that could not back up every graph.

@@ -1,7 +1,10 @@
 //! Why a backup cannot be used.
 
+use epistemic_storage::graph::GraphError;
 use epistemic_storage::increment::IncrementError;
 use epistemic_storage::snapshot::SnapshotError;
+
+use crate::cli::message_of;
 
 /// Damage, and what is not there. Nothing was restored.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,11 @@ pub(crate) fn in_object(graph: &str, object: &str, error: anyhow::Error) -> anyh
     }
     if let Some(IncrementError::Refused { offset, reason }) = error.downcast_ref() {
         return BackupError::object(graph, object, format!("at offset {offset}: {reason}")).into();
+    }
+    if let Some(GraphError::Corrupt { .. } | GraphError::NotReplayable { .. } | GraphError::MoveConflict { .. }) =
+        error.downcast_ref()
+    {
+        return BackupError::object(graph, object, message_of(&error)).into();
     }
     error.context(format!("object '{object}' of graph {graph:?}"))
 }

@@ -9,9 +9,8 @@ use sha2::{Digest, Sha256};
 use super::manifest::{Piece, PieceKind};
 use super::objects::Objects;
 use super::repository::object_name;
-use super::source::Source;
+use super::source::{Source, Told};
 
-pub(crate) use super::source::Told;
 
 /// Bytes of ledger records asked for at once.
 const CHANGES_BYTES: usize = 4 << 20;
@@ -91,8 +90,7 @@ impl PieceWriter<'_> {
                 writer.record(*number, record)?;
                 (reached, changed_ms, newest) = (*number, changed_ms.min(time), digest(record));
             }
-            let done = reached - previous.sequence;
-            (self.told)(0, done, sequence - previous.sequence);
+            (self.told)(0, reached - previous.sequence);
         }
         writer.finish()?;
         let written = upload.finish()?;

@@ -17,11 +17,10 @@ pub(crate) trait Source {
     /// Identity of the store; none in memory.
     fn store_id(&self) -> Option<String>;
 
-    /// The graphs that it serves.
-    fn graphs(&self) -> Result<Vec<String>>;
+    /// The graphs that it serves, each with about how many records a snapshot of it has.
+    fn graphs(&self) -> Result<Vec<(String, u64)>>;
 
-    /// Writes one consistent state of a graph as a snapshot stream. `progress` is told bytes and records, and about how
-    /// many records there are.
+    /// Writes one consistent state of a graph as a snapshot stream. `progress` is told bytes and records.
     fn snapshot(&self, graph: &str, out: &mut dyn Write, progress: &mut Told<'_>) -> Result<Exported>;
 
     /// The ledger records behind `after`, oldest first, up to about `max_bytes`; nothing when the ledger does not tell
@@ -32,8 +31,8 @@ pub(crate) trait Source {
     fn content(&self, graph: &str) -> Result<(u64, Content)>;
 }
 
-/// Told of progress: bytes, records, about how many records there are.
-pub(crate) type Told<'p> = dyn FnMut(u64, u64, u64) + 'p;
+/// Told of progress: bytes and records so far.
+pub(crate) type Told<'p> = dyn FnMut(u64, u64) + 'p;
 
 /// A snapshot that was written.
 pub(crate) struct Exported {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use epistemic_storage::datadir::Identity;
-use epistemic_storage::graph::{Changes, GraphError};
+use epistemic_storage::graph::{Changes, GraphError, GraphState};
 use epistemic_storage::snapshot::{self, SnapshotError};
 
 use super::manifest::Content;
@@ -37,19 +37,19 @@ impl Source for DirectorySource {
         self.store_id.clone()
     }
 
-    fn graphs(&self) -> Result<Vec<String>> {
-        Ok(self.directory.graphs.graphs().iter().map(|graph| graph.name().to_string()).collect())
+    fn graphs(&self) -> Result<Vec<(String, u64)>> {
+        let graphs = self.directory.graphs.graphs();
+        let about = |state: GraphState| state.nodes + state.edges + state.sequence;
+        Ok(graphs.iter().map(|graph| (graph.name().to_string(), about(graph.state()))).collect())
     }
 
     fn snapshot(&self, graph: &str, out: &mut dyn Write, progress: &mut Told<'_>) -> Result<Exported> {
         let graphs = &self.directory.graphs;
         let found = graphs.graph(graph)?;
-        let state = found.state();
-        let about = state.nodes + state.edges + state.sequence;
         let count = Count::default();
         let counted = Counted { stream: out, count: count.clone() };
         let exported = snapshot::export(graphs, &found, counted, &mut |records| {
-            progress(count.bytes(), records, about);
+            progress(count.bytes(), records);
         });
         let (header, totals) = exported.map_err(|error| in_graph(graphs, graph, error))?;
         // Nothing changes here, so the newest record is that of the snapshot.
@@ -72,9 +72,9 @@ impl Source for DirectorySource {
     fn content(&self, graph: &str) -> Result<(u64, Content)> {
         let graphs = &self.directory.graphs;
         let found = graphs.graph(graph)?;
-        let totals = snapshot::content_digest(graphs, &found);
-        let totals = totals.map_err(|error| in_graph(graphs, graph, error))?;
-        Ok((found.state().sequence, totals.into()))
+        let digested = snapshot::content_digest_of(graphs, &found);
+        let (header, totals) = digested.map_err(|error| in_graph(graphs, graph, error))?;
+        Ok((header.sequence, totals.into()))
     }
 }
 

@@ -38,11 +38,6 @@ impl Upload {
         Self { runtime, store, path, small: Vec::new(), large: None, digest: Sha256::new(), bytes: 0 }
     }
 
-    /// Bytes so far.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// Makes the object. Durable on return.
     pub(crate) fn finish(mut self) -> io::Result<Written> {
         match self.large.take() {

@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
+use super::backup::BackupCommand;
 use super::checkpoint::CheckpointCommand;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
@@ -13,7 +14,7 @@ use super::identities::IdentitiesArgs;
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{checkpoint, graphs, identities, program, route, snapshot, status};
+use super::{backup, checkpoint, graphs, identities, program, route, snapshot, status};
 use crate::bench::{self, BenchArgs};
 use crate::walkthrough::{self, WalkthroughArgs};
 
@@ -53,6 +54,9 @@ enum Command {
     /// Whole-shard copies inside a persist directory: take, list, restore.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
+    /// Copies of graphs in a directory or an object store: make, list, try out, restore, thin out.
+    #[command(subcommand)]
+    Backup(BackupCommand),
     Status(StatusArgs),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
@@ -67,6 +71,7 @@ impl Command {
             Self::Identities(args) => identities::run(&args, runtime),
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
+            Self::Backup(command) => backup::run(&command, runtime),
             Self::Status(args) => status::run(&args, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),

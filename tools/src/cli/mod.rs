@@ -24,6 +24,6 @@ mod table;
 
 pub use command::main;
 pub(crate) use directory::Directory;
-pub(crate) use exit::{EXIT_CODES, Exit, Failure};
+pub(crate) use exit::{EXIT_CODES, Exit, Failure, exit_of, message_of};
 pub(crate) use shards::ShardArgs;
 pub(crate) use snapshot::counted::{Count, Counted, Tee};

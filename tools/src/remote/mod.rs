@@ -13,12 +13,12 @@ mod upload;
 pub(crate) use call::call;
 pub(crate) use download::{Download, content};
 pub(crate) use status::{GraphStats, IdentityStatus, ShardStatus};
-pub(crate) use upload::upload;
+pub(crate) use upload::{Becomes, upload};
 
 use std::time::Duration;
 
 /// Opening and committing take as long as a pass over the whole graph.
-const DEADLINE: Duration = Duration::from_secs(1200);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(1200);
 
 /// Bytes moved by one request.
 const PIECE_BYTES: usize = 4 << 20;

@@ -15,6 +15,23 @@ use super::{DEADLINE, PIECE_BYTES, call};
 struct OpenParams<'a> {
     graph_name: &'a str,
     replace: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    move_id: Option<&'a str>,
+}
+
+/// What a snapshot that is sent becomes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Becomes<'a> {
+    /// A graph that is served, in place of one of its name when `replace`.
+    Served {
+        /// Whether a graph may be there.
+        replace: bool,
+    },
+    /// The graph that arrives at its name by this move.
+    Arriving {
+        /// The move.
+        move_id: &'a str,
+    },
 }
 
 #[derive(Deserialize)]
@@ -44,19 +61,22 @@ struct Restored {
     digest: String,
 }
 
-/// Sends a snapshot and has the shard install it as the graph `name`, in place of one of that name when `replace`.
-/// Visible as a whole and durable on return; on an error the shard is as before. Returns the content digest as the
+/// Sends a snapshot and has the shard install it as the graph `name`. There as a whole and durable on return; on an error the shard is as before. Returns the content digest as the
 /// shard computed it. `progress` is told the bytes sent. Blocks, so it must run outside the runtime's own threads.
 pub(crate) fn upload(
     runtime: &Handle,
     client: &Client,
     name: &str,
-    replace: bool,
+    becomes: Becomes<'_>,
     mut input: impl Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<String> {
     let client = client.with_deadline(DEADLINE);
-    let params = OpenParams { graph_name: name, replace };
+    let (replace, move_id) = match becomes {
+        Becomes::Served { replace } => (replace, None),
+        Becomes::Arriving { move_id } => (false, Some(move_id)),
+    };
+    let params = OpenParams { graph_name: name, replace, move_id };
     let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", &params))?;
     let mut sent = 0;
     let mut in_flight: Option<JoinHandle<Result<Written, CallError>>> = None;
