@@ -115,8 +115,8 @@ impl Choice {
         for (manifest, entry) in self.entries(graph) {
             for chain in [&entry.ended, &entry.chain] {
                 let Some(first) = chain.first() else { continue };
-                // What ends an old chain begins the new one, whose own changes are later.
-                let covered = first.changed_ms <= time && time <= entry.taken_ms;
+                // A change of the millisecond in which the backup was taken may be missing in it.
+                let covered = first.changed_ms <= time && time < entry.taken_ms;
                 if covered {
                     let stop = stop_at(objects, graph, chain, time)?;
                     return Ok(cut(graph, manifest, chain, stop));

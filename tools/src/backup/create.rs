@@ -71,7 +71,7 @@ pub(crate) fn create(
     let runs = repository::load_all(objects)?;
     let mut creation = Creation {
         source,
-        run: repository::new_run(started_ms),
+        run: repository::new_run(started_ms, runs.last().map(|run| run.name.as_str())),
         sizes: objects.list(repository::OBJECTS)?.into_iter().map(|found| (found.name, found.bytes)).collect(),
         objects,
         full: plan.full,

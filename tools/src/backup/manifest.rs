@@ -39,7 +39,8 @@ pub(crate) struct Manifest {
 pub(crate) struct GraphEntry {
     /// Exact name.
     pub(crate) name: String,
-    /// When its newest change was asked for: the chain tells the graph up to this time. Unix milliseconds.
+    /// When its newest change was asked for: the chain tells all changes before this time. Unix
+    /// milliseconds.
     pub(crate) taken_ms: u64,
     /// A full backup and the increments on it, oldest first.
     pub(crate) chain: Vec<Piece>,

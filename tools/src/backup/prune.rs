@@ -71,7 +71,10 @@ pub(crate) fn prune(objects: &Objects, pruning: &Pruning<'_>) -> Result<Pruned> 
     }
     let marker = format!("{PRUNING}/{:016x}", rand::random::<u64>());
     objects.put_new(&marker, "a prune is under way\n".into())?;
-    let pruned = sweep(objects, pruning)?;
+    let pruned = sweep(objects, pruning).inspect_err(|_| {
+        // Nothing is being removed any more; if this fails too, a prune with `take_over` removes it.
+        let _ = objects.delete(&marker);
+    })?;
     for done in others.iter().map(|other| &other.name).chain([&marker]) {
         objects.delete(done)?;
     }

@@ -10,7 +10,7 @@
 //! No object name holds the name of a graph, and no object is written twice.
 
 use anyhow::Result;
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDateTime};
 
 use super::error::BackupError;
 use super::manifest::{Manifest, PieceKind};
@@ -19,10 +19,15 @@ use super::objects::Objects;
 const MANIFESTS: &str = "manifests";
 pub(super) const OBJECTS: &str = "objects";
 
-/// A new name for a run that begins now.
-pub(crate) fn new_run(now_ms: u64) -> String {
-    let time = i64::try_from(now_ms).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
-    format!("{}-{:08x}", time.format("%Y%m%dT%H%M%S%3fZ"), rand::random::<u32>())
+const TIME: &str = "%Y%m%dT%H%M%S%3fZ";
+
+/// A new name for a run that begins now. It sorts behind that of the newest run, even if the clock was set back.
+pub(crate) fn new_run(now_ms: u64, newest: Option<&str>) -> String {
+    let newest = newest.and_then(|run| NaiveDateTime::parse_from_str(run.split_once('-')?.0, TIME).ok());
+    let behind = newest.map_or(0, |time| time.and_utc().timestamp_millis() + 1);
+    let ms = i64::try_from(now_ms).unwrap_or(0).max(behind);
+    let time = DateTime::from_timestamp_millis(ms).unwrap_or_default();
+    format!("{}-{:08x}", time.format(TIME), rand::random::<u32>())
 }
 
 /// The name of an object of a run.
@@ -81,4 +86,19 @@ pub(crate) fn publish(objects: &Objects, manifest: &Manifest) -> Result<()> {
 /// Makes a run invisible; its objects stay.
 pub(crate) fn withdraw(objects: &Objects, run: &str) -> Result<()> {
     objects.delete(&manifest_name(run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_runs_sort_by_their_order() {
+        let first = new_run(1_795_471_275_372, None);
+        assert!(first.starts_with("20261123T220115372Z-"), "{first}");
+        let second = new_run(1_795_471_275_372, Some(&first));
+        let third = new_run(0, Some(&second));
+        assert!(first < second && second < third, "{first} {second} {third}");
+        assert!(third.starts_with("20261123T220115374Z-"), "{third}");
+    }
 }

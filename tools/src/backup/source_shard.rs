@@ -34,6 +34,12 @@ struct LedgerAnswer<'a> {
     records: &'a [u8],
 }
 
+#[derive(Serialize)]
+struct DigestParams {
+    /// Nothing, for the whole content.
+    after: Option<u64>,
+}
+
 #[derive(Deserialize)]
 struct DigestAnswer {
     sequence: u64,
@@ -91,7 +97,7 @@ impl Source for ShardSource {
     }
 
     fn content(&self, graph: &str) -> Result<(u64, Content)> {
-        let answer = self.runtime.block_on(call(&self.client, graph, "GraphDigest", &()))?;
+        let answer = self.runtime.block_on(call(&self.client, graph, "GraphDigest", &DigestParams { after: None }))?;
         let DigestAnswer { sequence, nodes, edges, vectors, digest } = answer;
         Ok((sequence, Content { nodes, edges, vectors, digest }))
     }

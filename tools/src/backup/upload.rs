@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
 /// Bytes of a part. A bucket takes 10,000 parts, so 160 GB of one graph.
-const PART_BYTES: usize = 16 << 20;
+const PART_BYTES: usize = if cfg!(test) { 1 << 10 } else { 16 << 20 };
 /// Parts on their way at once.
 const PARTS: usize = 2;
 

@@ -4,17 +4,18 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_storage::datadir::Identity;
 use epistemic_storage::graph::COMMONS;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use crate::backup::{self, Created, DirectorySource, Done, Objects, Plan, ShardSource, Source};
+use crate::backup::{self, Created, Done, GraphsSource, Objects, Plan, ShardSource, Source};
 use crate::cli::output::{OutputArgs, Report};
 use crate::cli::place::PlaceArgs;
 use crate::cli::progress::{Progress, Total};
 use crate::cli::table::{shortened, write_table};
-use crate::cli::{EXIT_CODES, Exit, Failure, message_of};
+use crate::cli::{Directory, EXIT_CODES, Exit, Failure, message_of};
 
 /// Back graphs up: what changed since the newest backup, or all of a graph where that cannot be told.
 ///
@@ -39,16 +40,14 @@ pub(in crate::cli) struct CreateArgs {
 }
 
 pub(super) fn run(args: &CreateArgs, runtime: &Runtime) -> Result<()> {
-    let source: Box<dyn Source> = match &args.place.dir {
-        Some(dir) => Box::new(DirectorySource::open(dir.clone())?),
-        None => {
-            if args.place.shards.list()?.as_slice().len() != 1 {
-                let message = "name one shard with --endpoint: each is backed up to a URL of its own";
-                return Err(Failure::new(Exit::Usage, message).into());
-            }
-            let client = runtime.block_on(args.place.shards.owner_of(COMMONS))?;
-            Box::new(ShardSource::open(runtime.handle().clone(), client)?)
-        }
+    let directory = args.place.dir.as_deref().map(Directory::open_read_only).transpose()?;
+    let source: Box<dyn Source + '_> = match (&directory, &args.place.dir) {
+        (Some(directory), Some(path)) => Box::new(GraphsSource {
+            graphs: &directory.graphs,
+            place: path.display().to_string(),
+            store_id: Identity::load(path)?.map(|identity| identity.store_id),
+        }),
+        _ => Box::new(shard(args, runtime)?),
     };
     let objects = Objects::open(&args.to, true, runtime.handle())?;
     let plan = Plan { graphs: &args.graphs, full: args.full };
@@ -60,6 +59,15 @@ pub(super) fn run(args: &CreateArgs, runtime: &Runtime) -> Result<()> {
     drop(progress);
     args.output.print(&Summary::new(&created, &objects))?;
     Ok(backup::failure(&created)?)
+}
+
+fn shard(args: &CreateArgs, runtime: &Runtime) -> Result<ShardSource> {
+    if args.place.shards.list()?.as_slice().len() != 1 {
+        let message = "name one shard with --endpoint: each is backed up to a URL of its own";
+        return Err(Failure::new(Exit::Usage, message).into());
+    }
+    let client = runtime.block_on(args.place.shards.owner_of(COMMONS))?;
+    ShardSource::open(runtime.handle().clone(), client)
 }
 
 #[derive(Serialize)]
