@@ -54,11 +54,13 @@ pub(crate) fn list_graphs(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) 
     }
 }
 
-/// The answer of `GraphStats`, oldest graph first.
-pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) {
+/// The answer of `GraphStats`, oldest graph first. With `sizes` it blocks on disk.
+pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, sizes: bool, out: &mut Vec<u8>) {
     let graphs = readable(shard, caller);
     encode::array(out, graphs.len());
     for graph in graphs {
+        // Damage that is found on the way shows as quarantine.
+        let bytes = if sizes { shard.graphs.size_of(&graph).ok() } else { None };
         let state = graph.state();
         let mut row = json!({
             "name": &**graph.name(),
@@ -71,6 +73,9 @@ pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) 
         });
         if let Some(tenant) = graph.tenant() {
             row["tenant"] = json!(tenant);
+        }
+        if let Some(bytes) = bytes {
+            row["bytes"] = json!(bytes);
         }
         value(out, &row);
     }
@@ -109,6 +114,7 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         "requests": requests,
         "request_seconds": request_seconds,
         "bytes": stats.bytes,
+        "free_bytes": stats.free_bytes,
         "sequence": stats.sequence,
         "writable": refusal.is_none(),
         "refusal": refusal,

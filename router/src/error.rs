@@ -12,13 +12,14 @@ use std::time::Duration;
 use crate::breaker::CircuitOpen;
 use crate::endpoint::{Endpoint, Target};
 use crate::endpoints::EndpointList;
+use crate::server_text::{Standing, code_of};
 
 /// What the receiver of an error should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// Try the same again after a pause. A write may have been carried out already.
     Retry,
-    /// Ask the topology anew: another shard owns the graph.
+    /// Correct the endpoint list, or ask the shard that the error names: another one has the graph.
     Reroute,
     /// The request is at fault and fails again unchanged.
     FixRequest,
@@ -320,11 +321,12 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Stable name of the error.
+    /// Stable name of the error. Of a server's text the code that it begins with, if it is one of ours: `BUSY`, `MOVED`,
+    /// `WRONG_SHARD` and so on.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Server(_) => "SERVER_ERROR",
+            Self::Server(text) => code_of(text).0,
             Self::ConnectionLost { .. } => "CONNECTION_LOST",
             Self::NotSent { .. } => "NOT_SENT",
             Self::Deadline { .. } => "DEADLINE_EXCEEDED",
@@ -335,18 +337,21 @@ impl CallError {
         }
     }
 
-    /// What to do about it. Of server texts only the two that the protocol fixes are read: the prefix `BUSY` and
-    /// `Authentication failed`.
+    /// Where the graph is, if the server said that it moved or is on its way.
+    #[must_use]
+    pub fn standing(&self) -> Option<Standing> {
+        if let Self::Server(text) = self { Standing::of(text) } else { None }
+    }
+
+    /// What to do about it. Of a server's text only its code decides, and `Authentication failed`.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Server(text) if text.starts_with("BUSY") => ErrorKind::Retry,
-            Self::Server(text) if text == "Authentication failed" => ErrorKind::Repair,
+            Self::Server(text) => code_of(text).1,
             Self::ConnectionLost { .. } | Self::NotSent { .. } | Self::Deadline { .. } => ErrorKind::Retry,
-            Self::Server(_)
-            | Self::ResponseTooLarge { .. }
-            | Self::RequestTooLarge { .. }
-            | Self::Params { .. } => ErrorKind::FixRequest,
+            Self::ResponseTooLarge { .. } | Self::RequestTooLarge { .. } | Self::Params { .. } => {
+                ErrorKind::FixRequest
+            }
             Self::BadResponse { .. } => ErrorKind::Report,
         }
     }
@@ -395,7 +400,7 @@ pub enum RouterError {
         /// Why not.
         cause: ConnectCause,
     },
-    /// The only configured engine cannot be reached.
+    /// The only configured engine cannot be reached, or a shard outside of the list that a graph moved to.
     #[error(
         "Cannot connect to the epistemic-graph-server at '{endpoint}': {cause}. Start that server, or correct the \
          endpoint. Autostart applies only to a local unix:// endpoint, never to tcp://."
@@ -446,6 +451,12 @@ impl RouterError {
             | Self::EndpointListMismatch { .. } => ErrorKind::Repair,
             Self::Call(error) => error.kind(),
         }
+    }
+
+    /// Where the graph is, if the server said that it moved or is on its way.
+    #[must_use]
+    pub fn standing(&self) -> Option<Standing> {
+        if let Self::Call(error) = self { error.standing() } else { None }
     }
 
     /// The refusal of the breaker, if that is why the shard cannot be reached.

@@ -74,7 +74,8 @@ impl GraphClient {
     where
         P: Serialize + Sync + ?Sized,
     {
-        Ok(unpack(self.router.owner(&self.name), self.call(method, params).await?)?)
+        let result = self.call(method, params).await?;
+        Ok(unpack(&self.router.place(&self.name), result)?)
     }
 
     /// [`ShardRouter::call_raw`] on this graph.

@@ -11,6 +11,7 @@
 //! * [`Client`]: one pipelined connection to one server. [`ShardRouter`]: a pool of them per shard, and the error that
 //!   names an unreachable one. [`GraphClient`]: its calls on one graph, those of the protocol by name.
 //! * [`Breaker`]: why an endpoint that is down fails at once.
+//! * [`Standing`]: what a shard says of a graph that moved. [`ConnectOptions::follow_moves`]: whether to go there.
 //! * [`Topology`]: which shards can be reached.
 //!
 //! Placement is decided in the client: servers know nothing of each other, so all clients must be configured with
@@ -60,10 +61,12 @@ mod endpoints;
 mod error;
 mod graph;
 pub mod hrw;
+mod moves;
 mod operations;
 mod pool;
 mod router;
 mod secret;
+mod server_text;
 mod settings;
 mod tenant;
 mod topology;
@@ -72,14 +75,16 @@ mod union;
 pub use affinity::{AFFINITY_VAR, Affinity};
 pub use autostart::{AUTOSTART_VAR, SERVER_BIN_VAR};
 pub use breaker::{Breaker, BreakerOptions, BreakerState, CircuitOpen, Outcomes};
-pub use client::{Bin, Client, ConnectOptions};
+pub use client::{Bin, Client, ConnectOptions, FOLLOW_MOVES_VAR};
 pub use endpoint::{Endpoint, Target};
 pub use endpoints::{DEFAULT_ENDPOINT, ENDPOINTS_VAR, EndpointList, SOCKET_VAR, TCP_ADDR_VAR};
 pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, OtherList, RouterError};
 pub use graph::GraphClient;
+pub use moves::MoveCounts;
 pub use operations::{DatalogRules, Done, Edge, Pair, Scored};
 pub use router::ShardRouter;
 pub use secret::{SECRET_VAR, Secret, read_private_file};
+pub use server_text::Standing;
 pub use tenant::{
     DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, resolve_routing_graph,
     tenant_graph_name, with_tenant,

@@ -1,6 +1,5 @@
 //! Calls that find their shard.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,13 +8,14 @@ use rmpv::Value;
 use serde::Serialize;
 
 use crate::affinity::Affinity;
-use crate::client::{Client, ConnectOptions, decode};
+use crate::client::{Client, ConnectOptions, decode, is_union};
 use crate::endpoint::Endpoint;
 use crate::endpoints::EndpointList;
 use crate::error::{ConfigError, ConnectCause, ConnectError, RouterError};
 use crate::graph::GraphClient;
 use crate::hrw;
-use crate::pool::{CallFailure, Pool};
+use crate::moves::{MoveCounts, Moves, Way};
+use crate::pool::{CallFailure, Pool, Pools};
 use crate::secret::Secret;
 use crate::tenant::{DEFAULT_GRAPH, ambient_tenant, default_graph, resolve_routing_graph};
 use crate::topology::Topology;
@@ -26,12 +26,16 @@ use crate::topology::Topology;
 /// first needed and replaced when they break; a request is sent again only if it had not gone out, or is a read whose
 /// answer was lost. A shard that tells an endpoint list (`--advertise`) other than this router's is asked for nothing:
 /// one of the two would look for graphs where they are not. With a single endpoint all of it is the same, and every graph is there.
+///
+/// A graph that is being moved takes no writes for a moment: such calls are sent again until their deadline. One that moved
+/// is an error that names its new shard, unless [`ConnectOptions::follow_moves`] is set.
 #[derive(Debug, Clone)]
 pub struct ShardRouter {
     endpoints: Arc<EndpointList>,
     affinity: Arc<Affinity>,
     default_graph: Arc<str>,
-    pools: Arc<HashMap<Endpoint, Arc<Pool>>>,
+    pools: Arc<Pools>,
+    moves: Arc<Moves>,
     deadline: Option<Duration>,
 }
 
@@ -40,15 +44,13 @@ impl ShardRouter {
     #[must_use]
     pub fn new(endpoints: EndpointList, secret: Secret, options: ConnectOptions) -> Self {
         let endpoints = Arc::new(endpoints);
-        let pool = |endpoint: &Endpoint| {
-            (endpoint.clone(), Arc::new(Pool::new(endpoint, &endpoints, &secret, &options)))
-        };
-        let pools = endpoints.as_slice().iter().map(pool).collect();
+        let pools = Pools::new(&endpoints, secret, options);
         Self {
             endpoints,
             affinity: Arc::new(Affinity::default()),
             default_graph: DEFAULT_GRAPH.into(),
             pools: Arc::new(pools),
+            moves: Arc::default(),
             deadline: None,
         }
     }
@@ -120,18 +122,31 @@ impl ShardRouter {
         GraphClient::new(self.clone(), graph.into(), None)
     }
 
-    /// A connection to the owner of `graph`, for calls that must share one. They are not retried, and the circuit
-    /// breaker does not see them.
+    /// The shard that calls on `graph` go to: its owner or, with [`ConnectOptions::follow_moves`], where it was found last.
+    #[must_use]
+    pub fn place(&self, graph: &str) -> Endpoint {
+        let learned = self.options().follow_moves.then(|| self.moves.places.get(graph)).flatten();
+        learned.unwrap_or_else(|| self.owner(graph).clone())
+    }
+
+    /// What this router and its clones did about graphs that moved.
+    #[must_use]
+    pub fn move_counts(&self) -> MoveCounts {
+        self.moves.counters.read()
+    }
+
+    /// A connection to the shard of `graph`, for calls that must share one. They are not retried and follow no moves, and
+    /// the circuit breaker does not see them.
     ///
     /// # Errors
     /// [`RouterError::ShardUnreachable`], or [`RouterError::EngineUnreachable`] when there is only one endpoint.
     pub async fn client_for(&self, graph: &str) -> Result<Client, RouterError> {
-        let client =
-            self.pool(self.owner(graph)).client().await.map_err(|error| self.unreachable(graph, error))?;
+        let pool = self.pool(&self.place(graph));
+        let client = pool.client().await.map_err(|error| self.unreachable(graph, error))?;
         Ok(self.deadline.map_or_else(|| client.clone(), |deadline| client.with_deadline(deadline)))
     }
 
-    /// [`Client::call`] on the owner of `graph`.
+    /// [`Client::call`] on the shard of `graph`.
     ///
     /// # Errors
     /// As [`ShardRouter::client_for`] and [`Client::call`].
@@ -139,7 +154,8 @@ impl ShardRouter {
     where
         P: Serialize + Sync + ?Sized,
     {
-        Ok(decode(self.owner(graph), &self.call_raw(graph, method, params).await?)?)
+        let result = self.call_raw(graph, method, params).await?;
+        Ok(decode(&self.place(graph), &result)?)
     }
 
     /// As [`ShardRouter::call`], and the result is left as MessagePack, neither copied nor checked.
@@ -150,11 +166,49 @@ impl ShardRouter {
     where
         P: Serialize + Sync + ?Sized,
     {
-        let pool = self.pool(self.owner(graph));
-        pool.call(graph, method, params, self.deadline).await.map_err(|failure| match failure {
+        // A union that follows one of its graphs would leave the others behind.
+        let graphs: &[&str] = if is_union(method) { &[] } else { &[graph] };
+        let mut way = Way::new(self, graphs, self.deadline_of(method));
+        loop {
+            let result = self.call_at(&way.place(graph), (graph, method, params), way.left()).await;
+            if !way.goes_on(&result).await {
+                return result;
+            }
+        }
+    }
+
+    /// Sends a call to this shard and no other.
+    pub(crate) async fn call_at<P>(
+        &self,
+        place: &Endpoint,
+        (graph, method, params): (&str, &str, &P),
+        after: Duration,
+    ) -> Result<Bytes, RouterError>
+    where
+        P: Serialize + Sync + ?Sized,
+    {
+        self.pool(place).call(graph, method, params, after).await.map_err(|failure| match failure {
             CallFailure::Connect(error) => self.unreachable(graph, error),
             CallFailure::Call(error) => RouterError::Call(error),
         })
+    }
+
+    /// How long a call may take.
+    pub(crate) fn deadline_of(&self, method: &str) -> Duration {
+        self.deadline.unwrap_or_else(|| self.options().deadline_for(method))
+    }
+
+    pub(crate) fn options(&self) -> &ConnectOptions {
+        self.pools.options()
+    }
+
+    pub(crate) fn moves(&self) -> &Moves {
+        &self.moves
+    }
+
+    /// Whether calls can be sent to this endpoint, which need not be in the list.
+    pub(crate) fn has_pool(&self, endpoint: &Endpoint) -> bool {
+        self.pools.any(endpoint).is_some()
     }
 
     /// Probes every shard. Takes half a second at most and makes no request.
@@ -162,15 +216,15 @@ impl ShardRouter {
         Topology::probe(&self.endpoints, default_graph).await
     }
 
-    fn pool(&self, endpoint: &Endpoint) -> &Arc<Pool> {
-        self.pools.get(endpoint).expect("every endpoint has its pool")
+    fn pool(&self, place: &Endpoint) -> Arc<Pool> {
+        self.pools.any(place).expect("a place is taken only with a pool")
     }
 
     fn unreachable(&self, graph: &str, ConnectError { endpoint, cause }: ConnectError) -> RouterError {
         if let ConnectCause::OtherList(lists) = cause {
             return RouterError::EndpointListMismatch { endpoint, graph: graph.to_owned(), lists };
         }
-        if self.endpoints.is_sharded() {
+        if self.endpoints.is_sharded() && self.pools.are_for(&endpoint) {
             RouterError::ShardUnreachable { endpoint, graph: graph.to_owned(), cause }
         } else {
             RouterError::EngineUnreachable { endpoint, cause }

@@ -4,7 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a process that cannot run fails the test")]
 
-use std::path::{Path, PathBuf};
+#[path = "support/program.rs"]
+mod program;
+
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,16 +15,6 @@ use epistemic_router::{ConnectOptions, EndpointList, Secret, ShardRouter};
 
 const SECRET: &str = "s3cret";
 const PROCESSES: usize = 10;
-
-/// The server program: in `EG_BIN_DIR`, else in the parent of the folder of this test.
-fn server() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = std::env::var_os("EG_BIN_DIR")
-        .map_or_else(|| test.ancestors().nth(2).unwrap().to_owned(), PathBuf::from);
-    let program = folder.join("epistemic-graph-server");
-    assert!(program.is_file(), "{} is missing: cargo build --release -p epistemic-engine", program.display());
-    program
-}
 
 /// A process of its own that asks `endpoint`: the example `ask_shard`, which `cargo test` builds.
 fn client(endpoint: &str, program: &Path) -> Child {
@@ -69,7 +62,7 @@ async fn one_of_many_processes_starts_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("e.sock");
     let endpoint = format!("unix://{}", socket.display());
-    let program = server();
+    let program = program::server();
     let clients: Vec<_> = (0..PROCESSES).map(|_| client(&endpoint, &program)).collect();
     let outputs: Vec<_> = clients.into_iter().map(|client| client.wait_with_output().unwrap()).collect();
     let pids: Vec<u32> = outputs.iter().map(|output| said(output, "pid=").parse().unwrap()).collect();

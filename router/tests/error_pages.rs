@@ -28,33 +28,53 @@ fn page(name: &str) -> String {
     fs::read_to_string(repository().join(format!("docs/errors/{name}.md"))).unwrap()
 }
 
-/// The string literals in the bodies of all functions `code` of the router's errors.
+/// The string literals in the bodies of all functions `code` of the router's errors, and in its table of the server's
+/// codes with what follows up to the next function.
 fn codes() -> BTreeSet<String> {
-    let source = fs::read_to_string(repository().join("router/src/error.rs")).unwrap();
-    let bodies = source.split("pub fn code(&self) -> &'static str {").skip(1);
+    let source = |name| fs::read_to_string(repository().join("router/src").join(name)).unwrap();
+    let (errors, texts) = (source("error.rs"), source("server_text.rs"));
+    let bodies = errors.split("pub fn code(&self) -> &'static str {").skip(1);
     let bodies = bodies.map(|rest| rest.split("\n    }\n").next().unwrap_or_default());
-    bodies.flat_map(|body| body.split('"').skip(1).step_by(2).map(str::to_owned)).collect()
+    let table = texts.split("const CODES: ").skip(1).map(|rest| rest.split("fn ").next().unwrap_or_default());
+    bodies.chain(table).flat_map(|body| body.split('"').skip(1).step_by(2).map(str::to_owned)).collect()
 }
 
-/// The pages that the sources of a folder name.
-fn named_in(folder: &Path, found: &mut BTreeSet<String>) {
+/// Words in capitals that a text of the server may begin with, and that no client reads: they are logged, or the client
+/// has gone.
+const UNREAD: [&str; 4] = ["SECURITY", "SIGTERM", "SIGINT", "CANCELLED"];
+
+/// The words in capitals that string literals of a source begin with, as in `"BUSY: ..."`.
+fn capitals(source: &str) -> impl Iterator<Item = &str> {
+    let words = source.split('"').filter_map(|text| text.split_once(": ").map(|(word, _)| word));
+    words.filter(|word| word.len() > 3 && word.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+}
+
+/// The sources of a folder.
+fn sources(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            named_in(&path, found);
+            found.extend(sources(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let source = fs::read_to_string(&path).unwrap();
-            let names = source.split("docs/errors/").skip(1).filter_map(|rest| rest.split_once(".md"));
-            let names = names.map(|(name, _)| name.to_owned());
-            found.extend(names.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-')));
+            found.push(fs::read_to_string(&path).unwrap());
         }
     }
+    found
+}
+
+/// The pages that a source names.
+fn named_in(source: &str) -> impl Iterator<Item = &str> {
+    let names = source.split("docs/errors/").skip(1).filter_map(|rest| rest.split_once(".md"));
+    names.map(|(name, _)| name).filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
 }
 
 #[test]
 fn every_code_has_a_page_with_its_name_as_title() {
     let codes = codes();
-    assert!(codes.len() > 10 && codes.contains("SHARD_UNREACHABLE"), "{codes:?}");
+    for code in ["SHARD_UNREACHABLE", "BUSY", "MOVED", "MOVING"] {
+        assert!(codes.contains(code), "{codes:?}");
+    }
     let pages = pages();
     for code in codes {
         let name = code.to_ascii_lowercase().replace('_', "-");
@@ -64,10 +84,25 @@ fn every_code_has_a_page_with_its_name_as_title() {
 }
 
 #[test]
+fn every_code_of_a_server_has_a_page() {
+    let (pages, mut found) = (pages(), BTreeSet::new());
+    for source in ["storage/src", "engine/src"].iter().flat_map(|folder| sources(&repository().join(folder)))
+    {
+        found.extend(capitals(&source).filter(|word| !UNREAD.contains(word)).map(str::to_owned));
+    }
+    assert!(found.contains("BUSY") && found.contains("WRONG_SHARD"), "{found:?}");
+    let page = |code: &String| code.to_ascii_lowercase().replace('_', "-");
+    let missing: Vec<_> = found.iter().filter(|code| !pages.contains(&page(code))).collect();
+    assert!(missing.is_empty(), "no page in docs/errors for {missing:?}");
+}
+
+#[test]
 fn every_page_named_in_the_sources_exists() {
     let mut named = BTreeSet::new();
     for package in ["storage/src", "engine/src", "router/src", "tools/src"] {
-        named_in(&repository().join(package), &mut named);
+        for source in sources(&repository().join(package)) {
+            named.extend(named_in(&source).map(str::to_owned));
+        }
     }
     assert!(named.contains("corrupt"), "{named:?}");
     let missing: Vec<_> = named.difference(&pages()).cloned().collect();

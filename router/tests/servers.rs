@@ -3,29 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a server that cannot run fails the test")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+#[path = "support/shards.rs"]
+mod shards;
 
-use epistemic_router::{
-    Affinity, Bin, ConnectOptions, EndpointList, GraphClient, Secret, ShardRouter, with_tenant,
-};
+use std::path::{Path, PathBuf};
+
+use epistemic_router::{Affinity, Bin, ConnectOptions, GraphClient, with_tenant};
 use rmpv::Value;
 
-const SECRET: &str = "s3cret";
-
-/// A server on a socket of its own; ends with the test.
-struct Server {
-    child: Child,
-    endpoint: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
+use shards::shards;
 
 fn programs() -> Vec<PathBuf> {
     let venvs = std::env::var_os("EG_VENVS").map_or_else(
@@ -42,37 +28,8 @@ fn programs() -> Vec<PathBuf> {
     all
 }
 
-fn start(program: &Path, dir: &Path, name: &str) -> Server {
-    let socket = dir.join(name);
-    let child = Command::new(program)
-        .args([
-            Path::new("--socket-path"),
-            &socket,
-            Path::new("--persist-dir"),
-            &dir.join(format!("{name}.d")),
-        ])
-        .env("GRAPH_SERVICE_AUTH_SECRET", SECRET)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    Server { child, endpoint: format!("unix://{}", socket.display()) }
-}
-
-/// A router over `count` servers that answer.
-async fn shards(program: &Path, dir: &Path, count: usize) -> (Vec<Server>, ShardRouter) {
-    let servers: Vec<_> = (0..count).map(|n| start(program, dir, &format!("{n}.sock"))).collect();
-    let texts: Vec<_> = servers.iter().map(|server| server.endpoint.as_str()).collect();
-    let endpoints = EndpointList::parse(&texts.join(",")).unwrap();
-    let options = ConnectOptions { max_connections: 4, ..ConnectOptions::default() };
-    let router = ShardRouter::new(endpoints, Secret::new(SECRET), options);
-    let ready = async {
-        while !router.topology("g").await.endpoints.iter().all(|endpoint| endpoint.reachable) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), ready).await.expect("the servers listen");
-    (servers, router)
+fn options() -> ConnectOptions {
+    ConnectOptions { max_connections: 4, ..ConnectOptions::default() }
 }
 
 /// `{"type": kind}` as MessagePack.
@@ -180,7 +137,7 @@ async fn every_operation_decodes_what_servers_answer() {
     for program in programs() {
         println!("{}", program.display());
         let dir = tempfile::tempdir().unwrap();
-        let (_servers, router) = shards(&program, dir.path(), 3).await;
+        let (_servers, router) = shards(&program, dir.path(), 3, options()).await;
         let graph = with_tenant(Some("acme".to_owned()), async { router.resolve(None) }).await.unwrap();
         assert_eq!(graph.name(), "tenant__acme____bus__");
         path_of_three(&graph).await;
@@ -197,7 +154,7 @@ async fn unions_over_the_shards_of_2_0_0() {
     for program in programs().into_iter().filter(serves_unions) {
         println!("{}", program.display());
         let dir = tempfile::tempdir().unwrap();
-        let (_servers, router) = shards(&program, dir.path(), 3).await;
+        let (_servers, router) = shards(&program, dir.path(), 3, options()).await;
         // Without groups the lanes are all over the shards.
         for (router, lanes) in
             [(router.clone().with_affinity(Affinity::none()), "lane"), (router, "__ingest")]

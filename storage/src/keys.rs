@@ -235,6 +235,22 @@ pub(crate) fn ledger(id: GraphId, sequence: u64) -> Vec<u8> {
     [id.0.to_be_bytes(), sequence.to_be_bytes()].concat()
 }
 
+/// The sequence of a ledger key.
+pub(crate) fn ledger_sequence(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(key.get(8..)?.try_into().ok()?))
+}
+
+/// The label and the sequence of a label key.
+pub(crate) fn label_parts(key: &[u8]) -> Option<(Cow<'_, str>, u64)> {
+    let (label, rest) = unescape(key.get(8..)?)?;
+    Some((label, u64::from_be_bytes(rest.try_into().ok()?)))
+}
+
+/// The graph that a key of one of the spaces of graphs belongs to.
+pub(crate) fn graph_of(key: &[u8]) -> Option<GraphId> {
+    Some(GraphId(u64::from_be_bytes(*key.first_chunk()?)))
+}
+
 /// Ledger records from `sequence` on.
 pub(crate) fn ledger_from(id: GraphId, sequence: u64) -> KeyRange {
     KeyRange { start: ledger(id, sequence), end: successor(&id.0.to_be_bytes()), sweep: true }

@@ -6,12 +6,14 @@
 //!   [`MemoryStore`] (the oracle of tests, and an embedded store for yours) and [`rocks::RocksStore`] (the default).
 //!   [`conformance`] is the suite that every backend passes.
 //! * [`GraphStore`] is the graph layer over any store: catalog, records, mutations, ledger. [`snapshot`] exports
-//!   and imports one graph as a stream; [`increment`] is a file of its changes since.
+//!   and imports one graph as a stream; [`increment`] is a file of its changes since. [`audit`] compares all records
+//!   with each other and rebuilds the derived ones.
 //! * [`Channels`] and [`Identities`] are what a shard keeps beside its graphs, in the same store.
 //! * [`datadir`] is a shard's directory: identity, ownership, checkpoints.
 //!
 //! Everything is synchronous and may block. `docs/format.md` describes all formats byte by byte.
 
+pub mod audit;
 pub mod batch;
 pub mod channels;
 pub mod clock;

@@ -160,6 +160,10 @@ impl Store for MemoryStore {
         Ok(StoreStats { bytes, sequence: state.sequence, free_bytes: None })
     }
 
+    fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {
+        self.snapshot().cursor(space, range, Direction::Forward).bytes()
+    }
+
     fn verify(&self) -> Result<()> {
         Ok(())
     }

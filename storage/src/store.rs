@@ -69,6 +69,15 @@ pub type Entry<'c> = (&'c [u8], &'c [u8]);
 pub trait Cursor {
     /// The next entry, or `None` at the end. After an error the cursor is finished.
     fn next(&mut self) -> Result<Option<Entry<'_>>>;
+
+    /// Bytes of the keys and values from here to the end.
+    fn bytes(&mut self) -> Result<u64> {
+        let mut bytes = 0;
+        while let Some((key, value)) = self.next()? {
+            bytes += (key.len() + value.len()) as u64;
+        }
+        Ok(bytes)
+    }
 }
 
 /// Reads. On a [`Store`] each call sees the newest committed state; on a view all calls see one state.
@@ -145,6 +154,11 @@ pub trait Store: Read {
 
     /// Sizes.
     fn stats(&self) -> Result<StoreStats>;
+
+    /// Bytes that the entries of a range take, keys and values. An estimate, cheap where there is much: a backend may count
+    /// large ranges as they lie on disk, compressed and with what has been overwritten, and leave out what is only in its
+    /// write buffers. Ranges of a few blocks are counted exactly.
+    fn size_of(&self, space: Space, range: KeyRange) -> Result<u64>;
 
     /// Reads every stored block and checks its checksum. Takes as long as reading the whole store.
     fn verify(&self) -> Result<()>;

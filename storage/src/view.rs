@@ -13,9 +13,12 @@
 //! What has no place in it: a map entry whose key is not a string, or whose value is an ext value or a string
 //! of invalid UTF-8, is left out; such a value in a list becomes nil, so that positions stay.
 //!
+//! [`batch`] reads the operations of a `BatchUpdate`, whose properties are stored as their view.
+//!
 //! Bytes that are no MessagePack value at all (truncated, reserved marker, nested [`token::MAX_DEPTH`] levels
 //! or more), or whose whole value has no place in the view, are undecodable.
 
+pub mod batch;
 pub mod encode;
 mod fields;
 pub mod token;

@@ -4,15 +4,21 @@
 
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use common::{
     create,
     dump::{Dump, GraphDump, assert_same, check_nothing_unowned, dump},
     fill,
+    random::{Random, seed},
 };
 use epistemic_storage::{
     GraphStore, MemoryStore,
     graph::{GraphError, GraphType, LedgerRecord, Op},
-    snapshot::{ImportTarget, SnapshotError, content_digest, export, import, inspect, verify},
+    snapshot::{
+        Difference, ImportTarget, RecordKind, SnapshotError, SnapshotReader, Totals, compare, content_digest,
+        export, import, inspect, verify,
+    },
 };
 
 /// A graph store, and what must live as long as it.
@@ -365,5 +371,93 @@ fn large_imports_are_as_careful() {
         let digest =
             |graphs: &GraphStore, name| content_digest(graphs, &graphs.graph(name).unwrap()).unwrap();
         assert_eq!(digest(&target, "second"), digest(graphs, "large"));
+    }
+}
+
+/// The differences of two graphs, from their dumps: kind, first, second, sequence, how.
+fn expected_differences(first: &GraphDump, second: &GraphDump) -> Vec<Told> {
+    fn by_key<K: Ord + Clone, V: PartialEq>(
+        first: &BTreeMap<K, V>,
+        second: &BTreeMap<K, V>,
+        name: impl Fn(&K) -> (String, String, u64),
+        kind: RecordKind,
+    ) -> Vec<Told> {
+        let keys: BTreeSet<_> = first.keys().chain(second.keys()).cloned().collect();
+        let how = |key: &K| match (first.get(key), second.get(key)) {
+            (Some(left), Some(right)) => (left != right).then_some(Difference::Changed),
+            (Some(_), None) => Some(Difference::OnlyInFirst),
+            (None, _) => Some(Difference::OnlyInSecond),
+        };
+        keys.iter().filter_map(|key| Some((kind, name(key), how(key)?))).collect()
+    }
+    let text = |key: &Vec<u8>| (String::from_utf8(key.clone()).unwrap(), String::new(), 0);
+    [
+        by_key(&first.nodes, &second.nodes, |id| (id.clone(), String::new(), 0), RecordKind::Node),
+        by_key(&first.out_edges, &second.out_edges, Clone::clone, RecordKind::Edge),
+        by_key(&first.ledger, &second.ledger, |at| (String::new(), String::new(), *at), RecordKind::Ledger),
+        by_key(&first.vectors, &second.vectors, text, RecordKind::Vector),
+    ]
+    .concat()
+}
+
+type Told = (RecordKind, (String, String, u64), Difference);
+
+fn differences(first: &[u8], second: &[u8]) -> (Vec<Told>, bool) {
+    let mut found = Vec::new();
+    let readers = [first, second].map(|bytes| SnapshotReader::new(bytes).unwrap());
+    let [first, second] = readers;
+    let mut progress = 0;
+    let [(_, left), (_, right)] = compare(
+        first,
+        second,
+        &mut |key, how| found.push((key.kind, (key.first.into(), key.second.into(), key.sequence), how)),
+        &mut |records| progress = records,
+    )
+    .unwrap();
+    let records = |totals: &Totals| totals.nodes + totals.edges + totals.ledger + totals.vectors;
+    assert_eq!(progress, records(&left) + records(&right));
+    (found, left.digest == right.digest)
+}
+
+#[test]
+fn two_graphs_differ_where_their_records_do() {
+    let mut random = Random::new(seed());
+    for _ in 0..20 {
+        let Opened { graphs, _folder } = memory();
+        common::fill(&graphs, "first", 20);
+        let copy = graphs.fork(&graphs.graph("first").unwrap(), &|| true).unwrap();
+        graphs.install("second", copy, GraphType::Agent, Some("tester".into()), false).unwrap();
+        let (first, second) = (exported(&graphs, "first"), exported(&graphs, "second"));
+        assert_eq!(differences(&first, &second), (Vec::new(), true));
+        for _ in 0..random.below(12) {
+            let (id, other) = (format!("first {}", random.below(25)), format!("first {}", random.below(20)));
+            let op = match random.below(5) {
+                0 => common::add_node(&id, &common::labelled("M")),
+                1 => Op::RemoveNode { id },
+                2 => common::add_edge(&id, &other, b""),
+                3 => Op::RemoveEdge { source: id, target: other },
+                _ => common::add_vector(&id, &[1.0, 2.0, random.below(9) as f32]),
+            };
+            // Refused when its nodes are not there.
+            let _ = graphs.write(if random.below(3) == 0 { "first" } else { "second" }, op);
+        }
+        let dumps = dump(&graphs).unwrap();
+        // Records as they are, times included.
+        let timed = |name: &str| {
+            let mut found = dumps[name].clone();
+            let graph = graphs.graph(name).unwrap();
+            graphs
+                .latest(&graph)
+                .for_each_ledger(0, |at, record| {
+                    found.ledger.insert(at, record.to_vec());
+                    Ok(())
+                })
+                .unwrap();
+            found
+        };
+        let expected = expected_differences(&timed("first"), &timed("second"));
+        let (found, equal) = differences(&exported(&graphs, "first"), &exported(&graphs, "second"));
+        assert_eq!(found, expected);
+        assert_eq!(equal, found.iter().all(|(kind, ..)| *kind == RecordKind::Ledger));
     }
 }

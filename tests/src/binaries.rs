@@ -22,6 +22,14 @@ pub fn gateway() -> Result<PathBuf> {
     built("epistemic-graph-gateway", "epistemic-tools")
 }
 
+/// An example program of a package.
+pub fn example(name: &str, package: &str) -> Result<PathBuf> {
+    let path = bin_dir()?.join("examples").join(name);
+    let command = format!("cargo build --release -p {package} --examples");
+    ensure!(path.is_file(), "{} is missing; make it with: {command}", path.display());
+    Ok(path)
+}
+
 /// The server program of a reference version, such as `"0.31.0"`.
 pub fn reference_server(version: &str) -> Result<PathBuf> {
     in_venv(version, "epistemic-graph-server")

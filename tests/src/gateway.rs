@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::http::{Answer, get};
@@ -25,8 +26,12 @@ impl Gateway {
     /// Starts one on a free loopback port that watches `endpoints`, and waits until it answers. Its breakers heal
     /// within a second.
     pub fn start(endpoints: &str, secret: &str, args: &[&str]) -> Result<Gateway> {
+        Self::start_program(command(endpoints, secret)?, args)
+    }
+
+    /// The same with a command of the caller's, from [`command`].
+    pub fn start_program(mut command: Command, args: &[&str]) -> Result<Gateway> {
         let addr = free_loopback_addr()?;
-        let mut command = command(endpoints, secret)?;
         command.arg("--listen").arg(addr.to_string()).args(args).stdin(Stdio::null());
         let mut gateway = Gateway { child: command.spawn()?, addr };
         let ready = wait::poll(LIMIT, Duration::from_millis(5), || {
@@ -40,6 +45,17 @@ impl Gateway {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Sends SIGTERM and waits for nothing.
+    pub fn terminate(&self) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
+    }
+
+    /// Waits until the process has exited by itself.
+    pub fn wait_for_exit(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let ended = wait::poll(limit, Duration::from_millis(5), || self.child.try_wait())?;
+        ended.with_context(|| format!("the gateway still runs after {limit:?}"))
     }
 
     /// `GET path`.

@@ -7,6 +7,7 @@ use epistemic_storage::{
     graph::{Graph, GraphError, MoveOp, Op, Rename, Standing},
     snapshot::{content_digest_of, pack_ledger, unpack_ledger},
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -29,11 +30,11 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
     match method {
         Method::MoveStatus => {
-            let params::MoveStatus { graph_name } = params::params(method, raw)?;
+            let params::MoveStatus { graph_name } = some_params(method, raw)?;
             status(shard, graph_name, out);
         }
         Method::GraphDigest => {
-            let params::GraphDigest { after } = params::params(method, raw)?;
+            let params::GraphDigest { after } = some_params(method, raw)?;
             let graph = shard.graphs.graph_of_any_standing(name)?;
             match after {
                 Some(after) => changed_digest(shard, &graph, after, out)?,
@@ -67,6 +68,17 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
         }
     }
     Ok(())
+}
+
+/// Parameters that may all be left out.
+fn some_params<'a, T: Default + Deserialize<'a>>(
+    method: Method,
+    raw: Option<&'a [u8]>,
+) -> Result<T, OpError> {
+    match params::no_params(method, raw) {
+        Ok(()) => Ok(T::default()),
+        Err(_) => Ok(params::params(method, raw)?),
+    }
 }
 
 /// The step that a request asks for.

@@ -76,8 +76,11 @@ fn run(
             status::list_graphs(shard, Caller::new(envelope.agent_id), out);
         }
         Method::GraphStats => {
-            params::no_params(method, raw)?;
-            status::graph_stats(shard, Caller::new(envelope.agent_id), out);
+            let params::GraphStats { sizes } = match params::no_params(method, raw) {
+                Ok(()) => params::GraphStats::default(),
+                Err(_) => params::params(method, raw)?,
+            };
+            status::graph_stats(shard, Caller::new(envelope.agent_id), sizes, out);
         }
         Method::ShardStatus => {
             params::no_params(method, raw)?;

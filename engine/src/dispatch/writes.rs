@@ -10,7 +10,7 @@ use epistemic_storage::{
 use super::{OpError, Pending, Request, answer::WriteAnswer, pending::PendingWrite, semantic::check_finite};
 use crate::{
     shard::Shard,
-    wire::{self, BatchOps, DecodeError, Method, params, parse_ledger_lines},
+    wire::{DecodeError, Method, params, parse_batch, parse_ledger_lines},
 };
 
 /// Operations of one batch at most.
@@ -96,10 +96,9 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
-            let items =
-                BatchOps::parse(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
+            let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
-            Op::Batch(items.map(owned).collect())
+            Op::Batch(items.map(BatchOp::from).collect())
         }
         Method::ApplyLedger => {
             let params::Transactions { transactions } = params::params(method, raw)?;
@@ -150,18 +149,4 @@ fn at_most(most: usize, operation: &str, count: usize) -> Result<(), OpError> {
         return Ok(());
     }
     Err(OpError::Text(format!("{operation} {count} operations, {most} are the most; send them in parts")))
-}
-
-fn owned(item: wire::BatchOp<'_>) -> BatchOp {
-    match item {
-        wire::BatchOp::AddNode { id, properties } => BatchOp::AddNode { id: id.into(), properties },
-        wire::BatchOp::RemoveNode { id } => BatchOp::RemoveNode { id: id.into() },
-        wire::BatchOp::AddEdge { source, target, properties } => {
-            BatchOp::AddEdge { source: source.into(), target: target.into(), properties }
-        }
-        wire::BatchOp::RemoveEdge { source, target } => {
-            BatchOp::RemoveEdge { source: source.into(), target: target.into() }
-        }
-        wire::BatchOp::Rejected(reason) => BatchOp::Rejected(reason.to_string()),
-    }
 }

@@ -26,7 +26,7 @@ mod value;
 mod tests;
 
 pub use auth::Authenticator;
-pub use batch::{BatchError, BatchOp, BatchOps};
+pub use batch::{BatchError, parse_batch};
 pub use envelope::Envelope;
 pub use epistemic_storage::graph::GraphType;
 pub use epistemic_storage::view::encode;

@@ -503,6 +503,14 @@ pub struct UnionByLabel<'a> {
     pub limit: usize,
 }
 
+/// `GraphStats`, which takes none as well
+#[derive(Debug, Default, Deserialize)]
+pub struct GraphStats {
+    /// Whether to tell how much room each graph takes, which looks at the tables of all of them. Off by default.
+    #[serde(default)]
+    pub sizes: bool,
+}
+
 /// `SnapshotRead`
 #[derive(Debug, Deserialize)]
 pub struct SnapshotRead {

@@ -100,6 +100,11 @@ pub(crate) fn is_read(method: &str) -> bool {
     READS.binary_search(&method).is_ok()
 }
 
+/// Whether the operation passes over graphs that its parameters name and the shard does not know.
+pub(crate) fn is_union(method: &str) -> bool {
+    matches!(method, "UnionGetNeighbors" | "UnionGetNodeProperties" | "UnionGetNodesByLabel")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,6 @@ mod transport;
 pub use bin::Bin;
 pub use handle::Client;
 pub(crate) use handle::{decode, unpack};
-pub(crate) use methods::{is_heavy, is_read};
-pub use options::ConnectOptions;
+pub(crate) use methods::{is_heavy, is_read, is_union};
+pub use options::{ConnectOptions, FOLLOW_MOVES_VAR};
 pub(crate) use transport::open;

@@ -10,6 +10,9 @@ use crate::breaker::BreakerOptions;
 use crate::error::ConfigError;
 use crate::settings;
 
+/// Variable that makes routers follow graphs that moved: 1 or 0.
+pub const FOLLOW_MOVES_VAR: &str = "EPISTEMIC_GRAPH_FOLLOW_MOVES";
+
 /// Limits of a [`Client`](super::Client) and of the pools of a [`ShardRouter`](crate::ShardRouter). The times are those
 /// of the reference client.
 #[derive(Debug, Clone)]
@@ -40,6 +43,10 @@ pub struct ConnectOptions {
     /// Whether a router starts a server for a `unix://` endpoint that nobody serves. False, and without effect on
     /// `tcp://` endpoints.
     pub autostart: bool,
+    /// Whether a router sends a call on to the shard that another names for a graph that moved (`MOVED`, `ARRIVING`), and
+    /// remembers it. False: the error names the new owner, so that the list is corrected. The memory is this process's
+    /// own, ends with it, and needs the shard that the graph left. With it, `compare_lists` only logs.
+    pub follow_moves: bool,
     /// When the breaker of an endpoint opens.
     pub breaker: BreakerOptions,
 }
@@ -58,6 +65,7 @@ impl Default for ConnectOptions {
             idle_before_ping: Duration::from_secs(30),
             compare_lists: true,
             autostart: false,
+            follow_moves: false,
             breaker: BreakerOptions::default(),
         }
     }
@@ -66,7 +74,7 @@ impl Default for ConnectOptions {
 impl ConnectOptions {
     /// The defaults, replaced by the reference client's variables read through `lookup`: `GRAPH_SERVICE_RPC_TIMEOUT`,
     /// `GRAPH_SERVICE_HEAVY_RPC_TIMEOUT`, `GRAPH_SERVICE_CONNECT_TIMEOUT`, `GRAPH_SERVICE_WRITE_TIMEOUT` (seconds),
-    /// [`AUTOSTART_VAR`], and those of [`BreakerOptions::resolve`]. Empty values count as unset.
+    /// [`AUTOSTART_VAR`], [`FOLLOW_MOVES_VAR`], and those of [`BreakerOptions::resolve`]. Empty values count as unset.
     ///
     /// # Errors
     /// [`ConfigError::Setting`] for a value that is no time above 0.
@@ -79,6 +87,7 @@ impl ConnectOptions {
             connect_timeout: limit("GRAPH_SERVICE_CONNECT_TIMEOUT", default.connect_timeout)?,
             write_timeout: limit("GRAPH_SERVICE_WRITE_TIMEOUT", default.write_timeout)?,
             autostart: settings::switch(&lookup, AUTOSTART_VAR)?,
+            follow_moves: settings::switch(&lookup, FOLLOW_MOVES_VAR)?,
             breaker: BreakerOptions::resolve(&lookup)?,
             ..default
         })
@@ -107,7 +116,7 @@ mod tests {
         let lookup = |name: &str| match name {
             "GRAPH_SERVICE_RPC_TIMEOUT" => Some("1.5".to_owned()),
             "ENGINE_BREAKER_THRESHOLD" => Some("9".to_owned()),
-            "EPISTEMIC_GRAPH_AUTOSTART" => Some("1".to_owned()),
+            "EPISTEMIC_GRAPH_AUTOSTART" | "EPISTEMIC_GRAPH_FOLLOW_MOVES" => Some("1".to_owned()),
             _ => None,
         };
         let options = ConnectOptions::resolve(lookup).unwrap();
@@ -115,6 +124,7 @@ mod tests {
         assert_eq!(options.write_timeout, Duration::from_secs(30));
         assert_eq!(options.breaker.threshold, 9);
         assert!(options.autostart && !ConnectOptions::default().autostart);
+        assert!(options.follow_moves && !ConnectOptions::default().follow_moves);
         assert!(ConnectOptions::resolve(|_| Some("0".to_owned())).is_err());
     }
 }

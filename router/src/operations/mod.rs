@@ -74,7 +74,7 @@ impl GraphClient {
     {
         let bytes = self.call_raw(method, params).await?;
         rmp_serde::from_slice(bin_content(&bytes).unwrap_or(&bytes)).map_err(|error| {
-            let endpoint = self.router().owner(self.name()).clone();
+            let endpoint = self.router().place(self.name());
             let reason = format!("the result of {method} does not decode: {error}");
             CallError::BadResponse { endpoint, reason }.into()
         })

@@ -32,14 +32,13 @@ enum Next {
 }
 
 impl Pool {
-    /// Sends a call and waits for its answer, for the connection too, for `after` at most (the options' deadline if
-    /// there is none).
+    /// Sends a call and waits for its answer, for the connection too, for `after` at most.
     pub(crate) async fn call<P>(
         self: &Arc<Self>,
         graph: &str,
         method: &str,
         params: &P,
-        after: Option<Duration>,
+        after: Duration,
     ) -> Result<Bytes, CallFailure>
     where
         P: Serialize + Sync + ?Sized,
@@ -65,12 +64,11 @@ impl Pool {
         graph: &str,
         method: &str,
         params: &P,
-        after: Option<Duration>,
+        after: Duration,
     ) -> Result<Bytes, CallFailure>
     where
         P: Serialize + Sync + ?Sized,
     {
-        let after = after.unwrap_or_else(|| self.options.deadline_for(method));
         let (begun, mut failure) = (Instant::now(), None);
         for _ in 0..ATTEMPTS {
             let left = after.saturating_sub(begun.elapsed());

@@ -15,7 +15,8 @@ struct Told {
 }
 
 impl Pool {
-    /// Servers that tell no list are taken as they are, whatever else they answer.
+    /// Servers that tell no list are taken as they are, whatever else they answer. Those with another list are too, if
+    /// moves are followed: lists differ while graphs move, and each shard says of its graphs where they are.
     pub(super) async fn compare_lists(&self, client: &Client) -> Result<(), ConnectCause> {
         if !self.options.compare_lists {
             return Ok(());
@@ -32,14 +33,18 @@ impl Pool {
             Err(_) => return Ok(()),
         };
         match rmp_serde::from_slice::<Told>(&health) {
-            Ok(told) if told.endpoints_fingerprint != self.endpoints.fingerprint() => {
-                Err(ConnectCause::OtherList(Box::new(OtherList {
-                    ours: (*self.endpoints).clone(),
-                    theirs: told.endpoints.join(","),
-                    fingerprint: told.endpoints_fingerprint,
-                })))
+            Ok(told) if told.endpoints_fingerprint == self.endpoints.fingerprint() => Ok(()),
+            Ok(told) if self.options.follow_moves => {
+                let (endpoint, theirs) = (&self.endpoint, told.endpoints.join(","));
+                tracing::warn!(%endpoint, ours = %self.endpoints, theirs, "shard has another endpoint list");
+                Ok(())
             }
-            Ok(_) | Err(_) => Ok(()),
+            Ok(told) => Err(ConnectCause::OtherList(Box::new(OtherList {
+                ours: (*self.endpoints).clone(),
+                theirs: told.endpoints.join(","),
+                fingerprint: told.endpoints_fingerprint,
+            }))),
+            Err(_) => Ok(()),
         }
     }
 }

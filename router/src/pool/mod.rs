@@ -1,12 +1,14 @@
 //! The connections to one endpoint: made when needed, shared by all callers, replaced when they break.
 //!
-//! [`member`] is one connection, [`dial`] makes them, [`call`] sends a call over one and tells the breaker how it went.
+//! [`member`] is one connection, [`dial`] makes them, [`call`] sends a call over one and tells the breaker how it went,
+//! [`pools`] is one pool per endpoint.
 //! Sizes and rules: `docs/decisions/0017-pool.md`.
 
 mod call;
 mod dial;
 mod lists;
 mod member;
+mod pools;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ use dial::Members;
 use member::Member;
 
 pub(crate) use call::CallFailure;
+pub(crate) use pools::Pools;
 
 /// The pool of one endpoint.
 #[derive(Debug)]

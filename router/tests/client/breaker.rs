@@ -94,7 +94,8 @@ async fn an_error_of_the_application_during_the_probe_closes_it() {
     let router = router(endpoint.clone(), 1);
     router.call("g", "AddNode", &()).await.unwrap_err();
     let Server(listener) = down.start();
-    let shard = Shard::over(listener, Arc::new(|_: &str, _: &_| Reply::Error("Authentication failed")));
+    let shard =
+        Shard::over(listener, Arc::new(|_: &str, _: &_| Reply::Error("Authentication failed".to_owned())));
     tokio::time::sleep(COOLDOWN).await;
     let error = router.call("g", "AddNode", &()).await.unwrap_err();
     assert!(

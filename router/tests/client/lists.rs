@@ -71,7 +71,7 @@ async fn servers_that_tell_no_list_are_taken_as_they_are() {
     let refuses = Arc::new(AtomicBool::new(false));
     let refusing = Arc::clone(&refuses);
     let shard = Shard::start(move |method, _| match method {
-        "Health" if refusing.load(Ordering::SeqCst) => Reply::Error("no such method"),
+        "Health" if refusing.load(Ordering::SeqCst) => Reply::Error("no such method".to_owned()),
         "Health" => Reply::Result(Value::Map(vec![("status".into(), "ok".into())])),
         _ => ok(),
     });

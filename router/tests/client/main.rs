@@ -5,6 +5,7 @@
 mod breaker;
 mod connection;
 mod lists;
+mod moves;
 mod outage;
 mod pool;
 mod routing;

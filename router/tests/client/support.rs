@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 use epistemic_router::{Client, ConnectOptions, Endpoint, Secret};
 use parking_lot::Mutex;
@@ -13,11 +13,18 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub(crate) const SECRET: &str = "s3cret";
 
+/// A loopback address of its own for each server: breakers are shared by the process, and a port may come back.
+fn address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(1);
+    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    SocketAddr::from(([127, 1, high, low], 0))
+}
+
 pub(crate) struct Server(pub(crate) TcpListener);
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port"))
+        Self(TcpListener::bind(address()).await.expect("loopback has a free port"))
     }
 
     pub(crate) fn endpoint(&self) -> Endpoint {
@@ -50,7 +57,7 @@ pub(crate) struct Down(TcpSocket);
 impl Down {
     pub(crate) fn new() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket is to be had");
-        socket.bind("127.0.0.1:0".parse().expect("it is an address")).expect("loopback has a free port");
+        socket.bind(address()).expect("loopback has a free port");
         Self(socket)
     }
 
@@ -99,7 +106,7 @@ impl Peer {
 /// What a [`Shard`] does with a request.
 pub(crate) enum Reply {
     Result(Value),
-    Error(&'static str),
+    Error(String),
     Silence,
     Hangup,
 }
@@ -127,7 +134,7 @@ pub(crate) struct Seen {
 impl Shard {
     /// A shard whose answers follow from the method and the whole request.
     pub(crate) async fn start(rule: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let listener = TcpListener::bind(address()).await.expect("loopback has a free port");
         Self::over(listener, Arc::new(rule))
     }
 

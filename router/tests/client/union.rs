@@ -51,7 +51,7 @@ async fn shard() -> Shard {
                     rows.into_iter().map(|(node, graph)| Value::Array(vec![node.into(), graph.into()]));
                 Reply::Result(pack(&Value::Array(rows.collect())))
             }
-            _ => Reply::Error("unknown"),
+            _ => Reply::Error("unknown".to_owned()),
         }
     })
     .await

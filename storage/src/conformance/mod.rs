@@ -10,23 +10,31 @@
 //! [`crate::Store`], [`GRAPH_CASES`] for the graph layer over it. Each case gets an empty store of its own. What a backend
 //! survives (crashes, damaged files) is not part of the suite: that differs by backend and is tested with it.
 
+mod audit;
+mod audit_damage;
+mod audit_store;
 mod bulk;
 mod channels;
 mod fixture;
 mod graph_admin;
+mod graph_arrivals;
 mod graph_cursors;
 mod graph_edges;
 mod graph_fork;
 mod graph_groups;
+mod graph_moves;
 mod graph_names;
 mod graph_nodes;
 mod graph_reclaim;
+mod graph_replay;
 mod graph_revise;
+mod graph_standings;
 mod graph_vectors;
 mod identities;
 mod reads;
 mod run;
 mod scans;
+mod sizes;
 mod views;
 mod writes;
 

@@ -1,8 +1,10 @@
 //! The list of cases, and running them.
 
 use super::{
-    bulk, channels, graph_admin, graph_cursors, graph_edges, graph_fork, graph_groups, graph_names,
-    graph_nodes, graph_reclaim, graph_revise, graph_vectors, identities, reads, scans, views, writes,
+    audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_cursors,
+    graph_edges, graph_fork, graph_groups, graph_moves, graph_names, graph_nodes, graph_reclaim,
+    graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans, sizes, views,
+    writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -27,6 +29,8 @@ pub const STORE_CASES: &[StoreCase] = &[
     ("a batch is atomic", writes::atomic),
     ("a range delete keeps its bounds", writes::range_deletes),
     ("the sequence grows and a sync works", writes::sequence_and_sync),
+    ("a small range is counted exactly", sizes::small),
+    ("the size of a large range is about right", sizes::large),
     ("a view is consistent across spaces", views::consistent_across_spaces),
     ("a view stays while writers go on", views::stays_under_writers),
     ("a bulk load takes any order", bulk::any_order),
@@ -73,9 +77,25 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("fork: a large graph", graph_fork::large),
     ("fork: stopped", graph_fork::stopped),
     ("fork: one state", graph_fork::one_state),
+    ("sizes: each graph's own records", sizes::graphs),
     ("reclaim: waits for readers", graph_reclaim::waits_for_readers),
     ("reclaim: leaves nothing", graph_reclaim::leaves_nothing),
     ("reclaim: abandoned and refused loads", graph_reclaim::abandoned_loads),
+    ("audit: nothing is wrong with what was written", audit::clean),
+    ("audit: each kind of damage is found", audit_damage::damage),
+    ("audit: the store's own records", audit_store::damage),
+    ("audit: repairs in many batches", audit::many_batches),
+    ("moves: every step at every standing", graph_moves::every_step),
+    ("moves: what clients are told", graph_standings::told),
+    ("moves: a departure is a compare-and-swap", graph_standings::compare_and_swap),
+    ("moves: the fence", graph_standings::fence),
+    ("moves: leave nothing", graph_standings::leaves_nothing),
+    ("moves: there and back", graph_arrivals::there_and_back),
+    ("moves: an arrival under another name", graph_arrivals::renamed),
+    ("moves: another name refused", graph_arrivals::rename_refused),
+    ("moves: what is no copy", graph_replay::no_copy),
+    ("moves: a graph created anew", graph_replay::created_anew),
+    ("moves: what the ledger does not tell", graph_replay::truncated),
     ("channels: create, join, leave, close", channels::lifecycle),
     ("channels: two in a PeerToPeer channel", channels::peer_to_peer),
     ("channels: messages in their order", channels::messages),

@@ -1,5 +1,7 @@
 //! The items of a batch update.
 
+use crate::view::batch;
+
 /// One item of a batch update. Items run in order; one that fails is reported and the rest still runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchOp {
@@ -56,6 +58,22 @@ impl BatchOp {
                 each(target);
             }
             BatchOp::Rejected(_) => {}
+        }
+    }
+}
+
+impl From<batch::BatchOp<'_>> for BatchOp {
+    fn from(item: batch::BatchOp<'_>) -> Self {
+        match item {
+            batch::BatchOp::AddNode { id, properties } => BatchOp::AddNode { id: id.into(), properties },
+            batch::BatchOp::RemoveNode { id } => BatchOp::RemoveNode { id: id.into() },
+            batch::BatchOp::AddEdge { source, target, properties } => {
+                BatchOp::AddEdge { source: source.into(), target: target.into(), properties }
+            }
+            batch::BatchOp::RemoveEdge { source, target } => {
+                BatchOp::RemoveEdge { source: source.into(), target: target.into() }
+            }
+            batch::BatchOp::Rejected(reason) => BatchOp::Rejected(reason.to_string()),
         }
     }
 }

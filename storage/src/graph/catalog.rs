@@ -46,8 +46,8 @@ impl GraphType {
 
 /// The stored catalog entry of a graph, a MessagePack map so that fields can be added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct CatalogEntry {
-    pub(super) id: u64,
+pub(crate) struct CatalogEntry {
+    pub(crate) id: u64,
     #[serde(rename = "type")]
     pub(super) kind: GraphType,
     pub(super) owner: Option<String>,
@@ -68,7 +68,7 @@ impl CatalogEntry {
         rmp_serde::to_vec_named(self).expect("plain fields always encode")
     }
 
-    pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn decode(name: &str, bytes: &[u8]) -> Result<Self> {
         rmp_serde::from_slice(bytes)
             .map_err(|error| StoreError::corrupt(Space::Catalog, format!("entry of graph '{name}': {error}")))
     }

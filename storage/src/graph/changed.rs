@@ -22,8 +22,9 @@ use crate::{
 pub struct ChangedDigest {
     /// Counters of the view it was computed on, the newest sequence number among them.
     pub state: GraphState,
-    /// Lower-case hexadecimal SHA-256 of the ledger records behind the sequence number and of all records, as they are now,
-    /// that those name: nodes, embeddings, edges of the pairs, all edges at removed nodes.
+    /// Lower-case hexadecimal SHA-256 of the counters, of the ledger records from the sequence number on, its own included, and
+    /// of all records, as they are now, that those behind it name: nodes, embeddings, edges of the pairs, all edges at removed
+    /// nodes. Its own tells another graph of the name, created since, from this one.
     pub digest: String,
 }
 
@@ -74,7 +75,9 @@ impl GraphStore {
         check_complete(graph, &state, after)?;
         let mut named = Named::default();
         let mut digest = Sha256::new();
-        for_each_change(&*view, graph, after, |sequence, record| {
+        feed(&mut digest, Some(&state.encode()));
+        feed(&mut digest, view.get(Space::Ledger, &keys::ledger(graph.id(), after))?.as_deref());
+        for_each_change(&*view, graph, &state, after, |sequence, record| {
             digest.update(sequence.to_le_bytes());
             feed(&mut digest, Some(record));
             named.add(&LedgerRecord::decode(record)?.0);

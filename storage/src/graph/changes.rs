@@ -8,6 +8,9 @@ use crate::{
     store::{Direction, Read},
 };
 
+/// Records that [`GraphStore::changes`] gives at most: they are replayed in one commit, and other writes wait for it.
+pub const MAX_CHANGES: usize = 10_000;
+
 /// Changes that follow a sequence number without a gap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
@@ -18,8 +21,8 @@ pub struct Changes {
 }
 
 impl GraphStore {
-    /// The ledger records behind `after`, oldest first, until their bytes reach `max_bytes`; at least one if there is one.
-    /// Of a graph of any standing. [`super::MoveOp::Replay`] makes them again elsewhere.
+    /// The ledger records behind `after`, oldest first, until their bytes reach `max_bytes` or there are [`MAX_CHANGES`]; at
+    /// least one if there is one. Of a graph of any standing. [`super::MoveOp::Replay`] makes them again elsewhere.
     ///
     /// # Errors
     /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
@@ -29,10 +32,10 @@ impl GraphStore {
         check_complete(graph, &state, after)?;
         let mut records = Vec::new();
         let mut bytes = 0;
-        for_each_change(&*view, graph, after, |sequence, record| {
+        for_each_change(&*view, graph, &state, after, |sequence, record| {
             bytes += record.len();
             records.push((sequence, record.to_vec()));
-            Ok(bytes < max_bytes)
+            Ok(bytes < max_bytes && records.len() < MAX_CHANGES)
         })?;
         Ok(Changes { sequence: state.sequence, records })
     }
@@ -47,13 +50,14 @@ pub(super) fn check_complete(graph: &Graph, state: &GraphState, after: u64) -> R
     Err(GraphError::LedgerTruncated { graph: graph.name().to_string(), after, complete_from, sequence })
 }
 
-/// Calls `each` with the ledger records behind `after` while it says true.
+/// Calls `each` with the ledger records behind `after` up to that of `state` while it says true.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a gap.
 pub(super) fn for_each_change(
     view: &dyn Read,
     graph: &Graph,
+    state: &GraphState,
     after: u64,
     mut each: impl FnMut(u64, &[u8]) -> Result<bool>,
 ) -> Result<()> {
@@ -68,8 +72,12 @@ pub(super) fn for_each_change(
         }
         previous = sequence;
         if !each(sequence, record)? {
-            break;
+            return Ok(());
         }
+    }
+    if previous != state.sequence {
+        let detail = format!("record {previous} is the last one: those up to {} are missing", state.sequence);
+        return Err(StoreError::corrupt(Space::Ledger, detail));
     }
     Ok(())
 }

@@ -110,8 +110,10 @@ impl<'s> GraphLoader<'s> {
         self.put(Space::Vectors, keys::node(self.id, node), components.to_vec())
     }
 
-    /// Ends the load. Large graphs are durable on return, small ones once they are installed.
+    /// Ends the load. Large graphs are durable on return, small ones once they are installed. Whether the ledger tells all
+    /// changes is not known: it is complete from the next one on ([`LoadedGraph::set_sequence`]).
     pub fn finish(mut self) -> Result<LoadedGraph> {
+        self.state.complete_from = self.state.sequence + 1;
         if let Some(bulk) = self.bulk.take() {
             bulk.finish()?;
             self.batch.delete(Space::Catalog, keys::reclaim(self.id));

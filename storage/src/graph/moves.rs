@@ -44,7 +44,7 @@ pub enum MoveOp {
         /// Sequence numbers, ascending by one, and stored forms.
         records: Vec<(u64, Vec<u8>)>,
     },
-    /// Serves an arriving graph from now on, if `sequence` is its newest sequence number.
+    /// Serves an arriving graph from now on, if `sequence` is its newest sequence number. Not a quarantined one.
     Admit {
         /// The move.
         move_id: String,
@@ -147,10 +147,7 @@ impl Transaction<'_> {
         records: &[(u64, Vec<u8>)],
     ) -> Result<(), GraphError> {
         let live = self.arriving(name, move_id)?;
-        let reason = live.base.as_ref().and_then(|graph| graph.quarantined());
-        if let Some(reason) = reason {
-            return Err(GraphError::Quarantined { graph: name.to_string(), reason: reason.to_owned() });
-        }
+        live.sound(name)?;
         let newest = live.state.sequence;
         let behind = records.iter().skip_while(|(sequence, _)| *sequence <= newest);
         let behind = replay::decode(name, newest, behind)?;
@@ -175,6 +172,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         let live = self.arriving(name, move_id)?;
+        live.sound(name)?;
         let found = live.state.sequence;
         if found != sequence {
             return Err(GraphError::MovedOn { graph: name.to_string(), expected: sequence, found });
@@ -189,21 +187,22 @@ impl Transaction<'_> {
 
     /// Serves the arriving graph `name` under another name, in place of the graph there.
     fn rename(&mut self, name: &Arc<str>, to: &Rename) -> Result<(), GraphError> {
-        let doomed = match self.live(&to.name).map(|live| (GraphId(live.entry.id), live.state.sequence)) {
+        let own = self.live(name).and_then(|live| live.entry.tenant.clone());
+        let doomed = self.live(&to.name).map(|live| (GraphId(live.entry.id), live.state.sequence));
+        let tenant = match doomed {
             None => {
                 self.may_create(&to.name)?;
-                None
+                own
             }
-            Some(_) if !to.replace => return Err(GraphError::GraphExists(to.name.to_string())),
-            Some(doomed) => {
+            Some(_) if !to.replace => {
+                self.existing(&to.name)?;
+                return Err(GraphError::GraphExists(to.name.to_string()));
+            }
+            Some(_) => {
                 self.unfenced(&to.name)?;
-                Some(doomed)
+                self.claim(&to.name, own.as_deref())?
             }
         };
-        let mut tenant = self.live(name).and_then(|live| live.entry.tenant.clone());
-        if doomed.is_some() {
-            tenant = self.claim(&to.name, tenant.as_deref())?;
-        }
         let live = self.take_out(name)?;
         let CatalogEntry { id, kind, owner, .. } = live.entry;
         let mut state = live.state;
@@ -241,10 +240,11 @@ impl Transaction<'_> {
         let Some(entry) = self.live(name).map(|live| live.entry.clone()) else { return Ok(()) };
         let id = GraphId(entry.id);
         match entry.standing {
+            // Of this move, or of one before it that came back when this one was dropped.
+            Some(Standing::Moved(post)) if post.dropped => Ok(()),
             Some(standing) if standing.move_id() != move_id => {
                 Err(GraphError::unfinished(name, standing.move_id()))
             }
-            Some(Standing::Moved(post)) if post.dropped => Ok(()),
             Some(Standing::Moved(post)) => {
                 self.remove(name, id);
                 let creator = Creator { owner: entry.owner, tenant: entry.tenant };

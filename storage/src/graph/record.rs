@@ -11,7 +11,7 @@ pub(super) fn write_node(out: &mut Vec<u8>, sequence: u64, properties: &[u8]) {
 }
 
 /// The sequence and property bytes of a node value.
-pub(super) fn decode_node(value: &[u8]) -> Result<(u64, &[u8])> {
+pub(crate) fn decode_node(value: &[u8]) -> Result<(u64, &[u8])> {
     match value.split_first_chunk::<8>() {
         Some((sequence, properties)) => Ok((u64::from_be_bytes(*sequence), properties)),
         None => Err(StoreError::corrupt(Space::Nodes, format!("node value of {} bytes", value.len()))),

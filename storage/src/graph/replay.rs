@@ -52,11 +52,19 @@ impl Edit<'_, '_> {
             LedgerRecord::RemoveNode { id } => self.remove_node(id).map(drop),
             LedgerRecord::RemoveEdge { source, target } => self.remove_edge(source, target),
             LedgerRecord::SetNode { id, properties } => {
-                self.set_node(id, properties).map_err(GraphError::from)
+                match self.overlay.has_node(&keys::node(self.id(), id))? {
+                    true => self.set_node(id, properties).map_err(GraphError::from),
+                    false => Err(differs("the node is not there".into()).into()),
+                }
             }
             LedgerRecord::SetEdge { source, target, edge, properties } => {
-                self.set_edge(source, target, *edge, properties);
-                Ok(())
+                match self.overlay.edge(&keys::edge(self.id(), source, target, *edge))?.is_some() {
+                    true => {
+                        self.set_edge(source, target, *edge, properties);
+                        Ok(())
+                    }
+                    false => Err(differs("the edge is not there".into()).into()),
+                }
             }
             LedgerRecord::AddVector { node, components } => self.add_vector(node, components),
             LedgerRecord::RemoveParallel { source, target, edge } => {

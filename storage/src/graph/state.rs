@@ -26,7 +26,7 @@ const FIELDS: usize = 7;
 
 impl GraphState {
     /// Seven 8-byte little-endian integers in field order.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let fields: [u64; FIELDS] = [
             self.nodes,
             self.edges,
@@ -39,7 +39,7 @@ impl GraphState {
         fields.iter().flat_map(|field| field.to_le_bytes()).collect()
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let (fields, rest) = bytes.as_chunks::<8>();
         let fields: Vec<u64> = fields.iter().map(|field| u64::from_le_bytes(*field)).collect();
         match (fields.as_slice(), rest) {

@@ -32,10 +32,22 @@ pub(super) struct Live {
     pub(super) state: GraphState,
     pub(super) versions: Versions,
     /// The published graph of the same id, if any.
-    pub(super) base: Option<Arc<Graph>>,
+    base: Option<Arc<Graph>>,
     changed: bool,
     /// Its standing changed.
     restood: bool,
+}
+
+impl Live {
+    /// Refuses a graph with damaged records.
+    pub(super) fn sound(&self, name: &str) -> Result<(), GraphError> {
+        match self.base.as_ref().and_then(|graph| graph.quarantined()) {
+            Some(reason) => {
+                Err(GraphError::Quarantined { graph: name.to_owned(), reason: reason.to_owned() })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// Records to reclaim once nobody reads them any more.
@@ -153,10 +165,7 @@ impl<'s> Transaction<'s> {
 
     /// The graph, to be changed by a client.
     pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
-        let live = self.unfenced(name)?;
-        if let Some(reason) = live.base.as_ref().and_then(|graph| graph.quarantined()) {
-            return Err(GraphError::Quarantined { graph: name.to_string(), reason: reason.to_owned() });
-        }
+        self.unfenced(name)?.sound(name)?;
         self.edit_at(name, self.now_ms)
     }
 

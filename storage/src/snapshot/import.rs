@@ -2,19 +2,17 @@
 
 use std::io::Read;
 
-use sha2::{Digest, Sha256};
-
 use super::{
-    VERSION,
     chunk::{ChunkReader, SNAPSHOT},
     content::{Header, Totals},
     error::SnapshotError,
-    record::{Fields, Kind},
+    reader::{SnapshotReader, read_header},
+    record::Record,
 };
-use crate::graph::{GraphError, GraphLoader, GraphStore, MoveOp, Op};
-
-/// A graph cannot have come further than this by counting its changes; leaves room to go on counting.
-const MAX_SEQUENCE: u64 = 1 << 62;
+use crate::{
+    error::StoreError,
+    graph::{GraphError, GraphLoader, GraphStore, MoveOp, Op},
+};
 
 /// Where an imported graph goes.
 #[derive(Debug, Clone, Default)]
@@ -35,14 +33,13 @@ pub fn import(
     target: &ImportTarget,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Header, Totals, String), SnapshotError> {
-    let mut chunks = ChunkReader::new(input, &SNAPSHOT)?;
-    let header = read_header(&mut chunks)?;
-    let name = target.name.clone().unwrap_or_else(|| header.graph.clone());
+    let reader = SnapshotReader::new(input)?;
+    let name = target.name.clone().unwrap_or_else(|| reader.header().graph.clone());
     if target.move_id.is_none() {
         may_install(graphs, &name, target.replace)?;
     }
     let mut loader = graphs.load();
-    let (totals, _) = read_records(&mut chunks, &header, Some(&mut loader), progress)?;
+    let (header, totals) = read_all(reader, |record| load(&mut loader, record), progress)?;
     let mut loaded = loader.finish()?;
     loaded.set_sequence(header.sequence, header.complete_from);
     // Under another name it is a copy, which no tenant has claimed.
@@ -70,18 +67,7 @@ fn may_install(graphs: &GraphStore, name: &str, replace: bool) -> Result<(), Gra
 
 /// Reads a whole snapshot and checks everything that an import would, writing nothing.
 pub fn verify(input: impl Read, progress: &mut dyn FnMut(u64)) -> Result<(Header, Totals), SnapshotError> {
-    verify_newest(input, progress).map(|(header, totals, _)| (header, totals))
-}
-
-/// [`verify`] that also returns the ledger record of the newest change, if the snapshot has it.
-pub fn verify_newest(
-    input: impl Read,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(Header, Totals, Option<Vec<u8>>), SnapshotError> {
-    let mut chunks = ChunkReader::new(input, &SNAPSHOT)?;
-    let header = read_header(&mut chunks)?;
-    let (totals, newest) = read_records(&mut chunks, &header, None, progress)?;
-    Ok((header, totals, newest))
+    read_all(SnapshotReader::new(input)?, |_| Ok(()), progress)
 }
 
 /// Reads only the header.
@@ -89,198 +75,28 @@ pub fn inspect(input: impl Read) -> Result<Header, SnapshotError> {
     read_header(&mut ChunkReader::new(input, &SNAPSHOT)?)
 }
 
-fn read_header<R: Read>(chunks: &mut ChunkReader<R>) -> Result<Header, SnapshotError> {
-    let mut payload = Vec::new();
-    if chunks.next(&mut payload)? != Kind::Header {
-        return Err(chunks.refuse("the first chunk is not a header"));
+fn load(loader: &mut GraphLoader<'_>, record: Record<'_>) -> Result<(), StoreError> {
+    match record {
+        Record::Node { id, sequence, properties } => loader.node(id, sequence, properties),
+        Record::Edge { source, target, sequence, properties } => {
+            loader.edge(source, target, sequence, properties)
+        }
+        Record::Ledger { sequence, record } => loader.ledger(sequence, record.to_vec()),
+        Record::Vector { node, components } => loader.vector(node, components),
     }
-    #[derive(serde::Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-    let versioned: Versioned =
-        serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("header: {error}")))?;
-    if versioned.version != VERSION {
-        let found = versioned.version;
-        return Err(chunks.refuse(format!("format version {found}, this program reads version {VERSION}")));
-    }
-    let header: Header =
-        serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("header: {error}")))?;
-    if header.sequence > MAX_SEQUENCE || header.complete_from > header.sequence + 1 {
-        let Header { complete_from, sequence, .. } = header;
-        return Err(
-            chunks.refuse(format!("header: sequence {sequence}, ledger complete from {complete_from}"))
-        );
-    }
-    Ok(header)
 }
 
-/// What the records so far added up to, and the last key of the running section.
-struct Checked {
-    totals: Totals,
-    digest: Sha256,
-    newest: u64,
-    /// The newest ledger record with its sequence number.
-    newest_record: (u64, Vec<u8>),
-    last_key: Option<(Vec<u8>, Vec<u8>, u64)>,
-    vector_bytes: Option<usize>,
-}
-
-fn read_records<R: Read>(
-    chunks: &mut ChunkReader<R>,
-    header: &Header,
-    mut loader: Option<&mut GraphLoader<'_>>,
+/// Gives every record to `each`, and to `progress` after each chunk how many there were. Returns header and totals.
+fn read_all<R: Read>(
+    mut reader: SnapshotReader<R>,
+    mut each: impl FnMut(Record<'_>) -> Result<(), StoreError>,
     progress: &mut dyn FnMut(u64),
-) -> Result<(Totals, Option<Vec<u8>>), SnapshotError> {
-    let mut checked = Checked {
-        totals: Totals::default(),
-        digest: Sha256::new(),
-        newest: 0,
-        newest_record: (0, Vec::new()),
-        last_key: None,
-        vector_bytes: None,
-    };
-    let mut payload = Vec::new();
-    let mut section = Kind::Header;
-    loop {
-        let kind = chunks.next(&mut payload)?;
-        if kind < section || kind == Kind::Header {
-            return Err(chunks.refuse(format!("a {kind:?} chunk behind {section:?} chunks: reordered")));
-        }
-        checked.enter(section, kind);
-        if kind != section {
-            checked.last_key = None;
-            section = kind;
-        }
-        if kind == Kind::Trailer {
-            break;
-        }
-        if kind != Kind::Ledger {
-            checked.digest.update(&payload);
-        }
-        checked.totals.bytes += payload.len() as u64;
-        let mut fields = Fields { rest: &payload };
-        while !fields.rest.is_empty() {
-            match checked.record(kind, &mut fields, loader.as_deref_mut()) {
-                Ok(()) => {}
-                Err(RecordError::Bad(reason)) => return Err(chunks.refuse(reason)),
-                Err(RecordError::Store(error)) => return Err(error.into()),
-            }
-        }
-        let Totals { nodes, edges, ledger, vectors, .. } = checked.totals;
-        progress(nodes + edges + ledger + vectors);
-    }
-    let stated: Totals =
-        serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("trailer: {error}")))?;
-    checked.totals.digest = hex::encode(checked.digest.finalize());
-    if stated != checked.totals {
-        return Err(
-            chunks.refuse(format!("the trailer says {stated:?}, the records are {:?}", checked.totals))
-        );
-    }
-    if (header.nodes, header.edges) != (stated.nodes, stated.edges) {
-        let Header { nodes, edges, .. } = header;
-        return Err(chunks
-            .refuse(format!("the header says {nodes} nodes and {edges} edges, the records are {stated:?}")));
-    }
-    if checked.newest > header.sequence {
-        let sequence = header.sequence;
-        return Err(
-            chunks.refuse(format!("a record has sequence {}, the header says {sequence}", checked.newest))
-        );
-    }
-    chunks.expect_end()?;
-    let (sequence, record) = checked.newest_record;
-    Ok((stated, (sequence == header.sequence).then_some(record)))
-}
-
-enum RecordError {
-    Bad(String),
-    Store(crate::StoreError),
-}
-
-impl From<crate::StoreError> for RecordError {
-    fn from(error: crate::StoreError) -> Self {
-        RecordError::Store(error)
-    }
-}
-
-impl Checked {
-    /// Adds the kind bytes of the digested sections from behind `from` up to `to`: empty sections have theirs too.
-    fn enter(&mut self, from: Kind, to: Kind) {
-        for kind in [Kind::Nodes, Kind::Edges, Kind::Vectors] {
-            if kind > from && kind <= to {
-                self.digest.update([kind as u8]);
-            }
+) -> Result<(Header, Totals), SnapshotError> {
+    while let Some(record) = reader.next_record()? {
+        each(record)?;
+        if reader.at_end_of_chunk() {
+            progress(reader.records());
         }
     }
-
-    fn record(
-        &mut self,
-        kind: Kind,
-        fields: &mut Fields<'_>,
-        loader: Option<&mut GraphLoader<'_>>,
-    ) -> Result<(), RecordError> {
-        let cut = || RecordError::Bad(format!("a record of a {kind:?} chunk is cut off or not UTF-8"));
-        match kind {
-            Kind::Nodes => {
-                let id = fields.text().ok_or_else(cut)?;
-                let sequence = fields.sequence().ok_or_else(cut)?;
-                let properties = fields.bytes().ok_or_else(cut)?;
-                self.ascending((id.into(), Vec::new(), 0))?;
-                self.totals.nodes += 1;
-                self.newest = self.newest.max(sequence);
-                loader.map_or(Ok(()), |loader| loader.node(id, sequence, properties))?;
-            }
-            Kind::Edges => {
-                let source = fields.text().ok_or_else(cut)?;
-                let target = fields.text().ok_or_else(cut)?;
-                let sequence = fields.sequence().ok_or_else(cut)?;
-                let properties = fields.bytes().ok_or_else(cut)?;
-                self.ascending((source.into(), target.into(), sequence))?;
-                self.totals.edges += 1;
-                self.newest = self.newest.max(sequence);
-                loader.map_or(Ok(()), |loader| loader.edge(source, target, sequence, properties))?;
-            }
-            Kind::Ledger => {
-                let sequence = fields.sequence().ok_or_else(cut)?;
-                let record = fields.bytes().ok_or_else(cut)?;
-                self.ascending((Vec::new(), Vec::new(), sequence))?;
-                self.totals.ledger += 1;
-                self.newest = self.newest.max(sequence);
-                crate::graph::LedgerRecord::decode(record)
-                    .map_err(|error| RecordError::Bad(error.to_string()))?;
-                self.newest_record.0 = sequence;
-                self.newest_record.1.clear();
-                self.newest_record.1.extend_from_slice(record);
-                loader.map_or(Ok(()), |loader| loader.ledger(sequence, record.to_vec()))?;
-            }
-            Kind::Vectors => {
-                let id = fields.text().ok_or_else(cut)?;
-                let components = fields.bytes().ok_or_else(cut)?;
-                let length = *self.vector_bytes.get_or_insert(components.len());
-                if components.len() != length || !length.is_multiple_of(4) {
-                    let found = components.len();
-                    return Err(RecordError::Bad(format!(
-                        "an embedding has {found} bytes, the first has {length}"
-                    )));
-                }
-                self.ascending((id.into(), Vec::new(), 0))?;
-                self.totals.vectors += 1;
-                loader.map_or(Ok(()), |loader| loader.vector(id, components))?;
-            }
-            Kind::Header | Kind::Trailer => return Err(RecordError::Bad("not a chunk of records".into())),
-        }
-        Ok(())
-    }
-
-    fn ascending(&mut self, key: (Vec<u8>, Vec<u8>, u64)) -> Result<(), RecordError> {
-        if self.last_key.as_ref().is_some_and(|last| *last >= key) {
-            return Err(RecordError::Bad(
-                "a record does not follow the one before it: reordered or repeated".into(),
-            ));
-        }
-        self.last_key = Some(key);
-        Ok(())
-    }
+    Ok(reader.into_parts())
 }

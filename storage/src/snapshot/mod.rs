@@ -16,18 +16,22 @@
 //! of one content have one digest.
 
 pub(crate) mod chunk;
+mod compare;
 mod content;
 mod error;
 mod export;
 mod import;
+mod reader;
 pub(crate) mod record;
 
 pub use chunk::MAGIC;
+pub use compare::{CompareError, Difference, RecordKey, RecordKind, compare};
 pub use content::{Header, Totals};
 pub use error::SnapshotError;
 pub use export::{content_digest, content_digest_of, export};
-pub use import::{ImportTarget, import, inspect, verify, verify_newest};
-pub use record::{pack_ledger, unpack_ledger};
+pub use import::{ImportTarget, import, inspect, verify};
+pub use reader::SnapshotReader;
+pub use record::{Record, pack_ledger, unpack_ledger};
 
 /// Version of the stream format.
 pub const VERSION: u32 = 1;

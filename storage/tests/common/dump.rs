@@ -2,11 +2,14 @@
 //!
 //! Keys are taken apart here by code of its own (`docs/format.md`), not by the crate's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use epistemic_storage::{
     GraphStore, Space, StoreError,
-    graph::{Graph, GraphState, GraphType, LedgerRecord},
+    graph::{Graph, GraphState, GraphType, LedgerRecord, Standing},
     store::{Direction, KeyRange, Read},
     view,
 };
@@ -19,6 +22,9 @@ type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 pub struct GraphDump {
     pub kind: GraphType,
     pub owner: Option<String>,
+    pub tenant: Option<String>,
+    pub standing: Option<Standing>,
+    pub arrived: Option<String>,
     pub state: GraphState,
     /// Node id: sequence, properties.
     pub nodes: BTreeMap<String, (u64, Vec<u8>)>,
@@ -40,7 +46,7 @@ pub type Dump = BTreeMap<String, GraphDump>;
 pub fn dump(graphs: &GraphStore) -> Result<Dump> {
     let view = graphs.view();
     let mut all = Dump::new();
-    for graph in graphs.graphs() {
+    for graph in all_graphs(graphs) {
         let found = dump_graph(&*view, &graph)?;
         found.check(graph.name());
         all.insert(graph.name().to_string(), found);
@@ -48,9 +54,14 @@ pub fn dump(graphs: &GraphStore) -> Result<Dump> {
     Ok(all)
 }
 
+/// The graphs of any standing.
+fn all_graphs(graphs: &GraphStore) -> impl Iterator<Item = Arc<Graph>> {
+    graphs.graphs().into_iter().chain(graphs.graphs_on_the_move())
+}
+
 /// Demands that every record belongs to a graph of the catalog.
 pub fn check_nothing_unowned(graphs: &GraphStore) -> Result<()> {
-    let known: BTreeSet<u64> = graphs.graphs().iter().map(|graph| id(graph)).collect();
+    let known: BTreeSet<u64> = all_graphs(graphs).map(|graph| id(&graph)).collect();
     for space in Space::OF_GRAPHS {
         for key in records(graphs.store(), space, KeyRange::all())?.keys() {
             let owner = u64::from_be_bytes(*key.first_chunk().expect("a graph id"));
@@ -62,7 +73,7 @@ pub fn check_nothing_unowned(graphs: &GraphStore) -> Result<()> {
 
 /// The number of a graph.
 pub fn id(graph: &Graph) -> u64 {
-    graph.id().to_string().parse().expect("a number")
+    graph.id().number()
 }
 
 fn records(read: &dyn Read, space: Space, range: KeyRange) -> Result<Records> {
@@ -88,6 +99,9 @@ fn dump_graph(read: &dyn Read, graph: &Graph) -> Result<GraphDump> {
     Ok(GraphDump {
         kind: graph.kind(),
         owner: graph.owner().map(str::to_owned),
+        tenant: graph.tenant().map(str::to_owned),
+        standing: graph.standing(),
+        arrived: graph.arrived(),
         state: graph.state(),
         nodes: of(Space::Nodes)?.map(node).collect(),
         out_edges: of(Space::OutEdges)?.map(|(key, value)| (edge(&key), value)).collect(),

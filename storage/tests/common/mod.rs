@@ -3,7 +3,10 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 pub mod dump;
+pub mod failing;
+pub mod program;
 pub mod random;
+pub mod steps;
 
 use std::path::Path;
 

@@ -5,6 +5,7 @@ use epistemic_tests::binaries::bin_dir;
 use epistemic_tests::browser::Browser;
 
 use super::Tier;
+use super::looks::{can_be_read, can_be_walked_with_tab};
 
 /// A graph whose name would be markup.
 const EVIL: &str = "<img src=x onerror=\"document.title='owned'\">";
@@ -37,6 +38,7 @@ fn the_page_shows_a_shard_going_and_coming_back() -> Result<()> {
 
     tenant_box(browser)?;
     search(browser)?;
+    can_be_walked_with_tab(browser)?;
 
     let down = tier.shards.pop().context("three shards")?;
     let builder = down.builder();
@@ -46,7 +48,7 @@ fn the_page_shows_a_shard_going_and_coming_back() -> Result<()> {
     browser.wait_for("document.querySelector('#missing').textContent.includes('Without the graphs of')")?;
     ensure!(browser.eval("document.querySelectorAll('.shard.is-good').length")? == 2);
     for (width, scheme) in [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")] {
-        looks_right(browser, width, scheme)?;
+        can_be_read(browser, width, scheme)?;
         browser.screenshot(&pictures.join(format!("{width}-{scheme}.png")))?;
     }
 
@@ -96,17 +98,5 @@ fn search(browser: &mut Browser) -> Result<()> {
     browser.eval("document.querySelector('#search-text').select()")?;
     browser.type_text("t1")?;
     browser.wait_for("document.querySelectorAll('#graphs tbody tr').length === 11")?;
-    Ok(())
-}
-
-/// Nothing is wider than the window, and text stands out from what is behind it.
-fn looks_right(browser: &mut Browser, width: u32, scheme: &str) -> Result<()> {
-    browser.show_as(width, 900, scheme)?;
-    let wide = browser.eval("document.documentElement.scrollWidth")?;
-    ensure!(wide.as_u64() <= Some(width.into()), "{wide} pixels wide in a window of {width}");
-    let dark = browser.eval(
-        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).every((c) => Number(c) < 64)",
-    )?;
-    ensure!(dark == (scheme == "dark"), "{scheme}");
     Ok(())
 }

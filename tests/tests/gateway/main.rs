@@ -2,11 +2,14 @@
 
 mod access;
 mod dashboard;
+mod lists;
+mod looks;
+mod stop;
 mod topology;
 
 use anyhow::Result;
-use epistemic_tests::ServerProcess;
 use epistemic_tests::gateway::Gateway;
+use epistemic_tests::{ServerBuilder, ServerProcess};
 
 const SECRET: &str = "test-secret";
 const TOPOLOGY: &str = "/api/dashboard/daemon/shards";
@@ -18,18 +21,33 @@ struct Tier {
 }
 
 impl Tier {
+    /// Shards that take any graph.
     fn start() -> Result<Tier> {
-        let start = |_| ServerProcess::ours().start();
-        let shards = (0..3).map(start).collect::<Result<Vec<_>>>()?;
-        let gateway = Gateway::start(&endpoints(&shards).join(","), SECRET, &[])?;
+        Self::start_with(|builder, _| builder)
+    }
+
+    /// Shards that know their place, as our compose file has them.
+    fn advertising() -> Result<Tier> {
+        Self::start_with(|builder, list| {
+            let own = endpoint(&builder);
+            builder.arg("--advertise").arg(own).arg("--endpoints").arg(list)
+        })
+    }
+
+    fn start_with(told: impl Fn(ServerBuilder, &str) -> ServerBuilder) -> Result<Tier> {
+        let builders: Vec<_> = (0..3).map(|_| ServerProcess::ours()).collect();
+        let list = builders.iter().map(endpoint).collect::<Vec<_>>().join(",");
+        let shards = builders.into_iter().map(|builder| told(builder, &list).start());
+        let shards = shards.collect::<Result<Vec<_>>>()?;
+        let gateway = Gateway::start(&list, SECRET, &[])?;
         Ok(Tier { shards, gateway })
     }
 
     fn endpoints(&self) -> Vec<String> {
-        endpoints(&self.shards)
+        self.shards.iter().map(|shard| endpoint(&shard.builder())).collect()
     }
 }
 
-fn endpoints(shards: &[ServerProcess]) -> Vec<String> {
-    shards.iter().map(|shard| format!("unix://{}", shard.socket().display())).collect()
+fn endpoint(builder: &ServerBuilder) -> String {
+    format!("unix://{}", builder.socket().display())
 }

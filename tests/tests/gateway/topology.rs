@@ -23,7 +23,7 @@ fn breakers(topology: &Value) -> Vec<&str> {
 
 #[test]
 fn a_stopped_shard_is_shown_and_heals() -> Result<()> {
-    let mut tier = Tier::start()?;
+    let mut tier = Tier::advertising()?;
     let names = tier.endpoints();
     let expected = |reachable: bool, breaker: &str| {
         json!({

@@ -4,6 +4,7 @@
 mod clients;
 mod moved;
 mod placement;
+mod routes;
 mod tenants;
 
 use anyhow::{Context, Result, ensure};
@@ -28,9 +29,16 @@ fn advertise(builder: ServerBuilder, list: &str) -> ServerBuilder {
 
 impl Shards {
     fn start(count: usize) -> Result<Self> {
+        Self::start_with(count, &[])
+    }
+
+    fn start_with(count: usize, env: &[(&str, &str)]) -> Result<Self> {
         let builders: Vec<_> = (0..count).map(|_| ServerProcess::ours().in_memory()).collect();
         let list = builders.iter().map(endpoint).collect::<Vec<_>>().join(",");
-        let servers = builders.into_iter().map(|builder| advertise(builder, &list).start());
+        let servers = builders.into_iter().map(|builder| {
+            let builder = advertise(builder, &list);
+            env.iter().fold(builder, |builder, (name, value)| builder.env(*name, *value)).start()
+        });
         Ok(Self { servers: servers.collect::<Result<_>>()?, list })
     }
 

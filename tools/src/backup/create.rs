@@ -8,7 +8,7 @@ use epistemic_storage::graph::GraphError;
 
 use super::manifest::{GraphEntry, Manifest, Piece, VERSION};
 use super::objects::Objects;
-use super::pieces::{PieceWriter, digest};
+use super::pieces::{PieceWriter, changes, digest};
 use super::prune;
 use super::repository::{self, Run};
 use super::source::{self, Source, graph_cannot_be_read};
@@ -62,7 +62,7 @@ pub(crate) enum Done {
 /// # Errors
 /// A named graph is not there; the source or the objects fail; a prune is under way.
 pub(crate) fn create(
-    source: &dyn Source,
+    source: &Source<'_>,
     objects: &Objects,
     plan: &Plan<'_>,
     told: &mut Told<'_>,
@@ -85,8 +85,8 @@ pub(crate) fn create(
         run: creation.run.clone(),
         started_ms,
         finished_ms: started_ms,
-        source: source.place(),
-        store_id: source.store_id(),
+        source: source.party.endpoint().to_owned(),
+        store_id: source.store_id.clone(),
         all_graphs: plan.graphs.is_empty(),
         graphs: Vec::new(),
     };
@@ -111,8 +111,8 @@ pub(crate) fn create(
 }
 
 /// The graphs to back up, by name.
-fn names(source: &dyn Source, plan: &Plan<'_>) -> Result<Vec<(String, u64)>> {
-    let mut names = source.graphs()?;
+fn names(source: &Source<'_>, plan: &Plan<'_>) -> Result<Vec<(String, u64)>> {
+    let mut names = source.graphs.clone();
     let missing = plan.graphs.iter().find(|name| !names.iter().any(|(found, _)| found == *name));
     if let Some(missing) = missing {
         return Err(GraphError::GraphNotFound(missing.clone()).into());
@@ -127,7 +127,7 @@ fn newest_entry<'r>(runs: &'r [Run], graph: &str) -> Option<&'r GraphEntry> {
 }
 
 struct Creation<'c> {
-    source: &'c dyn Source,
+    source: &'c Source<'c>,
     objects: &'c Objects,
     run: String,
     /// Bytes of all objects that are there.
@@ -223,7 +223,7 @@ impl<'c> Creation<'c> {
         let Some(expected) = &newest.newest_record else {
             return Ok(Chain::Broken("its ledger did not reach back to the backup before"));
         };
-        let Some(changes) = self.source.changes(name, newest.sequence.saturating_sub(1), 1)? else {
+        let Some(changes) = changes(self.source, name, newest.sequence.saturating_sub(1), 1)? else {
             return Ok(Chain::Broken("its content was replaced or its ledger cleared"));
         };
         let same = changes.records.first().is_some_and(|(sequence, record)| {

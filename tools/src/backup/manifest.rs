@@ -99,6 +99,13 @@ impl From<epistemic_storage::snapshot::Totals> for Content {
     }
 }
 
+impl From<crate::moves::Content> for Content {
+    fn from(content: crate::moves::Content) -> Self {
+        let crate::moves::Content { nodes, edges, vectors, digest, .. } = content;
+        Self { nodes, edges, vectors, digest }
+    }
+}
+
 impl Manifest {
     /// The entry of a graph.
     pub(crate) fn graph(&self, name: &str) -> Option<&GraphEntry> {

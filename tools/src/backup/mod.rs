@@ -3,8 +3,11 @@
 //! * `objects` is the place: named objects in a directory or a bucket; `upload` and `download` are streams of one.
 //! * `manifest` is what a run made, `repository` the layout and the runs that are there.
 //! * `create` makes a run from a `source`, `pieces` writes one object of it.
-//! * `choose` finds the objects for a state that is asked for, `read` reads and checks them, `restore` puts them into a
-//!   `target`, `verify` does so on trial.
+//! * `choose` finds the objects for a state that is asked for, `read` reads and checks them, `restore` has the graph arrive
+//!   where it shall be served, `verify` does so on trial.
+//!
+//! Where graphs come from and go to is a `Party` of `moves`.
+//!
 //! * `prune` is retention.
 //!
 //! The commands are in `cli/backup`. Nothing here runs on the threads of the runtime; requests to a bucket do.
@@ -21,11 +24,6 @@ mod read;
 mod repository;
 mod restore;
 mod source;
-mod source_graphs;
-mod source_shard;
-mod target;
-mod target_graphs;
-mod target_shard;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -40,9 +38,4 @@ pub(crate) use prune::{Keep, Pruned, Pruning, prune};
 pub(crate) use repository::{Run, load_all};
 pub(crate) use restore::{Name, Restored, check_name, restore};
 pub(crate) use source::Source;
-pub(crate) use source_graphs::GraphsSource;
-pub(crate) use source_shard::ShardSource;
-pub(crate) use target::Target;
-pub(crate) use target_graphs::GraphsTarget;
-pub(crate) use target_shard::ShardTarget;
 pub(crate) use verify::{Tried, chains, try_chain};

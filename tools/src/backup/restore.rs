@@ -13,8 +13,8 @@ use super::manifest::{Content, Piece, PieceKind};
 use super::objects::Objects;
 use super::pieces::digest;
 use super::read::{Checked, IncrementObject};
-use super::target::{At, Target};
 use crate::cli::{Exit, Failure};
+use crate::moves::{Party, StandingName, Status};
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 20;
@@ -43,17 +43,22 @@ pub(crate) struct Name<'n> {
 }
 
 /// Fails when the name is taken and not to be replaced. An empty `__commons__` is in every store and does not count.
-pub(crate) fn check_name(target: &dyn Target, to: &Name<'_>) -> Result<()> {
-    match target.at(to.name)? {
-        At::Served { empty } if !to.replace && !(empty && to.name == COMMONS) => {
-            let message = format!(
-                "Graph '{}' already exists: give --replace to put the backup in its place, or --as NAME for a new graph",
-                to.name
-            );
-            Err(Failure::new(Exit::Failed, message).into())
-        }
-        At::Served { .. } | At::Free | At::Arriving { .. } => Ok(()),
+pub(crate) fn check_name(target: &dyn Party, to: &Name<'_>) -> Result<()> {
+    let Some(there) = served(target, to.name)? else { return Ok(()) };
+    let is_empty_commons = to.name == COMMONS && there.nodes == 0 && there.edges == 0;
+    if to.replace || is_empty_commons {
+        return Ok(());
     }
+    let message = format!(
+        "Graph '{}' already exists: give --replace to put the backup in its place, or --as NAME for a new graph",
+        to.name
+    );
+    Err(Failure::new(Exit::Failed, message).into())
+}
+
+/// The graph of this name, if it is served.
+fn served(target: &dyn Party, name: &str) -> Result<Option<Status>> {
+    Ok(target.status(name)?.filter(|status| status.standing == StandingName::Served))
 }
 
 /// Restores a graph. It is served and durable on return; on an error everything is as before, but for a copy that
@@ -61,18 +66,21 @@ pub(crate) fn check_name(target: &dyn Target, to: &Name<'_>) -> Result<()> {
 pub(crate) fn restore(
     objects: &Objects,
     route: &Route,
-    target: &dyn Target,
+    target: &dyn Party,
     to: &Name<'_>,
     told: &mut Told<'_>,
 ) -> Result<Restored> {
     check_name(target, to)?;
-    let taken = matches!(target.at(to.name)?, At::Served { .. });
+    let taken = served(target, to.name)?.is_some();
     // Beside a graph that is served the copy has a name of its own until it takes the graph's place.
     let name = if taken { format!("{MOVE}{}", &digest(to.name.as_bytes())[..16]) } else { to.name.to_owned() };
     let filling = Filling::begin(target, name)?;
     let restored = filling.fill(objects, route, false, told).and_then(|restored| {
         let Filling { name, move_id, .. } = &filling;
-        target.admit(name, move_id, restored.sequence, to.name, to.replace || taken)?;
+        match taken {
+            true => target.admit_as(name, move_id, restored.sequence, to.name, true)?,
+            false => target.admit(name, move_id, restored.sequence)?,
+        }
         Ok(restored)
     });
     restored.inspect_err(|_| filling.give_up())
@@ -82,7 +90,7 @@ pub(crate) fn restore(
 pub(crate) fn try_out(
     objects: &Objects,
     route: &Route,
-    target: &dyn Target,
+    target: &dyn Party,
     told: &mut Told<'_>,
 ) -> Result<Restored> {
     let filling = Filling::begin(target, format!("{MOVE}{:016x}", random::<u64>()))?;
@@ -93,27 +101,26 @@ pub(crate) fn try_out(
 
 /// A copy that arrives.
 struct Filling<'t> {
-    target: &'t dyn Target,
+    target: &'t dyn Party,
     name: String,
     move_id: String,
 }
 
 impl<'t> Filling<'t> {
-    fn begin(target: &'t dyn Target, name: String) -> Result<Self> {
+    fn begin(target: &'t dyn Party, name: String) -> Result<Self> {
         // A restore that was killed left this; one that is still running finds out at its next step.
-        if let At::Arriving { move_id } = target.at(&name)?
-            && move_id.starts_with(MOVE)
-        {
-            target.give_up(&name, &move_id)?;
+        let left = target.status(&name)?.filter(|left| left.standing == StandingName::Arriving);
+        if let Some(move_id) = left.and_then(|left| left.move_id).filter(|move_id| move_id.starts_with(MOVE)) {
+            target.drop_records(&name, &move_id)?;
         }
         let move_id = format!("{MOVE}{:016x}", random::<u64>());
-        target.arrive(&name, &move_id)?;
+        target.arrive(&name, &move_id, "a backup")?;
         Ok(Self { target, name, move_id })
     }
 
     /// The error that led here is reported; a copy that stays is removed by the next attempt.
     fn give_up(&self) {
-        let _ = self.target.give_up(&self.name, &self.move_id);
+        let _ = self.target.drop_records(&self.name, &self.move_id);
     }
 
     fn fill(&self, objects: &Objects, route: &Route, each: bool, told: &mut Told<'_>) -> Result<Restored> {
@@ -175,7 +182,7 @@ impl<'t> Filling<'t> {
             records.retain(|(sequence, _)| *sequence <= route.stop);
             bytes += records.iter().map(|(_, record)| record.len() as u64).sum::<u64>();
             if !records.is_empty() {
-                let replayed = self.target.replay(&self.name, &self.move_id, records);
+                let replayed = self.target.replay(&self.name, &self.move_id, &records);
                 replayed.map_err(|error| in_object(&route.graph, &piece.object, error))?;
             }
             told(bytes);
@@ -184,7 +191,8 @@ impl<'t> Filling<'t> {
     }
 
     fn compare(&self, route: &Route, piece: &Piece) -> Result<Restored> {
-        let (sequence, content) = self.target.content(&self.name)?;
+        let found = self.target.content(&self.name)?;
+        let (sequence, content) = (found.sequence, Content::from(found));
         let expected = piece.sequence.min(route.stop);
         let compared = piece.sequence <= route.stop;
         if sequence == expected && (!compared || content == piece.content) {

@@ -1,65 +1,53 @@
 //! What is backed up.
 
-use std::io::Write;
+use std::error::Error;
 
-use anyhow::Result;
-use epistemic_router::{CallError, RouterError};
-use epistemic_storage::graph::{Changes, GraphError};
-use epistemic_storage::snapshot::{Header, SnapshotError};
+use epistemic_router::CallError;
+use epistemic_storage::StoreError;
+use epistemic_storage::graph::GraphError;
+use epistemic_storage::snapshot::SnapshotError;
 
-use super::manifest::Content;
+use crate::moves::Party;
 
-/// A store whose graphs are backed up. Calls block.
-pub(crate) trait Source {
-    /// Endpoint or directory, for people.
-    fn place(&self) -> String;
-
-    /// Identity of the store; none in memory.
-    fn store_id(&self) -> Option<String>;
-
+/// A place whose graphs are backed up.
+pub(crate) struct Source<'s> {
+    pub(crate) party: &'s dyn Party,
+    /// Identity of its store; none in memory.
+    pub(crate) store_id: Option<String>,
     /// The graphs that it serves, each with about how many records a snapshot of it has.
-    fn graphs(&self) -> Result<Vec<(String, u64)>>;
-
-    /// Writes one consistent state of a graph as a snapshot stream. `progress` is told bytes and records.
-    fn snapshot(&self, graph: &str, out: &mut dyn Write, progress: &mut Told<'_>) -> Result<Exported>;
-
-    /// The ledger records behind `after`, oldest first, up to about `max_bytes`; nothing when the ledger does not tell
-    /// all of them any more.
-    fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Option<Changes>>;
-
-    /// What a graph holds now, and its newest sequence number at that moment.
-    fn content(&self, graph: &str) -> Result<(u64, Content)>;
+    pub(crate) graphs: Vec<(String, u64)>,
 }
 
 /// Told of progress: bytes and records so far.
 pub(crate) type Told<'p> = dyn FnMut(u64, u64) + 'p;
 
-/// A snapshot that was written.
-pub(crate) struct Exported {
-    pub(crate) header: Header,
-    pub(crate) content: Content,
-    /// The ledger record of the newest change, when the ledger has it.
-    pub(crate) newest: Option<Vec<u8>>,
-}
-
 /// Whether an error is about the one graph, so that a run can go on with the others.
 pub(crate) fn graph_cannot_be_read(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        if let Some(SnapshotError::Stream(stream)) = cause.downcast_ref() {
-            // A download carries the answer of its shard through the stream.
-            return stream.get_ref().and_then(|inner| inner.downcast_ref::<CallError>()).is_some_and(answered);
-        }
-        if let Some(RouterError::Call(error)) = cause.downcast_ref() {
-            return answered(error);
-        }
-        match cause.downcast_ref::<GraphError>() {
-            Some(GraphError::Store(error)) => error.is_corruption(),
-            Some(_) => true,
-            None => cause.downcast_ref::<CallError>().is_some_and(answered),
-        }
-    })
+    error.chain().any(is_of_graph)
 }
 
-fn answered(error: &CallError) -> bool {
-    matches!(error, CallError::Server(_))
+fn is_of_graph(cause: &(dyn Error + 'static)) -> bool {
+    if let Some(error) = cause.downcast_ref::<CallError>() {
+        return matches!(error, CallError::Server(_));
+    }
+    if let Some(error) = cause.downcast_ref::<GraphError>() {
+        return match error {
+            GraphError::Store(error) => error.is_corruption(),
+            _ => true,
+        };
+    }
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return error.is_corruption();
+    }
+    match cause.downcast_ref::<SnapshotError>() {
+        Some(SnapshotError::Graph(error)) => is_of_graph(error),
+        Some(SnapshotError::Refused { .. }) => true,
+        // An export carries its failure through its stream.
+        Some(SnapshotError::Stream(stream)) => {
+            let inner = stream.get_ref();
+            inner.and_then(|inner| inner.downcast_ref::<SnapshotError>()).is_some_and(|error| is_of_graph(error))
+                || inner.and_then(|inner| inner.downcast_ref::<CallError>()).is_some_and(|error| is_of_graph(error))
+        }
+        None => false,
+    }
 }

@@ -1,6 +1,7 @@
 //! Trying a backup out: every chain is restored into a scratch store and compared with its manifest.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use anyhow::Result;
 use epistemic_storage::GraphStore;
@@ -10,7 +11,7 @@ use super::error::BackupError;
 use super::manifest::{GraphEntry, Manifest, Piece};
 use super::objects::Objects;
 use super::restore::{Told, try_out};
-use super::target_graphs::GraphsTarget;
+use crate::moves::DirectoryParty;
 
 /// What became of one chain.
 pub(crate) struct Tried {
@@ -62,10 +63,10 @@ pub(crate) fn chains(manifests: &[Manifest]) -> Vec<Route> {
 pub(crate) fn try_chain(
     objects: &Objects,
     route: &Route,
-    scratch: &GraphStore,
+    scratch: &Arc<GraphStore>,
     told: &mut Told<'_>,
 ) -> Result<Tried> {
-    let target = GraphsTarget { graphs: scratch, place: "a scratch store".to_owned() };
+    let target = DirectoryParty::new("a scratch store", Arc::clone(scratch), None);
     let damage = match try_out(objects, route, &target, told) {
         Ok(_) => None,
         Err(error) => match error.downcast_ref() {

@@ -6,16 +6,25 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
+use super::audit::{RepairArgs, VerifyArgs};
 use super::backup::BackupCommand;
 use super::checkpoint::CheckpointCommand;
+use super::diff::DiffArgs;
+use super::digest::DigestArgs;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
+use super::moves::{MoveArgs, MovesArgs};
+use super::reference::{ImportReferenceArgs, PullArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
-use super::{backup, checkpoint, graphs, identities, program, route, snapshot, status};
+use super::{
+    audit, backup, checkpoint, diff, digest, graphs, identities, moves, program, reference, route, snapshot,
+    status,
+};
 use crate::bench::{self, BenchArgs};
+use crate::reshard::{self, ReshardCommand};
 use crate::walkthrough::{self, WalkthroughArgs};
 
 const ENVIRONMENT: &str = "\
@@ -25,6 +34,7 @@ Environment:
   GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else unix:///tmp/epistemic-graph.sock
   GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
   KG_DEFAULT_GRAPH           graph used when no graph and no tenant is named (__bus__)
+  GRAPH_AFFINITY_GROUPS      graphs placed together, as in every client: anchor:member|member*,... (__ingest_* is built in)
   RUST_LOG                   log on stderr (errors that egctl does not report itself)
 
 Results go to stdout, as text or with --json as one JSON document. Errors and progress go to stderr.";
@@ -57,7 +67,18 @@ enum Command {
     /// Copies of graphs in a directory or an object store: make, list, try out, restore, thin out.
     #[command(subcommand)]
     Backup(BackupCommand),
+    ImportReference(ImportReferenceArgs),
+    Pull(PullArgs),
     Status(StatusArgs),
+    Digest(DigestArgs),
+    Diff(DiffArgs),
+    Verify(VerifyArgs),
+    Repair(RepairArgs),
+    Move(MoveArgs),
+    Moves(MovesArgs),
+    /// Move graphs to their new owners when the list of endpoints changes.
+    #[command(subcommand)]
+    Reshard(ReshardCommand),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -72,7 +93,16 @@ impl Command {
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Backup(command) => backup::run(&command, runtime),
+            Self::ImportReference(args) => reference::import(&args, runtime),
+            Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),
+            Self::Digest(args) => digest::run(&args, runtime),
+            Self::Diff(args) => diff::run(&args, runtime),
+            Self::Verify(args) => audit::verify(&args),
+            Self::Repair(args) => audit::repair(&args),
+            Self::Move(args) => moves::run_move(&args, runtime),
+            Self::Moves(args) => moves::run_moves(&args, runtime),
+            Self::Reshard(command) => reshard::run(&command, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
         }

@@ -1,10 +1,11 @@
 //! A persist directory of a stopped server, or a checkpoint.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
-use epistemic_storage::datadir::{self, DataDir};
-use epistemic_storage::rocks::RocksOptions;
+use epistemic_storage::datadir::{self, DB_DIR, DataDir};
+use epistemic_storage::rocks::{RocksOptions, RocksStore};
 use epistemic_storage::{GraphStore, StoreError};
 
 use super::exit::{Exit, Failure};
@@ -12,17 +13,16 @@ use super::exit::{Exit, Failure};
 /// An open directory. No server can use it until this is dropped.
 pub(crate) struct Directory {
     /// Its graphs.
-    pub(crate) graphs: GraphStore,
-    _owner: Option<DataDir>,
+    pub(crate) graphs: Arc<GraphStore>,
+    owner: Option<DataDir>,
 }
 
 impl Directory {
     /// Opens a stopped directory or a checkpoint without changing its data.
     pub(crate) fn open_read_only(path: &Path) -> Result<Self> {
-        must_exist(path)?;
-        let (owner, store) = datadir::open_read_only(path).map_err(in_use)?;
+        let (owner, store) = open_store_read_only(path)?;
         let graphs = GraphStore::open_read_only(store)?;
-        Ok(Self { graphs, _owner: owner })
+        Ok(Self { graphs: Arc::new(graphs), owner })
     }
 
     /// Opens a stopped directory for writing. An empty directory becomes a new store.
@@ -30,8 +30,29 @@ impl Directory {
         must_exist(path)?;
         let (owner, store) = DataDir::open_store(path, &RocksOptions::default()).map_err(in_use)?;
         let graphs = GraphStore::open(store)?;
-        Ok(Self { graphs, _owner: Some(owner) })
+        Ok(Self { graphs: Arc::new(graphs), owner: Some(owner) })
     }
+}
+
+impl From<Directory> for (Arc<GraphStore>, Option<DataDir>) {
+    fn from(directory: Directory) -> Self {
+        (directory.graphs, directory.owner)
+    }
+}
+
+/// Opens the store of a stopped directory or of a checkpoint without changing its data. Its catalog may be damaged. The
+/// first part is the ownership.
+pub(super) fn open_store_read_only(path: &Path) -> Result<(Option<DataDir>, RocksStore)> {
+    must_exist(path)?;
+    datadir::open_read_only(path).map_err(in_use)
+}
+
+/// Opens the store of a stopped directory for writing, which must be one. Its catalog may be damaged.
+pub(super) fn open_store_writable(path: &Path) -> Result<(DataDir, RocksStore)> {
+    must_exist(path)?;
+    let owner = DataDir::open(path).map_err(in_use)?;
+    let store = RocksStore::open(&path.join(DB_DIR), &RocksOptions::default())?;
+    Ok((owner, store))
 }
 
 /// The store's own words for a locked directory are meant for a server that starts.
@@ -45,7 +66,7 @@ fn in_use(error: StoreError) -> anyhow::Error {
 }
 
 /// A mistyped path must not become a new, empty store.
-pub(super) fn must_exist(path: &Path) -> Result<(), Failure> {
+pub(crate) fn must_exist(path: &Path) -> Result<(), Failure> {
     if path.is_dir() {
         return Ok(());
     }

@@ -17,7 +17,9 @@ Exit codes:
   1  the operation failed
   2  wrong usage or configuration
   3  a shard cannot be reached
-  4  the input is damaged or not what it has to be; nothing was changed";
+  4  the input is damaged or not what it has to be; nothing was changed
+  5  two copies of a graph differ
+  6  some of it was done and some not; the output tells which";
 
 /// What the process ends with when something went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,10 @@ pub(crate) enum Exit {
     Unreachable = 3,
     /// Damaged or foreign input.
     Refused = 4,
+    /// Two copies differ.
+    Different = 5,
+    /// A part was done.
+    Partly = 6,
 }
 
 impl From<Exit> for ExitCode {

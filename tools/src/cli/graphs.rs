@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_router::{EndpointList, hrw};
+use epistemic_router::{Affinity, EndpointList, hrw};
 use epistemic_storage::graph::COMMONS;
+use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -14,8 +15,9 @@ use super::directory::Directory;
 use super::exit::EXIT_CODES;
 use super::output::{OutputArgs, Report};
 use super::place::PlaceArgs;
+use super::shards::{Answers, affinity};
 use super::table::{shortened, write_table};
-use crate::remote::GraphStats;
+use crate::remote::{GraphStats, GraphStatsParams};
 
 /// List graphs with their counts: of all configured shards, of one, or of a directory.
 ///
@@ -25,6 +27,9 @@ use crate::remote::GraphStats;
 pub(super) struct GraphsArgs {
     #[command(flatten)]
     place: PlaceArgs,
+    /// Also estimate how much room each graph takes; this looks at the tables of all of them.
+    #[arg(long)]
+    sizes: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -47,15 +52,17 @@ struct Row {
 /// Prints the graphs. When a shard fails, those of the others are printed before the error.
 pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     if let Some(path) = &args.place.dir {
-        return args.output.print(&offline(path)?);
+        return args.output.print(&offline(path, args.sizes)?);
     }
-    let shards = args.place.shards.list()?;
-    let answers = runtime.block_on(args.place.shards.ask_all::<Vec<GraphStats>>("GraphStats"))?;
+    let (shards, affinity) = (args.place.shards.list()?, affinity()?);
+    let answers: Answers<Vec<GraphStats>> = runtime
+        .block_on(args.place.shards.ask_all_with("GraphStats", GraphStatsParams { sizes: args.sizes }))?;
     let mut graphs = Vec::new();
     for (endpoint, answer) in &answers.0 {
         for graph in answer.iter().flatten() {
             graphs.push(Row {
-                belongs_on: belongs_on(&shards, &graph.name).filter(|owner| owner != endpoint.as_str()),
+                belongs_on: belongs_on(&shards, &affinity, &graph.name)
+                    .filter(|owner| owner != endpoint.as_str()),
                 graph: graph.clone(),
                 place: endpoint.to_string(),
             });
@@ -66,25 +73,17 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
 }
 
 /// The owner of a graph among several shards; every shard has its own `__commons__`.
-fn belongs_on(shards: &EndpointList, graph: &str) -> Option<String> {
+fn belongs_on(shards: &EndpointList, affinity: &Affinity, graph: &str) -> Option<String> {
     let placed = shards.is_sharded() && graph != COMMONS;
-    placed.then(|| hrw::owner(shards, graph).to_string())
+    placed.then(|| hrw::owner(shards, affinity.anchor(graph)).to_string())
 }
 
-fn offline(path: &Path) -> Result<Graphs> {
+fn offline(path: &Path, sizes: bool) -> Result<Graphs> {
     let directory = Directory::open_read_only(path)?;
-    let row = |graph: &epistemic_storage::graph::Graph| {
-        let state = graph.state();
-        let graph = GraphStats {
-            name: graph.name().to_string(),
-            kind: graph.kind().name().to_owned(),
-            owner: graph.owner().map(str::to_owned),
-            nodes: state.nodes,
-            edges: state.edges,
-            sequence: state.sequence,
-            quarantined: graph.quarantined().map(str::to_owned),
-        };
-        Row { graph, place: path.display().to_string(), belongs_on: None }
+    let row = |graph: &epistemic_storage::graph::Graph| Row {
+        graph: GraphStats::of(&directory.graphs, graph, sizes),
+        place: path.display().to_string(),
+        belongs_on: None,
     };
     let graphs = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
     Ok(Graphs { graphs })
@@ -96,7 +95,8 @@ impl Report for Graphs {
             return Ok(());
         }
         let row = |row: &Row| {
-            let GraphStats { name, kind, nodes, edges, sequence, quarantined, .. } = &row.graph;
+            let GraphStats { name, kind, nodes, edges, sequence, quarantined, bytes, .. } = &row.graph;
+            let size = bytes.map_or_else(|| "-".to_owned(), |bytes| HumanBytes(bytes).to_string());
             let mut place = row.place.clone();
             if let Some(owner) = &row.belongs_on {
                 place.push_str(&format!("  (belongs on {owner})"));
@@ -104,9 +104,17 @@ impl Report for Graphs {
             if let Some(reason) = quarantined {
                 place.push_str(&format!("  QUARANTINED: {reason}"));
             }
-            [shortened(name), kind.clone(), nodes.to_string(), edges.to_string(), sequence.to_string(), place]
+            [
+                shortened(name),
+                kind.clone(),
+                nodes.to_string(),
+                edges.to_string(),
+                sequence.to_string(),
+                size,
+                place,
+            ]
         };
         let rows: Vec<_> = self.graphs.iter().map(row).collect();
-        write_table(out, ["graph", "type", "nodes", "edges", "sequence", "place"], &rows)
+        write_table(out, ["graph", "type", "nodes", "edges", "sequence", "size", "place"], &rows)
     }
 }

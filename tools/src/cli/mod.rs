@@ -5,17 +5,22 @@
 //! * `output` and `table` print results, `progress` shows long work, `exit` turns errors into exit codes; `program` is the
 //!   life of a process, the gateway's too.
 
+mod audit;
 mod backup;
 mod checkpoint;
 mod command;
+mod diff;
+mod digest;
 mod directory;
 mod exit;
 mod graphs;
 mod identities;
+mod moves;
 mod output;
 mod place;
 pub(crate) mod program;
 mod progress;
+mod reference;
 mod route;
 mod shards;
 mod snapshot;
@@ -23,7 +28,10 @@ mod status;
 mod table;
 
 pub use command::main;
-pub(crate) use directory::Directory;
+pub(crate) use directory::{Directory, must_exist};
 pub(crate) use exit::{EXIT_CODES, Exit, Failure, exit_of, message_of};
-pub(crate) use shards::ShardArgs;
+pub(crate) use output::{OutputArgs, Report};
+pub(crate) use shards::{CredentialArgs, ShardArgs, must_have_schemes};
 pub(crate) use snapshot::counted::{Count, Counted, Tee};
+pub(crate) use snapshot::NewFile;
+pub(crate) use table::{shortened, shown, write_table};

@@ -8,21 +8,21 @@ use serde::Serialize;
 
 /// The form of a result.
 #[derive(Args, Debug, Clone, Copy)]
-pub(super) struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
 }
 
 /// What a command found or did.
-pub(super) trait Report: Serialize {
+pub(crate) trait Report: Serialize {
     /// Writes it for people.
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
 impl OutputArgs {
     /// Prints a result. A reader that has closed the pipe has seen enough: no error.
-    pub(super) fn print(self, report: &impl Report) -> Result<()> {
+    pub(crate) fn print(self, report: &impl Report) -> Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
         let written = if self.json {
             serde_json::to_writer_pretty(&mut out, report)

@@ -2,7 +2,9 @@
 //!
 //! On a terminal a bar appears after a second. Elsewhere a line is written after a second and then every ten.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -17,6 +19,8 @@ pub(super) enum Total {
     Bytes(u64),
     /// Records, roughly.
     Records(u64),
+    /// It shows on the way: no percentage is told.
+    Unknown,
 }
 
 /// The progress of one piece of work. What is shown is cleared when this is dropped.
@@ -43,21 +47,53 @@ impl Progress {
         let (done, total) = match self.total {
             Total::Bytes(total) => (bytes, total),
             Total::Records(total) => (records, total),
+            Total::Unknown => (0, 0),
         };
         let rate = (bytes as f64 / elapsed.as_secs_f64()) as u64;
         let text = format!("{} records, {}, {}/s", HumanCount(records), HumanBytes(bytes), HumanBytes(rate));
         if std::io::stderr().is_terminal() {
-            let bar = self.bar.get_or_insert_with(|| new_bar(self.what));
+            let bar = self.bar.get_or_insert_with(|| new_bar(self.what, self.total));
             bar.set_length(total.max(done));
             bar.set_position(done);
             bar.set_message(text);
         } else if elapsed >= self.next_line {
             self.next_line = elapsed + LINE_EVERY;
             let percent = 100 * done / total.max(done).max(1);
+            let share = if total == 0 { String::new() } else { format!("{percent} %, ") };
             // Progress that nobody can see must not fail the work.
-            let _ = writeln!(std::io::stderr(), "{}: {percent} %, {text}", self.what);
+            let _ = writeln!(std::io::stderr(), "{}: {share}{text}", self.what);
         }
     }
+}
+
+/// Runs work that cannot tell how far it is on a thread of its own, and shows how long it takes already. `size` says how
+/// large it is.
+pub(super) fn while_running<T: Send>(
+    what: &'static str,
+    size: HumanBytes,
+    work: impl FnOnce() -> T + Send,
+) -> io::Result<T> {
+    let started = Instant::now();
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        // The receiver waits for the answer: sending cannot fail.
+        thread::Builder::new().name(what.into()).spawn_scoped(scope, move || drop(sender.send(work())))?;
+        let mut wait = QUIET;
+        loop {
+            match receiver.recv_timeout(wait) {
+                Ok(done) => return Ok(done),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other(format!("{what} panicked")));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    wait = LINE_EVERY;
+                    let elapsed = started.elapsed().as_secs();
+                    // Progress that nobody can see must not fail the work.
+                    let _ = writeln!(io::stderr(), "{what}: {elapsed} s, about {size} to read");
+                }
+            }
+        }
+    })
 }
 
 impl Drop for Progress {
@@ -68,9 +104,12 @@ impl Drop for Progress {
     }
 }
 
-fn new_bar(what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} [{bar:30}] {percent:>3} % {msg}")
-        .expect("the template is well formed");
+fn new_bar(what: &'static str, total: Total) -> ProgressBar {
+    let template = match total {
+        Total::Bytes(_) | Total::Records(_) => "{prefix} [{bar:30}] {percent:>3} % {msg}",
+        Total::Unknown => "{prefix} {msg}",
+    };
+    let style = ProgressStyle::with_template(template).expect("the template is well formed");
     ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5))
         .with_style(style)
         .with_prefix(what)

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_router::{ConfigError, EndpointList, default_graph, hrw, resolve_routing_graph};
+use epistemic_router::{Affinity, ConfigError, EndpointList, default_graph, hrw, resolve_routing_graph};
 use serde::Serialize;
 
 use super::exit::{EXIT_CODES, Exit, Failure};
 use super::output::{OutputArgs, Report};
-use super::shards::must_have_schemes;
+use super::shards::{affinity, must_have_schemes};
 use super::table::{shortened, shown, write_table};
 
 /// Show the graph and the shard of a tenant or graph. Asks no server.
@@ -48,6 +48,8 @@ struct Routes {
 struct Route {
     tenant: Option<String>,
     graph: String,
+    /// The name that places the graph, when a group of graphs lives together.
+    anchor: Option<String>,
     shard: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scores: Vec<Score>,
@@ -56,7 +58,7 @@ struct Route {
 #[derive(Serialize)]
 struct Score {
     endpoint: String,
-    /// 128 bits, as 32 hexadecimal digits: the MD5 of "{endpoint}-{graph}".
+    /// 128 bits, as 32 hexadecimal digits: the MD5 of "{endpoint}-{graph}", with the anchor for the graph if it has one.
     score: String,
 }
 
@@ -69,13 +71,18 @@ pub(super) fn run(args: &RouteArgs) -> Result<()> {
     must_have_schemes(&endpoints)?;
     let default =
         args.default_graph.clone().unwrap_or_else(|| default_graph(|name| std::env::var(name).ok()));
-    let routes = routes(args, &endpoints, &default)?;
+    let routes = routes(args, &endpoints, &affinity()?, &default)?;
     let shared = shared_graph(&routes);
     args.output.print(&Routes { default_graph: default, routes })?;
     shared.map_or(Ok(()), |message| Err(Failure::new(Exit::Failed, message).into()))
 }
 
-fn routes(args: &RouteArgs, endpoints: &EndpointList, default: &str) -> Result<Vec<Route>, ConfigError> {
+fn routes(
+    args: &RouteArgs,
+    endpoints: &EndpointList,
+    affinity: &Affinity,
+    default: &str,
+) -> Result<Vec<Route>, ConfigError> {
     let mut asked: Vec<(Option<&str>, Option<&str>)> = Vec::new();
     asked.extend(args.graph.iter().map(|graph| (None, Some(graph.as_str()))));
     asked.extend(args.tenants.iter().map(|tenant| (Some(tenant.as_str()), None)));
@@ -84,16 +91,18 @@ fn routes(args: &RouteArgs, endpoints: &EndpointList, default: &str) -> Result<V
     }
     let route = |(tenant, graph): (Option<&str>, Option<&str>)| {
         let graph = resolve_routing_graph(graph, tenant, default)?;
+        let anchor = affinity.anchor(&graph);
         let mut scores = Vec::new();
         if args.explain {
-            scores.extend(hrw::scores(endpoints, &graph).into_iter().map(|(endpoint, score)| Score {
+            scores.extend(hrw::scores(endpoints, anchor).into_iter().map(|(endpoint, score)| Score {
                 endpoint: endpoint.to_string(),
                 score: format!("{score:032x}"),
             }));
         }
         Ok(Route {
             tenant: tenant.map(str::to_owned),
-            shard: hrw::owner(endpoints, &graph).to_string(),
+            shard: hrw::owner(endpoints, anchor).to_string(),
+            anchor: (anchor != graph).then(|| anchor.to_owned()),
             graph,
             scores,
         })
@@ -122,8 +131,14 @@ impl Report for Routes {
         };
         let rows: Vec<_> = self.routes.iter().map(row).collect();
         write_table(out, ["tenant", "graph", "shard"], &rows)?;
+        for route in &self.routes {
+            if let Some(anchor) = &route.anchor {
+                writeln!(out, "\n{} is placed with its group, as {}", shown(&route.graph), shown(anchor))?;
+            }
+        }
         for route in self.routes.iter().filter(|route| !route.scores.is_empty()) {
-            writeln!(out, "\nscores for {}", shown(&route.graph))?;
+            let placed_as = route.anchor.as_ref().unwrap_or(&route.graph);
+            writeln!(out, "\nscores for {}", shown(placed_as))?;
             for Score { endpoint, score } in &route.scores {
                 let mark = if *endpoint == route.shard { "  owner" } else { "" };
                 writeln!(out, "  {score}  {endpoint}{mark}")?;
@@ -142,6 +157,7 @@ mod tests {
         let route = |tenant: &str, graph: &str| Route {
             tenant: Some(tenant.to_owned()),
             graph: graph.to_owned(),
+            anchor: None,
             shard: String::new(),
             scores: Vec::new(),
         };

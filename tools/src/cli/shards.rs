@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use epistemic_router::{
-    Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
+    Affinity, Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
 };
 use epistemic_storage::graph::COMMONS;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 
 use super::exit::{Exit, Failure, exit_of, message_of};
+use crate::moves::ShardParty;
 use crate::remote;
 
 /// Which running shards to ask, and the secret to do it with.
@@ -23,12 +26,31 @@ pub(crate) struct ShardArgs {
     /// Default: GRAPH_SERVICE_ENDPOINTS and the other variables (see egctl --help).
     #[arg(long, value_name = "LIST", value_parser = EndpointList::parse)]
     endpoints: Option<EndpointList>,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+}
+
+/// How to be let in by a shard.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct CredentialArgs {
     /// File of mode 0600 that holds the shared secret. Default: the variable GRAPH_SERVICE_AUTH_SECRET.
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// Ask as this agent, where access control is on; a System identity may see everything.
     #[arg(long, value_name = "NAME")]
     agent_id: Option<String>,
+}
+
+impl CredentialArgs {
+    /// The secret; blocks when it is in a file.
+    pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
+        self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
+    }
+
+    /// The defaults, with the identity to ask with.
+    pub(crate) fn options(&self) -> ConnectOptions {
+        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+    }
 }
 
 impl ShardArgs {
@@ -45,25 +67,35 @@ impl ShardArgs {
 
     /// The secret; blocks when it is in a file.
     pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
-        self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
+        self.credentials.secret()
     }
 
     /// The identity to ask with.
     pub(crate) fn agent_id(&self) -> Option<&str> {
-        self.agent_id.as_deref()
+        self.credentials.agent_id.as_deref()
     }
 
     fn options(&self) -> ConnectOptions {
-        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+        self.credentials.options()
     }
 
     /// A connection to the shard that owns `graph`.
     pub(super) async fn owner_of(&self, graph: &str) -> Result<Client> {
         // `--endpoint` means that shard, whatever list it has: so graphs are moved.
         let options = ConnectOptions { compare_lists: self.endpoint.is_none(), ..self.options() };
-        let router = ShardRouter::new(self.list()?, self.secret()?, options);
+        let router = ShardRouter::new(self.list()?, self.secret()?, options).with_affinity(affinity()?);
         let client = router.client_for(graph).await;
         client.map_err(|error: RouterError| error.into())
+    }
+
+    /// A connection to this shard, whoever owns what.
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
+        self.credentials.connect(endpoint).await
+    }
+
+    /// One running shard as a party of moves.
+    pub(super) fn party(&self, endpoint: &Endpoint, runtime: &Handle) -> Result<ShardParty, ConfigError> {
+        Ok(ShardParty::new(runtime.clone(), endpoint.clone(), self.secret()?, self.credentials.options()))
     }
 
     /// The answers of all shards to a method without parameters, in list order. All are asked at once.
@@ -71,13 +103,22 @@ impl ShardArgs {
     where
         T: DeserializeOwned + Send + 'static,
     {
+        self.ask_all_with(method, ()).await
+    }
+
+    /// [`ShardArgs::ask_all`] with parameters.
+    pub(super) async fn ask_all_with<T, P>(&self, method: &'static str, params: P) -> Result<Answers<T>>
+    where
+        T: DeserializeOwned + Send + 'static,
+        P: Serialize + Copy + Send + Sync + 'static,
+    {
         let secret = self.secret()?;
         let mut asked = Vec::new();
         for endpoint in self.list()?.as_slice().iter().cloned() {
-            let (secret, options) = (secret.clone(), self.options());
+            let (secret, options) = (secret.clone(), self.credentials.options());
             let task = tokio::spawn({
                 let endpoint = endpoint.clone();
-                async move { ask(&endpoint, &secret, options, method).await }
+                async move { ask(&endpoint, &secret, options, method, &params).await }
             });
             asked.push((endpoint, task));
         }
@@ -89,18 +130,32 @@ impl ShardArgs {
     }
 }
 
-async fn ask<T: DeserializeOwned>(
+impl CredentialArgs {
+    /// A connection to this shard.
+    pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
+        Ok(Client::connect(endpoint, &self.secret()?, self.options()).await?)
+    }
+}
+
+async fn ask<T: DeserializeOwned, P: Serialize + Sync>(
     endpoint: &Endpoint,
     secret: &Secret,
     options: ConnectOptions,
     method: &str,
+    params: &P,
 ) -> Result<T> {
     let client = Client::connect(endpoint, secret, options).await?;
-    Ok(remote::call(&client, COMMONS, method, &()).await?)
+    Ok(remote::call(&client, COMMONS, method, params).await?)
+}
+
+/// The groups of graphs that live together, as every client and shard has them: the default one and those of the
+/// variable `GRAPH_AFFINITY_GROUPS`.
+pub(super) fn affinity() -> Result<Affinity, ConfigError> {
+    Affinity::resolve(|name| std::env::var(name).ok())
 }
 
 /// To the router any text without a scheme is a socket path; `HOST:PORT` is more likely a forgotten `tcp://`.
-pub(super) fn must_have_schemes(endpoints: &EndpointList) -> Result<(), Failure> {
+pub(crate) fn must_have_schemes(endpoints: &EndpointList) -> Result<(), Failure> {
     for endpoint in endpoints.as_slice() {
         let meant = format!("tcp://{endpoint}");
         let is_address = endpoint.is_local() && Endpoint::parse(&meant).is_ok();

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 const NAME_WIDTH: usize = 60;
 
 /// Writes rows under a heading, columns two blanks apart; a column of numbers is aligned to the right.
-pub(super) fn write_table<const N: usize>(
+pub(crate) fn write_table<const N: usize>(
     out: &mut dyn Write,
     heading: [&str; N],
     rows: &[[String; N]],
@@ -35,13 +35,13 @@ pub(super) fn write_table<const N: usize>(
 }
 
 /// A name as it can stand in a line: quoted and escaped unless it is plain.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '"');
     if plain { name.to_owned() } else { format!("{name:?}") }
 }
 
 /// [`shown`] for a column: a long name ends in `…` instead of stretching all rows.
-pub(super) fn shortened(name: &str) -> String {
+pub(crate) fn shortened(name: &str) -> String {
     let mut text = shown(name);
     if text.chars().count() > NAME_WIDTH {
         text = text.chars().take(NAME_WIDTH - 1).chain(['…']).collect();

@@ -31,7 +31,7 @@ Environment: GRAPH_SERVICE_ENDPOINTS, GRAPH_SERVICE_AUTH_SECRET and the other va
 GRAPH_AFFINITY_GROUPS, ENGINE_BREAKER_THRESHOLD, ENGINE_BREAKER_COOLDOWN; RUST_LOG.
 
 Exit codes:
-  0  stopped by SIGTERM or SIGINT
+  0  stopped by SIGTERM or SIGINT; open requests are answered first, for at most 4 s
   1  the address cannot be listened on
   2  wrong usage or configuration";
 
@@ -80,11 +80,14 @@ impl Cli {
         tracing::info!("listening on http://{}/", listener.local_addr()?);
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        tokio::select! {
-            served = server::serve(listener, gateway, Access::new(token)) => Ok(served?),
-            _ = terminate.recv() => Ok(()),
-            _ = interrupt.recv() => Ok(()),
-        }
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => (),
+                _ = interrupt.recv() => (),
+            }
+            tracing::info!("stopping");
+        };
+        Ok(server::serve(listener, gateway, Access::new(token), stop).await?)
     }
 
     fn gateway(&self) -> Result<Gateway> {

@@ -156,7 +156,8 @@ mod tests {
 
     fn graph(name: String, nodes: u64) -> GraphStats {
         let owner = Some("Ann".to_owned());
-        GraphStats { name, kind: "Agent".into(), owner, nodes, edges: 0, sequence: 1, quarantined: None }
+        let kind = "Agent".into();
+        GraphStats { name, kind, owner, nodes, edges: 0, sequence: 1, quarantined: None, bytes: None }
     }
 
     fn page(query: &[(&str, &str)]) -> Page {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use epistemic_router::EndpointStatus;
+use epistemic_router::{EndpointList, EndpointStatus};
 use epistemic_storage::clock::unix_ms;
 use serde::Serialize;
 
@@ -21,6 +21,7 @@ pub(super) struct Overview {
 struct ShardView {
     #[serde(flatten)]
     topology: EndpointStatus,
+    /// Why nothing is known of it, or why clients do not work with it.
     error: Option<String>,
     /// Why it takes no writes.
     refusal: Option<String>,
@@ -48,21 +49,25 @@ impl Gateway {
         let topology = self.topology().await;
         let mut shards = Vec::with_capacity(self.shards.len());
         for (status, shard) in topology.endpoints.into_iter().zip(&self.shards) {
-            shards.push(ShardView::new(status, shard.latest().await.as_deref()));
+            let ours = self.placement.endpoints();
+            shards.push(ShardView::new(status, shard.latest().await.as_deref(), ours));
         }
         Overview { default_graph: topology.default_graph, shards }
     }
 }
 
 impl ShardView {
-    fn new(topology: EndpointStatus, look: Option<&Look>) -> Self {
+    fn new(topology: EndpointStatus, look: Option<&Look>, ours: &EndpointList) -> Self {
         let answer = look.and_then(|look| look.seen.answer.as_ref().ok());
         let status = answer.and_then(|answer| answer.status.as_ref());
         let rate = look.and_then(|look| look.rate);
         let newest = status.and_then(|status| status.checkpoints.last());
         Self {
             topology,
-            error: look.and_then(|look| look.seen.answer.as_ref().err().cloned()),
+            error: look.and_then(|look| match &look.seen.answer {
+                Ok(answer) => answer.health.other_list(ours),
+                Err(reason) => Some(reason.clone()),
+            }),
             refusal: status.and_then(|status| status.poisoned.as_ref().or(status.refusal.as_ref())).cloned(),
             version: answer.map(|answer| answer.health.version.clone()),
             uptime_s: answer.map(|answer| answer.health.uptime_s),

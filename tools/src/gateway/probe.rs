@@ -39,6 +39,24 @@ pub(super) struct Answer {
 pub(super) struct Health {
     pub(super) version: String,
     pub(super) uptime_s: u64,
+    /// The list of a shard that was told its place (`--advertise`), and the list's fingerprint.
+    #[serde(default)]
+    pub(super) endpoints: Vec<String>,
+    pub(super) endpoints_fingerprint: Option<String>,
+}
+
+impl Health {
+    /// What is wrong when the shard has another list than `ours`: the two place graphs differently.
+    pub(super) fn other_list(&self, ours: &EndpointList) -> Option<String> {
+        let (theirs, own) = (self.endpoints_fingerprint.as_ref()?, ours.fingerprint());
+        (*theirs != own).then(|| {
+            let list = self.endpoints.join(",");
+            format!(
+                "the shard has the endpoint list [{list}] (fingerprint {theirs}), this gateway has [{ours}] (fingerprint \
+                 {own}). Give all shards and clients the same list, letter by letter, in GRAPH_SERVICE_ENDPOINTS"
+            )
+        })
+    }
 }
 
 /// Looks at a shard: a connection that asks nothing, as the reference's topology makes it, and two calls through the

@@ -1,7 +1,9 @@
 //! The addresses of the gateway.
 
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,6 +15,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 
 use super::Gateway;
 use super::access::{Access, Verdict};
@@ -29,10 +33,19 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// Bytes of a login form.
 const MAX_FORM: usize = 4096;
 
+/// For the requests that have begun when the process is told to stop. Longer than the longest answer takes.
+const DRAIN: Duration = Duration::from_secs(4);
+
 type Shared = State<(Arc<Gateway>, Arc<Access>)>;
 
-/// Serves until the listener fails.
-pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>, access: Access) -> io::Result<()> {
+/// Serves until the listener fails or `stop` comes. Then it takes no further connections, and answers what it has begun to
+/// read for [`DRAIN`] at most.
+pub(super) async fn serve(
+    listener: TcpListener,
+    gateway: Arc<Gateway>,
+    access: Access,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     let state = (gateway, Arc::new(access));
     let guarded = Router::new()
         .route("/", get(|| async { html(StatusCode::OK, PAGE.to_owned()) }))
@@ -50,7 +63,25 @@ pub(super) async fn serve(listener: TcpListener, gateway: Arc<Gateway>, access: 
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(from_fn(harden))
         .with_state(state);
-    axum::serve(listener, routes).await
+    let (told, stopping) = oneshot::channel();
+    let stop = async move {
+        stop.await;
+        // Nobody listens when serving has failed already.
+        let _ = told.send(());
+    };
+    let drained = async move {
+        if stopping.await.is_err() {
+            return pending().await;
+        }
+        sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = axum::serve(listener, routes).with_graceful_shutdown(stop) => served,
+        () = drained => {
+            tracing::warn!("requests were unanswered {DRAIN:?} after the signal");
+            Ok(())
+        }
+    }
 }
 
 async fn topology(State((gateway, _)): Shared) -> Response {

@@ -37,10 +37,12 @@ pub(super) struct Look {
 impl Watched {
     pub(super) fn new(endpoint: &Endpoint, secret: &Secret, options: &ConnectOptions) -> Self {
         let alone = EndpointList::new(vec![endpoint.clone()]).expect("one endpoint is a list");
+        // A shard with another list is shown with it, and with its figures.
+        let options = ConnectOptions { compare_lists: false, ..options.clone() };
         Self {
             endpoint: endpoint.clone(),
             breaker: Breaker::shared(endpoint, options.breaker),
-            router: ShardRouter::new(alone, secret.clone(), options.clone()),
+            router: ShardRouter::new(alone, secret.clone(), options),
             latest: watch::Sender::new(None),
             graphs: Mutex::new(None),
         }

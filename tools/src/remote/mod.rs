@@ -12,8 +12,10 @@ mod upload;
 
 pub(crate) use call::call;
 pub(crate) use download::{Download, content};
-pub(crate) use status::{GraphStats, IdentityStatus, ShardStatus};
-pub(crate) use upload::{Becomes, upload};
+pub(crate) use status::{
+    GraphStats, GraphStatsParams, IdentityStatus, MoveStanding, MoveStatus, ShardStatus,
+};
+pub(crate) use upload::{upload, upload_arriving};
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! What a shard says of itself.
 
+use epistemic_storage::GraphStore;
+use epistemic_storage::graph::{Graph, Signpost, Standing};
 use serde::{Deserialize, Serialize};
 
 /// One graph, as `GraphStats` lists it.
@@ -20,6 +22,87 @@ pub(crate) struct GraphStats {
     pub(crate) sequence: u64,
     /// Why it takes no writes, when its records are damaged.
     pub(crate) quarantined: Option<String>,
+    /// What its records take, an estimate; when asked for.
+    #[serde(default)]
+    pub(crate) bytes: Option<u64>,
+}
+
+/// Parameters of `GraphStats`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct GraphStatsParams {
+    /// Whether to tell [`GraphStats::bytes`].
+    pub(crate) sizes: bool,
+}
+
+impl GraphStats {
+    /// Those of a graph in an open store. With `sizes` it blocks on disk.
+    pub(crate) fn of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> Self {
+        // Damage that is found on the way shows as quarantine.
+        let bytes = if sizes { graphs.size_of(graph).ok() } else { None };
+        let state = graph.state();
+        Self {
+            name: graph.name().to_string(),
+            kind: graph.kind().name().to_owned(),
+            owner: graph.owner().map(str::to_owned),
+            nodes: state.nodes,
+            edges: state.edges,
+            sequence: state.sequence,
+            quarantined: graph.quarantined().map(str::to_owned),
+            bytes,
+        }
+    }
+}
+
+/// A graph that is on its way between shards, as `MoveStatus` lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MoveStatus {
+    /// Exact name.
+    pub(crate) name: String,
+    /// Why it is not served, or that it is.
+    pub(crate) standing: MoveStanding,
+    /// The move it belongs to.
+    #[serde(default)]
+    pub(crate) move_id: Option<String>,
+    /// Where an arriving graph comes from.
+    #[serde(default)]
+    pub(crate) from: Option<String>,
+    /// Where a moved graph went.
+    #[serde(default)]
+    pub(crate) to: Option<String>,
+    /// The records of a moved graph are gone; the signpost alone is left.
+    #[serde(default)]
+    pub(crate) dropped: bool,
+}
+
+/// Whether a graph is served where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MoveStanding {
+    /// It is.
+    Served,
+    /// It is being filled from another shard, which serves it until then.
+    Arriving,
+    /// It is served elsewhere.
+    Moved,
+}
+
+impl MoveStatus {
+    /// That of a graph in an open store.
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let name = graph.name().to_string();
+        let served = MoveStanding::Served;
+        let status = Self { name, standing: served, move_id: None, from: None, to: None, dropped: false };
+        match graph.standing() {
+            None => status,
+            Some(Standing::Arriving { move_id, from, .. }) => {
+                Self { standing: MoveStanding::Arriving, move_id: Some(move_id), from: Some(from), ..status }
+            }
+            Some(Standing::Moved(Signpost { move_id, to, dropped })) => {
+                let standing = MoveStanding::Moved;
+                Self { standing, move_id: Some(move_id), to: Some(to), dropped, ..status }
+            }
+        }
+    }
 }
 
 /// One registered agent, as `ListIdentities` lists it.
@@ -68,6 +151,9 @@ pub(crate) struct ShardStatus {
     pub(crate) request_seconds: f64,
     /// Bytes stored.
     pub(crate) bytes: u64,
+    /// Bytes that its file system has left; none in memory.
+    #[serde(default)]
+    pub(crate) free_bytes: Option<u64>,
     /// Number of the store's newest change.
     pub(crate) sequence: u64,
     /// Whether it takes writes.
@@ -77,6 +163,12 @@ pub(crate) struct ShardStatus {
     pub(crate) refusal: Option<String>,
     /// The failure after which it stopped taking writes.
     pub(crate) poisoned: Option<String>,
+    /// Its own endpoint, when it was told one.
+    #[serde(default)]
+    pub(crate) advertise: Option<String>,
+    /// All shards, as it was told.
+    #[serde(default)]
+    pub(crate) endpoints: Option<Vec<String>>,
     /// Complete checkpoints, oldest first.
     pub(crate) checkpoints: Vec<CheckpointStatus>,
     /// Seconds between automatic checkpoints, 0 for never.

@@ -19,21 +19,6 @@ struct OpenParams<'a> {
     move_id: Option<&'a str>,
 }
 
-/// What a snapshot that is sent becomes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Becomes<'a> {
-    /// A graph that is served, in place of one of its name when `replace`.
-    Served {
-        /// Whether a graph may be there.
-        replace: bool,
-    },
-    /// The graph that arrives at its name by this move.
-    Arriving {
-        /// The move.
-        move_id: &'a str,
-    },
-}
-
 #[derive(Deserialize)]
 struct Opened {
     upload: u64,
@@ -61,23 +46,44 @@ struct Restored {
     digest: String,
 }
 
-/// Sends a snapshot and has the shard install it as the graph `name`. There as a whole and durable on return; on an error the shard is as before. Returns the content digest as the
+/// Sends a snapshot and has the shard install it as the graph `name`, in place of one of that name when `replace`.
+/// Visible as a whole and durable on return; on an error the shard is as before. Returns the content digest as the
 /// shard computed it. `progress` is told the bytes sent. Blocks, so it must run outside the runtime's own threads.
 pub(crate) fn upload(
     runtime: &Handle,
     client: &Client,
     name: &str,
-    becomes: Becomes<'_>,
+    replace: bool,
+    input: impl Read,
+    progress: &mut dyn FnMut(u64),
+) -> Result<String> {
+    let params = OpenParams { graph_name: name, replace, move_id: None };
+    send(runtime, client, &params, input, progress)
+}
+
+/// [`upload`] into the graph that arrives by the move `move_id`; it is not served yet on return.
+pub(crate) fn upload_arriving(
+    runtime: &Handle,
+    client: &Client,
+    name: &str,
+    move_id: &str,
+    input: impl Read,
+    progress: &mut dyn FnMut(u64),
+) -> Result<String> {
+    let params = OpenParams { graph_name: name, replace: false, move_id: Some(move_id) };
+    send(runtime, client, &params, input, progress)
+}
+
+fn send(
+    runtime: &Handle,
+    client: &Client,
+    params: &OpenParams<'_>,
     mut input: impl Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<String> {
+    let name = params.graph_name;
     let client = client.with_deadline(DEADLINE);
-    let (replace, move_id) = match becomes {
-        Becomes::Served { replace } => (replace, None),
-        Becomes::Arriving { move_id } => (false, Some(move_id)),
-    };
-    let params = OpenParams { graph_name: name, replace, move_id };
-    let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", &params))?;
+    let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", params))?;
     let mut sent = 0;
     let mut in_flight: Option<JoinHandle<Result<Written, CallError>>> = None;
     loop {

@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use epistemic_router::AFFINITY_VAR;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
@@ -21,10 +22,11 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts `command` with its output appended to `log`. It gets a process group of its own, so that Ctrl-C
-    /// reaches only us and we stop it in order.
+    /// reaches only us and we stop it in order, and it knows no groups of graphs: they are placed as published.
     pub(super) fn spawn(mut command: Command, name: &str, log: &Path) -> Result<Self> {
         let output = fs_err::OpenOptions::new().create(true).append(true).open(log)?.into_file();
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
+        command.env_remove(AFFINITY_VAR);
         let child = command.spawn().with_context(|| {
             let program = Path::new(command.get_program());
             format!("cannot start {}", program.display())

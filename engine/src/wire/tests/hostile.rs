@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::params::{AddNode, EdgePairs, NodeIds, params};
-use super::super::{BatchOps, Envelope, Method};
+use super::super::{Envelope, Method, parse_batch};
 use super::{decode, decode_params};
 
 /// Every method with parameters that is served.
@@ -72,7 +72,7 @@ fn counts_without_bytes_reserve_nothing() {
         b"\xc6\xff\xff\xff\xff",
     ] {
         assert!(Envelope::parse(head).is_err());
-        assert!(BatchOps::parse(head).is_err());
+        assert!(parse_batch(head).is_err());
         let ids = [b"\x81\xa8node_ids".as_slice(), head, b"\xa1a"].concat();
         assert!(params::<NodeIds<'_>>(Method::HasNodesBatch, Some(&ids)).is_err());
         let edges = [b"\x81\xa5edges".as_slice(), head, b"\x92"].concat();
@@ -98,7 +98,7 @@ fn deep_nesting_does_not_recurse() {
     for open in [0x91, 0x81] {
         let deep = vec![open; 4 << 20];
         assert!(Envelope::parse(&[b"\x81\xa1z", deep.as_slice()].concat()).is_err());
-        assert!(BatchOps::parse(&deep).is_err());
+        assert!(parse_batch(&deep).is_err());
         assert!(
             params::<NodeIds<'_>>(Method::HasNodesBatch, Some(&[b"\x81\xa1z", deep.as_slice()].concat()))
                 .is_err()
@@ -112,7 +112,7 @@ fn try_everything(bytes: &[u8]) {
         let method = Method::from_name(name).unwrap();
         let _ = decode_params(method, Some(bytes));
     }
-    if let Ok(operations) = BatchOps::parse(bytes) {
+    if let Ok(operations) = parse_batch(bytes) {
         assert!(operations.len() <= bytes.len());
         operations.for_each(drop);
     }

@@ -12,7 +12,7 @@ use super::params::{
     NodeId, NodeIds, NodesByLabel, RestoreOpen, RestoreWrite, SemanticSearch, SimilarityEdges, SnapshotClose,
     SnapshotRead, Transactions, Upload, no_params, params,
 };
-use super::{BatchOps, DecodeError, Envelope, Method};
+use super::{DecodeError, Envelope, Method, parse_batch};
 
 /// Shapes that no served operation has yet; the recordings pin their error texts.
 #[derive(Deserialize)]
@@ -87,7 +87,7 @@ fn decode_params(method: Method, raw: Option<&[u8]>) -> Result<&'static str, Str
         Method::GetEdgePropertiesBatch => params::<EdgePairs<'_>>(method, raw).map(drop),
         Method::BatchUpdate => {
             let batch = params::<BatchUpdate<'_>>(method, raw).map_err(text)?;
-            BatchOps::parse(&batch.operations_msgpack).map_err(|error| error.to_string())?.for_each(drop);
+            parse_batch(&batch.operations_msgpack).map_err(|error| error.to_string())?.for_each(drop);
             Ok(())
         }
         Method::FromMsgpack | Method::Reconcile => params::<Document<'_>>(method, raw).map(drop),

@@ -1,13 +1,13 @@
 //! Frames, tokens, methods, batches and responses, one by one.
 
 use bytes::{BufMut, BytesMut};
+use epistemic_storage::view::batch::{BatchOp, Rejection};
 use rmpv::Value;
 
-use super::super::batch::Rejection;
 use super::super::frame::{FrameTooLarge, split_frame};
 use super::super::params::{AddNode, BatchUpdate, CreateGraph, RestoreOpen, params};
 use super::super::response::{self, Response};
-use super::super::{Authenticator, BatchOp, BatchOps, Envelope, GraphType, Method, encode};
+use super::super::{Authenticator, Envelope, GraphType, Method, encode, parse_batch};
 
 fn pack(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -134,7 +134,7 @@ fn parameters_may_come_before_other_fields() {
 
 fn batch(operations: &[Value]) -> Vec<BatchOp<'static>> {
     let payload = pack(&Value::Array(operations.to_vec()));
-    BatchOps::parse(payload.leak()).unwrap().collect()
+    parse_batch(payload.leak()).unwrap().collect()
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn batch_in_a_list_of_integers() {
     let list = Value::Array(payload.iter().map(|byte| Value::from(*byte)).collect());
     let raw = pack(&map(&[("operations_msgpack", list)]));
     let decoded: BatchUpdate<'_> = params(Method::BatchUpdate, Some(&raw)).unwrap();
-    let operations: Vec<_> = BatchOps::parse(&decoded.operations_msgpack).unwrap().collect();
+    let operations: Vec<_> = parse_batch(&decoded.operations_msgpack).unwrap().collect();
     assert_eq!(operations, [BatchOp::AddNode { id: "é", properties: vec![0x80] }]);
 }
 

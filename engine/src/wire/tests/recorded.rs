@@ -2,7 +2,7 @@
 
 use rmpv::Value;
 
-use super::super::{BatchOps, Envelope};
+use super::super::{Envelope, parse_batch};
 use super::decode;
 
 fn pack(value: &Value) -> Vec<u8> {
@@ -210,7 +210,7 @@ fn depth_limit() {
 #[test]
 fn batch_payloads() {
     let refused = |payload: &[u8], reason: &str| {
-        let error = BatchOps::parse(payload).unwrap_err().to_string();
+        let error = parse_batch(payload).unwrap_err().to_string();
         assert_eq!(error, format!("[EpistemicGraph::batch_update] invalid MsgPack: {reason}"));
     };
     refused(&[0x91, 0xc1], "wrong msgpack marker Reserved");
@@ -219,7 +219,7 @@ fn batch_payloads() {
     refused(&[0xff], "invalid type: integer `-1`, expected a sequence");
     refused(&[vec![0x91; 1025], vec![0xc0]].concat(), "depth limit exceeded");
     for broken in [&[0x92, 0xc0][..], &[0xdd, 0xff, 0xff, 0xff, 0xff], &[]] {
-        assert!(BatchOps::parse(broken).is_err());
+        assert!(parse_batch(broken).is_err());
     }
-    assert_eq!(BatchOps::parse(&[0x90, 0x00]).unwrap().len(), 0);
+    assert_eq!(parse_batch(&[0x90, 0x00]).unwrap().len(), 0);
 }

@@ -15,24 +15,24 @@ use tokio::runtime::Runtime;
 
 use crate::backup::manifest::{Content, Manifest};
 use crate::backup::restore::{Name, Restored, restore};
-use crate::backup::source::Source;
-use crate::backup::{Choice, Created, GraphsSource, GraphsTarget, Objects, Plan, Point, create, load_all};
+use crate::backup::{Choice, Created, Objects, Plan, Point, Source, create, load_all};
+use crate::moves::{DirectoryParty, Party};
 
 /// The graph that tests back up, unless they name others.
 pub(super) const GRAPH: &str = "a/b ö";
 
 pub(super) struct Fixture {
-    pub(super) runtime: Runtime,
+    _runtime: Runtime,
     pub(super) objects: Objects,
-    pub(super) graphs: GraphStore,
+    pub(super) graphs: Arc<GraphStore>,
     /// Contents of [`GRAPH`] by sequence number.
     pub(super) model: BTreeMap<u64, Content>,
     random: SmallRng,
 }
 
 /// An empty store of graphs.
-pub(super) fn empty() -> GraphStore {
-    GraphStore::open(MemoryStore::new()).unwrap()
+pub(super) fn empty() -> Arc<GraphStore> {
+    Arc::new(GraphStore::open(MemoryStore::new()).unwrap())
 }
 
 impl Fixture {
@@ -49,7 +49,7 @@ impl Fixture {
         };
         eprintln!("EG_SEED={seed}");
         let random = SmallRng::seed_from_u64(seed);
-        let mut fixture = Self { runtime, objects, graphs: empty(), model: BTreeMap::new(), random };
+        let mut fixture = Self { _runtime: runtime, objects, graphs: empty(), model: BTreeMap::new(), random };
         fixture.create_graph(GRAPH);
         fixture
     }
@@ -59,8 +59,8 @@ impl Fixture {
         self.graphs.write(name, Op::Create { kind: GraphType::Team, owner, tenant: None }).unwrap();
     }
 
-    pub(super) fn source(&self) -> GraphsSource<'_> {
-        GraphsSource { graphs: &self.graphs, place: "memory".to_owned(), store_id: Some("s".to_owned()) }
+    fn party(&self) -> DirectoryParty {
+        DirectoryParty::new("memory", Arc::clone(&self.graphs), None)
     }
 
     /// Makes `changes` random changes of [`GRAPH`], each with one ledger record, and records its content after each.
@@ -72,9 +72,9 @@ impl Fixture {
                 // A refusal changes nothing; another one is drawn.
                 let _ = self.graphs.write(GRAPH, op);
             }
-            let (sequence, content) = self.source().content(GRAPH).unwrap();
-            assert_eq!(sequence, before + 1);
-            self.model.insert(sequence, content);
+            let content = self.party().content(GRAPH).unwrap();
+            assert_eq!(content.sequence, before + 1);
+            self.model.insert(content.sequence, content.into());
         }
     }
 
@@ -99,7 +99,9 @@ impl Fixture {
     }
 
     pub(super) fn create(&self, full: bool) -> Result<Created> {
-        create(&self.source(), &self.objects, &Plan { graphs: &[], full }, &mut |_, _, _| {})
+        let graphs = self.graphs.graphs().iter().map(|graph| (graph.name().to_string(), 1)).collect();
+        let source = Source { party: &self.party(), store_id: Some("s".to_owned()), graphs };
+        create(&source, &self.objects, &Plan { graphs: &[], full }, &mut |_, _, _| {})
     }
 
     /// Restores [`GRAPH`] into an empty store.
@@ -107,9 +109,9 @@ impl Fixture {
         self.restore_into(&empty(), point, false)
     }
 
-    pub(super) fn restore_into(&self, graphs: &GraphStore, point: Point, replace: bool) -> Result<Restored> {
+    pub(super) fn restore_into(&self, graphs: &Arc<GraphStore>, point: Point, replace: bool) -> Result<Restored> {
         let route = Choice::load(&self.objects, None)?.route(&self.objects, GRAPH, point)?;
-        let target = GraphsTarget { graphs, place: "memory".to_owned() };
+        let target = DirectoryParty::new("memory", Arc::clone(graphs), None);
         restore(&self.objects, &route, &target, &Name { name: GRAPH, replace }, &mut |_, _| {})
     }
 

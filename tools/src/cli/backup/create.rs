@@ -1,6 +1,7 @@
 //! `egctl backup create`.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
@@ -10,12 +11,14 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use crate::backup::{self, Created, Done, GraphsSource, Objects, Plan, ShardSource, Source};
+use crate::backup::{self, Created, Done, Objects, Plan, Source};
 use crate::cli::output::{OutputArgs, Report};
 use crate::cli::place::PlaceArgs;
 use crate::cli::progress::{Progress, Total};
 use crate::cli::table::{shortened, write_table};
 use crate::cli::{Directory, EXIT_CODES, Exit, Failure, message_of};
+use crate::moves::{DirectoryParty, Party};
+use crate::remote::{GraphStats, ShardStatus, call};
 
 /// Back graphs up: what changed since the newest backup, or all of a graph where that cannot be told.
 ///
@@ -40,19 +43,15 @@ pub(in crate::cli) struct CreateArgs {
 }
 
 pub(super) fn run(args: &CreateArgs, runtime: &Runtime) -> Result<()> {
-    let directory = args.place.dir.as_deref().map(Directory::open_read_only).transpose()?;
-    let source: Box<dyn Source + '_> = match (&directory, &args.place.dir) {
-        (Some(directory), Some(path)) => Box::new(GraphsSource {
-            graphs: &directory.graphs,
-            place: path.display().to_string(),
-            store_id: Identity::load(path)?.map(|identity| identity.store_id),
-        }),
-        _ => Box::new(shard(args, runtime)?),
+    let (party, store_id, graphs) = match &args.place.dir {
+        Some(dir) => offline(dir)?,
+        None => online(args, runtime)?,
     };
+    let source = Source { party: &*party, store_id, graphs };
     let objects = Objects::open(&args.to, true, runtime.handle())?;
     let plan = Plan { graphs: &args.graphs, full: args.full };
     let mut progress = None;
-    let created = backup::create(&*source, &objects, &plan, &mut |bytes, records, about| {
+    let created = backup::create(&source, &objects, &plan, &mut |bytes, records, about| {
         let progress = progress.get_or_insert_with(|| Progress::new("backup", Total::Records(about)));
         progress.update(bytes, records);
     })?;
@@ -61,13 +60,35 @@ pub(super) fn run(args: &CreateArgs, runtime: &Runtime) -> Result<()> {
     Ok(backup::failure(&created)?)
 }
 
-fn shard(args: &CreateArgs, runtime: &Runtime) -> Result<ShardSource> {
-    if args.place.shards.list()?.as_slice().len() != 1 {
+/// A party, the identity of its store, and its graphs with about how many records each.
+type Opened = (Box<dyn Party>, Option<String>, Vec<(String, u64)>);
+
+fn offline(dir: &Path) -> Result<Opened> {
+    let (graphs, owner) = Directory::open_read_only(dir)?.into();
+    let store_id = Identity::load(dir)?.map(|identity| identity.store_id);
+    let names = graphs.graphs().iter().map(|graph| GraphStats::of(&graphs, graph, false)).map(about).collect();
+    Ok((Box::new(DirectoryParty::new(dir.display().to_string(), graphs, owner)), store_id, names))
+}
+
+fn online(args: &CreateArgs, runtime: &Runtime) -> Result<Opened> {
+    let shards = &args.place.shards;
+    let list = shards.list()?;
+    let [endpoint] = list.as_slice() else {
         let message = "name one shard with --endpoint: each is backed up to a URL of its own";
         return Err(Failure::new(Exit::Usage, message).into());
-    }
-    let client = runtime.block_on(args.place.shards.owner_of(COMMONS))?;
-    ShardSource::open(runtime.handle().clone(), client)
+    };
+    let (status, graphs): (ShardStatus, Vec<GraphStats>) = runtime.block_on(async {
+        let client = shards.owner_of(COMMONS).await?;
+        let status = call(&client, COMMONS, "ShardStatus", &()).await?;
+        anyhow::Ok((status, call(&client, COMMONS, "GraphStats", &()).await?))
+    })?;
+    let party = shards.party(endpoint, runtime.handle())?;
+    Ok((Box::new(party), status.store_id, graphs.into_iter().map(about).collect()))
+}
+
+fn about(graph: GraphStats) -> (String, u64) {
+    let records = graph.nodes + graph.edges + graph.sequence;
+    (graph.name, records)
 }
 
 #[derive(Serialize)]

@@ -11,14 +11,13 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use super::FromArgs;
-use crate::backup::{
-    Choice, GraphsTarget, Name, Objects, Point, Restored, Route, ShardTarget, Target, check_name, restore,
-};
+use crate::backup::{Choice, Name, Objects, Point, Restored, Route, check_name, restore};
 use crate::cli::output::{OutputArgs, Report};
 use crate::cli::progress::{Progress, Total};
 use crate::cli::shards::ShardArgs;
 use crate::cli::table::{shown, write_table};
 use crate::cli::{Directory, EXIT_CODES, Failure};
+use crate::moves::{DirectoryParty, Party};
 
 /// Restore one graph or all: the newest state, or that of a sequence number or a time.
 ///
@@ -79,25 +78,24 @@ impl RestoreArgs {
 
 /// The store, or the stores, that take the graphs.
 enum Place {
-    Directory(Box<Directory>, PathBuf),
+    Directory(DirectoryParty),
     Shards,
 }
 
 impl Place {
+    /// Calls `work` with the party that takes `graph`.
     fn with<T>(
         &self,
         args: &RestoreArgs,
         graph: &str,
         runtime: &Runtime,
-        work: impl FnOnce(&dyn Target) -> Result<T>,
+        work: impl FnOnce(&dyn Party) -> Result<T>,
     ) -> Result<T> {
         match self {
-            Place::Directory(directory, path) => {
-                work(&GraphsTarget { graphs: &directory.graphs, place: path.display().to_string() })
-            }
+            Place::Directory(party) => work(party),
             Place::Shards => {
-                let client = runtime.block_on(args.shards.owner_of(graph))?;
-                work(&ShardTarget::open(runtime.handle().clone(), client)?)
+                let endpoint = runtime.block_on(args.shards.owner_of(graph))?.endpoint().clone();
+                work(&args.shards.party(&endpoint, runtime.handle())?)
             }
         }
     }
@@ -107,7 +105,10 @@ pub(super) fn run(args: &RestoreArgs, runtime: &Runtime) -> Result<()> {
     let objects = args.from.open(runtime)?;
     let (routes, mut failed) = routes(args, &objects)?;
     let place = match &args.to_dir {
-        Some(dir) => Place::Directory(Box::new(Directory::open_writable(dir)?), dir.clone()),
+        Some(dir) => {
+            let (graphs, owner) = Directory::open_writable(dir)?.into();
+            Place::Directory(DirectoryParty::new(dir.display().to_string(), graphs, owner))
+        }
         None => Place::Shards,
     };
     // Names first: nothing is restored when one of them is taken.
@@ -123,7 +124,7 @@ pub(super) fn run(args: &RestoreArgs, runtime: &Runtime) -> Result<()> {
         let to = args.name(route);
         let restored = place.with(args, to.name, runtime, |target| {
             let mut told = |bytes: u64, _| progress.update(before + bytes, 0);
-            Ok((restore(&objects, route, target, &to, &mut told)?, target.place()))
+            Ok((restore(&objects, route, target, &to, &mut told)?, target.endpoint().to_owned()))
         });
         match restored {
             Ok((restored, place)) => rows.push(Row::new(route, to.name, place, restored)),

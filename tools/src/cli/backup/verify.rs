@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
@@ -53,7 +54,7 @@ pub(super) fn run(args: &VerifyArgs, runtime: &Runtime) -> Result<()> {
         None => tempfile::tempdir()?,
     };
     let (_owner, store) = DataDir::open_store(folder.path(), &RocksOptions::default())?;
-    let scratch = GraphStore::open(store)?;
+    let scratch = Arc::new(GraphStore::open(store)?);
     let all: u64 = routes.iter().flat_map(|route| &route.pieces).map(|piece| piece.bytes).sum();
     let mut progress = Progress::new("verify", Total::Bytes(all));
     let mut before = 0;

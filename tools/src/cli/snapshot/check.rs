@@ -46,7 +46,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<()> {
 }
 
 /// Checks a snapshot file with a progress bar; returns its length, header and totals.
-pub(super) fn verified(path: &Path) -> Result<(u64, Header, Totals)> {
+pub(in crate::cli) fn verified(path: &Path) -> Result<(u64, Header, Totals)> {
     let file = open(path)?;
     let bytes = file.metadata()?.len();
     let mut progress = Progress::new("verify", Total::Bytes(bytes));

@@ -9,7 +9,7 @@ use fs_err as fs;
 const BUFFER: usize = 1 << 20;
 
 /// Writes `PATH.tmp`; [`NewFile::finish`] makes it `PATH`. Dropped before that, it leaves nothing.
-pub(super) struct NewFile {
+pub(crate) struct NewFile {
     out: Option<BufWriter<fs::File>>,
     tmp: PathBuf,
     path: PathBuf,
@@ -17,7 +17,7 @@ pub(super) struct NewFile {
 
 impl NewFile {
     /// Starts the file. An old `PATH` stays until the new one is complete.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let mut tmp = path.as_os_str().to_owned();
         tmp.push(".tmp");
         let tmp = PathBuf::from(tmp);
@@ -26,7 +26,7 @@ impl NewFile {
     }
 
     /// Gives the file its name. Durable on return.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         if let Some(out) = self.out.take() {
             let file = out.into_inner().map_err(|error| error.into_error())?;
             file.sync_all()?;

@@ -18,7 +18,7 @@ use crate::cli::output::OutputArgs;
 use crate::cli::place::PlaceArgs;
 use crate::cli::progress::{Progress, Total};
 use crate::cli::{EXIT_CODES, Exit, Failure};
-use crate::remote::{Becomes, upload};
+use crate::remote::upload;
 
 const BUFFER: usize = 1 << 20;
 
@@ -83,8 +83,7 @@ fn online(
         let share = u128::from(records) * u128::from(sent) / u128::from(bytes.max(1));
         progress.update(sent, u64::try_from(share).unwrap_or(records));
     };
-    let becomes = Becomes::Served { replace: args.replace };
-    let digest = upload(runtime.handle(), client, &header.graph, becomes, input, &mut sent)?;
+    let digest = upload(runtime.handle(), client, &header.graph, args.replace, input, &mut sent)?;
     same_digest(&totals.digest, &digest, client.endpoint().as_str())
 }
 

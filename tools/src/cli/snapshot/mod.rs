@@ -11,8 +11,12 @@ mod file;
 mod import;
 mod summary;
 
+pub(super) use check::verified;
+pub(super) use counted::{Count, Counted};
+
 use anyhow::Result;
 use clap::Subcommand;
+pub(crate) use file::NewFile;
 use tokio::runtime::Runtime;
 
 /// The snapshot commands.

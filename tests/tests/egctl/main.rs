@@ -1,5 +1,8 @@
 //! `egctl` as an operator uses it: exit codes, snapshots, checkpoints, online and offline.
 
+mod copies;
+mod damage;
+
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -96,7 +99,14 @@ fn help_explains_itself() -> Result<()> {
         &["checkpoint", "create", "--help"],
         &["checkpoint", "list", "--help"],
         &["checkpoint", "restore", "--help"],
+        &["import-reference", "--help"],
+        &["pull", "--help"],
         &["status", "--help"],
+        &["reshard", "plan", "--help"],
+        &["digest", "--help"],
+        &["diff", "--help"],
+        &["verify", "--help"],
+        &["repair", "--help"],
         &["bench", "--help"],
         &["walkthrough", "--help"],
     ] {
@@ -245,6 +255,16 @@ fn damage_is_said_once() -> Result<()> {
     let error = fails(4, &["snapshot", "export", GRAPH, "-o", text(&out), "--dir", dir]);
     assert!(error.starts_with("egctl: ") && error.contains("CORRUPT"), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
+    let error = fails(4, &["verify", "--dir", dir]);
+    assert!(
+        error.contains("damaged blocks, 1 findings") && error.contains("docs/errors/corrupt.md"),
+        "{error}"
+    );
+    let told = egctl(&[], &["verify", "--dir", dir, "--json"])?;
+    let told: Value = serde_json::from_slice(&told.stdout)?;
+    assert!(told["checksums"]["damaged"].as_str().is_some_and(|text| text.contains(".sst")), "{told}");
+    assert_eq!(told["found"]["totals"], serde_json::json!({ "unreadable": 1 }));
+    assert_eq!(told["graphs"].as_array().map(Vec::len), Some(1), "the other graph is checked: {told}");
     Ok(())
 }
 

@@ -1,0 +1,38 @@
+//! Compares all records of a store with each other, and rebuilds the derived ones.
+//!
+//! * `catalog`: entries, states and ids that await reclamation; `orphans`: records that none of them owns.
+//! * `nodes`, `labels`, `edges`, `vectors`, `ledger`: the records of one graph; `counters` compares what they add up to
+//!   with the graph's state; `graph` runs them.
+//! * `finding` is what is told; `recorder` collects it and commits repairs; `show` makes keys readable.
+//! * `pass`, `node_ids` and `fold` are how records are read: in order, side by side, with the same memory for any graph.
+//!
+//! What a finding calls for is decided where it is found: [`repair`] is [`audit`] whose findings are acted upon. Only
+//! derived records are written: `in_edges`, `labels`, graph states and the list of ids to reclaim. Nodes, `out_edges`,
+//! embeddings, ledger and catalog entries are never touched.
+//!
+//! Records are compared on one read view. Checksums of blocks are not the subject ([`crate::Store::verify`]), but a block
+//! that cannot be read is a finding.
+
+mod catalog;
+mod counters;
+mod edges;
+mod finding;
+mod fold;
+mod graph;
+mod labels;
+mod ledger;
+mod node_ids;
+mod nodes;
+mod orphans;
+mod pass;
+mod recorder;
+mod run;
+mod show;
+mod vectors;
+
+#[cfg(test)]
+mod tests;
+
+pub use finding::{Finding, FindingKind, Findings};
+pub(crate) use run::repair_in_batches;
+pub use run::{Audit, GraphAudit, Progress, audit, repair};

@@ -1,0 +1,101 @@
+//! `egctl pull` from running servers of every version, and from ours.
+
+use anyhow::{Context, Result, ensure};
+use epistemic_tests::binaries::REFERENCE_VERSIONS;
+use tempfile::TempDir;
+
+use super::*;
+
+#[test]
+fn every_version_is_copied_whole_and_so_is_the_copy() -> Result<()> {
+    for version in REFERENCE_VERSIONS {
+        let server = reference(version).start()?;
+        fill(version, &server, "1")?;
+        fill(version, &server, "2")?;
+        let flags = ["--types", "--embeddings"];
+        let before = dump(version, &server, &flags)?;
+        let work = TempDir::new()?;
+        let new = work.path().join("new");
+        let done = report(0, &["pull", "--from", &endpoint(&server), "--to-dir", text(&new)])?;
+        let plain = graph(&done, "plain")?;
+        ensure!(plain["outcome"] == "imported" && plain["found"]["embeddings"] == 10, "{plain:#}");
+        ensure!(plain["notes"].to_string().contains("does not tell an owner"), "{plain:#}");
+
+        let ours = ours_on(&new)?;
+        let after = dump(version, &ours, &flags)?;
+        let names = before.as_object().context("graphs")?.keys();
+        names.map(|name| same(&before, &after, name)).collect::<Result<Vec<_>>>().context(version)?;
+
+        // Ours to another of ours: the content digests are equal.
+        let second = ServerProcess::ours().in_memory().start()?;
+        let args = ["pull", "--from", &endpoint(&ours), "--endpoint", &endpoint(&second), "--graph", "a:b"];
+        let copied = report(0, &args)?;
+        ensure!(copied["graphs"].as_array().map(Vec::len) == Some(1), "{copied:#}");
+        ensure!(graph(&copied, "a:b")?["found"] == graph(&done, "a:b")?["found"], "{copied:#}");
+        let seen = dump(version, &second, &flags)?;
+        same(&after, &seen, "a:b")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn graphs_are_pulled_to_the_shards_that_own_them() -> Result<()> {
+    let server = reference("2.0.0").tcp().start()?;
+    fill("2.0.0", &server, "1")?;
+    let shards = [ServerProcess::ours().start()?, ServerProcess::ours().start()?];
+    let list = format!("{},{}", endpoint(&shards[0]), endpoint(&shards[1]));
+    let from = format!("tcp://{}", server.tcp_addr());
+    let args = ["pull", "--from", &from, "--endpoints", &list];
+    report(0, &[&args[..], &["--dry-run"]].concat())?;
+    let listed = report(0, &["graphs", "--endpoints", &list])?;
+    ensure!(listed["graphs"].as_array().map(Vec::len) == Some(2), "a dry run copied: {listed:#}");
+    report(0, &args)?;
+    let listed = report(0, &["graphs", "--endpoints", &list])?;
+    let graphs = listed["graphs"].as_array().context("graphs")?;
+    let misplaced = graphs.iter().filter(|row| !row["belongs_on"].is_null()).count();
+    ensure!((graphs.len(), misplaced) == (7, 0), "{listed:#}");
+    let again = egctl(&args)?;
+    ensure!(again.status.code() == Some(1), "{again:?}");
+    Ok(())
+}
+
+#[test]
+fn owners_come_with_graphs_of_ours() -> Result<()> {
+    let server = ServerProcess::ours().in_memory().start()?;
+    server.client()?.acting_as("me").create_graph("mine")?;
+    let work = TempDir::new()?;
+    let new = work.path().join("new");
+    let done = report(0, &["pull", "--from", &endpoint(&server), "--to-dir", text(&new)])?;
+    ensure!(graph(&done, "mine")?["owner"] == "me", "{done:#}");
+    let listed = report(0, &["graphs", "--dir", text(&new)])?;
+    ensure!(listed["graphs"].to_string().contains("\"owner\":\"me\""), "{listed:#}");
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_pulled_has_its_exit_code() -> Result<()> {
+    let server = reference("0.31.0").start()?;
+    let work = TempDir::new()?;
+    let (new, down) = (work.path().join("new"), work.path().join("no.sock"));
+    let (from, down) = (endpoint(&server), format!("unix://{}", down.display()));
+    let target = ["--to-dir", text(&new)];
+    let fails = |code: i32, args: &[&str], said: &str| -> Result<()> {
+        let output = egctl(&[&["pull"], args].concat())?;
+        let error = String::from_utf8(output.stderr)?;
+        ensure!(
+            output.status.code() == Some(code) && error.contains(said),
+            "{args:?}: {}: {error}",
+            output.status
+        );
+        Ok(())
+    };
+    fails(3, &[&["--from", &down][..], &target].concat(), "no.sock")?;
+    fails(2, &["--from", &from, "--endpoint", &from], "copied to itself")?;
+    fails(1, &[&["--from", &from, "--graph", "none"][..], &target].concat(), "no graph \"none\"")?;
+    fails(2, &["--from", &from, "--to-dir", "/no/such/place"], "cannot be created")?;
+    let mut client = server.client()?;
+    client.create_graph("g")?;
+    fails(3, &["--from", &from, "--endpoint", &down], "1 of 2 graphs were not taken")?;
+    ensure!(!new.exists(), "a failed pull made a directory");
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! `egctl verify`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use epistemic_storage::Store;
+use epistemic_storage::audit::{Audit, audit};
+use epistemic_storage::rocks::RocksStore;
+use indicatif::{HumanBytes, HumanCount};
+use serde::Serialize;
+
+use super::report::{write_findings, write_graphs};
+use super::shown;
+use crate::cli::directory::open_store_read_only;
+use crate::cli::output::{OutputArgs, Report};
+use crate::cli::progress::while_running;
+use crate::cli::{EXIT_CODES, Exit, Failure};
+
+/// Check the data of a stopped server or of a checkpoint: checksums of all blocks, and all records against each other.
+///
+/// Counters against records, edges against their ends, both directions of edges, the label index, embeddings, the ledger,
+/// and that every record belongs to a graph. Changes nothing. Ends with 4 when anything is wrong.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(in crate::cli) struct VerifyArgs {
+    /// Persist directory of a stopped server, or a checkpoint.
+    #[arg(long, value_name = "PATH")]
+    dir: PathBuf,
+    /// Check the records of these graphs alone, and no block that holds none of them.
+    #[arg(value_name = "GRAPH")]
+    graphs: Vec<String>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Serialize)]
+struct Verified<'a> {
+    dir: &'a Path,
+    /// What the first damaged block is, if any; not looked at when graphs were named.
+    checksums: Checksums,
+    #[serde(flatten)]
+    audit: Audit,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Checksums {
+    Intact,
+    Damaged(String),
+    NotRead,
+}
+
+pub(in crate::cli) fn run(args: &VerifyArgs) -> Result<()> {
+    let (_owner, store) = open_store_read_only(&args.dir)?;
+    let checksums = if args.graphs.is_empty() { checksums(&store)? } else { Checksums::NotRead };
+    let audit = audit(&store, &args.graphs, &mut shown("verify"))?;
+    let verified = Verified { dir: &args.dir, checksums, audit };
+    args.output.print(&verified)?;
+    verified.failure().map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+fn checksums(store: &RocksStore) -> Result<Checksums> {
+    let size = HumanBytes(store.stats()?.bytes);
+    match while_running("checksums", size, || store.verify())? {
+        Ok(()) => Ok(Checksums::Intact),
+        Err(error) if error.is_corruption() => Ok(Checksums::Damaged(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Verified<'_> {
+    /// What to do next, unless all is well.
+    fn failure(&self) -> Option<Failure> {
+        let (dir, found) = (self.dir.display(), self.audit.found.count());
+        let repairable = self.audit.found.repairable;
+        let damaged = matches!(self.checksums, Checksums::Damaged(_));
+        if found == 0 && !damaged {
+            return None;
+        }
+        let blocks = if damaged { "damaged blocks, " } else { "" };
+        let mut message = format!("'{dir}': {blocks}{found} findings.");
+        if repairable > 0 {
+            let whose = if repairable == found && !damaged { "all".into() } else { format!("{repairable}") };
+            message.push_str(&format!(" 'egctl repair --dir {dir}' makes {whose} of them right."));
+        }
+        if damaged || repairable < found {
+            message.push_str(
+                " For the rest restore the graphs concerned from a snapshot or checkpoint, see docs/errors/corrupt.md.",
+            );
+        }
+        Some(Failure::new(Exit::Refused, message))
+    }
+}
+
+impl Report for Verified<'_> {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let records = HumanCount(self.audit.records);
+        writeln!(out, "{}: {} graphs, {records} records read", self.dir.display(), self.audit.graphs.len())?;
+        match &self.checksums {
+            Checksums::Intact => writeln!(out, "checksums: intact")?,
+            Checksums::Damaged(reason) => writeln!(out, "checksums: DAMAGED: {reason}")?,
+            Checksums::NotRead => writeln!(out, "checksums: only of the blocks of these graphs")?,
+        }
+        write_graphs(out, &self.audit.graphs)?;
+        if self.audit.found.is_empty() {
+            return writeln!(out, "findings: none");
+        }
+        writeln!(out, "findings:")?;
+        write_findings(out, &self.audit.found)
+    }
+}

@@ -1,0 +1,205 @@
+//! A stopped persist directory, or a store in memory, as a party of a move.
+
+use std::{
+    io::{self, PipeReader, Read},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use anyhow::Result;
+use epistemic_storage::{
+    GraphStore,
+    datadir::DataDir,
+    graph::{Changes, Graph, GraphError, MoveOp, Op, Rename, Standing},
+    snapshot::{self, ImportTarget, SnapshotError},
+};
+
+use super::party::{Changed, Content, Party, StandingName, Status};
+
+/// Graphs of a store that this process has to itself, under the name of the endpoint that will serve them.
+pub(crate) struct DirectoryParty {
+    endpoint: String,
+    graphs: Arc<GraphStore>,
+    _owner: Option<DataDir>,
+}
+
+impl DirectoryParty {
+    /// The graphs of `endpoint`, opened for writing, and the lock of their directory, if they have one.
+    pub(crate) fn new(endpoint: impl Into<String>, graphs: Arc<GraphStore>, owner: Option<DataDir>) -> Self {
+        Self { endpoint: endpoint.into(), graphs, _owner: owner }
+    }
+
+    fn graph(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
+        self.graphs.graph_of_any_standing(name)
+    }
+
+    fn step(&self, graph: &str, step: MoveOp) -> Result<()> {
+        self.graphs.write(graph, Op::Move(step))?;
+        Ok(())
+    }
+}
+
+impl Party for DirectoryParty {
+    fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    fn status(&self, graph: &str) -> Result<Option<Status>> {
+        Ok(self.graph(graph).ok().map(|graph| status(&graph)))
+    }
+
+    fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>> {
+        let (graphs, graph) = (Arc::clone(&self.graphs), self.graph(graph)?);
+        let (reader, writer) = io::pipe()?;
+        let thread = std::thread::Builder::new().name("export".into()).spawn(move || {
+            let writer = io::BufWriter::with_capacity(256 << 10, writer);
+            snapshot::export(&graphs, &graph, writer, &mut |_| {}).map(drop)
+        })?;
+        Ok(Box::new(Export { reader, thread: Some(thread) }))
+    }
+
+    fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
+        Ok(self.graphs.changes(&*self.graph(graph)?, after, max_bytes)?)
+    }
+
+    fn content(&self, graph: &str) -> Result<Content> {
+        let (header, totals) = snapshot::content_digest_of(&self.graphs, &*self.graph(graph)?)?;
+        Ok(Content {
+            sequence: header.sequence,
+            nodes: totals.nodes,
+            edges: totals.edges,
+            ledger: totals.ledger,
+            vectors: totals.vectors,
+            bytes: totals.bytes,
+            digest: totals.digest,
+        })
+    }
+
+    fn changed(&self, graph: &str, after: u64) -> Result<Changed> {
+        let changed = self.graphs.changed_digest(&*self.graph(graph)?, after)?;
+        let state = changed.state;
+        Ok(Changed {
+            sequence: state.sequence,
+            nodes: state.nodes,
+            edges: state.edges,
+            vectors: state.vectors,
+            digest: changed.digest,
+        })
+    }
+
+    fn arrive(&self, graph: &str, move_id: &str, from: &str) -> Result<()> {
+        self.step(graph, MoveOp::Arrive { move_id: move_id.into(), from: from.into() })
+    }
+
+    fn fill(
+        &self,
+        graph: &str,
+        move_id: &str,
+        input: &mut (dyn Read + Send),
+        sent: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let target =
+            ImportTarget { name: Some(graph.to_owned()), replace: false, move_id: Some(move_id.to_owned()) };
+        let mut counted = Counting { input, bytes: 0, sent };
+        snapshot::import(&self.graphs, &mut counted, &target, &mut |_| {})?;
+        Ok(())
+    }
+
+    fn replay(&self, graph: &str, move_id: &str, records: &[(u64, Vec<u8>)]) -> Result<u64> {
+        self.step(graph, MoveOp::Replay { move_id: move_id.into(), records: records.to_vec() })?;
+        Ok(self.graph(graph)?.state().sequence)
+    }
+
+    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64> {
+        Ok(self.graphs.fence(graph, move_id, to, std::time::Duration::from_millis(lease_ms))?)
+    }
+
+    fn release(&self, graph: &str, move_id: &str) -> Result<()> {
+        self.graphs.lower_fence(graph, move_id);
+        Ok(())
+    }
+
+    fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()> {
+        self.step(graph, MoveOp::Depart { move_id: move_id.into(), to: to.into(), sequence })
+    }
+
+    fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
+        self.step(graph, MoveOp::Admit { move_id: move_id.into(), sequence, rename: None })
+    }
+
+    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
+        let rename = Some(Rename { name: served.into(), replace });
+        self.step(graph, MoveOp::Admit { move_id: move_id.into(), sequence, rename })
+    }
+
+    fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
+        self.step(graph, MoveOp::Drop { move_id: move_id.into() })
+    }
+
+    fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
+        self.step(graph, MoveOp::Return { move_id: move_id.into() })
+    }
+}
+
+fn status(graph: &Graph) -> Status {
+    let state = graph.state();
+    let mut status = Status {
+        name: graph.name().to_string(),
+        standing: StandingName::Served,
+        sequence: state.sequence,
+        nodes: state.nodes,
+        edges: state.edges,
+        arrived: graph.arrived(),
+        move_id: None,
+        from: None,
+        to: None,
+        dropped: false,
+    };
+    match graph.standing() {
+        None => {}
+        Some(Standing::Arriving { move_id, from, .. }) => {
+            status.standing = StandingName::Arriving;
+            (status.move_id, status.from) = (Some(move_id), Some(from));
+        }
+        Some(Standing::Moved(post)) => {
+            status.standing = StandingName::Moved;
+            (status.move_id, status.to, status.dropped) = (Some(post.move_id), Some(post.to), post.dropped);
+        }
+    }
+    status
+}
+
+/// The reading end of an export on a thread of its own. At the end of the stream it tells what became of the export.
+struct Export {
+    reader: PipeReader,
+    thread: Option<JoinHandle<Result<(), SnapshotError>>>,
+}
+
+impl Read for Export {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        if count == 0
+            && !buffer.is_empty()
+            && let Some(thread) = self.thread.take()
+        {
+            let done = thread.join().map_err(|_| io::Error::other("the export panicked"))?;
+            done.map_err(io::Error::other)?;
+        }
+        Ok(count)
+    }
+}
+
+struct Counting<'i> {
+    input: &'i mut (dyn Read + Send),
+    bytes: u64,
+    sent: &'i mut dyn FnMut(u64),
+}
+
+impl Read for Counting<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.input.read(buffer)?;
+        self.bytes += count as u64;
+        (self.sent)(self.bytes);
+        Ok(count)
+    }
+}

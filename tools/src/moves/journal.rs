@@ -1,0 +1,168 @@
+//! What the moves of one run did and agreed upon: one JSON object per line, each on disk before the next step is taken.
+//! What to do next is read off the two places; the journal keeps what they do not know, and tells people.
+
+use std::{collections::HashMap, io::Write, path::Path};
+
+use anyhow::{Context, Result};
+use epistemic_storage::clock;
+use fs_err::{File, OpenOptions};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    party::{Changed, Content},
+    receipt::Receipt,
+};
+
+/// Steps of a move, each written before it is taken but for those that tell what was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub(crate) enum Step {
+    /// The destination is to reserve the name.
+    Reserve,
+    /// A snapshot is to be copied.
+    Copy,
+    /// The changes since are to be made again.
+    CatchUp,
+    /// Both sides had this content at its sequence number.
+    Equal(Content),
+    /// Writes are to be stopped.
+    Fence,
+    /// Both sides had these changes behind the content that was equal.
+    TailEqual(Changed),
+    /// The source is to hand over at this sequence number.
+    Depart {
+        /// Number of the newest change.
+        sequence: u64,
+    },
+    /// The destination is to serve the graph.
+    Admit {
+        /// Number of the newest change.
+        sequence: u64,
+    },
+    /// Proof of the move; the source is to drop its records.
+    Receipt {
+        /// The proof.
+        receipt: Box<Receipt>,
+    },
+    /// All is done.
+    Done,
+    /// The move is given up.
+    Abort,
+    /// It was given up.
+    Aborted,
+}
+
+impl Step {
+    /// Name in the journal.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Step::Reserve => "reserve",
+            Step::Copy => "copy",
+            Step::CatchUp => "catch_up",
+            Step::Equal(_) => "equal",
+            Step::Fence => "fence",
+            Step::TailEqual(_) => "tail_equal",
+            Step::Depart { .. } => "depart",
+            Step::Admit { .. } => "admit",
+            Step::Receipt { .. } => "receipt",
+            Step::Done => "done",
+            Step::Abort => "abort",
+            Step::Aborted => "aborted",
+        }
+    }
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// Unix milliseconds.
+    pub(crate) at_ms: u64,
+    /// Exact graph name.
+    pub(crate) graph: String,
+    /// The move.
+    pub(crate) move_id: String,
+    /// What was done or found.
+    #[serde(flatten)]
+    pub(crate) step: Step,
+}
+
+/// An open journal.
+pub(crate) struct Journal {
+    file: Mutex<File>,
+    lines: Mutex<HashMap<String, Vec<Line>>>,
+    hold_at: Option<String>,
+}
+
+/// A step at which the program waits to be killed, for drills and tests.
+const HOLD_VAR: &str = "EGCTL_HOLD_AT";
+
+impl Journal {
+    /// Opens the journal `path`, which is created when it is missing. A line that was cut off by a crash is removed.
+    ///
+    /// # Errors
+    /// Another line is no journal line; nothing is changed then.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+            .with_context(|| format!("another process works with '{}'", path.display()))?;
+        let text = fs_err::read(path)?;
+        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let mut lines: HashMap<String, Vec<Line>> = HashMap::new();
+        for (number, line) in text[..whole].split(|&byte| byte == b'\n').enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let line: Line = serde_json::from_slice(line).with_context(|| {
+                format!("line {} of the journal '{}' is damaged", number + 1, path.display())
+            })?;
+            lines.entry(line.move_id.clone()).or_default().push(line);
+        }
+        file.file_mut().set_len(whole as u64)?;
+        file.flush()?;
+        sync_parent(path)?;
+        let hold_at = std::env::var(HOLD_VAR).ok();
+        Ok(Self { file: Mutex::new(file), lines: Mutex::new(lines), hold_at })
+    }
+
+    /// Adds a step. It is on disk on return.
+    pub(crate) fn add(&self, graph: &str, move_id: &str, step: Step) -> Result<()> {
+        let name = step.name();
+        let line =
+            Line { at_ms: clock::unix_ms(), graph: graph.to_owned(), move_id: move_id.to_owned(), step };
+        let mut text = serde_json::to_vec(&line)?;
+        text.push(b'\n');
+        {
+            let mut file = self.file.lock();
+            file.write_all(&text)?;
+            file.sync_data()?;
+        }
+        self.lines.lock().entry(move_id.to_owned()).or_default().push(line);
+        if self.hold_at.as_deref() == Some(name) {
+            loop {
+                std::thread::park();
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps of a move so far.
+    pub(crate) fn lines(&self, move_id: &str) -> Vec<Line> {
+        self.lines.lock().get(move_id).cloned().unwrap_or_default()
+    }
+
+    /// The receipt of a move, if it came that far.
+    pub(crate) fn receipt(&self, move_id: &str) -> Option<Receipt> {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "one kind of line is looked for")]
+        self.lines(move_id).into_iter().rev().find_map(|line| match line.step {
+            Step::Receipt { receipt } => Some(*receipt),
+            _ => None,
+        })
+    }
+}
+
+fn sync_parent(path: &Path) -> Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()?;
+    Ok(())
+}

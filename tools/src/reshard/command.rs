@@ -1,0 +1,113 @@
+//! The command line of `egctl reshard`.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use epistemic_router::{AFFINITY_VAR, Affinity, EndpointList};
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::estimate::parse_rate;
+use super::gather::{directories, gather};
+use super::inventory::Change;
+use super::model::Plan;
+use super::plan::plan;
+use super::refusal::{Refusal, failure};
+use super::report::PlanReport;
+use super::spelling;
+use crate::cli::{CredentialArgs, EXIT_CODES, NewFile, OutputArgs, Report, must_have_schemes};
+
+/// The reshard commands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum ReshardCommand {
+    Plan(PlanArgs),
+}
+
+/// Show which graphs have to move when the list of endpoints changes, and whether they can. Changes nothing.
+///
+/// Every graph on any shard of both lists goes to its owner by the new list; __commons__ is on every shard and stays. All
+/// shards are read, the new ones too: running ones over the network, others from the directory given with --dir. There is no
+/// plan when a graph could be lost, doubled or left behind; each reason is told with what to do.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct PlanArgs {
+    /// The list so far, comma-separated or as a JSON list, letter by letter as clients have it.
+    #[arg(long, value_name = "LIST", value_parser = EndpointList::parse)]
+    from: EndpointList,
+    /// The list from now on.
+    #[arg(long, value_name = "LIST", value_parser = EndpointList::parse)]
+    to: EndpointList,
+    /// Read this shard offline: the persist directory of a stopped server, an empty one for a new shard, or a checkpoint.
+    /// May be repeated.
+    #[arg(long = "dir", value_name = "ENDPOINT=PATH")]
+    directories: Vec<String>,
+    /// Most bytes per second that the moves will take, such as 50MB; makes the expected time longer.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    rate_limit: Option<u64>,
+    /// Further groups of graphs that are placed together, as in every client.
+    #[arg(long, value_name = "GROUPS", env = AFFINITY_VAR)]
+    affinity_groups: Option<String>,
+    /// Save the plan to this file, as JSON.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// List all graphs that move, not only the first ones.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Runs one of them.
+pub(crate) fn run(command: &ReshardCommand, runtime: &Runtime) -> Result<()> {
+    match command {
+        ReshardCommand::Plan(args) => print_plan(args, runtime),
+    }
+}
+
+fn print_plan(args: &PlanArgs, runtime: &Runtime) -> Result<()> {
+    let plan = match make_plan(args, runtime)? {
+        Ok(plan) => plan,
+        Err(refusals) => {
+            args.output.print(&Refused { refusals: &refusals })?;
+            return Err(failure(&refusals).into());
+        }
+    };
+    if let Some(path) = &args.out {
+        let mut file = NewFile::create(path)?;
+        serde_json::to_writer_pretty(&mut file, &plan)?;
+        file.write_all(b"\n")?;
+        file.finish()?;
+    }
+    args.output.print(&PlanReport { plan: &plan, all: args.all, saved: args.out.as_deref() })
+}
+
+/// The outer error is about the command line, the inner one about the shards.
+fn make_plan(args: &PlanArgs, runtime: &Runtime) -> Result<Result<Plan, Vec<Refusal>>> {
+    must_have_schemes(&args.from)?;
+    must_have_schemes(&args.to)?;
+    let affinity = Affinity::resolve(|_| args.affinity_groups.clone())?;
+    let change = Change { from: args.from.clone(), to: args.to.clone(), affinity };
+    let refusals = spelling::check(&change);
+    if !refusals.is_empty() {
+        return Ok(Err(refusals));
+    }
+    let directories = directories(&change, &args.directories)?;
+    let shards = gather(&change, &directories, &args.credentials, runtime)?;
+    Ok(shards.and_then(|shards| plan(&change, &shards, args.rate_limit)))
+}
+
+/// What `--json` prints in place of a plan. People read it on stderr.
+#[derive(Serialize)]
+struct Refused<'r> {
+    refusals: &'r [Refusal],
+}
+
+impl Report for Refused<'_> {
+    fn write_text(&self, _out: &mut dyn Write) -> std::io::Result<()> {
+        Ok(())
+    }
+}
