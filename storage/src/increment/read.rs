@@ -131,7 +131,8 @@ fn parse_header(payload: &[u8]) -> Result<Header, String> {
     struct Versioned {
         version: u32,
     }
-    let Versioned { version } = serde_json::from_slice(payload).map_err(|error| format!("header: {error}"))?;
+    let Versioned { version } =
+        serde_json::from_slice(payload).map_err(|error| format!("header: {error}"))?;
     if version != VERSION {
         return Err(format!("format version {version}, this program reads version {VERSION}"));
     }

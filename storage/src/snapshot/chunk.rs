@@ -73,7 +73,9 @@ impl<R: Read> ChunkReader<R> {
         reader.fill(&mut magic, "the file signature")?;
         if &magic != format.magic {
             let Format { magic, name } = format;
-            return Err(reader.refuse(format!("it does not begin with '{}': not a {name}", magic.escape_ascii())));
+            return Err(
+                reader.refuse(format!("it does not begin with '{}': not a {name}", magic.escape_ascii()))
+            );
         }
         Ok(reader)
     }

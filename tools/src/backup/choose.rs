@@ -48,7 +48,8 @@ impl Choice {
         let runs = match run {
             None => repository::load_all(objects)?,
             Some(name) => {
-                let missing = || BackupError::NotFound(format!("there is no run '{name}' in {}", objects.url()));
+                let missing =
+                    || BackupError::NotFound(format!("there is no run '{name}' in {}", objects.url()));
                 vec![repository::load(objects, name)?.ok_or_else(missing)?]
             }
         };
@@ -70,12 +71,14 @@ impl Choice {
 
     /// The names of all graphs: those of the newest run of all graphs, or for a time of the first one behind it.
     pub(crate) fn all_graphs(&self, point: Point) -> Result<Vec<String>> {
-        let mut whole = self.manifests.iter().filter(|manifest| manifest.all_graphs || self.manifests.len() == 1);
+        let mut whole =
+            self.manifests.iter().filter(|manifest| manifest.all_graphs || self.manifests.len() == 1);
         let manifest = match point {
             Point::Time(time) => whole.find(|manifest| manifest.started_ms >= time),
             Point::Newest | Point::Sequence(_) => whole.next_back(),
         };
-        let manifest = manifest.ok_or_else(|| self.not_found("no run backed up all graphs then; name one with --graph"))?;
+        let manifest = manifest
+            .ok_or_else(|| self.not_found("no run backed up all graphs then; name one with --graph"))?;
         Ok(manifest.graphs.iter().map(|graph| graph.name.clone()).collect())
     }
 
@@ -93,7 +96,8 @@ impl Choice {
 
     fn newest(&self, graph: &str) -> Result<Route> {
         let found = self.entries(graph).next_back();
-        let (manifest, entry) = found.ok_or_else(|| self.not_found(&format!("no run has graph {graph:?}")))?;
+        let (manifest, entry) =
+            found.ok_or_else(|| self.not_found(&format!("no run has graph {graph:?}")))?;
         let stop = entry.chain.last().map_or(0, |piece| piece.sequence);
         Ok(Route { graph: graph.to_owned(), run: manifest.run.clone(), pieces: entry.chain.clone(), stop })
     }
@@ -108,7 +112,10 @@ impl Choice {
             }
         }
         let known: Vec<String> = self.entries(graph).map(|(_, entry)| span(entry)).collect();
-        Err(self.not_found(&format!("no run has graph {graph:?} at sequence {stop}; there are {}", joined(known))))
+        Err(self.not_found(&format!(
+            "no run has graph {graph:?} at sequence {stop}; there are {}",
+            joined(known)
+        )))
     }
 
     fn at_time(&self, objects: &Objects, graph: &str, time: u64) -> Result<Route> {

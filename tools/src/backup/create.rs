@@ -72,7 +72,11 @@ pub(crate) fn create(
     let mut creation = Creation {
         source,
         run: repository::new_run(started_ms, runs.last().map(|run| run.name.as_str())),
-        sizes: objects.list(repository::OBJECTS)?.into_iter().map(|found| (found.name, found.bytes)).collect(),
+        sizes: objects
+            .list(repository::OBJECTS)?
+            .into_iter()
+            .map(|found| (found.name, found.bytes))
+            .collect(),
         objects,
         full: plan.full,
         written: 0,
@@ -226,9 +230,10 @@ impl<'c> Creation<'c> {
         let Some(changes) = changes(self.source, name, newest.sequence.saturating_sub(1), 1)? else {
             return Ok(Chain::Broken("its content was replaced or its ledger cleared"));
         };
-        let same = changes.records.first().is_some_and(|(sequence, record)| {
-            *sequence == newest.sequence && digest(record) == *expected
-        });
+        let same = changes
+            .records
+            .first()
+            .is_some_and(|(sequence, record)| *sequence == newest.sequence && digest(record) == *expected);
         Ok(match same {
             false => Chain::Broken("it is not the graph of the backup before: created again, or restored"),
             true if changes.sequence == newest.sequence => Chain::Unchanged(known),
@@ -240,9 +245,15 @@ impl<'c> Creation<'c> {
 /// The error of a run that could not back up every graph.
 pub(crate) fn failure(created: &Created) -> Result<(), Failure> {
     let failed = created.graphs.iter().filter_map(|graph| match &graph.done {
-        Done::Failed(error) => Some(format!("graph {:?} was not backed up: {}", graph.name, message_of(error))),
+        Done::Failed(error) => {
+            Some(format!("graph {:?} was not backed up: {}", graph.name, message_of(error)))
+        }
         Done::Unchanged | Done::Increment | Done::Full(_) => None,
     });
     let failed: Vec<String> = failed.collect();
-    if failed.is_empty() { Ok(()) } else { Err(Failure::new(Exit::Failed, failed.join("\negctl: "))) }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let exit = if failed.len() == created.graphs.len() { Exit::Failed } else { Exit::Partly };
+    Err(Failure::new(exit, failed.join("\negctl: ")))
 }

@@ -10,7 +10,9 @@ use crate::cli::message_of;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BackupError {
     /// A manifest is not what it has to be.
-    #[error("BACKUP_DAMAGED: the manifest of run '{run}': {reason}; use another run (docs/errors/backup-damaged.md)")]
+    #[error(
+        "BACKUP_DAMAGED: the manifest of run '{run}': {reason}; use another run (docs/errors/backup-damaged.md)"
+    )]
     BadManifest {
         /// The run.
         run: String,
@@ -50,8 +52,9 @@ pub(crate) fn in_object(graph: &str, object: &str, error: anyhow::Error) -> anyh
     if let Some(IncrementError::Refused { offset, reason }) = error.downcast_ref() {
         return BackupError::object(graph, object, format!("at offset {offset}: {reason}")).into();
     }
-    if let Some(GraphError::Corrupt { .. } | GraphError::NotReplayable { .. } | GraphError::MoveConflict { .. }) =
-        error.downcast_ref()
+    if let Some(
+        GraphError::Corrupt { .. } | GraphError::NotReplayable { .. } | GraphError::MoveConflict { .. },
+    ) = error.downcast_ref()
     {
         return BackupError::object(graph, object, message_of(&error)).into();
     }

@@ -170,7 +170,10 @@ fn check_chain(chain: &[Piece]) -> Result<(), String> {
         return Err("its chain does not begin with a full backup".to_owned());
     }
     for (before, piece) in chain.iter().zip(&chain[1..]) {
-        if piece.kind != PieceKind::Increment || piece.after != before.sequence || piece.sequence <= piece.after {
+        if piece.kind != PieceKind::Increment
+            || piece.after != before.sequence
+            || piece.sequence <= piece.after
+        {
             let Piece { object, after, sequence, .. } = piece;
             return Err(format!(
                 "'{object}' with the changes behind {after} up to {sequence} does not follow '{}', which ends with {}",

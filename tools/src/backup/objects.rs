@@ -63,7 +63,10 @@ impl Objects {
         if create {
             fs_err::create_dir_all(&path)?;
         } else if !path.is_dir() {
-            return Err(usage(format!("there is no directory '{}': no backup was made there", path.display())));
+            return Err(usage(format!(
+                "there is no directory '{}': no backup was made there",
+                path.display()
+            )));
         }
         let store = LocalFileSystem::new_with_prefix(&path)?.with_automatic_cleanup(true).with_fsync(true);
         Ok(Self { folder: Some(path), ..Self::new(Arc::new(store), Path::default(), url, runtime) })
@@ -89,7 +92,8 @@ impl Objects {
     }
 
     fn name(&self, path: &Path) -> Option<String> {
-        let parts: Vec<String> = path.prefix_match(&self.prefix)?.map(|part| part.as_ref().to_owned()).collect();
+        let parts: Vec<String> =
+            path.prefix_match(&self.prefix)?.map(|part| part.as_ref().to_owned()).collect();
         Some(parts.join("/"))
     }
 

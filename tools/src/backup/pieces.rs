@@ -14,7 +14,6 @@ use super::source::{Source, Told};
 use crate::cli::{Count, Counted, Tee};
 use crate::moves::is_truncated;
 
-
 /// Bytes of ledger records asked for at once.
 const CHANGES_BYTES: usize = 4 << 20;
 
@@ -97,9 +96,12 @@ impl PieceWriter<'_> {
         while reached < sequence {
             // Each answer begins with the record before, which tells that the graph is still the same one.
             let changes = changes(self.source, self.graph, reached - 1, CHANGES_BYTES)?;
-            let Some(changes) = changes.filter(|changes| changes.sequence >= sequence) else { return Ok(None) };
+            let Some(changes) = changes.filter(|changes| changes.sequence >= sequence) else {
+                return Ok(None);
+            };
             let mut records = changes.records.iter().take_while(|(number, _)| *number <= sequence);
-            if !records.next().is_some_and(|(number, record)| *number == reached && digest(record) == newest) {
+            if !records.next().is_some_and(|(number, record)| *number == reached && digest(record) == newest)
+            {
                 return Ok(None);
             }
             for (number, record) in records {

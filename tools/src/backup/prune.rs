@@ -105,7 +105,8 @@ fn sweep(objects: &Objects, pruning: &Pruning<'_>) -> Result<Pruned> {
     let runs = repository::load_all(objects)?;
     let manifests = intact(&runs, pruning.forget)?;
     let keep = kept(&manifests, pruning);
-    let (kept, removed): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(|run| keep.contains(run.name.as_str()));
+    let (kept, removed): (Vec<&Run>, Vec<&Run>) =
+        runs.iter().partition(|run| keep.contains(run.name.as_str()));
     let known: HashSet<String> =
         manifests.iter().flat_map(|manifest| manifest.pieces()).map(|piece| piece.object.clone()).collect();
     if !pruning.dry_run {

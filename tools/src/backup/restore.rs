@@ -73,7 +73,8 @@ pub(crate) fn restore(
     check_name(target, to)?;
     let taken = served(target, to.name)?.is_some();
     // Beside a graph that is served the copy has a name of its own until it takes the graph's place.
-    let name = if taken { format!("{MOVE}{}", &digest(to.name.as_bytes())[..16]) } else { to.name.to_owned() };
+    let name =
+        if taken { format!("{MOVE}{}", &digest(to.name.as_bytes())[..16]) } else { to.name.to_owned() };
     let filling = Filling::begin(target, name)?;
     let restored = filling.fill(objects, route, false, told).and_then(|restored| {
         let Filling { name, move_id, .. } = &filling;
@@ -110,7 +111,8 @@ impl<'t> Filling<'t> {
     fn begin(target: &'t dyn Party, name: String) -> Result<Self> {
         // A restore that was killed left this; one that is still running finds out at its next step.
         let left = target.status(&name)?.filter(|left| left.standing == StandingName::Arriving);
-        if let Some(move_id) = left.and_then(|left| left.move_id).filter(|move_id| move_id.starts_with(MOVE)) {
+        if let Some(move_id) = left.and_then(|left| left.move_id).filter(|move_id| move_id.starts_with(MOVE))
+        {
             target.drop_records(&name, &move_id)?;
         }
         let move_id = format!("{MOVE}{:016x}", random::<u64>());
@@ -143,15 +145,10 @@ impl<'t> Filling<'t> {
         newest.ok_or_else(|| BackupError::NotFound(format!("graph {:?} has no objects", route.graph)).into())
     }
 
-    fn full(
-        &self,
-        objects: &Objects,
-        graph: &str,
-        piece: &Piece,
-        told: &mut dyn FnMut(u64),
-    ) -> Result<()> {
+    fn full(&self, objects: &Objects, graph: &str, piece: &Piece, told: &mut dyn FnMut(u64)) -> Result<()> {
         let bad = |error: anyhow::Error| in_object(graph, &piece.object, error);
-        let header = snapshot::inspect(Checked::open(objects, graph, piece)?).map_err(|error| bad(error.into()))?;
+        let header =
+            snapshot::inspect(Checked::open(objects, graph, piece)?).map_err(|error| bad(error.into()))?;
         if (header.graph.as_str(), header.sequence) != (graph, piece.sequence) {
             let reason = format!(
                 "it is of graph {:?} at sequence {}, the manifest says sequence {}",

@@ -45,8 +45,12 @@ fn is_of_graph(cause: &(dyn Error + 'static)) -> bool {
         // An export carries its failure through its stream.
         Some(SnapshotError::Stream(stream)) => {
             let inner = stream.get_ref();
-            inner.and_then(|inner| inner.downcast_ref::<SnapshotError>()).is_some_and(|error| is_of_graph(error))
-                || inner.and_then(|inner| inner.downcast_ref::<CallError>()).is_some_and(|error| is_of_graph(error))
+            inner
+                .and_then(|inner| inner.downcast_ref::<SnapshotError>())
+                .is_some_and(|error| is_of_graph(error))
+                || inner
+                    .and_then(|inner| inner.downcast_ref::<CallError>())
+                    .is_some_and(|error| is_of_graph(error))
         }
         None => false,
     }

@@ -58,7 +58,12 @@ fn ten_increments_and_forty_points_in_them_are_as_recorded() {
         let restored = fixture.restore(Point::Time(time)).unwrap();
         assert_eq!((restored.sequence, &restored.content), (sequence, &fixture.model[&sequence]), "{time}");
     }
-    for point in [Point::Sequence(first - 1), Point::Sequence(end + 1), Point::Time(times[&1] - 1), Point::Time(u64::MAX / 4)] {
+    for point in [
+        Point::Sequence(first - 1),
+        Point::Sequence(end + 1),
+        Point::Time(times[&1] - 1),
+        Point::Time(u64::MAX / 4),
+    ] {
         let error = fixture.restore(point).unwrap_err();
         assert!(error.to_string().starts_with("BACKUP_NOT_FOUND"), "{error}");
     }

@@ -17,7 +17,10 @@ fn backed_up() -> Fixture {
     fixture.create_graph(OTHER);
     for number in 0..3 {
         fixture.change(4);
-        fixture.graphs.write(OTHER, Op::AddNode { id: number.to_string(), properties: b"\x80".to_vec() }).unwrap();
+        fixture
+            .graphs
+            .write(OTHER, Op::AddNode { id: number.to_string(), properties: b"\x80".to_vec() })
+            .unwrap();
         fixture.create(false).unwrap();
     }
     fixture

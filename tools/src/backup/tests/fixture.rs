@@ -41,7 +41,8 @@ impl Fixture {
     }
 
     pub(super) fn on(store: Arc<dyn ObjectStore>) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let objects = Objects::new(store, Path::from("some/prefix"), "memory:", runtime.handle());
         let seed = match std::env::var("EG_SEED") {
             Ok(text) => text.parse().unwrap(),
@@ -49,7 +50,8 @@ impl Fixture {
         };
         eprintln!("EG_SEED={seed}");
         let random = SmallRng::seed_from_u64(seed);
-        let mut fixture = Self { _runtime: runtime, objects, graphs: empty(), model: BTreeMap::new(), random };
+        let mut fixture =
+            Self { _runtime: runtime, objects, graphs: empty(), model: BTreeMap::new(), random };
         fixture.create_graph(GRAPH);
         fixture
     }
@@ -85,7 +87,10 @@ impl Fixture {
         match self.random.random_range(0..10) {
             0..4 => Op::AddNode { id, properties },
             4..7 => Op::AddEdge { source: id, target, properties },
-            7 => Op::AddVector { node: id, components: self.random.random::<[u8; 4]>().map(|b| b & 0x3f).repeat(2) },
+            7 => Op::AddVector {
+                node: id,
+                components: self.random.random::<[u8; 4]>().map(|b| b & 0x3f).repeat(2),
+            },
             8 => Op::RemoveEdge { source: id, target },
             _ => Op::RemoveNode { id },
         }
@@ -109,7 +114,12 @@ impl Fixture {
         self.restore_into(&empty(), point, false)
     }
 
-    pub(super) fn restore_into(&self, graphs: &Arc<GraphStore>, point: Point, replace: bool) -> Result<Restored> {
+    pub(super) fn restore_into(
+        &self,
+        graphs: &Arc<GraphStore>,
+        point: Point,
+        replace: bool,
+    ) -> Result<Restored> {
         let route = Choice::load(&self.objects, None)?.route(&self.objects, GRAPH, point)?;
         let target = DirectoryParty::new("memory", Arc::clone(graphs), None);
         restore(&self.objects, &route, &target, &Name { name: GRAPH, replace }, &mut |_, _| {})

@@ -66,7 +66,8 @@ type Opened = (Box<dyn Party>, Option<String>, Vec<(String, u64)>);
 fn offline(dir: &Path) -> Result<Opened> {
     let (graphs, owner) = Directory::open_read_only(dir)?.into();
     let store_id = Identity::load(dir)?.map(|identity| identity.store_id);
-    let names = graphs.graphs().iter().map(|graph| GraphStats::of(&graphs, graph, false)).map(about).collect();
+    let names =
+        graphs.graphs().iter().map(|graph| GraphStats::of(&graphs, graph, false)).map(about).collect();
     Ok((Box::new(DirectoryParty::new(dir.display().to_string(), graphs, owner)), store_id, names))
 }
 
@@ -161,5 +162,12 @@ impl Report for Summary {
 fn cells(row: &Row) -> [String; 6] {
     let sequence = row.sequence.map(|sequence| sequence.to_string()).unwrap_or_default();
     let reason = row.reason.clone().unwrap_or_default();
-    [shortened(&row.graph), row.done.to_owned(), sequence, row.chain.to_string(), row.bytes.to_string(), reason]
+    [
+        shortened(&row.graph),
+        row.done.to_owned(),
+        sequence,
+        row.chain.to_string(),
+        row.bytes.to_string(),
+        reason,
+    ]
 }

@@ -62,18 +62,15 @@ pub(super) fn run(args: &PruneArgs, runtime: &Runtime) -> Result<()> {
     };
     let rules = [keep.last, keep.daily, keep.weekly, keep.monthly];
     if rules.iter().all(|rule| *rule == 0) {
-        let message = "say what stays, for example --keep-daily 7 --keep-weekly 4: without a rule every run would go";
+        let message =
+            "say what stays, for example --keep-daily 7 --keep-weekly 4: without a rule every run would go";
         return Err(Failure::new(Exit::Usage, message).into());
     }
     let objects = args.from.open(runtime)?;
-    let leftover_ms = u64::try_from(HOUR.as_millis()).unwrap_or(u64::MAX).saturating_mul(args.leftovers_after);
-    let pruning = Pruning {
-        keep,
-        forget: &args.forget,
-        leftover_ms,
-        take_over: args.take_over,
-        dry_run: args.dry_run,
-    };
+    let leftover_ms =
+        u64::try_from(HOUR.as_millis()).unwrap_or(u64::MAX).saturating_mul(args.leftovers_after);
+    let pruning =
+        Pruning { keep, forget: &args.forget, leftover_ms, take_over: args.take_over, dry_run: args.dry_run };
     let Pruned { kept, removed, objects: gone, bytes } = backup::prune(&objects, &pruning)?;
     let from = objects.url().to_owned();
     args.output.print(&Summary { from, dry_run: args.dry_run, kept, removed, objects: gone, bytes })

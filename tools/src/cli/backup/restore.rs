@@ -16,7 +16,7 @@ use crate::cli::output::{OutputArgs, Report};
 use crate::cli::progress::{Progress, Total};
 use crate::cli::shards::ShardArgs;
 use crate::cli::table::{shown, write_table};
-use crate::cli::{Directory, EXIT_CODES, Failure};
+use crate::cli::{Directory, EXIT_CODES, Exit, Failure, exit_of, message_of};
 use crate::moves::{DirectoryParty, Party};
 
 /// Restore one graph or all: the newest state, or that of a sequence number or a time.
@@ -134,8 +134,9 @@ pub(super) fn run(args: &RestoreArgs, runtime: &Runtime) -> Result<()> {
         before += route.pieces.iter().map(|piece| piece.bytes).sum::<u64>();
     }
     drop(progress);
+    let restored = rows.len();
     args.output.print(&Summary { from: objects.url().to_owned(), graphs: rows })?;
-    all_done(failed)
+    all_done(restored, failed)
 }
 
 /// The ways to all graphs that are meant, and the errors of those that cannot be restored.
@@ -154,18 +155,15 @@ fn routes(args: &RestoreArgs, objects: &Objects) -> Result<(Vec<Route>, Vec<anyh
     Ok((routes, failed))
 }
 
-/// The first error decides the exit code; all are said.
-fn all_done(mut failed: Vec<anyhow::Error>) -> Result<()> {
-    if failed.is_empty() {
-        return Ok(());
+/// The error of a restore of several graphs.
+fn all_done(restored: usize, mut failed: Vec<anyhow::Error>) -> Result<()> {
+    if restored == 0 && failed.len() == 1 {
+        return Err(failed.remove(0));
     }
-    let first = failed.remove(0);
-    if failed.is_empty() {
-        return Err(first);
-    }
-    let others: Vec<String> = failed.iter().map(crate::cli::message_of).collect();
-    let message = [vec![crate::cli::message_of(&first)], others].concat().join("\negctl: ");
-    Err(Failure::new(crate::cli::exit_of(&first), message).into())
+    let Some(first) = failed.first() else { return Ok(()) };
+    let exit = if restored == 0 { exit_of(first) } else { Exit::Partly };
+    let messages: Vec<String> = failed.iter().map(message_of).collect();
+    Err(Failure::new(exit, messages.join("\negctl: ")).into())
 }
 
 #[derive(Serialize)]

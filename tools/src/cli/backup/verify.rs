@@ -63,7 +63,9 @@ pub(super) fn run(args: &VerifyArgs, runtime: &Runtime) -> Result<()> {
         let told = &mut |bytes: u64, _| progress.update(before + bytes, 0);
         let tried = backup::try_chain(&objects, route, &scratch, told)?;
         before += tried.bytes;
-        damage.extend(tried.damage.as_ref().map(|damage| format!("object '{}': {}", damage.object, damage.reason)));
+        damage.extend(
+            tried.damage.as_ref().map(|damage| format!("object '{}': {}", damage.object, damage.reason)),
+        );
         chains.push(Row::new(route.run.clone(), tried));
     }
     drop(progress);
@@ -72,7 +74,8 @@ pub(super) fn run(args: &VerifyArgs, runtime: &Runtime) -> Result<()> {
     if damage.is_empty() {
         return Ok(());
     }
-    let message = format!("{} of the backup is damaged; see docs/errors/backup-damaged.md", parts(damage.len()));
+    let message =
+        format!("{} of the backup is damaged; see docs/errors/backup-damaged.md", parts(damage.len()));
     Err(Failure::new(Exit::Refused, message).into())
 }
 
@@ -138,8 +141,15 @@ impl Report for Summary {
         let chains = HumanCount(self.chains.len() as u64);
         writeln!(out, "verified  {}  ({chains} chains, {})", self.from, HumanBytes(bytes))?;
         let rows = self.chains.iter().map(|chain| {
-            let state = chain.damaged.as_ref().map_or("intact".to_owned(), |object| format!("DAMAGED: {object}"));
-            [shortened(&chain.graph), chain.objects.to_string(), chain.sequence.to_string(), chain.run.clone(), state]
+            let state =
+                chain.damaged.as_ref().map_or("intact".to_owned(), |object| format!("DAMAGED: {object}"));
+            [
+                shortened(&chain.graph),
+                chain.objects.to_string(),
+                chain.sequence.to_string(),
+                chain.run.clone(),
+                state,
+            ]
         });
         let rows: Vec<_> = rows.collect();
         write_table(out, ["graph", "objects", "sequence", "run", "state"], &rows)?;
