@@ -42,20 +42,25 @@ def free_port():
 class Server:
     """One server process that stores in `folder`; several starts on one directory are allowed."""
 
-    def __init__(self, name, binary, folder):
+    def __init__(self, name, binary, folder, secret=None, arguments=()):
         self.name = name
         self.binary = str(binary)
+        self.arguments = list(arguments)
         self.folder = Path(folder)
         # Not in the folder: a socket path holds 107 bytes at most.
         self.socket_folder = Path(tempfile.mkdtemp(prefix="eg-bench-"))
         self.socket_path = self.socket_folder / "server.sock"
-        self.secret = secrets.token_hex(16)
+        self.secret = secret or secrets.token_hex(16)
         self.environment = {**os.environ, SECRET_VARIABLE: self.secret}
         self.process = None
 
     @property
     def pid(self):
         return self.process.pid
+
+    @property
+    def data(self):
+        return self.folder / "data"
 
     @property
     def unix_endpoint(self):
@@ -70,8 +75,9 @@ class Server:
             self.binary,
             "--socket-path", str(self.socket_path),
             "--tcp-addr", f"127.0.0.1:{self.port}",
-            "--persist-dir", str(self.folder / "data"),
+            "--persist-dir", str(self.data),
             "--checkpoint-interval", "0",
+            *self.arguments,
         ]  # fmt: skip
 
     def start(self, method="Ping", graph="", params=None):
@@ -136,6 +142,15 @@ class Server:
             if line.startswith(field + ":"):
                 return int(line.split()[1]) / 1024
         raise RuntimeError(f"no {field} for process {self.pid}")
+
+    def cpu_seconds(self):
+        """User and system time of the process so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def reset_peak(self):
+        """From here on VmHWM is the peak since now."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
 
 
 def receive(stream, length):

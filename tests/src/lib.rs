@@ -21,8 +21,11 @@
 //! | `EG_VENVS` | folder with one Python environment per reference version | `~/.cache/epistemic-graph/venvs` |
 //! | `EG_SEED` | repeats a run | random, printed |
 //! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 20 |
+//! | `EG_MOVE_ROUNDS` | times that each party of a move is killed at each step | 1 |
+//! | `EG_MOVE_PAUSES` | moves of a graph of 100,000 nodes under writers | 3 |
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
 //! | `EG_GRAPHS` | graphs of the test of many graphs | 5000 |
+//! | `EG_RESHARD_GRAPHS` | graphs of the reshard under load | 200 |
 //! | `EG_SNAPSHOT_NODES` | nodes and edges of the test of snapshot memory | 200000 |
 //! | `EG_SHARED` | folder with the contract recordings: `vectors` and `replay.py` | `../shared` beside the repository |
 

@@ -246,6 +246,10 @@ impl Store for Failing<'_> {
         self.store.stats()
     }
 
+    fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {
+        self.store.size_of(space, range)
+    }
+
     fn verify(&self) -> Result<()> {
         self.store.verify()
     }

@@ -31,7 +31,7 @@ const WRITE: [&str; 19] = [
 ];
 
 /// Operations on no graph, or on one in their parameters, which other tests check.
-const OTHERS: [&str; 25] = [
+const OTHERS: [&str; 23] = [
     "Ping",
     "Health",
     "CreateGraph",
@@ -55,8 +55,24 @@ const OTHERS: [&str; 25] = [
     "RestoreWrite",
     "RestoreCommit",
     "RestoreAbort",
+];
+
+/// Operations for `System` identities alone.
+const SYSTEM: [&str; 14] = [
     "Shutdown",
     "ListIdentities",
+    "GraphDigest",
+    "LedgerRead",
+    "MoveStatus",
+    "MoveArrive",
+    "MoveReplay",
+    "MoveFence",
+    "MoveRelease",
+    "MoveDepart",
+    "MoveAdmit",
+    "MoveDrop",
+    "MoveReturn",
+    "MoveForget",
 ];
 
 #[test]
@@ -68,7 +84,8 @@ fn every_operation_on_a_graph_is_checked() -> Result<()> {
     let ops = ops.context("an op is no text")?;
     assert!(WRITE.iter().all(|op| ops.contains(op)), "{ops:?}");
     assert!(ops.contains("PageRank") && !ops.contains("ParseFiles") && !ops.contains("DsPca"), "{ops:?}");
-    for op in ops.into_iter().filter(|op| !OTHERS.contains(op)) {
+    assert!(SYSTEM.iter().all(|op| ops.contains(op)), "{ops:?}");
+    for op in ops.into_iter().filter(|op| !OTHERS.contains(op) && !SYSTEM.contains(op)) {
         let need = if WRITE.contains(&op) { "Write" } else { "Read" };
         // Without parameters: nothing of them is looked at before.
         let answer = call_as(&server, "x", "agent", op, None)?;
@@ -81,15 +98,20 @@ fn every_operation_on_a_graph_is_checked() -> Result<()> {
 }
 
 #[test]
-fn only_system_stops_the_server_and_lists_identities() -> Result<()> {
+fn only_system_stops_the_server_lists_identities_and_moves_graphs() -> Result<()> {
     let mut server = guarded()?;
     for agent in ["", "x", "o"] {
         let shown = if agent.is_empty() { "<anonymous>" } else { agent };
-        for method in ["Shutdown", "ListIdentities"] {
+        for method in SYSTEM {
             let denied =
                 format!("ACCESS_DENIED: agent '{shown}' may not use {method}; only a System identity may");
-            assert_eq!(call_as(&server, agent, "", method, None)?, Err(denied));
+            // `o` owns this graph.
+            assert_eq!(call_as(&server, agent, "agent", method, None)?, Err(denied));
         }
+    }
+    for method in ["MoveStatus", "GraphDigest"] {
+        let answer = call_as(&server, "s", "agent", method, None)?;
+        assert!(answer.is_ok(), "{method}: {answer:?}");
     }
     let list = call_as(&server, "s", "", "ListIdentities", None)?.map_err(anyhow::Error::msg)?;
     let roles: Vec<_> =

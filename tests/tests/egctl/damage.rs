@@ -115,7 +115,9 @@ fn what_cannot_be_rebuilt_is_told_and_left() -> Result<()> {
     let before = digest(text(&dir))?;
     let error = fails(4, &["verify", "--dir", text(&dir)]);
     assert!(
-        error.contains("1 findings") && error.contains("restore") && !error.contains("egctl repair"),
+        error.contains("1 findings")
+            && error.contains("Restore the graphs")
+            && !error.contains("egctl repair"),
         "{error}"
     );
     let error = fails(1, &["repair", "--dir", text(&dir)]);

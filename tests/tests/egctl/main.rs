@@ -256,15 +256,15 @@ fn damage_is_said_once() -> Result<()> {
     assert!(error.starts_with("egctl: ") && error.contains("CORRUPT"), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
     let error = fails(4, &["verify", "--dir", dir]);
-    assert!(
-        error.contains("damaged blocks, 1 findings") && error.contains("docs/errors/corrupt.md"),
-        "{error}"
-    );
+    assert!(error.contains("damaged blocks, ") && error.contains("docs/errors/corrupt.md"), "{error}");
+    assert!(!error.contains("egctl repair"), "{error}");
     let told = egctl(&[], &["verify", "--dir", dir, "--json"])?;
     let told: Value = serde_json::from_slice(&told.stdout)?;
     assert!(told["checksums"]["damaged"].as_str().is_some_and(|text| text.contains(".sst")), "{told}");
-    assert_eq!(told["found"]["totals"], serde_json::json!({ "unreadable": 1 }));
-    assert_eq!(told["graphs"].as_array().map(Vec::len), Some(1), "the other graph is checked: {told}");
+    let findings = told["found"]["shown"].as_array().context("findings")?;
+    assert!(findings.iter().any(|finding| finding["graph"] == GRAPH), "{told}");
+    // The block may hold records of the other graph too.
+    assert!(findings.iter().all(|finding| finding["kind"] == "unreadable"), "{told}");
     Ok(())
 }
 

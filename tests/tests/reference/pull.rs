@@ -6,36 +6,52 @@ use tempfile::TempDir;
 
 use super::*;
 
-#[test]
-fn every_version_is_copied_whole_and_so_is_the_copy() -> Result<()> {
-    for version in REFERENCE_VERSIONS {
-        let server = reference(version).start()?;
-        fill(version, &server, "1")?;
-        fill(version, &server, "2")?;
-        let flags = ["--types", "--embeddings"];
-        let before = dump(version, &server, &flags)?;
-        let work = TempDir::new()?;
-        let new = work.path().join("new");
-        let done = report(0, &["pull", "--from", &endpoint(&server), "--to-dir", text(&new)])?;
-        let plain = graph(&done, "plain")?;
-        ensure!(plain["outcome"] == "imported" && plain["found"]["embeddings"] == 10, "{plain:#}");
-        ensure!(plain["notes"].to_string().contains("does not tell an owner"), "{plain:#}");
+/// A full server of this version, copied to ours, and a graph of the copy to another of ours.
+fn is_copied_whole_and_so_is_the_copy(version: &str) -> Result<()> {
+    let server = reference(version).start()?;
+    fill(version, &server, "1")?;
+    fill(version, &server, "2")?;
+    let flags = ["--types", "--embeddings"];
+    let before = dump(version, &server, &flags)?;
+    let work = TempDir::new()?;
+    let new = work.path().join("new");
+    let done = report(0, &["pull", "--from", &endpoint(&server), "--to-dir", text(&new)])?;
+    let plain = graph(&done, "plain")?;
+    ensure!(plain["outcome"] == "imported" && plain["found"]["embeddings"] == 10, "{plain:#}");
+    ensure!(plain["notes"].to_string().contains("does not tell an owner"), "{plain:#}");
 
-        let ours = ours_on(&new)?;
-        let after = dump(version, &ours, &flags)?;
-        let names = before.as_object().context("graphs")?.keys();
-        names.map(|name| same(&before, &after, name)).collect::<Result<Vec<_>>>().context(version)?;
+    let ours = ours_on(&new)?;
+    let after = dump(version, &ours, &flags)?;
+    let names = before.as_object().context("graphs")?.keys();
+    names
+        .map(|name| same(&before, &after, name))
+        .collect::<Result<Vec<_>>>()
+        .with_context(|| version.to_owned())?;
 
-        // Ours to another of ours: the content digests are equal.
-        let second = ServerProcess::ours().in_memory().start()?;
-        let args = ["pull", "--from", &endpoint(&ours), "--endpoint", &endpoint(&second), "--graph", "a:b"];
-        let copied = report(0, &args)?;
-        ensure!(copied["graphs"].as_array().map(Vec::len) == Some(1), "{copied:#}");
-        ensure!(graph(&copied, "a:b")?["found"] == graph(&done, "a:b")?["found"], "{copied:#}");
-        let seen = dump(version, &second, &flags)?;
-        same(&after, &seen, "a:b")?;
-    }
+    // Ours to another of ours: the content digests are equal.
+    let second = ServerProcess::ours().in_memory().start()?;
+    let args = ["pull", "--from", &endpoint(&ours), "--endpoint", &endpoint(&second), "--graph", "a:b"];
+    let copied = report(0, &args)?;
+    ensure!(copied["graphs"].as_array().map(Vec::len) == Some(1), "{copied:#}");
+    ensure!(graph(&copied, "a:b")?["found"] == graph(&done, "a:b")?["found"], "{copied:#}");
+    let seen = dump(version, &second, &flags)?;
+    same(&after, &seen, "a:b")?;
     Ok(())
+}
+
+#[test]
+fn a_server_0_28_is_copied_whole() -> Result<()> {
+    is_copied_whole_and_so_is_the_copy(REFERENCE_VERSIONS[0])
+}
+
+#[test]
+fn a_server_0_31_is_copied_whole() -> Result<()> {
+    is_copied_whole_and_so_is_the_copy(REFERENCE_VERSIONS[1])
+}
+
+#[test]
+fn a_server_2_0_is_copied_whole() -> Result<()> {
+    is_copied_whole_and_so_is_the_copy(REFERENCE_VERSIONS[2])
 }
 
 #[test]

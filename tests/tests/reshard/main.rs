@@ -1,5 +1,8 @@
-//! `egctl reshard` over real shards: what it plans, and what it refuses to.
+//! `egctl reshard` over real shards: what it plans, what it refuses to, and how it is carried out.
 
+mod apply;
+mod load;
+mod offline;
 mod plan;
 mod refused;
 

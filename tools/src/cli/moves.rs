@@ -84,7 +84,7 @@ pub(super) fn run_move(args: &MoveArgs, runtime: &Runtime) -> Result<()> {
     let move_id = move_id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let control =
         Arc::new(Control::new(args.rate_limit.map(|megabytes| megabytes.saturating_mul(1_000_000))));
-    stop_at_interrupt(runtime, &control);
+    control.stop_at_interrupt(runtime);
     let one = Move {
         graph: &args.graph,
         move_id: &move_id,
@@ -132,22 +132,13 @@ fn begun(graph: &str, source: &dyn Party, destination: &dyn Party) -> Result<Opt
     })
 }
 
-/// An interrupt ends the move at its next step or piece; the same command goes on.
-fn stop_at_interrupt(runtime: &Runtime, control: &Arc<Control>) {
-    let control = Arc::clone(control);
-    runtime.spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            control.stop();
-        }
-    });
-}
-
 /// Steps on stderr.
 struct Steps;
 
 impl Watch for Steps {
-    fn step(&self, graph: &str, step: &Step) {
+    fn step(&self, graph: &str, step: &Step) -> Result<()> {
         eprintln!("{graph}: {}", step.name());
+        Ok(())
     }
 
     fn copied(&self, _: &str, _: u64) {}

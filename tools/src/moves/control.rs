@@ -2,11 +2,13 @@
 
 use std::{
     io::{self, Read},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, bail};
 use parking_lot::{Condvar, Mutex};
+use tokio::runtime::Runtime;
 
 /// Shared by the moves of one run.
 pub(crate) struct Control {
@@ -30,7 +32,6 @@ impl Control {
     }
 
     /// Holds all moves, or lets them go on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for resharding, which comes next"))]
     pub(crate) fn pause(&self, paused: bool) {
         self.state.lock().paused = paused;
         self.changed.notify_all();
@@ -40,6 +41,21 @@ impl Control {
     pub(crate) fn stop(&self) {
         self.state.lock().stopped = true;
         self.changed.notify_all();
+    }
+
+    /// Whether the moves were stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.lock().stopped
+    }
+
+    /// Stops at an interrupt (ctrl-c, SIGINT) from now on.
+    pub(crate) fn stop_at_interrupt(self: &Arc<Self>, runtime: &Runtime) {
+        let control = Arc::clone(self);
+        runtime.spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                control.stop();
+            }
+        });
     }
 
     /// Waits while paused, and until `bytes` more are within the rate.

@@ -8,13 +8,13 @@ use std::{
 
 use anyhow::Result;
 use epistemic_storage::{
-    GraphStore,
+    Durability, GraphStore, Identities,
     datadir::DataDir,
-    graph::{Changes, Graph, GraphError, MoveOp, Op, Rename, Standing},
+    graph::{Changes, Graph, GraphError, MoveOp, Op, Rename},
     snapshot::{self, ImportTarget, SnapshotError},
 };
 
-use super::party::{Changed, Content, Party, StandingName, Status};
+use super::party::{Changed, Content, Party, Status};
 
 /// Graphs of a store that this process has to itself, under the name of the endpoint that will serve them.
 pub(crate) struct DirectoryParty {
@@ -44,8 +44,12 @@ impl Party for DirectoryParty {
         &self.endpoint
     }
 
+    fn is_guarded(&self) -> Result<bool> {
+        Ok(Identities::open(&self.graphs, Durability::Sync)?.any())
+    }
+
     fn status(&self, graph: &str) -> Result<Option<Status>> {
-        Ok(self.graph(graph).ok().map(|graph| status(&graph)))
+        Ok(self.graph(graph).ok().map(|graph| Status::of(&graph)))
     }
 
     fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>> {
@@ -139,34 +143,6 @@ impl Party for DirectoryParty {
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
         self.step(graph, MoveOp::Return { move_id: move_id.into() })
     }
-}
-
-fn status(graph: &Graph) -> Status {
-    let state = graph.state();
-    let mut status = Status {
-        name: graph.name().to_string(),
-        standing: StandingName::Served,
-        sequence: state.sequence,
-        nodes: state.nodes,
-        edges: state.edges,
-        arrived: graph.arrived(),
-        move_id: None,
-        from: None,
-        to: None,
-        dropped: false,
-    };
-    match graph.standing() {
-        None => {}
-        Some(Standing::Arriving { move_id, from, .. }) => {
-            status.standing = StandingName::Arriving;
-            (status.move_id, status.from) = (Some(move_id), Some(from));
-        }
-        Some(Standing::Moved(post)) => {
-            status.standing = StandingName::Moved;
-            (status.move_id, status.to, status.dropped) = (Some(post.move_id), Some(post.to), post.dropped);
-        }
-    }
-    status
 }
 
 /// The reading end of an export on a thread of its own. At the end of the stream it tells what became of the export.

@@ -47,6 +47,13 @@ pub(crate) enum Step {
     },
     /// All is done.
     Done,
+    /// It did not go on for now.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// The source has the graph no more, it was deleted; its name is free again at the destination.
+    Gone,
     /// The move is given up.
     Abort,
     /// It was given up.
@@ -67,6 +74,8 @@ impl Step {
             Step::Admit { .. } => "admit",
             Step::Receipt { .. } => "receipt",
             Step::Done => "done",
+            Step::Failed { .. } => "failed",
+            Step::Gone => "gone",
             Step::Abort => "abort",
             Step::Aborted => "aborted",
         }
@@ -90,39 +99,30 @@ pub(crate) struct Line {
 /// An open journal.
 pub(crate) struct Journal {
     file: Mutex<File>,
-    lines: Mutex<HashMap<String, Vec<Line>>>,
-    hold_at: Option<String>,
+    lines: Mutex<Lines>,
+    hold_at: Mutex<Option<String>>,
 }
 
-/// A step at which the program waits to be killed, for drills and tests.
+/// A step at which the program stops itself once, as with SIGSTOP, for drills and tests: kill it there, or let it go on with
+/// SIGCONT.
 const HOLD_VAR: &str = "EGCTL_HOLD_AT";
 
 impl Journal {
-    /// Opens the journal `path`, which is created when it is missing. A line that was cut off by a crash is removed.
+    /// Opens the journal `path`, which is created when it is missing. A line that was cut off by a crash is removed. No
+    /// other process can open it until this is dropped.
     ///
     /// # Errors
-    /// Another line is no journal line; nothing is changed then.
+    /// Another process has it ([`is_locked`]). A line is no journal line; nothing is changed then.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
             .with_context(|| format!("another process works with '{}'", path.display()))?;
-        let text = fs_err::read(path)?;
-        let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-        let mut lines: HashMap<String, Vec<Line>> = HashMap::new();
-        for (number, line) in text[..whole].split(|&byte| byte == b'\n').enumerate() {
-            if line.is_empty() {
-                continue;
-            }
-            let line: Line = serde_json::from_slice(line).with_context(|| {
-                format!("line {} of the journal '{}' is damaged", number + 1, path.display())
-            })?;
-            lines.entry(line.move_id.clone()).or_default().push(line);
-        }
-        file.file_mut().set_len(whole as u64)?;
+        let (lines, whole) = read(path)?;
+        file.file_mut().set_len(whole)?;
         file.flush()?;
         sync_parent(path)?;
         let hold_at = std::env::var(HOLD_VAR).ok();
-        Ok(Self { file: Mutex::new(file), lines: Mutex::new(lines), hold_at })
+        Ok(Self { file: Mutex::new(file), lines: Mutex::new(lines), hold_at: Mutex::new(hold_at) })
     }
 
     /// Adds a step. It is on disk on return.
@@ -137,16 +137,15 @@ impl Journal {
             file.write_all(&text)?;
             file.sync_data()?;
         }
-        self.lines.lock().entry(move_id.to_owned()).or_default().push(line);
-        if self.hold_at.as_deref() == Some(name) {
-            loop {
-                std::thread::park();
-            }
+        keep(&mut self.lines.lock(), line);
+        let hold = self.hold_at.lock().take_if(|step| step == name).is_some();
+        if hold {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         }
         Ok(())
     }
 
-    /// The steps of a move so far.
+    /// The steps of a move so far; of a finished one only its receipt and its end.
     pub(crate) fn lines(&self, move_id: &str) -> Vec<Line> {
         self.lines.lock().get(move_id).cloned().unwrap_or_default()
     }
@@ -159,6 +158,47 @@ impl Journal {
             _ => None,
         })
     }
+}
+
+/// The lines of each move.
+pub(crate) type Lines = HashMap<String, Vec<Line>>;
+
+/// Reads a journal that another process may be writing, as far as its lines are whole; returns their bytes too.
+pub(crate) fn read(path: &Path) -> Result<(Lines, u64)> {
+    let text = fs_err::read(path)?;
+    let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let mut lines = Lines::new();
+    for (number, line) in text[..whole].split(|&byte| byte == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        let line = serde_json::from_slice(line)
+            .with_context(|| format!("line {} of the journal '{}' is damaged", number + 1, path.display()))?;
+        keep(&mut lines, line);
+    }
+    Ok((lines, whole as u64))
+}
+
+fn keep(lines: &mut Lines, line: Line) {
+    let done = matches!(line.step, Step::Done);
+    let lines = lines.entry(line.move_id.clone()).or_default();
+    if done {
+        lines.retain(|line| matches!(line.step, Step::Receipt { .. }));
+    }
+    lines.push(line);
+}
+
+/// Whether a process has the journal open.
+pub(crate) fn is_held(path: &Path) -> Result<bool> {
+    match rustix::fs::flock(&File::open(path)?, rustix::fs::FlockOperation::NonBlockingLockShared) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        locked => Ok(locked.map(|()| false)?),
+    }
+}
+
+/// Whether [`Journal::open`] failed because another process works with it.
+pub(crate) fn is_locked(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<rustix::io::Errno>() == Some(&rustix::io::Errno::WOULDBLOCK)
 }
 
 fn sync_parent(path: &Path) -> Result<()> {

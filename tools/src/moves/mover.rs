@@ -45,8 +45,8 @@ pub(crate) struct Move<'m> {
 
 /// Sees a move go on.
 pub(crate) trait Watch: Sync {
-    /// A step begins.
-    fn step(&self, graph: &str, step: &Step);
+    /// A step is about to be noted in the journal and taken. An error ends the run before that.
+    fn step(&self, graph: &str, step: &Step) -> Result<()>;
     /// Bytes of the snapshot copied so far.
     fn copied(&self, graph: &str, bytes: u64);
 }
@@ -67,10 +67,7 @@ impl Move<'_> {
                 let (stopped, sequence) = self.hand_over(there)?;
                 self.admit(sequence, Some(stopped))
             }
-            (StandingName::Moved, true) if here.dropped => self
-                .journal
-                .receipt(self.move_id)
-                .ok_or_else(|| self.failure("it has moved, and its receipt is not in this journal")),
+            (StandingName::Moved, true) if here.dropped => self.done(),
             (StandingName::Moved, true) if arrived => self.finish(None),
             (StandingName::Moved, true) => self.admit(here.sequence, None),
             (StandingName::Moved | StandingName::Arriving, _) => {
@@ -85,6 +82,12 @@ impl Move<'_> {
 
     /// Copies, catches up, compares, and has the source hand over. Returns when writes were stopped, and the sequence number.
     fn hand_over(&self, there: Option<Status>) -> Result<(Instant, u64)> {
+        if self.source.is_guarded()? && !self.destination.is_guarded()? {
+            return Err(self.failure(
+                "agents are registered at the source and none at the destination, where everybody could use it: register \
+                 them there first (egctl identities lists them)",
+            ));
+        }
         let mut copy = true;
         match there {
             Some(there) if there.move_id.as_deref() == Some(self.move_id) => copy = there.sequence == 0,
@@ -149,12 +152,11 @@ impl Move<'_> {
         if at != newest {
             bail!("the destination is at {at}, the source at {newest}");
         }
-        if newest > equal.sequence {
-            let (here, there) =
-                both(self.source, self.destination, |party| party.changed(self.graph, equal.sequence))?;
-            same_changes(self.graph, &here, &there)?;
-            self.note(Step::TailEqual(here))?;
-        }
+        // Also when nothing changed: it tells a graph of the same name and number of changes from the one that was compared.
+        let (here, there) =
+            both(self.source, self.destination, |party| party.changed(self.graph, equal.sequence))?;
+        same_changes(self.graph, &here, &there)?;
+        self.note(Step::TailEqual(here))?;
         self.note(Step::Depart { sequence: newest })?;
         self.source.depart(self.graph, self.move_id, self.destination.endpoint(), newest)?;
         Ok(newest)
@@ -190,9 +192,9 @@ impl Move<'_> {
             return Err(self.failure("the destination has no copy of it any more: abort the move"));
         }
         self.note(Step::Admit { sequence })?;
-        let at = self.catch_up(self.newest_there()?, Some(sequence))?;
-        self.destination.admit(self.graph, self.move_id, at)?;
-        self.finish(stopped.map(|stopped| stopped.elapsed().as_secs_f64() * 1000.0))
+        self.catch_up(self.newest_there()?, Some(sequence))?;
+        self.destination.admit(self.graph, self.move_id, sequence)?;
+        self.finish(stopped.map(|stopped| stopped.elapsed().as_micros() as f64 / 1000.0))
     }
 
     /// The destination serves the graph: the receipt, then the records of the source go.
@@ -207,6 +209,18 @@ impl Move<'_> {
         };
         self.source.drop_records(self.graph, self.move_id)?;
         self.note(Step::Done)?;
+        Ok(receipt)
+    }
+
+    /// The receipt of a move whose last step was taken.
+    fn done(&self) -> Result<Receipt> {
+        let Some(receipt) = self.journal.receipt(self.move_id) else {
+            return Err(self.failure("it has moved, and its receipt is not in this journal"));
+        };
+        let noted = self.journal.lines(self.move_id).iter().any(|line| matches!(line.step, Step::Done));
+        if !noted {
+            self.note(Step::Done)?;
+        }
         Ok(receipt)
     }
 
@@ -261,7 +275,7 @@ impl Move<'_> {
     }
 
     fn note(&self, step: Step) -> Result<()> {
-        self.watch.step(self.graph, &step);
+        self.watch.step(self.graph, &step)?;
         self.journal.add(self.graph, self.move_id, step)
     }
 

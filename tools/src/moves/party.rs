@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::Result;
 use epistemic_router::CallError;
-use epistemic_storage::graph::{Changes, GraphError};
+use epistemic_storage::graph::{Changes, Graph, GraphError, Standing};
 use serde::{Deserialize, Serialize};
 
 /// Whether a graph is served at a place.
@@ -49,6 +49,38 @@ pub(crate) struct Status {
     pub(crate) dropped: bool,
 }
 
+impl Status {
+    /// That of a graph in an open store.
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let state = graph.state();
+        let mut status = Self {
+            name: graph.name().to_string(),
+            standing: StandingName::Served,
+            sequence: state.sequence,
+            nodes: state.nodes,
+            edges: state.edges,
+            arrived: graph.arrived(),
+            move_id: None,
+            from: None,
+            to: None,
+            dropped: false,
+        };
+        match graph.standing() {
+            None => {}
+            Some(Standing::Arriving { move_id, from, .. }) => {
+                status.standing = StandingName::Arriving;
+                (status.move_id, status.from) = (Some(move_id), Some(from));
+            }
+            Some(Standing::Moved(post)) => {
+                status.standing = StandingName::Moved;
+                (status.move_id, status.to, status.dropped) =
+                    (Some(post.move_id), Some(post.to), post.dropped);
+            }
+        }
+        status
+    }
+}
+
 /// Counts and content digest of a graph at one sequence number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Content {
@@ -88,6 +120,8 @@ pub(crate) struct Changed {
 pub(crate) trait Party: Send + Sync {
     /// What the place is called in signposts and receipts.
     fn endpoint(&self) -> &str;
+    /// Whether access control is on: agents are registered.
+    fn is_guarded(&self) -> Result<bool>;
     /// How the graph stands here, if at all.
     fn status(&self, graph: &str) -> Result<Option<Status>>;
     /// The graph as it is now, as a snapshot stream.

@@ -4,14 +4,17 @@ use std::io::Read;
 
 use anyhow::{Context, Result, bail};
 use epistemic_router::{Bin, Client, ConnectOptions, Endpoint, Secret};
-use epistemic_storage::{graph::Changes, snapshot::unpack_ledger};
+use epistemic_storage::{
+    graph::{COMMONS, Changes},
+    snapshot::unpack_ledger,
+};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 use tokio::runtime::Handle;
 
 use super::party::{Changed, Content, Party, Status};
-use crate::remote::{DEADLINE, Download, call, upload_arriving};
+use crate::remote::{DEADLINE, Download, IdentityStatus, call, upload_arriving};
 
 /// A shard, connected to when it is needed, and again when a connection was lost.
 pub(crate) struct ShardParty {
@@ -71,6 +74,11 @@ impl ShardParty {
 impl Party for ShardParty {
     fn endpoint(&self) -> &str {
         self.endpoint.as_str()
+    }
+
+    fn is_guarded(&self) -> Result<bool> {
+        let registered: Vec<IdentityStatus> = self.call(COMMONS, "ListIdentities", &())?;
+        Ok(!registered.is_empty())
     }
 
     fn status(&self, graph: &str) -> Result<Option<Status>> {

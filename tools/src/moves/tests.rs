@@ -27,7 +27,9 @@ const GRAPH: &str = "tenant__a:/\u{1f980}";
 struct Silent;
 
 impl Watch for Silent {
-    fn step(&self, _: &str, _: &Step) {}
+    fn step(&self, _: &str, _: &Step) -> Result<()> {
+        Ok(())
+    }
     fn copied(&self, _: &str, _: u64) {}
 }
 
@@ -179,6 +181,9 @@ struct Watched<'w>(&'w World, DirectoryParty);
 impl Party for Watched<'_> {
     fn endpoint(&self) -> &str {
         self.1.endpoint()
+    }
+    fn is_guarded(&self) -> Result<bool> {
+        self.0.call(|| self.1.is_guarded())
     }
     fn status(&self, graph: &str) -> Result<Option<Status>> {
         self.0.call(|| self.1.status(graph))
@@ -367,4 +372,25 @@ fn a_graph_that_is_cleared_meanwhile_is_copied_again() {
     world.written.lock().push("n0".into());
     let receipt = world.run("m").unwrap();
     world.assert_moved(&receipt, "cleared");
+}
+
+#[test]
+fn a_guarded_graph_does_not_move_to_where_nobody_is_registered() {
+    use epistemic_storage::{
+        Durability, Identities,
+        identities::{Identity, Role},
+    };
+    let world = World::new();
+    let identities = Identities::open(&world.source, Durability::Sync).unwrap();
+    let register = |identities: &Identities, graphs: &GraphStore| {
+        identities
+            .register(graphs, "root", Identity::new(Role::System, vec![]), || Ok::<_, GraphError>(()))
+            .unwrap();
+    };
+    register(&identities, &world.source);
+    let error = format!("{:#}", world.run("m").unwrap_err());
+    assert!(error.contains("register them there first"), "{error}");
+    assert!(world.destination.graph_of_any_standing(GRAPH).is_err(), "nothing is reserved");
+    register(&Identities::open(&world.destination, Durability::Sync).unwrap(), &world.destination);
+    world.assert_moved(&world.run("m").unwrap(), "registered");
 }

@@ -12,9 +12,7 @@ mod upload;
 
 pub(crate) use call::call;
 pub(crate) use download::{Download, content};
-pub(crate) use status::{
-    GraphStats, GraphStatsParams, IdentityStatus, MoveStanding, MoveStatus, ShardStatus,
-};
+pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, ShardStatus};
 pub(crate) use upload::{upload, upload_arriving};
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a shard says of itself.
 
 use epistemic_storage::GraphStore;
-use epistemic_storage::graph::{Graph, Signpost, Standing};
+use epistemic_storage::graph::Graph;
 use serde::{Deserialize, Serialize};
 
 /// One graph, as `GraphStats` lists it.
@@ -49,58 +49,6 @@ impl GraphStats {
             sequence: state.sequence,
             quarantined: graph.quarantined().map(str::to_owned),
             bytes,
-        }
-    }
-}
-
-/// A graph that is on its way between shards, as `MoveStatus` lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct MoveStatus {
-    /// Exact name.
-    pub(crate) name: String,
-    /// Why it is not served, or that it is.
-    pub(crate) standing: MoveStanding,
-    /// The move it belongs to.
-    #[serde(default)]
-    pub(crate) move_id: Option<String>,
-    /// Where an arriving graph comes from.
-    #[serde(default)]
-    pub(crate) from: Option<String>,
-    /// Where a moved graph went.
-    #[serde(default)]
-    pub(crate) to: Option<String>,
-    /// The records of a moved graph are gone; the signpost alone is left.
-    #[serde(default)]
-    pub(crate) dropped: bool,
-}
-
-/// Whether a graph is served where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum MoveStanding {
-    /// It is.
-    Served,
-    /// It is being filled from another shard, which serves it until then.
-    Arriving,
-    /// It is served elsewhere.
-    Moved,
-}
-
-impl MoveStatus {
-    /// That of a graph in an open store.
-    pub(crate) fn of(graph: &Graph) -> Self {
-        let name = graph.name().to_string();
-        let served = MoveStanding::Served;
-        let status = Self { name, standing: served, move_id: None, from: None, to: None, dropped: false };
-        match graph.standing() {
-            None => status,
-            Some(Standing::Arriving { move_id, from, .. }) => {
-                Self { standing: MoveStanding::Arriving, move_id: Some(move_id), from: Some(from), ..status }
-            }
-            Some(Standing::Moved(Signpost { move_id, to, dropped })) => {
-                let standing = MoveStanding::Moved;
-                Self { standing, move_id: Some(move_id), to: Some(to), dropped, ..status }
-            }
         }
     }
 }

@@ -9,6 +9,7 @@ use epistemic_router::{AFFINITY_VAR, Affinity, EndpointList};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
+use super::apply::{self, AbortArgs, ApplyArgs, PauseArgs, ResumeArgs, StatusArgs};
 use super::estimate::parse_rate;
 use super::gather::{directories, gather};
 use super::inventory::Change;
@@ -23,6 +24,11 @@ use crate::cli::{CredentialArgs, EXIT_CODES, NewFile, OutputArgs, Report, must_h
 #[derive(Subcommand, Debug)]
 pub(crate) enum ReshardCommand {
     Plan(PlanArgs),
+    Apply(ApplyArgs),
+    Resume(ResumeArgs),
+    Pause(PauseArgs),
+    Abort(AbortArgs),
+    Status(StatusArgs),
 }
 
 /// Show which graphs have to move when the list of endpoints changes, and whether they can. Changes nothing.
@@ -65,15 +71,28 @@ pub(crate) struct PlanArgs {
 pub(crate) fn run(command: &ReshardCommand, runtime: &Runtime) -> Result<()> {
     match command {
         ReshardCommand::Plan(args) => print_plan(args, runtime),
+        ReshardCommand::Apply(args) => apply::apply(args, runtime),
+        ReshardCommand::Resume(args) => apply::resume(args, runtime),
+        ReshardCommand::Pause(args) => apply::pause(args),
+        ReshardCommand::Abort(args) => apply::abort(args, runtime),
+        ReshardCommand::Status(args) => apply::status(args),
     }
 }
 
 fn print_plan(args: &PlanArgs, runtime: &Runtime) -> Result<()> {
-    let plan = match make_plan(args, runtime)? {
+    let wanted = Wanted {
+        from: &args.from,
+        to: &args.to,
+        affinity_groups: args.affinity_groups.as_deref(),
+        directories: &args.directories,
+        rate_limit: args.rate_limit,
+        credentials: &args.credentials,
+    };
+    let plan = match wanted.plan(runtime)? {
         Ok(plan) => plan,
         Err(refusals) => {
             args.output.print(&Refused { refusals: &refusals })?;
-            return Err(failure(&refusals).into());
+            return Err(failure("there is no plan, and nothing was changed:", &refusals).into());
         }
     };
     if let Some(path) = &args.out {
@@ -85,25 +104,45 @@ fn print_plan(args: &PlanArgs, runtime: &Runtime) -> Result<()> {
     args.output.print(&PlanReport { plan: &plan, all: args.all, saved: args.out.as_deref() })
 }
 
-/// The outer error is about the command line, the inner one about the shards.
-fn make_plan(args: &PlanArgs, runtime: &Runtime) -> Result<Result<Plan, Vec<Refusal>>> {
-    must_have_schemes(&args.from)?;
-    must_have_schemes(&args.to)?;
-    let affinity = Affinity::resolve(|_| args.affinity_groups.clone())?;
-    let change = Change { from: args.from.clone(), to: args.to.clone(), affinity };
-    let refusals = spelling::check(&change);
-    if !refusals.is_empty() {
-        return Ok(Err(refusals));
+/// What a plan is wanted for.
+pub(super) struct Wanted<'w> {
+    pub(super) from: &'w EndpointList,
+    pub(super) to: &'w EndpointList,
+    pub(super) affinity_groups: Option<&'w str>,
+    /// As `ENDPOINT=PATH`.
+    pub(super) directories: &'w [String],
+    pub(super) rate_limit: Option<u64>,
+    pub(super) credentials: &'w CredentialArgs,
+}
+
+impl Wanted<'_> {
+    /// Reads all shards and plans. The outer error is about the command line, the inner one about the shards.
+    pub(super) fn plan(&self, runtime: &Runtime) -> Result<Result<Plan, Vec<Refusal>>> {
+        must_have_schemes(self.from)?;
+        must_have_schemes(self.to)?;
+        let change = self.change()?;
+        let refusals = spelling::check(&change);
+        if !refusals.is_empty() {
+            return Ok(Err(refusals));
+        }
+        let directories = directories(&change, self.directories)?;
+        let shards = gather(&change, &directories, self.credentials, runtime)?;
+        let planned = shards.and_then(|shards| plan(&change, &shards, self.rate_limit));
+        let affinity_groups = self.affinity_groups.map(str::to_owned);
+        Ok(planned.map(|plan| Plan { affinity_groups, ..plan }))
     }
-    let directories = directories(&change, &args.directories)?;
-    let shards = gather(&change, &directories, &args.credentials, runtime)?;
-    Ok(shards.and_then(|shards| plan(&change, &shards, args.rate_limit)))
+
+    /// The change of lists.
+    pub(super) fn change(&self) -> Result<Change> {
+        let affinity = Affinity::resolve(|_| self.affinity_groups.map(str::to_owned))?;
+        Ok(Change { from: self.from.clone(), to: self.to.clone(), affinity })
+    }
 }
 
 /// What `--json` prints in place of a plan. People read it on stderr.
 #[derive(Serialize)]
-struct Refused<'r> {
-    refusals: &'r [Refusal],
+pub(super) struct Refused<'r> {
+    pub(super) refusals: &'r [Refusal],
 }
 
 impl Report for Refused<'_> {

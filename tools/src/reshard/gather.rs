@@ -13,7 +13,8 @@ use tokio::runtime::Runtime;
 use super::inventory::{Change, Shard};
 use super::refusal::{Code, Refusal};
 use crate::cli::{CredentialArgs, Directory, Exit, Failure, exit_of, message_of, must_exist};
-use crate::remote::{self, GraphStats, GraphStatsParams, MoveStatus, ShardStatus};
+use crate::moves::Status;
+use crate::remote::{self, GraphStats, GraphStatsParams, ShardStatus};
 
 /// For a shard to look at the tables of all its graphs.
 const DEADLINE: Duration = Duration::from_secs(600);
@@ -128,7 +129,7 @@ fn stopped(endpoint: &Endpoint, path: &Path) -> Result<Shard> {
     let directory = Directory::open_read_only(path)?;
     let graphs = &directory.graphs;
     shard.graphs.extend(graphs.graphs().iter().map(|graph| GraphStats::of(graphs, graph, true)));
-    shard.on_the_move.extend(graphs.graphs_on_the_move().iter().map(|graph| MoveStatus::of(graph)));
+    shard.on_the_move.extend(graphs.graphs_on_the_move().iter().map(|graph| Status::of(graph)));
     shard.store_id = Identity::load(path)?.map(|identity| identity.store_id);
     Ok(shard)
 }

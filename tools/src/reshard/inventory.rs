@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use epistemic_router::{Affinity, Endpoint, EndpointList};
 
-use crate::remote::{GraphStats, MoveStatus};
+use crate::moves::Status;
+use crate::remote::GraphStats;
 
 /// A change of the list of endpoints.
 #[derive(Debug, Clone)]
@@ -47,5 +48,5 @@ pub(super) struct Shard {
     /// The graphs that it serves, in any order.
     pub(super) graphs: Vec<GraphStats>,
     /// Those that arrive there, and the signposts of those that moved away.
-    pub(super) on_the_move: Vec<MoveStatus>,
+    pub(super) on_the_move: Vec<Status>,
 }

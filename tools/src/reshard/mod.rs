@@ -4,7 +4,9 @@
 //! * `gather` reads what every shard of both lists holds, running or stopped; the result is an `inventory`.
 //! * `plan` decides what moves where, without any I/O; `model` is what it decides, as it is saved; `refusal` is why not.
 //! * `estimate` says how long it will take, `report` shows a plan to people, `command` is the command line.
+//! * `apply` carries a plan out.
 
+mod apply;
 mod command;
 mod estimate;
 mod gather;

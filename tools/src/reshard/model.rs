@@ -1,10 +1,14 @@
 //! A plan as it is shown, saved and carried out.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Result;
+use epistemic_router::{Affinity, Endpoint, EndpointList};
 use serde::{Deserialize, Serialize};
 
 use super::estimate::Expected;
+use super::inventory::Change;
+use crate::cli::{Exit, Failure};
 
 /// Version of the saved form. A field may be added under the same number; any other change gets a new one.
 pub(super) const VERSION: u32 = 1;
@@ -19,6 +23,9 @@ pub(crate) struct Plan {
     pub(super) from: Vec<String>,
     /// The list from now on.
     pub(super) to: Vec<String>,
+    /// Further groups of graphs that are placed together, as they were given.
+    #[serde(default)]
+    pub(super) affinity_groups: Option<String>,
     /// All shards of both lists.
     pub(super) shards: Vec<PlannedShard>,
     /// All graphs that move, together.
@@ -33,6 +40,35 @@ pub(crate) struct Plan {
     pub(super) pairs: Vec<Pair>,
     /// One for each graph that moves.
     pub(super) moves: Vec<Move>,
+}
+
+impl Plan {
+    /// Reads a saved plan.
+    ///
+    /// # Errors
+    /// It is no plan, or of another version.
+    pub(super) fn load(path: &Path) -> Result<Self> {
+        let refused = |reason: String| {
+            let message = format!("'{}' is no plan of egctl reshard plan --out: {reason}", path.display());
+            Failure::new(Exit::Refused, message)
+        };
+        let plan: Self =
+            serde_json::from_slice(&fs_err::read(path)?).map_err(|error| refused(error.to_string()))?;
+        if plan.version != VERSION {
+            return Err(refused(format!("its version is {}, not {VERSION}", plan.version)).into());
+        }
+        Ok(plan)
+    }
+
+    /// The change of lists that it is for.
+    pub(super) fn change(&self) -> Result<Change> {
+        let list = |texts: &[String]| {
+            let endpoints = texts.iter().map(|text| Endpoint::parse(text)).collect::<Result<_, _>>()?;
+            EndpointList::new(endpoints)
+        };
+        let affinity = Affinity::resolve(|_| self.affinity_groups.clone())?;
+        Ok(Change { from: list(&self.from)?, to: list(&self.to)?, affinity })
+    }
 }
 
 /// A shard of a plan.

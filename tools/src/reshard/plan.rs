@@ -78,6 +78,7 @@ pub(super) fn plan(change: &Change, shards: &[Shard], limit: Option<u64>) -> Res
         version: VERSION,
         from: texts(change.from.as_slice()),
         to: texts(change.to.as_slice()),
+        affinity_groups: None,
         shards: (0..shards.len()).map(|index| draft.shard(index)).collect(),
         moving,
         staying: draft.staying,

@@ -64,8 +64,8 @@ impl Refusal {
     }
 }
 
-/// The error of a command that got these, at least one. Wrong usage comes first, then shards that cannot be reached.
-pub(super) fn failure(refusals: &[Refusal]) -> Failure {
+/// The error of a command that got these, at least one, under this heading. Wrong usage comes first, then shards that cannot be reached.
+pub(super) fn failure(heading: &str, refusals: &[Refusal]) -> Failure {
     let rank = |exit: &Exit| match exit {
         Exit::Usage => 0,
         Exit::Unreachable => 1,
@@ -73,7 +73,7 @@ pub(super) fn failure(refusals: &[Refusal]) -> Failure {
         Exit::Failed | Exit::Different | Exit::Partly => 3,
     };
     let exit = refusals.iter().map(|refusal| refusal.exit).min_by_key(rank).unwrap_or(Exit::Failed);
-    let mut lines = vec!["there is no plan, and nothing was changed:".to_owned()];
+    let mut lines = vec![heading.to_owned()];
     lines.extend(refusals.iter().take(SHOWN).map(|refusal| {
         let code = serde_json::to_value(refusal.code).unwrap_or_default();
         let code = code.as_str().unwrap_or_default();
@@ -96,6 +96,7 @@ mod tests {
         let room = || Refusal::new(Code::NoRoom, "a is full", "free some");
         let lost = || Refusal::new(Code::ShardUnreadable, "b", "start it").because_of(Exit::Unreachable);
         let usage = || Refusal::new(Code::EndpointSpelling, "c", "write c");
+        let failure = |refusals: &[Refusal]| failure("there is no plan:", refusals);
         assert_eq!(exit_of(&failure(&[room()]).into()), Exit::Refused);
         assert_eq!(exit_of(&failure(&[room(), lost()]).into()), Exit::Unreachable);
         assert_eq!(exit_of(&failure(&[room(), lost(), usage()]).into()), Exit::Usage);

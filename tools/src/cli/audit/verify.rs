@@ -86,9 +86,9 @@ impl Verified<'_> {
             message.push_str(&format!(" 'egctl repair --dir {dir}' makes {whose} of them right."));
         }
         if damaged || repairable < found {
-            message.push_str(
-                " For the rest restore the graphs concerned from a snapshot or checkpoint, see docs/errors/corrupt.md.",
-            );
+            message.push_str(if repairable > 0 { " For the rest restore" } else { " Restore" });
+            message
+                .push_str(" the graphs concerned from a snapshot or checkpoint, see docs/errors/corrupt.md.");
         }
         Some(Failure::new(Exit::Refused, message))
     }

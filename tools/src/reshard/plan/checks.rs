@@ -10,7 +10,8 @@ use super::super::inventory::{Change, Shard};
 use super::super::refusal::{Code, Refusal};
 use super::{Draft, Step};
 use crate::cli::shown;
-use crate::remote::{GraphStats, MoveStanding};
+use crate::moves::StandingName;
+use crate::remote::GraphStats;
 
 pub(super) fn refusals(change: &Change, draft: &Draft<'_>) -> Vec<Refusal> {
     let mut found = same_stores(draft.shards);
@@ -82,13 +83,13 @@ fn unfinished(shards: &[Shard]) -> Vec<Refusal> {
     for shard in shards {
         for graph in &shard.on_the_move {
             let what = match graph.standing {
-                MoveStanding::Served => continue,
-                MoveStanding::Arriving => {
+                StandingName::Served => continue,
+                StandingName::Arriving => {
                     let from = graph.from.as_deref().unwrap_or("another shard");
                     format!("has not arrived from '{from}' yet")
                 }
-                MoveStanding::Moved if graph.dropped || served.contains(graph.name.as_str()) => continue,
-                MoveStanding::Moved => {
+                StandingName::Moved if graph.dropped || served.contains(graph.name.as_str()) => continue,
+                StandingName::Moved => {
                     format!(
                         "moved to '{}', and no shard serves it",
                         graph.to.as_deref().unwrap_or("another shard")

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::super::refusal::Code;
 use super::*;
-use crate::remote::{MoveStanding, MoveStatus};
+use crate::moves::{StandingName, Status};
 
 const ALL: [&str; 6] = [
     "tcp://shard-1:9101",
@@ -154,20 +154,24 @@ fn one_name_on_two_shards_is_refused_with_both() {
 #[test]
 fn graphs_between_two_shards_are_refused_and_signposts_are_no_graphs() {
     let (change, mut shards) = three_to_four();
-    let status = |name: &str, standing| MoveStatus {
+    let status = |name: &str, standing| Status {
         name: name.to_owned(),
         standing,
+        sequence: 7,
+        nodes: 0,
+        edges: 0,
+        arrived: None,
         move_id: Some("m1".to_owned()),
         from: Some(ALL[0].to_owned()),
         to: Some(ALL[4].to_owned()),
         dropped: false,
     };
     let served = shards[1].graphs[1].name.clone();
-    let gone = MoveStatus { dropped: true, ..status("deleted since", MoveStanding::Moved) };
-    shards[0].on_the_move = vec![status(&served, MoveStanding::Moved), gone];
+    let gone = Status { dropped: true, ..status("deleted since", StandingName::Moved) };
+    shards[0].on_the_move = vec![status(&served, StandingName::Moved), gone];
     assert_eq!(plan(&change, &shards, None), plan(&change, &placed(&change, tenants(1000)), None));
-    shards[0].on_the_move.push(status("lost", MoveStanding::Moved));
-    shards[3].on_the_move.push(status("half", MoveStanding::Arriving));
+    shards[0].on_the_move.push(status("lost", StandingName::Moved));
+    shards[3].on_the_move.push(status("half", StandingName::Arriving));
     let text = refused(&change, &shards, Code::MoveUnfinished);
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(text.contains("graph half") && text.contains(ALL[3]) && text.contains("move m1"), "{text}");

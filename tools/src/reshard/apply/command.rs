@@ -1,0 +1,347 @@
+//! The command lines of `egctl reshard apply`, `resume`, `pause`, `abort` and `status`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use epistemic_router::{AFFINITY_VAR, EndpointList};
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::super::command::{Refused, Wanted};
+use super::super::estimate::parse_rate;
+use super::super::gather::{directories, gather};
+use super::super::inventory::Change;
+use super::super::model::Plan;
+use super::super::refusal::{Refusal, failure};
+use super::board::Board;
+use super::check::{Objection, check};
+use super::places::Places;
+use super::run::{Failed, Run};
+use super::state::{self, Claim, State};
+use super::summary::Summary;
+use crate::cli::{CredentialArgs, EXIT_CODES, Exit, Failure, OutputArgs, Report, exit_of, message_of};
+use crate::moves::{Control, is_locked};
+
+/// Times that the shards are looked at for graphs that were created meanwhile.
+const ROUNDS: usize = 4;
+
+/// Carry a plan out: move every graph to its new owner, while clients use it or between stopped directories.
+///
+/// First all names are reserved at their destinations, so that clients which have the new list already create no empty
+/// graphs. Then graphs move as with egctl move, the biggest first: copied, compared, handed over, with a receipt on disk
+/// before the source drops anything. Graphs that appear meanwhile are moved as well. Whatever dies, egctl reshard resume
+/// goes on. At the end all shards and clients have to be restarted with the new list, which is printed.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ApplyArgs {
+    /// A plan saved by egctl reshard plan --out; or give --from and --to.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "to", "affinity_groups"], required_unless_present = "from")]
+    plan: Option<PathBuf>,
+    /// The list so far, as clients have it.
+    #[arg(long, value_name = "LIST", value_parser = EndpointList::parse, requires = "to")]
+    from: Option<EndpointList>,
+    /// The list from now on.
+    #[arg(long, value_name = "LIST", value_parser = EndpointList::parse, requires = "from")]
+    to: Option<EndpointList>,
+    /// Further groups of graphs that are placed together, as in every client. A saved plan has its own.
+    #[arg(long, value_name = "GROUPS", env = AFFINITY_VAR)]
+    affinity_groups: Option<String>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Go on with a reshard that was paused, stopped, or died.
+///
+/// Graphs that have moved are left alone. The shards are compared with the plan again first.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Args, Debug)]
+struct RunArgs {
+    /// Directory that keeps the plan, the journal, the receipts and the summary; one for each reshard.
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Graphs that move at the same time.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    parallel: u16,
+    /// Copy at most so many bytes per second, all moves together, such as 50MB.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    rate_limit: Option<u64>,
+    /// This shard is stopped: its persist directory, an empty one for a new shard. May be repeated; resume remembers them.
+    #[arg(long = "dir", value_name = "ENDPOINT=PATH")]
+    directories: Vec<String>,
+    /// Connect to no shard: each has to have a --dir.
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Have a running reshard hold before its next step or piece, until egctl reshard resume.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    look: LookArgs,
+}
+
+/// Show how far a reshard is.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    look: LookArgs,
+}
+
+#[derive(Args, Debug)]
+struct LookArgs {
+    /// Its state directory.
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Give up the moves that are not finished: their graphs stay where they were, and copies and reservations are dropped.
+///
+/// Graphs that have moved stay at their new owners; a reshard from the new list to the old one brings them back.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct AbortArgs {
+    /// Its state directory.
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Give up the move of this graph alone.
+    #[arg(long, value_name = "GRAPH")]
+    graph: Option<String>,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(crate) fn apply(args: &ApplyArgs, runtime: &Runtime) -> Result<()> {
+    let claim = Claim::new(&args.run.state).map_err(|error| held(error, &args.run.state))?;
+    let plan = match (&args.plan, &args.from, &args.to) {
+        (Some(path), ..) => Ok(Plan::load(path)?),
+        (None, Some(from), Some(to)) => {
+            let wanted = Wanted {
+                from,
+                to,
+                affinity_groups: args.affinity_groups.as_deref(),
+                directories: &args.run.directories,
+                rate_limit: args.run.rate_limit,
+                credentials: &args.run.credentials,
+            };
+            // Before anything is asked over the network.
+            args.run.directories(&wanted.change()?)?;
+            wanted.plan(runtime)?
+        }
+        (None, ..) => return Err(Failure::new(Exit::Usage, "give --plan, or --from and --to").into()),
+    };
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(refusals) => return Err(refused(&args.run.output, &refusals)),
+    };
+    let directories = args.run.directories(&plan.change()?)?;
+    let mut state = claim.begin(plan, directories);
+    carry_out(&mut state, &args.run, runtime)
+}
+
+pub(crate) fn resume(args: &ResumeArgs, runtime: &Runtime) -> Result<()> {
+    let dir = &args.run.state;
+    state::set_paused(dir, false)?;
+    let mut state = match State::open(dir) {
+        Ok(state) => state,
+        Err(error) if is_locked(&error) => {
+            return args.run.output.print(&Told { told: "the egctl that carries it out goes on" });
+        }
+        Err(error) => return Err(error),
+    };
+    if !args.run.directories.is_empty() {
+        state.task.directories = args.run.directories(&state.task.plan.change()?)?;
+    }
+    carry_out(&mut state, &args.run, runtime)
+}
+
+pub(crate) fn pause(args: &PauseArgs) -> Result<()> {
+    state::set_paused(&args.look.state, true)?;
+    args.look.output.print(&Told {
+        told: "it holds before its next step or piece; a graph whose writes are refused is handed over first",
+    })
+}
+
+pub(crate) fn status(args: &StatusArgs) -> Result<()> {
+    let dir = &args.look.state;
+    let seen = state::look(dir)?;
+    let outcomes = seen.task.outcomes(&seen.lines);
+    args.look.output.print(&Summary::new(dir, &seen.task, &outcomes, seen.running, seen.paused)?)
+}
+
+pub(crate) fn abort(args: &AbortArgs, runtime: &Runtime) -> Result<()> {
+    let state = State::open(&args.state).map_err(|error| held(error, &args.state))?;
+    let outcomes = state.outcomes();
+    let wanted = |number: &usize| {
+        let named = state.task.get(*number).map(|graph| &graph.graph);
+        outcomes[*number].is_open() && args.graph.as_ref().is_none_or(|graph| named == Some(graph))
+    };
+    let numbers: Vec<usize> = (0..outcomes.len()).filter(wanted).collect();
+    if let Some(graph) = args.graph.as_ref().filter(|_| numbers.is_empty()) {
+        let message = format!("no move of graph '{graph}' is left in '{}'", args.state.display());
+        return Err(Failure::new(Exit::Failed, message).into());
+    }
+    let places = places(&state, &numbers, &args.credentials, runtime)?;
+    let control = Control::new(None);
+    let run = Run { state: &state, places: &places, control: &control, parallel: 1 };
+    let failed = run.abort(&numbers)?;
+    finish(&state, &args.output, &failed, "given up")
+}
+
+impl RunArgs {
+    /// The directories given, by endpoint.
+    fn directories(&self, change: &Change) -> Result<Vec<(String, PathBuf)>> {
+        let given = directories(change, &self.directories)?;
+        if self.offline
+            && let Some(running) = change
+                .endpoints()
+                .into_iter()
+                .find(|endpoint| !given.iter().any(|(named, _)| named == *endpoint))
+        {
+            let message = format!("--offline: '{running}' has no --dir");
+            return Err(Failure::new(Exit::Usage, message).into());
+        }
+        let absolute = |(endpoint, path): (_, PathBuf)| {
+            crate::cli::must_exist(&path)?;
+            Ok((format!("{endpoint}"), fs_err::canonicalize(path)?))
+        };
+        given.into_iter().map(absolute).collect()
+    }
+}
+
+/// Checks, reserves, moves, and looks again until nothing is left.
+fn carry_out(state: &mut State, args: &RunArgs, runtime: &Runtime) -> Result<()> {
+    let control = Arc::new(Control::new(args.rate_limit));
+    control.stop_at_interrupt(runtime);
+    let (mut failed, mut objection) = (Vec::new(), None);
+    for round in 0..ROUNDS {
+        let numbers = match look_again(state, args, runtime, round == 0) {
+            Ok(numbers) => numbers,
+            Err(error) if round == 0 => return Err(error),
+            Err(error) => {
+                objection = Some(error);
+                break;
+            }
+        };
+        state.save()?;
+        if numbers.is_empty() || round + 1 == ROUNDS {
+            break;
+        }
+        let places = places(state, &numbers, &args.credentials, runtime)?;
+        let run = Run { state, places: &places, control: &control, parallel: args.parallel.into() };
+        let board = Board::new(numbers.iter().filter_map(|&number| state.task.get(number)));
+        run.reserve(&numbers)?;
+        failed = run.move_all(&numbers, &board)?;
+        if !failed.is_empty() || control.is_stopped() {
+            break;
+        }
+    }
+    finish(state, &args.output, &failed, "moved")?;
+    objection.map_or(Ok(()), Err)
+}
+
+/// Compares what is there with the task; returns what is to be moved.
+fn look_again(state: &mut State, args: &RunArgs, runtime: &Runtime, first: bool) -> Result<Vec<usize>> {
+    let change = state.task.plan.change()?;
+    let mut given = Vec::new();
+    for (endpoint, path) in &state.task.directories {
+        given.push((epistemic_router::Endpoint::parse(endpoint)?, path.clone()));
+    }
+    let outcomes = state.outcomes();
+    let objection = match gather(&change, &given, &args.credentials, runtime)? {
+        Ok(shards) => match check(&mut state.task, &outcomes, &change, shards) {
+            Ok(numbers) => return Ok(numbers),
+            Err(objection) => objection,
+        },
+        Err(refusals) => Objection::Refused(refusals),
+    };
+    Err(match objection {
+        Objection::Other(failure) => failure.into(),
+        Objection::Refused(refusals) if first => refused(&args.output, &refusals),
+        Objection::Refused(refusals) => {
+            failure("the graphs have moved, but the shards are not as they have to be:", &refusals).into()
+        }
+    })
+}
+
+fn places(
+    state: &State,
+    numbers: &[usize],
+    credentials: &CredentialArgs,
+    runtime: &Runtime,
+) -> Result<Places> {
+    let graphs = numbers.iter().filter_map(|&number| state.task.get(number));
+    let endpoints = graphs.flat_map(|graph| [graph.from.as_str(), graph.to.as_str()]).collect();
+    Places::open(&endpoints, &state.task.directories, credentials, runtime.handle())
+}
+
+/// Saves and prints the summary.
+///
+/// # Errors
+/// Something is left to do.
+fn finish(state: &State, output: &OutputArgs, failed: &[Failed], what: &str) -> Result<()> {
+    let summary = Summary::new(state.dir(), &state.task, &state.outcomes(), false, false)?;
+    state.save_summary(&summary)?;
+    output.print(&summary)?;
+    let unreachable = |failed: &&Failed| exit_of(&failed.error) == Exit::Unreachable;
+    if let Some(Failed { number, error }) = failed.iter().find(unreachable).or_else(|| failed.first()) {
+        let graph = state.task.get(*number).map(|graph| graph.graph.as_str()).unwrap_or_default();
+        let message =
+            format!("{} graphs were not {what}; graph '{graph}': {}", failed.len(), message_of(error));
+        return Err(Failure::new(exit_of(error), message).into());
+    }
+    if summary.left > 0 && what == "moved" {
+        let message = format!(
+            "stopped with {} graphs left: go on with egctl reshard resume --state '{}'",
+            summary.left,
+            state.dir().display()
+        );
+        return Err(Failure::new(Exit::Failed, message).into());
+    }
+    Ok(())
+}
+
+fn refused(output: &OutputArgs, refusals: &[Refusal]) -> anyhow::Error {
+    match output.print(&Refused { refusals }) {
+        Ok(()) => failure("nothing was changed:", refusals).into(),
+        Err(error) => error,
+    }
+}
+
+/// Words for a directory that another process holds.
+fn held(error: anyhow::Error, dir: &std::path::Path) -> anyhow::Error {
+    if !is_locked(&error) {
+        return error;
+    }
+    let message = format!("another egctl works with '{}': wait for it, or end it with ctrl-c", dir.display());
+    Failure::new(Exit::Failed, message).into()
+}
+
+#[derive(Serialize)]
+struct Told {
+    told: &'static str,
+}
+
+impl Report for Told {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.told)
+    }
+}

@@ -1,0 +1,251 @@
+//! Moves graphs, several at a time.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use parking_lot::Mutex;
+
+use super::super::model::Move as Planned;
+use super::board::Board;
+use super::places::{Parties, Places};
+use super::queue::{Next, Queue};
+use super::state::State;
+use crate::cli::{Exit, exit_of, message_of};
+use crate::moves::{Control, Move, Party, StandingName, Step, Watch, abort};
+
+/// Names that are reserved, or moves that are given up, at the same time.
+const AT_ONCE: usize = 8;
+/// Times that a graph is tried.
+const TRIES: u32 = 6;
+/// Wait before the second; doubled for each further one.
+const FIRST_DELAY: Duration = Duration::from_millis(250);
+/// How often the pause file is looked for.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// A run over some moves of a task.
+pub(super) struct Run<'r> {
+    pub(super) state: &'r State,
+    pub(super) places: &'r Places,
+    pub(super) control: &'r Control,
+    /// Graphs that move at the same time.
+    pub(super) parallel: usize,
+}
+
+/// A graph that did not move, and why.
+pub(super) struct Failed {
+    pub(super) number: usize,
+    pub(super) error: anyhow::Error,
+}
+
+impl Run<'_> {
+    /// Reserves the names of graphs at their destinations, so that clients with the new list are told where a graph still
+    /// is and create no empty one. A name that cannot be reserved is left to the move of its graph, which tells why.
+    pub(super) fn reserve(&self, numbers: &[usize]) -> Result<()> {
+        self.all_at_once(numbers, |number, graph, parties| {
+            let arrive =
+                |there: &dyn Party| there.arrive(&graph.graph, &self.state.task.move_id(number), &graph.from);
+            // See above.
+            let _ = parties.get(&graph.to).and_then(|there| arrive(&*there));
+        })
+    }
+
+    /// Gives moves up; returns those that could not be.
+    pub(super) fn abort(&self, numbers: &[usize]) -> Result<Vec<Failed>> {
+        let failed = Mutex::new(Vec::new());
+        self.all_at_once(numbers, |number, graph, parties| {
+            let done = parties.get(&graph.from).and_then(|source| {
+                let destination = parties.get(&graph.to)?;
+                let move_id = self.state.task.move_id(number);
+                abort(&graph.graph, &move_id, &*source, &*destination, &self.state.journal)
+            });
+            if let Err(error) = done {
+                failed.lock().push(Failed { number, error });
+            }
+        })?;
+        Ok(failed.into_inner())
+    }
+
+    /// Moves graphs. One that fails is tried again a few times, while others go on. Returns those that failed for good;
+    /// when the moves are stopped, some are just left.
+    pub(super) fn move_all(&self, numbers: &[usize], board: &Board) -> Result<Vec<Failed>> {
+        let graphs = numbers.iter().filter_map(|&number| Some((number, self.state.task.get(number)?)));
+        let queue = Queue::new(graphs);
+        let (failed, over) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
+            let look = named("pause").spawn_scoped(scope, || {
+                while !over.load(Ordering::Relaxed) {
+                    let paused = self.state.is_paused();
+                    self.control.pause(paused);
+                    board.tick(paused);
+                    std::thread::park_timeout(LOOK);
+                }
+            })?;
+            let mut workers = Vec::new();
+            for _ in 0..self.parallel {
+                let work = || {
+                    let _stop = StopAtPanic(self.control);
+                    let mut parties = self.places.parties();
+                    while let Some(next) = queue.take(self.control) {
+                        self.attempt(next, &queue, &mut parties, board, &failed);
+                    }
+                };
+                workers.push(named("move").spawn_scoped(scope, work));
+            }
+            let ended =
+                workers.into_iter().map(|worker| Ok(worker?.join().is_ok())).collect::<Result<Vec<_>>>();
+            over.store(true, Ordering::Relaxed);
+            look.thread().unpark();
+            if ended?.contains(&false) {
+                bail!("a worker panicked");
+            }
+            Ok(())
+        })?;
+        Ok(failed.into_inner())
+    }
+
+    fn attempt(
+        &self,
+        next: Next,
+        queue: &Queue,
+        parties: &mut Parties<'_>,
+        board: &Board,
+        failed: &Mutex<Vec<Failed>>,
+    ) {
+        let Some(graph) = self.state.task.get(next.number) else {
+            return queue.put_back(next, None);
+        };
+        board.begin(graph);
+        let done = self.control.pace(0).and_then(|()| self.move_one(next.number, graph, parties, board));
+        let stopped = self.control.is_stopped();
+        let Err(error) = done else {
+            board.end(graph, None, false);
+            return queue.put_back(next, None);
+        };
+        let again = !stopped && next.failures + 1 < TRIES && exit_of(&error) != Exit::Refused;
+        let message = message_of(&error);
+        board.end(graph, (!stopped).then_some(message.as_str()), again);
+        if stopped {
+            return queue.put_back(next, None);
+        }
+        let move_id = self.state.task.move_id(next.number);
+        // The failure is reported; a journal that cannot be written stops the next step.
+        let _ = self.state.journal.add(&graph.graph, &move_id, Step::Failed { error: message });
+        let delay = again.then(|| FIRST_DELAY * 2_u32.pow(next.failures));
+        if !again {
+            failed.lock().push(Failed { number: next.number, error });
+        }
+        queue.put_back(next, delay);
+    }
+
+    fn move_one(
+        &self,
+        number: usize,
+        graph: &Planned,
+        parties: &mut Parties<'_>,
+        board: &Board,
+    ) -> Result<()> {
+        let move_id = self.state.task.move_id(number);
+        let (source, destination) = (parties.get(&graph.from)?, parties.get(&graph.to)?);
+        if source.status(&graph.graph)?.is_none() && self.was_deleted(graph, &move_id, &*destination)? {
+            return Ok(());
+        }
+        let watch = Recorder { state: self.state, board };
+        let one = Move {
+            graph: &graph.graph,
+            move_id: &move_id,
+            source: &*source,
+            destination: &*destination,
+            journal: &self.state.journal,
+            control: self.control,
+            watch: &watch,
+        };
+        one.run().map(drop)
+    }
+
+    /// The source does not have the graph. Frees its name at the destination, if nothing but the name is there.
+    fn was_deleted(&self, graph: &Planned, move_id: &str, destination: &dyn Party) -> Result<bool> {
+        let there = destination.status(&graph.graph)?;
+        let ours = there.filter(|there| {
+            let arrives =
+                there.standing == StandingName::Arriving && there.move_id.as_deref() == Some(move_id);
+            arrives || there.arrived.as_deref() == Some(move_id)
+        });
+        if ours.as_ref().is_some_and(|there| there.standing == StandingName::Served) {
+            return Ok(false);
+        }
+        if let Some(copy) = ours.filter(|copy| copy.sequence > 0) {
+            bail!(
+                "'{}' does not have the graph any more, and '{}' has a copy of it up to sequence {}: if it was deleted, give \
+                 its move up with egctl reshard abort --state '{}' --graph '{}'",
+                graph.from,
+                graph.to,
+                copy.sequence,
+                self.state.dir().display(),
+                graph.graph
+            );
+        }
+        destination.drop_records(&graph.graph, move_id)?;
+        self.state.journal.add(&graph.graph, move_id, Step::Gone)?;
+        Ok(true)
+    }
+
+    /// Does something short for each of some moves, several at a time.
+    fn all_at_once(
+        &self,
+        numbers: &[usize],
+        act: impl Fn(usize, &Planned, &mut Parties<'_>) + Sync,
+    ) -> Result<()> {
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..AT_ONCE.min(numbers.len()) {
+                let work = || {
+                    let mut parties = self.places.parties();
+                    while let Some(&number) = numbers.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        if self.control.is_stopped() {
+                            break;
+                        }
+                        if let Some(graph) = self.state.task.get(number) {
+                            act(number, graph, &mut parties);
+                        }
+                    }
+                };
+                std::thread::Builder::new().name("step".into()).spawn_scoped(scope, work)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The others do not wait for the graph that a panicking worker has in hand.
+struct StopAtPanic<'c>(&'c Control);
+
+impl Drop for StopAtPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
+/// Sees that a receipt is a file before the journal has it, and so before the source drops anything.
+struct Recorder<'r> {
+    state: &'r State,
+    board: &'r Board,
+}
+
+impl Watch for Recorder<'_> {
+    fn step(&self, graph: &str, step: &Step) -> Result<()> {
+        self.board.step(graph, step);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "one step is looked for")]
+        match step {
+            Step::Receipt { receipt } => self.state.save_receipt(receipt),
+            _ => Ok(()),
+        }
+    }
+
+    fn copied(&self, graph: &str, bytes: u64) {
+        self.board.copied(graph, bytes);
+    }
+}
