@@ -18,7 +18,7 @@ mod write;
 
 pub use content::{Header, Totals};
 pub use error::IncrementError;
-pub use read::IncrementReader;
+pub use read::{IncrementReader, Records};
 pub use write::IncrementWriter;
 
 use crate::snapshot::chunk::Format;

@@ -20,6 +20,9 @@ use crate::{
 /// A graph cannot have come further than this by counting its changes.
 const MAX_SEQUENCE: u64 = 1 << 62;
 
+/// Sequence numbers and stored forms of ledger records, oldest first.
+pub type Records = Vec<(u64, Vec<u8>)>;
+
 /// Reads an increment chunk by chunk. Its records may be used for what nobody sees yet: only when
 /// [`IncrementReader::next_records`] has returned nothing is the file known to be whole.
 pub struct IncrementReader<R> {
@@ -63,7 +66,7 @@ impl<R: Read> IncrementReader<R> {
     ///
     /// # Errors
     /// The file is damaged, cut, or holds other records than it says; the stream's failure.
-    pub fn next_records(&mut self) -> Result<Option<Vec<(u64, Vec<u8>)>>, IncrementError> {
+    pub fn next_records(&mut self) -> Result<Option<Records>, IncrementError> {
         if self.done {
             return Ok(None);
         }
@@ -81,7 +84,7 @@ impl<R: Read> IncrementReader<R> {
         self.chunks.into_inner()
     }
 
-    fn records(&mut self) -> Result<Vec<(u64, Vec<u8>)>, IncrementError> {
+    fn records(&mut self) -> Result<Records, IncrementError> {
         self.digest.update(&self.payload);
         self.totals.bytes += self.payload.len() as u64;
         let mut records = Vec::new();

@@ -3,7 +3,7 @@
 use std::io::{self, BufReader, Read};
 
 use anyhow::Result;
-use epistemic_storage::increment::{IncrementError, IncrementReader};
+use epistemic_storage::increment::{IncrementError, IncrementReader, Records};
 use sha2::{Digest, Sha256};
 
 use super::download::Download;
@@ -89,7 +89,7 @@ impl<'o> IncrementObject<'o> {
     }
 
     /// The next records; nothing when all were read and are those of the manifest.
-    pub(crate) fn next_records(&mut self) -> Result<Option<Vec<(u64, Vec<u8>)>>> {
+    pub(crate) fn next_records(&mut self) -> Result<Option<Records>> {
         let Some(reader) = &mut self.reader else { return Ok(None) };
         let bad = |error: IncrementError| in_object(self.graph, &self.piece.object, error.into());
         if let Some(records) = reader.next_records().map_err(bad)? {

@@ -31,10 +31,7 @@ fn is_of_graph(cause: &(dyn Error + 'static)) -> bool {
         return matches!(error, CallError::Server(_));
     }
     if let Some(error) = cause.downcast_ref::<GraphError>() {
-        return match error {
-            GraphError::Store(error) => error.is_corruption(),
-            _ => true,
-        };
+        return !matches!(error, GraphError::Store(error) if !error.is_corruption());
     }
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return error.is_corruption();
