@@ -6,7 +6,8 @@
 //!   [`MemoryStore`] (the oracle of tests, and an embedded store for yours) and [`rocks::RocksStore`] (the default).
 //!   [`conformance`] is the suite that every backend passes.
 //! * [`GraphStore`] is the graph layer over any store: catalog, records, mutations, ledger. [`snapshot`] exports
-//!   and imports one graph as a stream. [`audit`] compares all records with each other and rebuilds the derived ones.
+//!   and imports one graph as a stream; [`increment`] is a file of its changes since. [`audit`] compares all records
+//!   with each other and rebuilds the derived ones.
 //! * [`Channels`] and [`Identities`] are what a shard keeps beside its graphs, in the same store.
 //! * [`datadir`] is a shard's directory: identity, ownership, checkpoints.
 //!
@@ -21,6 +22,7 @@ pub mod datadir;
 pub mod error;
 pub mod graph;
 pub mod identities;
+pub mod increment;
 mod keys;
 pub mod limits;
 pub mod memory;

@@ -47,6 +47,13 @@ pub fn datalog_python() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The S3-compatible server.
+pub fn s3_server() -> Result<PathBuf> {
+    let path = venvs()?.join("s3/bin/moto_server");
+    ensure!(path.exists(), "{} is missing; make it with: scripts/setup", path.display());
+    Ok(path)
+}
+
 /// The folder of our programs: `EG_BIN_DIR`, else the parent of the folder of this test executable.
 pub fn bin_dir() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("EG_BIN_DIR") {

@@ -6,6 +6,7 @@
 //! - [`server`]: start, stop, kill and restart our server or a reference wheel ([`ServerProcess`]);
 //! - [`wire`]: a blocking client that can also send broken frames ([`Client`], [`Request`]);
 //! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
+//! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong;
 //! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
@@ -36,7 +37,9 @@ pub mod http;
 pub mod memory;
 pub mod powercut;
 pub mod preload;
+pub mod proxy;
 pub mod python;
+pub mod s3;
 pub mod seed;
 pub mod server;
 pub mod shared;

@@ -213,6 +213,11 @@ impl<'r> LedgerRecord<'r> {
         self.kind() <= 5
     }
 
+    /// Whether the change can be made again from the record alone; others replaced the content as a whole.
+    pub fn can_be_replayed(&self) -> bool {
+        !matches!(self, LedgerRecord::Text(_) | LedgerRecord::Cleared | LedgerRecord::Replaced)
+    }
+
     /// The line of the protocol's ledger, or `None` for records that it does not show.
     pub fn line(&self) -> Option<String> {
         match self {

@@ -27,7 +27,7 @@ pub(super) fn decode<'r>(
         }
         let (record, time) = LedgerRecord::decode(record)
             .map_err(|error| GraphError::conflict(name, format!("record {sequence}: {error}")))?;
-        if matches!(record, LedgerRecord::Text(_) | LedgerRecord::Cleared | LedgerRecord::Replaced) {
+        if !record.can_be_replayed() {
             return Err(GraphError::NotReplayable { graph: name.to_owned(), sequence: *sequence });
         }
         changes.push((*sequence, time, record));

@@ -7,25 +7,36 @@ use super::{error::SnapshotError, record::Kind};
 /// First bytes of every snapshot.
 pub const MAGIC: &[u8; 8] = b"EGSNAP01";
 
+/// A kind of file made of chunks.
+pub(crate) struct Format {
+    /// Its first bytes.
+    pub(crate) magic: &'static [u8; 8],
+    /// What it is, in words.
+    pub(crate) name: &'static str,
+}
+
+/// A snapshot.
+pub(super) const SNAPSHOT: Format = Format { magic: MAGIC, name: "graph snapshot" };
+
 const FRAME: usize = 9;
 /// A chunk is written out when its records reach this many bytes; one large record may make it larger.
-pub(super) const TARGET_BYTES: usize = 256 << 10;
+pub(crate) const TARGET_BYTES: usize = 256 << 10;
 /// Payloads above this are refused: no record can be so large.
 const MAX_BYTES: u32 = 1 << 30;
 
 /// Writes chunks with running indexes.
-pub(super) struct ChunkWriter<W> {
+pub(crate) struct ChunkWriter<W> {
     out: W,
     index: u32,
 }
 
 impl<W: Write> ChunkWriter<W> {
-    pub(super) fn new(mut out: W) -> Result<Self, SnapshotError> {
-        out.write_all(MAGIC)?;
+    pub(crate) fn new(mut out: W, format: &Format) -> Result<Self, SnapshotError> {
+        out.write_all(format.magic)?;
         Ok(Self { out, index: 0 })
     }
 
-    pub(super) fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SnapshotError> {
+    pub(crate) fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SnapshotError> {
         let mut frame = [0; FRAME];
         frame[0] = kind as u8;
         frame[1..5].copy_from_slice(&self.index.to_le_bytes());
@@ -40,13 +51,13 @@ impl<W: Write> ChunkWriter<W> {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<(), SnapshotError> {
+    pub(crate) fn finish(mut self) -> Result<(), SnapshotError> {
         Ok(self.out.flush()?)
     }
 }
 
 /// Reads chunks and checks frame, order and checksum of each before its payload is looked at.
-pub(super) struct ChunkReader<R> {
+pub(crate) struct ChunkReader<R> {
     input: R,
     index: u32,
     /// Bytes read so far.
@@ -56,17 +67,20 @@ pub(super) struct ChunkReader<R> {
 }
 
 impl<R: Read> ChunkReader<R> {
-    pub(super) fn new(input: R) -> Result<Self, SnapshotError> {
+    pub(crate) fn new(input: R, format: &Format) -> Result<Self, SnapshotError> {
         let mut reader = Self { input, index: 0, offset: 0, start: 0 };
         let mut magic = [0; 8];
         reader.fill(&mut magic, "the file signature")?;
-        if &magic != MAGIC {
-            return Err(reader.refuse("it does not begin with 'EGSNAP01': not a graph snapshot"));
+        if &magic != format.magic {
+            let Format { magic, name } = format;
+            return Err(
+                reader.refuse(format!("it does not begin with '{}': not a {name}", magic.escape_ascii()))
+            );
         }
         Ok(reader)
     }
 
-    pub(super) fn refuse(&self, reason: impl Into<String>) -> SnapshotError {
+    pub(crate) fn refuse(&self, reason: impl Into<String>) -> SnapshotError {
         SnapshotError::Refused { offset: self.start, reason: reason.into() }
     }
 
@@ -85,7 +99,7 @@ impl<R: Read> ChunkReader<R> {
     }
 
     /// The next chunk. The buffer grows only with bytes that have arrived.
-    pub(super) fn next(&mut self, payload: &mut Vec<u8>) -> Result<Kind, SnapshotError> {
+    pub(crate) fn next(&mut self, payload: &mut Vec<u8>) -> Result<Kind, SnapshotError> {
         self.start = self.offset;
         let mut frame = [0; FRAME];
         self.fill(&mut frame, "a chunk header (no trailer yet)")?;
@@ -121,8 +135,13 @@ impl<R: Read> ChunkReader<R> {
         Kind::from_byte(frame[0]).ok_or_else(|| self.refuse(format!("unknown chunk kind {}", frame[0])))
     }
 
+    /// The stream behind what was read.
+    pub(crate) fn into_inner(self) -> R {
+        self.input
+    }
+
     /// Fails unless the stream is at its end.
-    pub(super) fn expect_end(&mut self) -> Result<(), SnapshotError> {
+    pub(crate) fn expect_end(&mut self) -> Result<(), SnapshotError> {
         self.start = self.offset;
         let mut byte = [0];
         match self.input.read(&mut byte)? {

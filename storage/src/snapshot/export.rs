@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     VERSION,
-    chunk::{ChunkWriter, TARGET_BYTES},
+    chunk::{ChunkWriter, SNAPSHOT, TARGET_BYTES},
     content::{Header, Totals},
     error::SnapshotError,
     record::{Kind, put_bytes, put_sequence},
@@ -29,7 +29,7 @@ pub fn export(
     let view = graphs.view();
     let state = graphs.state_in(&*view, graph)?;
     let header = header(graph, &state);
-    let mut writer = Writer { chunks: ChunkWriter::new(out)?, section: Section::new(), progress };
+    let mut writer = Writer { chunks: ChunkWriter::new(out, &SNAPSHOT)?, section: Section::new(), progress };
     let text = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
     writer.chunks.write(Kind::Header, &text)?;
     let totals = write_records(&*view, graph, &mut writer)?;

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{
-    chunk::ChunkReader,
+    chunk::{ChunkReader, SNAPSHOT},
     content::{Header, Totals},
     error::SnapshotError,
     reader::{SnapshotReader, read_header},
@@ -72,7 +72,7 @@ pub fn verify(input: impl Read, progress: &mut dyn FnMut(u64)) -> Result<(Header
 
 /// Reads only the header.
 pub fn inspect(input: impl Read) -> Result<Header, SnapshotError> {
-    read_header(&mut ChunkReader::new(input)?)
+    read_header(&mut ChunkReader::new(input, &SNAPSHOT)?)
 }
 
 fn load(loader: &mut GraphLoader<'_>, record: Record<'_>) -> Result<(), StoreError> {

@@ -15,14 +15,14 @@
 //! preceded by its kind byte. It does not depend on chunk boundaries, graph name, ledger or time, so two copies
 //! of one content have one digest.
 
-mod chunk;
+pub(crate) mod chunk;
 mod compare;
 mod content;
 mod error;
 mod export;
 mod import;
 mod reader;
-mod record;
+pub(crate) mod record;
 
 pub use chunk::MAGIC;
 pub use compare::{CompareError, Difference, RecordKey, RecordKind, compare};

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     VERSION,
-    chunk::ChunkReader,
+    chunk::{ChunkReader, SNAPSHOT},
     content::{Header, Totals},
     error::SnapshotError,
     record::{Fields, Kind, Record},
@@ -35,7 +35,7 @@ impl<R: Read> SnapshotReader<R> {
     /// # Errors
     /// [`SnapshotError::Refused`] when it is not the beginning of a snapshot of this version.
     pub fn new(input: R) -> Result<Self, SnapshotError> {
-        let mut chunks = ChunkReader::new(input)?;
+        let mut chunks = ChunkReader::new(input, &SNAPSHOT)?;
         let header = read_header(&mut chunks)?;
         let (payload, at, section, ended) = (Vec::new(), 0, Kind::Header, false);
         Ok(Self { chunks, header, payload, at, section, checked: Checked::default(), ended })

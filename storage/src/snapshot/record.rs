@@ -12,7 +12,7 @@
 /// Kind byte of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Header = 1,
     Nodes = 2,
     Edges = 3,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn from_byte(byte: u8) -> Option<Self> {
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
         Some(match byte {
             1 => Kind::Header,
             2 => Kind::Nodes,
@@ -76,7 +76,7 @@ pub enum Record<'p> {
 
 impl Kind {
     /// Reads a record of a chunk of this kind; `None` when it is not all there, or the chunk has no records.
-    pub(super) fn record<'p>(self, fields: &mut Fields<'p>) -> Option<Record<'p>> {
+    pub(crate) fn record<'p>(self, fields: &mut Fields<'p>) -> Option<Record<'p>> {
         Some(match self {
             Kind::Nodes => {
                 let (id, sequence) = (fields.text()?, fields.sequence()?);
@@ -94,33 +94,33 @@ impl Kind {
     }
 }
 
-pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
     out.extend_from_slice(bytes);
 }
 
-pub(super) fn put_sequence(out: &mut Vec<u8>, sequence: u64) {
+pub(crate) fn put_sequence(out: &mut Vec<u8>, sequence: u64) {
     out.extend_from_slice(&sequence.to_le_bytes());
 }
 
 /// Reads fields off the front of a payload; `None` when they are not all there.
-pub(super) struct Fields<'p> {
-    pub(super) rest: &'p [u8],
+pub(crate) struct Fields<'p> {
+    pub(crate) rest: &'p [u8],
 }
 
 impl<'p> Fields<'p> {
-    pub(super) fn bytes(&mut self) -> Option<&'p [u8]> {
+    pub(crate) fn bytes(&mut self) -> Option<&'p [u8]> {
         let (length, rest) = self.rest.split_first_chunk::<4>()?;
         let (bytes, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
         self.rest = rest;
         Some(bytes)
     }
 
-    pub(super) fn text(&mut self) -> Option<&'p str> {
+    pub(crate) fn text(&mut self) -> Option<&'p str> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
-    pub(super) fn sequence(&mut self) -> Option<u64> {
+    pub(crate) fn sequence(&mut self) -> Option<u64> {
         let (sequence, rest) = self.rest.split_first_chunk::<8>()?;
         self.rest = rest;
         Some(u64::from_le_bytes(*sequence))

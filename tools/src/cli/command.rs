@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Runtime;
 
 use super::audit::{RepairArgs, VerifyArgs};
+use super::backup::BackupCommand;
 use super::checkpoint::CheckpointCommand;
 use super::diff::DiffArgs;
 use super::digest::DigestArgs;
@@ -19,7 +20,8 @@ use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
 use super::{
-    audit, checkpoint, diff, digest, graphs, identities, moves, program, reference, route, snapshot, status,
+    audit, backup, checkpoint, diff, digest, graphs, identities, moves, program, reference, route, snapshot,
+    status,
 };
 use crate::bench::{self, BenchArgs};
 use crate::reshard::{self, ReshardCommand};
@@ -62,6 +64,9 @@ enum Command {
     /// Whole-shard copies inside a persist directory: take, list, restore.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
+    /// Copies of graphs in a directory or an object store: make, list, try out, restore, thin out.
+    #[command(subcommand)]
+    Backup(BackupCommand),
     ImportReference(ImportReferenceArgs),
     Pull(PullArgs),
     Status(StatusArgs),
@@ -87,6 +92,7 @@ impl Command {
             Self::Identities(args) => identities::run(&args, runtime),
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
+            Self::Backup(command) => backup::run(&command, runtime),
             Self::ImportReference(args) => reference::import(&args, runtime),
             Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),

@@ -8,6 +8,8 @@ use epistemic_storage::StoreError;
 use epistemic_storage::graph::GraphError;
 use epistemic_storage::snapshot::SnapshotError;
 
+use crate::backup::BackupError;
+
 /// The codes as every `--help` shows them.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
@@ -90,6 +92,11 @@ fn exit_of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
         Some(of_call(error))
     } else if let Some(error) = cause.downcast_ref::<SnapshotError>() {
         Some(of_snapshot(error))
+    } else if let Some(error) = cause.downcast_ref::<BackupError>() {
+        Some(match error {
+            BackupError::BadManifest { .. } | BackupError::BadObject { .. } => Exit::Refused,
+            BackupError::NotFound(_) => Exit::Failed,
+        })
     } else if let Some(error) = cause.downcast_ref::<GraphError>() {
         Some(of_graph(error))
     } else {

@@ -6,6 +6,7 @@
 //!   life of a process, the gateway's too.
 
 mod audit;
+mod backup;
 mod checkpoint;
 mod command;
 mod diff;
@@ -32,4 +33,5 @@ pub(crate) use exit::{EXIT_CODES, Exit, Failure, exit_of, message_of};
 pub(crate) use output::{OutputArgs, Report};
 pub(crate) use shards::{CredentialArgs, ShardArgs, must_have_schemes};
 pub(crate) use snapshot::NewFile;
+pub(crate) use snapshot::counted::{Count, Counted, Tee};
 pub(crate) use table::{shortened, shown, write_table};

@@ -10,7 +10,7 @@ use anyhow::Result;
 use epistemic_storage::{
     Durability, GraphStore, Identities,
     datadir::DataDir,
-    graph::{Changes, Graph, GraphError, MoveOp, Op},
+    graph::{Changes, Graph, GraphError, MoveOp, Op, Rename},
     snapshot::{self, ImportTarget, SnapshotError},
 };
 
@@ -129,6 +129,11 @@ impl Party for DirectoryParty {
 
     fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
         self.step(graph, MoveOp::Admit { move_id: move_id.into(), sequence, rename: None })
+    }
+
+    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
+        let rename = Some(Rename { name: served.into(), replace });
+        self.step(graph, MoveOp::Admit { move_id: move_id.into(), sequence, rename })
     }
 
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {

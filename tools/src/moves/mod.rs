@@ -23,7 +23,7 @@ pub(crate) use directory::DirectoryParty;
 pub(crate) use journal::{Journal, Line, Lines, Step, is_held, is_locked, read as read_journal};
 pub(crate) use mover::{Move, Watch};
 #[cfg(test)]
-pub(crate) use party::{Changed, Content};
-pub(crate) use party::{Party, StandingName, Status};
+pub(crate) use party::Changed;
+pub(crate) use party::{Content, Party, StandingName, Status, is_truncated};
 pub(crate) use receipt::Receipt;
 pub(crate) use shard::ShardParty;

@@ -152,6 +152,8 @@ pub(crate) trait Party: Send + Sync {
     fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()>;
     /// Serves the arrived graph, if `sequence` is its newest sequence number.
     fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()>;
+    /// [`Party::admit`] under the name `served`, in place of the graph there when `replace`.
+    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()>;
     /// Drops the records of a departed graph, or the copy of an arriving one.
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()>;
     /// Serves a departed graph again.
@@ -159,7 +161,7 @@ pub(crate) trait Party: Send + Sync {
 }
 
 /// Whether the ledger does not tell what is needed, so that a new snapshot is.
-pub(super) fn is_truncated(error: &anyhow::Error) -> bool {
+pub(crate) fn is_truncated(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| match cause.downcast_ref::<GraphError>() {
         Some(GraphError::LedgerTruncated { .. } | GraphError::NotReplayable { .. }) => true,
         Some(_) => false,

@@ -189,6 +189,17 @@ impl Party for ShardParty {
         self.step(graph, "MoveAdmit", &Params { move_id, sequence }).map(drop)
     }
 
+    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
+        #[derive(Serialize)]
+        struct Params<'a> {
+            move_id: &'a str,
+            sequence: u64,
+            rename: &'a str,
+            replace: bool,
+        }
+        self.step(graph, "MoveAdmit", &Params { move_id, sequence, rename: served, replace }).map(drop)
+    }
+
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.step(graph, "MoveDrop", &MoveId { move_id }).map(drop)
     }

@@ -227,6 +227,9 @@ impl Party for Watched<'_> {
     fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
         self.0.call(|| self.1.admit(graph, move_id, sequence))
     }
+    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
+        self.0.call(|| self.1.admit_as(graph, move_id, sequence, served, replace))
+    }
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.0.call(|| self.1.drop_records(graph, move_id))
     }

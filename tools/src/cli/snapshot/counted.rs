@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 /// A count that a stream and its observer share.
 #[derive(Debug, Clone, Default)]
-pub(in crate::cli) struct Count(Rc<Cell<u64>>);
+pub(crate) struct Count(Rc<Cell<u64>>);
 
 impl Count {
     /// Bytes so far.
-    pub(in crate::cli) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.0.get()
     }
 
@@ -20,9 +20,9 @@ impl Count {
 }
 
 /// A stream whose bytes are counted.
-pub(in crate::cli) struct Counted<S> {
-    pub(in crate::cli) stream: S,
-    pub(in crate::cli) count: Count,
+pub(crate) struct Counted<S> {
+    pub(crate) stream: S,
+    pub(crate) count: Count,
 }
 
 impl<R: Read> Read for Counted<R> {
@@ -46,9 +46,9 @@ impl<W: Write> Write for Counted<W> {
 }
 
 /// Copies what is read to a second stream, so that it can be checked on the way.
-pub(super) struct Tee<R, W> {
-    pub(super) from: R,
-    pub(super) to: W,
+pub(crate) struct Tee<R, W> {
+    pub(crate) from: R,
+    pub(crate) to: W,
 }
 
 impl<R: Read, W: Write> Read for Tee<R, W> {

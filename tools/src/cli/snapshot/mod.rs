@@ -5,7 +5,7 @@
 //! * `summary` is what is printed about a snapshot.
 
 mod check;
-mod counted;
+pub(crate) mod counted;
 mod export;
 mod file;
 mod import;

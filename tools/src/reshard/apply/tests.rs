@@ -217,6 +217,9 @@ impl Party for Mortal {
     fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
         self.call(|| self.inner.admit(graph, move_id, sequence))
     }
+    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
+        self.call(|| self.inner.admit_as(graph, move_id, sequence, served, replace))
+    }
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.call(|| self.inner.drop_records(graph, move_id))
     }

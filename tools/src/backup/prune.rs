@@ -1,0 +1,223 @@
+//! Retention: which runs stay, and the removal of what no run needs.
+//!
+//! A run that is being made adds its manifest and then looks for a prune under way; a prune says that it is under way and
+//! then reads the manifests. So one of the two sees the other, and no object goes that a run needs.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use anyhow::Result;
+use chrono::{DateTime, Datelike, Utc};
+use epistemic_storage::clock;
+use fs_err as fs;
+
+use super::choose::shown_time;
+use super::manifest::Manifest;
+use super::objects::{Listed, Objects};
+use super::repository::{self, OBJECTS, Run, run_of};
+use crate::cli::{Exit, Failure};
+
+const PRUNING: &str = "pruning";
+
+/// Which runs stay: those that any rule names. Rules count apart for runs of all graphs and for runs of other graphs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Keep {
+    /// The newest runs.
+    pub(crate) last: usize,
+    /// The newest run of each of so many days (UTC) that have one.
+    pub(crate) daily: usize,
+    /// Of so many weeks, from Monday to Sunday.
+    pub(crate) weekly: usize,
+    /// Of so many months.
+    pub(crate) monthly: usize,
+}
+
+/// What a prune may do.
+pub(crate) struct Pruning<'p> {
+    pub(crate) keep: Keep,
+    /// Runs that go in any case; one whose manifest is damaged goes only so.
+    pub(crate) forget: &'p [String],
+    /// Age after which objects of no run are leftovers of one that was cut short, milliseconds.
+    pub(crate) leftover_ms: u64,
+    /// Go on although another prune has begun.
+    pub(crate) take_over: bool,
+    /// Change nothing.
+    pub(crate) dry_run: bool,
+}
+
+/// What went, or would go.
+#[derive(Debug, Default)]
+pub(crate) struct Pruned {
+    pub(crate) kept: Vec<String>,
+    pub(crate) removed: Vec<String>,
+    pub(crate) objects: u64,
+    pub(crate) bytes: u64,
+}
+
+/// Removes runs and objects. An interruption leaves the rest for the next prune.
+///
+/// # Errors
+/// A damaged manifest that is not to be forgotten; another prune is under way; the objects fail.
+pub(crate) fn prune(objects: &Objects, pruning: &Pruning<'_>) -> Result<Pruned> {
+    if pruning.dry_run {
+        return sweep(objects, pruning);
+    }
+    let others = objects.list(PRUNING)?;
+    if let Some(other) = others.first().filter(|_| !pruning.take_over) {
+        let began = shown_time(other.modified_ms);
+        let message = format!(
+            "another prune began at {began}; if it is not running any more, give --take-over to finish it"
+        );
+        return Err(Failure::new(Exit::Failed, message).into());
+    }
+    let marker = format!("{PRUNING}/{:016x}", rand::random::<u64>());
+    objects.put_new(&marker, "a prune is under way\n".into())?;
+    let pruned = sweep(objects, pruning).inspect_err(|_| {
+        // Nothing is being removed any more; if this fails too, a prune with `take_over` removes it.
+        let _ = objects.delete(&marker);
+    })?;
+    for done in others.iter().map(|other| &other.name).chain([&marker]) {
+        objects.delete(done)?;
+    }
+    Ok(pruned)
+}
+
+/// Fails when objects of the new run may be going: a prune is under way, or has been.
+pub(super) fn check_none_under_way(objects: &Objects, manifest: &Manifest) -> Result<()> {
+    let pruning = objects.list(PRUNING)?;
+    if let Some(other) = pruning.first() {
+        let began = shown_time(other.modified_ms);
+        let message = format!(
+            "a prune that began at {began} is under way or was cut short: back up again when it is done, or finish it with \
+             'egctl backup prune --take-over'"
+        );
+        return Err(Failure::new(Exit::Failed, message).into());
+    }
+    let there: HashMap<String, u64> =
+        objects.list(OBJECTS)?.into_iter().map(|found| (found.name, found.bytes)).collect();
+    let missing = manifest.pieces().find(|piece| there.get(&piece.object) != Some(&piece.bytes));
+    missing.map_or(Ok(()), |piece| {
+        let message = format!("object '{}' went while the backup ran: back up again", piece.object);
+        Err(Failure::new(Exit::Failed, message).into())
+    })
+}
+
+fn sweep(objects: &Objects, pruning: &Pruning<'_>) -> Result<Pruned> {
+    let runs = repository::load_all(objects)?;
+    let manifests = intact(&runs, pruning.forget)?;
+    let keep = kept(&manifests, pruning);
+    let (kept, removed): (Vec<&Run>, Vec<&Run>) =
+        runs.iter().partition(|run| keep.contains(run.name.as_str()));
+    let known: HashSet<String> =
+        manifests.iter().flat_map(|manifest| manifest.pieces()).map(|piece| piece.object.clone()).collect();
+    if !pruning.dry_run {
+        for run in &removed {
+            repository::withdraw(objects, &run.name)?;
+        }
+    }
+    // Read again: a run may have been added meanwhile.
+    let again = repository::load_all(objects)?;
+    let stays = |run: &&Run| !pruning.dry_run || keep.contains(run.name.as_str());
+    let still: Vec<&Run> = again.iter().filter(stays).collect();
+    let needed: HashSet<&str> = intact(still.iter().copied(), &[])?
+        .into_iter()
+        .flat_map(|manifest| manifest.pieces())
+        .map(|piece| piece.object.as_str())
+        .collect();
+    let mut pruned = Pruned {
+        kept: kept.iter().map(|run| run.name.clone()).collect(),
+        removed: removed.iter().map(|run| run.name.clone()).collect(),
+        ..Pruned::default()
+    };
+    let now = clock::unix_ms();
+    for Listed { name, bytes, modified_ms } in objects.list(OBJECTS)? {
+        let forgotten = run_of(&name).is_some_and(|run| pruning.forget.iter().any(|forget| forget == run));
+        let is_old = now.saturating_sub(modified_ms) >= pruning.leftover_ms;
+        if needed.contains(name.as_str()) || !(known.contains(&name) || forgotten || is_old) {
+            continue;
+        }
+        if !pruning.dry_run {
+            objects.delete(&name)?;
+        }
+        pruned.objects += 1;
+        pruned.bytes += bytes;
+    }
+    if !pruning.dry_run {
+        remove_unfinished_files(objects, pruning.leftover_ms)?;
+    }
+    Ok(pruned)
+}
+
+/// The manifests, but for those to forget.
+fn intact<'r>(runs: impl IntoIterator<Item = &'r Run>, forget: &[String]) -> Result<Vec<&'r Manifest>> {
+    let mut manifests = Vec::new();
+    for run in runs {
+        match &run.manifest {
+            Ok(manifest) => manifests.push(manifest),
+            Err(_) if forget.contains(&run.name) => {}
+            Err(error) => {
+                let message = format!(
+                    "{error}. What that run needs cannot be told, so nothing was removed; give --forget {} to remove it",
+                    run.name
+                );
+                return Err(Failure::new(Exit::Refused, message).into());
+            }
+        }
+    }
+    Ok(manifests)
+}
+
+/// The names of the runs that stay.
+fn kept<'m>(manifests: &[&'m Manifest], pruning: &Pruning<'_>) -> HashSet<&'m str> {
+    let mut groups: BTreeMap<Vec<&str>, Vec<&Manifest>> = BTreeMap::new();
+    for manifest in manifests.iter().copied().filter(|manifest| !pruning.forget.contains(&manifest.run)) {
+        let graphs = manifest.graphs.iter().map(|graph| graph.name.as_str());
+        let group = if manifest.all_graphs { Vec::new() } else { graphs.collect() };
+        groups.entry(group).or_default().push(manifest);
+    }
+    let Keep { last, daily, weekly, monthly } = pruning.keep;
+    let mut kept = HashSet::new();
+    for group in groups.values() {
+        kept.extend(group.iter().rev().take(last).map(|manifest| manifest.run.as_str()));
+        newest_of_each(group, daily, &mut kept, |time| (time.year(), time.ordinal()));
+        newest_of_each(group, weekly, &mut kept, |time| (time.iso_week().year(), time.iso_week().week()));
+        newest_of_each(group, monthly, &mut kept, |time| (time.year(), time.month()));
+    }
+    kept
+}
+
+fn newest_of_each<'m>(
+    group: &[&'m Manifest],
+    periods: usize,
+    kept: &mut HashSet<&'m str>,
+    period: impl Fn(DateTime<Utc>) -> (i32, u32),
+) {
+    let mut seen = HashSet::new();
+    for manifest in group.iter().rev() {
+        let time = i64::try_from(manifest.started_ms).ok().and_then(DateTime::from_timestamp_millis);
+        if seen.len() < periods && seen.insert(period(time.unwrap_or_default())) {
+            kept.insert(manifest.run.as_str());
+        }
+    }
+}
+
+/// In a directory an upload that was cut short is a file `NAME#NUMBER`, which is not listed.
+fn remove_unfinished_files(objects: &Objects, leftover_ms: u64) -> Result<()> {
+    let Some(folder) = objects.folder().map(|folder| folder.join(OBJECTS)) else { return Ok(()) };
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for run in fs::read_dir(folder)? {
+        let run = run?.path();
+        for file in fs::read_dir(&run)? {
+            let file = file?;
+            let age = file.metadata()?.modified()?.elapsed().unwrap_or_default();
+            let is_old = age.as_millis() >= u128::from(leftover_ms);
+            if file.file_name().to_string_lossy().contains('#') && is_old {
+                fs::remove_file(file.path())?;
+            }
+        }
+        // One that is not empty stays.
+        let _ = fs::remove_dir(&run);
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! A store of graphs, a place for their backups, and a record of what each graph held at each sequence number.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anyhow::Result;
+use epistemic_storage::graph::{GraphType, LedgerRecord, Op};
+use epistemic_storage::{GraphStore, MemoryStore, clock};
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tokio::runtime::Runtime;
+
+use crate::backup::manifest::{Content, Manifest};
+use crate::backup::restore::{Name, Restored, restore};
+use crate::backup::{Choice, Created, Objects, Plan, Point, Source, create, load_all};
+use crate::moves::{DirectoryParty, Party};
+
+/// The graph that tests back up, unless they name others.
+pub(super) const GRAPH: &str = "a/b ö";
+
+pub(super) struct Fixture {
+    _runtime: Runtime,
+    pub(super) objects: Objects,
+    pub(super) graphs: Arc<GraphStore>,
+    /// Contents of [`GRAPH`] by sequence number.
+    pub(super) model: BTreeMap<u64, Content>,
+    random: SmallRng,
+}
+
+/// An empty store of graphs.
+pub(super) fn empty() -> Arc<GraphStore> {
+    Arc::new(GraphStore::open(MemoryStore::new()).unwrap())
+}
+
+impl Fixture {
+    pub(super) fn new() -> Self {
+        Self::on(Arc::new(InMemory::new()))
+    }
+
+    pub(super) fn on(store: Arc<dyn ObjectStore>) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let objects = Objects::new(store, Path::from("some/prefix"), "memory:", runtime.handle());
+        let seed = match std::env::var("EG_SEED") {
+            Ok(text) => text.parse().unwrap(),
+            Err(_) => clock::unix_ms(),
+        };
+        eprintln!("EG_SEED={seed}");
+        let random = SmallRng::seed_from_u64(seed);
+        let mut fixture =
+            Self { _runtime: runtime, objects, graphs: empty(), model: BTreeMap::new(), random };
+        fixture.create_graph(GRAPH);
+        fixture
+    }
+
+    pub(super) fn create_graph(&mut self, name: &str) {
+        let owner = Some("owner".to_owned());
+        self.graphs.write(name, Op::Create { kind: GraphType::Team, owner, tenant: None }).unwrap();
+    }
+
+    fn party(&self) -> DirectoryParty {
+        DirectoryParty::new("memory", Arc::clone(&self.graphs), None)
+    }
+
+    /// Makes `changes` random changes of [`GRAPH`], each with one ledger record, and records its content after each.
+    pub(super) fn change(&mut self, changes: usize) {
+        for _ in 0..changes {
+            let before = self.graphs.graph(GRAPH).unwrap().state().sequence;
+            while self.graphs.graph(GRAPH).unwrap().state().sequence == before {
+                let op = self.op();
+                // A refusal changes nothing; another one is drawn.
+                let _ = self.graphs.write(GRAPH, op);
+            }
+            let content = self.party().content(GRAPH).unwrap();
+            assert_eq!(content.sequence, before + 1);
+            self.model.insert(content.sequence, content.into());
+        }
+    }
+
+    fn op(&mut self) -> Op {
+        let mut node = || format!("n{}", self.random.random_range(0..12));
+        let (id, target) = (node(), node());
+        let properties = format!("{}", self.random.random::<u32>()).into_bytes();
+        match self.random.random_range(0..10) {
+            0..4 => Op::AddNode { id, properties },
+            4..7 => Op::AddEdge { source: id, target, properties },
+            7 => Op::AddVector {
+                node: id,
+                components: self.random.random::<[u8; 4]>().map(|b| b & 0x3f).repeat(2),
+            },
+            8 => Op::RemoveEdge { source: id, target },
+            _ => Op::RemoveNode { id },
+        }
+    }
+
+    /// Times of the ledger records of [`GRAPH`], Unix milliseconds, by sequence number.
+    pub(super) fn times(&self) -> BTreeMap<u64, u64> {
+        let changes = self.graphs.changes(&self.graphs.graph(GRAPH).unwrap(), 0, usize::MAX).unwrap();
+        let time = |record: &[u8]| LedgerRecord::decode(record).unwrap().1;
+        changes.records.iter().map(|(sequence, record)| (*sequence, time(record))).collect()
+    }
+
+    pub(super) fn create(&self, full: bool) -> Result<Created> {
+        let graphs = self.graphs.graphs().iter().map(|graph| (graph.name().to_string(), 1)).collect();
+        let source = Source { party: &self.party(), store_id: Some("s".to_owned()), graphs };
+        create(&source, &self.objects, &Plan { graphs: &[], full }, &mut |_, _, _| {})
+    }
+
+    /// Restores [`GRAPH`] into an empty store.
+    pub(super) fn restore(&self, point: Point) -> Result<Restored> {
+        self.restore_into(&empty(), point, false)
+    }
+
+    pub(super) fn restore_into(
+        &self,
+        graphs: &Arc<GraphStore>,
+        point: Point,
+        replace: bool,
+    ) -> Result<Restored> {
+        let route = Choice::load(&self.objects, None)?.route(&self.objects, GRAPH, point)?;
+        let target = DirectoryParty::new("memory", Arc::clone(graphs), None);
+        restore(&self.objects, &route, &target, &Name { name: GRAPH, replace }, &mut |_, _| {})
+    }
+
+    /// The intact manifests, oldest first.
+    pub(super) fn manifests(&self) -> Vec<Manifest> {
+        load_all(&self.objects).unwrap().into_iter().map(|run| run.manifest.unwrap()).collect()
+    }
+}
+
+impl Fixture {
+    /// The manifests that can be read, oldest first.
+    pub(super) fn manifests_but_damaged(&self) -> Vec<Manifest> {
+        load_all(&self.objects).unwrap().into_iter().filter_map(|run| run.manifest.ok()).collect()
+    }
+}

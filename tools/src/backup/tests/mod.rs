@@ -1,0 +1,10 @@
+//! Backups of graphs in memory, to objects in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod chain;
+mod damage;
+mod failures;
+mod faulty;
+mod fixture;
+mod retention;
