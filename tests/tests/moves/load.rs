@@ -16,7 +16,7 @@ use crate::written::{Expected, Written};
 const WRITERS: usize = 4;
 const READERS: usize = 4;
 /// Between two requests of one writer or reader, so that eight of them leave room for the move.
-const PACE: Duration = Duration::from_micros(500);
+const PACE: Duration = Duration::from_millis(2);
 /// How long the load may be without an acknowledged write.
 const LIMIT: Duration = Duration::from_secs(60);
 

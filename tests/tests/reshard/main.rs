@@ -1,5 +1,6 @@
 //! `egctl reshard` over real shards: what it plans, what it refuses to, and how it is carried out.
 
+mod advertised;
 mod apply;
 mod load;
 mod offline;

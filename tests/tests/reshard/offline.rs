@@ -28,8 +28,12 @@ fn stopped_shards_are_resharded_without_a_server() -> Result<()> {
     let (from, to) = (shards.from(), shards.to());
     let (before, after) = (owners(&from, &graphs)?, owners(&to, &graphs)?);
     let contents = digests(&graphs, &before)?;
-    shards.servers[0].client()?.call("__commons__", "Checkpoint", None)?;
-    let checkpoints = fs_err::read_dir(shards.servers[0].persist_dir().join("checkpoints"))?;
+    // A shard that graphs leave.
+    let source = before.iter().zip(&after).find(|(old, new)| old != new).context("none moves")?.0;
+    let is_source = |server: &ServerProcess| endpoint(&server.builder()) == *source;
+    let source = shards.servers.iter().position(is_source).context("an unknown owner")?;
+    shards.servers[source].client()?.call("__commons__", "Checkpoint", None)?;
+    let checkpoints = fs_err::read_dir(shards.servers[source].persist_dir().join("checkpoints"))?;
     let checkpoint = checkpoints.last().context("no checkpoint")??.path();
     let mut directories = Vec::new();
     for server in shards.all() {
@@ -57,7 +61,7 @@ fn stopped_shards_are_resharded_without_a_server() -> Result<()> {
         "{text}"
     );
     let mut copied = directories.clone();
-    copied[0] = format!("{}={}", endpoint(&shards.servers[0].builder()), checkpoint.display());
+    copied[source] = format!("{}={}", endpoint(&shards.servers[source].builder()), checkpoint.display());
     let copied = run(&args(&copied, &state("copied")))?;
     let text = String::from_utf8_lossy(&copied.stderr).into_owned();
     ensure!(copied.status.code() == Some(4) && text.contains("is a checkpoint"), "{text}");
