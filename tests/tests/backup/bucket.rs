@@ -83,8 +83,7 @@ fn what_is_said_about_a_bucket_has_no_credentials_in_it() -> Result<()> {
     let mut env = env(&shard, free_loopback_addr()?);
     env.push(("RUST_LOG".to_owned(), "trace".to_owned()));
     let create = ["backup", "create", "--to", URL, "--endpoint", &shard.endpoint];
-    let mut command = super::command(&env, &create)?;
-    let said = command.env("AWS_REQUEST_TIMEOUT", "1s").env("AWS_MAX_RETRIES", "1").output()?;
+    let said = super::egctl(&env, &create)?;
     let said = [said.stdout, said.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     assert!(said.contains("egctl: ") && !said.contains("test-secret-key"), "{said}");

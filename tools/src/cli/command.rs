@@ -39,8 +39,9 @@ Environment:
 
 Results go to stdout, as text or with --json as one JSON document. Errors and progress go to stderr.";
 
-/// Damage and failed commits come back as errors, so their log lines would say them a second time.
-const LOGGED: &str = "error,epistemic_storage::graph=off,epistemic_storage::rocks::damage=off";
+/// Damage, failed commits and bad certificates come back as errors, so their log lines would say them a second time.
+const LOGGED: &str =
+    "error,epistemic_storage::graph=off,epistemic_storage::rocks::damage=off,rustls_platform_verifier=off";
 
 /// Looks after shards of epistemic-graph-server: where a graph belongs, what a shard holds, snapshots, checkpoints.
 ///

@@ -147,3 +147,21 @@ fn a_full_backup_that_was_asked_for_leaves_no_gap() {
     assert!(tried.iter().all(|tried| tried.damage.is_none()));
     assert_eq!(tried.iter().filter(|tried| tried.graph == GRAPH).count(), 2);
 }
+
+#[test]
+fn a_graph_that_cannot_be_read_does_not_stop_the_others_and_keeps_its_backup() {
+    let mut fixture = Fixture::new();
+    fixture.change(5);
+    fixture.create(false).unwrap();
+    let kept = entry(&fixture);
+    fixture.graphs.write(GRAPH, Op::Delete).unwrap();
+    fixture.create_graph("other");
+    let names = ["other", GRAPH, "never there"].map(str::to_owned);
+    let created = fixture.create_of(names.into_iter(), false).unwrap();
+    let failure = anyhow::Error::from(crate::backup::failure(&created).unwrap_err());
+    assert_eq!(crate::cli::exit_of(&failure), crate::cli::Exit::Partly);
+    assert!(failure.to_string().contains(&format!("{GRAPH:?}")), "{failure}");
+    assert_eq!(entry(&fixture), kept);
+    let graphs = fixture.manifests().pop().unwrap().graphs;
+    assert_eq!(graphs.iter().map(|graph| graph.name.as_str()).collect::<Vec<_>>(), [GRAPH, "other"]);
+}

@@ -104,7 +104,13 @@ impl Fixture {
     }
 
     pub(super) fn create(&self, full: bool) -> Result<Created> {
-        let graphs = self.graphs.graphs().iter().map(|graph| (graph.name().to_string(), 1)).collect();
+        let graphs = self.graphs.graphs();
+        self.create_of(graphs.iter().map(|graph| graph.name().to_string()), full)
+    }
+
+    /// A run of these graphs.
+    pub(super) fn create_of(&self, names: impl Iterator<Item = String>, full: bool) -> Result<Created> {
+        let graphs = names.map(|name| (name, 1)).collect();
         let source = Source { party: &self.party(), store_id: Some("s".to_owned()), graphs };
         create(&source, &self.objects, &Plan { graphs: &[], full }, &mut |_, _, _| {})
     }
