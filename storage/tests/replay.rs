@@ -196,9 +196,9 @@ fn run(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let (disk, _dir) = common::open(folder.path());
     let memory = GraphStore::open(MemoryStore::new()).unwrap();
-    let (source, copy) = if seed % 2 == 0 { (memory, disk) } else { (disk, memory) };
+    let (source, copy) = if seed.is_multiple_of(2) { (memory, disk) } else { (disk, memory) };
     let mut program = Program { random: Random::new(seed), names: vec![NAME.into()], ids: ids() };
-    let calm = seed / 2 % 2 == 0;
+    let calm = (seed / 2).is_multiple_of(2);
     common::create(&source, NAME);
     copy.write(NAME, Op::Move(MoveOp::Arrive { move_id: MOVE.into(), from: "there".into() })).unwrap();
     let random = Random::new(!seed);

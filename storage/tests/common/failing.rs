@@ -88,6 +88,10 @@ impl Store for Failing {
         self.below.stats()
     }
 
+    fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {
+        self.below.size_of(space, range)
+    }
+
     fn verify(&self) -> Result<()> {
         self.below.verify()
     }
