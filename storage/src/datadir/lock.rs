@@ -10,7 +10,15 @@ pub(super) const FILE: &str = "LOCK";
 
 /// An exclusive lock, held by the operating system until this is dropped or the process dies.
 pub(super) struct DirLock {
-    _file: fs::File,
+    file: fs::File,
+}
+
+impl Drop for DirLock {
+    /// Closing is not enough: a child process that is just being started holds the file open until it runs its program.
+    fn drop(&mut self) {
+        // The lock ends with the process all the same.
+        let _ = self.file.file().unlock();
+    }
 }
 
 impl DirLock {
@@ -34,6 +42,6 @@ impl DirLock {
         }
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }

@@ -34,7 +34,7 @@ fn damaged_graphs_are_refused_one_by_one_or_taken_in_part() -> Result<()> {
     let work = TempDir::new()?;
     let new = work.path().join("new");
     let args = ["import-reference", text(dir), "--to-dir", text(&new)];
-    let done = report(5, &args)?;
+    let done = report(6, &args)?;
     for (name, problem) in [
         ("plain", "the snapshot is damaged: node "),
         ("a:b", "the log is damaged: "),
@@ -53,7 +53,7 @@ fn damaged_graphs_are_refused_one_by_one_or_taken_in_part() -> Result<()> {
     ensure!(listed["graphs"].as_array().map(Vec::len) == Some(2), "{listed:#}");
 
     // What is left of the others; of one there is nothing, and no empty graph takes its name.
-    let done = report(5, &[&args[..], &["--accept-partial", "--replace"]].concat())?;
+    let done = report(6, &[&args[..], &["--accept-partial", "--replace"]].concat())?;
     let outcome = |name: &str| -> Result<String> {
         let graph = graph(&done, name)?;
         Ok(format!("{} {} of {}", graph["outcome"], graph["found"]["nodes"], graph["stated"]["nodes"]))
@@ -80,7 +80,7 @@ fn a_torn_manifest_hides_no_graph() -> Result<()> {
     fs_err::write(&manifest, &whole[..torn])?;
     let work = TempDir::new()?;
     let new = work.path().join("new");
-    let done = report(5, &["import-reference", text(server.persist_dir()), "--to-dir", text(&new)])?;
+    let done = report(6, &["import-reference", text(server.persist_dir()), "--to-dir", text(&new)])?;
     ensure!(graph(&done, "a:b")?["outcome"] == "imported", "{done:#}");
     ensure!(graph(&done, "agent:é🙂")?["outcome"] == "imported", "{done:#}");
     for lost in ["plain", "empty", "tenant__acme____bus__"] {
@@ -110,7 +110,7 @@ fn a_log_that_was_not_emptied_is_not_made_twice() -> Result<()> {
     let work = TempDir::new()?;
     let new = work.path().join("new");
     let args = ["import-reference", text(server.persist_dir()), "--to-dir", text(&new)];
-    let done = report(5, &args)?;
+    let done = report(6, &args)?;
     let problems = graph(&done, "plain")?["problems"].to_string();
     ensure!(problems.contains("changes in the log are also the last in the snapshot"), "{problems}");
     report(0, &[&args[..], &["--accept-partial", "--replace"]].concat())?;

@@ -57,7 +57,7 @@ fn logs_alone_are_taken_by_the_names_that_the_operator_gives() -> Result<()> {
         let work = TempDir::new()?;
         let new = work.path().join("new");
         let args = ["import-reference", text(server.persist_dir()), "--to-dir", text(&new)];
-        let done = report(5, &args)?;
+        let done = report(6, &args)?;
         ensure!(graph(&done, "plain")?["outcome"] == "imported", "{done:#}");
         let problems = graph(&done, "a_b")?["problems"].to_string();
         ensure!(

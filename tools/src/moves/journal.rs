@@ -160,6 +160,14 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    /// Closing is not enough: a child process that is just being started holds the file open until it runs its program.
+    fn drop(&mut self) {
+        // The lock ends with the process all the same.
+        let _ = rustix::fs::flock(&*self.file.lock(), rustix::fs::FlockOperation::Unlock);
+    }
+}
+
 /// The lines of each move.
 pub(crate) type Lines = HashMap<String, Vec<Line>>;
 
