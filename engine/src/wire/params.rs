@@ -119,7 +119,7 @@ pub struct EdgePairs<'a> {
 /// `BatchUpdate`
 #[derive(Debug, Deserialize)]
 pub struct BatchUpdate<'a> {
-    /// See [`super::BatchOps`].
+    /// See [`epistemic_storage::view::batch::BatchOps`].
     #[serde(borrow, deserialize_with = "bytes")]
     pub operations_msgpack: Cow<'a, [u8]>,
 }
