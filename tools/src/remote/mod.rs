@@ -21,4 +21,4 @@ use std::time::Duration;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(1200);
 
 /// Bytes moved by one request.
-const PIECE_BYTES: usize = 4 << 20;
+const PIECE_BYTES: usize = 1 << 20;
