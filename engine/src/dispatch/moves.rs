@@ -125,11 +125,7 @@ fn step(request: &Request<'_>) -> Result<MoveOp, OpError> {
 
 /// Commits a step through the commit thread, so that it has its place among the writes.
 fn change(shard: &Shard, name: &str, step: MoveOp) -> Result<(), OpError> {
-    let name: Arc<str> = match shard.graphs.graph_of_any_standing(name) {
-        Ok(graph) => Arc::clone(graph.name()),
-        Err(_) => name.into(),
-    };
-    shard.write_blocking(&name, Op::Move(step))?;
+    shard.write_blocking(&Arc::from(name), Op::Move(step))?;
     shard.graphs.sync().map_err(GraphError::from)?;
     Ok(())
 }

@@ -202,6 +202,11 @@ impl Graph {
         self.moves.read().0.as_ref().map_or(Ok(()), |standing| Err(standing.refusal(&self.name)))
     }
 
+    /// Whether it is served here, without the words for clients.
+    pub(super) fn is_served(&self) -> bool {
+        self.moves.read().0.is_none()
+    }
+
     pub(super) fn fence(&self) -> &Fence {
         &self.fence
     }

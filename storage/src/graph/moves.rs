@@ -177,11 +177,11 @@ impl Transaction<'_> {
         if found != sequence {
             return Err(GraphError::MovedOn { graph: name.to_string(), expected: sequence, found });
         }
-        match rename.filter(|rename| rename.name != *name) {
-            Some(rename) => self.rename(name, rename)?,
-            None => self.stand(name, None)?,
+        if let Some(rename) = rename.filter(|rename| rename.name != *name) {
+            self.rename(name, rename)?;
         }
-        self.existing(served)?.entry.arrived = Some(move_id.to_owned());
+        let live = self.live(served).ok_or_else(|| GraphError::GraphNotFound(served.to_string()))?;
+        live.entry.arrived = Some(move_id.to_owned());
         self.stand(served, None)
     }
 

@@ -131,12 +131,12 @@ impl GraphStore {
 
     /// All graphs that are served here, oldest first.
     pub fn graphs(&self) -> Vec<Arc<Graph>> {
-        self.graphs_where(|graph| graph.served().is_ok())
+        self.graphs_where(Graph::is_served)
     }
 
     /// The graphs that arrive and the signposts of those that moved, oldest first.
     pub fn graphs_on_the_move(&self) -> Vec<Arc<Graph>> {
-        self.graphs_where(|graph| graph.served().is_err())
+        self.graphs_where(|graph| !graph.is_served())
     }
 
     fn graphs_where(&self, keep: impl Fn(&Graph) -> bool) -> Vec<Arc<Graph>> {
@@ -147,7 +147,7 @@ impl GraphStore {
 
     /// Number of graphs that are served here.
     pub fn graph_count(&self) -> usize {
-        self.catalog.read().values().filter(|graph| graph.served().is_ok()).count()
+        self.catalog.read().values().filter(|graph| graph.is_served()).count()
     }
 
     /// Refuses writes of `graph` for `lease` with [`GraphError::Moving`], and returns its newest sequence number, which

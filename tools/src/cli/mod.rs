@@ -32,6 +32,6 @@ pub(crate) use directory::{Directory, must_exist};
 pub(crate) use exit::{EXIT_CODES, Exit, Failure, exit_of, message_of};
 pub(crate) use output::{OutputArgs, Report};
 pub(crate) use shards::{CredentialArgs, ShardArgs, must_have_schemes};
-pub(crate) use snapshot::NewFile;
 pub(crate) use snapshot::counted::{Count, Counted, Tee};
+pub(crate) use snapshot::{NewFile, sync_parent};
 pub(crate) use table::{shortened, shown, write_table};

@@ -13,6 +13,7 @@ use super::{
     party::{Changed, Content},
     receipt::Receipt,
 };
+use crate::cli::sync_parent;
 
 /// Steps of a move, each written before it is taken but for those that tell what was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -207,10 +208,4 @@ pub(crate) fn is_held(path: &Path) -> Result<bool> {
 /// Whether [`Journal::open`] failed because another process works with it.
 pub(crate) fn is_locked(error: &anyhow::Error) -> bool {
     error.downcast_ref::<rustix::io::Errno>() == Some(&rustix::io::Errno::WOULDBLOCK)
-}
-
-fn sync_parent(path: &Path) -> Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()?;
-    Ok(())
 }

@@ -9,6 +9,8 @@ mod abort;
 mod compare;
 mod control;
 mod directory;
+#[cfg(test)]
+mod hooked;
 mod journal;
 mod mover;
 mod party;
@@ -20,10 +22,10 @@ mod tests;
 pub(crate) use abort::abort;
 pub(crate) use control::Control;
 pub(crate) use directory::DirectoryParty;
+#[cfg(test)]
+pub(crate) use hooked::{Hook, Hooked};
 pub(crate) use journal::{Journal, Line, Lines, Step, is_held, is_locked, read as read_journal};
 pub(crate) use mover::{Move, Watch};
-#[cfg(test)]
-pub(crate) use party::Changed;
 pub(crate) use party::{Content, Party, StandingName, Status, is_truncated};
 pub(crate) use receipt::Receipt;
 pub(crate) use shard::ShardParty;

@@ -188,11 +188,11 @@ impl Move<'_> {
     /// Behind the commit point: the destination gets what it may have lost in a power cut, and serves the graph.
     fn admit(&self, sequence: u64, stopped: Option<Instant>) -> Result<Receipt> {
         let there = self.destination.status(self.graph)?;
-        if there.is_none_or(|there| there.move_id.as_deref() != Some(self.move_id)) {
+        let Some(there) = there.filter(|there| there.move_id.as_deref() == Some(self.move_id)) else {
             return Err(self.failure("the destination has no copy of it any more: abort the move"));
-        }
+        };
         self.note(Step::Admit { sequence })?;
-        self.catch_up(self.newest_there()?, Some(sequence))?;
+        self.catch_up(there.sequence, Some(sequence))?;
         self.destination.admit(self.graph, self.move_id, sequence)?;
         self.finish(stopped.map(|stopped| stopped.elapsed().as_micros() as f64 / 1000.0))
     }

@@ -165,7 +165,7 @@ pub(crate) fn is_truncated(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| match cause.downcast_ref::<GraphError>() {
         Some(GraphError::LedgerTruncated { .. } | GraphError::NotReplayable { .. }) => true,
         Some(_) => false,
-        None => server_says(cause, "LEDGER_TRUNCATED: "),
+        None => has_code(cause, "LEDGER_TRUNCATED"),
     })
 }
 
@@ -174,10 +174,10 @@ pub(super) fn is_overtaken(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| match cause.downcast_ref::<GraphError>() {
         Some(GraphError::MovedOn { .. }) => true,
         Some(_) => false,
-        None => server_says(cause, "MOVE_CONFLICT: "),
+        None => has_code(cause, "MOVE_CONFLICT"),
     })
 }
 
-fn server_says(cause: &(dyn std::error::Error + 'static), code: &str) -> bool {
-    matches!(cause.downcast_ref::<CallError>(), Some(CallError::Server(text)) if text.starts_with(code))
+fn has_code(cause: &(dyn std::error::Error + 'static), code: &str) -> bool {
+    cause.downcast_ref::<CallError>().is_some_and(|error| error.code() == code)
 }

@@ -1,26 +1,20 @@
 //! Moves between stores in memory, with writers, and with a death at every call in turn.
 
-use std::{
-    io::Read,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use anyhow::{Result, bail};
 use epistemic_storage::{
     GraphStore, MemoryStore,
-    graph::{Changes, GraphError, GraphType, Op},
+    graph::{GraphError, GraphType, Op},
     snapshot::content_digest,
 };
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
-use super::{
-    Control, DirectoryParty, Journal, Move, Party, Receipt, Step, Watch, abort,
-    party::{Changed, Content, Status},
-};
+use super::{Control, DirectoryParty, Hook, Hooked, Journal, Move, Receipt, Step, Watch, abort};
 
 const GRAPH: &str = "tenant__a:/\u{1f980}";
 
@@ -118,7 +112,8 @@ impl World {
 
     fn run(&self, move_id: &str) -> Result<Receipt> {
         let (source, destination) = self.parties();
-        let (source, destination) = (Watched(self, source), Watched(self, destination));
+        let watched = |inner| Hooked { hook: self, inner, max_bytes: 300 };
+        let (source, destination) = (watched(source), watched(destination));
         let journal = self.journal();
         let (control, watch) = (Control::new(None), Silent);
         Move {
@@ -175,66 +170,9 @@ impl World {
     }
 }
 
-/// A party whose calls the world sees.
-struct Watched<'w>(&'w World, DirectoryParty);
-
-impl Party for Watched<'_> {
-    fn endpoint(&self) -> &str {
-        self.1.endpoint()
-    }
-    fn is_guarded(&self) -> Result<bool> {
-        self.0.call(|| self.1.is_guarded())
-    }
-    fn status(&self, graph: &str) -> Result<Option<Status>> {
-        self.0.call(|| self.1.status(graph))
-    }
-    fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>> {
-        self.0.call(|| self.1.export(graph))
-    }
-    fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
-        self.0.call(|| self.1.changes(graph, after, max_bytes.min(300)))
-    }
-    fn content(&self, graph: &str) -> Result<Content> {
-        self.0.call(|| self.1.content(graph))
-    }
-    fn changed(&self, graph: &str, after: u64) -> Result<Changed> {
-        self.0.call(|| self.1.changed(graph, after))
-    }
-    fn arrive(&self, graph: &str, move_id: &str, from: &str) -> Result<()> {
-        self.0.call(|| self.1.arrive(graph, move_id, from))
-    }
-    fn fill(
-        &self,
-        graph: &str,
-        move_id: &str,
-        input: &mut (dyn Read + Send),
-        sent: &mut dyn FnMut(u64),
-    ) -> Result<()> {
-        self.0.call(|| self.1.fill(graph, move_id, input, sent))
-    }
-    fn replay(&self, graph: &str, move_id: &str, records: &[(u64, Vec<u8>)]) -> Result<u64> {
-        self.0.call(|| self.1.replay(graph, move_id, records))
-    }
-    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64> {
-        self.0.call(|| self.1.fence(graph, move_id, to, lease_ms))
-    }
-    fn release(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.0.call(|| self.1.release(graph, move_id))
-    }
-    fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()> {
-        self.0.call(|| self.1.depart(graph, move_id, to, sequence))
-    }
-    fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
-        self.0.call(|| self.1.admit(graph, move_id, sequence))
-    }
-    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
-        self.0.call(|| self.1.admit_as(graph, move_id, sequence, served, replace))
-    }
-    fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.0.call(|| self.1.drop_records(graph, move_id))
-    }
-    fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.0.call(|| self.1.come_back(graph, move_id))
+impl Hook for &World {
+    fn call<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        World::call(self, act)
     }
 }
 

@@ -33,9 +33,14 @@ impl NewFile {
         }
         fs::rename(&self.tmp, &self.path)?;
         self.tmp = PathBuf::new();
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+        sync_parent(&self.path)
     }
+}
+
+/// Makes the entry of `path` in its directory durable.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 impl Write for NewFile {

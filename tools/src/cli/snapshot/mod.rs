@@ -16,7 +16,7 @@ pub(super) use counted::{Count, Counted};
 
 use anyhow::Result;
 use clap::Subcommand;
-pub(crate) use file::NewFile;
+pub(crate) use file::{NewFile, sync_parent};
 use tokio::runtime::Runtime;
 
 /// The snapshot commands.

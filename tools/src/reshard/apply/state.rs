@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::model::{Move, Plan};
 use super::outcome::Outcome;
-use crate::cli::{Exit, Failure, NewFile};
+use crate::cli::{Exit, Failure, NewFile, sync_parent};
 use crate::moves::{Journal, Lines, Receipt, is_held, read_journal};
 
 const PLAN: &str = "plan.json";
@@ -126,8 +126,7 @@ impl State {
     pub(super) fn save(&self) -> Result<()> {
         write(&self.dir.join(PLAN), &self.task)?;
         // The directory itself may be new.
-        let parent = fs::canonicalize(&self.dir)?.parent().map(Path::to_owned);
-        parent.map_or(Ok(()), |parent| Ok(fs::File::open(parent)?.sync_all()?))
+        Ok(sync_parent(&fs::canonicalize(&self.dir)?)?)
     }
 
     /// Writes the receipt of a move. Durable on return.

@@ -1,14 +1,13 @@
 //! Whole reshards between stores in memory, with a writer, and with a death at any call.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::{Result, bail};
 use epistemic_router::{Affinity, Endpoint, EndpointList, hrw};
-use epistemic_storage::graph::{Changes, GraphError, GraphType, Op};
+use epistemic_storage::graph::{GraphError, GraphType, Op};
 use epistemic_storage::{GraphStore, MemoryStore};
 use tempfile::TempDir;
 
@@ -21,7 +20,7 @@ use super::places::Places;
 use super::run::{Failed, Run};
 use super::state::{Claim, State, look, receipts, set_paused};
 use super::summary::Summary;
-use crate::moves::{Changed, Content, Control, DirectoryParty, Party, Status};
+use crate::moves::{Control, DirectoryParty, Hook, Hooked, Party, Status};
 use crate::remote::GraphStats;
 
 const SHARDS: [&str; 4] = ["tcp://a:1", "tcp://b:1", "tcp://c:1", "tcp://d:1"];
@@ -116,8 +115,8 @@ impl World {
         let calls = Arc::new(AtomicI64::new(calls));
         let party = |(endpoint, graphs): (&&str, &Arc<GraphStore>)| {
             let inner = DirectoryParty::new(*endpoint, Arc::clone(graphs), None);
-            let party: Arc<dyn Party> =
-                Arc::new(Mortal { inner, calls: Arc::clone(&calls), control: Arc::clone(control) });
+            let hook = Mortal { calls: Arc::clone(&calls), control: Arc::clone(control) };
+            let party: Arc<dyn Party> = Arc::new(Hooked { hook, inner, max_bytes: usize::MAX });
             ((*endpoint).to_owned(), party)
         };
         Places::of(SHARDS.iter().zip(&self.stores).map(party).collect())
@@ -151,80 +150,19 @@ impl World {
     }
 }
 
-/// A party whose mover dies.
+/// A mover that dies when its calls are used up.
 struct Mortal {
-    inner: DirectoryParty,
     calls: Arc<AtomicI64>,
     control: Arc<Control>,
 }
 
-impl Mortal {
+impl Hook for Mortal {
     fn call<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
         if self.calls.fetch_sub(1, Ordering::Relaxed) <= 0 {
             self.control.stop();
             bail!("died");
         }
         act()
-    }
-}
-
-impl Party for Mortal {
-    fn endpoint(&self) -> &str {
-        self.inner.endpoint()
-    }
-    fn is_guarded(&self) -> Result<bool> {
-        self.call(|| self.inner.is_guarded())
-    }
-    fn status(&self, graph: &str) -> Result<Option<Status>> {
-        self.call(|| self.inner.status(graph))
-    }
-    fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>> {
-        self.call(|| self.inner.export(graph))
-    }
-    fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
-        self.call(|| self.inner.changes(graph, after, max_bytes))
-    }
-    fn content(&self, graph: &str) -> Result<Content> {
-        self.call(|| self.inner.content(graph))
-    }
-    fn changed(&self, graph: &str, after: u64) -> Result<Changed> {
-        self.call(|| self.inner.changed(graph, after))
-    }
-    fn arrive(&self, graph: &str, move_id: &str, from: &str) -> Result<()> {
-        self.call(|| self.inner.arrive(graph, move_id, from))
-    }
-    fn fill(
-        &self,
-        graph: &str,
-        move_id: &str,
-        input: &mut (dyn Read + Send),
-        sent: &mut dyn FnMut(u64),
-    ) -> Result<()> {
-        self.call(|| self.inner.fill(graph, move_id, input, sent))
-    }
-    fn replay(&self, graph: &str, move_id: &str, records: &[(u64, Vec<u8>)]) -> Result<u64> {
-        self.call(|| self.inner.replay(graph, move_id, records))
-    }
-    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64> {
-        self.call(|| self.inner.fence(graph, move_id, to, lease_ms))
-    }
-    fn release(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.call(|| self.inner.release(graph, move_id))
-    }
-    fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()> {
-        self.call(|| self.inner.depart(graph, move_id, to, sequence))
-    }
-    fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
-        self.call(|| self.inner.admit(graph, move_id, sequence))
-    }
-    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
-        self.call(|| self.inner.admit_as(graph, move_id, sequence, served, replace))
-    }
-    fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.call(|| self.inner.drop_records(graph, move_id))
-    }
-    fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.call(|| self.inner.come_back(graph, move_id))
     }
 }
 

@@ -1,0 +1,85 @@
+//! A party for tests that sees every call.
+
+use std::io::Read;
+
+use anyhow::Result;
+use epistemic_storage::graph::Changes;
+
+use super::{
+    directory::DirectoryParty,
+    party::{Changed, Content, Party, Status},
+};
+
+/// What happens around a call.
+pub(crate) trait Hook: Send + Sync {
+    /// Runs the call, or fails instead or after it.
+    fn call<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T>;
+}
+
+/// A party all of whose calls go through a hook.
+pub(crate) struct Hooked<H> {
+    pub(crate) hook: H,
+    pub(crate) inner: DirectoryParty,
+    /// Bytes of ledger records in one answer at most.
+    pub(crate) max_bytes: usize,
+}
+
+impl<H: Hook> Party for Hooked<H> {
+    fn endpoint(&self) -> &str {
+        self.inner.endpoint()
+    }
+    fn is_guarded(&self) -> Result<bool> {
+        self.hook.call(|| self.inner.is_guarded())
+    }
+    fn status(&self, graph: &str) -> Result<Option<Status>> {
+        self.hook.call(|| self.inner.status(graph))
+    }
+    fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>> {
+        self.hook.call(|| self.inner.export(graph))
+    }
+    fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
+        self.hook.call(|| self.inner.changes(graph, after, max_bytes.min(self.max_bytes)))
+    }
+    fn content(&self, graph: &str) -> Result<Content> {
+        self.hook.call(|| self.inner.content(graph))
+    }
+    fn changed(&self, graph: &str, after: u64) -> Result<Changed> {
+        self.hook.call(|| self.inner.changed(graph, after))
+    }
+    fn arrive(&self, graph: &str, move_id: &str, from: &str) -> Result<()> {
+        self.hook.call(|| self.inner.arrive(graph, move_id, from))
+    }
+    fn fill(
+        &self,
+        graph: &str,
+        move_id: &str,
+        input: &mut (dyn Read + Send),
+        sent: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        self.hook.call(|| self.inner.fill(graph, move_id, input, sent))
+    }
+    fn replay(&self, graph: &str, move_id: &str, records: &[(u64, Vec<u8>)]) -> Result<u64> {
+        self.hook.call(|| self.inner.replay(graph, move_id, records))
+    }
+    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64> {
+        self.hook.call(|| self.inner.fence(graph, move_id, to, lease_ms))
+    }
+    fn release(&self, graph: &str, move_id: &str) -> Result<()> {
+        self.hook.call(|| self.inner.release(graph, move_id))
+    }
+    fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()> {
+        self.hook.call(|| self.inner.depart(graph, move_id, to, sequence))
+    }
+    fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
+        self.hook.call(|| self.inner.admit(graph, move_id, sequence))
+    }
+    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
+        self.hook.call(|| self.inner.admit_as(graph, move_id, sequence, served, replace))
+    }
+    fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
+        self.hook.call(|| self.inner.drop_records(graph, move_id))
+    }
+    fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
+        self.hook.call(|| self.inner.come_back(graph, move_id))
+    }
+}
