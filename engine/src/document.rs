@@ -29,7 +29,7 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
     let reader = GraphReader::new(&*view, graph);
     let measured = params::no_params(request.method, request.envelope.params)
         .map_err(ReadError::from)
-        .and_then(|()| Ok(shard.graphs.state_in(&*view, graph)?))
+        .and_then(|()| Ok(reader.state()?))
         .and_then(|state| Ok((state, measure(&reader, &state)?)));
     let begun = measured.map_err(|error| error.of(shard, graph)).and_then(|(state, size)| {
         let head = begin_answer(id, &size).map_err(|error| OpError::Text(error.to_string()))?;

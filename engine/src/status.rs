@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use epistemic_storage::{datadir::list_checkpoints, graph::Graph};
+use epistemic_storage::{
+    datadir::list_checkpoints,
+    graph::{Graph, GraphReader},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -54,14 +57,17 @@ pub(crate) fn list_graphs(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) 
     }
 }
 
-/// The answer of `GraphStats`, oldest graph first. With `sizes` it blocks on disk.
+/// The answer of `GraphStats`, oldest graph first: the counters of all of them in one state. With `sizes` it blocks long.
 pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, sizes: bool, out: &mut Vec<u8>) {
     let graphs = readable(shard, caller);
+    let view = shard.graphs.view();
     encode::array(out, graphs.len());
     for graph in graphs {
         // Damage that is found on the way shows as quarantine.
         let bytes = if sizes { shard.graphs.size_of(&graph).ok() } else { None };
-        let state = graph.state();
+        let stored = GraphReader::new(&*view, &graph).state();
+        let stored = stored.map_err(|error| shard.graphs.damage(graph.name(), error));
+        let state = stored.unwrap_or_else(|_| graph.state());
         let mut row = json!({
             "name": &**graph.name(),
             "type": graph.kind().name(),

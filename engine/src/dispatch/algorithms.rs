@@ -152,15 +152,14 @@ fn pagerank(
 
 /// Over one view: the weights are in the properties, which projections leave out.
 fn spanning_tree(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let graphs = &computation.shard.graphs;
-    let view = graphs.view();
-    let state = graphs.state_in(&*view, computation.graph)?;
+    let view = computation.shard.graphs.view();
+    let reader = GraphReader::new(&*view, computation.graph);
+    let state = reader.state()?;
     // Ids with their index; edges by insertion, then as they are sorted by weight.
     let beside_ids = state.nodes.saturating_mul(16).saturating_add(state.edges.saturating_mul(56));
     let projections = &computation.shard.projections;
     let fits = |ids| projections.check_bytes(computation.graph, beside_ids.saturating_add(ids)).map(drop);
     fits(state.nodes.saturating_mul(SHORT_ID))?;
-    let reader = GraphReader::new(&*view, computation.graph);
     let nodes = Nodes::read(&reader, &state, computation.cancel, fits)?;
     let ids = &nodes.ids;
     let mut edges = Vec::with_capacity(state.edges as usize);

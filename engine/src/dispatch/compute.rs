@@ -85,7 +85,6 @@ impl From<ProjectionError> for ReadError {
     fn from(error: ProjectionError) -> Self {
         match error {
             ProjectionError::Store(error) => ReadError::Store(error),
-            ProjectionError::Graph(error) => ReadError::Op(error.into()),
             ProjectionError::Cancelled(_) | ProjectionError::OverMemory { .. } | ProjectionError::TooMany => {
                 ReadError::Op(OpError::Text(error.to_string()))
             }
@@ -106,12 +105,7 @@ impl Computation<'_> {
 
     /// The graph as algorithms see it, in its newest state.
     pub(super) fn projection(&self) -> Result<Arc<Projection>, ProjectionError> {
-        self.projection_of(self.graph)
-    }
-
-    /// Another graph of the shard as algorithms see it.
-    pub(super) fn projection_of(&self, graph: &Arc<Graph>) -> Result<Arc<Projection>, ProjectionError> {
-        self.shard.projections.get(&self.shard.graphs, graph, self.cancel)
+        self.shard.projections.get(&self.shard.graphs, self.graph, self.cancel)
     }
 
     /// Whether the projection is there and needs not be built.

@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use epistemic_storage::{
     StoreError,
-    graph::{EdgeCursor, GraphError, GraphReader},
+    graph::{EdgeCursor, GraphReader},
 };
 
 use super::{
-    OpError, access,
     compute::{Computation, MAX_RESULT},
+    pair::Pair,
     reads::{self, ReadError},
 };
 use crate::wire::{encode, params};
@@ -29,17 +29,8 @@ struct Difference {
 pub(super) fn diff_against(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let request = &computation.request;
     let params::DiffAgainst { other_graph } = params::params(request.method, request.envelope.params)?;
-    let graphs = &computation.shard.graphs;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others name the graph")]
-    let missing = |error| match error {
-        GraphError::GraphNotFound(_) => OpError::Text(format!("Other graph '{other_graph}' not found")),
-        elsewhere => elsewhere.into(),
-    };
-    let other = graphs.graph(other_graph).map_err(missing)?;
-    // It may have come since the request was checked.
-    access::read(computation.shard, &request.envelope, &other)?;
-    let view = graphs.view();
-    let (this, that) = (GraphReader::new(&*view, computation.graph), GraphReader::new(&*view, &other));
+    let pair = Pair::find(computation, other_graph, "Other")?;
+    let (this, that) = pair.readers();
     let mut difference = Difference::default();
     nodes(computation, &this, &that, &mut difference)?;
     edges(computation, &this, &that, &mut difference)?;

@@ -9,6 +9,7 @@ mod context_view;
 mod diff;
 mod lifecycle;
 mod moves;
+mod pair;
 mod pending;
 mod reads;
 mod reasoning;

@@ -1,4 +1,5 @@
-//! Point reads: answered on the connection's task, straight from storage.
+//! Point reads: answered on the connection's task, straight from storage. What takes more than one look at the store takes
+//! all of them at one view.
 
 use epistemic_storage::{
     StoreError,
@@ -64,11 +65,23 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
         }
     };
     let answered = answer_within_budget(shard, &graph, request, outbox, |out| {
-        if request.method == Method::GetNeighbors {
-            return neighbors(shard, &graph, request, out);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "one view is right for every read")]
+        match request.method {
+            Method::GetNeighbors => neighbors(shard, &graph, request, out),
+            Method::NodeCount | Method::EdgeCount | Method::Metrics => {
+                let (state, _) = shard.graphs.newest(&graph)?;
+                counters(request, &state, out)
+            }
+            Method::HasNode
+            | Method::GetNodeProperties
+            | Method::HasEdge
+            | Method::GetEdgeProperties
+            | Method::ApplyMutation
+            | Method::ApplyMultisigMutation => {
+                read(&shard.graphs.latest(&graph).with_budget(FEW_EDGES), request, SMALL_RESULT, out)
+            }
+            _ => read_on_view(shard, &graph, request, out),
         }
-        let reader = shard.graphs.latest(&graph).with_budget(FEW_EDGES);
-        read(&graph, &reader, request, SMALL_RESULT, out)
     });
     if answered {
         shard.metrics.graph_op(graph.name());
@@ -109,16 +122,25 @@ fn neighbors(
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let params::NodeId { node_id } = params::params(request.method, request.envelope.params)?;
-    let sequence = graph.state().sequence;
+    let (GraphState { sequence, .. }, _) = shard.graphs.newest(graph)?;
     if shard.neighbors.get(graph, sequence, node_id, out) {
         return Ok(());
     }
     let start = out.len();
-    let view = shard.graphs.view();
-    let reader = GraphReader::new(&*view, graph).with_budget(FEW_EDGES);
-    read(graph, &reader, request, SMALL_RESULT, out)?;
+    read_on_view(shard, graph, request, out)?;
     shard.neighbors.put(graph, sequence, node_id, &out[start..]);
     Ok(())
+}
+
+fn read_on_view(
+    shard: &Shard,
+    graph: &Graph,
+    request: &Request<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ReadError> {
+    let view = shard.graphs.view();
+    let reader = GraphReader::new(&*view, graph).with_budget(FEW_EDGES);
+    read(&reader, request, SMALL_RESULT, out)
 }
 
 /// Fails with [`StoreError::OverBudget`] when an answer grows beyond `max` bytes.
@@ -128,7 +150,6 @@ pub(super) fn check_size(out: &[u8], max: usize) -> Result<(), StoreError> {
 
 /// Runs a point read on the state of `reader`, for an answer of at most `max` bytes or so.
 pub(super) fn read(
-    graph: &Graph,
     reader: &GraphReader<'_>,
     request: &Request<'_>,
     max: usize,
@@ -177,14 +198,7 @@ pub(super) fn read(
                 Ok::<_, ReadError>(())
             })?;
         }
-        Method::NodeCount => {
-            params::no_params(method, raw)?;
-            encode::uint(out, graph.state().nodes);
-        }
-        Method::EdgeCount => {
-            params::no_params(method, raw)?;
-            encode::uint(out, graph.state().edges);
-        }
+        Method::NodeCount | Method::EdgeCount | Method::Metrics => counters(request, &reader.state()?, out)?,
         Method::HasEdge => {
             let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
             encode::bool(out, reader.has_edge(source_id, target_id)?);
@@ -232,12 +246,8 @@ pub(super) fn read(
             let params::NodeId { node_id } = params::params(method, raw)?;
             let degree = reader.in_degree(node_id)? + reader.out_degree(node_id)?;
             exists_if(degree > 0, reader, node_id)?;
-            let others = graph.state().nodes.saturating_sub(1);
+            let others = reader.state()?.nodes.saturating_sub(1);
             encode::float(out, if others == 0 { 0.0 } else { degree as f64 / others as f64 });
-        }
-        Method::Metrics => {
-            params::no_params(method, raw)?;
-            counters(out, &graph.state());
         }
         Method::ApplyMutation => {
             let params::ApplyMutation { .. } = params::params(method, raw)?;
@@ -300,7 +310,18 @@ where
     texts.for_each(|text| encode::str(out, text.as_ref()));
 }
 
-fn counters(out: &mut Vec<u8>, state: &GraphState) {
+/// `NodeCount`, `EdgeCount` and `Metrics`.
+fn counters(request: &Request<'_>, state: &GraphState, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    params::no_params(request.method, request.envelope.params)?;
+    if request.method == Method::Metrics {
+        metrics(state, out);
+    } else {
+        encode::uint(out, if request.method == Method::NodeCount { state.nodes } else { state.edges });
+    }
+    Ok(())
+}
+
+fn metrics(state: &GraphState, out: &mut Vec<u8>) {
     let fields = [
         ("node_count", state.nodes),
         ("active_nodes", state.nodes),

@@ -1,4 +1,5 @@
-//! `RunDatalogReasoning`: facts from one read view, inferences back into the graph as one atomic change.
+//! `RunDatalogReasoning`: facts from one read view, inferences back into the graph as one atomic change. Runs on one graph
+//! take turns, so that each sees what those before it inferred.
 
 use std::collections::HashSet;
 
@@ -35,14 +36,15 @@ impl From<ReasoningError> for ReadError {
 pub(super) fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let request = &computation.request;
     let rules: params::DatalogReasoning<'_> = params::params(request.method, request.envelope.params)?;
+    let _turn = Turn::take(computation)?;
     let view = computation.shard.graphs.view();
     let reader = GraphReader::new(&*view, computation.graph);
-    let _turn = Turn::take(computation)?;
     let inferred = infer(computation, &reader, &rules)?;
     check_answer(computation, &inferred)?;
     let changes = revisions(computation, &reader, &inferred)?;
     if !changes.is_empty() {
-        computation.write(Op::Revise { of: computation.graph.id(), changes })?;
+        let (of, since) = (computation.graph.id(), reader.state()?.sequence);
+        computation.write(Op::Revise { of, since, changes })?;
     }
     encode::map(out, 2);
     encode::str(out, "inferred_count");

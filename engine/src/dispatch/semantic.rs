@@ -16,7 +16,6 @@ impl From<SemanticError> for ReadError {
     fn from(error: SemanticError) -> Self {
         match error {
             SemanticError::Store(error) => ReadError::Store(error),
-            SemanticError::Graph(error) => ReadError::Op(error.into()),
             SemanticError::Cancelled(_)
             | SemanticError::Length { .. }
             | SemanticError::OverMemory { .. }

@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 
-use epistemic_storage::{
-    StoreError,
-    graph::{GraphError, GraphReader},
-};
+use epistemic_storage::{StoreError, graph::GraphReader};
 
 use super::{
-    OpError, access,
+    OpError,
     compute::{Computation, MAX_RESULT},
+    pair::Pair,
     reads::ReadError,
 };
 use crate::{
@@ -26,18 +24,9 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let request = &computation.request;
     let params::SubgraphMatch { pattern_graph_name } =
         params::params(request.method, request.envelope.params)?;
-    let graphs = &computation.shard.graphs;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others name the graph")]
-    let missing = |error| match error {
-        GraphError::GraphNotFound(_) => {
-            OpError::Text(format!("Pattern graph '{pattern_graph_name}' not found"))
-        }
-        elsewhere => elsewhere.into(),
-    };
-    let pattern_graph = graphs.graph(pattern_graph_name).map_err(missing)?;
-    // It may have come since the request was checked.
-    access::read(computation.shard, &request.envelope, &pattern_graph)?;
-    let state = pattern_graph.state();
+    let pair = Pair::find(computation, pattern_graph_name, "Pattern")?;
+    let (reader, pattern_reader) = pair.readers();
+    let state = pattern_reader.state()?;
     if state.nodes + state.edges > MAX_PATTERN {
         let (nodes, edges) = (state.nodes, state.edges);
         return Err(OpError::Text(format!(
@@ -45,15 +34,13 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
         ))
         .into());
     }
-    let target = computation.projection()?;
-    let pattern = computation.projection_of(&pattern_graph)?;
-    let view = graphs.view();
-    let wanted = read_pattern(&GraphReader::new(&*view, &pattern_graph), &pattern.ids)?;
-    let mut constraints =
-        Properties { reader: GraphReader::new(&*view, computation.graph), ids: &target.ids, wanted: &wanted };
+    let Computation { shard, cancel, .. } = computation;
+    let target = shard.projections.at(&shard.graphs, &pair.this, pair.view(), cancel)?;
+    let pattern = shard.projections.build(&pattern_reader, &state, &pair.other, cancel)?;
+    let wanted = read_pattern(&pattern_reader, &pattern.ids)?;
+    let mut constraints = Properties { reader, ids: &target.ids, wanted: &wanted };
     let most = MAX_MATCHES.min(MAX_RESULT / (4 * pattern.ids.len().max(1)));
-    let found =
-        subgraph_matches(&pattern.topology, &target.topology, &mut constraints, most, computation.cancel)?;
+    let found = subgraph_matches(&pattern.topology, &target.topology, &mut constraints, most, cancel)?;
     if found.truncated {
         let text = format!("RESULT_TOO_LARGE: over {most} matches; narrow the pattern");
         return Err(OpError::Text(text).into());
@@ -109,9 +96,7 @@ impl Constraints for Properties<'_> {
 
     fn node_fits(&mut self, pattern: u32, target: u32) -> Result<bool, ReadError> {
         match self.wanted.nodes.get(&pattern) {
-            // Gone since its graph was projected.
-            None => Ok(false),
-            Some(Wanted::Anything) => Ok(true),
+            None | Some(Wanted::Anything) => Ok(true),
             Some(wanted) => {
                 let node = self.reader.node(self.ids.get(target))?;
                 Ok(node.is_some_and(|node| wanted.fits(&node.properties)))

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use epistemic_storage::{
     StoreError,
-    graph::{Graph, GraphError, GraphReader},
+    graph::{GraphError, GraphReader, Together},
 };
 
 use super::{
@@ -102,19 +102,21 @@ fn each(
     names: &[&str],
     mut read: impl FnMut(&GraphReader<'_>) -> Result<bool, ReadError>,
 ) -> Result<(), OpError> {
-    let (mut seen, mut graphs) = (HashSet::new(), Vec::<Arc<Graph>>::new());
-    for name in names.iter().filter(|name| seen.insert(**name)) {
-        match shard.graphs.graph(name) {
+    let mut seen = HashSet::new();
+    let names: Vec<&str> = names.iter().copied().filter(|name| seen.insert(*name)).collect();
+    let Together { graphs, view } = shard.graphs.together(&names).map_err(GraphError::from)?;
+    let mut readable = Vec::with_capacity(graphs.len());
+    for graph in graphs {
+        match graph {
             Ok(graph) => {
                 access::read(shard, &request.envelope, &graph)?;
-                graphs.push(graph);
+                readable.push(graph);
             }
             Err(GraphError::GraphNotFound(_)) => {}
             Err(elsewhere) => return Err(elsewhere.into()),
         }
     }
-    let view = shard.graphs.view();
-    for graph in &graphs {
+    for graph in &readable {
         if !read(&GraphReader::new(&*view, graph)).map_err(|error| error.of(shard, graph))? {
             break;
         }

@@ -108,12 +108,11 @@ fn places(
 fn answer_whole(shard: &Shard, graph: &Graph, request: &Request<'_>, max: usize, out: &mut Vec<u8>) -> bool {
     reads::answer_within_budget(shard, graph, request, out, |out| {
         let view = shard.graphs.view();
-        read(graph, &GraphReader::new(&*view, graph), request, max, out)
+        read(&GraphReader::new(&*view, graph), request, max, out)
     })
 }
 
 fn read(
-    graph: &Graph,
     reader: &GraphReader<'_>,
     request: &Request<'_>,
     max: usize,
@@ -187,7 +186,7 @@ fn read(
             rows.write(out);
         }
         // A point read that turned out to be long.
-        _ => reads::read(graph, reader, request, max, out)?,
+        _ => reads::read(reader, request, max, out)?,
     }
     Ok(())
 }

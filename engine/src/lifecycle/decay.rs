@@ -59,7 +59,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let reader = GraphReader::new(&*view, target.graph);
     let mut swept = Swept::default();
 
-    let mut reviser = Reviser::new(target);
+    let mut reviser = Reviser::new(target, &reader)?;
     let mut goes = Going::default();
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
         target.cancel.check()?;
@@ -75,7 +75,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     swept.edges_decayed = edges.edges_set + goes.decayed_of(edges.edges_removed);
     swept.edges_pruned = edges.edges_removed;
 
-    let mut reviser = Reviser::new(target);
+    let mut reviser = Reviser::new(target, &reader)?;
     let mut goes = Going::default();
     let read = reader.for_each_node(|id, _, properties| {
         target.cancel.check()?;

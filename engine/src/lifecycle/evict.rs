@@ -44,7 +44,7 @@ pub(super) fn remove_nodes(
     reader: &GraphReader<'_>,
     ids: &[impl AsRef<str>],
 ) -> Result<Vec<String>, LifecycleError> {
-    let mut reviser = Reviser::new(target);
+    let mut reviser = Reviser::new(target, reader)?;
     let read = ids.chunks(SLICE).try_for_each(|slice| {
         for (id, node) in slice.iter().zip(reader.nodes(slice)?) {
             if let Some(node) = node {

@@ -28,7 +28,7 @@ pub(crate) fn prune(target: Target<'_>, max_age: u64, min_score: f64) -> Result<
     };
     let view = target.shard.graphs.view();
     let reader = GraphReader::new(&*view, target.graph);
-    let mut reviser = Reviser::new(target);
+    let mut reviser = Reviser::new(target, &reader)?;
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
         target.cancel.check()?;
         if !goes(properties) {

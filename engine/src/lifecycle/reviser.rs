@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     StoreError,
-    graph::{GraphError, Op, Outcome, Revised, Revision},
+    graph::{GraphError, GraphReader, Op, Outcome, Revised, Revision},
 };
 
 use super::{LifecycleError, Target};
@@ -14,6 +14,7 @@ const PART_BYTES: usize = 256 << 10;
 /// Gathers changes and commits them when there are enough.
 pub(crate) struct Reviser<'a> {
     target: Target<'a>,
+    since: u64,
     part: Vec<Revision>,
     bytes: usize,
     done: Revised,
@@ -21,8 +22,10 @@ pub(crate) struct Reviser<'a> {
 }
 
 impl<'a> Reviser<'a> {
-    pub(crate) fn new(target: Target<'a>) -> Self {
-        Self { target, part: Vec::new(), bytes: 0, done: Revised::default(), failure: None }
+    /// For changes that are worked out from the state of `reader`.
+    pub(crate) fn new(target: Target<'a>, reader: &GraphReader<'_>) -> Result<Self, StoreError> {
+        let since = reader.state()?.sequence;
+        Ok(Self { target, since, part: Vec::new(), bytes: 0, done: Revised::default(), failure: None })
     }
 
     /// Adds a change, and commits when enough are gathered.
@@ -59,7 +62,7 @@ impl<'a> Reviser<'a> {
             return Ok(());
         }
         let graph = self.target.graph;
-        let op = Op::Revise { of: graph.id(), changes: part };
+        let op = Op::Revise { of: graph.id(), since: self.since, changes: part };
         if let Outcome::Revised(revised) = self.target.shard.write_blocking(graph.name(), op)? {
             self.done.add(revised);
         }

@@ -1,13 +1,17 @@
 //! Projections of graphs, each kept until its graph changes or others need the memory.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use epistemic_storage::{
     GraphStore,
-    graph::{Graph, GraphError, GraphReader, GraphState},
+    graph::{Graph, GraphReader, GraphState},
+    store::Read,
 };
 
 use super::{Projection, build};
@@ -33,14 +37,11 @@ pub(crate) enum ProjectionError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] epistemic_storage::StoreError),
-    /// The graph is gone.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
 }
 
-/// A projection and the version of the nodes and edges in it.
+/// A projection and the newest change in it.
 struct Built {
-    version: u64,
+    sequence: u64,
     projection: Arc<Projection>,
 }
 
@@ -68,39 +69,68 @@ impl Projections {
         graph: &Arc<Graph>,
         cancel: &Cancel,
     ) -> Result<Arc<Projection>, ProjectionError> {
+        // The view is taken when those before are done: what they built is then new enough.
+        self.renew(graphs, graph, cancel, || graphs.view())
+    }
+
+    /// The projection of the graph in the state of `view`, built if need be. Blocks while it is read from storage.
+    pub(crate) fn at(
+        &self,
+        graphs: &GraphStore,
+        graph: &Arc<Graph>,
+        view: &dyn Read,
+        cancel: &Cancel,
+    ) -> Result<Arc<Projection>, ProjectionError> {
+        self.renew(graphs, graph, cancel, || view)
+    }
+
+    fn renew<'v, V: Deref<Target = dyn Read + 'v>>(
+        &self,
+        graphs: &GraphStore,
+        graph: &Arc<Graph>,
+        cancel: &Cancel,
+        view: impl FnOnce() -> V,
+    ) -> Result<Arc<Projection>, ProjectionError> {
         self.cache.renew(graph, cancel, |held| {
-            let version = graph.versions().topology;
-            if let Some(built) = held.as_ref().filter(|built| built.version == version) {
+            let view = view();
+            let reader = GraphReader::new(&*view, graph);
+            let state = reader.state()?;
+            // Since both states no node and no edge was added or removed.
+            let changed = graphs.newest(graph)?.1.topology;
+            let same = |built: &&Built| changed <= built.sequence.min(state.sequence);
+            if let Some(built) = held.as_ref().filter(same) {
                 return Ok(Arc::clone(&built.projection));
             }
+            let newer = held.take_if(|built| built.sequence > state.sequence);
             *held = None;
-            let projection = self.build(graphs, graph, cancel)?;
-            *held = Some(Built { version, projection: Arc::clone(&projection) });
+            let projection = self.build(&reader, &state, graph, cancel)?;
+            let built = Built { sequence: state.sequence, projection: Arc::clone(&projection) };
+            *held = newer.or(Some(built));
             Ok(projection)
         })
     }
 
     /// The projection if it is there and as new as the graph. Does not block.
     pub(crate) fn peek(&self, graph: &Graph) -> Option<Arc<Projection>> {
-        let version = graph.versions().topology;
-        self.cache.peek(graph, |built| (built.version == version).then(|| Arc::clone(&built.projection)))
+        let changed = graph.versions().topology;
+        self.cache.peek(graph, |built| (changed <= built.sequence).then(|| Arc::clone(&built.projection)))
     }
 
-    fn build(
+    /// Reads a projection that is not kept.
+    pub(crate) fn build(
         &self,
-        graphs: &GraphStore,
+        reader: &GraphReader<'_>,
+        state: &GraphState,
         graph: &Graph,
         cancel: &Cancel,
     ) -> Result<Arc<Projection>, ProjectionError> {
         cancel.check()?;
-        let view = graphs.view();
-        let state = graphs.state_in(&*view, graph)?;
-        let needed = self.check_bytes(graph, estimate(&state, state.nodes.saturating_mul(SHORT_ID)))?;
+        let needed = self.check_bytes(graph, estimate(state, state.nodes.saturating_mul(SHORT_ID)))?;
         self.cache.make_room(graph, needed);
         self.builds.fetch_add(1, Ordering::Relaxed);
         // Its ids may be longer than was thought.
-        let fits = |ids| self.check_bytes(graph, estimate(&state, ids)).map(drop);
-        let built = build::build(&GraphReader::new(&*view, graph), &state, cancel, fits)?;
+        let fits = |ids| self.check_bytes(graph, estimate(state, ids)).map(drop);
+        let built = build::build(reader, state, cancel, fits)?;
         self.check_bytes(graph, built.bytes() as u64)?;
         Ok(Arc::new(built))
     }

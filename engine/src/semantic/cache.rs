@@ -29,12 +29,13 @@ impl Indexes {
         cancel: &Cancel,
     ) -> Result<Arc<Index>, SemanticError> {
         self.0.renew(graph, cancel, |held| {
-            if let Some(index) = held.as_ref().filter(|index| index.sequence >= graph.versions().vectors) {
+            let changed = graphs.newest(graph)?.1.vectors;
+            if let Some(index) = held.as_ref().filter(|index| index.sequence >= changed) {
                 return Ok(Arc::clone(index));
             }
             let view = graphs.view();
-            let state = graphs.state_in(&*view, graph)?;
             let reader = GraphReader::new(&*view, graph);
+            let state = reader.state()?;
             let old = held.take();
             let needed = Index::estimate(state.vectors, state.dimension);
             if needed > self.0.budget() {

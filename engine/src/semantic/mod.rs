@@ -15,7 +15,7 @@ pub(crate) use stream::search_stored;
 
 use std::sync::Arc;
 
-use epistemic_storage::{StoreError, graph::GraphError};
+use epistemic_storage::StoreError;
 
 use crate::analytics::Cancelled;
 
@@ -39,9 +39,6 @@ pub(crate) enum SemanticError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The graph is gone.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
 }
 
 /// A node that a search found.

@@ -81,12 +81,13 @@ pub(super) fn check(read: &dyn Read, recorder: &mut Recorder<'_>) -> Result<Cata
             recorder.found(found.remove())?;
         }
     }
-    for id in catalog.states.keys().filter(|id| !owners.contains_key(id)) {
+    // What awaits reclamation keeps its counters until then.
+    let known = |id: &&GraphId| owners.contains_key(*id) || catalog.reclaims.contains(*id);
+    for id in catalog.states.keys().filter(|id| !known(id)) {
         let detail = "no graph of the catalog has these counters";
+        // The name of a graph may be lost, and with its counters more would be: it is not repaired.
         let found = Found::new(FindingKind::StateWithoutGraph, Space::Catalog, &keys::state(*id), detail);
-        // Otherwise the name of a graph may be lost, and with its counters more would be.
-        let leftover = catalog.whole && catalog.reclaims.contains(id);
-        recorder.found(if leftover { found.remove() } else { found })?;
+        recorder.found(found)?;
     }
     Ok(catalog)
 }

@@ -114,11 +114,7 @@ pub(super) fn check(
     assert_found(&audited(graphs)?.found, left, &format!("{told}, repaired"));
     assert_eq!(primary_records(graphs, graph.id())?, damaged, "{told}: primary records stay");
     if damaged == primary && left.is_empty() {
-        assert_eq!(
-            graphs.state_in(graphs.store(), &graph)?,
-            graph.state(),
-            "{told}: counters are as they were"
-        );
+        assert_eq!(graphs.latest(&graph).state()?, graph.state(), "{told}: counters are as they were");
         assert_eq!(content_digest(graphs, &graph).expect("it is sound"), digest, "{told}");
     }
     write_all(graphs, NAME, vec![Op::Delete])?;
@@ -170,6 +166,6 @@ pub(super) fn many_batches(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!((shown(Counters), shown(MissingLabel)), (1, 50), "the first of each kind are shown");
     assert!(graphs.store().stats()?.sequence > before);
     assert_found(&audited(graphs)?.found, &[], "after the repair");
-    assert_eq!(graphs.state_in(graphs.store(), &graph)?, graph.state());
+    assert_eq!(graphs.latest(&graph).state()?, graph.state());
     Ok(())
 }

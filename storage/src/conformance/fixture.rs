@@ -92,6 +92,6 @@ pub(super) fn write_all(graphs: &GraphStore, name: &str, ops: Vec<Op>) -> Result
 pub(super) fn counts(graphs: &GraphStore, name: &str) -> Result<(u64, u64), GraphError> {
     let graph = graphs.graph(name)?;
     let state = graph.state();
-    assert_eq!(graphs.state_in(graphs.store(), &graph)?, state, "stored and published counters of '{name}'");
+    assert_eq!(graphs.latest(&graph).state()?, state, "stored and published counters of '{name}'");
     Ok((state.nodes, state.edges))
 }

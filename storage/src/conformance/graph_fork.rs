@@ -153,8 +153,14 @@ pub(super) fn one_state(graphs: &GraphStore) -> Result<(), GraphError> {
     graphs.install("copy", graphs.fork(&graph, &write)?, GraphType::Agent, None, false)?;
     assert!(written.get() > 200);
     assert_copy(graphs, &expected, "copy")?;
+    graphs.install("expected", graphs.fork(&graph, &|| true)?, GraphType::Agent, None, true)?;
     graphs.write("source", Op::Delete)?;
-    let gone = graphs.fork(&graph, &|| true).err();
-    assert_eq!(gone, Some(GraphError::GraphNotFound("source".into())), "a deleted graph is not copied");
+    graphs.install("late", graphs.fork(&graph, &|| true)?, GraphType::Agent, None, false)?;
+    let last = graphs.graph("late")?.state();
+    assert_eq!(
+        (last.nodes, last.edges),
+        counts(graphs, "expected")?,
+        "whoever holds it copies its last state"
+    );
     Ok(())
 }

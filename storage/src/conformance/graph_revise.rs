@@ -27,9 +27,9 @@ fn edge(sequence: u64, expected: &[u8], properties: Option<&[u8]>) -> Revision {
 }
 
 fn revise(graphs: &GraphStore, revisions: Vec<Revision>) -> Result<Revised, GraphError> {
-    let Outcome::Revised(revised) =
-        graphs.write("g", Op::Revise { of: graphs.graph("g")?.id(), changes: revisions })?
-    else {
+    let graph = graphs.graph("g")?;
+    let (of, since) = (graph.id(), graph.state().sequence);
+    let Outcome::Revised(revised) = graphs.write("g", Op::Revise { of, since, changes: revisions })? else {
         panic!("a revision answers with what was revised");
     };
     Ok(revised)
@@ -144,11 +144,39 @@ pub(super) fn other_graph(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;
     write_all(graphs, "g", vec![add_node("a", b"1")])?;
     let of = graphs.graph("g")?.id();
+    let since = 100;
     graphs.write("g", Op::Clear)?;
     write_all(graphs, "g", vec![add_node("a", b"1")])?;
-    let revised = graphs.write("g", Op::Revise { of, changes: vec![node("a", b"1", None)] });
+    let revised = graphs.write("g", Op::Revise { of, since, changes: vec![node("a", b"1", None)] });
     assert_eq!(revised, Err(GraphError::GraphReplaced("g".into())));
     assert_eq!(graphs.graph("g")?.state().nodes, 1);
+    Ok(())
+}
+
+/// A node that was removed and added again behind the state that a revision was worked out from is another one.
+pub(super) fn added_again(graphs: &GraphStore) -> Result<(), GraphError> {
+    create(graphs, "g")?;
+    write_all(graphs, "g", ["a", "b", "c"].map(|id| add_node(id, b"1")).into())?;
+    let graph = graphs.graph("g")?;
+    let (of, since) = (graph.id(), graph.state().sequence);
+    let add = |source: &str, target: &str| Revision::AddEdge {
+        source: source.into(),
+        target: target.into(),
+        properties: b"p".to_vec(),
+    };
+    let again = vec![remove_node("a"), add_node("a", b"1"), add_node("b", b"1")];
+    write_all(graphs, "g", again)?;
+    let changes =
+        || vec![node("a", b"1", None), add("a", "b"), add("b", "a"), add("c", "b"), node("b", b"1", None)];
+    let revised = graphs.write("g", Op::Revise { of, since, changes: changes() })?;
+    let expected =
+        Revised { edges_added: 1, edges_cascaded: 1, nodes_removed: vec!["b".into()], ..Revised::default() };
+    assert_eq!(revised, Outcome::Revised(expected), "b was there all the time, a was not");
+    assert_eq!(counts(graphs, "g")?, (2, 0));
+    let since = graph.state().sequence;
+    let revised = graphs.write("g", Op::Revise { of, since, changes: changes() })?;
+    let expected = Revised { nodes_removed: vec!["a".into()], ..Revised::default() };
+    assert_eq!(revised, Outcome::Revised(expected), "seen again, a is as the others");
     Ok(())
 }
 
@@ -158,15 +186,23 @@ pub(super) fn groups(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", vec![add_node("a", b"1"), add_node("b", b"1"), add_edge("a", "b", b"old")])?;
     let graph = graphs.graph("g")?;
     let old = graph.state().sequence;
-    let of = graph.id();
+    let (of, since) = (graph.id(), old);
     let ops = vec![
         add_node("a", b"2"),
-        Op::Revise { of, changes: vec![node("a", b"1", Some(b"lost")), node("a", b"2", Some(b"3"))] },
+        Op::Revise { of, since, changes: vec![node("a", b"1", Some(b"lost")), node("a", b"2", Some(b"3"))] },
         add_edge("a", "b", b"new"),
-        Op::Revise { of, changes: vec![edge(old + 3, b"new", Some(b"newer")), edge(old, b"old", None)] },
-        Op::Revise { of, changes: vec![edge(old, b"old", Some(b"lost")), edge(old + 3, b"newer", None)] },
+        Op::Revise {
+            of,
+            since,
+            changes: vec![edge(old + 3, b"new", Some(b"newer")), edge(old, b"old", None)],
+        },
+        Op::Revise {
+            of,
+            since,
+            changes: vec![edge(old, b"old", Some(b"lost")), edge(old + 3, b"newer", None)],
+        },
         remove_node("b"),
-        Op::Revise { of, changes: vec![node("b", b"1", Some(b"lost"))] },
+        Op::Revise { of, since, changes: vec![node("b", b"1", Some(b"lost"))] },
     ];
     let writes: Vec<_> = ops.into_iter().map(|op| Write { graph: "g".into(), op }).collect();
     let results = graphs.commit(&writes, Durability::Sync);

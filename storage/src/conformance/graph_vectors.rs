@@ -25,7 +25,7 @@ fn stored(graphs: &GraphStore, name: &str) -> Result<Stored, GraphError> {
         Ok(())
     })?;
     let state = graph.state();
-    assert_eq!(graphs.state_in(graphs.store(), &graph)?, state);
+    assert_eq!(graphs.latest(&graph).state()?, state);
     assert_eq!(state.vectors, found.len() as u64);
     Ok((found, state.vectors, state.dimension))
 }

@@ -71,6 +71,7 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("revisions: one of several parallel edges", graph_revise::parallel_edges),
     ("revisions: edges between nodes that are there", graph_revise::added_edges),
     ("revisions: another graph", graph_revise::other_graph),
+    ("revisions: a node that was added again", graph_revise::added_again),
     ("revisions: what the group did before", graph_revise::groups),
     ("revisions: embeddings go with their nodes", graph_revise::embeddings),
     ("fork: an equal graph that shares nothing", graph_fork::small),

@@ -88,6 +88,8 @@ pub enum Op {
     Revise {
         /// The graph they were worked out from; another one of its name, or its successor after a clear, is refused.
         of: GraphId,
+        /// The sequence number of that state.
+        since: u64,
         /// The changes.
         changes: Vec<Revision>,
     },
@@ -189,12 +191,12 @@ impl Transaction<'_> {
             Op::AddVector { node, components } => self.edit(name)?.add_vector(node, components)?,
             Op::Batch(items) => return self.edit(name)?.batch(items).map(Outcome::Batch),
             Op::Touch { nodes, now } => return self.edit(name)?.touch(nodes, *now).map(Outcome::Touched),
-            Op::Revise { of, changes } => {
+            Op::Revise { of, since, changes } => {
                 let mut edit = self.edit(name)?;
                 if edit.id() != *of {
                     return Err(GraphError::GraphReplaced(name.to_string()));
                 }
-                return edit.revise(changes).map(Outcome::Revised);
+                return edit.revise(*since, changes).map(Outcome::Revised);
             }
             Op::ClearLedger => self.edit(name)?.clear_ledger(),
             Op::Replace(loaded) => {

@@ -91,6 +91,15 @@ impl Versions {
     }
 }
 
+/// What is known of a graph without asking the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Published {
+    pub(super) state: GraphState,
+    pub(super) versions: Versions,
+    /// A group that changes the graph is being committed: the store may be ahead of what is published.
+    pub(super) committing: bool,
+}
+
 /// A graph of a store. While a clone of the `Arc` around it is held its records stay, also when it is deleted meanwhile.
 #[derive(Debug)]
 pub struct Graph {
@@ -100,7 +109,7 @@ pub struct Graph {
     owner: Option<String>,
     tenant: Option<String>,
     created_ms: u64,
-    published: Mutex<(GraphState, Versions)>,
+    published: Mutex<Published>,
     /// Standing and the move that brought it.
     moves: RwLock<(Option<Standing>, Option<String>)>,
     fence: Fence,
@@ -116,7 +125,11 @@ impl Graph {
             owner: entry.owner,
             tenant: entry.tenant,
             created_ms: entry.created_ms,
-            published: Mutex::new((state, Versions::at(state.sequence))),
+            published: Mutex::new(Published {
+                state,
+                versions: Versions::at(state.sequence),
+                committing: false,
+            }),
             moves: RwLock::new((entry.standing, entry.arrived)),
             fence: Fence::default(),
             quarantine: OnceLock::new(),
@@ -166,18 +179,28 @@ impl Graph {
         self.created_ms
     }
 
-    /// Counters as of the newest commit.
+    /// Counters as of the newest commit that was published. Reads of the store may be ahead of them for a moment:
+    /// [`super::GraphStore::newest`] is not.
     pub fn state(&self) -> GraphState {
-        self.published.lock().0
+        self.published().state
     }
 
-    /// What changed when. Read it before taking a view: what the view shows is then at least that new.
+    /// What changed when, as of the newest commit that was published.
     pub fn versions(&self) -> Versions {
-        self.published.lock().1
+        self.published().versions
+    }
+
+    pub(super) fn published(&self) -> Published {
+        *self.published.lock()
     }
 
     pub(super) fn publish(&self, state: GraphState, versions: Versions) {
-        *self.published.lock() = (state, versions);
+        let mut published = self.published.lock();
+        (published.state, published.versions) = (state, versions);
+    }
+
+    pub(super) fn set_committing(&self, committing: bool) {
+        self.published.lock().committing = committing;
     }
 
     pub(super) fn publish_standing(&self, standing: Option<Standing>, arrived: Option<String>) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Graph, GraphState, LedgerRecord,
+    Graph, GraphReader, GraphState, LedgerRecord,
     changes::{check_complete, for_each_change},
     error::GraphError,
     store::GraphStore,
@@ -71,7 +71,7 @@ impl GraphStore {
     /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
     pub fn changed_digest(&self, graph: &Graph, after: u64) -> Result<ChangedDigest, GraphError> {
         let view = self.view();
-        let state = self.state_in(&*view, graph)?;
+        let state = GraphReader::new(&*view, graph).state()?;
         check_complete(graph, &state, after)?;
         let mut named = Named::default();
         let mut digest = Sha256::new();

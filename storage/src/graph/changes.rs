@@ -1,6 +1,6 @@
 //! Reading the ledger as a change log.
 
-use super::{Graph, GraphState, error::GraphError, record::bad_key, store::GraphStore};
+use super::{Graph, GraphReader, GraphState, error::GraphError, record::bad_key, store::GraphStore};
 use crate::{
     error::{Result, StoreError},
     keys,
@@ -28,7 +28,7 @@ impl GraphStore {
     /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
     pub fn changes(&self, graph: &Graph, after: u64, max_bytes: usize) -> Result<Changes, GraphError> {
         let view = self.view();
-        let state = self.state_in(&*view, graph)?;
+        let state = GraphReader::new(&*view, graph).state()?;
         check_complete(graph, &state, after)?;
         let mut records = Vec::new();
         let mut bytes = 0;

@@ -12,8 +12,8 @@ impl GraphStore {
     /// [`StoreError::Stopped`] when `keep_going` says no; nothing is left behind then.
     pub fn fork(&self, graph: &Graph, keep_going: &dyn Fn() -> bool) -> Result<LoadedGraph, GraphError> {
         let view = self.view();
-        let state = self.state_in(&*view, graph)?;
         let reader = GraphReader::new(&*view, graph);
+        let state = reader.state()?;
         let go = || if keep_going() { Ok(()) } else { Err(StoreError::Stopped) };
         let mut loader = self.load();
         reader.for_each_node(|id, sequence, properties| {

@@ -4,6 +4,7 @@ use super::{
     catalog::Graph,
     ledger::LedgerRecord,
     record::{bad_key, decode_node},
+    state::GraphState,
 };
 use crate::{
     error::{Result, StoreError},
@@ -98,6 +99,19 @@ impl<'r> GraphReader<'r> {
     /// The same reads, each failing with [`StoreError::OverBudget`] when a scan of it passes over more than `entries`.
     pub fn with_budget(self, entries: usize) -> Self {
         Self { budget: Some(entries), ..self }
+    }
+
+    /// The graph's counters.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when they are missing: they stay as long as the graph is held.
+    pub fn state(&self) -> Result<GraphState> {
+        match self.read.get(Space::Catalog, &keys::state(self.id))? {
+            Some(bytes) => GraphState::decode(&bytes),
+            None => {
+                Err(StoreError::corrupt(Space::Catalog, format!("no counters of graph number {}", self.id)))
+            }
+        }
     }
 
     /// Whether a node exists.

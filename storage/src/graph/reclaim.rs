@@ -46,6 +46,7 @@ impl GraphStore {
         for space in Space::OF_GRAPHS {
             self.doom(&mut batch, space, id)?;
         }
+        batch.delete(Space::Catalog, keys::state(id));
         batch.delete(Space::Catalog, keys::reclaim(id));
         self.store().commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
     }

@@ -13,7 +13,7 @@ use crate::{error::Result, keys, space::Space, view};
 /// A change that is made only if what it was worked out from is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revision {
-    /// Rewrites or removes a node whose property bytes are still `expected`.
+    /// Rewrites or removes a node that was there and whose property bytes are still `expected`.
     Node {
         /// Node id.
         id: String,
@@ -35,7 +35,7 @@ pub enum Revision {
         /// New property bytes; `None` removes the edge, not its parallel ones.
         properties: Option<Vec<u8>>,
     },
-    /// Adds an edge if both ends are still there.
+    /// Adds an edge if both ends were there and are still.
     AddEdge {
         /// Source node id.
         source: String,
@@ -106,12 +106,16 @@ impl Revised {
 }
 
 impl Edit<'_, '_> {
-    pub(super) fn revise(&mut self, revisions: &[Revision]) -> Result<Revised, GraphError> {
+    /// Makes changes that were worked out from the state at the sequence number `since`. A node that was removed and added
+    /// again behind it is another one, whatever its properties.
+    pub(super) fn revise(&mut self, since: u64, revisions: &[Revision]) -> Result<Revised, GraphError> {
+        // No node can have been added then, and revisions add none.
+        let all_were_there = self.live.versions.topology <= since;
         let mut revised = Revised::default();
         for revision in revisions {
             match revision {
                 Revision::Node { id, expected, properties } => {
-                    if !self.node_is(id, expected)? {
+                    if !self.node_is(id, since, expected)? {
                         continue;
                     }
                     match properties {
@@ -142,10 +146,14 @@ impl Edit<'_, '_> {
                     }
                 }
                 Revision::AddEdge { source, target, properties } => {
-                    match self.add_edge(source, target, properties) {
-                        Ok(()) => revised.edges_added += 1,
-                        Err(GraphError::SourceNotFound(_) | GraphError::TargetNotFound(_)) => {}
-                        Err(error) => return Err(error),
+                    let both = if all_were_there {
+                        self.has_node(source)? && self.has_node(target)?
+                    } else {
+                        self.was_there(source, since)? && self.was_there(target, since)?
+                    };
+                    if both {
+                        self.add_edge(source, target, properties)?;
+                        revised.edges_added += 1;
                     }
                 }
             }
@@ -184,11 +192,27 @@ impl Edit<'_, '_> {
         Ok(true)
     }
 
-    fn node_is(&self, node: &str, expected: &[u8]) -> Result<bool> {
+    /// Whether a node is there that was there at `since` with these properties.
+    fn node_is(&self, node: &str, since: u64, expected: &[u8]) -> Result<bool> {
         match self.overlay.node(&keys::node(self.id(), node))? {
-            Some(value) => Ok(decode_node(&value)?.1 == expected),
+            Some(value) => {
+                let (inserted, properties) = decode_node(&value)?;
+                Ok(inserted <= since && properties == expected)
+            }
             None => Ok(false),
         }
+    }
+
+    /// Whether a node is there that was there at `since`.
+    fn was_there(&self, node: &str, since: u64) -> Result<bool> {
+        match self.overlay.node(&keys::node(self.id(), node))? {
+            Some(value) => Ok(decode_node(&value)?.0 <= since),
+            None => Ok(false),
+        }
+    }
+
+    fn has_node(&self, node: &str) -> Result<bool> {
+        self.overlay.has_node(&keys::node(self.id(), node))
     }
 
     /// Rewrites the properties of an edge that is there.

@@ -9,10 +9,10 @@ use std::{
     time::Duration,
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::{
-    GraphLoader, GraphReader, GraphType, LoadedGraph,
+    GraphLoader, GraphType, LoadedGraph,
     apply::{Op, Outcome, Write},
     catalog::{COMMONS, CatalogEntry, Graph},
     error::GraphError,
@@ -25,7 +25,7 @@ use crate::{
     error::{Result, StoreError},
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, Durability, Read, Store},
+    store::{Direction, Durability, Store},
 };
 
 /// Whether a graph of this name may be created, else what its creator is told.
@@ -169,24 +169,6 @@ impl GraphStore {
         }
     }
 
-    /// Reads of the newest committed state, each call for itself.
-    pub fn latest<'a>(&'a self, graph: &'a Graph) -> GraphReader<'a> {
-        GraphReader::new(&*self.store, graph)
-    }
-
-    /// A consistent view for [`GraphReader::new`]. Get the graph first, then the view.
-    pub fn view(&self) -> Box<dyn Read + '_> {
-        self.store.view()
-    }
-
-    /// Counters of `graph` in the state of `read`.
-    pub fn state_in(&self, read: &dyn Read, graph: &Graph) -> Result<GraphState, GraphError> {
-        match read.get(Space::Catalog, &keys::state(graph.id()))? {
-            Some(bytes) => Ok(GraphState::decode(&bytes)?),
-            None => Err(GraphError::GraphNotFound(graph.name().to_string())),
-        }
-    }
-
     /// Commits one mutation durably.
     pub fn write(&self, graph: &str, op: Op) -> Result<Outcome, GraphError> {
         let writes = [Write { graph: graph.into(), op }];
@@ -226,6 +208,7 @@ impl GraphStore {
         if finished.batch.is_empty() {
             return results;
         }
+        let _committing = Committing::begin(&finished.graphs);
         if let Err(error) = self.store.commit(finished.batch, durability) {
             self.poison_unless_retryable(&error);
             return results.into_iter().map(|result| result.and(Err(error.clone().into()))).collect();
@@ -265,6 +248,11 @@ impl GraphStore {
                 }
             }
         }
+    }
+
+    /// Keeps commits from beginning while the guard lives; waits for the one that runs.
+    pub(super) fn hold_commits(&self) -> MutexGuard<'_, ()> {
+        self.commits.lock()
     }
 
     /// Turns an error of the store into one of the graph it struck, and quarantines that graph on damage.
@@ -342,6 +330,27 @@ impl GraphStore {
         replace: bool,
     ) -> Result<(), GraphError> {
         self.write(name, Op::Install { loaded, kind, owner, replace }).map(|_| ())
+    }
+}
+
+/// Marks the graphs that a running commit changes, until it is published or has failed.
+struct Committing(Vec<Arc<Graph>>);
+
+impl Committing {
+    fn begin(changes: &[(Arc<str>, Publish)]) -> Self {
+        let graphs = changes.iter().filter_map(|(_, publish)| match publish {
+            Publish::State(graph, ..) | Publish::Standing(graph, ..) => Some(Arc::clone(graph)),
+            Publish::Graph(_) | Publish::Gone => None,
+        });
+        let committing = Self(graphs.collect());
+        committing.0.iter().for_each(|graph| graph.set_committing(true));
+        committing
+    }
+}
+
+impl Drop for Committing {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|graph| graph.set_committing(false));
     }
 }
 

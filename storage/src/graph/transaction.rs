@@ -84,6 +84,8 @@ pub(super) struct Transaction<'s> {
     names: Option<&'s NameRule>,
     graphs: HashMap<Arc<str>, Option<Live>>,
     retired: Vec<Retired>,
+    /// The last states of retired graphs, for those who still read them.
+    last_states: Vec<(Arc<str>, Publish)>,
     next_id: &'s AtomicU64,
     allocated: bool,
     now_ms: u64,
@@ -102,6 +104,7 @@ impl<'s> Transaction<'s> {
             names,
             graphs: HashMap::new(),
             retired: Vec::new(),
+            last_states: Vec::new(),
             next_id,
             allocated: false,
             now_ms: clock::unix_ms(),
@@ -237,31 +240,44 @@ impl<'s> Transaction<'s> {
     /// Takes the graph out of the catalog.
     pub(super) fn remove(&mut self, name: &Arc<str>, id: GraphId) {
         self.overlay.delete(Space::Catalog, &keys::name(name));
-        let live = self.graphs.insert(Arc::clone(name), None).flatten();
-        self.retire(id, live.and_then(|live| live.base));
+        match self.graphs.insert(Arc::clone(name), None).flatten() {
+            Some(Live { base, state, versions, .. }) => self.retire(name, id, base, state, versions),
+            None => self.retire(name, id, None, GraphState::default(), Versions::at(0)),
+        }
     }
 
     /// Puts the records of `id` in place of the graph's own.
     pub(super) fn swap(&mut self, name: &Arc<str>, id: GraphId, state: GraphState) -> Result<(), GraphError> {
         let live = self.edit(name)?.live;
         let old = GraphId(live.entry.id);
-        let readers = live.base.take();
+        let (readers, last_state, versions) = (live.base.take(), live.state, live.versions);
         live.entry.id = id.0;
         live.state = state;
         let entry = live.entry.encode();
         self.overlay.put(Space::Catalog, &keys::name(name), &entry);
-        self.retire(old, readers);
+        self.retire(name, old, readers, last_state, versions);
         Ok(())
     }
 
-    fn retire(&mut self, id: GraphId, readers: Option<Arc<Graph>>) {
-        self.overlay.delete(Space::Catalog, &keys::state(id));
+    /// Gives up records, which stay with their counters for those who read them, until they are reclaimed.
+    fn retire(
+        &mut self,
+        name: &Arc<str>,
+        id: GraphId,
+        readers: Option<Arc<Graph>>,
+        state: GraphState,
+        versions: Versions,
+    ) {
+        self.overlay.put(Space::Catalog, &keys::state(id), &state.encode());
         self.overlay.put(Space::Catalog, &keys::reclaim(id), &[]);
+        if let Some(graph) = &readers {
+            self.last_states.push((Arc::clone(name), Publish::State(Arc::clone(graph), state, versions)));
+        }
         self.retired.push(Retired { id, readers });
     }
 
     pub(super) fn finish(mut self) -> Finished {
-        let mut published = Vec::new();
+        let mut published = self.last_states;
         for (name, live) in self.graphs {
             let Some(live) = live else {
                 published.push((name, Publish::Gone));

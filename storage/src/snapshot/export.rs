@@ -27,7 +27,7 @@ pub fn export(
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Header, Totals), SnapshotError> {
     let view = graphs.view();
-    let state = graphs.state_in(&*view, graph)?;
+    let state = GraphReader::new(&*view, graph).state()?;
     let header = header(graph, &state);
     let mut writer = Writer { chunks: ChunkWriter::new(out, &SNAPSHOT)?, section: Section::new(), progress };
     let text = serde_json::to_vec(&header).map_err(std::io::Error::from)?;

@@ -1,8 +1,8 @@
-//! A store that can be told to fail its commits. Clones share the store below and what they are told.
+//! A store that can be told to fail its commits, or to hold one. Clones share the store below and what they are told.
 
 use std::{
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Barrier, Mutex},
 };
 
 use epistemic_storage::{
@@ -16,11 +16,45 @@ type Result<T, E = StoreError> = std::result::Result<T, E>;
 pub struct Failing {
     below: Arc<dyn Store>,
     failure: Arc<Mutex<Option<StoreError>>>,
+    hold: Arc<Mutex<Option<Held>>>,
+}
+
+/// A commit that is held, before its changes can be read or after.
+#[derive(Clone)]
+pub struct Held {
+    visible: bool,
+    reached: Arc<Barrier>,
+    released: Arc<Barrier>,
+}
+
+impl Held {
+    /// Waits until the commit has come to where it is held.
+    pub fn reached(&self) {
+        self.reached.wait();
+    }
+
+    /// Lets it go on.
+    pub fn release(&self) {
+        self.released.wait();
+    }
+
+    fn wait_here(&self) {
+        self.reached.wait();
+        self.released.wait();
+    }
 }
 
 impl Failing {
     pub fn over(below: Arc<dyn Store>) -> Self {
-        Self { below, failure: Arc::default() }
+        Self { below, failure: Arc::default(), hold: Arc::default() }
+    }
+
+    /// Holds the next commit: with `visible` when its changes can be read already, else before.
+    pub fn hold_next_commit(&self, visible: bool) -> Held {
+        let barrier = || Arc::new(Barrier::new(2));
+        let held = Held { visible, reached: barrier(), released: barrier() };
+        *self.hold.lock().unwrap() = Some(held.clone());
+        held
     }
 
     /// Fails commits from now on with this error; nothing of them is done.
@@ -62,10 +96,15 @@ impl Store for Failing {
     }
 
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
-        match &*self.failure.lock().unwrap() {
-            Some(failure) => Err(failure.clone()),
-            None => self.below.commit(batch, durability),
+        if let Some(failure) = &*self.failure.lock().unwrap() {
+            return Err(failure.clone());
         }
+        let held = self.hold.lock().unwrap().take();
+        let wait = |visible| held.iter().filter(|held| held.visible == visible).for_each(Held::wait_here);
+        wait(false);
+        let result = self.below.commit(batch, durability);
+        wait(true);
+        result
     }
 
     fn accepts_writes(&self) -> Result<()> {

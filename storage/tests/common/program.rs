@@ -136,7 +136,8 @@ impl Program {
     fn revise(&mut self, graphs: &GraphStore, name: &str) -> Op {
         let mut seen = Vec::new();
         let name = if self.random.below(8) == 0 { self.name() } else { name.into() };
-        let of = graphs.graph(&name).or_else(|_| graphs.graph(COMMONS)).unwrap().id();
+        let target = graphs.graph(&name).or_else(|_| graphs.graph(COMMONS)).unwrap();
+        let (of, since) = (target.id(), target.state().sequence.saturating_sub(self.random.below(4) as u64));
         if let Ok(graph) = graphs.graph(&name) {
             let reader = graphs.latest(&graph);
             let every = 1 + self.random.below(4);
@@ -164,7 +165,7 @@ impl Program {
             let properties = properties(&mut self.random);
             seen.push(Revision::AddEdge { source: self.id(), target: self.id(), properties });
         }
-        Op::Revise { of, changes: seen }
+        Op::Revise { of, since, changes: seen }
     }
 
     fn rewritten(&mut self) -> Option<Vec<u8>> {

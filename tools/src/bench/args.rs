@@ -80,7 +80,7 @@ pub(super) struct LoadArgs {
     /// Nodes that reads choose from; loaded first, with five edges each, when the graph is empty.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) nodes: u64,
-    /// Nodes added by one request of batch-update.
+    /// Nodes of one request of batch-update and of the batch reads.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) batch: u64,
     /// Process id of the server, on this machine, to measure its CPU time.
@@ -97,6 +97,10 @@ pub(super) enum Op {
     GetNodeProperties,
     /// GetNeighbors of a random node.
     GetNeighbors,
+    /// GetNodePropertiesBatch of --batch nodes.
+    GetNodePropertiesBatch,
+    /// HasNodesBatch of --batch nodes.
+    HasNodesBatch,
     /// BatchUpdate adding --batch new nodes.
     BatchUpdate,
     /// Ping.

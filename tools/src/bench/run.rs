@@ -57,8 +57,16 @@ fn measure(target: &Target, envelope: Envelope<'_>, load: &LoadArgs) -> Result<(
         server_pid: load.server_pid,
     };
     let kinds = kinds(load.op, load.batch);
+    let most =
+        kinds.iter().map(|kind| if let Numbers::Existing(count) = kind.numbers { count } else { 0 }).max();
+    ensure!(
+        most <= Some(load.nodes),
+        "--batch of {} nodes, but there are only --nodes {}",
+        load.batch,
+        load.nodes
+    );
     let mut client = Client::connect(&target.endpoint)?;
-    if kinds.iter().any(|kind| matches!(kind.numbers, Numbers::Existing)) {
+    if kinds.iter().any(|kind| matches!(kind.numbers, Numbers::Existing(_))) {
         population::ensure(&mut client, envelope, Population::for_reads(load.nodes, target.seed))?;
     }
     let mut fresh = 0;

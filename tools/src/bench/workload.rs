@@ -16,8 +16,8 @@ pub(super) const NODE_PREFIX: &str = "node-";
 pub(super) enum Numbers {
     /// The request names no node.
     Unused,
-    /// An existing node at random.
-    Existing,
+    /// Existing nodes, so many in a row, from a random one on.
+    Existing(u64),
     /// The next `n` numbers that no node has yet.
     Fresh(u64),
 }
@@ -61,7 +61,13 @@ impl Kind {
         let mut params = Message::default();
         match (self.method, self.numbers) {
             (_, Numbers::Unused) => return Template::new(envelope, id, self.method, None),
-            (_, Numbers::Existing) => {
+            ("GetNodePropertiesBatch" | "HasNodesBatch", Numbers::Existing(nodes)) => {
+                params.map(1)?;
+                params.str("node_ids")?;
+                params.array(u32::try_from(nodes)?)?;
+                (0..nodes).try_for_each(|index| params.numbered(NODE_PREFIX, index))?;
+            }
+            (_, Numbers::Existing(_)) => {
                 params.map(1)?;
                 params.str("node_id")?;
                 params.numbered(NODE_PREFIX, 0)?;
@@ -90,13 +96,16 @@ impl Kind {
 
 /// The kinds of request that `op` mixes; `batch` is the number of nodes in a BatchUpdate.
 pub(super) fn kinds(op: Op, batch: u64) -> Vec<Kind> {
-    let properties = |percent| Kind::new(percent, "GetNodeProperties", Numbers::Existing, Check::NotNil);
-    let neighbors = |percent| Kind::new(percent, "GetNeighbors", Numbers::Existing, Check::Any);
+    let properties = |percent| Kind::new(percent, "GetNodeProperties", Numbers::Existing(1), Check::NotNil);
+    let neighbors = |percent| Kind::new(percent, "GetNeighbors", Numbers::Existing(1), Check::Any);
+    let batch_read = |method| vec![Kind::new(100, method, Numbers::Existing(batch), Check::NotNil)];
     let add = |percent| Kind::new(percent, "AddNode", Numbers::Fresh(1), Check::Any);
     match op {
         Op::AddNode => vec![add(100)],
         Op::GetNodeProperties => vec![properties(100)],
         Op::GetNeighbors => vec![neighbors(100)],
+        Op::GetNodePropertiesBatch => batch_read("GetNodePropertiesBatch"),
+        Op::HasNodesBatch => batch_read("HasNodesBatch"),
         Op::BatchUpdate => {
             vec![Kind::new(100, "BatchUpdate", Numbers::Fresh(batch), Check::NoBatchErrors)]
         }
@@ -128,7 +137,7 @@ impl Source {
         let index = self.choose();
         let number = match self.kinds[index].numbers {
             Numbers::Unused => 0,
-            Numbers::Existing => self.random.random_range(0..self.existing),
+            Numbers::Existing(count) => self.random.random_range(0..=self.existing.saturating_sub(count)),
             Numbers::Fresh(count) => {
                 let first = self.fresh;
                 self.fresh += count;
