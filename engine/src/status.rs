@@ -108,6 +108,8 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
     let (requests, request_seconds) = shard.metrics.totals();
     let mut fields = json!({
         "version": env!("CARGO_PKG_VERSION"),
+        "unix_ms": epistemic_storage::clock::unix_ms(),
+        "max_frame_bytes": shard.limits.max_frame_bytes,
         "pid": std::process::id(),
         "uptime_s": shard.started.elapsed().as_secs(),
         "store_id": directory.map(|directory| &directory.identity().store_id),

@@ -15,9 +15,12 @@ use std::{
 use epistemic_storage::{
     GraphStore,
     graph::Graph,
+    service::{self, Imported, ServiceError, Wanted},
     snapshot::{self, Header, ImportTarget, SnapshotError, Totals},
 };
 use parking_lot::Mutex;
+
+use crate::{access::Caller, shard::Shard};
 
 /// Transfers of one connection at a time.
 const MAX_TRANSFERS: usize = 4;
@@ -36,7 +39,7 @@ pub(crate) struct Transfers {
 struct Export {
     pieces: Receiver<Vec<u8>>,
     rest: Vec<u8>,
-    thread: JoinHandle<Result<(Header, Totals), SnapshotError>>,
+    thread: JoinHandle<Result<(), TransferError>>,
 }
 
 struct Import {
@@ -44,7 +47,15 @@ struct Import {
     received: u64,
     /// The graph it was opened to replace.
     replaces: Option<String>,
-    thread: JoinHandle<Result<(Header, Totals, String), SnapshotError>>,
+    thread: JoinHandle<Result<Committed, TransferError>>,
+}
+
+/// What an import came to.
+pub(crate) enum Committed {
+    /// A graph, and its name.
+    Graph(Header, Totals, String),
+    /// Identities and channels.
+    Service(Imported),
 }
 
 enum Piece {
@@ -61,6 +72,8 @@ pub(crate) enum TransferError {
     TooMany,
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     #[error("transfer thread: {0}")]
     Thread(String),
 }
@@ -71,9 +84,9 @@ impl From<io::Error> for TransferError {
     }
 }
 
-fn join<T>(thread: JoinHandle<Result<T, SnapshotError>>) -> Result<T, TransferError> {
+fn join<T>(thread: JoinHandle<Result<T, TransferError>>) -> Result<T, TransferError> {
     match thread.join() {
-        Ok(result) => Ok(result?),
+        Ok(result) => result,
         Err(_) => Err(TransferError::Thread("it panicked; see the server's log".into())),
     }
 }
@@ -92,21 +105,42 @@ impl Transfers {
         graphs: &Arc<GraphStore>,
         graph: Arc<Graph>,
     ) -> Result<(u64, Header), TransferError> {
+        let graphs = Arc::clone(graphs);
+        let (id, export) =
+            self.begin(move |out| Ok(snapshot::export(&graphs, &graph, out, &mut |_| {}).map(drop)?))?;
+        let header = snapshot::inspect(export.rest.as_slice())?;
+        self.exports.lock().insert(id, export);
+        Ok((id, header))
+    }
+
+    /// Begins an export of identities and channels as they are now.
+    pub(crate) fn open_service_export(
+        &self,
+        graphs: &Arc<GraphStore>,
+    ) -> Result<(u64, service::Header), TransferError> {
+        let graphs = Arc::clone(graphs);
+        let (id, export) = self.begin(move |out| Ok(service::export(&graphs, out).map(drop)?))?;
+        let header = service::inspect(export.rest.as_slice())?;
+        self.exports.lock().insert(id, export);
+        Ok((id, header))
+    }
+
+    /// Starts the thread of an export and waits for its first bytes.
+    fn begin(
+        &self,
+        work: impl FnOnce(PieceWriter) -> Result<(), TransferError> + Send + 'static,
+    ) -> Result<(u64, Export), TransferError> {
         let id = self.id()?;
         let (sender, pieces) = sync_channel(PIECES);
-        let graphs = Arc::clone(graphs);
-        let thread = std::thread::Builder::new().name("export".into()).spawn(move || {
-            let out = PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) };
-            snapshot::export(&graphs, &graph, out, &mut |_| {})
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("export".into())
+            .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))?;
         let mut export = Export { pieces, rest: Vec::new(), thread };
         match export.pieces.recv() {
             Ok(first) => export.rest = first,
             Err(_) => return Err(join(export.thread).err().unwrap_or(TransferError::Unknown(id))),
         }
-        let header = snapshot::inspect(export.rest.as_slice())?;
-        self.exports.lock().insert(id, export);
-        Ok((id, header))
+        Ok((id, export))
     }
 
     /// The next bytes of an export, at most `max`; none at its end, which closes it.
@@ -135,13 +169,45 @@ impl Transfers {
         graphs: &Arc<GraphStore>,
         target: ImportTarget,
     ) -> Result<u64, TransferError> {
-        let id = self.id()?;
-        let (pieces, receiver) = sync_channel(PIECES);
         let graphs = Arc::clone(graphs);
         let replaces = target.name.clone().filter(|_| target.replace);
+        self.take_in(replaces, move |input| {
+            let (header, totals, name) = snapshot::import(&graphs, input, &target, &mut |_| {})?;
+            Ok(Committed::Graph(header, totals, name))
+        })
+    }
+
+    /// Begins to take what is missing here of a copy of identities and channels.
+    pub(crate) fn open_service_import(
+        &self,
+        shard: &Arc<Shard>,
+        caller: Caller<'_>,
+        wanted: Wanted,
+    ) -> Result<u64, TransferError> {
+        let shard = Arc::clone(shard);
+        let agent = caller.id().map(str::to_owned);
+        self.take_in(None, move |input| {
+            let (identities, channels) = (&shard.access.identities, &shard.channels);
+            let (_, _, imported) =
+                service::import(&shard.graphs, identities, channels, input, wanted, |new, identity| {
+                    let caller = Caller::new(agent.as_deref());
+                    let checked = shard.access.may_register(caller, new, &identity.role);
+                    checked.map_err(|denied| denied.to_string())
+                })?;
+            Ok(Committed::Service(imported))
+        })
+    }
+
+    /// Starts the thread of an import.
+    fn take_in(
+        &self,
+        replaces: Option<String>,
+        work: impl FnOnce(PieceReader) -> Result<Committed, TransferError> + Send + 'static,
+    ) -> Result<u64, TransferError> {
+        let id = self.id()?;
+        let (pieces, receiver) = sync_channel(PIECES);
         let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
-            let input = PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false };
-            snapshot::import(&graphs, input, &target, &mut |_| {})
+            work(PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false })
         })?;
         self.imports.lock().insert(id, Import { pieces, received: 0, replaces, thread });
         Ok(id)
@@ -165,7 +231,7 @@ impl Transfers {
     }
 
     /// Ends an import: the graph is checked as a whole, durable and visible on return, or refused.
-    pub(crate) fn commit(&self, id: u64) -> Result<(Header, Totals, String), TransferError> {
+    pub(crate) fn commit(&self, id: u64) -> Result<Committed, TransferError> {
         let import = self.imports.lock().remove(&id).ok_or(TransferError::Unknown(id))?;
         // When the thread has given up already, its result says why.
         let _ = import.pieces.send(Piece::Finish);

@@ -8,7 +8,8 @@
 //! * [`GraphStore`] is the graph layer over any store: catalog, records, mutations, ledger. [`snapshot`] exports
 //!   and imports one graph as a stream; [`increment`] is a file of its changes since. [`audit`] compares all records
 //!   with each other and rebuilds the derived ones.
-//! * [`Channels`] and [`Identities`] are what a shard keeps beside its graphs, in the same store.
+//! * [`Channels`] and [`Identities`] are what a shard keeps beside its graphs, in the same store; [`service`] is their copy
+//!   as a stream.
 //! * [`datadir`] is a shard's directory: identity, ownership, checkpoints.
 //!
 //! Everything is synchronous and may block. `docs/format.md` describes all formats byte by byte.
@@ -28,6 +29,7 @@ pub mod limits;
 pub mod memory;
 mod open;
 pub mod rocks;
+pub mod service;
 pub mod snapshot;
 pub mod space;
 pub mod store;

@@ -22,6 +22,8 @@ use crate::{
 
 /// Bytes of records that one answer of `LedgerRead` holds at most, but for the last record.
 const MAX_RECORDS: u64 = 8 << 20;
+/// Graphs that one answer of `GraphHeads` has at most: their names may be long.
+const MAX_HEADS: u64 = 1_000;
 const MAX_LEASE: Duration = Duration::from_secs(60);
 
 pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), OpError> {
@@ -46,8 +48,10 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
             let graph = shard.graphs.graph_of_any_standing(name)?;
             let max_bytes = max_bytes.min(MAX_RECORDS) as usize;
             let changes = shard.graphs.changes(&graph, after, max_bytes)?;
-            encode::map(out, 2);
+            encode::map(out, 3);
             field_uint(out, "sequence", changes.sequence);
+            encode::str(out, "before");
+            some_digest(out, changes.before.as_ref());
             encode::str(out, "records");
             encode::bin(out, &pack_ledger(&changes.records));
         }
@@ -61,7 +65,14 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
             shard.graphs.lower_fence(name, move_id);
             encode::str(out, "ok");
         }
+        Method::GraphHeads => {
+            let params::GraphHeads { after, limit } = some_params(method, raw)?;
+            heads(shard, after, limit, out)?;
+        }
         _ => {
+            if method == Method::MoveArrive && params::params::<params::MoveArrive<'_>>(method, raw)?.owned {
+                shard.graphs.must_own(name)?;
+            }
             change(shard, name, step(request)?)?;
             let graph = shard.graphs.graph_of_any_standing(name).ok();
             sequence(out, graph.map_or(0, |graph| graph.state().sequence));
@@ -88,7 +99,8 @@ fn step(request: &Request<'_>) -> Result<MoveOp, OpError> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
     Ok(match method {
         Method::MoveArrive => {
-            let params::MoveArrive { move_id, from } = params::params(method, raw)?;
+            // Whether the name may be created here was asked before.
+            let params::MoveArrive { move_id, from, owned: _ } = params::params(method, raw)?;
             MoveOp::Arrive { move_id: move_id.into(), from: from.into() }
         }
         Method::MoveReplay => {
@@ -158,6 +170,52 @@ fn changed_digest(shard: &Shard, graph: &Graph, after: u64, out: &mut Vec<u8>) -
     field_uint(out, "vectors", state.vectors);
     field_str(out, "digest", &changed.digest);
     Ok(())
+}
+
+/// The newest change of each graph, by name, with what else backups and lists ask of all graphs.
+fn heads(shard: &Shard, after: Option<&str>, limit: Option<u64>, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let limit = limit.unwrap_or(MAX_HEADS).min(MAX_HEADS) as usize;
+    let page = shard.graphs.heads(after, limit)?;
+    let store_id = shard.checkpoints.directory().map(|directory| &*directory.identity().store_id);
+    encode::map(out, 6);
+    field_uint(out, "settled_ms", page.settled_ms);
+    encode::str(out, "store_id");
+    some_str(out, store_id);
+    field_uint(out, "served", shard.graphs.graph_count() as u64);
+    encode::str(out, "guarded");
+    encode::bool(out, shard.access.is_on());
+    encode::str(out, "more");
+    encode::bool(out, page.more);
+    encode::str(out, "graphs");
+    encode::array(out, page.graphs.len());
+    for head in page.graphs {
+        encode::map(out, 7);
+        field_str(out, "name", head.graph.name());
+        field_uint(out, "sequence", head.state.sequence);
+        field_uint(out, "nodes", head.state.nodes);
+        field_uint(out, "edges", head.state.edges);
+        encode::str(out, "tenant");
+        some_str(out, head.graph.tenant());
+        encode::str(out, "quarantined");
+        some_str(out, head.graph.quarantined());
+        encode::str(out, "digest");
+        some_digest(out, head.digest.as_ref());
+    }
+    Ok(())
+}
+
+fn some_str(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => encode::str(out, text),
+        None => encode::nil(out),
+    }
+}
+
+fn some_digest(out: &mut Vec<u8>, digest: Option<&[u8; 32]>) {
+    match digest {
+        Some(digest) => encode::bin(out, digest),
+        None => encode::nil(out),
+    }
 }
 
 /// One graph, or all that are not served here.

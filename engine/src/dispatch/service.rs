@@ -3,15 +3,18 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use epistemic_storage::snapshot::ImportTarget;
+use epistemic_storage::{
+    service::{Imported, Wanted},
+    snapshot::ImportTarget,
+};
 use tokio::sync::mpsc;
 
-use super::{OpError, Part, Pending, Request, access, answer, channels, moves, union};
+use super::{OpError, Part, Pending, Request, access, answer, channels, moves, reads::strings, union};
 use crate::{
     access::Caller,
     shard::Shard,
     status,
-    transfer::{TransferError, Transfers},
+    transfer::{Committed, TransferError, Transfers},
     wire::{Envelope, Method, encode, params},
 };
 
@@ -62,7 +65,7 @@ pub(super) fn spawn(
 }
 
 fn run(
-    shard: &Shard,
+    shard: &Arc<Shard>,
     transfers: &Transfers,
     request: &Request<'_>,
     out: &mut Vec<u8>,
@@ -162,7 +165,13 @@ fn run(
             {
                 access::write(shard, &envelope, &replaced)?;
             }
-            let (header, totals, graph) = transfers.commit(upload)?;
+            let (header, totals, graph) = match transfers.commit(upload)? {
+                Committed::Graph(header, totals, graph) => (header, totals, graph),
+                Committed::Service(imported) => {
+                    service_imported(out, &imported);
+                    return Ok(());
+                }
+            };
             shard.dirty.note(std::iter::once(graph.as_str().into()));
             encode::map(out, 7);
             field_str(out, "graph", &graph);
@@ -178,9 +187,35 @@ fn run(
             transfers.abort(upload)?;
             encode::str(out, "aborted");
         }
+        Method::ServiceExport => {
+            params::no_params(method, raw)?;
+            let (cursor, header) = transfers.open_service_export(&shard.graphs)?;
+            encode::map(out, 3);
+            field_uint(out, "cursor", cursor);
+            field_uint(out, "identities", header.identities);
+            field_uint(out, "channels", header.channels);
+        }
+        Method::ServiceImport => {
+            let params::ServiceImport { identities, channels } = params::params(method, raw)?;
+            let wanted = Wanted { identities, channels };
+            let upload = transfers.open_service_import(shard, Caller::new(envelope.agent_id), wanted)?;
+            encode::map(out, 1);
+            field_uint(out, "upload", upload);
+        }
         _ => moves::run(shard, request, out)?,
     }
     Ok(())
+}
+
+/// The answer of `RestoreCommit` behind `ServiceImport`.
+fn service_imported(out: &mut Vec<u8>, imported: &Imported) {
+    encode::map(out, 4);
+    field_uint(out, "identities", imported.identities);
+    encode::str(out, "other_identities");
+    strings(out, &imported.other_identities);
+    field_uint(out, "channels", imported.channels);
+    encode::str(out, "other_channels");
+    strings(out, &imported.other_channels);
 }
 
 pub(super) fn field_uint(out: &mut Vec<u8>, name: &str, value: u64) {

@@ -154,7 +154,10 @@ pub(super) const fn row(method: Method) -> Row {
         | M::MoveAdmit
         | M::MoveDrop
         | M::MoveReturn
-        | M::MoveForget => Row { route: Route::Service, access: Access::System },
+        | M::MoveForget
+        | M::GraphHeads
+        | M::ServiceExport
+        | M::ServiceImport => Row { route: Route::Service, access: Access::System },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },
         M::ParseRepository
         | M::ParseFile

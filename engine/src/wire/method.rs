@@ -68,7 +68,7 @@ methods! {
     // Ours, after the reference's.
     SnapshotOpen, SnapshotRead, SnapshotClose, RestoreOpen, RestoreWrite, RestoreCommit, RestoreAbort,
     GraphStats, ShardStatus, ListIdentities, GraphDigest, LedgerRead, MoveStatus, MoveArrive, MoveReplay, MoveFence,
-    MoveRelease, MoveDepart, MoveAdmit, MoveDrop, MoveReturn, MoveForget,
+    MoveRelease, MoveDepart, MoveAdmit, MoveDrop, MoveReturn, MoveForget, GraphHeads, ServiceExport, ServiceImport,
 }
 
 impl Method {

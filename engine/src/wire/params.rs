@@ -575,6 +575,28 @@ pub struct LedgerRead {
     pub max_bytes: u64,
 }
 
+/// `GraphHeads`
+#[derive(Debug, Default, Deserialize)]
+pub struct GraphHeads<'a> {
+    /// Graphs behind this name; from the first one without it.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub after: Option<&'a str>,
+    /// Graphs at most.
+    #[serde(default)]
+    pub limit: Option<u64>,
+}
+
+/// `ServiceImport`
+#[derive(Debug, Deserialize)]
+pub struct ServiceImport {
+    /// Whether to take the identities.
+    #[serde(default)]
+    pub identities: bool,
+    /// Whether to take the channels.
+    #[serde(default)]
+    pub channels: bool,
+}
+
 /// `MoveStatus`
 #[derive(Debug, Default, Deserialize)]
 pub struct MoveStatus<'a> {
@@ -592,6 +614,9 @@ pub struct MoveArrive<'a> {
     /// Endpoint that serves the graph until it has arrived.
     #[serde(borrow, deserialize_with = "text")]
     pub from: &'a str,
+    /// Only if this shard may create a graph of this name: it is restored, not moved.
+    #[serde(default)]
+    pub owned: bool,
 }
 
 /// `MoveReplay`

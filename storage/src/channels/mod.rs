@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 
 pub use error::ChannelError;
 pub use open::Channels;
+pub(crate) use open::copies;
 use record::{ChannelRecord, Counters};
 use serde::{Deserialize, Serialize};
 

@@ -15,8 +15,9 @@ use crate::{
     graph::GraphStore,
     keys,
     limits::{self, MAX_CHANNELS, MAX_MEMBERS},
+    service::ChannelCopy,
     space::Space,
-    store::{Direction, Durability, Store},
+    store::{Direction, Durability, Read, Store},
 };
 
 /// Up to this many messages are deleted key by key: cheaper for later reads than a range tombstone.
@@ -79,8 +80,7 @@ impl Channels {
         if kind == ChannelType::PeerToPeer && members.len() != 2 {
             return Err(ChannelError::NotTwo);
         }
-        // The records of a closed channel went with it, so its number may be used again.
-        let number = open.values().map(|channel| channel.record.number + 1).max().unwrap_or(1);
+        let number = free_number(&open);
         let creator = creator.to_owned();
         let record = ChannelRecord { number, kind, creator, created_ms: clock::unix_ms() };
         let counters = Counters::default();
@@ -221,6 +221,52 @@ impl Channels {
         Ok(())
     }
 
+    /// Opens a channel as it was elsewhere, with its messages in their stored form, in one commit. The oldest messages
+    /// beyond what is kept here are left out. False, and nothing is done, when a channel of this id is open.
+    ///
+    /// # Errors
+    /// A value is no message; over a limit; the commit fails.
+    pub(crate) fn install(
+        &self,
+        graphs: &GraphStore,
+        channel: ChannelCopy,
+        messages: &[Vec<u8>],
+    ) -> Result<bool, ChannelError> {
+        let ChannelCopy { id, kind, creator, created_ms, members, first } = channel;
+        limits::check_name("channel_id", &id)?;
+        for agent in members.iter().chain([&creator]) {
+            limits::check_name("member's agent_id", agent)?;
+        }
+        limits::check_count("members", members.len(), MAX_MEMBERS)?;
+        let mut open = self.lock()?;
+        if open.contains_key(&id) {
+            return Ok(false);
+        }
+        limits::check_count("channels", open.len() + 1, MAX_CHANNELS)?;
+        let kept = newest(messages, self.keep);
+        // Those that are left out were sent all the same.
+        let first = first + (messages.len() - kept.len()) as u64;
+        let mut counters = Counters { first, next: first, bytes: 0 };
+        let number = free_number(&open);
+        let mut batch = WriteBatch::new();
+        for value in kept {
+            decode_message(value)?;
+            batch.put(Space::Channels, keys::message(number, counters.next), value);
+            counters.next += 1;
+            counters.bytes += value.len() as u64;
+        }
+        let record = ChannelRecord { number, kind, creator, created_ms };
+        batch.put(Space::Channels, keys::channel(&id), record.encode());
+        batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
+        for member in &members {
+            batch.put(Space::Channels, keys::channel_member(number, member), b"");
+        }
+        graphs.commit_service(batch, self.durability)?;
+        let members = members.into_iter().collect();
+        open.insert(id, Channel { record, members, counters });
+        Ok(true)
+    }
+
     /// The last `limit` messages, or all that are kept, oldest first.
     pub fn messages(
         &self,
@@ -276,7 +322,33 @@ fn find_mut<'o>(open: &'o mut ById, id: &str) -> Result<&'o mut Channel, Channel
     open.get_mut(id).ok_or_else(|| ChannelError::NotFound(id.to_owned()))
 }
 
-fn load(store: &dyn Store) -> Result<ById> {
+/// The records of a closed channel went with it, so its number may be used again.
+fn free_number(open: &ById) -> u64 {
+    open.values().map(|channel| channel.record.number + 1).max().unwrap_or(1)
+}
+
+/// The newest of these stored messages that may be kept: the last one always.
+fn newest(messages: &[Vec<u8>], keep: Keep) -> &[Vec<u8>] {
+    let mut bytes = 0;
+    let kept = messages.iter().rev().enumerate().take_while(|(index, value)| {
+        bytes += value.len() as u64;
+        *index == 0 || ((*index as u64) < keep.messages && bytes <= keep.bytes)
+    });
+    &messages[messages.len() - kept.count()..]
+}
+
+/// All open channels with their numbers, by id.
+pub(crate) fn copies(view: &dyn Read) -> Result<Vec<(u64, ChannelCopy)>> {
+    let copy = |(id, channel): (String, Channel)| {
+        let ChannelRecord { number, kind, creator, created_ms } = channel.record;
+        let members = channel.members.into_iter().collect();
+        let first = channel.counters.first;
+        (number, ChannelCopy { id, kind, creator, created_ms, members, first })
+    };
+    Ok(load(view)?.into_iter().map(copy).collect())
+}
+
+fn load(store: &dyn Read) -> Result<ById> {
     let mut counters = HashMap::new();
     let mut cursor = store.scan(Space::Channels, keys::all_channel_counters(), Direction::Forward)?;
     while let Some((key, value)) = cursor.next()? {

@@ -1,5 +1,7 @@
 //! The ledger read as a change log, and its changes made again on a copy.
 
+use sha2::{Digest, Sha256};
+
 use super::{
     fixture::{add_node, create, write_all},
     graph_moves::{admit, arrive, everything, fill, replay, step},
@@ -93,6 +95,10 @@ pub(super) fn truncated(graphs: &GraphStore) -> Result<(), GraphError> {
         let numbers: Vec<_> = changes.records.iter().map(|(sequence, _)| *sequence).collect();
         assert_eq!(numbers, (after + 1..).take(count).collect::<Vec<_>>(), "{after}, {max_bytes}");
         assert_eq!(changes.sequence, 5);
+        // The record that they follow: clearing the ledger took record 3.
+        let stored = graphs.store().get(Space::Ledger, &keys::ledger(graph.id(), after))?;
+        assert_eq!(changes.before, stored.map(|record| Sha256::digest(record).into()), "{after}");
+        assert_eq!(changes.before.is_some(), after > 3, "{after}");
     }
     let mut loader = graphs.load();
     loader.node("a", 3, b"")?;

@@ -2,9 +2,9 @@
 
 use super::{
     audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_cursors,
-    graph_edges, graph_fork, graph_groups, graph_moves, graph_names, graph_nodes, graph_reclaim,
-    graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans, sizes, views,
-    writes,
+    graph_edges, graph_fork, graph_groups, graph_heads, graph_moves, graph_names, graph_nodes, graph_reclaim,
+    graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans, service, sizes,
+    views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -106,6 +106,11 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("channels: a closed one leaves nothing", channels::closed_leaves_nothing),
     ("channels: damage is told and stays with them", channels::damage),
     ("identities: register and replace", identities::register),
+    ("heads: every graph on one page", graph_heads::pages),
+    ("heads: the newest change", graph_heads::newest_change),
+    ("service: a copy and a copy of it", service::round_trip),
+    ("service: what is there stays", service::what_is_there_stays),
+    ("service: damage and refusals", service::damage),
 ];
 
 /// Runs every case on a store of its own; `open` makes an empty one.

@@ -1,5 +1,7 @@
 //! Reading the ledger as a change log.
 
+use sha2::{Digest, Sha256};
+
 use super::{Graph, GraphReader, GraphState, error::GraphError, record::bad_key, store::GraphStore};
 use crate::{
     error::{Result, StoreError},
@@ -16,6 +18,9 @@ pub const MAX_CHANGES: usize = 10_000;
 pub struct Changes {
     /// The newest sequence number of the graph when they were read.
     pub sequence: u64,
+    /// SHA-256 of the record that they follow, when the ledger still has it: by it a reader knows that the graph is the one
+    /// that it read before.
+    pub before: Option<[u8; 32]>,
     /// Sequence numbers and stored forms, oldest first.
     pub records: Vec<(u64, Vec<u8>)>,
 }
@@ -30,6 +35,7 @@ impl GraphStore {
         let view = self.view();
         let state = GraphReader::new(&*view, graph).state()?;
         check_complete(graph, &state, after)?;
+        let before = record_digest(&*view, graph, after)?;
         let mut records = Vec::new();
         let mut bytes = 0;
         for_each_change(&*view, graph, &state, after, |sequence, record| {
@@ -37,8 +43,14 @@ impl GraphStore {
             records.push((sequence, record.to_vec()));
             Ok(bytes < max_bytes && records.len() < MAX_CHANGES)
         })?;
-        Ok(Changes { sequence: state.sequence, records })
+        Ok(Changes { sequence: state.sequence, before, records })
     }
+}
+
+/// SHA-256 of the ledger record of this number, if there is one.
+pub(super) fn record_digest(view: &dyn Read, graph: &Graph, sequence: u64) -> Result<Option<[u8; 32]>> {
+    let record = view.get(Space::Ledger, &keys::ledger(graph.id(), sequence))?;
+    Ok(record.map(|record| Sha256::digest(record).into()))
 }
 
 /// Whether the ledger tells all changes behind `after`.

@@ -45,7 +45,7 @@ pub type NameRule = dyn Fn(&str) -> std::result::Result<(), String> + Send + Syn
 /// ```
 pub struct GraphStore {
     store: Box<dyn Store>,
-    catalog: RwLock<HashMap<Arc<str>, Arc<Graph>>>,
+    pub(super) catalog: RwLock<HashMap<Arc<str>, Arc<Graph>>>,
     next_id: AtomicU64,
     names: OnceLock<Box<NameRule>>,
     /// Held while a group is built, committed and published: groups are applied one after the other.
@@ -127,6 +127,12 @@ impl GraphStore {
             Some(rule) if self.lookup(name).is_none() => rule(name).map_err(GraphError::NotHere),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Whether the rule of [`GraphStore::restrict_names`] allows a graph of this name, whatever is there: for one that comes
+    /// from elsewhere to be served here.
+    pub fn must_own(&self, name: &str) -> std::result::Result<(), GraphError> {
+        self.names.get().map_or(Ok(()), |rule| rule(name).map_err(GraphError::NotHere))
     }
 
     /// All graphs that are served here, oldest first.

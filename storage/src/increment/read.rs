@@ -73,7 +73,7 @@ impl<R: Read> IncrementReader<R> {
         match self.chunks.next(&mut self.payload)? {
             Kind::Ledger => self.records().map(Some),
             Kind::Trailer => self.trailer().map(|()| None),
-            kind @ (Kind::Header | Kind::Nodes | Kind::Edges | Kind::Vectors) => {
+            kind @ (Kind::Header | Kind::Nodes | Kind::Edges | Kind::Vectors | Kind::Service) => {
                 Err(self.chunks.refuse(format!("a {kind:?} chunk has no place in an increment")).into())
             }
         }

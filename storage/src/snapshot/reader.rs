@@ -89,6 +89,9 @@ impl<R: Read> SnapshotReader<R> {
         let kind = self.chunks.next(&mut self.payload)?;
         self.at = 0;
         let section = self.section;
+        if kind == Kind::Service {
+            return Err(self.chunks.refuse("a Service chunk has no place in a snapshot"));
+        }
         if kind < section || kind == Kind::Header {
             return Err(self.chunks.refuse(format!("a {kind:?} chunk behind {section:?} chunks: reordered")));
         }

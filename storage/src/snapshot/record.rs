@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Edges = 3,
     Ledger = 4,
     Vectors = 5,
+    /// Identities and channels; in files of their own.
+    Service = 6,
     Trailer = 255,
 }
 
@@ -29,6 +31,7 @@ impl Kind {
             3 => Kind::Edges,
             4 => Kind::Ledger,
             5 => Kind::Vectors,
+            6 => Kind::Service,
             255 => Kind::Trailer,
             _ => return None,
         })
@@ -89,7 +92,7 @@ impl Kind {
             }
             Kind::Ledger => Record::Ledger { sequence: fields.sequence()?, record: fields.bytes()? },
             Kind::Vectors => Record::Vector { node: fields.text()?, components: fields.bytes()? },
-            Kind::Header | Kind::Trailer => return None,
+            Kind::Header | Kind::Service | Kind::Trailer => return None,
         })
     }
 }

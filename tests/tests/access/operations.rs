@@ -58,7 +58,7 @@ const OTHERS: [&str; 23] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 14] = [
+const SYSTEM: [&str; 17] = [
     "Shutdown",
     "ListIdentities",
     "GraphDigest",
@@ -73,6 +73,9 @@ const SYSTEM: [&str; 14] = [
     "MoveDrop",
     "MoveReturn",
     "MoveForget",
+    "GraphHeads",
+    "ServiceExport",
+    "ServiceImport",
 ];
 
 #[test]

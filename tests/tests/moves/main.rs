@@ -5,6 +5,7 @@
 
 mod abort;
 mod clients;
+mod frames;
 mod killed;
 mod load;
 mod mover;

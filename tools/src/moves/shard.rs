@@ -1,12 +1,12 @@
 //! A running shard as a party of a move.
 
-use std::io::Read;
+use std::{io::Read, sync::OnceLock};
 
 use anyhow::{Context, Result, bail};
 use epistemic_router::{Bin, Client, ConnectOptions, Endpoint, Secret};
 use epistemic_storage::{
     graph::{COMMONS, Changes},
-    snapshot::unpack_ledger,
+    snapshot::{pack_ledger, unpack_ledger},
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -14,7 +14,7 @@ use serde_bytes::ByteBuf;
 use tokio::runtime::Handle;
 
 use super::party::{Changed, Content, Party, Status};
-use crate::remote::{DEADLINE, Download, IdentityStatus, call, upload_arriving};
+use crate::remote::{DEADLINE, Download, IdentityStatus, batches, call, data_limit, upload_arriving};
 
 /// A shard, connected to when it is needed, and again when a connection was lost.
 pub(crate) struct ShardParty {
@@ -23,6 +23,8 @@ pub(crate) struct ShardParty {
     secret: Secret,
     options: ConnectOptions,
     client: Mutex<Option<Client>>,
+    /// Bytes of data that a request to it can carry.
+    data_limit: OnceLock<usize>,
 }
 
 #[derive(Serialize)]
@@ -39,7 +41,15 @@ impl ShardParty {
     /// The shard at `endpoint`. Nothing is sent yet. Its methods must be called outside of the runtime's own threads.
     pub(crate) fn new(runtime: Handle, endpoint: Endpoint, secret: Secret, options: ConnectOptions) -> Self {
         let options = ConnectOptions { compare_lists: false, ..options };
-        Self { runtime, endpoint, secret, options, client: Mutex::new(None) }
+        Self { runtime, endpoint, secret, options, client: Mutex::new(None), data_limit: OnceLock::new() }
+    }
+
+    fn data_limit(&self) -> Result<usize> {
+        if let Some(limit) = self.data_limit.get() {
+            return Ok(*limit);
+        }
+        let limit = self.runtime.block_on(data_limit(&self.client()?))?;
+        Ok(*self.data_limit.get_or_init(|| limit))
     }
 
     fn connect(&self) -> Result<Client> {
@@ -103,13 +113,25 @@ impl Party for ShardParty {
         #[derive(Deserialize)]
         struct Answer {
             sequence: u64,
+            #[serde(default)]
+            before: Option<ByteBuf>,
             records: ByteBuf,
         }
         let answer: Answer = self.call(graph, "LedgerRead", &Params { after, max_bytes })?;
         let Some(records) = unpack_ledger(&answer.records) else {
             bail!("'{}' sent ledger records of graph '{graph}' that are cut off", self.endpoint);
         };
-        Ok(Changes { sequence: answer.sequence, records })
+        // A reader asks for the next ones until it has all: an answer that brings it no further would keep it asking.
+        let next = records.iter().map(|(sequence, _)| *sequence).eq(after + 1..=after + records.len() as u64);
+        if !next || (records.is_empty() && after < answer.sequence) {
+            bail!(
+                "'{}' was asked for the changes of graph '{graph}' behind {after} and sent others, or none up to {}",
+                self.endpoint,
+                answer.sequence
+            );
+        }
+        let before = answer.before.and_then(|digest| digest.into_vec().try_into().ok());
+        Ok(Changes { sequence: answer.sequence, before, records })
     }
 
     fn content(&self, graph: &str) -> Result<Content> {
@@ -152,8 +174,21 @@ impl Party for ShardParty {
             move_id: &'a str,
             records: Bin<'a>,
         }
-        let records = epistemic_storage::snapshot::pack_ledger(records);
-        self.step(graph, "MoveReplay", &Params { move_id, records: Bin(&records) })
+        let limit = self.data_limit()?;
+        let mut reached = 0;
+        for batch in batches(records, limit) {
+            let records = pack_ledger(batch);
+            if records.len() > limit {
+                bail!(
+                    "a change of graph '{graph}' has {} bytes, a request to '{}' carries {limit} at most: start that shard \
+                     with a larger --max-frame-bytes",
+                    records.len(),
+                    self.endpoint
+                );
+            }
+            reached = self.step(graph, "MoveReplay", &Params { move_id, records: Bin(&records) })?;
+        }
+        Ok(reached)
     }
 
     fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64> {

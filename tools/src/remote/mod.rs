@@ -2,16 +2,19 @@
 //!
 //! * `call`: a call with a typed result; `status`: what a shard says of itself and of its graphs.
 //! * `download` and `upload`: one graph as a snapshot stream (format: `epistemic_storage::snapshot`).
+//! * `frame`: how much one request can carry.
 //!
 //! Sessions of a download or upload belong to their connection and end with it.
 
 mod call;
 mod download;
+mod frame;
 mod status;
 mod upload;
 
 pub(crate) use call::call;
 pub(crate) use download::{Download, content};
+pub(crate) use frame::{batches, data_limit};
 pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, ShardStatus};
 pub(crate) use upload::{upload, upload_arriving};
 
@@ -20,5 +23,5 @@ use std::time::Duration;
 /// Opening and committing take as long as a pass over the whole graph.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(1200);
 
-/// Bytes moved by one request.
+/// Bytes moved by one request, where the shard takes so many.
 const PIECE_BYTES: usize = 1 << 20;

@@ -71,6 +71,12 @@ pub(crate) struct IdentityStatus {
 pub(crate) struct ShardStatus {
     /// Version of the server program.
     pub(crate) version: String,
+    /// Its clock, Unix milliseconds.
+    #[serde(default)]
+    pub(crate) unix_ms: Option<u64>,
+    /// Largest request that it takes.
+    #[serde(default)]
+    pub(crate) max_frame_bytes: Option<u64>,
     /// Its process id.
     pub(crate) pid: u32,
     /// Seconds since its start.

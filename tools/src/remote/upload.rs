@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use super::{DEADLINE, PIECE_BYTES, call};
+use super::{DEADLINE, PIECE_BYTES, call, data_limit};
 
 #[derive(Serialize)]
 struct OpenParams<'a> {
@@ -83,12 +83,13 @@ fn send(
 ) -> Result<String> {
     let name = params.graph_name;
     let client = client.with_deadline(DEADLINE);
+    let piece_bytes = runtime.block_on(data_limit(&client))?.min(PIECE_BYTES);
     let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", params))?;
     let mut sent = 0;
     let mut in_flight: Option<JoinHandle<Result<Written, CallError>>> = None;
     loop {
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        input.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece)?;
+        let mut piece = Vec::with_capacity(piece_bytes);
+        input.by_ref().take(piece_bytes as u64).read_to_end(&mut piece)?;
         if let Some(answer) = in_flight.take() {
             let Written { received } = runtime.block_on(answer).context("sending a piece")??;
             ensure!(received == sent, "the shard has {received} bytes of {sent} sent");
