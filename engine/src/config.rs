@@ -66,6 +66,16 @@ pub struct Config {
     #[arg(long, default_value_t = 64 << 20, value_name = "BYTES")]
     pub min_free_bytes: u64,
 
+    /// Room that is held on the disk of --persist-dir for a start or a deletion when the disk is full, at most a hundredth
+    /// of what is free; 0 holds none
+    #[arg(long, default_value_t = 64 << 20, value_name = "BYTES")]
+    pub ballast_bytes: u64,
+
+    /// Connections at a time. Beyond, the oldest one without an authenticated request is closed
+    /// [default: what the limit of open files leaves beside the files of the store]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: Option<u32>,
+
     /// Memory for blocks read from disk
     #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
     pub block_cache_bytes: usize,

@@ -14,6 +14,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use epistemic_listen::Place;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Duration, Instant, sleep_until, timeout},
@@ -82,6 +83,7 @@ impl Drop for Charge {
 
 struct Connection<S> {
     shard: Arc<Shard>,
+    place: Place,
     stream: S,
     inbox: BytesMut,
     outbox: Vec<u8>,
@@ -104,11 +106,12 @@ struct Connection<S> {
 }
 
 /// Serves a connection until its client is gone, breaks the framing or the server stops.
-pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S) {
+pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place) {
     let charge = Charge { shard: Arc::clone(&shard), bytes: 0 };
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
     let connection = Connection {
         shard: Arc::clone(&shard),
+        place,
         stream,
         inbox: BytesMut::new(),
         outbox: Vec::new(),
@@ -156,6 +159,7 @@ impl<S: Stream> Connection<S> {
                 part = next_part(self.pending.front_mut()), if !self.pending.is_empty() => self.take_part(part)?,
                 read = receive(&mut self.stream, &mut self.inbox, reading), if listening => self.received(read?, reading),
                 () = stopped(&mut stop), if !self.closing => self.closing = true,
+                () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => {
                     tracing::info!("connection closed: no complete request within --frame-deadline");
                     self.closing = true;
@@ -210,7 +214,9 @@ impl<S: Stream> Connection<S> {
             match dispatch::dispatch(&self.shard, &self.transfers, &body, &self.pending, &mut self.outbox) {
                 Step::Answered => {}
                 Step::Authenticated(pending) => {
-                    self.unauthenticated = None;
+                    if self.unauthenticated.take().is_some() {
+                        self.place.work();
+                    }
                     self.deadline = None;
                     self.pending_bytes += pending.as_ref().map_or(0, Pending::bytes);
                     if self.gone {

@@ -9,24 +9,22 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use epistemic_listen::Limits;
 use tokio::net::TcpListener;
 
 use crate::shard::{Shard, stopped};
 
 /// Serves until the shard stops. Metrics are answered on every path but `/healthz` and `/readyz`, as ever.
-pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener) {
+/// At most `connections` at a time; silent and slow clients are let go ([`Limits`]).
+pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener, connections: usize) {
     let mut stop = shard.stop.subscribe();
     let routes = Router::new()
         .route("/healthz", get(|| async { ([(header::CONNECTION, "close")], "ok\n") }))
         .route("/readyz", get(ready))
         .fallback(metrics)
         .with_state(shard);
-    let served = axum::serve(listener, routes).with_graceful_shutdown(async move {
-        stopped(&mut stop).await;
-    });
-    if let Err(error) = served.await {
-        tracing::error!(%error, "metrics listener failed");
-    }
+    let limits = Limits { connections, ..Limits::default() };
+    epistemic_listen::http::serve(listener, routes, limits, stopped(&mut stop)).await;
 }
 
 /// 200 while writes are taken, else 503 with the reason.

@@ -12,6 +12,7 @@ mod commit;
 mod compute_pool;
 pub mod config;
 mod connection;
+mod descriptors;
 mod dispatch;
 mod document;
 mod graph_cache;

@@ -20,6 +20,11 @@ use crate::{
     shard::{Shard, stopped},
 };
 
+/// A client whose machine is gone is noticed after 60 s of silence and six probes, two minutes in all.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_PROBES: u32 = 6;
+
 /// A bound unix socket; its file is removed when this is dropped.
 pub(crate) struct UnixSocket {
     listener: UnixListener,
@@ -62,7 +67,11 @@ pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket) {
         tokio::select! {
             accepted = socket.listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection::serve(Arc::clone(&shard), stream));
+                    let place = tokio::select! {
+                        place = shard.places.take() => place,
+                        () = stopped(&mut stop) => break,
+                    };
+                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place));
                 }
                 Err(error) => accept_failed(&error).await,
             },
@@ -85,7 +94,11 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
                     if let Err(error) = prepare(&stream) {
                         tracing::debug!(%error, "socket options");
                     }
-                    connections.spawn(connection::serve(Arc::clone(&shard), stream));
+                    let place = tokio::select! {
+                        place = shard.places.take() => place,
+                        () = stopped(&mut stop) => break,
+                    };
+                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place));
                 }
                 Err(error) => accept_failed(&error).await,
             },
@@ -99,8 +112,12 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
 
 /// Answers go out at once, and a client whose machine is gone is noticed.
 fn prepare(stream: &tokio::net::TcpStream) -> io::Result<()> {
+    use rustix::net::sockopt;
     stream.set_nodelay(true)?;
-    Ok(rustix::net::sockopt::set_socket_keepalive(stream, true)?)
+    sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
+    sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
+    Ok(sockopt::set_socket_keepalive(stream, true)?)
 }
 
 /// Out of file descriptors, most likely: others must close first.

@@ -1,6 +1,9 @@
 //! Periodic work: reclaiming deleted graphs, checkpoints, syncs of relaxed durability.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use epistemic_storage::graph::Graph;
 use tokio::time::{MissedTickBehavior, interval};
@@ -12,6 +15,7 @@ use crate::{
 };
 
 const RECLAIM_EVERY: Duration = Duration::from_secs(1);
+const RECOVER_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs one kind of work at its interval until the shard stops.
 async fn every(shard: Arc<Shard>, period: Duration, work: fn(&Arc<Shard>)) {
@@ -34,6 +38,7 @@ async fn every(shard: Arc<Shard>, period: Duration, work: fn(&Arc<Shard>)) {
 /// Starts all periodic work of the shard.
 pub(crate) fn start(shard: &Arc<Shard>) {
     tokio::spawn(every(Arc::clone(shard), RECLAIM_EVERY, reclaim));
+    tokio::spawn(every(Arc::clone(shard), RECOVER_EVERY, recover));
     if shard.checkpoint_interval > 0 && shard.checkpoints.directory().is_some() {
         let period = Duration::from_secs(shard.checkpoint_interval);
         tokio::spawn(every(Arc::clone(shard), period, checkpoint));
@@ -53,6 +58,18 @@ fn reclaim(shard: &Arc<Shard>) {
         Ok(0) => {}
         Ok(graphs) => tracing::debug!(graphs, "reclaimed the records of deleted graphs"),
         Err(error) => tracing::warn!(%error, "cannot reclaim the records of deleted graphs yet"),
+    }
+}
+
+/// Sets the store going again when it can, and says when it stops taking writes and when it takes them again.
+fn recover(shard: &Arc<Shard>) {
+    shard.graphs.recover();
+    let refusal = shard.graphs.refusal();
+    let was_refusing = shard.refusing.swap(refusal.is_some(), Ordering::Relaxed);
+    match refusal {
+        Some(reason) if !was_refusing => tracing::error!(reason, "no writes are taken"),
+        None if was_refusing => tracing::info!("writes are taken again"),
+        Some(_) | None => {}
     }
 }
 

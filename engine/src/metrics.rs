@@ -56,6 +56,8 @@ pub(crate) struct Metrics {
     computations_running: IntGauge,
     computations_waiting: IntGauge,
     unsupported: IntCounterVec,
+    connections: IntGauge,
+    connections_pushed_out: IntCounter,
 }
 
 impl Metrics {
@@ -111,6 +113,11 @@ impl Metrics {
                 "computations_waiting",
                 "Computations that wait for a thread.",
             )?,
+            connections: IntGauge::new("connections", "Connections of clients.")?,
+            connections_pushed_out: IntCounter::new(
+                "connections_pushed_out_total",
+                "Connections without an authenticated request that were closed to make room.",
+            )?,
             unsupported: IntCounterVec::new(
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
                 &["op"],
@@ -127,7 +134,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 21] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 23] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -149,6 +156,8 @@ impl Metrics {
             Box::new(self.computations_running.clone()),
             Box::new(self.computations_waiting.clone()),
             Box::new(self.unsupported.clone()),
+            Box::new(self.connections.clone()),
+            Box::new(self.connections_pushed_out.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
@@ -235,6 +244,9 @@ impl Metrics {
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
         self.writable.set(graphs.refusal().is_none().into());
+        self.connections.set(shard.places.taken() as i64);
+        let pushed_out = shard.places.pushed_out();
+        self.connections_pushed_out.inc_by(pushed_out.saturating_sub(self.connections_pushed_out.get()));
         if let Ok(stats) = graphs.store().stats() {
             self.store_bytes.set(stats.bytes as i64);
             if let Some(free) = stats.free_bytes {

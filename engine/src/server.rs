@@ -1,9 +1,15 @@
 //! Start and stop of the server process.
 
-use std::{process::ExitCode, sync::Arc, thread::JoinHandle, time::Duration, time::Instant};
+use std::{
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use clap::Parser;
+use epistemic_listen::Places;
 use epistemic_storage::{
     Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, rocks::RocksOptions,
 };
@@ -24,6 +30,7 @@ use crate::{
     compute_pool::ComputePool,
     config::{AuthChoice, Config, DurabilityMode},
     connection::UnauthenticatedBudget,
+    descriptors::{self, Shares},
     http,
     lifecycle::Decay,
     listen, logging, maintenance,
@@ -77,15 +84,15 @@ pub fn main() -> ExitCode {
 /// Runs a shard until it is told to stop. Blocks.
 fn run(config: &Config, auth: &AuthChoice, ownership: Option<Ownership>) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
-    raise_file_limit();
+    let shares = descriptors::shares();
     let authenticator = authenticator(config, auth);
     warn_of_risks(config);
-    let (shard, commit_thread) = open_shard(config, authenticator, ownership)?;
+    let (shard, commit_thread) = open_shard(config, shares, authenticator, ownership)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
         .build()?;
-    let served = runtime.block_on(serve(config, &shard));
+    let served = runtime.block_on(serve(config, shares, &shard));
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
@@ -128,6 +135,7 @@ fn warn_of_risks(config: &Config) {
 
 fn open_shard(
     config: &Config,
+    shares: Shares,
     authenticator: Authenticator,
     ownership: Option<Ownership>,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
@@ -138,6 +146,9 @@ fn open_shard(
                 min_free_bytes: config.min_free_bytes,
                 strict_wal: config.durability == DurabilityMode::Sync,
                 read_only: false,
+                serve_without_room: true,
+                ballast_bytes: config.ballast_bytes,
+                max_open_tables: shares.tables,
             };
             let begun = Instant::now();
             let (directory, store) = DataDir::open_store(path, &options)?;
@@ -186,6 +197,7 @@ fn open_shard(
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),
+        places: Places::new(config.max_connections.map_or(shares.connections, |most| most as usize)),
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         limits: Limits::new(config),
         started: Instant::now(),
@@ -199,6 +211,7 @@ fn open_shard(
                 prune: config.decay_floor > 0.0,
             },
         },
+        refusing: AtomicBool::new(false),
         stopping: Cancel::default(),
         stop: watch::channel(false).0,
     };
@@ -206,7 +219,7 @@ fn open_shard(
 }
 
 /// Listens, serves until told to stop, and drains.
-async fn serve(config: &Config, shard: &Arc<Shard>) -> anyhow::Result<()> {
+async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     let socket_path = config.socket();
     let socket = listen::bind_unix(&socket_path)?;
@@ -219,7 +232,7 @@ async fn serve(config: &Config, shard: &Arc<Shard>) -> anyhow::Result<()> {
         let listener = bind(address, "--metrics-addr").await?;
         tracing::info!("Metrics on http://{}/metrics", listener.local_addr()?);
         // Not drained: it ends with the runtime, whatever its clients do.
-        tokio::spawn(http::serve(Arc::clone(shard), listener));
+        tokio::spawn(http::serve(Arc::clone(shard), listener, shares.http));
     }
     tracing::info!("Listening on UDS: {}", socket_path.display());
     tasks.spawn(listen::serve_unix(Arc::clone(shard), socket));
@@ -267,15 +280,5 @@ fn await_readers(graphs: &Arc<GraphStore>) {
     while Arc::strong_count(graphs) > 1 && Instant::now() < deadline {
         #[expect(clippy::disallowed_methods, reason = "nothing tells when the last clone is dropped")]
         std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Raises the soft limit of open files to the hard one: connections and table files need them.
-fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::debug!(%error, "cannot raise the limit of open files");
     }
 }

@@ -1,7 +1,12 @@
 //! What every connection shares.
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
+use epistemic_listen::Places;
 use epistemic_storage::{Channels, GraphId, GraphStore};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -44,6 +49,8 @@ pub(crate) struct Shard {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: UnauthenticatedBudget,
+    /// Places for connections.
+    pub(crate) places: Arc<Places>,
     /// Places for answers that are streamed from a thread: clients that take theirs slowly must not use up all threads.
     pub(crate) streams: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Limits,
@@ -51,6 +58,8 @@ pub(crate) struct Shard {
     pub(crate) durability: DurabilityMode,
     pub(crate) checkpoint_interval: u64,
     pub(crate) decay: Periodic<Decay>,
+    /// No writes were taken when that was last looked at.
+    pub(crate) refusing: AtomicBool,
     /// Becomes true when the server is to stop.
     pub(crate) stop: watch::Sender<bool>,
     /// Ends periodic work when the server is to stop.

@@ -37,6 +37,7 @@ struct Entry {
 pub struct WriteBatch {
     entries: Vec<Entry>,
     data: Vec<u8>,
+    frees_room: bool,
 }
 
 impl WriteBatch {
@@ -83,6 +84,17 @@ impl WriteBatch {
             end: entry.end + shift,
             ..*entry
         }));
+    }
+
+    /// Says whether the batch gives more room back than it takes, now or when its records are removed for good: it may use
+    /// the room that is kept in reserve.
+    pub fn set_frees_room(&mut self, frees_room: bool) {
+        self.frees_room = frees_room;
+    }
+
+    /// Whether it gives more room back than it takes.
+    pub fn frees_room(&self) -> bool {
+        self.frees_room
     }
 
     /// Number of changes.

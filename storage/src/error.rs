@@ -27,6 +27,16 @@ pub enum StoreError {
         /// Free and required bytes, or the system's error text.
         detail: String,
     },
+    /// The write was refused because the process, or the system, can open no more files. Nothing was written; writes
+    /// resume by themselves once some are closed.
+    #[error(
+        "out of file descriptors: {detail}; nothing was written, and writes resume by themselves when some are closed. Raise \
+         the limit of open files, or have fewer connections (docs/errors/out-of-descriptors.md)"
+    )]
+    OutOfDescriptors {
+        /// The system's error text.
+        detail: String,
+    },
     /// A write or fsync failed, so the store takes no more writes until it is restarted. Reads go on.
     #[error(
         "the store stopped taking writes after a failure: {reason}; restart the server once the cause is removed"
@@ -80,6 +90,14 @@ impl StoreError {
     /// A corruption found in a record of `space`.
     pub fn corrupt(space: Space, detail: impl Into<String>) -> Self {
         StoreError::Corrupt { place: format!("space '{space}'"), detail: detail.into() }
+    }
+
+    /// Whether the same write may succeed later, without a restart: nothing of it was done.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            StoreError::DiskFull { .. } | StoreError::OutOfDescriptors { .. } | StoreError::ReadOnly
+        )
     }
 
     /// Whether stored bytes are damaged, as opposed to unreachable.

@@ -157,7 +157,7 @@ impl Store for MemoryStore {
     fn stats(&self) -> Result<StoreStats> {
         let state = self.state.read();
         let bytes = state.spaces.iter().flat_map(OrdMap::iter).map(|(k, v)| (k.len() + v.len()) as u64).sum();
-        Ok(StoreStats { bytes, sequence: state.sequence, free_bytes: None })
+        Ok(StoreStats { bytes, sequence: state.sequence, ..StoreStats::default() })
     }
 
     fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {

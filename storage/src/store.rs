@@ -122,6 +122,8 @@ pub struct StoreStats {
     pub sequence: u64,
     /// Bytes that its file system has left for it; none for a backend without files.
     pub free_bytes: Option<u64>,
+    /// Inodes that its file system has left for it, where it has a number of them.
+    pub free_inodes: Option<u64>,
 }
 
 /// An ordered key-value store with atomic batches: a backend.
@@ -132,8 +134,9 @@ pub trait Store: Read {
     /// Applies a batch atomically. When it fails nothing of it is visible.
     ///
     /// # Errors
-    /// [`crate::StoreError::DiskFull`] when there is no room: nothing was written and a later commit may succeed. Any
-    /// other error leaves it open whether the batch survives a restart: the caller must stop writing.
+    /// [`crate::StoreError::DiskFull`] when there is no room and [`crate::StoreError::OutOfDescriptors`] when no file can
+    /// be opened: nothing was written and a later commit may succeed. A batch that [frees room](WriteBatch::frees_room)
+    /// may use what is kept in reserve. Any other error leaves it open whether the batch survives a restart: the caller must stop writing.
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()>;
 
     /// Whether a small commit would be taken now, as far as can be told without one.
@@ -141,6 +144,16 @@ pub trait Store: Read {
     /// # Errors
     /// What such a commit would be refused with, [`crate::StoreError::DiskFull`] for example.
     fn accepts_writes(&self) -> Result<()>;
+
+    /// Looks after a backend that stopped taking writes for want of room or of descriptors, and sets it going again once
+    /// there are. Cheap while all is well; blocks when there is something to do. Call it every second or so.
+    ///
+    /// # Errors
+    /// What a small commit would be refused with, as [`Store::accepts_writes`]. An error that is neither
+    /// [`crate::StoreError::DiskFull`] nor [`crate::StoreError::OutOfDescriptors`] does not go away by itself.
+    fn recover(&self) -> Result<()> {
+        self.accepts_writes()
+    }
 
     /// Makes every earlier [`Durability::Buffered`] commit durable.
     fn sync(&self) -> Result<()>;

@@ -11,6 +11,7 @@
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
 //! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
+//! - [`disk`]: a small file system to fill up;
 //! - [`preload`]: compiles such a library; [`shared`]: finds the contract recordings and this package;
 //! - [`wait`]: polling with a deadline;
 //! - [`seed`]: a printed seed for everything random.
@@ -32,6 +33,7 @@
 pub mod binaries;
 pub mod browser;
 pub mod crash;
+pub mod disk;
 pub mod gateway;
 pub mod http;
 pub mod memory;

@@ -4,15 +4,13 @@
 //! The disk is a small tmpfs, so these tests need root.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use epistemic_tests::disk::Disk;
 use epistemic_tests::seed::{generator, seed};
 use epistemic_tests::wait::{pause, poll};
 use epistemic_tests::wire::params;
@@ -24,61 +22,6 @@ const DISK_BYTES: u64 = 256 * MIB;
 const WRITERS: usize = 4;
 const LIMIT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
-
-/// A file system of its own, unmounted when dropped.
-struct Disk {
-    mount: tempfile::TempDir,
-}
-
-impl Disk {
-    fn new() -> Result<Disk> {
-        let mount = tempfile::tempdir()?;
-        let size = format!("size={DISK_BYTES}");
-        let output =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(mount.path()).output()?;
-        let error = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "cannot mount a tmpfs (these tests need root): {error}");
-        Ok(Disk { mount })
-    }
-
-    fn data(&self) -> PathBuf {
-        self.mount.path().join("data")
-    }
-
-    fn free(&self) -> Result<u64> {
-        let stat = rustix::fs::statvfs(self.mount.path())?;
-        Ok(stat.f_bavail * stat.f_frsize)
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.mount.path().join("ballast")
-    }
-
-    /// Fills the disk until `left` bytes are free, or fewer.
-    fn fill(&self, left: u64) -> Result<()> {
-        let mut ballast = fs_err::OpenOptions::new().create(true).append(true).open(self.ballast())?;
-        let mut piece = MIB as usize;
-        while self.free()? > left && piece > 0 {
-            if ballast.write_all(&vec![1; piece]).is_err() {
-                piece /= 2;
-            }
-        }
-        Ok(())
-    }
-
-    fn empty(&self) -> Result<()> {
-        Ok(fs_err::remove_file(self.ballast())?)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("--lazy").arg(self.mount.path()).status();
-        if !unmounted.is_ok_and(|status| status.success()) {
-            eprintln!("could not unmount {}", self.mount.path().display());
-        }
-    }
-}
 
 /// The nodes that were acknowledged and those that were refused.
 #[derive(Default)]
@@ -186,7 +129,7 @@ fn told(server: &ServerProcess) -> Result<String> {
 
 /// Runs the whole story on a disk of which the server keeps `reserve` bytes and the ballast leaves `left`.
 fn full_disk(reserve: u64, left: u64, property_bytes: usize) -> Result<()> {
-    let disk = Disk::new()?;
+    let disk = Disk::new(DISK_BYTES)?;
     let builder = ServerProcess::ours().metrics().persist_dir(disk.data());
     let builder = builder.arg("--min-free-bytes").arg(reserve.to_string());
     let mut server = builder.start()?;
@@ -225,7 +168,7 @@ fn full_disk(reserve: u64, left: u64, property_bytes: usize) -> Result<()> {
     server.kill9()?;
     server = restart_on_full_disk(&server, &disk)?;
     tally.check(&server).context("after a kill while it was full")?;
-    if disk.ballast().exists() {
+    if disk.filling().exists() {
         disk.fill(left)?; // the restart has cleaned up
         let refused = server.client()?.add_node("g", "refused", b"\x80");
         ensure!(refused.is_err(), "a write was taken although the disk is full");
@@ -273,7 +216,7 @@ fn fault_19_a_flush_that_fails_loses_nothing() -> Result<()> {
 /// Negative control: 0.31.0 goes on acknowledging.
 #[test]
 fn fault_19_is_found_in_reference_0_31() -> Result<()> {
-    let disk = Disk::new()?;
+    let disk = Disk::new(DISK_BYTES)?;
     let server = ServerProcess::reference("0.31.0").persist_dir(disk.data()).start()?;
     server.client()?.create_graph("g")?;
     disk.fill(0)?;

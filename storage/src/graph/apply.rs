@@ -113,6 +113,25 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it gives more room back than it takes, so that it may be done on a full disk.
+    pub(super) fn frees_room(&self) -> bool {
+        match self {
+            Op::Delete | Op::Clear | Op::ClearLedger | Op::Move(MoveOp::Drop { .. }) => true,
+            Op::Create { .. }
+            | Op::AddNode { .. }
+            | Op::RemoveNode { .. }
+            | Op::AddEdge { .. }
+            | Op::RemoveEdge { .. }
+            | Op::AddVector { .. }
+            | Op::Batch(_)
+            | Op::Touch { .. }
+            | Op::Revise { .. }
+            | Op::Replace(_)
+            | Op::Install { .. }
+            | Op::Move(_) => false,
+        }
+    }
+
     /// Calls `each` with the nodes whose records the mutation looks at, repeats included.
     pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {

@@ -48,6 +48,7 @@ impl GraphStore {
         }
         batch.delete(Space::Catalog, keys::state(id));
         batch.delete(Space::Catalog, keys::reclaim(id));
+        batch.set_frees_room(true);
         self.store().commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
     }
 

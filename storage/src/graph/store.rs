@@ -18,7 +18,7 @@ use super::{
     error::GraphError,
     moves::MoveOp,
     state::GraphState,
-    transaction::{Finished, Publish, Retired, Transaction},
+    transaction::{Publish, Retired, Transaction},
 };
 use crate::{
     batch::WriteBatch,
@@ -192,36 +192,57 @@ impl GraphStore {
         if let Err(error) = self.writable() {
             return writes.iter().map(|_| Err(error.clone().into())).collect();
         }
-        let lookup = |name: &str| self.lookup(name);
-        let mut failed: HashMap<usize, GraphError> = HashMap::new();
-        let (transaction, results) = loop {
-            let mut transaction =
-                Transaction::new(&*self.store, &lookup, self.names.get().map(|rule| &**rule), &self.next_id);
-            transaction.ask_ahead(writes);
-            match apply_all(&mut transaction, writes, &failed) {
-                Ok(results) => break (transaction, results),
-                Err((index, error)) => {
-                    failed.insert(index, self.damage(&writes[index].graph, error));
-                }
+        let mut refused: HashMap<usize, GraphError> = HashMap::new();
+        let results = self.commit_all_but(&mut refused, writes, durability).unwrap_or_else(|failure| {
+            if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
+                // What frees room goes through without the rest of its group.
+                let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
+                refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
+                self.commit_all_but(&mut refused, writes, durability)
+                    .unwrap_or_else(|failure| failure.results)
+            } else {
+                failure.results
             }
-        };
-        let results = self.finish(transaction.finish(), results, durability);
+        });
         self.give_up_loads(writes, &results);
         results
     }
 
-    fn finish(&self, finished: Finished, results: Results, durability: Durability) -> Results {
+    /// Applies and commits the writes that are not among the refused ones, and adds to these whose graph is damaged.
+    fn commit_all_but(
+        &self,
+        refused: &mut HashMap<usize, GraphError>,
+        writes: &[Write],
+        durability: Durability,
+    ) -> Result<Results, CommitFailure> {
+        let lookup = |name: &str| self.lookup(name);
+        let (transaction, results) = loop {
+            let mut transaction =
+                Transaction::new(&*self.store, &lookup, self.names.get().map(|rule| &**rule), &self.next_id);
+            transaction.ask_ahead(writes);
+            match apply_all(&mut transaction, writes, refused) {
+                Ok(results) => break (transaction, results),
+                Err((index, error)) => {
+                    refused.insert(index, self.damage(&writes[index].graph, error));
+                }
+            }
+        };
+        let mut finished = transaction.finish();
         if finished.batch.is_empty() {
-            return results;
+            return Ok(results);
         }
+        let frees_room =
+            |(index, write): (usize, &Write)| refused.contains_key(&index) || write.op.frees_room();
+        finished.batch.set_frees_room(writes.iter().enumerate().all(frees_room));
         let _committing = Committing::begin(&finished.graphs);
         if let Err(error) = self.store.commit(finished.batch, durability) {
             self.poison_unless_retryable(&error);
-            return results.into_iter().map(|result| result.and(Err(error.clone().into()))).collect();
+            let results = results.into_iter().map(|result| result.and(Err(error.clone().into()))).collect();
+            return Err(CommitFailure { error, results });
         }
         self.publish(finished.graphs);
         self.retired.lock().extend(finished.retired);
-        results
+        Ok(results)
     }
 
     /// Hands the records of loads that were refused to [`GraphStore::reclaim`].
@@ -273,7 +294,7 @@ impl GraphStore {
     }
 
     pub(super) fn poison_unless_retryable(&self, error: &StoreError) {
-        if !matches!(error, StoreError::DiskFull { .. } | StoreError::ReadOnly) {
+        if !error.is_passing() {
             tracing::error!(%error, "a commit failed: the store takes no more writes until it is restarted");
             self.poisoned.write().get_or_insert_with(|| error.to_string());
         }
@@ -286,6 +307,14 @@ impl GraphStore {
     /// Why a write would be refused now, if so: the store is poisoned or its disk is full.
     pub fn refusal(&self) -> Option<String> {
         self.poisoned().or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+    }
+
+    /// Looks after a store that takes no writes for want of room or descriptors ([`Store::recover`]). Call it every second
+    /// or so; blocks.
+    pub fn recover(&self) {
+        if let Err(error) = self.store.recover() {
+            self.poison_unless_retryable(&error);
+        }
     }
 
     /// Why the store takes no more writes, if so.
@@ -361,6 +390,12 @@ impl Drop for Committing {
 }
 
 type Results = Vec<Result<Outcome, GraphError>>;
+
+/// A group that the store did not take, and what its writes are answered.
+struct CommitFailure {
+    error: StoreError,
+    results: Results,
+}
 
 /// Applies every mutation that has not failed before; on a store error tells whose it was.
 fn apply_all(

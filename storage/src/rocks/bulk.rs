@@ -3,9 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
-use rocksdb::{Cache, DB, IngestExternalFileOptions, SstFileWriter};
+use rocksdb::{Cache, IngestExternalFileOptions, SstFileWriter};
 
-use super::{free_space::FreeSpace, map_error, options, read::handle};
+use super::{
+    database::Database,
+    free_space::{FreeSpace, Reserve},
+    map_error, options,
+    read::handle,
+};
 use crate::{error::Result, space::Space, store::BulkLoad};
 
 /// Folder inside the database directory for files not yet ingested; emptied at open.
@@ -21,7 +26,7 @@ struct Run {
 }
 
 pub(super) struct RocksBulk<'s> {
-    db: &'s DB,
+    database: &'s Database,
     path: &'s Path,
     cache: &'s Cache,
     free_space: &'s FreeSpace,
@@ -32,14 +37,14 @@ pub(super) struct RocksBulk<'s> {
 
 impl<'s> RocksBulk<'s> {
     pub(super) fn new(
-        db: &'s DB,
+        database: &'s Database,
         path: &'s Path,
         cache: &'s Cache,
         free_space: &'s FreeSpace,
     ) -> Result<Self> {
         let directory = path.join(DIRECTORY).join(uuid::Uuid::new_v4().to_string());
         fs::create_dir_all(&directory)?;
-        Ok(Self { db, path, cache, free_space, directory, runs: Default::default(), files: Vec::new() })
+        Ok(Self { database, path, cache, free_space, directory, runs: Default::default(), files: Vec::new() })
     }
 
     fn write_run(&mut self, space: Space) -> Result<()> {
@@ -47,7 +52,7 @@ impl<'s> RocksBulk<'s> {
         if run.records.is_empty() {
             return Ok(());
         }
-        self.free_space.check(run.bytes as u64)?;
+        self.free_space.check(run.bytes as u64, Reserve::Kept)?;
         let file = self.directory.join(format!("{:06}.sst", self.files.len()));
         write_table(&file, space, self.cache, run.records).map_err(|error| map_error(&error, self.path))?;
         self.files.push((space, file));
@@ -91,9 +96,10 @@ impl BulkLoad for RocksBulk<'_> {
         }
         let mut options = IngestExternalFileOptions::default();
         options.set_move_files(true);
+        // Not held while records come in: the database may have to be opened again meanwhile.
+        let db = self.database.get()?;
         for (space, file) in std::mem::take(&mut self.files) {
-            self.db
-                .ingest_external_file_cf_opts(handle(self.db, space), &options, vec![file])
+            db.ingest_external_file_cf_opts(handle(&db, space), &options, vec![file])
                 .map_err(|error| map_error(&error, self.path))?;
         }
         Ok(())

@@ -1,7 +1,9 @@
 //! The RocksDB backend. This folder is the only place that names the `rocksdb` crate.
 
+mod ballast;
 mod bulk;
 mod damage;
+mod database;
 mod free_space;
 mod log_format;
 mod manifest;
@@ -23,6 +25,9 @@ fn map_error(error: &rocksdb::Error, path: &std::path::Path) -> StoreError {
     let text = error.to_string();
     if text.contains("No space left on device") || text.contains("SpaceLimit") {
         return StoreError::DiskFull { path: path.to_path_buf(), detail: text };
+    }
+    if text.contains("Too many open files") {
+        return StoreError::OutOfDescriptors { detail: text };
     }
     match error.kind() {
         rocksdb::ErrorKind::Corruption => {

@@ -21,6 +21,13 @@ pub struct RocksOptions {
     pub strict_wal: bool,
     /// Opens without changing a byte; every write is refused.
     pub read_only: bool,
+    /// When there is no room to replay the log, opens for reading all the same; writes are refused until there is room
+    /// ([`crate::Store::recover`]). Otherwise it does not open then.
+    pub serve_without_room: bool,
+    /// Room that is held for a start or a deletion on a full file system, at most; a hundredth of what is free. 0 holds none.
+    pub ballast_bytes: u64,
+    /// Tables open at a time; none keeps all of them open.
+    pub max_open_tables: Option<u32>,
 }
 
 impl Default for RocksOptions {
@@ -30,13 +37,20 @@ impl Default for RocksOptions {
             min_free_bytes: 64 * MIB as u64,
             strict_wal: true,
             read_only: false,
+            serve_without_room: false,
+            ballast_bytes: 0,
+            max_open_tables: None,
         }
     }
 }
 
 /// Options of the whole database.
-pub(super) fn database() -> Options {
+pub(super) fn database(choices: &RocksOptions) -> Options {
     let mut options = Options::default();
+    if let Some(tables) = choices.max_open_tables {
+        // RocksDB takes ten of them for other files.
+        options.set_max_open_files(i32::try_from(tables.saturating_add(10)).unwrap_or(i32::MAX));
+    }
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     options.set_max_background_jobs(2);

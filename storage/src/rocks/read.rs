@@ -1,13 +1,16 @@
 //! Reads of the newest state and of snapshots.
 
+use std::sync::Arc;
+
 use rocksdb::{
-    ColumnFamily, DB, DBAccess, DBPinnableSlice, DBRawIteratorWithThreadMode, DEFAULT_COLUMN_FAMILY_NAME,
-    ReadOptions, SnapshotWithThreadMode,
+    ColumnFamily, DB, DBPinnableSlice, DBRawIteratorWithThreadMode, DEFAULT_COLUMN_FAMILY_NAME, ReadOptions,
+    SnapshotWithThreadMode,
 };
+use self_cell::self_cell;
 
 use super::damage::Damage;
 use crate::{
-    error::Result,
+    error::{Result, StoreError},
     space::Space,
     store::{Cursor, Direction, Entry, KeyRange, Read},
 };
@@ -33,20 +36,56 @@ fn bounded(range: KeyRange) -> ReadOptions {
     options
 }
 
+type NativeSnapshot<'d> = SnapshotWithThreadMode<'d, DB>;
+type NativeIterator<'d> = DBRawIteratorWithThreadMode<'d, DB>;
+
+self_cell!(
+    /// A snapshot that keeps its database open.
+    pub(super) struct Snapshot {
+        owner: Arc<DB>,
+        #[covariant]
+        dependent: NativeSnapshot,
+    }
+);
+
+self_cell!(
+    /// An iterator that keeps its database open.
+    struct Iterator {
+        owner: Arc<DB>,
+        #[covariant]
+        dependent: NativeIterator,
+    }
+);
+
 /// Reads of one state of `db`: the newest per call, or one snapshot for all.
 pub(super) struct Reader<'d> {
-    pub(super) db: &'d DB,
-    pub(super) damage: &'d Damage,
-    pub(super) snapshot: Option<SnapshotWithThreadMode<'d, DB>>,
+    db: Arc<DB>,
+    damage: &'d Damage,
+    snapshot: Option<Snapshot>,
 }
 
 impl<'d> Reader<'d> {
+    /// Reads of the newest state.
+    pub(super) fn latest(db: Arc<DB>, damage: &'d Damage) -> Self {
+        Self { db, damage, snapshot: None }
+    }
+
+    /// Reads of the state as of now.
+    pub(super) fn snapshot(db: Arc<DB>, damage: &'d Damage) -> Self {
+        let snapshot = Snapshot::new(Arc::clone(&db), |db| db.snapshot());
+        Self { db, damage, snapshot: Some(snapshot) }
+    }
+
     fn options(&self) -> ReadOptions {
         let mut options = ReadOptions::default();
-        if let Some(snapshot) = &self.snapshot {
-            options.set_snapshot(snapshot);
-        }
+        self.see(&mut options);
         options
+    }
+
+    fn see(&self, options: &mut ReadOptions) {
+        if let Some(snapshot) = &self.snapshot {
+            options.set_snapshot(snapshot.borrow_dependent());
+        }
     }
 
     pub(super) fn scan_boxed<'a>(
@@ -59,11 +98,10 @@ impl<'d> Reader<'d> {
         'd: 'a,
     {
         let mut options = bounded(range);
-        if let Some(snapshot) = &self.snapshot {
-            options.set_snapshot(snapshot);
-        }
-        let iterator = self.db.raw_iterator_cf_opt(handle(self.db, space), options);
-        Box::new(RocksCursor { iterator, direction, started: false, db: self.db, damage: self.damage })
+        self.see(&mut options);
+        let iterator =
+            Iterator::new(Arc::clone(&self.db), |db| db.raw_iterator_cf_opt(handle(db, space), options));
+        Box::new(RocksCursor { iterator, direction, started: false, damage: self.damage })
     }
 }
 
@@ -75,11 +113,11 @@ impl Reader<'_> {
         keys: &[Vec<u8>],
         take: impl Fn(Option<DBPinnableSlice<'_>>) -> T,
     ) -> Result<Vec<T>> {
-        let (handle, options) = (handle(self.db, space), self.options());
+        let (handle, options) = (handle(&self.db, space), self.options());
         let mut found = Vec::with_capacity(keys.len());
         for slice in keys.chunks(PINNED_KEYS) {
             for value in self.db.batched_multi_get_cf_opt(handle, slice, false, &options) {
-                found.push(take(value.map_err(|error| self.damage.sort(self.db, &error))?));
+                found.push(take(value.map_err(|error| self.damage.sort(&self.db, &error))?));
             }
         }
         Ok(found)
@@ -89,16 +127,16 @@ impl Reader<'_> {
 impl Read for Reader<'_> {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.db
-            .get_pinned_cf_opt(handle(self.db, space), key, &self.options())
+            .get_pinned_cf_opt(handle(&self.db, space), key, &self.options())
             .map(|value| value.map(|value| value.to_vec()))
-            .map_err(|error| self.damage.sort(self.db, &error))
+            .map_err(|error| self.damage.sort(&self.db, &error))
     }
 
     fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
         self.db
-            .get_pinned_cf_opt(handle(self.db, space), key, &self.options())
+            .get_pinned_cf_opt(handle(&self.db, space), key, &self.options())
             .map(|value| value.is_some())
-            .map_err(|error| self.damage.sort(self.db, &error))
+            .map_err(|error| self.damage.sort(&self.db, &error))
     }
 
     fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
@@ -119,27 +157,52 @@ impl Read for Reader<'_> {
     }
 }
 
-struct RocksCursor<'a, D: DBAccess> {
-    iterator: DBRawIteratorWithThreadMode<'a, D>,
+struct RocksCursor<'d> {
+    iterator: Iterator,
     direction: Direction,
     started: bool,
-    db: &'a DB,
-    damage: &'a Damage,
+    damage: &'d Damage,
 }
 
-impl<D: DBAccess> Cursor for RocksCursor<'_, D> {
+impl Cursor for RocksCursor<'_> {
     fn next(&mut self) -> Result<Option<Entry<'_>>> {
-        match (self.started, self.direction) {
-            (false, Direction::Forward) => self.iterator.seek_to_first(),
-            (false, Direction::Reverse) => self.iterator.seek_to_last(),
-            (true, _) if !self.iterator.valid() => {}
-            (true, Direction::Forward) => self.iterator.next(),
-            (true, Direction::Reverse) => self.iterator.prev(),
+        let (direction, started) = (self.direction, std::mem::replace(&mut self.started, true));
+        self.iterator.with_dependent_mut(|_, iterator| match (started, direction) {
+            (false, Direction::Forward) => iterator.seek_to_first(),
+            (false, Direction::Reverse) => iterator.seek_to_last(),
+            (true, _) if !iterator.valid() => {}
+            (true, Direction::Forward) => iterator.next(),
+            (true, Direction::Reverse) => iterator.prev(),
+        });
+        let (db, iterator) = (self.iterator.borrow_owner(), self.iterator.borrow_dependent());
+        if !iterator.valid() {
+            return iterator.status().map(|()| None).map_err(|error| self.damage.sort(db, &error));
         }
-        self.started = true;
-        if !self.iterator.valid() {
-            return self.iterator.status().map(|()| None).map_err(|error| self.damage.sort(self.db, &error));
-        }
-        Ok(self.iterator.item())
+        Ok(iterator.item())
+    }
+}
+
+/// Stands in for a view of a database that is not open: every read of it fails.
+pub(super) struct Closed(pub(super) StoreError);
+
+impl Read for Closed {
+    fn get(&self, _: Space, _: &[u8]) -> Result<Option<Vec<u8>>> {
+        Err(self.0.clone())
+    }
+
+    fn contains(&self, _: Space, _: &[u8]) -> Result<bool> {
+        Err(self.0.clone())
+    }
+
+    fn multi_get(&self, _: Space, _: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        Err(self.0.clone())
+    }
+
+    fn multi_contains(&self, _: Space, _: &[Vec<u8>]) -> Result<Vec<bool>> {
+        Err(self.0.clone())
+    }
+
+    fn scan<'a>(&'a self, _: Space, _: KeyRange, _: Direction) -> Result<Box<dyn Cursor + 'a>> {
+        Err(self.0.clone())
     }
 }

@@ -1,20 +1,24 @@
 //! Opening, committing and checkpointing.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 
 use fs_err as fs;
+use parking_lot::Mutex;
 use rocksdb::{Cache, DB, Range, WriteOptions, checkpoint::Checkpoint};
 
 use super::{
     RocksOptions,
+    ballast::Ballast,
     bulk::RocksBulk,
     damage::Damage,
-    free_space::FreeSpace,
-    manifest,
+    database::{Database, Reopened, is_shortage},
+    free_space::{FreeSpace, Reserve},
     manifest_mark::ManifestMark,
-    map_error, options,
-    read::{Reader, handle},
-    wal,
+    read::{Closed, Reader, handle},
 };
 use crate::{
     batch::{Change, WriteBatch},
@@ -23,21 +27,25 @@ use crate::{
     store::{BulkLoad, Cursor, Direction, Durability, KeyRange, Read, Store, StoreStats},
 };
 
-/// The family that directories made before it lack.
-const NEWER: &str = Space::Channels.name();
-
 /// A range that takes less in the tables is counted entry by entry.
 const COUNTED_BYTES: u64 = 256 << 10;
 
+/// So long RocksDB is left to recover by itself from a full disk, which it looks at every five seconds.
+const OWN_RECOVERY: Duration = Duration::from_secs(7);
+
 /// A store in one RocksDB database.
 pub struct RocksStore {
-    db: DB,
+    database: Database,
     path: PathBuf,
     cache: Cache,
     free_space: FreeSpace,
     damage: Damage,
     manifest_mark: ManifestMark,
     read_only: bool,
+    /// RocksDB refused a write for want of room or descriptors, and since when it has gone on doing so.
+    stuck: Mutex<Option<(StoreError, Instant)>>,
+    /// Failures of flushes and merges that were looked into.
+    failures: AtomicU64,
 }
 
 impl RocksStore {
@@ -48,10 +56,6 @@ impl RocksStore {
     /// [`StoreError::Corrupt`] naming file and offset when the log is damaged before its end, or a table or
     /// manifest fails its checksum. Nothing is changed then.
     pub fn open(path: &Path, choices: &RocksOptions) -> Result<Self> {
-        manifest::check_manifest(path)?;
-        if choices.strict_wal {
-            wal::check_wals(path)?;
-        }
         let cache = Cache::new_lru_cache(choices.block_cache_bytes);
         let damage = Damage::new(path, choices.read_only);
         if damage.is_known() {
@@ -61,69 +65,99 @@ impl RocksStore {
                 path.display()
             );
         }
-        let mut families = options::families(&cache, !damage.is_known());
-        let database = options::database();
-        let opened = if choices.read_only {
-            // Opened for writing, a missing family is created.
-            if DB::list_cf(&database, path).is_ok_and(|found| !found.iter().any(|name| name == NEWER)) {
-                families.retain(|family| family.name() != NEWER);
+        let ballast = Ballast::new(path, choices.ballast_bytes);
+        let database = match Database::open(path, choices, &cache) {
+            Err(StoreError::BadDirectory { .. } | StoreError::DiskFull { .. })
+                if !choices.read_only && ballast.drop() =>
+            {
+                Database::open(path, choices, &cache)?
             }
-            DB::open_cf_descriptors_read_only(&database, path, families, false)
-        } else {
-            fs::create_dir_all(path)?;
-            DB::open_cf_descriptors(&database, path, families)
+            opened => opened?,
         };
-        let db = opened.map_err(|error| {
-            let error = map_error(&error, path);
-            if let StoreError::DiskFull { path, detail } = error {
-                let detail = format!(
-                    "{detail}: the log cannot be replayed; free space and start again, nothing is lost"
-                );
-                return StoreError::BadDirectory { path, detail };
-            }
-            error
-        })?;
         let bulk_dir = path.join(super::bulk::DIRECTORY);
         if !choices.read_only && bulk_dir.exists() {
             fs::remove_dir_all(&bulk_dir)?;
         }
-        let free_space = FreeSpace::new(path, choices.min_free_bytes);
+        let free_space = FreeSpace::new(path, choices.min_free_bytes, ballast);
         let manifest_mark = ManifestMark::new(path);
         if !choices.read_only {
             manifest_mark.renew();
+            free_space.renew_ballast();
         }
         let (path, read_only) = (path.to_path_buf(), choices.read_only);
-        Ok(Self { db, path, cache, free_space, damage, manifest_mark, read_only })
+        let (stuck, failures) = (Mutex::new(None), AtomicU64::new(0));
+        Ok(Self { database, path, cache, free_space, damage, manifest_mark, read_only, stuck, failures })
     }
 
-    fn reader(&self) -> Reader<'_> {
-        Reader { db: &self.db, damage: &self.damage, snapshot: None }
-    }
-
-    fn map_error(&self, error: &rocksdb::Error) -> StoreError {
-        self.damage.sort(&self.db, error)
+    fn reader(&self) -> Result<Reader<'_>> {
+        Ok(Reader::latest(self.database.get()?, &self.damage))
     }
 
     fn writable(&self) -> Result<()> {
-        if self.read_only { Err(StoreError::ReadOnly) } else { Ok(()) }
+        if self.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        self.database.refusal().map_or(Ok(()), Err)
+    }
+
+    /// Sorts the error of a write, and remembers one that RocksDB may go on giving.
+    fn write_failed(&self, db: &DB, error: &rocksdb::Error) -> StoreError {
+        let error = self.damage.sort(db, error);
+        if is_shortage(&error) {
+            self.stuck.lock().get_or_insert_with(|| (error.clone(), Instant::now()));
+        }
+        error
+    }
+
+    /// Asks for a write of nothing: refused while RocksDB takes no writes.
+    fn probe(&self) -> Result<()> {
+        let db = self.database.get()?;
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        db.write_opt(rocksdb::WriteBatch::default(), &options).map_err(|error| self.write_failed(&db, &error))
+    }
+
+    /// Whether a flush or a merge has failed since the last time it was asked.
+    fn has_failed(&self) -> bool {
+        let found = self.database.get().map_or(0, |db| {
+            let of = |space| db.property_int_value_cf(handle(&db, space), "rocksdb.background-errors");
+            Space::ALL.into_iter().filter_map(|space| of(space).ok().flatten()).sum::<u64>()
+        });
+        self.failures.swap(found, Ordering::Relaxed) != found
+    }
+
+    fn reopen(&self) -> Result<()> {
+        match self.database.reopen()? {
+            Reopened::InUse => {
+                let stuck = self.stuck.lock().as_ref().map(|(error, _)| error.clone());
+                stuck.or_else(|| self.database.refusal()).map_or(Ok(()), Err)
+            }
+            Reopened::Open => {
+                tracing::info!("the database was opened again and takes writes");
+                *self.stuck.lock() = None;
+                self.failures.store(0, Ordering::Relaxed);
+                self.manifest_mark.renew();
+                Ok(())
+            }
+        }
     }
 }
 
 impl Read for RocksStore {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        self.reader().get(space, key)
+        self.reader()?.get(space, key)
     }
 
     fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
-        self.reader().contains(space, key)
+        self.reader()?.contains(space, key)
     }
 
     fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
-        self.reader().multi_get(space, keys)
+        self.reader()?.multi_get(space, keys)
     }
 
     fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
-        self.reader().multi_contains(space, keys)
+        self.reader()?.multi_contains(space, keys)
     }
 
     fn scan<'a>(
@@ -132,20 +166,25 @@ impl Read for RocksStore {
         range: KeyRange,
         direction: Direction,
     ) -> Result<Box<dyn Cursor + 'a>> {
-        Ok(self.reader().scan_boxed(space, range, direction))
+        Ok(self.reader()?.scan_boxed(space, range, direction))
     }
 }
 
 impl Store for RocksStore {
     fn view(&self) -> Box<dyn Read + '_> {
-        Box::new(Reader { db: &self.db, damage: &self.damage, snapshot: Some(self.db.snapshot()) })
+        match self.database.get() {
+            Ok(db) => Box::new(Reader::snapshot(db, &self.damage)),
+            Err(error) => Box::new(Closed(error)),
+        }
     }
 
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
         self.writable()?;
-        self.free_space.check(batch.bytes() as u64)?;
+        let reserve = if batch.frees_room() { Reserve::Used } else { Reserve::Kept };
+        self.free_space.check(batch.bytes() as u64, reserve)?;
+        let db = self.database.get()?;
         let mut native = rocksdb::WriteBatch::with_capacity_bytes(batch.bytes() + 32 * batch.len());
-        let handles = Space::ALL.map(|space| handle(&self.db, space));
+        let handles = Space::ALL.map(|space| handle(&db, space));
         for change in batch.changes() {
             match change {
                 Change::Put(space, key, value) => native.put_cf(handles[space.index()], key, value),
@@ -159,52 +198,84 @@ impl Store for RocksStore {
         }
         let mut options = WriteOptions::default();
         options.set_sync(durability == Durability::Sync);
-        self.db.write_opt(native, &options).map_err(|error| self.map_error(&error))?;
+        db.write_opt(native, &options).map_err(|error| self.write_failed(&db, &error))?;
         self.manifest_mark.renew();
         Ok(())
     }
 
     fn accepts_writes(&self) -> Result<()> {
         self.writable()?;
-        self.free_space.check(0)
+        self.free_space.check(0, Reserve::Kept)?;
+        self.stuck.lock().as_ref().map_or(Ok(()), |(error, _)| Err(error.clone()))
+    }
+
+    fn recover(&self) -> Result<()> {
+        if self.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        if let Some(refusal) = self.database.refusal() {
+            self.free_space.check(0, Reserve::Used)?;
+            return if enough_descriptors() { self.reopen() } else { Err(refusal) };
+        }
+        if self.stuck.lock().is_none() && !self.has_failed() {
+            self.free_space.renew_ballast();
+            return self.free_space.check(0, Reserve::Kept);
+        }
+        let Err(error) = self.probe() else {
+            *self.stuck.lock() = None;
+            return self.free_space.check(0, Reserve::Kept);
+        };
+        if !is_shortage(&error) {
+            return Err(error);
+        }
+        self.free_space.check(0, Reserve::Kept)?;
+        let since = self.stuck.lock().as_ref().map(|(_, since)| *since);
+        let by_itself = matches!(error, StoreError::DiskFull { .. })
+            && since.is_none_or(|since| since.elapsed() < OWN_RECOVERY);
+        if by_itself || !enough_descriptors() { Err(error) } else { self.reopen() }
     }
 
     fn sync(&self) -> Result<()> {
-        self.db.flush_wal(true).map_err(|error| self.map_error(&error))
+        let db = self.database.get()?;
+        db.flush_wal(true).map_err(|error| self.damage.sort(&db, &error))
     }
 
     fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>> {
         self.writable()?;
-        Ok(Box::new(RocksBulk::new(&self.db, &self.path, &self.cache, &self.free_space)?))
+        Ok(Box::new(RocksBulk::new(&self.database, &self.path, &self.cache, &self.free_space)?))
     }
 
     fn checkpoint(&self, dir: &Path) -> Result<()> {
         self.writable()?;
-        Checkpoint::new(&self.db)
+        let db = self.database.get()?;
+        Checkpoint::new(&db)
             .and_then(|checkpoint| checkpoint.create_checkpoint(dir))
-            .map_err(|error| self.map_error(&error))?;
+            .map_err(|error| self.damage.sort(&db, &error))?;
         self.manifest_mark.renew();
         Ok(())
     }
 
     fn stats(&self) -> Result<StoreStats> {
+        let db = self.database.get()?;
         let mut bytes = 0;
         for space in Space::ALL {
             for property in ["rocksdb.total-sst-files-size", "rocksdb.size-all-mem-tables"] {
-                let value = self.db.property_int_value_cf(handle(&self.db, space), property);
-                bytes += value.map_err(|error| self.map_error(&error))?.unwrap_or(0);
+                let value = db.property_int_value_cf(handle(&db, space), property);
+                bytes += value.map_err(|error| self.damage.sort(&db, &error))?.unwrap_or(0);
             }
         }
-        let sequence = self.db.latest_sequence_number();
-        Ok(StoreStats { bytes, sequence, free_bytes: self.free_space.left() })
+        let sequence = db.latest_sequence_number();
+        let (free_bytes, free_inodes) = (self.free_space.left(), self.free_space.inodes_left());
+        Ok(StoreStats { bytes, sequence, free_bytes, free_inodes })
     }
 
     fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {
         // It looks at the indexes of the tables only, so it is coarser than a block and does not see the write buffers.
+        let db = self.database.get()?;
         let end = range.end.as_deref().filter(|end| range.start.as_slice() < *end);
         let in_tables = end.map_or(0, |end| {
             let ranges = [Range::new(&range.start, end)];
-            self.db.get_approximate_sizes_cf(handle(&self.db, space), &ranges).into_iter().sum()
+            db.get_approximate_sizes_cf(handle(&db, space), &ranges).into_iter().sum()
         });
         if in_tables >= COUNTED_BYTES {
             return Ok(in_tables);
@@ -234,9 +305,19 @@ impl Drop for RocksStore {
     }
 }
 
+/// Descriptors that opening a database takes at least, beside those of its tables.
+const SPARE_DESCRIPTORS: usize = 32;
+
+/// Whether the process could open some files more.
+fn enough_descriptors() -> bool {
+    let open = || fs::File::open("/dev/null");
+    (0..SPARE_DESCRIPTORS).map(|_| open()).collect::<std::io::Result<Vec<_>>>().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rocks::database::NEWER;
 
     /// A directory from before the channels.
     fn older(path: &Path) {
@@ -244,7 +325,7 @@ mod tests {
         let mut batch = WriteBatch::new();
         batch.put(Space::Nodes, b"k", b"v");
         store.commit(batch, Durability::Sync).unwrap();
-        store.db.drop_cf(NEWER).unwrap();
+        store.database.drop_family(NEWER);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub struct ServerBuilder {
     pub(super) persist_dir: Option<PathBuf>,
     pub(super) tcp: bool,
     pub(super) metrics: bool,
+    pub(super) open_files: Option<u64>,
     pub(super) secret: Option<String>,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
@@ -35,6 +36,7 @@ impl ServerBuilder {
             work,
             tcp: false,
             metrics: false,
+            open_files: None,
             secret: Some("test-secret".into()),
             args: Vec::new(),
             env: Vec::new(),
@@ -67,6 +69,12 @@ impl ServerBuilder {
     /// Serves metrics on a free loopback port.
     pub fn metrics(mut self) -> Self {
         self.metrics = true;
+        self
+    }
+
+    /// Lets the server have so many open files, as `ulimit -n` does.
+    pub fn open_files(mut self, limit: u64) -> Self {
+        self.open_files = Some(limit);
         self
     }
 
@@ -116,7 +124,14 @@ impl ServerBuilder {
         let tcp_addr = self.tcp.then(free_loopback_addr).transpose()?;
         let metrics_addr = self.metrics.then(free_loopback_addr).transpose()?;
 
-        let mut command = Command::new(&self.program);
+        let mut command = match self.open_files {
+            Some(limit) => {
+                let mut command = Command::new("prlimit");
+                command.arg(format!("--nofile={limit}:{limit}")).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
         command.arg("--socket-path").arg(&socket);
         if let Some(dir) = &self.persist_dir {
             fs_err::create_dir_all(dir)?;

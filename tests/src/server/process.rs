@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -97,6 +97,15 @@ impl ServerProcess {
     pub fn output(&self) -> String {
         let bytes = fs_err::read(&self.output_path).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Changes how many files the running server may have open; those that are open stay so.
+    pub fn limit_open_files(&self, limit: u64) -> Result<()> {
+        let status = Command::new("prlimit")
+            .arg(format!("--pid={}", self.pid()))
+            .arg(format!("--nofile={limit}:"))
+            .status()?;
+        if status.success() { Ok(()) } else { bail!("prlimit: {status}") }
     }
 
     /// Sends SIGKILL and waits until the process is gone.

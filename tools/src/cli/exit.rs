@@ -158,6 +158,7 @@ fn of_store(error: &StoreError) -> Exit {
     match error {
         StoreError::Corrupt { .. } | StoreError::BadDirectory { .. } => Exit::Refused,
         StoreError::DiskFull { .. }
+        | StoreError::OutOfDescriptors { .. }
         | StoreError::OverBudget { .. }
         | StoreError::Stopped
         | StoreError::Poisoned { .. }

@@ -87,7 +87,8 @@ impl Cli {
             }
             tracing::info!("stopping");
         };
-        Ok(server::serve(listener, gateway, Access::new(token), stop).await?)
+        server::serve(listener, gateway, Access::new(token), stop).await;
+        Ok(())
     }
 
     fn gateway(&self) -> Result<Gateway> {

@@ -1,7 +1,6 @@
 //! The addresses of the gateway.
 
 use std::future::pending;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +12,8 @@ use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use epistemic_listen::Limits;
+use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -38,14 +39,23 @@ const DRAIN: Duration = Duration::from_secs(4);
 
 type Shared = State<(Arc<Gateway>, Arc<Access>)>;
 
-/// Serves until the listener fails or `stop` comes. Then it takes no further connections, and answers what it has begun to
-/// read for [`DRAIN`] at most.
+/// Descriptors that are kept for the connections to shards and the program's own files.
+const OWN_DESCRIPTORS: u64 = 64;
+
+/// Connections at a time: half of what the limit of open files leaves, so that looks at shards always find theirs.
+fn connections() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(4096);
+    (limit.saturating_sub(OWN_DESCRIPTORS) / 2).clamp(8, 1024) as usize
+}
+
+/// Serves until `stop` comes. Then it takes no further connections, and answers what it has begun to read for [`DRAIN`] at
+/// most. Silent and slow clients are let go ([`Limits`]).
 pub(super) async fn serve(
     listener: TcpListener,
     gateway: Arc<Gateway>,
     access: Access,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) {
     let state = (gateway, Arc::new(access));
     let guarded = Router::new()
         .route("/", get(|| async { html(StatusCode::OK, PAGE.to_owned()) }))
@@ -75,12 +85,10 @@ pub(super) async fn serve(
         }
         sleep(DRAIN).await;
     };
+    let limits = Limits { connections: connections(), ..Limits::default() };
     tokio::select! {
-        served = axum::serve(listener, routes).with_graceful_shutdown(stop) => served,
-        () = drained => {
-            tracing::warn!("requests were unanswered {DRAIN:?} after the signal");
-            Ok(())
-        }
+        () = epistemic_listen::http::serve(listener, routes, limits, stop) => {}
+        () = drained => tracing::warn!("requests were unanswered {DRAIN:?} after the signal"),
     }
 }
 

@@ -1,0 +1,162 @@
+//! The open database. It can be closed and opened again in place, which is what sets RocksDB going again after an error
+//! that it does not recover from by itself.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use fs_err as fs;
+use parking_lot::RwLock;
+use rocksdb::{Cache, DB};
+
+use super::{RocksOptions, damage::is_damaged, manifest, map_error, options, wal};
+use crate::{
+    error::{Result, StoreError},
+    space::Space,
+};
+
+/// The family that directories made before it lack.
+pub(super) const NEWER: &str = Space::Channels.name();
+
+/// What an attempt to open the database again came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reopened {
+    /// It takes reads and writes.
+    Open,
+    /// Somebody reads a view of it, which has to end first; nothing was done.
+    InUse,
+}
+
+/// Hands out the open database. Whoever holds it keeps it from being opened again.
+pub(super) struct Database {
+    path: PathBuf,
+    choices: RocksOptions,
+    cache: Cache,
+    current: RwLock<Current>,
+}
+
+struct Current {
+    /// None when it could not even be opened for reading.
+    db: Option<Arc<DB>>,
+    /// Why it was opened for reading only although it is to be written.
+    refusal: Option<StoreError>,
+}
+
+impl Database {
+    /// Opens the database as [`super::RocksStore::open`] says.
+    pub(super) fn open(path: &Path, choices: &RocksOptions, cache: &Cache) -> Result<Self> {
+        check(path, choices)?;
+        let current = match open(path, choices, cache, choices.read_only) {
+            Ok(db) => Current { db: Some(Arc::new(db)), refusal: None },
+            Err(error) if choices.serve_without_room && is_shortage(&error) => {
+                tracing::error!(%error, "there is no room to replay the log: the database is open for reading only");
+                let db = open(path, choices, cache, true)?;
+                Current { db: Some(Arc::new(db)), refusal: Some(error) }
+            }
+            Err(StoreError::DiskFull { path, detail }) => {
+                let detail = format!(
+                    "{detail}: the log cannot be replayed; free space and start again, nothing is lost"
+                );
+                return Err(StoreError::BadDirectory { path, detail });
+            }
+            Err(error) => return Err(error),
+        };
+        let (path, choices, cache) = (path.to_path_buf(), choices.clone(), cache.clone());
+        Ok(Self { path, choices, cache, current: RwLock::new(current) })
+    }
+
+    /// The open database.
+    ///
+    /// # Errors
+    /// When it could not be opened again: why.
+    pub(super) fn get(&self) -> Result<Arc<DB>> {
+        let current = self.current.read();
+        match (&current.db, &current.refusal) {
+            (Some(db), _) => Ok(Arc::clone(db)),
+            (None, Some(error)) => Err(error.clone()),
+            (None, None) => Err(StoreError::Io("the database is closed".into())),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn drop_family(&mut self, name: &str) {
+        let db = self.current.get_mut().db.as_mut().and_then(Arc::get_mut);
+        db.expect("nobody else holds it").drop_cf(name).unwrap();
+    }
+
+    /// Why it takes no writes although it is to be written, if so.
+    pub(super) fn refusal(&self) -> Option<StoreError> {
+        self.current.read().refusal.clone()
+    }
+
+    /// Closes the database and opens it again, unless somebody holds it. Blocks while the log is replayed; who reads
+    /// meanwhile waits. When it cannot be opened for writing it is opened for reading.
+    ///
+    /// # Errors
+    /// Why it takes no writes. A database that holds another state than before, or whose files fail their check, is
+    /// [`StoreError::Poisoned`].
+    pub(super) fn reopen(&self) -> Result<Reopened> {
+        check(&self.path, &self.choices)?;
+        let mut current = self.current.write();
+        let before = match current.db.take().map(Arc::try_unwrap) {
+            Some(Err(held)) => {
+                current.db = Some(held);
+                return Ok(Reopened::InUse);
+            }
+            Some(Ok(db)) => {
+                let before = db.latest_sequence_number();
+                drop(db);
+                Some(before)
+            }
+            None => None,
+        };
+        let opened = open(&self.path, &self.choices, &self.cache, false);
+        current.refusal = opened.as_ref().err().cloned();
+        current.db = match opened {
+            Ok(db) => Some(Arc::new(db)),
+            Err(_) => open(&self.path, &self.choices, &self.cache, true).ok().map(Arc::new),
+        };
+        if let Some(error) = &current.refusal {
+            return Err(error.clone());
+        }
+        let found = current.db.as_ref().map(|db| db.latest_sequence_number());
+        if before.is_some() && before != found {
+            let reason = format!(
+                "opened again, the database is at change {found:?}, not at {before:?}: a write that was refused may be stored"
+            );
+            return Err(StoreError::Poisoned { reason });
+        }
+        Ok(Reopened::Open)
+    }
+}
+
+/// Whether room or descriptors were missing, which may be there later.
+pub(super) fn is_shortage(error: &StoreError) -> bool {
+    matches!(error, StoreError::DiskFull { .. } | StoreError::OutOfDescriptors { .. })
+}
+
+/// Checks what RocksDB would take for an empty database or a torn end. Reads only.
+fn check(path: &Path, choices: &RocksOptions) -> Result<()> {
+    manifest::check_manifest(path)?;
+    if choices.strict_wal {
+        wal::check_wals(path)?;
+    }
+    Ok(())
+}
+
+fn open(path: &Path, choices: &RocksOptions, cache: &Cache, read_only: bool) -> Result<DB> {
+    let mut families = options::families(cache, !is_damaged(path));
+    let database = options::database(choices);
+    let opened = if read_only {
+        // Opened for writing, a missing family is created.
+        if DB::list_cf(&database, path).is_ok_and(|found| !found.iter().any(|name| name == NEWER)) {
+            families.retain(|family| family.name() != NEWER);
+        }
+        DB::open_cf_descriptors_read_only(&database, path, families, false)
+    } else {
+        fs::create_dir_all(path)?;
+        DB::open_cf_descriptors(&database, path, families)
+    };
+    opened.map_err(|error| map_error(&error, path))
+}
