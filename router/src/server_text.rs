@@ -6,7 +6,7 @@ use crate::error::ErrorKind;
 
 /// The codes that texts of our server begin with, `CODE: ...`, and what to do about them. Of the reference's texts only
 /// `BUSY` and `Authentication failed` are fixed.
-const CODES: [(&str, ErrorKind); 14] = [
+const CODES: [(&str, ErrorKind); 16] = [
     ("ACCESS_DENIED", ErrorKind::FixRequest),
     ("ARRIVING", ErrorKind::Reroute),
     ("BUSY", ErrorKind::Retry),
@@ -14,7 +14,9 @@ const CODES: [(&str, ErrorKind); 14] = [
     ("FRAME_TOO_LARGE", ErrorKind::FixRequest),
     ("LEDGER_TRUNCATED", ErrorKind::FixRequest),
     ("MOVED", ErrorKind::Reroute),
+    ("MOVE_ABORTED", ErrorKind::FixRequest),
     ("MOVE_CONFLICT", ErrorKind::FixRequest),
+    ("MOVE_OVERTAKEN", ErrorKind::Retry),
     (MOVING, ErrorKind::Retry),
     ("PROJECTION_TOO_LARGE", ErrorKind::FixRequest),
     ("RESULT_TOO_LARGE", ErrorKind::FixRequest),

@@ -7,6 +7,7 @@
 //! | catalog | `0x03` | the next graph id, 8 bytes big-endian |
 //! | catalog | `0x04` id | empty: the id's records await reclamation |
 //! | catalog | `0x05` agent id | identity (MessagePack map) |
+//! | catalog | `0x06` move id | what became of a move (MessagePack map), see [`crate::graph::MoveRecord`] |
 //! | nodes | id, node id | sequence, property bytes |
 //! | out_edges | id, esc(source), esc(target), sequence | property bytes |
 //! | in_edges | id, esc(target), esc(source), sequence | empty |
@@ -49,6 +50,7 @@ const STATE: u8 = 0x02;
 const NEXT_ID: u8 = 0x03;
 const RECLAIM: u8 = 0x04;
 const IDENTITY: u8 = 0x05;
+const MOVE_OUTCOME: u8 = 0x06;
 
 const CHANNEL: u8 = 0x01;
 const COUNTERS: u8 = 0x02;
@@ -101,6 +103,15 @@ pub(crate) fn identity(agent: &str) -> Vec<u8> {
 /// All identities; [`name_of`] tells whose a key is.
 pub(crate) fn identities() -> KeyRange {
     KeyRange::prefix(&[IDENTITY])
+}
+
+pub(crate) fn move_outcome(move_id: &str) -> Vec<u8> {
+    [&[MOVE_OUTCOME], move_id.as_bytes()].concat()
+}
+
+/// What became of all moves; [`name_of`] tells which a key is of.
+pub(crate) fn move_outcomes() -> KeyRange {
+    KeyRange::prefix(&[MOVE_OUTCOME])
 }
 
 pub(crate) fn channel(channel: &str) -> Vec<u8> {

@@ -13,7 +13,7 @@ use common::{
 };
 use epistemic_storage::{
     GraphStore, MemoryStore, Store, StoreError,
-    graph::{GraphError, GraphType, LedgerRecord, MoveOp, Op, Rename},
+    graph::{GraphError, GraphType, LedgerRecord, MoveOp, MoveRole, Op, Origin, Rename},
     rocks::RocksStore,
 };
 
@@ -28,7 +28,8 @@ fn fill(graphs: &GraphStore) -> MoveOp {
     loader.node("n", 7, &common::labelled("L")).unwrap();
     loader.edge("n", "n", 8, b"edge").unwrap();
     let loaded = loader.finish().unwrap();
-    MoveOp::Fill { move_id: "in".into(), loaded, kind: GraphType::Team, owner: Some("owner".into()) }
+    let origin = Some(Origin { graph_id: 7, epoch: 3 });
+    MoveOp::Fill { move_id: "in".into(), loaded, kind: GraphType::Team, owner: Some("owner".into()), origin }
 }
 
 /// Steps that lead through every standing; each changes what is stored.
@@ -48,18 +49,22 @@ fn script() -> Vec<Step> {
         of("in", fill),
         of("in", |_| {
             let record = LedgerRecord::AddNode { id: "m", properties: b"" }.encode(9);
-            MoveOp::Replay { move_id: "in".into(), records: vec![(9, record)] }
+            MoveOp::Replay { move_id: "in".into(), copy: None, records: vec![(9, record)] }
         }),
-        of("out", |_| MoveOp::Depart { move_id: "m1".into(), to: "there".into(), sequence: 3 }),
+        of("out", |graphs| common::depart(graphs, "out", "m1")),
         of("out", |_| MoveOp::Return { move_id: "m1".into() }),
         of("in", |_| {
             let rename = Some(Rename { name: "out".into(), replace: true });
-            MoveOp::Admit { move_id: "in".into(), sequence: 9, rename }
+            MoveOp::Admit { move_id: "in".into(), copy: None, sequence: 9, epoch: Some(4), rename }
         }),
-        of("out", |_| MoveOp::Depart { move_id: "m2".into(), to: "there".into(), sequence: 10 }),
+        of("out", |graphs| common::depart(graphs, "out", "m2")),
         of("out", |_| MoveOp::Drop { move_id: "m2".into() }),
         of("out", |_| MoveOp::Arrive { move_id: "m3".into(), from: "there".into() }),
-        of("out", |_| MoveOp::Drop { move_id: "m3".into() }),
+        of("out", |_| MoveOp::Refuse {
+            move_id: "m3".into(),
+            role: MoveRole::Destination,
+            peer: "there".into(),
+        }),
         of("out", |_| MoveOp::Forget),
     ]
 }

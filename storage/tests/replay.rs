@@ -39,7 +39,7 @@ fn write(op: Op) -> Write {
 }
 
 fn replay(records: Records) -> Write {
-    write(Op::Move(MoveOp::Replay { move_id: MOVE.into(), records }))
+    write(Op::Move(MoveOp::Replay { move_id: MOVE.into(), copy: None, records }))
 }
 
 /// The graph without what a copy does not share.
@@ -61,7 +61,12 @@ impl Carried {
     fn snapshot(&mut self) {
         let mut bytes = Vec::new();
         export(&self.source, &self.original(), &mut bytes, &mut |_| {}).unwrap();
-        let target = ImportTarget { name: Some(NAME.into()), replace: false, move_id: Some(MOVE.into()) };
+        let target = ImportTarget {
+            name: Some(NAME.into()),
+            replace: false,
+            move_id: Some(MOVE.into()),
+            ..ImportTarget::default()
+        };
         import(&self.copy, &bytes[..], &target, &mut |_| {}).unwrap();
         self.snapshots += 1;
     }
@@ -232,7 +237,7 @@ fn run(seed: u64) {
 /// The copy, served now, takes writes as the original does.
 fn served_alike(carried: Carried, program: &mut Program) {
     let sequence = carried.held().state().sequence;
-    let admit = MoveOp::Admit { move_id: MOVE.into(), sequence, rename: None };
+    let admit = MoveOp::Admit { move_id: MOVE.into(), copy: None, sequence, epoch: None, rename: None };
     carried.copy.write(NAME, Op::Move(admit)).unwrap();
     for _ in 0..20 {
         let again = program.random.clone();

@@ -69,7 +69,7 @@ fn import_as(
     name: Option<&str>,
     replace: bool,
 ) -> Result<String, SnapshotError> {
-    let target = ImportTarget { name: name.map(str::to_owned), replace, move_id: None };
+    let target = ImportTarget { name: name.map(str::to_owned), replace, ..ImportTarget::default() };
     import(graphs, bytes, &target, &mut |_| {}).map(|(_, _, name)| name)
 }
 

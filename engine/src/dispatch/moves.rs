@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use epistemic_storage::{
-    graph::{Graph, GraphError, MoveOp, Op, Rename, Standing},
+    graph::{Departure, Fenced, Graph, GraphError, MoveOp, MoveRecord, MoveRole, Op, Rename, Standing},
     snapshot::{content_digest_of, pack_ledger, unpack_ledger},
 };
 use serde::Deserialize;
@@ -24,7 +24,8 @@ use crate::{
 const MAX_RECORDS: u64 = 8 << 20;
 /// Graphs that one answer of `GraphHeads` has at most: their names may be long.
 const MAX_HEADS: u64 = 1_000;
-const MAX_LEASE: Duration = Duration::from_secs(60);
+/// Rows that one answer of `MoveOutcomes` holds at most, and when it is not said how many.
+const MAX_OUTCOMES: usize = 10_000;
 
 pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), OpError> {
     let Request { method, envelope, .. } = *request;
@@ -32,9 +33,14 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
     match method {
         Method::MoveStatus => {
-            let params::MoveStatus { graph_name } = some_params(method, raw)?;
-            status(shard, graph_name, out);
+            let params::MoveStatus { graph_name, arrived } = some_params(method, raw)?;
+            status(shard, graph_name, arrived, out);
         }
+        Method::MoveLook => {
+            let params::MoveId { move_id } = params::params(method, raw)?;
+            look(shard, name, move_id, out)?;
+        }
+        Method::MoveOutcomes => outcomes(shard, &some_params(method, raw)?, out)?,
         Method::GraphDigest => {
             let params::GraphDigest { after } = some_params(method, raw)?;
             let graph = shard.graphs.graph_of_any_standing(name)?;
@@ -57,17 +63,33 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
         }
         Method::MoveFence => {
             let params::MoveFence { move_id, to, lease_ms } = params::params(method, raw)?;
-            let lease = Duration::from_millis(lease_ms).min(MAX_LEASE);
-            sequence(out, shard.graphs.fence(name, move_id, to, lease)?);
+            let lease = Duration::from_millis(lease_ms);
+            let Fenced { token, graph_id, epoch, sequence } = shard.graphs.fence(name, move_id, to, lease)?;
+            encode::map(out, 4);
+            field_uint(out, "token", token);
+            field_uint(out, "graph_id", graph_id);
+            field_uint(out, "epoch", epoch);
+            field_uint(out, "sequence", sequence);
+        }
+        Method::MoveRenew => {
+            let params::MoveRenew { token, lease_ms } = params::params(method, raw)?;
+            shard.graphs.renew_fence(name, token, Duration::from_millis(lease_ms))?;
+            encode::str(out, "ok");
         }
         Method::MoveRelease => {
-            let params::MoveId { move_id } = params::params(method, raw)?;
-            shard.graphs.lower_fence(name, move_id);
+            let params::MoveRelease { token } = params::params(method, raw)?;
+            shard.graphs.lower_fence(name, token);
             encode::str(out, "ok");
         }
         Method::GraphHeads => {
             let params::GraphHeads { after, limit } = some_params(method, raw)?;
             heads(shard, after, limit, out)?;
+        }
+        Method::MoveRefuse => {
+            let params::MoveRefuse { move_id, role, peer } = params::params(method, raw)?;
+            let (role, peer) = (role_of(role)?, peer.to_owned());
+            change(shard, name, MoveOp::Refuse { move_id: move_id.to_owned(), role, peer })?;
+            look(shard, name, move_id, out)?;
         }
         _ => {
             if method == Method::MoveArrive && params::params::<params::MoveArrive<'_>>(method, raw)?.owned {
@@ -104,20 +126,23 @@ fn step(request: &Request<'_>) -> Result<MoveOp, OpError> {
             MoveOp::Arrive { move_id: move_id.into(), from: from.into() }
         }
         Method::MoveReplay => {
-            let params::MoveReplay { move_id, records } = params::params(method, raw)?;
+            let params::MoveReplay { move_id, copy, records } = params::params(method, raw)?;
             let records = unpack_ledger(&records).ok_or_else(|| {
                 OpError::Text("MoveReplay: the records are cut off; nothing was done".into())
             })?;
-            MoveOp::Replay { move_id: move_id.into(), records }
+            MoveOp::Replay { move_id: move_id.into(), copy, records }
         }
         Method::MoveDepart => {
-            let params::MoveDepart { move_id, to, sequence } = params::params(method, raw)?;
-            MoveOp::Depart { move_id: move_id.into(), to: to.into(), sequence }
+            let params::MoveDepart { move_id, to, token, graph_id, epoch, sequence } =
+                params::params(method, raw)?;
+            let departure = Departure { to: to.into(), token, graph_id, epoch, sequence };
+            MoveOp::Depart { move_id: move_id.into(), departure }
         }
         Method::MoveAdmit => {
-            let params::MoveAdmit { move_id, sequence, rename, replace } = params::params(method, raw)?;
+            let params::MoveAdmit { move_id, copy, sequence, epoch, rename, replace } =
+                params::params(method, raw)?;
             let rename = rename.map(|name| Rename { name: name.into(), replace });
-            MoveOp::Admit { move_id: move_id.into(), sequence, rename }
+            MoveOp::Admit { move_id: move_id.into(), copy, sequence, epoch, rename }
         }
         Method::MoveDrop => {
             let params::MoveId { move_id } = params::params(method, raw)?;
@@ -149,7 +174,8 @@ fn sequence(out: &mut Vec<u8>, sequence: u64) {
 
 fn whole_digest(shard: &Shard, graph: &Graph, out: &mut Vec<u8>) -> Result<(), OpError> {
     let (header, totals) = content_digest_of(&shard.graphs, graph).map_err(TransferError::from)?;
-    encode::map(out, 7);
+    encode::map(out, 8);
+    field_uint(out, "graph_id", graph.id().number());
     field_uint(out, "sequence", header.sequence);
     field_uint(out, "nodes", totals.nodes);
     field_uint(out, "edges", totals.edges);
@@ -163,7 +189,8 @@ fn whole_digest(shard: &Shard, graph: &Graph, out: &mut Vec<u8>) -> Result<(), O
 fn changed_digest(shard: &Shard, graph: &Graph, after: u64, out: &mut Vec<u8>) -> Result<(), OpError> {
     let changed = shard.graphs.changed_digest(graph, after)?;
     let state = changed.state;
-    encode::map(out, 5);
+    encode::map(out, 6);
+    field_uint(out, "graph_id", graph.id().number());
     field_uint(out, "sequence", state.sequence);
     field_uint(out, "nodes", state.nodes);
     field_uint(out, "edges", state.edges);
@@ -218,33 +245,97 @@ fn some_digest(out: &mut Vec<u8>, digest: Option<&[u8; 32]>) {
     }
 }
 
-/// One graph, or all that are not served here.
-fn status(shard: &Shard, name: Option<&str>, out: &mut Vec<u8>) {
-    let graphs = match name {
+/// One graph, or all that are not served here, and those that were brought by a move if they are wanted.
+fn status(shard: &Shard, name: Option<&str>, arrived: bool, out: &mut Vec<u8>) {
+    let mut graphs: Vec<_> = match name {
         Some(name) => shard.graphs.graph_of_any_standing(name).into_iter().collect(),
         None => shard.graphs.graphs_on_the_move(),
     };
+    if arrived && name.is_none() {
+        graphs.append(&mut shard.graphs.graphs_that_arrived());
+    }
     encode::array(out, graphs.len());
     for graph in graphs {
-        value(out, &row(&graph));
+        value(out, &row(shard, &graph));
     }
 }
 
-fn row(graph: &Graph) -> Value {
+/// The graph and the move at one instant.
+fn look(shard: &Shard, name: &str, move_id: &str, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let view = shard.graphs.look_at_move(name, move_id)?;
+    let row = view.graph.map_or(Value::Null, |graph| row(shard, &graph));
+    let record = view.record.map_or(Value::Null, |record| outcome(move_id, &record));
+    value(out, &json!({ "graph": row, "outcome": record }));
+    Ok(())
+}
+
+fn outcomes(shard: &Shard, asked: &params::MoveOutcomes<'_>, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let graphs = &shard.graphs;
+    let found = match &asked.move_ids {
+        Some(move_ids) => {
+            let mut found = Vec::new();
+            for move_id in move_ids {
+                let record = graphs.move_record(move_id).map_err(GraphError::from)?;
+                found.extend(record.map(|record| ((*move_id).to_owned(), record)));
+            }
+            found
+        }
+        None => {
+            let limit = asked.limit.map_or(MAX_OUTCOMES, |limit| limit.min(MAX_OUTCOMES as u64) as usize);
+            graphs.move_records(asked.after, limit).map_err(GraphError::from)?
+        }
+    };
+    encode::array(out, found.len());
+    for (move_id, record) in &found {
+        value(out, &outcome(move_id, record));
+    }
+    Ok(())
+}
+
+fn role_of(name: &str) -> Result<MoveRole, OpError> {
+    let roles = [MoveRole::Source, MoveRole::Destination];
+    roles.into_iter().find(|role| role.name() == name).ok_or_else(|| {
+        OpError::Text(format!(
+            "MoveRefuse: the role is 'source' or 'destination', not '{name}'; nothing was done"
+        ))
+    })
+}
+
+fn outcome(move_id: &str, record: &MoveRecord) -> Value {
+    json!({
+        "move_id": move_id,
+        "graph": record.graph,
+        "role": record.role.name(),
+        "outcome": record.outcome.name(),
+        "epoch": record.epoch,
+        "peer": record.peer,
+        "graph_id": record.graph_id,
+        "sequence": record.sequence,
+        "at_ms": record.at_ms,
+    })
+}
+
+fn row(shard: &Shard, graph: &Graph) -> Value {
     let state = graph.state();
     let mut row = json!({
         "name": &**graph.name(),
         "standing": "served",
+        "graph_id": graph.id().number(),
+        "epoch": graph.epoch(),
         "sequence": state.sequence,
         "nodes": state.nodes,
         "edges": state.edges,
         "arrived": graph.arrived(),
     });
     match graph.standing() {
-        Some(Standing::Arriving { move_id, from, .. }) => {
+        Some(Standing::Arriving { move_id, from, origin, .. }) => {
             row["standing"] = json!("arriving");
             row["move_id"] = json!(move_id);
             row["from"] = json!(from);
+            if let Some(origin) = origin {
+                row["origin_id"] = json!(origin.graph_id);
+                row["origin_epoch"] = json!(origin.epoch);
+            }
         }
         Some(Standing::Moved(post)) => {
             row["standing"] = json!("moved");
@@ -252,7 +343,12 @@ fn row(graph: &Graph) -> Value {
             row["to"] = json!(post.to);
             row["dropped"] = json!(post.dropped);
         }
-        None => {}
+        None => {
+            if let Some((move_id, to)) = shard.graphs.fenced_by(graph) {
+                row["fenced_by"] = json!(move_id);
+                row["to"] = json!(to);
+            }
+        }
     }
     row
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use epistemic_storage::{
+    graph::Origin,
     service::{Imported, Wanted},
     snapshot::ImportTarget,
 };
@@ -116,9 +117,12 @@ fn run(
             let graph = shard.graphs.graph(envelope.graph)?;
             // Another graph may have its name since the request was checked.
             access::read(shard, &envelope, &graph)?;
+            let (graph_id, epoch) = (graph.id().number(), graph.epoch());
             let (cursor, header) = transfers.open_export(&shard.graphs, graph)?;
-            encode::map(out, 6);
+            encode::map(out, 8);
             field_uint(out, "cursor", cursor);
+            field_uint(out, "graph_id", graph_id);
+            field_uint(out, "epoch", epoch);
             field_str(out, "graph", &header.graph);
             field_str(out, "type", header.kind.name());
             field_uint(out, "sequence", header.sequence);
@@ -135,7 +139,8 @@ fn run(
             encode::str(out, "closed");
         }
         Method::RestoreOpen => {
-            let params::RestoreOpen { graph_name, replace, move_id } = params::params(method, raw)?;
+            let params::RestoreOpen { graph_name, replace, move_id, origin_id, origin_epoch } =
+                params::params(method, raw)?;
             if move_id.is_some() && shard.access.is_on() {
                 access::system(shard, request)?;
             }
@@ -148,7 +153,9 @@ fn run(
             // A graph that is not there was not checked, so it must not be there at the end either.
             let replace = replace
                 && (!shard.access.is_on() || name.is_none() || shard.graphs.graph(graph_name).is_ok());
-            let upload = transfers.open_import(&shard.graphs, ImportTarget { name, replace, move_id })?;
+            let origin = origin_id.map(|graph_id| Origin { graph_id, epoch: origin_epoch });
+            let target = ImportTarget { name, replace, move_id, origin };
+            let upload = transfers.open_import(&shard.graphs, target)?;
             encode::map(out, 1);
             field_uint(out, "upload", upload);
         }

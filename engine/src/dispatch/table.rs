@@ -157,7 +157,11 @@ pub(super) const fn row(method: Method) -> Row {
         | M::MoveForget
         | M::GraphHeads
         | M::ServiceExport
-        | M::ServiceImport => Row { route: Route::Service, access: Access::System },
+        | M::ServiceImport
+        | M::MoveLook
+        | M::MoveOutcomes
+        | M::MoveRenew
+        | M::MoveRefuse => Row { route: Route::Service, access: Access::System },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },
         M::ParseRepository
         | M::ParseFile

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::bytes_field::bytes;
 use super::error::DecodeError;
-use super::text::{Text, texts};
+use super::text::{Text, some_texts, texts};
 use super::value::{Value, invalid_type};
 
 /// A whole graph as a client sends it. Every part may be missing; unknown keys are ignored.
@@ -62,10 +62,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for NodeName<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Text::deserialize(deserializer).map(|text| NodeName(text.0))
     }
-}
-
-fn some_texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<&'de str>>, D::Error> {
-    texts(deserializer).map(Some)
 }
 
 impl<'a> Document<'a> {

@@ -4,6 +4,8 @@
 //! The order of fields is the order in which missing ones are reported. Unknown parameters are ignored, repeated
 //! ones are errors.
 
+mod moves;
+
 use std::borrow::Cow;
 
 use epistemic_storage::view::token::{Reader, Token};
@@ -19,6 +21,11 @@ use super::value::{Value, invalid_type};
 use epistemic_storage::channels::ChannelType;
 use epistemic_storage::graph::GraphType;
 use epistemic_storage::identities::Role;
+
+pub use moves::{
+    MoveAdmit, MoveArrive, MoveDepart, MoveFence, MoveId, MoveOutcomes, MoveRefuse, MoveRelease, MoveRenew,
+    MoveReplay, MoveStatus,
+};
 
 /// Decodes the parameters of a method that takes some; `raw` is [`super::Envelope::params`].
 ///
@@ -539,6 +546,12 @@ pub struct RestoreOpen<'a> {
     /// The move that reserved the name; the graph is not served before that move admits it.
     #[serde(default, borrow, deserialize_with = "some_text")]
     pub move_id: Option<&'a str>,
+    /// Of a move: the graph that the snapshot was taken of, as `SnapshotOpen` named it.
+    #[serde(default)]
+    pub origin_id: Option<u64>,
+    /// Of a move: its ownership term.
+    #[serde(default)]
+    pub origin_epoch: u64,
 }
 
 /// `RestoreWrite`
@@ -595,87 +608,4 @@ pub struct ServiceImport {
     /// Whether to take the channels.
     #[serde(default)]
     pub channels: bool,
-}
-
-/// `MoveStatus`
-#[derive(Debug, Default, Deserialize)]
-pub struct MoveStatus<'a> {
-    /// One graph, whatever its standing; all that are not served here without it.
-    #[serde(default, borrow, deserialize_with = "some_text")]
-    pub graph_name: Option<&'a str>,
-}
-
-/// `MoveArrive`
-#[derive(Debug, Deserialize)]
-pub struct MoveArrive<'a> {
-    /// The move.
-    #[serde(borrow, deserialize_with = "text")]
-    pub move_id: &'a str,
-    /// Endpoint that serves the graph until it has arrived.
-    #[serde(borrow, deserialize_with = "text")]
-    pub from: &'a str,
-    /// Only if this shard may create a graph of this name: it is restored, not moved.
-    #[serde(default)]
-    pub owned: bool,
-}
-
-/// `MoveReplay`
-#[derive(Debug, Deserialize)]
-pub struct MoveReplay<'a> {
-    /// The move.
-    #[serde(borrow, deserialize_with = "text")]
-    pub move_id: &'a str,
-    /// Records of `LedgerRead`.
-    #[serde(borrow, deserialize_with = "bytes")]
-    pub records: Cow<'a, [u8]>,
-}
-
-/// `MoveFence`
-#[derive(Debug, Deserialize)]
-pub struct MoveFence<'a> {
-    /// The move.
-    #[serde(borrow, deserialize_with = "text")]
-    pub move_id: &'a str,
-    /// Endpoint that the graph goes to.
-    #[serde(borrow, deserialize_with = "text")]
-    pub to: &'a str,
-    /// Milliseconds after which writes are taken again, 60,000 at most.
-    pub lease_ms: u64,
-}
-
-/// `MoveDepart`
-#[derive(Debug, Deserialize)]
-pub struct MoveDepart<'a> {
-    /// The move.
-    #[serde(borrow, deserialize_with = "text")]
-    pub move_id: &'a str,
-    /// Endpoint that serves the graph from now on.
-    #[serde(borrow, deserialize_with = "text")]
-    pub to: &'a str,
-    /// The newest sequence number that the destination holds.
-    pub sequence: u64,
-}
-
-/// `MoveAdmit`
-#[derive(Debug, Deserialize)]
-pub struct MoveAdmit<'a> {
-    /// The move.
-    #[serde(borrow, deserialize_with = "text")]
-    pub move_id: &'a str,
-    /// The newest sequence number of the graph.
-    pub sequence: u64,
-    /// Another name for it.
-    #[serde(default, borrow, deserialize_with = "some_text")]
-    pub rename: Option<&'a str>,
-    /// Whether a graph of the other name may be there and is replaced.
-    #[serde(default)]
-    pub replace: bool,
-}
-
-/// `MoveRelease`, `MoveDrop`, `MoveReturn`
-#[derive(Debug, Deserialize)]
-pub struct MoveId<'a> {
-    /// The move.
-    #[serde(borrow, deserialize_with = "text")]
-    pub move_id: &'a str,
 }

@@ -55,6 +55,13 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'
     Ok(texts.into_iter().map(|text| text.0).collect())
 }
 
+/// For `deserialize_with`: a list of strings that may be left out.
+pub(super) fn some_texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<&'de str>>, D::Error> {
+    texts(deserializer).map(Some)
+}
+
 /// For `deserialize_with`: a list of pairs of strings.
 pub(super) fn pairs<'de, D: Deserializer<'de>>(
     deserializer: D,

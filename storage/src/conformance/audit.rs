@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::fixture::{add_edge, add_node, create, remove_node, typed, write_all};
+use super::{
+    fixture::{add_edge, add_node, create, remove_node, typed, write_all},
+    graph_moves::place,
+};
 use crate::{
     audit::{Audit, FindingKind, Findings, audit, repair, repair_in_batches},
     batch::WriteBatch,
-    graph::{Graph, GraphError, GraphState, GraphStore, GraphType, MoveOp, Op, Write},
+    graph::{Graph, GraphError, GraphState, GraphStore, GraphType, Op, Write},
     keys::{self, GraphId},
     snapshot::content_digest,
     space::Space,
@@ -61,13 +64,8 @@ pub(super) fn clean(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "cleared", vec![Op::Clear])?;
     fill(graphs, "deleted")?;
     write_all(graphs, "deleted", vec![Op::Delete])?;
-    let (move_id, to) = ("1".to_owned(), "tcp://there:1".to_owned());
-    let arrive = MoveOp::Arrive { move_id: move_id.clone(), from: "tcp://here:1".into() };
-    graphs.write("arriving", Op::Move(arrive))?;
-    create(graphs, "moved")?;
-    let depart = MoveOp::Depart { move_id: move_id.clone(), to, sequence: 1 };
-    graphs.write("moved", Op::Move(depart))?;
-    graphs.write("moved", Op::Move(MoveOp::Drop { move_id }))?;
+    place(graphs, "arriving", "arriving", "")?;
+    place(graphs, "moved", "signpost", ", moved")?;
     let mut progress = crate::audit::Progress::default();
     let before = graphs.store().stats()?.sequence;
     let found = audit(graphs.store(), &[], &mut |so_far| progress = so_far)?;

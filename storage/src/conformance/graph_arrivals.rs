@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{
     fixture::{add_edge, add_node, create, remove_node, typed, write_all},
-    graph_moves::{admit, arrive, depart, drop_records, everything, fill, replay, standing, step},
+    graph_moves::{
+        THERE, admit, arrive, depart_with, drop_records, everything, fill, proven, replay, standing, step,
+    },
 };
 use crate::{
     graph::{COMMONS, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, Op, Rename},
@@ -17,7 +19,12 @@ fn copy(from: &GraphStore, to: &GraphStore, name: &str, move_id: &str) -> Result
     let mut snapshot = Vec::new();
     let done = export(from, &*from.graph(name)?, &mut snapshot, &mut |_| {}).and_then(|_| {
         write_all(from, name, vec![add_node("since", &typed("L")), add_edge("since", "a", b"")])?;
-        let target = ImportTarget { name: None, replace: false, move_id: Some(move_id.into()) };
+        let target = ImportTarget {
+            name: None,
+            replace: false,
+            move_id: Some(move_id.into()),
+            ..ImportTarget::default()
+        };
         import(to, &snapshot[..], &target, &mut |_| {})
     });
     match done {
@@ -51,14 +58,19 @@ fn carry(from: &GraphStore, to: &GraphStore, name: &str, move_id: &str) -> Resul
         ))
     };
     assert_eq!(digest(to)?, digest(from)?);
-    let sequence = from.fence(name, move_id, "there", Duration::from_secs(60))?;
+    let fenced = from.fence(name, move_id, THERE, Duration::from_secs(60))?;
+    let (sequence, epoch) = (fenced.sequence, Some(fenced.epoch + 1));
     assert_eq!(sequence, held(to)?);
     for _ in 0..2 {
-        step(from, name, depart(move_id, sequence))?;
+        step(from, name, depart_with(move_id, proven(&fenced)))?;
     }
     assert!(matches!(step(to, name, admit(move_id, sequence - 1)), Err(GraphError::MovedOn { .. })));
+    let copy = to.graph_of_any_standing(name)?.id().number();
+    let admit =
+        |copy| MoveOp::Admit { move_id: move_id.into(), copy: Some(copy), sequence, epoch, rename: None };
+    assert!(matches!(step(to, name, admit(copy + 1)), Err(GraphError::Overtaken { .. })), "another copy");
     for _ in 0..2 {
-        step(to, name, admit(move_id, sequence))?;
+        step(to, name, admit(copy))?;
     }
     for _ in 0..2 {
         step(from, name, drop_records(move_id))?;
@@ -80,6 +92,8 @@ pub(super) fn there_and_back(graphs: &GraphStore) -> Result<(), GraphError> {
         carry(from, to, "g", &move_id)?;
         assert_eq!(standing(from, "g"), format!("signpost {move_id}"));
         assert_eq!(standing(to, "g"), format!("served since {move_id}"));
+        let terms = [from, to].map(|graphs| graphs.graph_of_any_standing("g").map(|graph| graph.epoch()));
+        assert_eq!(terms, [Ok(round as u64 + 1), Ok(round as u64 + 1)], "the ownership term");
         let graph = to.graph("g")?;
         assert_eq!(
             (graph.kind(), graph.owner(), graph.tenant()),
@@ -96,7 +110,7 @@ pub(super) fn there_and_back(graphs: &GraphStore) -> Result<(), GraphError> {
 
 fn rename(move_id: &str, sequence: u64, name: &str, replace: bool) -> MoveOp {
     let rename = Some(Rename { name: name.into(), replace });
-    MoveOp::Admit { move_id: move_id.into(), sequence, rename }
+    MoveOp::Admit { move_id: move_id.into(), copy: None, sequence, epoch: None, rename }
 }
 
 /// A graph `from` of 7 changes, the last of which is another than that of the snapshot.
@@ -164,15 +178,16 @@ pub(super) fn rename_refused(graphs: &GraphStore) -> Result<(), GraphError> {
     graphs
         .write("claimed", Op::Create { kind: GraphType::Agent, owner: None, tenant: Some("first".into()) })?;
     prepare(graphs, "m1")?;
-    graphs.fence("claimed", "m0", "there", Duration::from_secs(3600))?;
+    let fenced = graphs.fence("claimed", "m0", "there", Duration::from_secs(3600))?;
     let refused = step(graphs, "m1", rename("m1", 7, "claimed", true));
     assert_eq!(refused, Err(GraphError::Moving { graph: "claimed".into(), to: "there".into() }));
-    graphs.lower_fence("claimed", "m0");
+    graphs.lower_fence("claimed", fenced.token);
 
     step(graphs, "m2", arrive("m2"))?;
     let mut loaded = graphs.load().finish()?;
     loaded.set_tenant(Some("second".into()));
-    let fill = MoveOp::Fill { move_id: "m2".into(), loaded, kind: GraphType::Agent, owner: None };
+    let kind = GraphType::Agent;
+    let fill = MoveOp::Fill { move_id: "m2".into(), loaded, kind, owner: None, origin: None };
     step(graphs, "m2", fill)?;
     let refused = step(graphs, "m2", rename("m2", 0, "claimed", true));
     assert!(matches!(refused, Err(GraphError::TenantCollision { .. })), "{refused:?}");

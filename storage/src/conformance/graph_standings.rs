@@ -4,17 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     fixture::{add_edge, add_node, create, remove_edge, remove_node, scan_all, write_all},
-    graph_moves::{arrive, come_back, depart, drop_records, everything, fill, place, replay, standing, step},
+    graph_moves::{
+        LONG, THERE, arrive, depart, drop_records, everything, fill, place, refuse, replay, standing, step,
+    },
 };
 use crate::{
     error::{Result, StoreError},
     graph::{
-        BatchOp, COMMONS, Graph, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, Op, Revision, Write,
+        BatchOp, COMMONS, Graph, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, MoveRole, Op,
+        Revision,
     },
     keys::GraphId,
     snapshot::{ImportTarget, SnapshotError, export, import},
     space::Space,
-    store::Durability,
 };
 
 /// Every mutation that a client can ask for, those that create the graph among them.
@@ -58,7 +60,7 @@ pub(super) fn told(graphs: &GraphStore) -> Result<(), GraphError> {
     export(graphs, &*graphs.graph("other")?, &mut snapshot, &mut |_| {})
         .unwrap_or_else(|error| panic!("{error}"));
     for name in ["arriving", "again", "moved", "signpost"] {
-        place(graphs, name, name)?;
+        place(graphs, name, name, &format!(", {name}"))?;
         graphs.reclaim()?;
         let arriving = GraphError::Arriving { graph: name.into(), from: "tcp://source:1".into() };
         let moved = GraphError::Moved { graph: name.into(), to: "tcp://there:1".into() };
@@ -66,14 +68,14 @@ pub(super) fn told(graphs: &GraphStore) -> Result<(), GraphError> {
         let graph = graphs.graph_of_any_standing(name)?;
         assert_eq!(graphs.graph(name).err(), Some(refusal.clone()), "{name}");
         assert_eq!(graph.served(), Err(refusal.clone()), "{name}");
-        assert_eq!(graphs.fence(name, "m1", "there", Duration::from_secs(9)), Err(refusal.clone()));
+        assert_eq!(graphs.fence(name, "m", THERE, Duration::from_secs(9)), Err(refusal.clone()));
         let before = everything(graphs)?;
         for op in mutations(graphs, graph.id())? {
             let told = format!("{op:?} at '{name}'");
             assert_eq!(graphs.write(name, op), Err(refusal.clone()), "{told}");
         }
         for replace in [false, true] {
-            let target = ImportTarget { name: Some(name.into()), replace, move_id: None };
+            let target = ImportTarget { name: Some(name.into()), replace, ..ImportTarget::default() };
             match import(graphs, &snapshot[..], &target, &mut |_| {}) {
                 Err(SnapshotError::Graph(error)) => assert_eq!(error, refusal, "import at '{name}'"),
                 other => panic!("import at '{name}': {other:?}"),
@@ -93,42 +95,14 @@ pub(super) fn told(graphs: &GraphStore) -> Result<(), GraphError> {
     Ok(())
 }
 
-/// A write between the agreement on a number and the departure keeps the graph here, also in one group.
-pub(super) fn compare_and_swap(graphs: &GraphStore) -> Result<(), GraphError> {
-    create(graphs, "g")?;
-    write_all(graphs, "g", vec![add_node("a", b"")])?;
-    let moved_on = |expected, found| GraphError::MovedOn { graph: "g".into(), expected, found };
-    assert_eq!(step(graphs, "g", depart("m1", 1)), Err(moved_on(1, 2)));
-    assert_eq!(step(graphs, "g", depart("m1", 3)), Err(moved_on(3, 2)));
-    let write = |op| Write { graph: "g".into(), op };
-    let told = graphs.commit(
-        &[write(add_node("b", b"")), write(Op::Move(depart("m1", 2))), write(add_node("c", b""))],
-        Durability::Sync,
-    );
-    assert!(told[0].is_ok() && told[2].is_ok(), "{told:?}");
-    assert_eq!(told[1], Err(moved_on(2, 3)));
-    assert_eq!(standing(graphs, "g"), "served");
-    let told = graphs.commit(
-        &[write(add_node("d", b"")), write(Op::Move(depart("m1", 5))), write(add_node("e", b""))],
-        Durability::Sync,
-    );
-    assert!(told[0].is_ok() && told[1].is_ok(), "{told:?}");
-    assert!(matches!(told[2], Err(GraphError::Moved { .. })), "{told:?}");
-    let graph = graphs.graph_of_any_standing("g")?;
-    assert_eq!((graph.state().sequence, graph.state().nodes), (5, 4));
-    step(graphs, "g", come_back("m1"))?;
-    write_all(graphs, "g", vec![add_node("e", b"")])?;
-    assert_eq!(graphs.graph("g")?.state().sequence, 6);
-    Ok(())
-}
-
 pub(super) fn fence(graphs: &GraphStore) -> Result<(), GraphError> {
-    const LONG: Duration = Duration::from_secs(3600);
     create(graphs, "g")?;
     write_all(graphs, "g", vec![add_node("a", b"")])?;
     let id = graphs.graph("g")?.id();
     let moving = GraphError::Moving { graph: "g".into(), to: "there".into() };
-    assert_eq!(graphs.fence("g", "m1", "there", LONG), Ok(2));
+    let first = graphs.fence("g", "m1", "there", LONG)?;
+    assert_eq!((first.graph_id, first.sequence), (id.number(), 2));
+    assert_eq!(graphs.fenced_by(&*graphs.graph("g")?), Some(("m1".into(), "there".into())));
     let before = everything(graphs)?;
     for op in mutations(graphs, id)? {
         let told = format!("{op:?}");
@@ -143,24 +117,32 @@ pub(super) fn fence(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "other", vec![add_node("a", b"")])?;
 
     assert!(matches!(graphs.fence("g", "m2", "there", LONG), Err(GraphError::MoveConflict { .. })));
-    graphs.lower_fence("g", "m2");
-    assert_eq!(graphs.write("g", add_node("b", b"")), Err(moving.clone()), "another move does not lower it");
-    assert_eq!(graphs.fence("g", "m1", "there", LONG), Ok(2), "renewed");
-    graphs.lower_fence("g", "m1");
-    graphs.lower_fence("g", "m1");
-    graphs.lower_fence("missing", "m1");
+    graphs.lower_fence("g", first.token ^ 1);
+    assert_eq!(graphs.write("g", add_node("b", b"")), Err(moving.clone()), "another token does not lower it");
+    graphs.renew_fence("g", first.token, LONG)?;
+    graphs.lower_fence("g", first.token);
+    graphs.lower_fence("g", first.token);
+    graphs.lower_fence("missing", first.token);
     write_all(graphs, "g", vec![add_node("b", b"")])?;
 
-    assert_eq!(graphs.fence("g", "m1", "there", Duration::ZERO), Ok(3));
+    let short = graphs.fence("g", "m1", "there", Duration::ZERO)?;
     write_all(graphs, "g", vec![add_node("c", b"")])?;
-    assert_eq!(graphs.fence("g", "m2", "there", LONG), Ok(4), "a lease that ended is nobody's");
-    graphs.lower_fence("g", "m1");
-    assert_eq!(graphs.write("g", add_node("d", b"")), Err(moving), "nor does the move before lower it");
-    step(graphs, "g", depart("m2", 4))?;
-    assert!(matches!(graphs.write("g", add_node("d", b"")), Err(GraphError::Moved { .. })));
-    graphs.lower_fence("g", "m2");
-    step(graphs, "g", come_back("m2"))?;
+    let renewed = graphs.renew_fence("g", short.token, LONG);
+    assert!(matches!(renewed, Err(GraphError::Overtaken { .. })), "{renewed:?}");
+    let other = graphs.fence("g", "m2", "there", LONG)?;
+    assert_eq!(other.sequence, 4, "a lease that ended is nobody's");
+    graphs.lower_fence("g", short.token);
+    assert_eq!(graphs.write("g", add_node("d", b"")), Err(moving), "nor does the token before lower it");
+    graphs.advance_leases(LONG - Duration::from_secs(1));
+    graphs.renew_fence("g", other.token, LONG)?;
+    graphs.advance_leases(Duration::from_secs(2));
     write_all(graphs, "g", vec![add_node("d", b"")])?;
+    let renewed = graphs.renew_fence("g", other.token, LONG);
+    assert!(matches!(renewed, Err(GraphError::Overtaken { .. })), "{renewed:?}: the longest pause is over");
+
+    graphs.fence("g", "m3", "there", LONG)?;
+    step(graphs, "g", refuse("m3", MoveRole::Source))?;
+    write_all(graphs, "g", vec![add_node("e", b"")])?;
     let missing = GraphError::GraphNotFound("missing".into());
     assert_eq!(graphs.fence("missing", "m1", "there", LONG), Err(missing));
     Ok(())
@@ -176,14 +158,14 @@ pub(super) fn leaves_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
     }
     assert!(matches!(step(graphs, "in", fill(graphs, "m2")?), Err(GraphError::MoveConflict { .. })));
     step(graphs, "in", replay("m1", vec![(8, begun)]))?;
-    step(graphs, "in", drop_records("m1"))?;
+    step(graphs, "in", refuse("m1", MoveRole::Destination))?;
     assert_eq!(standing(graphs, "in"), "free");
 
     create(graphs, "out")?;
     write_all(graphs, "out", vec![add_node("a", b""), add_edge("a", "a", b"")])?;
     let held = graphs.graph("out")?;
-    step(graphs, "out", depart("m1", 3))?;
-    step(graphs, "out", drop_records("m1"))?;
+    step(graphs, "out", depart(graphs, "out", "m2"))?;
+    step(graphs, "out", drop_records("m2"))?;
     graphs.reclaim()?;
     assert!(graphs.latest(&held).has_edge("a", "a")?, "who reads it goes on");
     drop(held);
@@ -195,12 +177,12 @@ pub(super) fn leaves_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(records(Space::Ledger)?, 1, "that of {COMMONS}");
     assert_eq!(
         records(Space::Catalog)?,
-        5,
-        "name and state of {COMMONS} and of the signpost, and the next id"
+        7,
+        "name and state of {COMMONS} and of the signpost, the next id, and what became of two moves"
     );
     step(graphs, "out", MoveOp::Forget)?;
     graphs.reclaim()?;
     let left = everything(graphs)?;
-    assert_eq!(left.len(), nothing.len(), "{left:?}");
+    assert_eq!(left.len(), nothing.len() + 2, "what became of two moves: {left:?}");
     Ok(())
 }

@@ -2,9 +2,9 @@
 
 use super::{
     audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_cursors,
-    graph_edges, graph_fork, graph_groups, graph_heads, graph_moves, graph_names, graph_nodes, graph_reclaim,
-    graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans, service, sizes,
-    views, writes,
+    graph_edges, graph_fork, graph_groups, graph_heads, graph_moves, graph_names, graph_nodes, graph_proofs,
+    graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans,
+    service, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -88,7 +88,10 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("audit: repairs in many batches", audit::many_batches),
     ("moves: every step at every standing", graph_moves::every_step),
     ("moves: what clients are told", graph_standings::told),
-    ("moves: a departure is a compare-and-swap", graph_standings::compare_and_swap),
+    ("moves: a graph departs by proof", graph_proofs::departs_by_proof),
+    ("moves: what a group replaces does not depart", graph_proofs::replaced_in_the_group),
+    ("moves: what they came to is remembered", graph_proofs::remembered),
+    ("moves: what is kept follows its destination", graph_proofs::kept_copy),
     ("moves: the fence", graph_standings::fence),
     ("moves: leave nothing", graph_standings::leaves_nothing),
     ("moves: there and back", graph_arrivals::there_and_back),

@@ -116,7 +116,10 @@ impl Op {
     /// Whether it gives more room back than it takes, so that it may be done on a full disk.
     pub(super) fn frees_room(&self) -> bool {
         match self {
-            Op::Delete | Op::Clear | Op::ClearLedger | Op::Move(MoveOp::Drop { .. }) => true,
+            Op::Delete
+            | Op::Clear
+            | Op::ClearLedger
+            | Op::Move(MoveOp::Drop { .. } | MoveOp::Refuse { .. } | MoveOp::Forget) => true,
             Op::Create { .. }
             | Op::AddNode { .. }
             | Op::RemoveNode { .. }
@@ -227,7 +230,7 @@ impl Transaction<'_> {
                 self.edit(name)?.log_beginning(&LedgerRecord::Replaced);
             }
             Op::Install { loaded, kind, owner, replace } => {
-                let doomed = self.live(name).map(|live| (GraphId(live.entry.id), live.state.sequence));
+                let doomed = self.live(name).map(|live| (live.entry.clone(), live.state.sequence));
                 if doomed.is_some() && !*replace {
                     self.existing(name)?;
                     return Err(GraphError::GraphExists(name.to_string()));
@@ -244,14 +247,15 @@ impl Transaction<'_> {
                 };
                 self.keep_id();
                 let (id, records, mut state) = loaded.parts();
-                if let Some((doomed, sequence)) = doomed {
-                    self.remove(name, doomed);
-                    state.sequence = state.sequence.max(sequence);
+                if let Some((doomed, sequence)) = &doomed {
+                    self.remove(name, GraphId(doomed.id));
+                    state.sequence = state.sequence.max(*sequence);
                 }
                 let kind = if **name == *super::COMMONS { GraphType::Commons } else { *kind };
                 self.insert(name, id, kind, Creator { owner: owner.clone(), tenant }, state);
                 self.overlay.append(records);
-                if doomed.is_some() {
+                if let Some((doomed, _)) = doomed {
+                    self.keep_tenure(name, doomed.arrived, doomed.epoch)?;
                     self.edit(name)?.log_beginning(&LedgerRecord::Replaced);
                 }
             }

@@ -5,11 +5,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    error::GraphError,
-    standing::{Fence, Standing},
-    state::GraphState,
-};
+use super::{error::GraphError, fence::Fence, standing::Standing, state::GraphState};
 use crate::{
     error::{Result, StoreError},
     keys::GraphId,
@@ -61,6 +57,15 @@ pub(crate) struct CatalogEntry {
     /// The move that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) arrived: Option<String>,
+    /// Ownership term of the name: each hand-over and each return counts it on. Entries written before there were terms
+    /// have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) epoch: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl CatalogEntry {
@@ -110,34 +115,43 @@ pub struct Graph {
     tenant: Option<String>,
     created_ms: u64,
     published: Mutex<Published>,
-    /// Standing and the move that brought it.
-    moves: RwLock<(Option<Standing>, Option<String>)>,
+    moves: RwLock<Tenure>,
     fence: Fence,
     quarantine: OnceLock<String>,
 }
 
+/// How the store has the graph.
+#[derive(Debug, Clone)]
+struct Tenure {
+    standing: Option<Standing>,
+    /// The move that brought it.
+    arrived: Option<String>,
+    epoch: u64,
+}
+
 impl Graph {
     pub(super) fn new(name: Arc<str>, entry: CatalogEntry, state: GraphState) -> Self {
+        let CatalogEntry { id, kind, owner, tenant, created_ms, standing, arrived, epoch } = entry;
         Self {
             name,
-            id: GraphId(entry.id),
-            kind: entry.kind,
-            owner: entry.owner,
-            tenant: entry.tenant,
-            created_ms: entry.created_ms,
+            id: GraphId(id),
+            kind,
+            owner,
+            tenant,
+            created_ms,
             published: Mutex::new(Published {
                 state,
                 versions: Versions::at(state.sequence),
                 committing: false,
             }),
-            moves: RwLock::new((entry.standing, entry.arrived)),
+            moves: RwLock::new(Tenure { standing, arrived, epoch }),
             fence: Fence::default(),
             quarantine: OnceLock::new(),
         }
     }
 
     pub(super) fn entry(&self) -> CatalogEntry {
-        let (standing, arrived) = self.moves.read().clone();
+        let Tenure { standing, arrived, epoch } = self.moves.read().clone();
         CatalogEntry {
             id: self.id.0,
             kind: self.kind,
@@ -146,6 +160,7 @@ impl Graph {
             created_ms: self.created_ms,
             standing,
             arrived,
+            epoch,
         }
     }
 
@@ -203,18 +218,24 @@ impl Graph {
         self.published.lock().committing = committing;
     }
 
-    pub(super) fn publish_standing(&self, standing: Option<Standing>, arrived: Option<String>) {
-        *self.moves.write() = (standing, arrived);
+    pub(super) fn publish_standing(&self, entry: CatalogEntry) {
+        let CatalogEntry { standing, arrived, epoch, .. } = entry;
+        *self.moves.write() = Tenure { standing, arrived, epoch };
     }
 
     /// Why it is not served, if so.
     pub fn standing(&self) -> Option<Standing> {
-        self.moves.read().0.clone()
+        self.moves.read().standing.clone()
     }
 
     /// The newest move that brought it here.
     pub fn arrived(&self) -> Option<String> {
-        self.moves.read().1.clone()
+        self.moves.read().arrived.clone()
+    }
+
+    /// Its ownership term: of two stores that have the graph, the one with the higher term took it over later.
+    pub fn epoch(&self) -> u64 {
+        self.moves.read().epoch
     }
 
     /// Whether it is served here.
@@ -222,12 +243,12 @@ impl Graph {
     /// # Errors
     /// What clients are told instead: [`GraphError::Arriving`], [`GraphError::Moved`].
     pub fn served(&self) -> std::result::Result<(), GraphError> {
-        self.moves.read().0.as_ref().map_or(Ok(()), |standing| Err(standing.refusal(&self.name)))
+        self.moves.read().standing.as_ref().map_or(Ok(()), |standing| Err(standing.refusal(&self.name)))
     }
 
     /// Whether it is served here, without the words for clients.
     pub(super) fn is_served(&self) -> bool {
-        self.moves.read().0.is_none()
+        self.moves.read().standing.is_none()
     }
 
     pub(super) fn fence(&self) -> &Fence {

@@ -41,6 +41,17 @@ pub enum GraphError {
         /// Where it is served.
         from: String,
     },
+    /// The graph is being filled from a backup.
+    #[error(
+        "ARRIVING: graph '{graph}' is being restored here from {from} and is not open yet; nothing was done. Try again when \
+         the restore is complete; if it was killed, free the name with egctl moves --forget (docs/errors/arriving.md)"
+    )]
+    Restoring {
+        /// The graph.
+        graph: String,
+        /// What it is restored from, for people.
+        from: String,
+    },
     /// The graph is served elsewhere.
     #[error(
         "MOVED: graph '{graph}' moved to '{to}'; nothing was done. Update GRAPH_SERVICE_ENDPOINTS \
@@ -71,9 +82,29 @@ pub enum GraphError {
         /// What is in the way.
         detail: String,
     },
+    /// A step of a move that was given up.
+    #[error(
+        "MOVE_ABORTED: move {move_id} of graph '{graph}' was given up, and no step of it is taken here any more; nothing \
+         was done. Begin a new move (docs/errors/move-aborted.md)"
+    )]
+    MoveAborted {
+        /// The graph.
+        graph: String,
+        /// The move.
+        move_id: String,
+    },
+    /// A step of a move that was made for another state: look again, and go on from what is there.
+    #[error("MOVE_OVERTAKEN: graph '{graph}': {detail}; nothing was done (docs/errors/move-overtaken.md)")]
+    Overtaken {
+        /// The graph.
+        graph: String,
+        /// What is not as it was.
+        detail: String,
+    },
     /// The graph has another newest sequence number than the step of a move was made for.
     #[error(
-        "MOVE_CONFLICT: graph '{graph}' is at sequence {found}, not at {expected}; nothing was done, catch up"
+        "MOVE_OVERTAKEN: graph '{graph}' is at sequence {found}, not at {expected}; nothing was done, catch up \
+         (docs/errors/move-overtaken.md)"
     )]
     MovedOn {
         /// The graph.
@@ -167,6 +198,16 @@ impl GraphError {
     /// A step of a move that does not fit.
     pub(super) fn conflict(graph: &str, detail: String) -> Self {
         GraphError::MoveConflict { graph: graph.to_owned(), detail }
+    }
+
+    /// A step of a move that was given up.
+    pub(super) fn aborted(graph: &str, move_id: &str) -> Self {
+        GraphError::MoveAborted { graph: graph.to_owned(), move_id: move_id.to_owned() }
+    }
+
+    /// A step that was made for another state.
+    pub(super) fn overtaken(graph: &str, detail: String) -> Self {
+        GraphError::Overtaken { graph: graph.to_owned(), detail }
     }
 
     /// Another move has begun with the graph.

@@ -1,5 +1,5 @@
 //! The steps of a move that change a graph's standing. Each is one commit, names its move, and may be repeated: what is
-//! done already is done (docs/decisions/0019-moves.md).
+//! done already is done (docs/decisions/0019-moves.md, 0021-moves-by-proof.md).
 
 use std::sync::Arc;
 
@@ -8,14 +8,23 @@ use super::{
     error::GraphError,
     ledger::LedgerRecord,
     load::LoadedGraph,
+    outcomes::{MoveOutcome, MoveRole},
     replay,
-    standing::{Signpost, Standing},
+    standing::{Origin, Signpost, Standing},
     state::GraphState,
-    transaction::{Creator, Live, Transaction},
+    transaction::{Creator, Decision, Live, Transaction},
 };
 use crate::keys::GraphId;
 
-/// A step of a move. Errors about another move, or a step out of order, are [`GraphError::MoveConflict`].
+/// Bytes of a move id at most.
+const MAX_MOVE_ID: usize = 1024;
+
+/// A step of a move. Errors about another move, or a step out of order, are [`GraphError::MoveConflict`]; a step that was
+/// made for another state is [`GraphError::Overtaken`] or [`GraphError::MovedOn`], and every step of a move that was given
+/// up here but [`MoveOp::Refuse`] and [`MoveOp::Return`] is [`GraphError::MoveAborted`].
+///
+/// What a move came to is remembered ([`super::MoveRecord`]), so a step that was done is done also when the graph was
+/// deleted since.
 #[derive(Debug)]
 pub enum MoveOp {
     /// Reserves the name for a graph that arrives. It must be free, or a signpost whose records are gone.
@@ -25,7 +34,7 @@ pub enum MoveOp {
         /// Where the graph comes from, for people.
         from: String,
     },
-    /// Puts loaded records in place of those of an arriving graph.
+    /// Puts loaded records in place of those of an arriving graph. The copy is another one since then: it has a new id.
     Fill {
         /// The move.
         move_id: String,
@@ -35,12 +44,17 @@ pub enum MoveOp {
         kind: GraphType,
         /// Identity of the creator.
         owner: Option<String>,
+        /// What the records were read of, as the source told when it began to read.
+        origin: Option<Origin>,
     },
-    /// Makes the changes of ledger records again on an arriving graph, each with its own sequence number and time.
-    /// Records up to the graph's own sequence number are passed over; the next one must follow it without a gap.
+    /// Makes the changes of ledger records again, each with its own sequence number and time: on an arriving graph, or on
+    /// one that departed by this move and whose records are kept. Records up to the graph's own sequence number are passed
+    /// over; the next one must follow it without a gap.
     Replay {
         /// The move.
         move_id: String,
+        /// The copy meant, if it is to be this one.
+        copy: Option<u64>,
         /// Sequence numbers, ascending by one, and stored forms.
         records: Vec<(u64, Vec<u8>)>,
     },
@@ -48,32 +62,65 @@ pub enum MoveOp {
     Admit {
         /// The move.
         move_id: String,
+        /// The copy meant, if it is to be this one.
+        copy: Option<u64>,
         /// The sequence number that was agreed upon.
         sequence: u64,
+        /// Its ownership term from now on, as the source handed it over; without it that of the name stays.
+        epoch: Option<u64>,
         /// Another name for it.
         rename: Option<Rename>,
     },
-    /// Serves the graph no more: it is at `to`. The commit point of a move: only if `sequence` is its newest sequence number.
+    /// Serves the graph no more: it is elsewhere. The commit point of a move.
     Depart {
         /// The move.
         move_id: String,
-        /// Its new endpoint.
-        to: String,
-        /// The sequence number that the destination holds.
-        sequence: u64,
+        /// Where to, and the proof that it is as it was compared.
+        departure: Departure,
     },
-    /// Drops the records: of a graph that departed, leaving the signpost; of one that arrives, leaving what was there before.
+    /// Drops the records of a graph that departed, leaving the signpost. Only when the destination has proved that it
+    /// serves what departed.
     Drop {
         /// The move.
         move_id: String,
     },
-    /// Serves a graph that departed again. Its records must be here still, and the copy elsewhere must be gone.
+    /// Refuses the move for good, unless it was decided on already; [`GraphStore::move_record`] tells which. Of a graph
+    /// that arrives by it the copy is dropped, leaving what was there before; a fence of it is lowered.
+    ///
+    /// [`GraphStore::move_record`]: super::GraphStore::move_record
+    Refuse {
+        /// The move.
+        move_id: String,
+        /// What this store is to the move.
+        role: MoveRole,
+        /// The other endpoint, for people.
+        peer: String,
+    },
+    /// Serves a graph that departed again, and refuses the move from now on. Its records must be here still, and the
+    /// destination must have refused the move.
     Return {
         /// The move.
         move_id: String,
     },
-    /// Removes a signpost whose records are gone, and with it what it tells clients with an old list.
+    /// Removes a signpost whose records are gone, and with it what it tells clients with an old list; or what a restore
+    /// that was killed has left of a graph, which is refused for good.
     Forget,
+}
+
+/// The proof of a departure: only the very graph leaves that was compared, and only while the fence stands that was raised
+/// for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departure {
+    /// The new endpoint.
+    pub to: String,
+    /// Token of the fence ([`super::Fenced`]).
+    pub token: u64,
+    /// Number of the graph in this store.
+    pub graph_id: u64,
+    /// Its ownership term.
+    pub epoch: u64,
+    /// The sequence number of its newest change, which the destination holds.
+    pub sequence: u64,
 }
 
 /// The name that an arriving graph is to have.
@@ -85,40 +132,60 @@ pub struct Rename {
     pub replace: bool,
 }
 
+/// What an admission was agreed upon.
+struct Agreed {
+    copy: Option<u64>,
+    sequence: u64,
+    epoch: Option<u64>,
+}
+
 impl Transaction<'_> {
     pub(super) fn apply_move(&mut self, name: &Arc<str>, op: &MoveOp) -> Result<(), GraphError> {
         match op {
             MoveOp::Arrive { move_id, from } => self.arrive(name, move_id, from),
-            MoveOp::Fill { move_id, loaded, kind, owner } => {
-                self.fill(name, move_id, loaded, *kind, owner.clone())
+            MoveOp::Fill { move_id, loaded, kind, owner, origin } => {
+                self.fill(name, move_id, loaded, (*kind, owner.clone()), *origin)
             }
-            MoveOp::Replay { move_id, records } => self.replay(name, move_id, records),
-            MoveOp::Admit { move_id, sequence, rename } => {
-                self.admit(name, move_id, *sequence, rename.as_ref())
+            MoveOp::Replay { move_id, copy, records } => self.replay(name, move_id, *copy, records),
+            MoveOp::Admit { move_id, copy, sequence, epoch, rename } => {
+                let agreed = Agreed { copy: *copy, sequence: *sequence, epoch: *epoch };
+                self.admit(name, move_id, &agreed, rename.as_ref())
             }
-            MoveOp::Depart { move_id, to, sequence } => self.depart(name, move_id, to, *sequence),
+            MoveOp::Depart { move_id, departure } => self.depart(name, move_id, departure),
             MoveOp::Drop { move_id } => self.drop_records(name, move_id),
+            MoveOp::Refuse { move_id, role, peer } => self.refuse(name, move_id, *role, peer),
             MoveOp::Return { move_id } => self.come_back(name, move_id),
             MoveOp::Forget => self.forget(name),
         }
     }
 
     fn arrive(&mut self, name: &Arc<str>, move_id: &str, from: &str) -> Result<(), GraphError> {
-        let mut before = None;
+        match self.outcome(name, move_id)? {
+            Some(MoveOutcome::Admitted) => return Ok(()),
+            Some(MoveOutcome::Departed) => {
+                return Err(GraphError::conflict(name, format!("it left here by move {move_id}")));
+            }
+            Some(MoveOutcome::Refused) | None => {}
+        }
+        if move_id.len() > MAX_MOVE_ID {
+            let detail = format!("its move id has {} bytes, {MAX_MOVE_ID} are the most", move_id.len());
+            return Err(GraphError::conflict(name, detail));
+        }
+        let (mut before, mut epoch) = (None, 0);
         if let Some(entry) = self.live(name).map(|live| live.entry.clone()) {
             match entry.standing {
                 Some(Standing::Arriving { move_id: here, .. }) if here == move_id => return Ok(()),
-                None if entry.arrived.as_deref() == Some(move_id) => return Ok(()),
                 None => return Err(GraphError::GraphExists(name.to_string())),
                 Some(Standing::Moved(post)) if post.dropped && post.move_id != move_id => {
                     self.remove(name, GraphId(entry.id));
-                    before = Some(post);
+                    (before, epoch) = (Some(post), entry.epoch);
                 }
                 Some(other) => return Err(GraphError::unfinished(name, other.move_id())),
             }
         }
-        let standing = Standing::Arriving { move_id: move_id.to_owned(), from: from.to_owned(), before };
-        self.insert_empty(name, GraphType::Agent, Creator::default(), standing)
+        let (move_id, from) = (move_id.to_owned(), from.to_owned());
+        let standing = Standing::Arriving { move_id, from, origin: None, before };
+        self.insert_empty(name, GraphType::Agent, Creator::default(), standing, epoch)
     }
 
     fn fill(
@@ -126,27 +193,37 @@ impl Transaction<'_> {
         name: &Arc<str>,
         move_id: &str,
         loaded: &LoadedGraph,
-        kind: GraphType,
-        owner: Option<String>,
+        (kind, owner): (GraphType, Option<String>),
+        origin: Option<Origin>,
     ) -> Result<(), GraphError> {
+        self.outcome(name, move_id)?;
         let live = self.arriving(name, move_id)?;
-        let (old, standing) = (GraphId(live.entry.id), live.entry.standing.clone());
+        let (old, epoch) = (GraphId(live.entry.id), live.entry.epoch);
+        let Some(Standing::Arriving { move_id, from, before, .. }) = live.entry.standing.clone() else {
+            return Ok(());
+        };
         self.keep_id();
         let (id, records, state) = loaded.parts();
         self.remove(name, old);
         let tenant = loaded.tenant().map(str::to_owned);
         self.insert(name, id, kind, Creator { owner, tenant }, state);
         self.overlay.append(records);
-        self.stand(name, standing)
+        self.stand(name, Some(Standing::Arriving { move_id, from, origin, before }), epoch)
     }
 
     fn replay(
         &mut self,
         name: &Arc<str>,
         move_id: &str,
+        copy: Option<u64>,
         records: &[(u64, Vec<u8>)],
     ) -> Result<(), GraphError> {
-        let live = self.arriving(name, move_id)?;
+        let outcome = self.outcome(name, move_id)?;
+        let live = match outcome {
+            Some(MoveOutcome::Departed) => self.kept(name, move_id)?,
+            Some(MoveOutcome::Refused | MoveOutcome::Admitted) | None => self.arriving(name, move_id)?,
+        };
+        live.is_copy(name, copy)?;
         live.sound(name)?;
         let newest = live.state.sequence;
         let behind = records.iter().skip_while(|(sequence, _)| *sequence <= newest);
@@ -161,34 +238,40 @@ impl Transaction<'_> {
         &mut self,
         name: &Arc<str>,
         move_id: &str,
-        sequence: u64,
+        agreed: &Agreed,
         rename: Option<&Rename>,
     ) -> Result<(), GraphError> {
-        let served = rename.map_or(name, |rename| &rename.name);
-        if let Some(live) = self.live(served)
-            && live.entry.standing.is_none()
-            && live.entry.arrived.as_deref() == Some(move_id)
-        {
+        if self.outcome(name, move_id)? == Some(MoveOutcome::Admitted) {
             return Ok(());
         }
         let live = self.arriving(name, move_id)?;
+        live.is_copy(name, agreed.copy)?;
         live.sound(name)?;
-        let found = live.state.sequence;
-        if found != sequence {
-            return Err(GraphError::MovedOn { graph: name.to_string(), expected: sequence, found });
+        let (expected, found) = (agreed.sequence, live.state.sequence);
+        if found != expected {
+            return Err(GraphError::MovedOn { graph: name.to_string(), expected, found });
         }
+        let from = match &live.entry.standing {
+            Some(Standing::Arriving { from, .. }) => from.clone(),
+            Some(Standing::Moved(_)) | None => String::new(),
+        };
+        let served = rename.map_or(name, |rename| &rename.name);
         if let Some(rename) = rename.filter(|rename| rename.name != *name) {
             self.rename(name, rename)?;
         }
         let live = self.live(served).ok_or_else(|| GraphError::GraphNotFound(served.to_string()))?;
         live.entry.arrived = Some(move_id.to_owned());
-        self.stand(served, None)
+        let epoch = agreed.epoch.map_or(live.entry.epoch, |epoch| epoch.max(live.entry.epoch));
+        self.stand(served, None, epoch)?;
+        let (role, outcome) = (MoveRole::Destination, MoveOutcome::Admitted);
+        self.decide(move_id, served, Decision { role, outcome, peer: &from });
+        Ok(())
     }
 
     /// Serves the arriving graph `name` under another name, in place of the graph there.
     fn rename(&mut self, name: &Arc<str>, to: &Rename) -> Result<(), GraphError> {
         let own = self.live(name).and_then(|live| live.entry.tenant.clone());
-        let doomed = self.live(&to.name).map(|live| (GraphId(live.entry.id), live.state.sequence));
+        let doomed = self.live(&to.name).map(|live| (live.entry.clone(), live.state.sequence));
         let tenant = match doomed {
             None => {
                 self.may_create(&to.name)?;
@@ -206,70 +289,113 @@ impl Transaction<'_> {
         let live = self.take_out(name)?;
         let CatalogEntry { id, kind, owner, .. } = live.entry;
         let mut state = live.state;
-        if let Some((doomed, sequence)) = doomed {
-            self.remove(&to.name, doomed);
-            state.sequence = state.sequence.max(sequence);
+        if let Some((doomed, sequence)) = &doomed {
+            self.remove(&to.name, GraphId(doomed.id));
+            state.sequence = state.sequence.max(*sequence);
         }
         let kind = if *to.name == *COMMONS { GraphType::Commons } else { kind };
         self.insert(&to.name, GraphId(id), kind, Creator { owner, tenant }, state);
-        if doomed.is_some() {
+        if let Some((doomed, _)) = doomed {
+            self.keep_tenure(&to.name, doomed.arrived, doomed.epoch)?;
             self.edit(&to.name)?.log_beginning(&LedgerRecord::Replaced);
         }
         Ok(())
     }
 
-    fn depart(&mut self, name: &Arc<str>, move_id: &str, to: &str, sequence: u64) -> Result<(), GraphError> {
+    fn depart(&mut self, name: &Arc<str>, move_id: &str, departure: &Departure) -> Result<(), GraphError> {
         if **name == *COMMONS {
             return Err(GraphError::conflict(name, "it is on every shard and does not move".into()));
         }
-        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        match &live.entry.standing {
-            Some(Standing::Moved(post)) if post.move_id == move_id => return Ok(()),
-            Some(standing) => return Err(standing.refusal(name)),
-            None => {}
+        match self.outcome(name, move_id)? {
+            Some(MoveOutcome::Departed) => return Ok(()),
+            Some(MoveOutcome::Admitted) => return Err(arrived_by(name, move_id)),
+            Some(MoveOutcome::Refused) | None => {}
+        }
+        let Departure { to, token, graph_id, epoch, sequence } = departure;
+        let live = self.existing(name)?;
+        if (live.entry.id, live.entry.epoch) != (*graph_id, *epoch) {
+            return Err(GraphError::overtaken(name, "it is another graph by now".into()));
         }
         let found = live.state.sequence;
-        if found != sequence {
-            return Err(GraphError::MovedOn { graph: name.to_string(), expected: sequence, found });
+        if found != *sequence {
+            return Err(GraphError::MovedOn { graph: name.to_string(), expected: *sequence, found });
         }
-        let post = Signpost { move_id: move_id.to_owned(), to: to.to_owned(), dropped: false };
-        self.stand(name, Some(Standing::Moved(post)))
+        self.fence_stands(name, move_id, to, *token)?;
+        let post = Signpost { move_id: move_id.to_owned(), to: to.clone(), dropped: false };
+        self.stand(name, Some(Standing::Moved(post)), epoch + 1)?;
+        self.decide(
+            move_id,
+            name,
+            Decision { role: MoveRole::Source, outcome: MoveOutcome::Departed, peer: to },
+        );
+        Ok(())
     }
 
     fn drop_records(&mut self, name: &Arc<str>, move_id: &str) -> Result<(), GraphError> {
-        let Some(entry) = self.live(name).map(|live| live.entry.clone()) else { return Ok(()) };
-        let id = GraphId(entry.id);
-        match entry.standing {
-            // Of this move, or of one before it that came back when this one was dropped.
-            Some(Standing::Moved(post)) if post.dropped => Ok(()),
-            Some(standing) if standing.move_id() != move_id => {
-                Err(GraphError::unfinished(name, standing.move_id()))
+        match self.outcome(name, move_id)? {
+            Some(MoveOutcome::Departed) => {}
+            Some(MoveOutcome::Admitted) => return Err(arrived_by(name, move_id)),
+            Some(MoveOutcome::Refused) | None => {
+                return Err(GraphError::conflict(name, format!("it has not left by move {move_id}")));
             }
-            Some(Standing::Moved(post)) => {
-                self.remove(name, id);
-                let creator = Creator { owner: entry.owner, tenant: entry.tenant };
-                let post = Signpost { dropped: true, ..post };
-                self.insert_empty(name, entry.kind, creator, Standing::Moved(post))
-            }
-            Some(Standing::Arriving { before, .. }) => {
-                self.remove(name, id);
-                let Some(post) = before else { return Ok(()) };
-                self.insert_empty(name, entry.kind, Creator::default(), Standing::Moved(post))
-            }
-            None if entry.arrived.as_deref() == Some(move_id) => {
-                Err(GraphError::conflict(name, format!("it is served here since move {move_id}")))
-            }
-            // It stands there as it was before the move, or as it came back from it.
-            None => Ok(()),
         }
+        let Some(entry) = self.live(name).map(|live| live.entry.clone()) else { return Ok(()) };
+        let Some(Standing::Moved(post)) = entry.standing else { return Ok(()) };
+        if post.dropped || post.move_id != move_id {
+            return Ok(());
+        }
+        self.remove(name, GraphId(entry.id));
+        let creator = Creator { owner: entry.owner, tenant: entry.tenant };
+        let post = Signpost { dropped: true, ..post };
+        self.insert_empty(name, entry.kind, creator, Standing::Moved(post), entry.epoch)
+    }
+
+    fn refuse(
+        &mut self,
+        name: &Arc<str>,
+        move_id: &str,
+        role: MoveRole,
+        peer: &str,
+    ) -> Result<(), GraphError> {
+        if self.decided(name, move_id)?.is_some() {
+            return Ok(());
+        }
+        let entry = self.live(name).map(|live| live.entry.clone());
+        match entry.as_ref().and_then(|entry| entry.standing.as_ref()) {
+            Some(Standing::Arriving { move_id: here, before, .. }) if here == move_id => {
+                if role == MoveRole::Source {
+                    let detail = format!("it arrives here by move {move_id}: this is its destination");
+                    return Err(GraphError::conflict(name, detail));
+                }
+                self.drop_copy(name, before.clone())?;
+            }
+            Some(_) | None => self.unfence(name, move_id),
+        }
+        self.decide(move_id, name, Decision { role, outcome: MoveOutcome::Refused, peer });
+        Ok(())
+    }
+
+    /// Removes an arriving graph, leaving what was there before.
+    fn drop_copy(&mut self, name: &Arc<str>, before: Option<Signpost>) -> Result<(), GraphError> {
+        let Some(entry) = self.live(name).map(|live| live.entry.clone()) else { return Ok(()) };
+        self.remove(name, GraphId(entry.id));
+        let Some(post) = before else { return Ok(()) };
+        self.insert_empty(name, entry.kind, Creator::default(), Standing::Moved(post), entry.epoch)
     }
 
     fn come_back(&mut self, name: &Arc<str>, move_id: &str) -> Result<(), GraphError> {
-        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        match &live.entry.standing {
-            None => Ok(()),
-            Some(Standing::Moved(post)) if post.move_id == move_id && !post.dropped => self.stand(name, None),
-            Some(standing) => Err(standing.refusal(name)),
+        match self.decided(name, move_id)?.map(|record| (record.outcome, record.peer)) {
+            Some((MoveOutcome::Refused, _)) => Ok(()),
+            Some((MoveOutcome::Departed, to)) => {
+                let epoch = self.kept(name, move_id)?.entry.epoch;
+                self.unfence(name, move_id);
+                self.stand(name, None, epoch + 1)?;
+                let (role, outcome) = (MoveRole::Source, MoveOutcome::Refused);
+                self.decide(move_id, name, Decision { role, outcome, peer: &to });
+                Ok(())
+            }
+            Some((MoveOutcome::Admitted, _)) => Err(arrived_by(name, move_id)),
+            None => Err(GraphError::conflict(name, format!("it has not left by move {move_id}"))),
         }
     }
 
@@ -280,8 +406,19 @@ impl Transaction<'_> {
                 self.remove(name, GraphId(entry.id));
                 Ok(())
             }
+            Some(standing) if standing.is_restore() => {
+                self.refuse(name, standing.move_id(), MoveRole::Destination, "")
+            }
             Some(standing) => Err(GraphError::unfinished(name, standing.move_id())),
             None => Err(GraphError::conflict(name, "it is served here: there is no signpost".into())),
+        }
+    }
+
+    /// What became of the move, which was not given up.
+    fn outcome(&mut self, name: &Arc<str>, move_id: &str) -> Result<Option<MoveOutcome>, GraphError> {
+        match self.decided(name, move_id)?.map(|record| record.outcome) {
+            Some(MoveOutcome::Refused) => Err(GraphError::aborted(name, move_id)),
+            outcome => Ok(outcome),
         }
     }
 
@@ -295,15 +432,43 @@ impl Transaction<'_> {
         }
     }
 
+    /// The graph, which departed by this move and whose records are here still.
+    fn kept(&mut self, name: &Arc<str>, move_id: &str) -> Result<&mut Live, GraphError> {
+        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        match &live.entry.standing {
+            Some(Standing::Moved(post)) if post.move_id == move_id && post.dropped => {
+                Err(GraphError::conflict(name, format!("its records were dropped by move {move_id}")))
+            }
+            Some(Standing::Moved(post)) if post.move_id == move_id => Ok(live),
+            Some(standing) => Err(GraphError::unfinished(name, standing.move_id())),
+            None => Err(GraphError::conflict(name, "it is served here again".into())),
+        }
+    }
+
     fn insert_empty(
         &mut self,
         name: &Arc<str>,
         kind: GraphType,
         creator: Creator,
         standing: Standing,
+        epoch: u64,
     ) -> Result<(), GraphError> {
         let id = self.allocate_id();
         self.insert(name, id, kind, creator, GraphState::default());
-        self.stand(name, Some(standing))
+        self.stand(name, Some(standing), epoch)
     }
+}
+
+impl Live {
+    /// Whether it is the copy that a step means.
+    fn is_copy(&self, name: &str, copy: Option<u64>) -> Result<(), GraphError> {
+        if copy.is_none_or(|copy| copy == self.entry.id) {
+            return Ok(());
+        }
+        Err(GraphError::overtaken(name, "the copy was filled anew since".into()))
+    }
+}
+
+fn arrived_by(name: &str, move_id: &str) -> GraphError {
+    GraphError::conflict(name, format!("it is served here since move {move_id}"))
 }

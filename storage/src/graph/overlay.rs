@@ -51,6 +51,11 @@ impl<'s> Overlay<'s> {
         }
     }
 
+    /// What the store has of a record of the catalog, without the group's changes.
+    pub(super) fn stored_in_catalog(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.store.get(Space::Catalog, key)
+    }
+
     /// Value of a node, group included.
     pub(super) fn node(&self, key: &[u8]) -> Result<Option<Cow<'_, [u8]>>> {
         match (self.nodes.get(key), self.known.get(key)) {

@@ -16,7 +16,9 @@ use super::{
     apply::{Op, Outcome, Write},
     catalog::{COMMONS, CatalogEntry, Graph},
     error::GraphError,
+    fence::{Fenced, LeaseClock},
     moves::MoveOp,
+    outcomes::MoveOutcome,
     state::GraphState,
     transaction::{Publish, Retired, Transaction},
 };
@@ -52,6 +54,7 @@ pub struct GraphStore {
     commits: Mutex<()>,
     poisoned: RwLock<Option<String>>,
     pub(super) retired: Mutex<Vec<Retired>>,
+    leases: LeaseClock,
 }
 
 impl GraphStore {
@@ -86,6 +89,7 @@ impl GraphStore {
             commits: Mutex::new(()),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
+            leases: LeaseClock::default(),
         })
     }
 
@@ -156,23 +160,52 @@ impl GraphStore {
         self.catalog.read().values().filter(|graph| graph.is_served()).count()
     }
 
-    /// Refuses writes of `graph` for `lease` with [`GraphError::Moving`], and returns its newest sequence number, which
-    /// stays until then. Renew it before it ends. Not stored.
+    /// Refuses writes of `graph` for `lease` with [`GraphError::Moving`]: its newest sequence number stays as long as the
+    /// fence stands. Renew it before it ends; [`super::MAX_PAUSE`] is the longest. Not stored.
     ///
     /// # Errors
-    /// As [`GraphStore::graph`]; [`GraphError::MoveConflict`] while another move has done so.
-    pub fn fence(&self, graph: &str, move_id: &str, to: &str, lease: Duration) -> Result<u64, GraphError> {
+    /// As [`GraphStore::graph`]; [`GraphError::MoveConflict`] while another move has done so;
+    /// [`GraphError::MoveAborted`].
+    pub fn fence(&self, graph: &str, move_id: &str, to: &str, lease: Duration) -> Result<Fenced, GraphError> {
         let _one_at_a_time = self.commits.lock();
+        if self.move_record(move_id)?.is_some_and(|record| record.outcome == MoveOutcome::Refused) {
+            return Err(GraphError::aborted(graph, move_id));
+        }
         let found = self.graph(graph)?;
-        found.fence().raise(graph, move_id, to, lease)?;
-        Ok(found.state().sequence)
+        let token = found.fence().raise(graph, move_id, to, lease, self.leases.now())?;
+        let (graph_id, epoch, sequence) = (found.id().number(), found.epoch(), found.state().sequence);
+        Ok(Fenced { token, graph_id, epoch, sequence })
     }
 
-    /// Lets writes of `graph` through again that [`GraphStore::fence`] stops for this move.
-    pub fn lower_fence(&self, graph: &str, move_id: &str) {
+    /// Lets the fence of `token` stand for `lease` from now on.
+    ///
+    /// # Errors
+    /// [`GraphError::GraphNotFound`]; [`GraphError::Overtaken`] when it stands no more.
+    pub fn renew_fence(&self, graph: &str, token: u64, lease: Duration) -> Result<(), GraphError> {
+        let found = self.graph_of_any_standing(graph)?;
+        found.fence().renew(graph, token, lease, self.leases.now())
+    }
+
+    /// Lets writes of `graph` through again that the fence of `token` stops.
+    pub fn lower_fence(&self, graph: &str, token: u64) {
         if let Some(found) = self.lookup(graph) {
-            found.fence().lower(move_id);
+            found.fence().lower(token);
         }
+    }
+
+    /// The move that stops the writes of `graph` at the moment, and where it goes.
+    pub fn fenced_by(&self, graph: &Graph) -> Option<(String, String)> {
+        graph.fence().raised_by(self.leases.now())
+    }
+
+    /// Has leases see the time so much further on, for tests of what happens when they lapse.
+    pub fn advance_leases(&self, by: Duration) {
+        self.leases.advance(by);
+    }
+
+    /// Held while a group is built, committed and published.
+    pub(super) fn commits(&self) -> MutexGuard<'_, ()> {
+        self.commits.lock()
     }
 
     /// Commits one mutation durably.
@@ -217,8 +250,8 @@ impl GraphStore {
     ) -> Result<Results, CommitFailure> {
         let lookup = |name: &str| self.lookup(name);
         let (transaction, results) = loop {
-            let mut transaction =
-                Transaction::new(&*self.store, &lookup, self.names.get().map(|rule| &**rule), &self.next_id);
+            let names = self.names.get().map(|rule| &**rule);
+            let mut transaction = Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases);
             transaction.ask_ahead(writes);
             match apply_all(&mut transaction, writes, refused) {
                 Ok(results) => break (transaction, results),
@@ -265,7 +298,7 @@ impl GraphStore {
                 Publish::State(graph, state, versions) => graph.publish(state, versions),
                 Publish::Standing(graph, entry, state, versions) => {
                     graph.publish(state, versions);
-                    graph.publish_standing(entry.standing, entry.arrived);
+                    graph.publish_standing(*entry);
                 }
                 Publish::Graph(graph) => {
                     catalog.get_or_insert_with(|| self.catalog.write()).insert(name, graph);

@@ -10,6 +10,8 @@ use super::{
     catalog::{CatalogEntry, Graph, GraphType, Versions},
     edit::Edit,
     error::GraphError,
+    fence::LeaseClock,
+    outcomes::{MoveOutcome, MoveRecord, MoveRole},
     overlay::Overlay,
     standing::Standing,
     state::GraphState,
@@ -18,6 +20,7 @@ use super::{
 use crate::{
     batch::WriteBatch,
     clock,
+    error::Result as StoreResult,
     keys::{self, GraphId},
     space::Space,
     store::Store,
@@ -66,9 +69,16 @@ pub(super) struct Finished {
 /// How the in-memory catalog changes.
 pub(super) enum Publish {
     State(Arc<Graph>, GraphState, Versions),
-    Standing(Arc<Graph>, CatalogEntry, GraphState, Versions),
+    Standing(Arc<Graph>, Box<CatalogEntry>, GraphState, Versions),
     Graph(Arc<Graph>),
     Gone,
+}
+
+/// What a move came to.
+pub(super) struct Decision<'d> {
+    pub(super) role: MoveRole,
+    pub(super) outcome: MoveOutcome,
+    pub(super) peer: &'d str,
 }
 
 /// Whose a new graph is.
@@ -83,10 +93,13 @@ pub(super) struct Transaction<'s> {
     lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
     names: Option<&'s NameRule>,
     graphs: HashMap<Arc<str>, Option<Live>>,
+    /// What the group decided on moves.
+    decided: HashMap<String, MoveRecord>,
     retired: Vec<Retired>,
     /// The last states of retired graphs, for those who still read them.
     last_states: Vec<(Arc<str>, Publish)>,
     next_id: &'s AtomicU64,
+    leases: &'s LeaseClock,
     allocated: bool,
     now_ms: u64,
 }
@@ -97,15 +110,18 @@ impl<'s> Transaction<'s> {
         lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
         names: Option<&'s NameRule>,
         next_id: &'s AtomicU64,
+        leases: &'s LeaseClock,
     ) -> Self {
         Self {
             overlay: Overlay::new(store),
             lookup,
             names,
             graphs: HashMap::new(),
+            decided: HashMap::new(),
             retired: Vec::new(),
             last_states: Vec::new(),
             next_id,
+            leases,
             allocated: false,
             now_ms: clock::unix_ms(),
         }
@@ -161,8 +177,9 @@ impl<'s> Transaction<'s> {
 
     /// The graph, which is served here and not about to move.
     pub(super) fn unfenced(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
+        let leases = self.leases;
         let live = self.existing(name)?;
-        live.base.as_ref().map_or(Ok(()), |graph| graph.fence().pass(name))?;
+        live.base.as_ref().map_or(Ok(()), |graph| graph.fence().pass(name, leases))?;
         Ok(live)
     }
 
@@ -212,21 +229,96 @@ impl<'s> Transaction<'s> {
         state: GraphState,
     ) {
         let created_ms = self.now_ms;
-        let entry = CatalogEntry { id: id.0, kind, owner, tenant, created_ms, standing: None, arrived: None };
+        let (standing, arrived, epoch) = (None, None, 0);
+        let entry = CatalogEntry { id: id.0, kind, owner, tenant, created_ms, standing, arrived, epoch };
         self.overlay.put(Space::Catalog, &keys::name(name), &entry.encode());
         let versions = Versions::at(state.sequence);
         let live = Live { entry, state, versions, base: None, changed: true, restood: true };
         self.graphs.insert(Arc::clone(name), Some(live));
     }
 
-    /// Gives the graph a standing.
-    pub(super) fn stand(&mut self, name: &Arc<str>, standing: Option<Standing>) -> Result<(), GraphError> {
+    /// Gives the graph a standing and an ownership term.
+    pub(super) fn stand(
+        &mut self,
+        name: &Arc<str>,
+        standing: Option<Standing>,
+        epoch: u64,
+    ) -> Result<(), GraphError> {
         let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        live.entry.standing = standing;
+        (live.entry.standing, live.entry.epoch) = (standing, epoch);
         (live.changed, live.restood) = (true, true);
         let entry = live.entry.encode();
         self.overlay.put(Space::Catalog, &keys::name(name), &entry);
         Ok(())
+    }
+
+    /// Other records under the name do not change whose it is: the new entry goes on with what the old one had.
+    pub(super) fn keep_tenure(
+        &mut self,
+        name: &Arc<str>,
+        arrived: Option<String>,
+        epoch: u64,
+    ) -> Result<(), GraphError> {
+        if let Some(live) = self.live(name) {
+            live.entry.arrived = arrived;
+        }
+        self.stand(name, None, epoch)
+    }
+
+    /// What became of a move, the group's decisions included.
+    pub(super) fn decided(&mut self, name: &Arc<str>, move_id: &str) -> StoreResult<Option<MoveRecord>> {
+        if let Some(record) = self.decided.get(move_id) {
+            return Ok(Some(record.clone()));
+        }
+        match self.overlay.stored_in_catalog(&keys::move_outcome(move_id))? {
+            Some(bytes) => MoveRecord::decode(move_id, &bytes).map(Some),
+            None => Ok(self
+                .live(name)
+                .and_then(|live| MoveRecord::of_entry(name, &live.entry, live.state.sequence, move_id))),
+        }
+    }
+
+    /// Records what became of a move of the graph, as it stands now.
+    pub(super) fn decide(&mut self, move_id: &str, name: &Arc<str>, decision: Decision<'_>) {
+        let Decision { role, outcome, peer } = decision;
+        let now = self.now_ms;
+        let (graph_id, epoch, sequence) =
+            self.live(name).map_or((0, 0, 0), |live| (live.entry.id, live.entry.epoch, live.state.sequence));
+        let record = MoveRecord {
+            graph: name.to_string(),
+            role,
+            outcome,
+            epoch,
+            peer: peer.to_owned(),
+            graph_id,
+            sequence,
+            at_ms: now,
+        };
+        self.overlay.put(Space::Catalog, &keys::move_outcome(move_id), &record.encode());
+        self.decided.insert(move_id.to_owned(), record);
+    }
+
+    /// Lets writes through again that this move stops.
+    pub(super) fn unfence(&mut self, name: &Arc<str>, move_id: &str) {
+        if let Some(graph) = self.live(name).and_then(|live| live.base.as_ref()) {
+            graph.fence().lower_of(move_id);
+        }
+    }
+
+    /// Whether the fence of the token has stood since it was raised.
+    pub(super) fn fence_stands(
+        &mut self,
+        name: &Arc<str>,
+        move_id: &str,
+        to: &str,
+        token: u64,
+    ) -> Result<(), GraphError> {
+        let now = self.leases.now();
+        match self.live(name).and_then(|live| live.base.as_ref()) {
+            Some(graph) => graph.fence().stands(name, move_id, to, token, now),
+            // It was replaced by this very group.
+            None => Err(GraphError::overtaken(name, "it is another graph by now".into())),
+        }
     }
 
     /// Takes the name out of the catalog; the records stay, for another name.
@@ -293,7 +385,7 @@ impl<'s> Transaction<'s> {
             self.overlay.put(Space::Catalog, &keys::state(GraphId(live.entry.id)), &live.state.encode());
             let publish = match live.base {
                 Some(graph) if live.restood => {
-                    Publish::Standing(graph, live.entry, live.state, live.versions)
+                    Publish::Standing(graph, Box::new(live.entry), live.state, live.versions)
                 }
                 Some(graph) => Publish::State(graph, live.state, live.versions),
                 None => Publish::Graph(Arc::new(Graph::new(Arc::clone(&name), live.entry, live.state))),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    graph::{GraphError, GraphLoader, GraphStore, MoveOp, Op},
+    graph::{GraphError, GraphLoader, GraphStore, MoveOp, Op, Origin},
 };
 
 /// Where an imported graph goes.
@@ -23,6 +23,8 @@ pub struct ImportTarget {
     pub replace: bool,
     /// The move that reserved the name ([`MoveOp::Arrive`]); the graph is not served until that move admits it.
     pub move_id: Option<String>,
+    /// Of such a graph: what the snapshot was taken of, if it is known.
+    pub origin: Option<Origin>,
 }
 
 /// Imports a snapshot as a graph with bounded memory. Durable and visible as a whole on return; when it is refused
@@ -47,7 +49,8 @@ pub fn import(
     let (kind, owner) = (header.kind, header.owner.clone());
     match &target.move_id {
         Some(move_id) => {
-            let step = MoveOp::Fill { move_id: move_id.clone(), loaded, kind, owner };
+            let (move_id, origin) = (move_id.clone(), target.origin);
+            let step = MoveOp::Fill { move_id, loaded, kind, owner, origin };
             graphs.write(&name, Op::Move(step))?;
         }
         None => graphs.install(&name, loaded, kind, owner, target.replace)?,

@@ -25,6 +25,7 @@ pub struct GraphDump {
     pub tenant: Option<String>,
     pub standing: Option<Standing>,
     pub arrived: Option<String>,
+    pub epoch: u64,
     pub state: GraphState,
     /// Node id: sequence, properties.
     pub nodes: BTreeMap<String, (u64, Vec<u8>)>,
@@ -102,6 +103,7 @@ fn dump_graph(read: &dyn Read, graph: &Graph) -> Result<GraphDump> {
         tenant: graph.tenant().map(str::to_owned),
         standing: graph.standing(),
         arrived: graph.arrived(),
+        epoch: graph.epoch(),
         state: graph.state(),
         nodes: of(Space::Nodes)?.map(node).collect(),
         out_edges: of(Space::OutEdges)?.map(|(key, value)| (edge(&key), value)).collect(),

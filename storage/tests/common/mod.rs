@@ -13,7 +13,7 @@ use std::path::Path;
 use epistemic_storage::{
     GraphStore,
     datadir::DataDir,
-    graph::{GraphType, Op},
+    graph::{Departure, Fenced, GraphType, MAX_PAUSE, MoveOp, Op},
     rocks::RocksOptions,
 };
 use fs_err as fs;
@@ -33,6 +33,16 @@ pub fn create(graphs: &GraphStore, name: &str) {
     graphs
         .write(name, Op::Create { kind: GraphType::Agent, owner: Some("tester".into()), tenant: None })
         .unwrap();
+}
+
+/// A departure with the proof of a fence that is raised for it; with a proof of nothing when none can be.
+pub fn depart(graphs: &GraphStore, name: &str, move_id: &str) -> MoveOp {
+    let to = "there".to_owned();
+    let departure = match graphs.fence(name, move_id, &to, MAX_PAUSE) {
+        Ok(Fenced { token, graph_id, epoch, sequence }) => Departure { to, token, graph_id, epoch, sequence },
+        Err(_) => Departure { to, token: 0, graph_id: 0, epoch: 0, sequence: 0 },
+    };
+    MoveOp::Depart { move_id: move_id.into(), departure }
 }
 
 pub fn add_node(id: &str, properties: &[u8]) -> Op {

@@ -2,7 +2,9 @@
 
 use epistemic_storage::{
     GraphStore,
-    graph::{BatchOp, COMMONS, GraphError, GraphType, LedgerRecord, LoadedGraph, Op, Revision, Write},
+    graph::{
+        BatchOp, COMMONS, GraphError, GraphType, LedgerRecord, LoadedGraph, MAX_PAUSE, Op, Revision, Write,
+    },
     snapshot,
 };
 
@@ -188,6 +190,8 @@ impl Program {
 
     /// Mutations of any graphs, whole graphs and steps of moves included.
     pub fn group(&mut self, graphs: &GraphStore) -> Vec<Write> {
+        // The fences of the departures before stop no writes of this group.
+        graphs.advance_leases(MAX_PAUSE);
         if self.random.below(12) == 0 {
             return vec![self.replay(graphs)];
         }

@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     GraphStore,
-    graph::{GraphError, LedgerRecord, MoveOp, Op, Rename, Standing, Write},
+    graph::{GraphError, LedgerRecord, MoveOp, MoveRole, Op, Rename, Standing, Write},
 };
 
 use super::program::Program;
@@ -15,7 +15,8 @@ const DEPART: usize = 3;
 const DROP: usize = 4;
 const RETURN: usize = 5;
 const FORGET: usize = 6;
-const ALL: [usize; 7] = [ARRIVE, FILL, ADMIT, DEPART, DROP, RETURN, FORGET];
+const REFUSE: usize = 7;
+const ALL: [usize; 8] = [ARRIVE, FILL, ADMIT, DEPART, DROP, RETURN, FORGET, REFUSE];
 
 impl Program {
     pub fn step(&mut self, graphs: &GraphStore, name: &str) -> Op {
@@ -24,7 +25,7 @@ impl Program {
         let fitting: &[usize] = match &standing {
             None => &[ARRIVE],
             Some(None) => &[DEPART],
-            Some(Some(Standing::Arriving { .. })) => &[FILL, FILL, ADMIT, ADMIT, ADMIT, DROP],
+            Some(Some(Standing::Arriving { .. })) => &[FILL, FILL, ADMIT, ADMIT, ADMIT, REFUSE],
             Some(Some(Standing::Moved(post))) if post.dropped => &[ARRIVE, FORGET],
             Some(Some(Standing::Moved(_))) => &[DROP, DROP, RETURN],
         };
@@ -39,18 +40,26 @@ impl Program {
             ARRIVE => MoveOp::Arrive { move_id, from: "from".into() },
             FILL => {
                 let (loaded, kind, owner) = (self.copy(graphs), self.kind(), Some(self.id()));
-                MoveOp::Fill { move_id, loaded, kind, owner }
+                MoveOp::Fill { move_id, loaded, kind, owner, origin: None }
             }
-            ADMIT => MoveOp::Admit { move_id, sequence, rename: self.rename() },
-            DEPART => MoveOp::Depart { move_id, to: "to".into(), sequence },
+            ADMIT => MoveOp::Admit { move_id, copy: None, sequence, epoch: None, rename: self.rename() },
+            DEPART => super::depart(graphs, name, &move_id),
             DROP => MoveOp::Drop { move_id },
+            REFUSE => {
+                let role = self.random.pick(&[MoveRole::Source, MoveRole::Destination]);
+                MoveOp::Refuse { move_id, role, peer: "peer".into() }
+            }
             RETURN => MoveOp::Return { move_id },
             _ => MoveOp::Forget,
         })
     }
 
     fn move_id(&mut self) -> String {
-        self.random.pick(&["m1", "m2", "m3"]).into()
+        // A move that was decided on does nothing more, so most ids are new ones.
+        match self.random.below(4) {
+            0 => self.random.pick(&["m1", "m2", "m3"]).into(),
+            _ => format!("m{}", self.random.below(1 << 20)),
+        }
     }
 
     fn rename(&mut self) -> Option<Rename> {
@@ -76,7 +85,7 @@ impl Program {
             0 => self.first_changes(graphs),
             _ => self.unfit(newest),
         };
-        Write { graph: name.into(), op: Op::Move(MoveOp::Replay { move_id, records }) }
+        Write { graph: name.into(), op: Op::Move(MoveOp::Replay { move_id, copy: None, records }) }
     }
 
     /// The first changes of some graph.

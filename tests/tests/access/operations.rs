@@ -58,7 +58,7 @@ const OTHERS: [&str; 23] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 17] = [
+const SYSTEM: [&str; 21] = [
     "Shutdown",
     "ListIdentities",
     "GraphDigest",
@@ -76,6 +76,10 @@ const SYSTEM: [&str; 17] = [
     "GraphHeads",
     "ServiceExport",
     "ServiceImport",
+    "MoveLook",
+    "MoveOutcomes",
+    "MoveRenew",
+    "MoveRefuse",
 ];
 
 #[test]

@@ -34,9 +34,10 @@ fn given_up(pair: &Pair, step: &str, mover_lives: bool) -> Result<()> {
     let Some(held) = mover.held_at(step)? else { return Ok(()) };
     let mut aborting = Mover::new(&pair.work, &graph, &places, &format!("{graph}, abort"));
     if mover_lives {
-        let busy = String::from_utf8(mover.abort()?.stderr)?;
-        ensure!(busy.contains("another process works with"), "{busy}");
-        ensure!(aborting.abort()?.status.success(), "abort");
+        // From the directory of the mover that sleeps, whose journal is locked, or from another one.
+        let from_its_directory = step.len().is_multiple_of(2);
+        let output = if from_its_directory { mover.abort()? } else { aborting.abort()? };
+        ensure!(output.status.success(), "abort: {}", String::from_utf8_lossy(&output.stderr));
         held.go_on()?;
         let output = held.ended()?;
         ensure!(!output.status.success(), "it moved: {}", String::from_utf8_lossy(&output.stdout));

@@ -39,7 +39,7 @@ impl PieceWriter<'_> {
         let object = self.next_name(PieceKind::Full);
         let mut upload = self.objects.upload(&object);
         let count = Count::default();
-        let stream = Counted { stream: self.source.party.export(self.graph)?, count: count.clone() };
+        let stream = Counted { stream: self.source.party.export(self.graph)?.stream, count: count.clone() };
         let mut reader = SnapshotReader::new(Tee { from: stream, to: &mut upload })?;
         let mut newest = (0, Vec::new());
         while let Some(record) = reader.next_record()? {

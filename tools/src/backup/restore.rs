@@ -3,7 +3,7 @@
 use std::io::BufReader;
 
 use anyhow::Result;
-use epistemic_storage::graph::COMMONS;
+use epistemic_storage::graph::{COMMONS, MoveRole, RESTORE};
 use epistemic_storage::snapshot;
 use rand::random;
 
@@ -14,12 +14,14 @@ use super::objects::Objects;
 use super::pieces::digest;
 use super::read::{Checked, IncrementObject};
 use crate::cli::{Exit, Failure};
-use crate::moves::{Party, StandingName, Status};
+use crate::moves::{Admission, Party, StandingName, Status};
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 20;
 /// Begins the id of every restore.
-const MOVE: &str = "restore-";
+const MOVE: &str = RESTORE;
+/// Where restored graphs arrive from, as clients are told.
+const FROM: &str = "a backup";
 
 /// Told of progress: bytes read of all bytes.
 pub(crate) type Told<'p> = dyn FnMut(u64, u64) + 'p;
@@ -78,9 +80,10 @@ pub(crate) fn restore(
     let filling = Filling::begin(target, name)?;
     let restored = filling.fill(objects, route, false, told).and_then(|restored| {
         let Filling { name, move_id, .. } = &filling;
+        let agreed = Admission { copy: None, sequence: restored.sequence, epoch: None };
         match taken {
-            true => target.admit_as(name, move_id, restored.sequence, to.name, true)?,
-            false => target.admit(name, move_id, restored.sequence)?,
+            true => target.admit_as(name, move_id, &agreed, to.name, true)?,
+            false => target.admit(name, move_id, &agreed)?,
         }
         Ok(restored)
     });
@@ -113,16 +116,16 @@ impl<'t> Filling<'t> {
         let left = target.status(&name)?.filter(|left| left.standing == StandingName::Arriving);
         if let Some(move_id) = left.and_then(|left| left.move_id).filter(|move_id| move_id.starts_with(MOVE))
         {
-            target.drop_records(&name, &move_id)?;
+            target.refuse(&name, &move_id, MoveRole::Destination, FROM)?;
         }
         let move_id = format!("{MOVE}{:016x}", random::<u64>());
-        target.arrive(&name, &move_id, "a backup")?;
+        target.arrive(&name, &move_id, FROM)?;
         Ok(Self { target, name, move_id })
     }
 
     /// The error that led here is reported; a copy that stays is removed by the next attempt.
     fn give_up(&self) {
-        let _ = self.target.drop_records(&self.name, &self.move_id);
+        let _ = self.target.refuse(&self.name, &self.move_id, MoveRole::Destination, FROM);
     }
 
     fn fill(&self, objects: &Objects, route: &Route, each: bool, told: &mut Told<'_>) -> Result<Restored> {
@@ -157,7 +160,7 @@ impl<'t> Filling<'t> {
             return Err(BackupError::object(graph, &piece.object, reason).into());
         }
         let mut input = BufReader::with_capacity(BUFFER, Checked::open(objects, graph, piece)?);
-        if let Err(error) = self.target.fill(&self.name, &self.move_id, &mut input, told) {
+        if let Err(error) = self.target.fill(&self.name, &self.move_id, None, &mut input, told) {
             // A shard says by text alone that the stream is damaged; the object tells it better.
             Checked::open(objects, graph, piece)?.finish(graph, piece)?;
             return Err(bad(error));
@@ -179,7 +182,7 @@ impl<'t> Filling<'t> {
             records.retain(|(sequence, _)| *sequence <= route.stop);
             bytes += records.iter().map(|(_, record)| record.len() as u64).sum::<u64>();
             if !records.is_empty() {
-                let replayed = self.target.replay(&self.name, &self.move_id, &records);
+                let replayed = self.target.replay(&self.name, &self.move_id, None, &records);
                 replayed.map_err(|error| in_object(&route.graph, &piece.object, error))?;
             }
             told(bytes);

@@ -140,7 +140,10 @@ fn of_graph(error: &GraphError) -> Exit {
         | GraphError::Arriving { .. }
         | GraphError::Moved { .. }
         | GraphError::Moving { .. }
+        | GraphError::Restoring { .. }
         | GraphError::MoveConflict { .. }
+        | GraphError::MoveAborted { .. }
+        | GraphError::Overtaken { .. }
         | GraphError::MovedOn { .. }
         | GraphError::LedgerTruncated { .. }
         | GraphError::NotReplayable { .. }

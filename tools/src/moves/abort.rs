@@ -1,43 +1,86 @@
-//! Giving a move up: the graph stays, or is again, where it was.
+//! Giving a move up for good: the graph stays, or is again, where it was, and no step of the move is ever taken again.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use epistemic_storage::graph::{MoveOutcome, MoveRole};
 
 use super::{
     journal::{Journal, Step},
-    party::{Party, StandingName},
+    party::{Look, Party, StandingName},
 };
 use crate::cli::{Exit, Failure};
 
-/// Gives a move up. May be repeated. The graph is served by the source on return, and the copy is gone.
+/// Gives a move up. May be repeated, by any number of programs at once and beside movers. On return both places have
+/// refused the move durably, and the source is as told.
+///
+/// The source decides first. If it has the graph still, its refusal is final, and the copy is dropped. If the graph has
+/// left, the destination decides: once that has refused the move, nobody else can come to serve the graph, and the source
+/// takes it back.
 ///
 /// # Errors
-/// The destination serves the graph already: then the move has to be finished.
+/// The destination serves the graph already: then the move has to be finished. A place does not answer: the text tells
+/// what is decided by then.
 pub(crate) fn abort(
     graph: &str,
     move_id: &str,
     source: &dyn Party,
     destination: &dyn Party,
-    journal: &Journal,
-) -> Result<()> {
-    journal.add(graph, move_id, Step::Abort)?;
-    let there = destination.status(graph)?;
-    let arrived = there.is_some_and(|there| {
-        there.standing == StandingName::Served && there.arrived.as_deref() == Some(move_id)
-    });
-    if arrived {
-        let message = format!(
-            "graph '{graph}' is served by '{}' since move {move_id}: resume the move to finish it, or move it back",
-            destination.endpoint()
-        );
-        return Err(Failure::new(Exit::Failed, message).into());
+    journal: Option<&Journal>,
+) -> Result<Look> {
+    let (from, to) = (source.endpoint(), destination.endpoint());
+    let failed = |what: String| -> anyhow::Error {
+        Failure::new(Exit::Failed, format!("graph '{graph}', move {move_id}: {what}")).into()
+    };
+    let note = |step| journal.map_or(Ok(()), |journal| journal.add(graph, move_id, step));
+    note(Step::Abort)?;
+    let here = source.refuse(graph, move_id, MoveRole::Source, to).with_context(|| {
+        format!("the source '{from}' decides first: if it is gone for good, see --source-is-gone")
+    })?;
+    let left = match here.decided() {
+        Some(MoveOutcome::Refused) => false,
+        Some(MoveOutcome::Departed) => true,
+        Some(MoveOutcome::Admitted) | None => {
+            return Err(failed(format!("'{from}' is its destination: --from and --to have changed places")));
+        }
+    };
+    let kept = |here: &Look| {
+        let kept = here.graph.as_ref().filter(|kept| kept.standing == StandingName::Moved && !kept.dropped);
+        kept.is_some_and(|kept| kept.move_id.as_deref() == Some(move_id))
+    };
+    if left && !kept(&here) {
+        let finished =
+            format!("it is complete, '{from}' has dropped its records: to have it back there, move it back");
+        return Err(failed(finished));
     }
-    // First the copy, then the original: never are both served.
-    destination.drop_records(graph, move_id)?;
-    if let Some(here) = source.status(graph)? {
-        match here.standing {
-            StandingName::Served => source.release(graph, move_id)?,
-            StandingName::Arriving | StandingName::Moved => source.come_back(graph, move_id)?,
+    let refused = destination.refuse(graph, move_id, MoveRole::Destination, from);
+    let there = refused.with_context(|| match left {
+        false => format!(
+            "'{from}' has refused the move for good and keeps the graph; what '{to}' has of it is not dropped yet. Give the \
+             same command again when it answers, or with --destination-is-gone if it never will"
+        ),
+        true => format!(
+            "the graph has left '{from}', and '{to}' has to say first that it does not serve it. Give the same command \
+             again when it answers, or with --destination-is-gone if it never will"
+        ),
+    })?;
+    match (there.decided(), left) {
+        (Some(MoveOutcome::Refused), false) => {}
+        (Some(MoveOutcome::Refused), true) => source.come_back(graph, move_id).with_context(|| {
+            format!("'{to}' has refused the move for good; '{from}' has to take the graph back: give the same command again")
+        })?,
+        (Some(MoveOutcome::Admitted), true) => {
+            return Err(failed(format!("'{to}' serves the graph since: resume the move to finish it, or move it back")));
+        }
+        (Some(MoveOutcome::Admitted), false) => {
+            return Err(failed(format!(
+                "'{to}' serves the graph since, and '{from}' did not remember that it had left: one of them was set back to an \
+                 earlier state"
+            )));
+        }
+        (Some(MoveOutcome::Departed) | None, _) => {
+            return Err(failed(format!("'{to}' is its source: --from and --to have changed places")));
         }
     }
-    journal.add(graph, move_id, Step::Aborted)
+    let here = if left { source.look(graph, move_id)? } else { here };
+    note(Step::Aborted)?;
+    Ok(here)
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 
-use super::party::{Changed, Content, Party};
+use super::party::{Changed, Content, Overtaken, Party};
 use crate::cli::{Exit, Failure};
 
 /// Runs the same question on both sides at once.
@@ -21,27 +21,45 @@ pub(super) fn both<T: Send>(
 }
 
 /// # Errors
-/// The contents differ.
+/// [`Overtaken`] when they are at different changes; the contents differ.
 pub(super) fn same_content(graph: &str, here: &Content, there: &Content) -> Result<()> {
-    if here == there {
-        return Ok(());
+    same_graph(graph, here, there)?;
+    if (here.ledger, here.bytes) == (there.ledger, there.bytes) {
+        Ok(())
+    } else {
+        Err(differ(graph, here, there))
     }
-    Err(differ(graph, &format!("{here:?}"), &format!("{there:?}")))
+}
+
+/// [`same_content`] of what is served: how much of its ledger a place keeps is its own business.
+///
+/// # Errors
+/// As there.
+pub(super) fn same_graph(graph: &str, here: &Content, there: &Content) -> Result<()> {
+    same_sequence(here.sequence, there.sequence)?;
+    let of = |content: &Content| (content.nodes, content.edges, content.vectors, content.digest.clone());
+    if of(here) == of(there) { Ok(()) } else { Err(differ(graph, here, there)) }
 }
 
 /// # Errors
-/// The changes differ.
+/// As [`same_content`].
 pub(super) fn same_changes(graph: &str, here: &Changed, there: &Changed) -> Result<()> {
+    same_sequence(here.sequence, there.sequence)?;
+    let of = |changed: &Changed| (changed.nodes, changed.edges, changed.vectors, changed.digest.clone());
+    if of(here) == of(there) { Ok(()) } else { Err(differ(graph, here, there)) }
+}
+
+fn same_sequence(here: u64, there: u64) -> Result<()> {
     if here == there {
         return Ok(());
     }
-    Err(differ(graph, &format!("{here:?}"), &format!("{there:?}")))
+    Err(Overtaken(format!("the source is at change {here}, the destination at {there}")).into())
 }
 
-fn differ(graph: &str, here: &str, there: &str) -> anyhow::Error {
+fn differ(graph: &str, here: &impl std::fmt::Debug, there: &impl std::fmt::Debug) -> anyhow::Error {
     let message = format!(
-        "graph '{graph}': the copy differs from the original, which stays where it is: source {here}, destination {there}. \
-         Check both with egctl verify, then abort this move"
+        "graph '{graph}': the copy differs from the original, nothing is dropped: source {here:?}, destination {there:?}. \
+         Check both with egctl verify"
     );
     Failure::new(Exit::Refused, message).into()
 }

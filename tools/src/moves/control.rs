@@ -58,6 +58,23 @@ impl Control {
         });
     }
 
+    /// Waits for so long, before something is tried again.
+    ///
+    /// # Errors
+    /// The moves were stopped.
+    pub(crate) fn wait(&self, time: Duration) -> Result<()> {
+        let until = Instant::now() + time;
+        let mut state = self.state.lock();
+        loop {
+            if state.stopped {
+                bail!("stopped; give the same command again to go on");
+            }
+            if time.is_zero() || self.changed.wait_until(&mut state, until).timed_out() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Waits while paused, and until `bytes` more are within the rate.
     ///
     /// # Errors

@@ -4,17 +4,18 @@ use std::{
     io::{self, PipeReader, Read},
     sync::Arc,
     thread::JoinHandle,
+    time::Duration,
 };
 
 use anyhow::Result;
 use epistemic_storage::{
     Durability, GraphStore, Identities,
     datadir::DataDir,
-    graph::{Changes, Graph, GraphError, MoveOp, Op, Rename},
+    graph::{Changes, Departure, Fenced, Graph, GraphError, MoveOp, MoveRole, MoveView, Op, Origin, Rename},
     snapshot::{self, ImportTarget, SnapshotError},
 };
 
-use super::party::{Changed, Content, Party, Status};
+use super::party::{Admission, Changed, Content, Export, Look, Party, Status};
 
 /// Graphs of a store that this process has to itself, under the name of the endpoint that will serve them.
 pub(crate) struct DirectoryParty {
@@ -49,17 +50,24 @@ impl Party for DirectoryParty {
     }
 
     fn status(&self, graph: &str) -> Result<Option<Status>> {
-        Ok(self.graph(graph).ok().map(|graph| Status::of(&graph)))
+        Ok(self.graph(graph).ok().map(|graph| Status::of(&self.graphs, &graph)))
     }
 
-    fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>> {
-        let (graphs, graph) = (Arc::clone(&self.graphs), self.graph(graph)?);
+    fn look(&self, graph: &str, move_id: &str) -> Result<Look> {
+        let MoveView { graph, record } = self.graphs.look_at_move(graph, move_id)?;
+        let graph = graph.map(|graph| Status::of(&self.graphs, &graph));
+        Ok(Look { graph, outcome: record.map(Into::into) })
+    }
+
+    fn export(&self, graph: &str) -> Result<Export> {
+        let (graphs, graph) = (Arc::clone(&self.graphs), self.graphs.graph(graph)?);
+        let origin = Origin { graph_id: graph.id().number(), epoch: graph.epoch() };
         let (reader, writer) = io::pipe()?;
         let thread = std::thread::Builder::new().name("export".into()).spawn(move || {
             let writer = io::BufWriter::with_capacity(256 << 10, writer);
             snapshot::export(&graphs, &graph, writer, &mut |_| {}).map(drop)
         })?;
-        Ok(Box::new(Export { reader, thread: Some(thread) }))
+        Ok(Export { origin, stream: Box::new(Stream { reader, thread: Some(thread) }) })
     }
 
     fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
@@ -67,8 +75,10 @@ impl Party for DirectoryParty {
     }
 
     fn content(&self, graph: &str) -> Result<Content> {
-        let (header, totals) = snapshot::content_digest_of(&self.graphs, &*self.graph(graph)?)?;
+        let graph = self.graph(graph)?;
+        let (header, totals) = snapshot::content_digest_of(&self.graphs, &graph)?;
         Ok(Content {
+            graph_id: graph.id().number(),
             sequence: header.sequence,
             nodes: totals.nodes,
             edges: totals.edges,
@@ -80,9 +90,11 @@ impl Party for DirectoryParty {
     }
 
     fn changed(&self, graph: &str, after: u64) -> Result<Changed> {
-        let changed = self.graphs.changed_digest(&*self.graph(graph)?, after)?;
+        let graph = self.graph(graph)?;
+        let changed = self.graphs.changed_digest(&graph, after)?;
         let state = changed.state;
         Ok(Changed {
+            graph_id: graph.id().number(),
             sequence: state.sequence,
             nodes: state.nodes,
             edges: state.edges,
@@ -99,45 +111,70 @@ impl Party for DirectoryParty {
         &self,
         graph: &str,
         move_id: &str,
+        origin: Option<Origin>,
         input: &mut (dyn Read + Send),
         sent: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        let target =
-            ImportTarget { name: Some(graph.to_owned()), replace: false, move_id: Some(move_id.to_owned()) };
+        let (name, move_id) = (Some(graph.to_owned()), Some(move_id.to_owned()));
+        let target = ImportTarget { name, replace: false, move_id, origin };
         let mut counted = Counting { input, bytes: 0, sent };
         snapshot::import(&self.graphs, &mut counted, &target, &mut |_| {})?;
         Ok(())
     }
 
-    fn replay(&self, graph: &str, move_id: &str, records: &[(u64, Vec<u8>)]) -> Result<u64> {
-        self.step(graph, MoveOp::Replay { move_id: move_id.into(), records: records.to_vec() })?;
+    fn replay(
+        &self,
+        graph: &str,
+        move_id: &str,
+        copy: Option<u64>,
+        records: &[(u64, Vec<u8>)],
+    ) -> Result<u64> {
+        self.step(graph, MoveOp::Replay { move_id: move_id.into(), copy, records: records.to_vec() })?;
         Ok(self.graph(graph)?.state().sequence)
     }
 
-    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64> {
-        Ok(self.graphs.fence(graph, move_id, to, std::time::Duration::from_millis(lease_ms))?)
+    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<Fenced> {
+        Ok(self.graphs.fence(graph, move_id, to, Duration::from_millis(lease_ms))?)
     }
 
-    fn release(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.graphs.lower_fence(graph, move_id);
+    fn renew(&self, graph: &str, token: u64, lease_ms: u64) -> Result<()> {
+        Ok(self.graphs.renew_fence(graph, token, Duration::from_millis(lease_ms))?)
+    }
+
+    fn release(&self, graph: &str, token: u64) -> Result<()> {
+        self.graphs.lower_fence(graph, token);
         Ok(())
     }
 
-    fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()> {
-        self.step(graph, MoveOp::Depart { move_id: move_id.into(), to: to.into(), sequence })
+    fn depart(&self, graph: &str, move_id: &str, departure: &Departure) -> Result<()> {
+        self.step(graph, MoveOp::Depart { move_id: move_id.into(), departure: departure.clone() })
     }
 
-    fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
-        self.step(graph, MoveOp::Admit { move_id: move_id.into(), sequence, rename: None })
+    fn admit(&self, graph: &str, move_id: &str, agreed: &Admission) -> Result<()> {
+        let Admission { copy, sequence, epoch } = *agreed;
+        self.step(graph, MoveOp::Admit { move_id: move_id.into(), copy, sequence, epoch, rename: None })
     }
 
-    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
+    fn admit_as(
+        &self,
+        graph: &str,
+        move_id: &str,
+        agreed: &Admission,
+        served: &str,
+        replace: bool,
+    ) -> Result<()> {
+        let Admission { copy, sequence, epoch } = *agreed;
         let rename = Some(Rename { name: served.into(), replace });
-        self.step(graph, MoveOp::Admit { move_id: move_id.into(), sequence, rename })
+        self.step(graph, MoveOp::Admit { move_id: move_id.into(), copy, sequence, epoch, rename })
     }
 
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.step(graph, MoveOp::Drop { move_id: move_id.into() })
+    }
+
+    fn refuse(&self, graph: &str, move_id: &str, role: MoveRole, peer: &str) -> Result<Look> {
+        self.step(graph, MoveOp::Refuse { move_id: move_id.into(), role, peer: peer.into() })?;
+        self.look(graph, move_id)
     }
 
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
@@ -146,12 +183,12 @@ impl Party for DirectoryParty {
 }
 
 /// The reading end of an export on a thread of its own. At the end of the stream it tells what became of the export.
-struct Export {
+struct Stream {
     reader: PipeReader,
     thread: Option<JoinHandle<Result<(), SnapshotError>>>,
 }
 
-impl Read for Export {
+impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
         if count == 0

@@ -3,11 +3,11 @@
 use std::io::Read;
 
 use anyhow::Result;
-use epistemic_storage::graph::Changes;
+use epistemic_storage::graph::{Changes, Departure, Fenced, MoveRole, Origin};
 
 use super::{
     directory::DirectoryParty,
-    party::{Changed, Content, Party, Status},
+    party::{Admission, Changed, Content, Export, Look, Party, Status},
 };
 
 /// What happens around a call.
@@ -34,7 +34,10 @@ impl<H: Hook> Party for Hooked<H> {
     fn status(&self, graph: &str) -> Result<Option<Status>> {
         self.hook.call(|| self.inner.status(graph))
     }
-    fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>> {
+    fn look(&self, graph: &str, move_id: &str) -> Result<Look> {
+        self.hook.call(|| self.inner.look(graph, move_id))
+    }
+    fn export(&self, graph: &str) -> Result<Export> {
         self.hook.call(|| self.inner.export(graph))
     }
     fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
@@ -53,31 +56,51 @@ impl<H: Hook> Party for Hooked<H> {
         &self,
         graph: &str,
         move_id: &str,
+        origin: Option<Origin>,
         input: &mut (dyn Read + Send),
         sent: &mut dyn FnMut(u64),
     ) -> Result<()> {
-        self.hook.call(|| self.inner.fill(graph, move_id, input, sent))
+        self.hook.call(|| self.inner.fill(graph, move_id, origin, input, sent))
     }
-    fn replay(&self, graph: &str, move_id: &str, records: &[(u64, Vec<u8>)]) -> Result<u64> {
-        self.hook.call(|| self.inner.replay(graph, move_id, records))
+    fn replay(
+        &self,
+        graph: &str,
+        move_id: &str,
+        copy: Option<u64>,
+        records: &[(u64, Vec<u8>)],
+    ) -> Result<u64> {
+        self.hook.call(|| self.inner.replay(graph, move_id, copy, records))
     }
-    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64> {
+    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<Fenced> {
         self.hook.call(|| self.inner.fence(graph, move_id, to, lease_ms))
     }
-    fn release(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.hook.call(|| self.inner.release(graph, move_id))
+    fn renew(&self, graph: &str, token: u64, lease_ms: u64) -> Result<()> {
+        self.hook.call(|| self.inner.renew(graph, token, lease_ms))
     }
-    fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()> {
-        self.hook.call(|| self.inner.depart(graph, move_id, to, sequence))
+    fn release(&self, graph: &str, token: u64) -> Result<()> {
+        self.hook.call(|| self.inner.release(graph, token))
     }
-    fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
-        self.hook.call(|| self.inner.admit(graph, move_id, sequence))
+    fn depart(&self, graph: &str, move_id: &str, departure: &Departure) -> Result<()> {
+        self.hook.call(|| self.inner.depart(graph, move_id, departure))
     }
-    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
-        self.hook.call(|| self.inner.admit_as(graph, move_id, sequence, served, replace))
+    fn admit(&self, graph: &str, move_id: &str, agreed: &Admission) -> Result<()> {
+        self.hook.call(|| self.inner.admit(graph, move_id, agreed))
+    }
+    fn admit_as(
+        &self,
+        graph: &str,
+        move_id: &str,
+        agreed: &Admission,
+        served: &str,
+        replace: bool,
+    ) -> Result<()> {
+        self.hook.call(|| self.inner.admit_as(graph, move_id, agreed, served, replace))
     }
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.hook.call(|| self.inner.drop_records(graph, move_id))
+    }
+    fn refuse(&self, graph: &str, move_id: &str, role: MoveRole, peer: &str) -> Result<Look> {
+        self.hook.call(|| self.inner.refuse(graph, move_id, role, peer))
     }
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
         self.hook.call(|| self.inner.come_back(graph, move_id))

@@ -16,7 +16,7 @@ use super::{
 use crate::cli::sync_parent;
 
 /// Steps of a move, each written before it is taken but for those that tell what was found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub(crate) enum Step {
     /// The destination is to reserve the name.
@@ -26,7 +26,14 @@ pub(crate) enum Step {
     /// The changes since are to be made again.
     CatchUp,
     /// Both sides had this content at its sequence number.
-    Equal(Content),
+    Equal {
+        /// The content.
+        #[serde(flatten)]
+        content: Content,
+        /// Number of the copy in the destination's store.
+        #[serde(default)]
+        copy: Option<u64>,
+    },
     /// Writes are to be stopped.
     Fence,
     /// Both sides had these changes behind the content that was equal.
@@ -35,6 +42,9 @@ pub(crate) enum Step {
     Depart {
         /// Number of the newest change.
         sequence: u64,
+        /// Number, in the destination's store, of the copy that was compared.
+        #[serde(default)]
+        copy: Option<u64>,
     },
     /// The destination is to serve the graph.
     Admit {
@@ -68,7 +78,7 @@ impl Step {
             Step::Reserve => "reserve",
             Step::Copy => "copy",
             Step::CatchUp => "catch_up",
-            Step::Equal(_) => "equal",
+            Step::Equal { .. } => "equal",
             Step::Fence => "fence",
             Step::TailEqual(_) => "tail_equal",
             Step::Depart { .. } => "depart",
@@ -99,7 +109,8 @@ pub(crate) struct Line {
 
 /// An open journal.
 pub(crate) struct Journal {
-    file: Mutex<File>,
+    /// None in tests that need no file.
+    file: Option<Mutex<File>>,
     lines: Mutex<Lines>,
     hold_at: Mutex<Option<String>>,
 }
@@ -123,7 +134,8 @@ impl Journal {
         file.flush()?;
         sync_parent(path)?;
         let hold_at = std::env::var(HOLD_VAR).ok();
-        Ok(Self { file: Mutex::new(file), lines: Mutex::new(lines), hold_at: Mutex::new(hold_at) })
+        let (file, lines) = (Some(Mutex::new(file)), Mutex::new(lines));
+        Ok(Self { file, lines, hold_at: Mutex::new(hold_at) })
     }
 
     /// Adds a step. It is on disk on return.
@@ -133,8 +145,8 @@ impl Journal {
             Line { at_ms: clock::unix_ms(), graph: graph.to_owned(), move_id: move_id.to_owned(), step };
         let mut text = serde_json::to_vec(&line)?;
         text.push(b'\n');
-        {
-            let mut file = self.file.lock();
+        if let Some(file) = &self.file {
+            let mut file = file.lock();
             file.write_all(&text)?;
             file.sync_data()?;
         }
@@ -164,8 +176,10 @@ impl Journal {
 impl Drop for Journal {
     /// Closing is not enough: a child process that is just being started holds the file open until it runs its program.
     fn drop(&mut self) {
-        // The lock ends with the process all the same.
-        let _ = rustix::fs::flock(&*self.file.lock(), rustix::fs::FlockOperation::Unlock);
+        if let Some(file) = &self.file {
+            // The lock ends with the process all the same.
+            let _ = rustix::fs::flock(&*file.lock(), rustix::fs::FlockOperation::Unlock);
+        }
     }
 }
 

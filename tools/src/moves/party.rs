@@ -3,8 +3,11 @@
 use std::io::Read;
 
 use anyhow::Result;
-use epistemic_router::CallError;
-use epistemic_storage::graph::{Changes, Graph, GraphError, Standing};
+use epistemic_router::{CallError, ConnectError};
+use epistemic_storage::GraphStore;
+use epistemic_storage::graph::{
+    Changes, Departure, Fenced, Graph, GraphError, MoveOutcome, MoveRecord, MoveRole, Origin, Standing,
+};
 use serde::{Deserialize, Serialize};
 
 /// Whether a graph is served at a place.
@@ -26,6 +29,12 @@ pub(crate) struct Status {
     pub(crate) name: String,
     /// Whether it is served.
     pub(crate) standing: StandingName,
+    /// Its number in its store; another one since it was deleted and created again, cleared, replaced or filled.
+    #[serde(default)]
+    pub(crate) graph_id: u64,
+    /// Its ownership term.
+    #[serde(default)]
+    pub(crate) epoch: u64,
     /// Number of its newest change.
     pub(crate) sequence: u64,
     /// Nodes.
@@ -41,35 +50,53 @@ pub(crate) struct Status {
     /// Where an arriving graph is served.
     #[serde(default)]
     pub(crate) from: Option<String>,
-    /// Where a moved graph is served.
+    /// Of an arriving graph: the number, in its store, of the graph that its copy was taken of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin_id: Option<u64>,
+    /// Of an arriving graph: the ownership term of that graph.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin_epoch: Option<u64>,
+    /// Where a moved graph is served, or where one goes whose writes are stopped.
     #[serde(default)]
     pub(crate) to: Option<String>,
     /// Of a moved graph: its records are gone from here.
     #[serde(default)]
     pub(crate) dropped: bool,
+    /// Of a served graph: the move that stops its writes at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fenced_by: Option<String>,
 }
 
 impl Status {
     /// That of a graph in an open store.
-    pub(crate) fn of(graph: &Graph) -> Self {
+    pub(crate) fn of(graphs: &GraphStore, graph: &Graph) -> Self {
         let state = graph.state();
         let mut status = Self {
             name: graph.name().to_string(),
             standing: StandingName::Served,
+            graph_id: graph.id().number(),
+            epoch: graph.epoch(),
             sequence: state.sequence,
             nodes: state.nodes,
             edges: state.edges,
             arrived: graph.arrived(),
             move_id: None,
             from: None,
+            origin_id: None,
+            origin_epoch: None,
             to: None,
             dropped: false,
+            fenced_by: None,
         };
         match graph.standing() {
-            None => {}
-            Some(Standing::Arriving { move_id, from, .. }) => {
+            None => {
+                (status.fenced_by, status.to) = graphs.fenced_by(graph).unzip();
+            }
+            Some(Standing::Arriving { move_id, from, origin, .. }) => {
                 status.standing = StandingName::Arriving;
                 (status.move_id, status.from) = (Some(move_id), Some(from));
+                (status.origin_id, status.origin_epoch) =
+                    origin.map(|origin| (origin.graph_id, origin.epoch)).unzip();
             }
             Some(Standing::Moved(post)) => {
                 status.standing = StandingName::Moved;
@@ -79,11 +106,86 @@ impl Status {
         }
         status
     }
+
+    /// Whether it arrives by this move.
+    pub(crate) fn arrives_by(&self, move_id: &str) -> bool {
+        self.standing == StandingName::Arriving && self.move_id.as_deref() == Some(move_id)
+    }
+
+    /// What its copy was taken of, if there is one and it is known.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        Some(Origin { graph_id: self.origin_id?, epoch: self.origin_epoch? })
+    }
+
+    /// What a copy of it is a copy of.
+    pub(super) fn as_origin(&self) -> Origin {
+        Origin { graph_id: self.graph_id, epoch: self.epoch }
+    }
+}
+
+/// What became of a move at a place, as `MoveOutcomes` tells it; see `MoveRecord`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// What was decided.
+    pub(crate) outcome: MoveOutcome,
+    /// What the place is to the move.
+    pub(crate) role: MoveRole,
+    /// The ownership term that was handed over.
+    pub(crate) epoch: u64,
+    /// The graph's number in the store then.
+    pub(crate) graph_id: u64,
+    /// Number of its newest change then.
+    pub(crate) sequence: u64,
+}
+
+impl From<MoveRecord> for Outcome {
+    fn from(record: MoveRecord) -> Self {
+        let MoveRecord { outcome, role, epoch, graph_id, sequence, .. } = record;
+        Self { outcome, role, epoch, graph_id, sequence }
+    }
+}
+
+/// A graph and a move at one instant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Look {
+    /// The graph, if the place has one of the name.
+    pub(crate) graph: Option<Status>,
+    /// What became of the move there, if that is decided.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl Look {
+    /// What became of the move there.
+    pub(crate) fn decided(&self) -> Option<MoveOutcome> {
+        self.outcome.as_ref().map(|decided| decided.outcome)
+    }
+}
+
+/// What a departure or an admission is agreed upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Admission {
+    /// Number of the copy in the destination's store, if it is to be this one.
+    pub(crate) copy: Option<u64>,
+    /// Number of its newest change.
+    pub(crate) sequence: u64,
+    /// The ownership term it has from now on; that of the name without it.
+    pub(crate) epoch: Option<u64>,
+}
+
+/// A graph as a snapshot stream.
+pub(crate) struct Export {
+    /// What it is of.
+    pub(crate) origin: Origin,
+    /// The stream.
+    pub(crate) stream: Box<dyn Read + Send>,
 }
 
 /// Counts and content digest of a graph at one sequence number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Content {
+    /// The graph's number in its store.
+    #[serde(default)]
+    pub(crate) graph_id: u64,
     /// Number of the newest change in it.
     pub(crate) sequence: u64,
     /// Nodes.
@@ -101,8 +203,11 @@ pub(crate) struct Content {
 }
 
 /// What changed behind a sequence number; see `GraphStore::changed_digest`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Changed {
+    /// The graph's number in its store.
+    #[serde(default)]
+    pub(crate) graph_id: u64,
     /// Number of the newest change.
     pub(crate) sequence: u64,
     /// Nodes of the graph.
@@ -115,7 +220,7 @@ pub(crate) struct Changed {
     pub(crate) digest: String,
 }
 
-/// A place that graphs leave or come to. All methods block. Steps are durable on return and may be repeated; the errors
+/// The source or the destination of a move. All methods block. Steps are durable on return and may be repeated; the errors
 /// are those of `epistemic_storage::graph::MoveOp`, from a shard as [`CallError::Server`].
 pub(crate) trait Party: Send + Sync {
     /// What the place is called in signposts and receipts.
@@ -124,11 +229,13 @@ pub(crate) trait Party: Send + Sync {
     fn is_guarded(&self) -> Result<bool>;
     /// How the graph stands here, if at all.
     fn status(&self, graph: &str) -> Result<Option<Status>>;
+    /// How the graph stands here and what became of the move, at one instant.
+    fn look(&self, graph: &str, move_id: &str) -> Result<Look>;
     /// The graph as it is now, as a snapshot stream.
-    fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>>;
+    fn export(&self, graph: &str) -> Result<Export>;
     /// Ledger records behind `after`, about `max_bytes` of them.
     fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes>;
-    /// Counts and digest of the graph as it is now.
+    /// Counts and digest of the graph as it is now. Reads all of it.
     fn content(&self, graph: &str) -> Result<Content>;
     /// What changed behind `after`.
     fn changed(&self, graph: &str, after: u64) -> Result<Changed>;
@@ -139,45 +246,95 @@ pub(crate) trait Party: Send + Sync {
         &self,
         graph: &str,
         move_id: &str,
+        origin: Option<Origin>,
         input: &mut (dyn Read + Send),
         sent: &mut dyn FnMut(u64),
     ) -> Result<()>;
-    /// Makes changes again on the arriving graph; returns its newest sequence number.
-    fn replay(&self, graph: &str, move_id: &str, records: &[(u64, Vec<u8>)]) -> Result<u64>;
-    /// Stops writes for `lease_ms`; returns the newest sequence number.
-    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64>;
-    /// Lets writes through again.
-    fn release(&self, graph: &str, move_id: &str) -> Result<()>;
-    /// Hands the graph over to `to`, if `sequence` is its newest sequence number: the commit point.
-    fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()>;
-    /// Serves the arrived graph, if `sequence` is its newest sequence number.
-    fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()>;
+    /// Makes changes again on the arriving graph, or on what is kept of one that departed; returns its newest sequence
+    /// number. `copy` is its number in the store, if it is to be this one.
+    fn replay(
+        &self,
+        graph: &str,
+        move_id: &str,
+        copy: Option<u64>,
+        records: &[(u64, Vec<u8>)],
+    ) -> Result<u64>;
+    /// Stops writes for `lease_ms`.
+    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<Fenced>;
+    /// Has the fence of this token stand for `lease_ms` from now on. Not held up by other calls that run.
+    fn renew(&self, graph: &str, token: u64, lease_ms: u64) -> Result<()>;
+    /// Lets writes through again that the fence of this token stops.
+    fn release(&self, graph: &str, token: u64) -> Result<()>;
+    /// Hands the graph over, if all is as `departure` says: the commit point.
+    fn depart(&self, graph: &str, move_id: &str, departure: &Departure) -> Result<()>;
+    /// Serves the arrived graph, if it is as agreed.
+    fn admit(&self, graph: &str, move_id: &str, agreed: &Admission) -> Result<()>;
     /// [`Party::admit`] under the name `served`, in place of the graph there when `replace`.
-    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()>;
-    /// Drops the records of a departed graph, or the copy of an arriving one.
+    fn admit_as(
+        &self,
+        graph: &str,
+        move_id: &str,
+        agreed: &Admission,
+        served: &str,
+        replace: bool,
+    ) -> Result<()>;
+    /// Drops the records of a departed graph.
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()>;
-    /// Serves a departed graph again.
+    /// Refuses the move for good, unless it was decided on already, and drops the copy of it; tells what it came to.
+    fn refuse(&self, graph: &str, move_id: &str, role: MoveRole, peer: &str) -> Result<Look>;
+    /// Serves a departed graph again, and refuses the move.
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()>;
 }
 
 /// Whether the ledger does not tell what is needed, so that a new snapshot is.
 pub(crate) fn is_truncated(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| match cause.downcast_ref::<GraphError>() {
-        Some(GraphError::LedgerTruncated { .. } | GraphError::NotReplayable { .. }) => true,
-        Some(_) => false,
-        None => has_code(cause, "LEDGER_TRUNCATED"),
+    is(error, "LEDGER_TRUNCATED", |error| {
+        matches!(error, GraphError::LedgerTruncated { .. } | GraphError::NotReplayable { .. })
     })
 }
 
-/// Whether a step came too late: the graph has changed since it was decided on.
-pub(super) fn is_overtaken(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| match cause.downcast_ref::<GraphError>() {
-        Some(GraphError::MovedOn { .. }) => true,
-        Some(_) => false,
-        None => has_code(cause, "MOVE_CONFLICT"),
+/// Whether a step was made for another state than the one that was met: look again, and go on from there.
+pub(crate) fn is_overtaken(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<Overtaken>())
+        || is(error, "MOVE_OVERTAKEN", |error| {
+            matches!(error, GraphError::MovedOn { .. } | GraphError::Overtaken { .. })
+        })
+}
+
+/// Whether the move was given up.
+pub(crate) fn is_aborted(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<GivenUp>())
+        || is(error, "MOVE_ABORTED", |error| matches!(error, GraphError::MoveAborted { .. }))
+}
+
+/// Whether an answer did not come, or not in time: it is not known whether the step was taken.
+pub(super) fn is_late(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(
+            cause.downcast_ref::<CallError>(),
+            Some(CallError::Deadline { .. } | CallError::ConnectionLost { .. } | CallError::NotSent { .. })
+        )
     })
 }
 
-fn has_code(cause: &(dyn std::error::Error + 'static), code: &str) -> bool {
-    cause.downcast_ref::<CallError>().is_some_and(|error| error.code() == code)
+/// Whether a place does not answer at all.
+pub(super) fn is_silent(error: &anyhow::Error) -> bool {
+    is_late(error) || error.chain().any(|cause| cause.is::<ConnectError>())
+}
+
+/// What was agreed upon was not there any more when it was looked at.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; it is tried again")]
+pub(super) struct Overtaken(pub(super) String);
+
+/// The move was given up, by this program or another one.
+#[derive(Debug, thiserror::Error)]
+#[error("MOVE_ABORTED: {0} (docs/errors/move-aborted.md)")]
+pub(super) struct GivenUp(pub(super) String);
+
+fn is(error: &anyhow::Error, code: &str, of_graph: impl Fn(&GraphError) -> bool) -> bool {
+    error.chain().any(|cause| match cause.downcast_ref::<GraphError>() {
+        Some(error) => of_graph(error),
+        None => cause.downcast_ref::<CallError>().is_some_and(|error| error.code() == code),
+    })
 }

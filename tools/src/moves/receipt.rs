@@ -15,21 +15,32 @@ pub(crate) struct Receipt {
     pub(crate) source: String,
     /// Where it is.
     pub(crate) destination: String,
+    /// The ownership term of the name since it was handed over.
+    #[serde(default)]
+    pub(crate) epoch: u64,
     /// Number of its newest change when it was handed over.
     pub(crate) sequence: u64,
-    /// Nodes then.
+    /// Nodes at `digest_at`, as the following counts; 0 when there is no digest.
     pub(crate) nodes: u64,
-    /// Edges then.
+    /// Edges.
     pub(crate) edges: u64,
-    /// Embeddings then.
+    /// Embeddings.
     pub(crate) vectors: u64,
-    /// Ledger records then.
+    /// Ledger records.
     pub(crate) ledger: u64,
-    /// Bytes of all its records then.
+    /// Bytes of all records.
     pub(crate) bytes: u64,
-    /// Content digest then: SHA-256 of nodes, edges and embeddings, computed by the source.
-    pub(crate) digest: String,
-    /// Number of the change at which the whole content of both sides was compared and found equal.
+    /// Content digest, SHA-256 of nodes, edges and embeddings: what the destination served behind the handover, and what
+    /// the source had with the destination's changes since. Missing when clients had done something that leaves nothing to
+    /// compare.
+    pub(crate) digest: Option<String>,
+    /// Number of the destination's newest change at that digest.
+    #[serde(default)]
+    pub(crate) digest_at: Option<u64>,
+    /// Why there is no digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unproven: Option<String>,
+    /// Number of the change at which the whole content of both sides was compared and found equal before the handover.
     pub(crate) compared_at: Option<u64>,
     /// The digest that both sides had there. This and the next are missing when the journal was lost on the way.
     pub(crate) compared_digest: Option<String>,
@@ -41,9 +52,9 @@ pub(crate) struct Receipt {
     pub(crate) departed_ms: u64,
     /// Unix milliseconds: the destination served it.
     pub(crate) admitted_ms: u64,
-    /// Milliseconds for which writes were refused, when the mover lived through it.
+    /// Milliseconds for which writes were refused, in all attempts, when the mover lived through it.
     pub(crate) pause_ms: Option<f64>,
 }
 
-/// Version of the form.
-pub(super) const VERSION: u32 = 1;
+/// Version of the form. In version 1 the digest and the counts were the source's, of the handover.
+pub(super) const VERSION: u32 = 2;

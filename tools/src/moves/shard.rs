@@ -1,11 +1,13 @@
 //! A running shard as a party of a move.
 
-use std::{io::Read, sync::OnceLock};
+use std::io::Read;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use epistemic_router::{Bin, Client, ConnectOptions, Endpoint, Secret};
+use epistemic_router::{Bin, CallError, Client, ConnectOptions, Endpoint, Secret};
 use epistemic_storage::{
-    graph::{COMMONS, Changes},
+    graph::{COMMONS, Changes, Departure, Fenced, MoveRole, Origin},
     snapshot::{pack_ledger, unpack_ledger},
 };
 use parking_lot::Mutex;
@@ -13,10 +15,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 use tokio::runtime::Handle;
 
-use super::party::{Changed, Content, Party, Status};
+use super::party::{Admission, Changed, Content, Export, Look, Party, Status};
 use crate::remote::{DEADLINE, Download, IdentityStatus, batches, call, data_limit, upload_arriving};
 
-/// A shard, connected to when it is needed, and again when a connection was lost.
+/// How long a step may take that does not read a whole graph. A shard that does not answer in this time stalls: what was
+/// asked of it may still be done later, and every step can stand that.
+const QUICK: Duration = Duration::from_secs(10);
+
+/// A shard, connected to when it is needed, and again when a connection was lost or an answer did not come in time.
 pub(crate) struct ShardParty {
     runtime: Handle,
     endpoint: Endpoint,
@@ -25,6 +31,8 @@ pub(crate) struct ShardParty {
     client: Mutex<Option<Client>>,
     /// Bytes of data that a request to it can carry.
     data_limit: OnceLock<usize>,
+    /// Answers come in the order of their requests, so what must not wait has a connection of its own.
+    beside: Mutex<Option<Client>>,
 }
 
 #[derive(Serialize)]
@@ -41,27 +49,28 @@ impl ShardParty {
     /// The shard at `endpoint`. Nothing is sent yet. Its methods must be called outside of the runtime's own threads.
     pub(crate) fn new(runtime: Handle, endpoint: Endpoint, secret: Secret, options: ConnectOptions) -> Self {
         let options = ConnectOptions { compare_lists: false, ..options };
-        Self { runtime, endpoint, secret, options, client: Mutex::new(None), data_limit: OnceLock::new() }
+        let (client, beside) = (Mutex::new(None), Mutex::new(None));
+        Self { runtime, endpoint, secret, options, client, data_limit: OnceLock::new(), beside }
     }
 
     fn data_limit(&self) -> Result<usize> {
         if let Some(limit) = self.data_limit.get() {
             return Ok(*limit);
         }
-        let limit = self.runtime.block_on(data_limit(&self.client()?))?;
+        let limit = self.runtime.block_on(data_limit(&self.client(&self.client)?))?;
         Ok(*self.data_limit.get_or_init(|| limit))
     }
 
     fn connect(&self) -> Result<Client> {
         let connected = Client::connect(&self.endpoint, &self.secret, self.options.clone());
-        Ok(self.runtime.block_on(connected)?.with_deadline(DEADLINE))
+        Ok(self.runtime.block_on(connected)?)
     }
 
-    fn client(&self) -> Result<Client> {
-        let mut client = self.client.lock();
-        match &*client {
-            Some(open) if !open.is_closed() => Ok(open.clone()),
-            Some(_) | None => Ok(client.insert(self.connect()?).clone()),
+    fn client(&self, connection: &Mutex<Option<Client>>) -> Result<Client> {
+        let mut open = connection.lock();
+        match &*open {
+            Some(client) if !client.is_closed() => Ok(client.clone()),
+            Some(_) | None => Ok(open.insert(self.connect()?).clone()),
         }
     }
 
@@ -70,14 +79,68 @@ impl ShardParty {
         T: DeserializeOwned,
         P: Serialize + Sync,
     {
-        let client = self.client()?;
-        self.runtime
-            .block_on(call(&client, graph, method, params))
-            .with_context(|| format!("{method} of graph '{graph}' at '{}'", self.endpoint))
+        self.call_on(&self.client, QUICK, graph, method, params)
+    }
+
+    /// A call that reads all of the graph.
+    fn call_long<T, P>(&self, graph: &str, method: &str, params: &P) -> Result<T>
+    where
+        T: DeserializeOwned,
+        P: Serialize + Sync,
+    {
+        self.call_on(&self.client, DEADLINE, graph, method, params)
+    }
+
+    fn call_on<T, P>(
+        &self,
+        connection: &Mutex<Option<Client>>,
+        deadline: Duration,
+        graph: &str,
+        method: &str,
+        params: &P,
+    ) -> Result<T>
+    where
+        T: DeserializeOwned,
+        P: Serialize + Sync,
+    {
+        let client = self.client(connection)?;
+        let answer = self.runtime.block_on(call(&client.with_deadline(deadline), graph, method, params));
+        if matches!(answer, Err(CallError::Deadline { .. })) {
+            // Every further answer would wait for this one.
+            connection.lock().take();
+        }
+        answer.with_context(|| format!("{method} of graph '{graph}' at '{}'", self.endpoint))
     }
 
     fn step(&self, graph: &str, method: &str, params: &(impl Serialize + Sync)) -> Result<u64> {
         self.call::<Sequence, _>(graph, method, params).map(|answer| answer.sequence)
+    }
+}
+
+impl ShardParty {
+    fn admission(
+        &self,
+        graph: &str,
+        move_id: &str,
+        agreed: &Admission,
+        rename: Option<(&str, bool)>,
+    ) -> Result<()> {
+        #[derive(Serialize)]
+        struct Params<'a> {
+            move_id: &'a str,
+            sequence: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            copy: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            epoch: Option<u64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            rename: Option<&'a str>,
+            replace: bool,
+        }
+        let Admission { copy, sequence, epoch } = *agreed;
+        let (rename, replace) = rename.map_or((None, false), |(name, replace)| (Some(name), replace));
+        let params = Params { move_id, sequence, copy, epoch, rename, replace };
+        self.step(graph, "MoveAdmit", &params).map(drop)
     }
 }
 
@@ -100,8 +163,13 @@ impl Party for ShardParty {
         Ok(rows.into_iter().next())
     }
 
-    fn export(&self, graph: &str) -> Result<Box<dyn Read + Send>> {
-        Ok(Box::new(self.runtime.block_on(Download::open(self.connect()?, graph))?))
+    fn look(&self, graph: &str, move_id: &str) -> Result<Look> {
+        self.call(graph, "MoveLook", &MoveId { move_id })
+    }
+
+    fn export(&self, graph: &str) -> Result<Export> {
+        let stream = self.runtime.block_on(Download::open(self.connect()?, graph))?;
+        Ok(Export { origin: stream.origin(), stream: Box::new(stream) })
     }
 
     fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
@@ -137,7 +205,7 @@ impl Party for ShardParty {
     fn content(&self, graph: &str) -> Result<Content> {
         #[derive(Serialize)]
         struct Params {}
-        self.call(graph, "GraphDigest", &Params {})
+        self.call_long(graph, "GraphDigest", &Params {})
     }
 
     fn changed(&self, graph: &str, after: u64) -> Result<Changed> {
@@ -161,17 +229,26 @@ impl Party for ShardParty {
         &self,
         graph: &str,
         move_id: &str,
+        origin: Option<Origin>,
         input: &mut (dyn Read + Send),
         sent: &mut dyn FnMut(u64),
     ) -> Result<()> {
         let client = self.connect()?;
-        upload_arriving(&self.runtime, &client, graph, move_id, input, sent).map(drop)
+        upload_arriving(&self.runtime, &client, graph, move_id, origin, input, sent).map(drop)
     }
 
-    fn replay(&self, graph: &str, move_id: &str, records: &[(u64, Vec<u8>)]) -> Result<u64> {
+    fn replay(
+        &self,
+        graph: &str,
+        move_id: &str,
+        copy: Option<u64>,
+        records: &[(u64, Vec<u8>)],
+    ) -> Result<u64> {
         #[derive(Serialize)]
         struct Params<'a> {
             move_id: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            copy: Option<u64>,
             records: Bin<'a>,
         }
         let limit = self.data_limit()?;
@@ -186,57 +263,90 @@ impl Party for ShardParty {
                     self.endpoint
                 );
             }
-            reached = self.step(graph, "MoveReplay", &Params { move_id, records: Bin(&records) })?;
+            reached = self.step(graph, "MoveReplay", &Params { move_id, copy, records: Bin(&records) })?;
         }
         Ok(reached)
     }
 
-    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<u64> {
+    fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<Fenced> {
         #[derive(Serialize)]
         struct Params<'a> {
             move_id: &'a str,
             to: &'a str,
             lease_ms: u64,
         }
-        self.step(graph, "MoveFence", &Params { move_id, to, lease_ms })
+        #[derive(Deserialize)]
+        struct Answer {
+            token: u64,
+            graph_id: u64,
+            epoch: u64,
+            sequence: u64,
+        }
+        let Answer { token, graph_id, epoch, sequence } =
+            self.call(graph, "MoveFence", &Params { move_id, to, lease_ms })?;
+        Ok(Fenced { token, graph_id, epoch, sequence })
     }
 
-    fn release(&self, graph: &str, move_id: &str) -> Result<()> {
-        self.call::<String, _>(graph, "MoveRelease", &MoveId { move_id }).map(drop)
+    fn renew(&self, graph: &str, token: u64, lease_ms: u64) -> Result<()> {
+        #[derive(Serialize)]
+        struct Params {
+            token: u64,
+            lease_ms: u64,
+        }
+        let deadline = Duration::from_millis(lease_ms);
+        let params = Params { token, lease_ms };
+        self.call_on::<String, _>(&self.beside, deadline, graph, "MoveRenew", &params).map(drop)
     }
 
-    fn depart(&self, graph: &str, move_id: &str, to: &str, sequence: u64) -> Result<()> {
+    fn release(&self, graph: &str, token: u64) -> Result<()> {
+        #[derive(Serialize)]
+        struct Params {
+            token: u64,
+        }
+        self.call::<String, _>(graph, "MoveRelease", &Params { token }).map(drop)
+    }
+
+    fn depart(&self, graph: &str, move_id: &str, departure: &Departure) -> Result<()> {
         #[derive(Serialize)]
         struct Params<'a> {
             move_id: &'a str,
             to: &'a str,
+            token: u64,
+            graph_id: u64,
+            epoch: u64,
             sequence: u64,
         }
-        self.step(graph, "MoveDepart", &Params { move_id, to, sequence }).map(drop)
+        let Departure { ref to, token, graph_id, epoch, sequence } = *departure;
+        self.step(graph, "MoveDepart", &Params { move_id, to, token, graph_id, epoch, sequence }).map(drop)
     }
 
-    fn admit(&self, graph: &str, move_id: &str, sequence: u64) -> Result<()> {
-        #[derive(Serialize)]
-        struct Params<'a> {
-            move_id: &'a str,
-            sequence: u64,
-        }
-        self.step(graph, "MoveAdmit", &Params { move_id, sequence }).map(drop)
+    fn admit(&self, graph: &str, move_id: &str, agreed: &Admission) -> Result<()> {
+        self.admission(graph, move_id, agreed, None)
     }
 
-    fn admit_as(&self, graph: &str, move_id: &str, sequence: u64, served: &str, replace: bool) -> Result<()> {
-        #[derive(Serialize)]
-        struct Params<'a> {
-            move_id: &'a str,
-            sequence: u64,
-            rename: &'a str,
-            replace: bool,
-        }
-        self.step(graph, "MoveAdmit", &Params { move_id, sequence, rename: served, replace }).map(drop)
+    fn admit_as(
+        &self,
+        graph: &str,
+        move_id: &str,
+        agreed: &Admission,
+        served: &str,
+        replace: bool,
+    ) -> Result<()> {
+        self.admission(graph, move_id, agreed, Some((served, replace)))
     }
 
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.step(graph, "MoveDrop", &MoveId { move_id }).map(drop)
+    }
+
+    fn refuse(&self, graph: &str, move_id: &str, role: MoveRole, peer: &str) -> Result<Look> {
+        #[derive(Serialize)]
+        struct Params<'a> {
+            move_id: &'a str,
+            role: &'a str,
+            peer: &'a str,
+        }
+        self.call(graph, "MoveRefuse", &Params { move_id, role: role.name(), peer })
     }
 
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
 use epistemic_router::{CallError, Client};
+use epistemic_storage::graph::Origin;
 use epistemic_storage::snapshot::{Header, SnapshotError, Totals, verify};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
@@ -18,6 +19,10 @@ struct Opened {
     nodes: u64,
     edges: u64,
     sequence: u64,
+    #[serde(default)]
+    graph_id: u64,
+    #[serde(default)]
+    epoch: u64,
 }
 
 #[derive(Serialize)]
@@ -60,6 +65,11 @@ impl Download {
     /// About how many records there are: nodes, edges and, for each change, one of the ledger.
     pub(crate) fn records(&self) -> u64 {
         self.opened.nodes + self.opened.edges + self.opened.sequence
+    }
+
+    /// The graph that it is of.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin { graph_id: self.opened.graph_id, epoch: self.opened.epoch }
     }
 
     fn request(&self) -> JoinHandle<Result<Bytes, CallError>> {

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_router::{Bin, CallError, Client};
-use epistemic_storage::graph::COMMONS;
+use epistemic_storage::graph::{COMMONS, Origin};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -17,6 +17,10 @@ struct OpenParams<'a> {
     replace: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     move_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin_id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin_epoch: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +61,7 @@ pub(crate) fn upload(
     input: impl Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<String> {
-    let params = OpenParams { graph_name: name, replace, move_id: None };
+    let params = OpenParams { graph_name: name, replace, move_id: None, origin_id: None, origin_epoch: None };
     send(runtime, client, &params, input, progress)
 }
 
@@ -67,10 +71,13 @@ pub(crate) fn upload_arriving(
     client: &Client,
     name: &str,
     move_id: &str,
+    origin: Option<Origin>,
     input: impl Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<String> {
-    let params = OpenParams { graph_name: name, replace: false, move_id: Some(move_id) };
+    let (origin_id, origin_epoch) = origin.map(|origin| (origin.graph_id, origin.epoch)).unzip();
+    let params =
+        OpenParams { graph_name: name, replace: false, move_id: Some(move_id), origin_id, origin_epoch };
     send(runtime, client, &params, input, progress)
 }
 

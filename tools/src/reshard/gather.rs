@@ -129,7 +129,7 @@ fn stopped(endpoint: &Endpoint, path: &Path) -> Result<Shard> {
     let directory = Directory::open_read_only(path)?;
     let graphs = &directory.graphs;
     shard.graphs.extend(graphs.graphs().iter().map(|graph| GraphStats::of(graphs, graph, true)));
-    shard.on_the_move.extend(graphs.graphs_on_the_move().iter().map(|graph| Status::of(graph)));
+    shard.on_the_move.extend(graphs.graphs_on_the_move().iter().map(|graph| Status::of(graphs, graph)));
     shard.store_id = Identity::load(path)?.map(|identity| identity.store_id);
     Ok(shard)
 }

@@ -139,7 +139,7 @@ impl Target<'_> {
                         open.insert(Box::new(Directory::open_writable(path)?))
                     }
                 };
-                let target = ImportTarget { name: Some(name.to_owned()), replace, move_id: None };
+                let target = ImportTarget { name: Some(name.to_owned()), replace, ..ImportTarget::default() };
                 let stream = BufReader::with_capacity(BUFFER, snapshot);
                 snapshot::import(&dir.graphs, stream, &target, progress)?.1.digest
             }

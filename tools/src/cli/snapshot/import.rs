@@ -89,7 +89,7 @@ fn online(
 
 fn offline(args: &ImportArgs, dir: &Path, bytes: u64, totals: &Totals) -> Result<()> {
     let directory = Directory::open_writable(dir)?;
-    let target = ImportTarget { name: args.name.clone(), replace: args.replace, move_id: None };
+    let target = ImportTarget { name: args.name.clone(), replace: args.replace, ..ImportTarget::default() };
     let mut progress = Progress::new("import", Total::Bytes(bytes));
     let count = Count::default();
     let stream =

@@ -1,15 +1,17 @@
 //! The arguments of `egctl reshard apply`, `resume`, `pause`, `abort` and `status`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_router::{AFFINITY_VAR, EndpointList};
+use epistemic_router::{AFFINITY_VAR, Endpoint, EndpointList};
 
 use super::super::estimate::parse_rate;
 use super::super::gather::directories;
 use super::super::inventory::Change;
 use crate::cli::{CredentialArgs, EXIT_CODES, Exit, Failure, OutputArgs, must_exist};
+use crate::moves::{Timing, parse_pause};
 
 /// Carry a plan out: move every graph to its new owner, while clients use it or between stopped directories.
 ///
@@ -57,6 +59,10 @@ pub(super) struct RunArgs {
     /// Copy at most so many bytes per second, all moves together, such as 50MB.
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(super) rate_limit: Option<u64>,
+    /// Refuse writes of a graph for so many seconds at most while its last changes are made; if that is not enough, they
+    /// are taken for a while before the next attempt.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_pause)]
+    pub(super) max_pause: f64,
     /// This shard is stopped: its persist directory, an empty one for a new shard. May be repeated; resume remembers them.
     #[arg(long = "dir", value_name = "ENDPOINT=PATH")]
     pub(super) directories: Vec<String>,
@@ -106,6 +112,10 @@ pub(crate) struct AbortArgs {
     /// Give up the move of this graph alone.
     #[arg(long, value_name = "GRAPH")]
     pub(super) graph: Option<String>,
+    /// This shard is gone for good and is not asked. Graphs that were to go there stay, or are served again, where they
+    /// were; of graphs that were to leave it, what has arrived is dropped. May be repeated.
+    #[arg(long, value_name = "E")]
+    pub(super) gone: Vec<Endpoint>,
     #[command(flatten)]
     pub(super) credentials: CredentialArgs,
     #[command(flatten)]
@@ -113,6 +123,11 @@ pub(crate) struct AbortArgs {
 }
 
 impl RunArgs {
+    /// Limits of each move.
+    pub(super) fn timing(&self) -> Timing {
+        Timing { max_pause: Duration::from_secs_f64(self.max_pause), ..Timing::default() }
+    }
+
     /// The directories given, by endpoint.
     pub(super) fn directories(&self, change: &Change) -> Result<Vec<(String, PathBuf)>> {
         let given = directories(change, &self.directories)?;

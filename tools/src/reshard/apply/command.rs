@@ -20,7 +20,7 @@ use super::run::{Failed, Run};
 use super::state::{self, Claim, State};
 use super::summary::Summary;
 use crate::cli::{CredentialArgs, Exit, Failure, OutputArgs, Report, exit_of, message_of};
-use crate::moves::{Control, is_locked};
+use crate::moves::{Control, Timing, is_locked};
 
 /// Times that the shards are looked at for graphs that were created meanwhile.
 const ROUNDS: usize = 4;
@@ -97,8 +97,9 @@ pub(crate) fn abort(args: &AbortArgs, runtime: &Runtime) -> Result<()> {
     }
     let places = places(&state, &numbers, &args.credentials, runtime)?;
     let control = Control::new(None);
-    let run = Run { state: &state, places: &places, control: &control, parallel: 1 };
-    let failed = run.abort(&numbers)?;
+    let timing = Timing::default();
+    let run = Run { state: &state, places: &places, control: &control, parallel: 1, timing };
+    let failed = run.abort(&numbers, &args.gone)?;
     finish(&state, &args.output, &failed, "given up")
 }
 
@@ -121,7 +122,8 @@ fn carry_out(state: &mut State, args: &RunArgs, runtime: &Runtime) -> Result<()>
             break;
         }
         let places = places(state, &numbers, &args.credentials, runtime)?;
-        let run = Run { state, places: &places, control: &control, parallel: args.parallel.into() };
+        let (parallel, timing) = (args.parallel.into(), args.timing());
+        let run = Run { state, places: &places, control: &control, parallel, timing };
         let board = Board::new(numbers.iter().filter_map(|&number| state.task.get(number)));
         run.reserve(&numbers)?;
         failed = run.move_all(&numbers, &board)?;

@@ -32,7 +32,7 @@ impl Outcome {
                 Step::Reserve
                 | Step::Copy
                 | Step::CatchUp
-                | Step::Equal(_)
+                | Step::Equal { .. }
                 | Step::Fence
                 | Step::TailEqual(_)
                 | Step::Depart { .. }

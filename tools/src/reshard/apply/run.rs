@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use epistemic_router::Endpoint;
+use epistemic_storage::graph::MoveRole;
 use parking_lot::Mutex;
 
 use super::super::model::Move as Planned;
@@ -12,7 +14,7 @@ use super::places::{Parties, Places};
 use super::queue::{Next, Queue};
 use super::state::State;
 use crate::cli::{Exit, exit_of, message_of};
-use crate::moves::{Control, Move, Party, StandingName, Step, Watch, abort};
+use crate::moves::{Control, Move, Party, Rest, StandingName, Step, Timing, Watch, abort, is_aborted};
 
 /// Names that are reserved, or moves that are given up, at the same time.
 const AT_ONCE: usize = 8;
@@ -30,6 +32,8 @@ pub(super) struct Run<'r> {
     pub(super) control: &'r Control,
     /// Graphs that move at the same time.
     pub(super) parallel: usize,
+    /// Limits of each move.
+    pub(super) timing: Timing,
 }
 
 /// A graph that did not move, and why.
@@ -50,20 +54,40 @@ impl Run<'_> {
         })
     }
 
-    /// Gives moves up; returns those that could not be.
-    pub(super) fn abort(&self, numbers: &[usize]) -> Result<Vec<Failed>> {
+    /// Gives moves up; returns those that could not be. Of endpoints that are `gone` for good the other one alone is asked.
+    pub(super) fn abort(&self, numbers: &[usize], gone: &[Endpoint]) -> Result<Vec<Failed>> {
         let failed = Mutex::new(Vec::new());
         self.all_at_once(numbers, |number, graph, parties| {
-            let done = parties.get(&graph.from).and_then(|source| {
-                let destination = parties.get(&graph.to)?;
-                let move_id = self.state.task.move_id(number);
-                abort(&graph.graph, &move_id, &*source, &*destination, &self.state.journal)
-            });
+            let done = self.abort_one(number, graph, parties, gone);
             if let Err(error) = done {
                 failed.lock().push(Failed { number, error });
             }
         })?;
         Ok(failed.into_inner())
+    }
+
+    fn abort_one(
+        &self,
+        number: usize,
+        graph: &Planned,
+        parties: &mut Parties<'_>,
+        gone: &[Endpoint],
+    ) -> Result<()> {
+        let (source, destination) = (parties.get(&graph.from)?, parties.get(&graph.to)?);
+        let (name, move_id, journal) = (&graph.graph, self.state.task.move_id(number), &self.state.journal);
+        let is_gone = |endpoint: &str| gone.iter().any(|gone| gone.as_str() == endpoint);
+        match (is_gone(&graph.from), is_gone(&graph.to)) {
+            (false, false) => abort(name, &move_id, &*source, &*destination, Some(journal)).map(drop),
+            (true, true) => journal.add(name, &move_id, Step::Aborted),
+            (true, false) => {
+                Rest { graph: name, move_id: &move_id, left: &*destination, gone: &*source }.drop_copy()?;
+                journal.add(name, &move_id, Step::Aborted)
+            }
+            (false, true) => {
+                Rest { graph: name, move_id: &move_id, left: &*source, gone: &*destination }.take_back()?;
+                journal.add(name, &move_id, Step::Aborted)
+            }
+        }
     }
 
     /// Moves graphs. One that fails is tried again a few times, while others go on. Returns those that failed for good;
@@ -123,15 +147,18 @@ impl Run<'_> {
             board.end(graph, None, false);
             return queue.put_back(next, None);
         };
-        let again = !stopped && next.failures + 1 < TRIES && exit_of(&error) != Exit::Refused;
+        let given_up = is_aborted(&error);
+        let again = !stopped && !given_up && next.failures + 1 < TRIES && exit_of(&error) != Exit::Refused;
         let message = message_of(&error);
         board.end(graph, (!stopped).then_some(message.as_str()), again);
         if stopped {
             return queue.put_back(next, None);
         }
         let move_id = self.state.task.move_id(next.number);
+        // Who gave the move up meanwhile, with egctl move --abort, wants the graph to stay.
+        let step = if given_up { Step::Aborted } else { Step::Failed { error: message } };
         // The failure is reported; a journal that cannot be written stops the next step.
-        let _ = self.state.journal.add(&graph.graph, &move_id, Step::Failed { error: message });
+        let _ = self.state.journal.add(&graph.graph, &move_id, step);
         let delay = again.then(|| FIRST_DELAY * 2_u32.pow(next.failures));
         if !again {
             failed.lock().push(Failed { number: next.number, error });
@@ -159,6 +186,7 @@ impl Run<'_> {
             destination: &*destination,
             journal: &self.state.journal,
             control: self.control,
+            timing: self.timing,
             watch: &watch,
         };
         one.run().map(drop)
@@ -167,11 +195,8 @@ impl Run<'_> {
     /// The source does not have the graph. Frees its name at the destination, if nothing but the name is there.
     fn was_deleted(&self, graph: &Planned, move_id: &str, destination: &dyn Party) -> Result<bool> {
         let there = destination.status(&graph.graph)?;
-        let ours = there.filter(|there| {
-            let arrives =
-                there.standing == StandingName::Arriving && there.move_id.as_deref() == Some(move_id);
-            arrives || there.arrived.as_deref() == Some(move_id)
-        });
+        let ours =
+            there.filter(|there| there.arrives_by(move_id) || there.arrived.as_deref() == Some(move_id));
         if ours.as_ref().is_some_and(|there| there.standing == StandingName::Served) {
             return Ok(false);
         }
@@ -186,7 +211,7 @@ impl Run<'_> {
                 graph.graph
             );
         }
-        destination.drop_records(&graph.graph, move_id)?;
+        destination.refuse(&graph.graph, move_id, MoveRole::Destination, &graph.from)?;
         self.state.journal.add(&graph.graph, move_id, Step::Gone)?;
         Ok(true)
     }

@@ -20,7 +20,7 @@ use super::places::Places;
 use super::run::{Failed, Run};
 use super::state::{Claim, State, look, receipts, set_paused};
 use super::summary::Summary;
-use crate::moves::{Control, DirectoryParty, Hook, Hooked, Party, Status};
+use crate::moves::{Control, DirectoryParty, Hook, Hooked, Party, Status, Timing};
 use crate::remote::GraphStats;
 
 const SHARDS: [&str; 4] = ["tcp://a:1", "tcp://b:1", "tcp://c:1", "tcp://d:1"];
@@ -74,7 +74,7 @@ impl World {
             refusal: None,
             told: None,
             graphs: graphs.graphs().iter().map(|graph| GraphStats::of(graphs, graph, true)).collect(),
-            on_the_move: graphs.graphs_on_the_move().iter().map(|graph| Status::of(graph)).collect(),
+            on_the_move: graphs.graphs_on_the_move().iter().map(|graph| Status::of(graphs, graph)).collect(),
         };
         SHARDS.into_iter().zip(&self.stores).map(shard).collect()
     }
@@ -105,7 +105,8 @@ impl World {
         state.save().unwrap();
         let control = Arc::new(Control::new(None));
         let places = self.places(&control, calls);
-        let run = Run { state, places: &places, control: &control, parallel: 2 };
+        let timing = Timing::stepwise();
+        let run = Run { state, places: &places, control: &control, parallel: 2, timing };
         run.reserve(&numbers).unwrap();
         let board = Board::new(numbers.iter().filter_map(|&number| state.task.get(number)));
         run.move_all(&numbers, &board).unwrap()
@@ -254,10 +255,11 @@ fn what_is_given_up_stays_and_is_not_moved_by_a_resume() {
     assert!(left.len() > 1);
     let control = Arc::new(Control::new(None));
     let places = world.places(&control, FOREVER);
-    let run = Run { state: &state, places: &places, control: &control, parallel: 1 };
+    let timing = Timing::stepwise();
+    let run = Run { state: &state, places: &places, control: &control, parallel: 1, timing };
     // The first ones may be at their new owners already, short of a receipt.
     let last = &left[left.len() - 1..];
-    assert!(run.abort(last).unwrap().is_empty());
+    assert!(run.abort(last, &[]).unwrap().is_empty());
     let given_up = state.task.get(last[0]).unwrap().clone();
     assert!(world.run(&mut state, FOREVER).is_empty());
     assert_eq!(open(&state), Vec::<usize>::new());

@@ -165,6 +165,11 @@ fn graphs_between_two_shards_are_refused_and_signposts_are_no_graphs() {
         from: Some(ALL[0].to_owned()),
         to: Some(ALL[4].to_owned()),
         dropped: false,
+        graph_id: 1,
+        epoch: 0,
+        origin_id: None,
+        origin_epoch: None,
+        fenced_by: None,
     };
     let served = shards[1].graphs[1].name.clone();
     let gone = Status { dropped: true, ..status("deleted since", StandingName::Moved) };

@@ -1,0 +1,153 @@
+//! The parameters of the steps of a move.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::super::bytes_field::bytes;
+use super::super::text::{some_text, some_texts, text};
+
+/// `MoveStatus`
+#[derive(Debug, Default, Deserialize)]
+pub struct MoveStatus<'a> {
+    /// One graph, whatever its standing; all that are not served here without it.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub graph_name: Option<&'a str>,
+    /// Also those that are served here and were brought by a move.
+    #[serde(default)]
+    pub arrived: bool,
+}
+
+/// `MoveOutcomes`
+#[derive(Debug, Default, Deserialize)]
+pub struct MoveOutcomes<'a> {
+    /// These moves; without it, all of them in the order of their ids.
+    #[serde(default, borrow, deserialize_with = "some_texts")]
+    pub move_ids: Option<Vec<&'a str>>,
+    /// Of all: those behind this id.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub after: Option<&'a str>,
+    /// Of all: so many at most.
+    #[serde(default)]
+    pub limit: Option<u64>,
+}
+
+/// `MoveArrive`
+#[derive(Debug, Deserialize)]
+pub struct MoveArrive<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Endpoint that serves the graph until it has arrived.
+    #[serde(borrow, deserialize_with = "text")]
+    pub from: &'a str,
+    /// Only if this shard may create a graph of this name: it is restored, not moved.
+    #[serde(default)]
+    pub owned: bool,
+}
+
+/// `MoveReplay`
+#[derive(Debug, Deserialize)]
+pub struct MoveReplay<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// The copy meant, if it is to be this one.
+    #[serde(default)]
+    pub copy: Option<u64>,
+    /// Records of `LedgerRead`.
+    #[serde(borrow, deserialize_with = "bytes")]
+    pub records: Cow<'a, [u8]>,
+}
+
+/// `MoveFence`
+#[derive(Debug, Deserialize)]
+pub struct MoveFence<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Endpoint that the graph goes to.
+    #[serde(borrow, deserialize_with = "text")]
+    pub to: &'a str,
+    /// Milliseconds after which writes are taken again, 60,000 at most.
+    pub lease_ms: u64,
+}
+
+/// `MoveRenew`
+#[derive(Debug, Deserialize)]
+pub struct MoveRenew {
+    /// From `MoveFence`.
+    pub token: u64,
+    /// Milliseconds after which writes are taken again.
+    pub lease_ms: u64,
+}
+
+/// `MoveRelease`
+#[derive(Debug, Deserialize)]
+pub struct MoveRelease {
+    /// From `MoveFence`.
+    pub token: u64,
+}
+
+/// `MoveDepart`
+#[derive(Debug, Deserialize)]
+pub struct MoveDepart<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Endpoint that serves the graph from now on.
+    #[serde(borrow, deserialize_with = "text")]
+    pub to: &'a str,
+    /// From `MoveFence`.
+    pub token: u64,
+    /// From `MoveFence`.
+    pub graph_id: u64,
+    /// From `MoveFence`.
+    pub epoch: u64,
+    /// The newest sequence number that the destination holds.
+    pub sequence: u64,
+}
+
+/// `MoveAdmit`
+#[derive(Debug, Deserialize)]
+pub struct MoveAdmit<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// The copy meant, if it is to be this one.
+    #[serde(default)]
+    pub copy: Option<u64>,
+    /// The newest sequence number of the graph.
+    pub sequence: u64,
+    /// Ownership term, one above that of the source's graph.
+    #[serde(default)]
+    pub epoch: Option<u64>,
+    /// Another name for it.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub rename: Option<&'a str>,
+    /// Whether a graph of the other name may be there and is replaced.
+    #[serde(default)]
+    pub replace: bool,
+}
+
+/// `MoveRefuse`
+#[derive(Debug, Deserialize)]
+pub struct MoveRefuse<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// `source` or `destination`: what this shard is to it.
+    #[serde(borrow, deserialize_with = "text")]
+    pub role: &'a str,
+    /// The other endpoint.
+    #[serde(borrow, deserialize_with = "text")]
+    pub peer: &'a str,
+}
+
+/// `MoveLook`, `MoveDrop`, `MoveReturn`
+#[derive(Debug, Deserialize)]
+pub struct MoveId<'a> {
+    /// The move.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+}
