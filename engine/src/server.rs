@@ -269,6 +269,9 @@ fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> 
     await_readers(&graphs);
     if graphs.poisoned().is_none() {
         graphs.sync().context("last sync")?;
+        if let Err(error) = graphs.store().flush() {
+            tracing::warn!(%error, "the newest changes stay in the log, which the next start replays");
+        }
     }
     tracing::info!("stopped");
     Ok(())

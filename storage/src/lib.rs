@@ -29,6 +29,7 @@ pub mod limits;
 pub mod memory;
 mod open;
 pub mod rocks;
+mod sealed;
 pub mod service;
 pub mod snapshot;
 pub mod space;

@@ -146,6 +146,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn flush(&self) -> Result<()> {
+        Ok(())
+    }
+
     fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>> {
         Ok(Box::new(MemoryBulk { store: self, batch: WriteBatch::new() }))
     }

@@ -156,7 +156,14 @@ pub trait Store: Read {
     }
 
     /// Makes every earlier [`Durability::Buffered`] commit durable.
+    ///
+    /// # Errors
+    /// As [`Store::commit`], but never [`crate::StoreError::DiskFull`]: it is open which of these commits are durable.
     fn sync(&self) -> Result<()>;
+
+    /// Brings everything into its final place, so that nothing depends on a log any more. Durable on return. Dropping a
+    /// store does it too, but cannot tell of an error.
+    fn flush(&self) -> Result<()>;
 
     /// Starts a bulk load.
     fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>>;

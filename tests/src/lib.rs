@@ -25,6 +25,8 @@
 //! | `EG_MOVE_ROUNDS` | times that each party of a move is killed at each step | 1 |
 //! | `EG_MOVE_PAUSES` | moves of a graph of 100,000 nodes under writers | 3 |
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
+//! | `EG_RESTART_CUTS` | power cuts in starts, most of them in a start after such a cut | 24 |
+//! | `EG_START_KILLS` | kills in starts | 24 |
 //! | `EG_GRAPHS` | graphs of the test of many graphs | 5000 |
 //! | `EG_RESHARD_GRAPHS` | graphs of the reshard under load | 200 |
 //! | `EG_SNAPSHOT_NODES` | nodes and edges of the test of snapshot memory | 200000 |

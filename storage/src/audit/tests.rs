@@ -234,6 +234,10 @@ impl Store for Failing<'_> {
         self.store.sync()
     }
 
+    fn flush(&self) -> Result<()> {
+        self.store.flush()
+    }
+
     fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>> {
         self.store.bulk_load()
     }

@@ -138,11 +138,8 @@ pub(super) fn is_shortage(error: &StoreError) -> bool {
 
 /// Checks what RocksDB would take for an empty database or a torn end. Reads only.
 fn check(path: &Path, choices: &RocksOptions) -> Result<()> {
-    manifest::check_manifest(path)?;
-    if choices.strict_wal {
-        wal::check_wals(path)?;
-    }
-    Ok(())
+    let needed = manifest::check_manifest(path)?;
+    wal::check_logs(path, &needed, choices.strict_wal).map(drop)
 }
 
 fn open(path: &Path, choices: &RocksOptions, cache: &Cache, read_only: bool) -> Result<DB> {

@@ -1,8 +1,8 @@
 //! A note of how long the manifest was, so that a manifest cut short is told from the torn end that a crash leaves.
 //!
-//! `db/manifest.mark` holds one line, such as `MANIFEST-000005 944`: so many bytes of that manifest were durable. It is
-//! a lower bound, renewed after the commit that follows a change of the tables. RocksDB ignores the file and
-//! checkpoints do not have it. It may be deleted; the next open makes a new one.
+//! `db/manifest.mark` holds one line, such as `MANIFEST-000005 944 crc32=5ab7c8f0`: so many bytes of that manifest were
+//! durable. It is a lower bound, renewed after the commit that follows a change of the tables. RocksDB ignores the file
+//! and checkpoints do not have it. It may be deleted; the next open makes a new one.
 
 use std::{
     io::Write,
@@ -12,9 +12,12 @@ use std::{
 use fs_err as fs;
 use parking_lot::Mutex;
 
-use crate::error::Result;
+use crate::{
+    error::{Result, StoreError},
+    sealed::{self, Line},
+};
 
-const FILE: &str = "manifest.mark";
+pub(super) const FILE: &str = "manifest.mark";
 
 /// A manifest and a length.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +56,7 @@ impl ManifestMark {
         file.sync_all()?;
         let tmp = self.db.join(FILE).with_extension("tmp");
         let mut out = fs::File::create(&tmp)?;
-        writeln!(out, "{manifest} {bytes}")?;
+        out.write_all(sealed::seal(&format!("{manifest} {bytes}")).as_bytes())?;
         out.sync_all()?;
         fs::rename(&tmp, self.db.join(FILE))?;
         fs::File::open(&self.db)?.sync_all()?;
@@ -62,14 +65,36 @@ impl ManifestMark {
     }
 }
 
-/// The note in the directory `db`, if there is one that can be read.
+/// The number of a manifest by its file name.
+pub(super) fn number_of(manifest: &str) -> Option<u64> {
+    let digits = manifest.strip_prefix("MANIFEST-")?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
+fn parse(text: &str) -> Option<Length> {
+    let (manifest, bytes) = text.split_once(' ')?;
+    number_of(manifest)?;
+    Some(Length { manifest: manifest.to_owned(), bytes: bytes.parse().ok()? })
+}
+
+/// The note in the directory `db`, if there is one.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when it is damaged.
 pub(super) fn noted(db: &Path) -> Result<Option<Length>> {
     let file = db.join(FILE);
-    if !file.exists() {
-        return Ok(None);
-    }
-    let text = String::from_utf8_lossy(&fs::read(file)?).into_owned();
-    let parsed =
-        text.trim_end().split_once(' ').and_then(|(manifest, bytes)| Some((manifest, bytes.parse().ok()?)));
-    Ok(parsed.map(|(manifest, bytes)| Length { manifest: manifest.to_owned(), bytes }))
+    let bytes = match fs::read(&file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        read => read?,
+    };
+    let found = match sealed::open_or_older(&bytes, |text| parse(text).is_some()) {
+        Line::Whole(text) => parse(text),
+        Line::Damaged => None,
+    };
+    found.map(Some).ok_or_else(|| StoreError::Corrupt {
+        place: format!("'{}'", file.display()),
+        detail: "this note of the manifest's length is damaged; nothing was changed. It is not needed: delete this file \
+                 and start again, the manifest has checksums of its own (docs/errors/corrupt.md)"
+            .into(),
+    })
 }

@@ -5,25 +5,35 @@ mod bulk;
 mod damage;
 mod database;
 mod free_space;
+mod log_files;
 mod log_format;
+mod log_mark;
+mod lost_writes;
 mod manifest;
 mod manifest_mark;
 mod options;
 mod read;
+#[cfg(test)]
+mod several_logs;
 mod store;
+mod version_edit;
 mod wal;
 
 pub(crate) use damage::is_damaged;
+pub use lost_writes::{LostWrites, accept_lost_writes, lost_writes};
 pub use options::RocksOptions;
 pub use store::RocksStore;
-pub use wal::{WalReport, check_wals};
+pub use wal::{DamagedLog, WalReport, check_wals};
 
 use crate::error::StoreError;
+
+/// How RocksDB says that there is no room: the texts of ENOSPC and EDQUOT, and its own limit.
+const NO_ROOM: [&str; 3] = ["No space left on device", "Disk quota exceeded", "SpaceLimit"];
 
 /// Sorts an error of RocksDB into ours.
 fn map_error(error: &rocksdb::Error, path: &std::path::Path) -> StoreError {
     let text = error.to_string();
-    if text.contains("No space left on device") || text.contains("SpaceLimit") {
+    if NO_ROOM.iter().any(|reason| text.contains(reason)) {
         return StoreError::DiskFull { path: path.to_path_buf(), detail: text };
     }
     if text.contains("Too many open files") {

@@ -2,13 +2,13 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use fs_err as fs;
 use parking_lot::Mutex;
-use rocksdb::{Cache, DB, Range, WriteOptions, checkpoint::Checkpoint};
+use rocksdb::{Cache, DB, FlushOptions, Range, WriteOptions, checkpoint::Checkpoint};
 
 use super::{
     RocksOptions,
@@ -17,6 +17,7 @@ use super::{
     damage::Damage,
     database::{Database, Reopened, is_shortage},
     free_space::{FreeSpace, Reserve},
+    log_mark::LogMark,
     manifest_mark::ManifestMark,
     read::{Closed, Reader, handle},
 };
@@ -35,13 +36,16 @@ const OWN_RECOVERY: Duration = Duration::from_secs(7);
 
 /// A store in one RocksDB database.
 pub struct RocksStore {
-    database: Database,
+    pub(super) database: Database,
     path: PathBuf,
     cache: Cache,
     free_space: FreeSpace,
     damage: Damage,
     manifest_mark: ManifestMark,
+    log_mark: LogMark,
     read_only: bool,
+    /// A write or sync has failed so that nobody knows what the log holds: nothing is written any more.
+    in_doubt: AtomicBool,
     /// RocksDB refused a write for want of room or descriptors, and since when it has gone on doing so.
     stuck: Mutex<Option<(StoreError, Instant)>>,
     /// Failures of flushes and merges that were looked into.
@@ -53,7 +57,7 @@ impl RocksStore {
     /// blocks until done.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] naming file and offset when the log is damaged before its end, or a table or
+    /// [`StoreError::Corrupt`] naming file and offset when the log is damaged before its end, cut or gone, or a table or
     /// manifest fails its checksum. Nothing is changed then.
     pub fn open(path: &Path, choices: &RocksOptions) -> Result<Self> {
         let cache = Cache::new_lru_cache(choices.block_cache_bytes);
@@ -79,14 +83,27 @@ impl RocksStore {
             fs::remove_dir_all(&bulk_dir)?;
         }
         let free_space = FreeSpace::new(path, choices.min_free_bytes, ballast);
-        let manifest_mark = ManifestMark::new(path);
+        let (manifest_mark, log_mark) = (ManifestMark::new(path), LogMark::new(path, !choices.strict_wal));
         if !choices.read_only {
             manifest_mark.renew();
+            if database.refusal().is_none() {
+                log_mark.lock().begin();
+            }
             free_space.renew_ballast();
         }
-        let (path, read_only) = (path.to_path_buf(), choices.read_only);
-        let (stuck, failures) = (Mutex::new(None), AtomicU64::new(0));
-        Ok(Self { database, path, cache, free_space, damage, manifest_mark, read_only, stuck, failures })
+        Ok(Self {
+            database,
+            path: path.to_path_buf(),
+            cache,
+            free_space,
+            damage,
+            manifest_mark,
+            log_mark,
+            read_only: choices.read_only,
+            in_doubt: AtomicBool::new(false),
+            stuck: Mutex::new(None),
+            failures: AtomicU64::new(0),
+        })
     }
 
     fn reader(&self) -> Result<Reader<'_>> {
@@ -105,6 +122,18 @@ impl RocksStore {
         let error = self.damage.sort(db, error);
         if is_shortage(&error) {
             self.stuck.lock().get_or_insert_with(|| (error.clone(), Instant::now()));
+        }
+        error
+    }
+
+    /// An error of a write or sync of the log that leaves it open what is stored.
+    fn doubtful(&self, error: StoreError) -> StoreError {
+        self.in_doubt.store(true, Ordering::Relaxed);
+        self.log_mark.lock().give_up_unsynced();
+        if let StoreError::DiskFull { detail, .. } = error {
+            return StoreError::Io(format!(
+                "{detail}: whether the write is stored is known after the next start"
+            ));
         }
         error
     }
@@ -137,6 +166,7 @@ impl RocksStore {
                 *self.stuck.lock() = None;
                 self.failures.store(0, Ordering::Relaxed);
                 self.manifest_mark.renew();
+                self.log_mark.lock().begin();
                 Ok(())
             }
         }
@@ -198,7 +228,15 @@ impl Store for RocksStore {
         }
         let mut options = WriteOptions::default();
         options.set_sync(durability == Durability::Sync);
-        db.write_opt(native, &options).map_err(|error| self.write_failed(&db, &error))?;
+        let mut mark = self.log_mark.lock();
+        if let Err(error) = db.write_opt(native, &options) {
+            let error = self.write_failed(&db, &error);
+            let grown = mark.may_have_grown(matches!(error, StoreError::OutOfDescriptors { .. }));
+            drop(mark);
+            return Err(if is_shortage(&error) && !grown { error } else { self.doubtful(error) });
+        }
+        mark.committed(durability);
+        drop(mark);
         self.manifest_mark.renew();
         Ok(())
     }
@@ -236,8 +274,23 @@ impl Store for RocksStore {
     }
 
     fn sync(&self) -> Result<()> {
+        self.writable()?;
         let db = self.database.get()?;
-        db.flush_wal(true).map_err(|error| self.damage.sort(&db, &error))
+        let reached = self.log_mark.lock().reached();
+        db.flush_wal(true).map_err(|error| self.doubtful(self.damage.sort(&db, &error)))?;
+        self.log_mark.lock().synced(&reached);
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.writable()?;
+        let db = self.database.get()?;
+        let handles = Space::ALL.map(|space| handle(&db, space));
+        let flushed = db.flush_cfs_opt(&handles, &FlushOptions::default());
+        flushed.map_err(|error| self.damage.sort(&db, &error))?;
+        self.manifest_mark.renew();
+        self.log_mark.lock().settle();
+        Ok(())
     }
 
     fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>> {
@@ -252,6 +305,7 @@ impl Store for RocksStore {
             .and_then(|checkpoint| checkpoint.create_checkpoint(dir))
             .map_err(|error| self.damage.sort(&db, &error))?;
         self.manifest_mark.renew();
+        self.log_mark.lock().settle();
         Ok(())
     }
 
@@ -298,9 +352,13 @@ impl Store for RocksStore {
 }
 
 impl Drop for RocksStore {
+    /// Leaves nothing to the log alone, so that a stopped store does not depend on it.
     fn drop(&mut self) {
-        if !self.read_only {
-            self.manifest_mark.renew();
+        if self.read_only || self.in_doubt.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = self.flush() {
+            tracing::debug!(%error, "the newest changes stay in the log, which the next start replays");
         }
     }
 }

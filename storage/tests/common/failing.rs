@@ -115,6 +115,10 @@ impl Store for Failing {
         self.below.sync()
     }
 
+    fn flush(&self) -> Result<()> {
+        self.below.flush()
+    }
+
     fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>> {
         self.below.bulk_load()
     }

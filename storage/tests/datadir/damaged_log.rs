@@ -1,8 +1,9 @@
 //! Damage of the write-ahead log.
 //!
-//! Every commit of these stores was acknowledged as durable. Damage before the last record of the log must be
-//! refused. Damage inside the last record cannot be told from the torn end that a crash leaves, unless only its length
-//! or type is hit: the store opens with all commits but the last.
+//! Every commit of these stores was acknowledged as durable. With the mark of the log any damage must be refused.
+//! Without it, as in a store of an earlier version, damage before the last record of the log must be. Damage inside the
+//! last record cannot then be told from the torn end that a crash leaves, unless only its length or type is hit: the
+//! store opens with all commits but the last.
 
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,13 @@ fn logged() -> Logged {
     Logged { _folder: folder, log: log_file(&killed), db: killed, last_commit }
 }
 
+/// Without the mark of the log.
+fn unmarked() -> Logged {
+    let logged = logged();
+    fs::remove_file(logged.db.join("log.mark")).unwrap();
+    logged
+}
+
 fn read_only() -> RocksOptions {
     RocksOptions { read_only: true, ..options() }
 }
@@ -80,14 +88,49 @@ fn undamaged_gives_all() {
 }
 
 #[test]
-fn every_flip_before_the_last_commit_is_refused() {
+fn every_flip_and_every_cut_is_refused() {
     let logged = logged();
+    let bytes = fs::read(&logged.log).unwrap();
+    let flipped = (0..bytes.len()).map(|at| {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        (format!("the flip at {at}"), damaged)
+    });
+    let cut = (0..bytes.len()).map(|length| (format!("{length} bytes"), bytes[..length].to_vec()));
+    let zeroed = (0..bytes.len()).step_by(7).map(|length| {
+        let mut damaged = bytes.clone();
+        damaged[length..].fill(0);
+        (format!("zeros from {length}"), damaged)
+    });
+    for (told, damaged) in flipped.chain(cut).chain(zeroed) {
+        fs::write(&logged.log, damaged).unwrap();
+        let error = check_wals(&logged.db, true).err().unwrap_or_else(|| panic!("{told}: not found"));
+        let text = error.to_string();
+        assert!(error.is_corruption() && text.contains(logged.log.to_str().unwrap()), "{told}: {text}");
+        // Commits of a relaxed server are as good as these once they are synced.
+        assert!(check_wals(&logged.db, false).is_err(), "{told}");
+    }
+    fs::write(&logged.log, &bytes[..logged.last_commit]).unwrap();
+    let error = check_wals(&logged.db, true).unwrap_err().to_string();
+    assert!(error.contains(": 1 commit is missing"), "{error}");
+    fs::remove_file(&logged.log).unwrap();
+    let error = check_wals(&logged.db, true).unwrap_err().to_string();
+    assert!(
+        error.contains("is missing, and it had") && error.contains(": 20 commits are missing"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_flip_before_the_last_commit_is_refused() {
+    let logged = unmarked();
     let bytes = fs::read(&logged.log).unwrap();
     for at in 0..logged.last_commit {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1 << (at % 8);
         fs::write(&logged.log, damaged).unwrap();
-        let error = check_wals(&logged.db).err().unwrap_or_else(|| panic!("the flip at {at} is not found"));
+        let error =
+            check_wals(&logged.db, true).err().unwrap_or_else(|| panic!("the flip at {at} is not found"));
         let text = error.to_string();
         assert!(error.is_corruption() && text.contains(logged.log.to_str().unwrap()), "{text}");
         assert!(text.contains("damaged at offset") && text.contains("checkpoint"), "{text}");
@@ -109,7 +152,7 @@ fn every_flip_before_the_last_commit_is_refused() {
 
 #[test]
 fn a_flip_in_the_last_commit_loses_that_at_most() {
-    let logged = logged();
+    let logged = unmarked();
     let bytes = fs::read(&logged.log).unwrap();
     // Every bit of the record's header, one of each byte behind it.
     let flips = (logged.last_commit..bytes.len()).flat_map(|at| {
@@ -129,7 +172,7 @@ fn a_flip_in_the_last_commit_loses_that_at_most() {
 
 #[test]
 fn every_length_gives_whole_commits() {
-    let logged = logged();
+    let logged = unmarked();
     let bytes = fs::read(&logged.log).unwrap();
     let mut last = COMMITS;
     for length in (0..=bytes.len()).rev() {

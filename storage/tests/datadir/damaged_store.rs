@@ -56,7 +56,8 @@ fn read(stopped: &Stopped, told: &str) -> Option<StoreError> {
     compare(store, &stopped.expected, told)
 }
 
-fn compare(store: RocksStore, expected: &Dump, told: &str) -> Option<StoreError> {
+/// What a reader of an open store gets, as [`read`].
+pub(super) fn compare(store: RocksStore, expected: &Dump, told: &str) -> Option<StoreError> {
     let found = catch_unwind(AssertUnwindSafe(|| {
         let graphs = GraphStore::open_read_only(store).map_err(|error| StoreError::Io(error.to_string()))?;
         dump(&graphs)

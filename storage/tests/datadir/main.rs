@@ -8,4 +8,6 @@ mod common;
 mod checkpoints;
 mod damaged_log;
 mod damaged_store;
+mod every_file;
+mod exceptions;
 mod opening;

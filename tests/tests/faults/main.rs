@@ -10,7 +10,7 @@
 //! | 15 | [`restart`] |
 //! | 21 | [`stored`] |
 //! | 3, 17 | `ownership` |
-//! | 10 | `sequential_writes_are_synced_one_by_one` in `power_cut.rs` |
+//! | 10 | `sequential_writes_are_synced_one_by_one` in `power_cut/main.rs` |
 //! | 11, 26 | also `kill_nine.rs` |
 //! | 20, 24, 28 | also `lifecycle` |
 //! | 19 | `disk_full.rs` |

@@ -49,10 +49,15 @@ pub(super) fn open_store_read_only(path: &Path) -> Result<(Option<DataDir>, Rock
 
 /// Opens the store of a stopped directory for writing, which must be one. Its catalog may be damaged.
 pub(super) fn open_store_writable(path: &Path) -> Result<(DataDir, RocksStore)> {
-    must_exist(path)?;
-    let owner = DataDir::open(path).map_err(in_use)?;
+    let owner = own(path)?;
     let store = RocksStore::open(&path.join(DB_DIR), &RocksOptions::default())?;
     Ok((owner, store))
+}
+
+/// Takes ownership of a stopped directory without opening its store.
+pub(super) fn own(path: &Path) -> Result<DataDir> {
+    must_exist(path)?;
+    DataDir::open(path).map_err(in_use)
 }
 
 /// The store's own words for a locked directory are meant for a server that starts.

@@ -2,6 +2,7 @@
 //!
 //! * `verify` and `repair` are the commands; `report` is how findings are printed.
 
+mod lost;
 mod repair;
 mod report;
 mod verify;

@@ -8,6 +8,7 @@ use clap::Args;
 use epistemic_storage::audit::{Audit, Findings, repair};
 use serde::Serialize;
 
+use super::lost::{self, Lost};
 use super::report::write_findings;
 use super::shown;
 use crate::cli::directory::{open_store_read_only, open_store_writable};
@@ -18,6 +19,9 @@ use crate::cli::{EXIT_CODES, Exit, Failure};
 ///
 /// Nodes, edges, embeddings, the ledger and the names of graphs are never touched: what is wrong with them is listed and
 /// left. All changes of a graph are made together; after an interruption run it again. Ends with 1 when something is left.
+///
+/// A log that lacks acknowledged writes keeps a directory from opening. When there is no better copy,
+/// --accept-lost-writes opens it without them: as it was before the first that is missing.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(in crate::cli) struct RepairArgs {
@@ -27,6 +31,10 @@ pub(in crate::cli) struct RepairArgs {
     /// Only tell what would be changed.
     #[arg(long)]
     dry_run: bool,
+    /// Give up the commits that a damaged or missing log has lost, and all that came after them. The logs concerned are
+    /// kept in PATH/db/lost.
+    #[arg(long)]
+    accept_lost_writes: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -35,6 +43,9 @@ pub(in crate::cli) struct RepairArgs {
 struct Repaired<'a> {
     dir: &'a Path,
     dry_run: bool,
+    /// Commits that were given up, or would be.
+    #[serde(skip_serializing_if = "Lost::is_empty")]
+    lost: Lost,
     /// What was made right, or would be.
     repaired: Findings,
     /// What is wrong with records that cannot be rebuilt.
@@ -42,14 +53,21 @@ struct Repaired<'a> {
 }
 
 pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
-    let Audit { repaired, found: left, .. } = if args.dry_run {
-        let (_owner, store) = open_store_read_only(&args.dir)?;
-        repair(&store, true, &mut shown("repair"))?
-    } else {
-        let (_owner, store) = open_store_writable(&args.dir)?;
-        repair(&store, false, &mut shown("repair"))?
+    let lost =
+        if args.accept_lost_writes { lost::give_up(&args.dir, args.dry_run)? } else { Lost::default() };
+    let Audit { repaired, found: left, .. } = match args.dry_run {
+        // It does not open before they are given up.
+        true if !lost.is_empty() => Audit::default(),
+        true => {
+            let (_owner, store) = open_store_read_only(&args.dir)?;
+            repair(&store, true, &mut shown("repair"))?
+        }
+        false => {
+            let (_owner, store) = open_store_writable(&args.dir)?;
+            repair(&store, false, &mut shown("repair"))?
+        }
     };
-    let report = Repaired { dir: &args.dir, dry_run: args.dry_run, repaired, left };
+    let report = Repaired { dir: &args.dir, dry_run: args.dry_run, lost, repaired, left };
     args.output.print(&report)?;
     if report.left.is_empty() {
         return Ok(());
@@ -65,6 +83,10 @@ pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
 
 impl Report for Repaired<'_> {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.lost.write_text(out, self.dry_run)?;
+        if !self.lost.is_empty() && self.dry_run {
+            return writeln!(out, "the records can be checked when this is done");
+        }
         if self.repaired.is_empty() && self.left.is_empty() {
             return writeln!(out, "{}: nothing to repair", self.dir.display());
         }

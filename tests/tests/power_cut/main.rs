@@ -1,85 +1,17 @@
 //! What was acknowledged is on disk: it survives a power cut that drops everything not synced.
 
+mod load;
+mod restarts;
+
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::crash::{Kind, Mix, Verdict, Writers};
+use epistemic_tests::crash::{Kind, Mix};
 use epistemic_tests::powercut::{Loss, Recording};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::{ServerBuilder, ServerProcess, binaries, transfer};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-const WRITERS: usize = 4;
-const ANSWERS: usize = 300;
-
-/// A load that was recorded from the first start of the server to its end.
-struct RecordedLoad {
-    recording: Recording,
-    writers: Writers,
-    /// Instant at which the load began.
-    begin: u64,
-    _data: tempfile::TempDir,
-}
-
-/// Records a server from its very first start.
-fn record_load(server: ServerBuilder, mix: Mix, seed: u64) -> Result<RecordedLoad> {
-    let data = tempfile::tempdir()?;
-    let writers = Writers::new(WRITERS, mix, seed);
-    let recording = Recording::of_directory(data.path())?;
-    let server = recording.attach(server).start()?;
-    writers.prepare(&server)?;
-    run_load(data, recording, server, writers)
-}
-
-/// Records a server from its second start, so that its files exist and count as durable.
-fn record_load_on_existing_files(server: ServerBuilder, mix: Mix, seed: u64) -> Result<RecordedLoad> {
-    let data = tempfile::tempdir()?;
-    let writers = Writers::new(WRITERS, mix, seed);
-    let mut first = server.clone().persist_dir(data.path()).start()?;
-    writers.prepare(&first)?;
-    first.terminate()?;
-    let recording = Recording::of_directory(data.path())?;
-    let server = recording.attach(server).start()?;
-    run_load(data, recording, server, writers)
-}
-
-fn run_load(
-    data: tempfile::TempDir,
-    recording: Recording,
-    mut server: ServerProcess,
-    writers: Writers,
-) -> Result<RecordedLoad> {
-    let mut writers = writers.with_history(recording.log());
-    let begin = recording.position()?;
-    writers.write_and_stop(&server, ANSWERS)?;
-    recording.kill9(&mut server)?;
-    recording.check_complete()?;
-    Ok(RecordedLoad { recording, writers, begin, _data: data })
-}
-
-/// A server on what a power cut left, and what was found there.
-struct AfterCut {
-    server: ServerProcess,
-    writers: Writers,
-    verdict: Verdict,
-    _data: tempfile::TempDir,
-}
-
-impl RecordedLoad {
-    fn cut(&self, server: ServerBuilder, at: u64, loss: Loss) -> Result<AfterCut> {
-        let data = tempfile::tempdir()?;
-        self.recording.cut(at, loss, data.path())?;
-        let server =
-            server.persist_dir(data.path()).start().with_context(|| format!("cut at {at}, {loss:?}"))?;
-        let mut writers = self.writers.as_of(at);
-        let verdict = writers.check(&server)?;
-        Ok(AfterCut { server, writers, verdict, _data: data })
-    }
-
-    /// The instants at which answers arrived, in order.
-    fn answers(&self) -> Vec<u64> {
-        self.writers.request_spans().into_iter().map(|(_, answered)| answered).collect()
-    }
-}
+use load::{AfterCut, record_load, record_load_on_existing_files};
 
 #[test]
 fn acknowledged_writes_survive_power_cuts() -> Result<()> {
