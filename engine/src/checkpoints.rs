@@ -53,7 +53,12 @@ impl Checkpoints {
     ) -> Result<Self, StoreError> {
         let mut newest = None;
         if let Some(directory) = &directory {
-            newest = list_checkpoints(directory.path())?.last().map(|info| info.sequence);
+            // They are copies: a store whose copies cannot be looked at is served all the same.
+            let taken = list_checkpoints(directory.path()).unwrap_or_else(|error| {
+                tracing::warn!(%error, "the checkpoints cannot be listed");
+                Vec::new()
+            });
+            newest = taken.last().map(|info| info.sequence);
             if newest != Some(graphs.store().stats()?.sequence) {
                 dirty.note(graphs.graphs().iter().map(|graph| Arc::clone(graph.name())));
             }

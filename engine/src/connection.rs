@@ -15,6 +15,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use epistemic_listen::Place;
+use epistemic_logging::Limit;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Duration, Instant, sleep_until, timeout},
@@ -132,6 +133,14 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place)
     shard.compute.discard_cancelled();
 }
 
+/// Anybody who can connect can cause this line.
+fn tell_of_silence() {
+    static LINES: Limit = Limit::new(5, Duration::from_secs(60));
+    if let Some(left_out) = LINES.admit() {
+        tracing::info!(left_out, "connection closed: no complete request within --frame-deadline");
+    }
+}
+
 impl<S: Stream> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
         let mut stop = self.shard.stop.subscribe();
@@ -161,7 +170,7 @@ impl<S: Stream> Connection<S> {
                 () = stopped(&mut stop), if !self.closing => self.closing = true,
                 () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => {
-                    tracing::info!("connection closed: no complete request within --frame-deadline");
+                    tell_of_silence();
                     self.closing = true;
                 }
             }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use epistemic_logging::Limit;
 use fs_err as fs;
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -122,6 +123,9 @@ fn prepare(stream: &tokio::net::TcpStream) -> io::Result<()> {
 
 /// Out of file descriptors, most likely: others must close first.
 async fn accept_failed(error: &io::Error) {
-    tracing::warn!(%error, "cannot accept a connection");
+    static LINES: Limit = Limit::new(5, Duration::from_secs(60));
+    if let Some(left_out) = LINES.admit() {
+        tracing::warn!(%error, left_out, "cannot accept a connection");
+    }
     tokio::time::sleep(Duration::from_millis(100)).await;
 }

@@ -17,8 +17,8 @@ use crate::{
 const RECLAIM_EVERY: Duration = Duration::from_secs(1);
 const RECOVER_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs one kind of work at its interval until the shard stops.
-async fn every(shard: Arc<Shard>, period: Duration, work: fn(&Arc<Shard>)) {
+/// Runs one kind of work at its interval until the shard stops. A panic in it is counted and costs one turn.
+async fn every(shard: Arc<Shard>, name: &'static str, period: Duration, work: fn(&Arc<Shard>)) {
     let mut stop = shard.stop.subscribe();
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -28,26 +28,28 @@ async fn every(shard: Arc<Shard>, period: Duration, work: fn(&Arc<Shard>)) {
             _ = ticks.tick() => {}
             () = stopped(&mut stop) => return,
         }
-        let shard = Arc::clone(&shard);
-        if let Err(error) = tokio::task::spawn_blocking(move || work(&shard)).await {
-            tracing::error!(%error, "periodic work panicked");
+        let working = Arc::clone(&shard);
+        if let Err(error) = tokio::task::spawn_blocking(move || work(&working)).await {
+            shard.metrics.periodic_panic(name);
+            tracing::error!(work = name, %error, "periodic work panicked and goes on at its next turn");
         }
     }
 }
 
 /// Starts all periodic work of the shard.
 pub(crate) fn start(shard: &Arc<Shard>) {
-    tokio::spawn(every(Arc::clone(shard), RECLAIM_EVERY, reclaim));
-    tokio::spawn(every(Arc::clone(shard), RECOVER_EVERY, recover));
+    tokio::spawn(every(Arc::clone(shard), "reclaim", RECLAIM_EVERY, reclaim));
+    tokio::spawn(every(Arc::clone(shard), "recover", RECOVER_EVERY, recover));
     if shard.checkpoint_interval > 0 && shard.checkpoints.directory().is_some() {
         let period = Duration::from_secs(shard.checkpoint_interval);
-        tokio::spawn(every(Arc::clone(shard), period, checkpoint));
+        tokio::spawn(every(Arc::clone(shard), "checkpoint", period, checkpoint));
     }
     if shard.decay.seconds > 0 {
-        tokio::spawn(every(Arc::clone(shard), Duration::from_secs(shard.decay.seconds), decay));
+        let period = Duration::from_secs(shard.decay.seconds);
+        tokio::spawn(every(Arc::clone(shard), "decay", period, decay));
     }
     if let DurabilityMode::Interval(period) = shard.durability {
-        tokio::spawn(every(Arc::clone(shard), period, sync));
+        tokio::spawn(every(Arc::clone(shard), "sync", period, sync));
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use epistemic_logging::LogWriter;
 use epistemic_storage::GraphStore;
 use parking_lot::RwLock;
 use prometheus::{
@@ -58,10 +59,14 @@ pub(crate) struct Metrics {
     unsupported: IntCounterVec,
     connections: IntGauge,
     connections_pushed_out: IntCounter,
+    log: LogWriter,
+    log_dropped: IntCounter,
+    periodic_panics: IntCounterVec,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> prometheus::Result<Self> {
+    /// Counts what `log` drops, too.
+    pub(crate) fn new(log: &LogWriter) -> prometheus::Result<Self> {
         let registry = Registry::new_custom(Some("epistemic_graph".into()), None)?;
         let requests = IntCounterVec::new(Opts::new("requests_total", "Requests dispatched."), &["op"])?;
         let durations = HistogramVec::new(
@@ -118,6 +123,18 @@ impl Metrics {
                 "connections_pushed_out_total",
                 "Connections without an authenticated request that were closed to make room.",
             )?,
+            log: log.clone(),
+            log_dropped: IntCounter::new(
+                "log_lines_dropped_total",
+                "Lines of the process log that could not be written.",
+            )?,
+            periodic_panics: IntCounterVec::new(
+                Opts::new(
+                    "periodic_panics_total",
+                    "Panics of periodic work, which goes on at its next turn.",
+                ),
+                &["work"],
+            )?,
             unsupported: IntCounterVec::new(
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
                 &["op"],
@@ -134,7 +151,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 23] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 25] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -158,6 +175,8 @@ impl Metrics {
             Box::new(self.unsupported.clone()),
             Box::new(self.connections.clone()),
             Box::new(self.connections_pushed_out.clone()),
+            Box::new(self.log_dropped.clone()),
+            Box::new(self.periodic_panics.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
@@ -199,6 +218,11 @@ impl Metrics {
     /// A mutation was answered that this server does not do.
     pub(crate) fn unsupported(&self, method: Method) {
         self.unsupported.with_label_values(&[method.name()]).inc();
+    }
+
+    /// Periodic work of this name panicked.
+    pub(crate) fn periodic_panic(&self, work: &str) {
+        self.periodic_panics.with_label_values(&[work]).inc();
     }
 
     pub(crate) fn undecodable(&self) {
@@ -243,6 +267,7 @@ impl Metrics {
         self.in_flight.set(admission.in_flight().into());
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
+        self.log_dropped.inc_by(self.log.dropped().saturating_sub(self.log_dropped.get()));
         self.writable.set(graphs.refusal().is_none().into());
         self.connections.set(shard.places.taken() as i64);
         let pushed_out = shard.places.pushed_out();

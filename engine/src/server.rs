@@ -10,6 +10,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use epistemic_listen::Places;
+use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_storage::{
     Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, rocks::RocksOptions,
 };
@@ -59,35 +60,48 @@ pub fn main() -> ExitCode {
     let auth = match config.auth() {
         Ok(auth) => auth,
         Err(text) => {
-            eprintln!("{text}");
+            complain(&text);
             return ExitCode::from(2);
         }
     };
     let ownership = match Ownership::of(&config) {
         Ok(ownership) => ownership,
         Err(text) => {
-            eprintln!("error: {text}");
+            complain(&format!("error: {text}"));
             return ExitCode::from(2);
         }
     };
-    logging::start(config.log_format);
-    match run(&config, &auth, ownership) {
+    let log = match logging::start(config.log_format) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(&format!("error: cannot start the log: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = match run(&config, &auth, ownership, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            eprintln!("error: {error:#}");
+            complain(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    log.flush(LAST_LINES);
+    code
 }
 
 /// Runs a shard until it is told to stop. Blocks.
-fn run(config: &Config, auth: &AuthChoice, ownership: Option<Ownership>) -> anyhow::Result<()> {
+fn run(
+    config: &Config,
+    auth: &AuthChoice,
+    ownership: Option<Ownership>,
+    log: &LogWriter,
+) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
     let shares = descriptors::shares();
     let authenticator = authenticator(config, auth);
     warn_of_risks(config);
-    let (shard, commit_thread) = open_shard(config, shares, authenticator, ownership)?;
+    let (shard, commit_thread) = open_shard(config, shares, authenticator, ownership, log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -138,6 +152,7 @@ fn open_shard(
     shares: Shares,
     authenticator: Authenticator,
     ownership: Option<Ownership>,
+    log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let (directory, graphs) = match &config.persist_dir {
         Some(path) => {
@@ -166,7 +181,7 @@ fn open_shard(
         graphs.restrict_names(Box::new(move |name| ownership.may_create(name)));
     }
     let graphs = Arc::new(graphs);
-    let metrics = Arc::new(Metrics::new()?);
+    let metrics = Arc::new(Metrics::new(log)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
     let keep = usize::from(config.checkpoint_keep);
     let checkpoints = Checkpoints::new(directory, keep, Arc::clone(&dirty), Arc::clone(&metrics), &graphs)?;

@@ -1,6 +1,6 @@
-//! Bounds on what agents register: channels and identities are kept in memory.
+//! Bounds on what agents register: channels and identities are kept in memory, names of graphs in every list of them.
 
-/// Bytes of the name of a channel, an agent or a team.
+/// Bytes of the name of a new graph, a channel, an agent or a team.
 pub const MAX_NAME_BYTES: usize = 4 << 10;
 /// Members of a channel.
 pub const MAX_MEMBERS: usize = 10_000;

@@ -11,8 +11,14 @@ use super::{
 use crate::{
     error::{Result, StoreError},
     rocks::is_damaged,
+    sealed,
     store::Store,
 };
+
+/// Extension of folders that are no checkpoint yet, or no more.
+const LEFTOVER: &str = "tmp";
+/// Members of a manifest before it had a checksum.
+const MEMBERS: [&str; 5] = ["name", "store_id", "created_ms", "sequence", "files"];
 
 /// What a checkpoint's manifest says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,15 +51,17 @@ impl CheckpointInfo {
 }
 
 /// Takes a checkpoint and deletes all but the newest `keep` (at least one), or none while the database is known to be
-/// damaged: an older one may be intact. Durable on return; blocks while RocksDB writes its memtables out. A crash leaves the earlier checkpoints and a `.tmp` folder that the next one removes.
+/// damaged: an older one may be intact. One that cannot be deleted is told in the log and stays. Durable on return; blocks
+/// while RocksDB writes its memtables out. A crash leaves the earlier checkpoints and a `.tmp` folder that the next one
+/// removes.
 pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Result<CheckpointInfo> {
     let parent = dir.path().join(CHECKPOINTS_DIR);
     fs::create_dir_all(&parent)?;
-    remove_leftovers(&parent)?;
+    remove_leftovers(&parent);
     let newest = list_checkpoints(dir.path())?.last().map_or(0, |last| last.created_ms);
     let created_ms = crate::clock::unix_ms().max(newest + 1);
     let name = format!("{created_ms:015}");
-    let tmp = parent.join(format!("{name}.tmp"));
+    let tmp = parent.join(format!("{name}.{LEFTOVER}"));
     fs::create_dir_all(&tmp)?;
     let sequence = store.stats()?.sequence;
     store.checkpoint(&tmp.join(DB_DIR))?;
@@ -61,7 +69,7 @@ pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Resul
     let files = describe_files(&tmp.join(DB_DIR))?;
     let info =
         CheckpointInfo { name, store_id: dir.identity().store_id.clone(), created_ms, sequence, files };
-    let text = serde_json::to_vec_pretty(&info).map_err(|error| bad(&tmp, error.to_string()))?;
+    let text = sealed::seal_json(&info).map_err(|error| bad(&tmp, error.to_string()))?;
     write_durably(&tmp.join(MANIFEST_FILE), &text)?;
     fs::rename(&tmp, parent.join(&info.name))?;
     sync_dir(&parent)?;
@@ -69,11 +77,24 @@ pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Resul
     if is_damaged(&dir.path().join(DB_DIR)) {
         return Ok(info);
     }
-    let all = list_checkpoints(dir.path())?;
-    for old in &all[..all.len().saturating_sub(keep.max(1))] {
-        fs::remove_dir_all(parent.join(&old.name))?;
+    if let Err(error) = remove_older(dir.path(), keep.max(1)) {
+        tracing::warn!(%error, "older checkpoints stay: they cannot be listed");
     }
     Ok(info)
+}
+
+/// Removes all checkpoints of `dir` but the newest `keep`. A crash leaves each of them whole or not listed any more.
+fn remove_older(dir: &Path, keep: usize) -> Result<()> {
+    let parent = dir.join(CHECKPOINTS_DIR);
+    let all = list_checkpoints(dir)?;
+    for old in &all[..all.len().saturating_sub(keep)] {
+        let gone = parent.join(format!("{}.{LEFTOVER}", old.name));
+        let removed = fs::rename(parent.join(&old.name), &gone).and_then(|()| fs::remove_dir_all(&gone));
+        if let Err(error) = removed {
+            tracing::warn!(checkpoint = old.name, %error, "an old checkpoint cannot be removed: remove it by hand");
+        }
+    }
+    sync_dir(&parent)
 }
 
 /// The complete checkpoints of a data directory, oldest first. Unfinished or damaged ones are left out.
@@ -97,10 +118,12 @@ pub fn list_checkpoints(dir: &Path) -> Result<Vec<CheckpointInfo>> {
 pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo> {
     let info = check_files(source)?;
     let identity = Identity::load(source)?.ok_or_else(|| bad(source, "it has no identity.json"))?;
-    if target.exists() && fs::read_dir(target)?.next().is_some() {
-        return Err(bad(target, "it is not empty; give a new directory"));
-    }
     let db = target.join(DB_DIR);
+    fs::create_dir_all(target)?;
+    refuse_occupied(target)?;
+    let _owner = super::lock::DirLock::acquire(target)?;
+    // Again, as its owner: another process may have restored into it meanwhile.
+    refuse_occupied(target)?;
     fs::create_dir_all(&db)?;
     for file in &info.files {
         let (from, to) = (source.join(DB_DIR).join(&file.name), db.join(&file.name));
@@ -113,6 +136,18 @@ pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo
     sync_parent(target)?;
     identity.store(target)?;
     Ok(info)
+}
+
+/// Fails unless a checkpoint can be restored into `target`: what every new file system holds is no hindrance.
+fn refuse_occupied(target: &Path) -> Result<()> {
+    for entry in fs::read_dir(target)? {
+        let name = entry?.file_name();
+        if name != super::lock::FILE && name != super::LOST_AND_FOUND {
+            let held = name.to_string_lossy();
+            return Err(bad(target, format!("it is not empty (it holds '{held}'); give a new directory")));
+        }
+    }
+    Ok(())
 }
 
 /// Compares the files of a checkpoint with its manifest.
@@ -139,20 +174,21 @@ pub(super) fn check_files(path: &Path) -> Result<CheckpointInfo> {
 
 fn manifest(path: &Path) -> Result<CheckpointInfo> {
     let text = fs::read(path.join(MANIFEST_FILE))?;
-    serde_json::from_slice(&text).map_err(|error| StoreError::Corrupt {
+    sealed::open_json(&text, &MEMBERS).map_err(|reason| StoreError::Corrupt {
         place: format!("'{}'", path.join(MANIFEST_FILE).display()),
-        detail: format!("{error}; use another checkpoint"),
+        detail: format!("{reason}; use another checkpoint"),
     })
 }
 
-fn remove_leftovers(parent: &Path) -> Result<()> {
-    for entry in fs::read_dir(parent)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "tmp") {
-            fs::remove_dir_all(path)?;
+/// Removes what unfinished checkpoints and unfinished removals have left. What cannot be removed is in nobody's way.
+fn remove_leftovers(parent: &Path) {
+    let leftovers = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+    for path in leftovers {
+        let is_leftover = path.extension().is_some_and(|extension| extension == LEFTOVER) && path.is_dir();
+        if is_leftover && let Err(error) = fs::remove_dir_all(&path) {
+            tracing::warn!(%error, "what an unfinished checkpoint left cannot be removed: remove it by hand");
         }
     }
-    Ok(())
 }
 
 /// Describes every file and makes each durable: RocksDB does not sync those it copies.

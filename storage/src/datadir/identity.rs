@@ -6,12 +6,13 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::{bad, write_durably};
-use crate::error::Result;
+use crate::{error::Result, sealed};
 
 /// Version of everything under `db/`. A server opens exactly this version.
 pub const FORMAT_VERSION: u32 = 1;
 
 pub(super) const FILE: &str = "identity.json";
+const MEMBERS: [&str; 3] = ["format_version", "store_id", "created_ms"];
 
 /// Identity of a store, kept by its checkpoints and copies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,20 +35,25 @@ impl Identity {
         if !file.exists() {
             return Ok(None);
         }
-        let text = fs::read_to_string(&file)?;
-        let identity: Self = serde_json::from_str(&text).map_err(|error| {
-            bad(dir, format!("{FILE} is damaged ({error}); copy it back from the newest checkpoint under 'checkpoints/'"))
-        })?;
-        if identity.format_version != FORMAT_VERSION {
-            return Err(bad(
-                dir,
-                format!(
-                    "it has format version {}, this server reads version {FORMAT_VERSION}; use the server version that wrote it",
-                    identity.format_version
-                ),
-            ));
+        let text = fs::read(&file)?;
+        let version = format_version(&text).filter(|version| *version != u64::from(FORMAT_VERSION));
+        let other = version.map_or_else(String::new, |version| {
+            format!("it has format version {version}, this server reads version {FORMAT_VERSION}; use the server version that wrote it")
+        });
+        match sealed::open_json(&text, &MEMBERS) {
+            Ok(identity) if other.is_empty() => Ok(Some(identity)),
+            Ok(_) => Err(bad(dir, other)),
+            Err(reason) => {
+                let unless =
+                    if other.is_empty() { other } else { format!("{other}. Unless there was one, ") };
+                Err(bad(
+                    dir,
+                    format!(
+                        "{unless}{FILE} is damaged ({reason}); nothing was changed: copy {FILE} back from any checkpoint under 'checkpoints/'"
+                    ),
+                ))
+            }
         }
-        Ok(Some(identity))
     }
 
     /// Writes a new identity. Durable on return.
@@ -62,7 +68,12 @@ impl Identity {
     }
 
     pub(super) fn store(&self, dir: &Path) -> Result<()> {
-        let text = serde_json::to_vec_pretty(self).map_err(|error| bad(dir, error.to_string()))?;
+        let text = sealed::seal_json(self).map_err(|error| bad(dir, error.to_string()))?;
         write_durably(&dir.join(FILE), &text)
     }
+}
+
+/// The version that an identity claims; another version may protect it in another way.
+fn format_version(text: &[u8]) -> Option<u64> {
+    serde_json::from_slice::<serde_json::Value>(text).ok()?.get("format_version")?.as_u64()
 }

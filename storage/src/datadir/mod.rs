@@ -4,7 +4,7 @@
 //! persist-dir/
 //!   identity.json   format version and identity of the store, written once, when the store is complete
 //!   CREATING        only while the directory is created for the first time
-//!   LOCK            process id of the owner, held as an exclusive lock
+//!   LOCK            process id of the owner, held as an exclusive lock, as is the directory itself
 //!   db/             the RocksDB database
 //!   checkpoints/    one folder per checkpoint: identity.json, db/, manifest.json (written last)
 //! ```
@@ -23,6 +23,7 @@ pub use identity::{FORMAT_VERSION, Identity};
 use crate::{
     error::{Result, StoreError},
     rocks::{RocksOptions, RocksStore},
+    sealed,
 };
 
 /// Name of the database folder.
@@ -31,8 +32,17 @@ pub const DB_DIR: &str = "db";
 pub const CHECKPOINTS_DIR: &str = "checkpoints";
 /// Name of the file that marks a creation that is not complete yet.
 pub const CREATING_FILE: &str = "CREATING";
+/// Name of a folder that new file systems hold.
+const LOST_AND_FOUND: &str = "lost+found";
 /// Name of the file that makes a folder a checkpoint.
 pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// What a directory is opened for.
+#[derive(Clone, Copy)]
+enum Use {
+    Read,
+    Write,
+}
 
 /// An owned data directory. Ownership ends when it is dropped.
 pub struct DataDir {
@@ -48,15 +58,18 @@ impl DataDir {
     /// [`StoreError::Locked`] with the owner's pid; [`StoreError::BadDirectory`] when it is none, or of another
     /// format, or a checkpoint; [`StoreError::Corrupt`] when its database is missing. It is unchanged then.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::own(path, Use::Write)
+    }
+
+    fn own(path: &Path, usage: Use) -> Result<Self> {
         if Identity::load(path)?.is_none() {
             return Err(bad(path, "it has no identity.json: not a data directory of this server"));
         }
-        Self::own(path)
-    }
-
-    fn own(path: &Path) -> Result<Self> {
         refuse_checkpoint(path)?;
-        let lock = lock::DirLock::acquire(path)?;
+        let lock = match usage {
+            Use::Write => lock::DirLock::acquire(path)?,
+            Use::Read => lock::DirLock::acquire_to_read(path)?,
+        };
         let identity = Identity::load(path)?.ok_or_else(|| bad(path, "its identity.json is gone"))?;
         if !path.join(DB_DIR).join("CURRENT").exists() {
             return Err(StoreError::Corrupt {
@@ -80,7 +93,7 @@ impl DataDir {
     /// [`RocksStore::open`].
     pub fn open_store(path: &Path, options: &RocksOptions) -> Result<(Self, RocksStore)> {
         let (dir, store) = if Identity::load(path)?.is_some() {
-            let dir = Self::own(path)?;
+            let dir = Self::own(path, Use::Write)?;
             let store = RocksStore::open(&path.join(DB_DIR), options)?;
             (dir, store)
         } else {
@@ -104,7 +117,7 @@ impl DataDir {
             drop(lock);
             return Self::open_store(path, options);
         }
-        write_durably(&path.join(CREATING_FILE), b"a store is being created here\n")?;
+        write_durably(&path.join(CREATING_FILE), sealed::seal("a store is being created here").as_bytes())?;
         let db = path.join(DB_DIR);
         if db.exists() {
             fs::remove_dir_all(&db)?;
@@ -127,7 +140,8 @@ impl DataDir {
     }
 }
 
-/// Opens a stopped data directory or a checkpoint without changing a byte of its data.
+/// Opens a stopped data directory or a checkpoint without changing a byte of its data; it may lie on a file system that is
+/// mounted read-only.
 ///
 /// # Errors
 /// [`StoreError::Locked`] while a server owns the directory (ask that server instead); a checkpoint whose files do
@@ -140,7 +154,7 @@ pub fn open_read_only(path: &Path) -> Result<(Option<DataDir>, RocksStore)> {
         checkpoint::check_files(path)?;
         None
     } else {
-        Some(DataDir::open(path)?)
+        Some(DataDir::own(path, Use::Read)?)
     };
     let options = RocksOptions { read_only: true, ..RocksOptions::default() };
     Ok((owner, RocksStore::open(&path.join(DB_DIR), &options)?))
@@ -169,7 +183,7 @@ fn refuse_foreign(path: &Path) -> Result<()> {
     let creating = names.iter().any(|name| name == CREATING_FILE);
     names.retain(|name| {
         let ours = name == lock::FILE || name == CREATING_FILE || (creating && name == DB_DIR);
-        !ours && name != "lost+found" && !name.ends_with(".tmp")
+        !ours && name != LOST_AND_FOUND && !name.ends_with(".tmp")
     });
     names.sort();
     if names.iter().any(|name| name == "engine.lock" || name == MANIFEST_FILE || name.ends_with(".mp")) {

@@ -113,6 +113,12 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it is durable when it is answered, whatever the durability of its group: the replacement of a whole graph, and
+    /// the steps of a move.
+    pub(super) fn is_always_durable(&self) -> bool {
+        matches!(self, Op::Replace(_) | Op::Install { .. } | Op::Move(_))
+    }
+
     /// Whether it gives more room back than it takes, so that it may be done on a full disk.
     pub(super) fn frees_room(&self) -> bool {
         match self {

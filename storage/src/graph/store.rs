@@ -26,6 +26,7 @@ use crate::{
     batch::WriteBatch,
     error::{Result, StoreError},
     keys::{self, GraphId},
+    limits,
     space::Space,
     store::{Direction, Durability, Store},
 };
@@ -127,10 +128,11 @@ impl GraphStore {
     /// Whether a graph could be created under this name, for those who would do much work before: it may be there, or the
     /// rule of [`GraphStore::restrict_names`] may allow it.
     pub fn may_create(&self, name: &str) -> std::result::Result<(), GraphError> {
-        match self.names.get() {
-            Some(rule) if self.lookup(name).is_none() => rule(name).map_err(GraphError::NotHere),
-            Some(_) | None => Ok(()),
+        if self.lookup(name).is_some() {
+            return Ok(());
         }
+        limits::check_name("graph_name", name)?;
+        self.must_own(name)
     }
 
     /// Whether the rule of [`GraphStore::restrict_names`] allows a graph of this name, whatever is there: for one that comes
@@ -225,6 +227,8 @@ impl GraphStore {
         if let Err(error) = self.writable() {
             return writes.iter().map(|_| Err(error.clone().into())).collect();
         }
+        let must_sync = writes.iter().any(|write| write.op.is_always_durable());
+        let durability = if must_sync { Durability::Sync } else { durability };
         let mut refused: HashMap<usize, GraphError> = HashMap::new();
         let results = self.commit_all_but(&mut refused, writes, durability).unwrap_or_else(|failure| {
             if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {

@@ -22,6 +22,7 @@ use crate::{
     clock,
     error::Result as StoreResult,
     keys::{self, GraphId},
+    limits,
     space::Space,
     store::Store,
 };
@@ -200,6 +201,7 @@ impl<'s> Transaction<'s> {
 
     /// Whether a graph of this name, which is not there, may be created.
     pub(super) fn may_create(&self, name: &str) -> Result<(), GraphError> {
+        limits::check_name("graph_name", name)?;
         self.names.map_or(Ok(()), |rule| rule(name)).map_err(GraphError::NotHere)
     }
 

@@ -10,7 +10,7 @@ use fs_err as fs;
 use rocksdb::DB;
 
 use super::{map_error, read::handle};
-use crate::{error::StoreError, space::Space};
+use crate::{error::StoreError, sealed, space::Space};
 
 const FILE: &str = "DAMAGED";
 
@@ -47,7 +47,8 @@ impl Damage {
                     tracing::error!(%error, "cannot stop compactions");
                 }
             }
-            if let Err(error) = fs::write(self.db.join(FILE), format!("{error}\n")) {
+            let note = sealed::seal(&error.to_string().replace('\n', " "));
+            if let Err(error) = fs::write(self.db.join(FILE), note) {
                 tracing::error!(%error, "cannot write down that the database is damaged");
             }
         }

@@ -30,6 +30,23 @@ use crate::error::StoreError;
 /// How RocksDB says that there is no room: the texts of ENOSPC and EDQUOT, and its own limit.
 const NO_ROOM: [&str; 3] = ["No space left on device", "Disk quota exceeded", "SpaceLimit"];
 
+/// How a disk says that it has lost a sector, or a file system with checksums that it has found one changed: EIO,
+/// ENODATA, EUCLEAN, EBADMSG, EREMOTEIO, EILSEQ.
+const LOST_SECTOR: [&str; 6] = [
+    "Input/output error",
+    "No data available",
+    "Structure needs cleaning",
+    "Bad message",
+    "Remote I/O error",
+    "Invalid or incomplete multibyte or wide character",
+];
+
+/// Whether RocksDB failed to read a table for good. It says `While pread offset 8192 len 4096: /path/000012.sst: REASON`.
+fn is_unreadable(text: &str) -> bool {
+    let reads = ["While pread", "While reading", "While prefetching"].iter().any(|verb| text.contains(verb));
+    reads && text.contains(".sst") && LOST_SECTOR.iter().any(|reason| text.contains(reason))
+}
+
 /// Sorts an error of RocksDB into ours.
 fn map_error(error: &rocksdb::Error, path: &std::path::Path) -> StoreError {
     let text = error.to_string();
@@ -38,6 +55,10 @@ fn map_error(error: &rocksdb::Error, path: &std::path::Path) -> StoreError {
     }
     if text.contains("Too many open files") {
         return StoreError::OutOfDescriptors { detail: text };
+    }
+    if is_unreadable(&text) {
+        let detail = format!("a table cannot be read: {text}");
+        return StoreError::Corrupt { place: format!("'{}'", path.display()), detail };
     }
     match error.kind() {
         rocksdb::ErrorKind::Corruption => {

@@ -90,16 +90,33 @@ pub fn fill(graphs: &GraphStore, name: &str, nodes: usize) {
 
 /// Copies a directory with all below it.
 pub fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
+    try_copy_dir(from, to).unwrap();
+}
+
+fn try_copy_dir(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
+        if entry.file_type()?.is_dir() {
+            try_copy_dir(&entry.path(), &target)?;
         } else {
-            fs::copy(entry.path(), &target).unwrap();
+            fs::copy(entry.path(), &target)?;
         }
     }
+    Ok(())
+}
+
+/// Copies the directory of an open store, as a kill leaves it. Files that RocksDB removes meanwhile are no part of it.
+pub fn copy_live(from: &Path, to: &Path) {
+    for _ in 0..100 {
+        match try_copy_dir(from, to) {
+            Ok(()) => return,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => fs::remove_dir_all(to).unwrap(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the files of '{}' are never the same for long enough to be copied", from.display());
 }
 
 /// Every file below `dir` with its bytes.
@@ -118,4 +135,11 @@ pub fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     }
     found.sort();
     found
+}
+
+/// A small file of ours as the first versions wrote it.
+pub fn without_checksum(sealed: &[u8]) -> Vec<u8> {
+    let mut value: serde_json::Value = serde_json::from_slice(sealed).unwrap();
+    value.as_object_mut().unwrap().remove("crc32").expect("it has a checksum");
+    serde_json::to_vec_pretty(&value).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Checkpoints and what is made of them.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use epistemic_storage::{
     GraphStore, StoreError,
@@ -14,7 +14,7 @@ use fs_err as fs;
 use super::common::{
     add_node,
     dump::{Dump, assert_same, dump},
-    files, fill, open, options,
+    files, fill, open, options, without_checksum,
 };
 
 fn read_checkpoint(path: &Path) -> Dump {
@@ -107,6 +107,92 @@ fn unfinished_checkpoints_are_no_checkpoints() {
         assert!(open_read_only(path).is_err() && restore_checkpoint(path, &target).is_err());
         assert!(!target.exists());
     }
+}
+
+/// A folder that cannot be renamed or removed, until this is dropped. Takes root.
+struct Pinned<'p>(&'p Path);
+
+impl<'p> Pinned<'p> {
+    fn new(path: &'p Path) -> Self {
+        let mounted = Command::new("mount").arg("--bind").args([path, path]).status();
+        assert!(mounted.is_ok_and(|status| status.success()), "a bind mount: the tests run as root");
+        Self(path)
+    }
+}
+
+impl Drop for Pinned<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).output();
+    }
+}
+
+/// What cannot be removed stays and is in nobody's way.
+#[test]
+fn a_checkpoint_that_cannot_be_removed_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graphs, dir) = open(folder.path());
+    let take = || {
+        graphs.write("__commons__", add_node("n", b"")).unwrap();
+        create_checkpoint(&dir, graphs.store(), 2).unwrap()
+    };
+    let parent = folder.path().join("checkpoints");
+    let (first, second) = (take(), take());
+    fs::write(parent.join("a.tmp"), "somebody's file").unwrap();
+    let (stuck, half) = (parent.join(&first.name), parent.join(&second.name));
+    let pinned = Pinned::new(&stuck);
+    let third = take();
+    assert_eq!(list_checkpoints(folder.path()).unwrap(), [first.clone(), second, third.clone()]);
+    // Its folder can be renamed, but not removed: it is no checkpoint any more.
+    let inner = half.join("db");
+    let pinned_inside = Pinned::new(&inner);
+    let fourth = take();
+    assert_eq!(list_checkpoints(folder.path()).unwrap(), [first, third, fourth.clone()]);
+    assert!(half.with_extension("tmp").exists());
+    drop(pinned_inside);
+    let _ = Command::new("umount").arg(half.with_extension("tmp").join("db")).status();
+    drop(pinned);
+    let fifth = take();
+    assert_eq!(list_checkpoints(folder.path()).unwrap(), [fourth, fifth]);
+    let mut left: Vec<_> = fs::read_dir(&parent).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.retain(|name| name.to_string_lossy().ends_with(".tmp"));
+    assert_eq!(left, ["a.tmp"], "what is no folder is not ours");
+}
+
+#[test]
+fn every_flip_of_a_manifest_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graphs, dir) = open(folder.path());
+    let info = create_checkpoint(&dir, graphs.store(), 1).unwrap();
+    let checkpoint = folder.path().join("checkpoints").join(&info.name);
+    let file = checkpoint.join("manifest.json");
+    let whole = fs::read(&file).unwrap();
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(&file, damaged).unwrap();
+        let error =
+            open_read_only(&checkpoint).err().unwrap_or_else(|| panic!("the flip at {at} is not found"));
+        assert!(error.is_corruption() && error.to_string().contains("use another checkpoint"), "{error}");
+        assert_eq!(list_checkpoints(folder.path()).unwrap(), []);
+    }
+    // As the first versions wrote it.
+    fs::write(&file, without_checksum(&whole)).unwrap();
+    assert_eq!(list_checkpoints(folder.path()).unwrap(), [info]);
+}
+
+#[test]
+fn a_new_file_system_is_a_new_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let (graphs, dir) = open(&path);
+    let info = create_checkpoint(&dir, graphs.store(), 1).unwrap();
+    let checkpoint = path.join("checkpoints").join(&info.name);
+    let target = folder.path().join("target");
+    fs::create_dir_all(target.join("lost+found")).unwrap();
+    restore_checkpoint(&checkpoint, &target).unwrap();
+    assert_eq!(open(&target).0.graph_count(), 1);
+    let error = restore_checkpoint(&checkpoint, &target).unwrap_err().to_string();
+    assert!(error.contains("not empty (it holds '"), "{error}");
 }
 
 #[test]

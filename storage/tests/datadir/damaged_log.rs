@@ -14,7 +14,7 @@ use epistemic_storage::{
 };
 use fs_err as fs;
 
-use super::common::{copy_dir, files, options};
+use super::common::{copy_dir, copy_live, files, options};
 
 const COMMITS: u8 = 20;
 
@@ -50,7 +50,7 @@ fn logged() -> Logged {
     commit(&live, COMMITS);
     // As a kill leaves it: the log as it is on disk, before an orderly close.
     let killed = folder.path().join("killed");
-    copy_dir(&db, &killed);
+    copy_live(&db, &killed);
     Logged { _folder: folder, log: log_file(&killed), db: killed, last_commit }
 }
 

@@ -10,7 +10,7 @@ use epistemic_storage::{
 };
 use fs_err as fs;
 
-use super::common::{copy_dir, files, options};
+use super::common::{copy_live, files, options};
 
 const COMMITS: u8 = 10;
 
@@ -29,10 +29,10 @@ fn halves(folder: &Path, durability: Durability) -> (std::path::PathBuf, std::pa
     for number in 1..=COMMITS {
         commit(&store, number, durability);
         if number == COMMITS / 2 {
-            copy_dir(&live, &copies[0]);
+            copy_live(&live, &copies[0]);
         }
     }
-    copy_dir(&live, &copies[1]);
+    copy_live(&live, &copies[1]);
     copies.into()
 }
 

@@ -3,14 +3,15 @@
 use std::{path::Path, process::Command};
 
 use epistemic_storage::{
-    GraphStore, StoreError,
+    Durability, GraphStore, Space, Store, StoreError, WriteBatch,
     datadir::{DataDir, FORMAT_VERSION, open_read_only},
     graph::{GraphType, Op},
     open_url,
+    store::Read,
 };
 use fs_err as fs;
 
-use super::common::{add_node, create, files, open, options};
+use super::common::{add_node, create, files, open, options, without_checksum};
 
 /// The error of a directory that must be refused and stay as it is.
 fn refused(path: &Path) -> StoreError {
@@ -30,6 +31,30 @@ fn a_second_open_names_the_owner() {
         assert_eq!(error, StoreError::Locked { path: folder.path().to_path_buf(), pid: pid.clone() });
         assert!(error.to_string().contains(&format!("pid {pid}")), "{error}");
     }
+    drop(owner);
+    drop(open(folder.path()));
+}
+
+/// Whatever is deleted in it, a directory has one owner.
+#[test]
+fn deleted_lock_files_let_nobody_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let owner = open(folder.path());
+    for lock in ["LOCK", "db/LOCK"] {
+        fs::remove_file(folder.path().join(lock)).unwrap();
+    }
+    let locked =
+        StoreError::Locked { path: folder.path().to_path_buf(), pid: std::process::id().to_string() };
+    assert_eq!(DataDir::open(folder.path()).err(), Some(locked.clone()));
+    assert_eq!(DataDir::open_store(folder.path(), &options()).err(), Some(locked.clone()));
+    assert_eq!(open_read_only(folder.path()).err(), Some(locked.clone()));
+    // It would be created anew otherwise.
+    fs::rename(folder.path().join("identity.json"), folder.path().join("identity.tmp")).unwrap();
+    fs::rename(folder.path().join("db"), folder.path().join("elsewhere.tmp")).unwrap();
+    assert_eq!(DataDir::open_store(folder.path(), &options()).err(), Some(locked));
+    assert!(!folder.path().join("LOCK").exists(), "who is refused leaves nothing");
+    fs::rename(folder.path().join("elsewhere.tmp"), folder.path().join("db")).unwrap();
+    fs::rename(folder.path().join("identity.tmp"), folder.path().join("identity.json")).unwrap();
     drop(owner);
     drop(open(folder.path()));
 }
@@ -142,6 +167,50 @@ fn damaged_and_newer_identities_are_refused() {
 }
 
 #[test]
+fn every_flip_of_an_identity_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    let file = folder.path().join("identity.json");
+    let whole = fs::read(&file).unwrap();
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(&file, damaged).unwrap();
+        let error = DataDir::open_store(folder.path(), &options()).err();
+        let text = error.unwrap_or_else(|| panic!("the flip at {at} is not found")).to_string();
+        assert!(text.contains("copy identity.json back from any checkpoint"), "the flip at {at}: {text}");
+    }
+    // As the first versions wrote it.
+    fs::write(&file, without_checksum(&whole)).unwrap();
+    drop(open(folder.path()));
+}
+
+/// Names of graphs have a limit that earlier versions did not know.
+#[test]
+fn a_graph_of_a_longer_name_stays_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let (graphs, dir) = open(folder.path());
+    create(&graphs, "short");
+    drop((graphs, dir));
+    let long = "l".repeat(5000);
+    let key = |name: &str| [&[1], name.as_bytes()].concat();
+    let (dir, store) = DataDir::open_store(folder.path(), &options()).unwrap();
+    let entry = store.get(Space::Catalog, &key("short")).unwrap().unwrap();
+    let mut batch = WriteBatch::new();
+    batch.put(Space::Catalog, key(&long), entry);
+    batch.delete(Space::Catalog, key("short"));
+    store.commit(batch, Durability::Sync).unwrap();
+    drop((store, dir));
+    let (graphs, _dir) = open(folder.path());
+    graphs.write(&long, add_node("n", b"\x80")).unwrap();
+    graphs.write(&long, Op::Clear).unwrap();
+    graphs.write(&long, Op::Delete).unwrap();
+    let create = Op::Create { kind: GraphType::Agent, owner: None, tenant: None };
+    let error = graphs.write(&long, create).unwrap_err().to_string();
+    assert!(error.contains("graph_name has 5000 bytes, 4096 are the most"), "{error}");
+}
+
+#[test]
 fn a_missing_database_is_not_replaced_by_an_empty_one() {
     for missing in ["db", "db/CURRENT"] {
         let folder = tempfile::tempdir().unwrap();
@@ -189,18 +258,29 @@ fn a_path_that_cannot_be_a_directory() {
 /// A file system mounted read-only, unmounted when dropped. Takes root.
 struct ReadOnlyMount<'p>(&'p Path);
 
+fn mount(path: &Path, arguments: &[&str]) -> Option<()> {
+    let output = Command::new("mount").args(arguments).arg(path).output().ok()?;
+    output.status.success().then_some(())
+}
+
 impl<'p> ReadOnlyMount<'p> {
     fn new(path: &'p Path) -> Option<Self> {
-        let mount = |arguments: &[&str]| {
-            Command::new("mount")
-                .args(arguments)
-                .arg(path)
-                .output()
-                .is_ok_and(|output| output.status.success())
-        };
-        mount(&["-t", "tmpfs", "tmpfs"]).then_some(())?;
+        Self::with(path, || ())
+    }
+
+    /// With what `fill` writes there.
+    fn with(path: &'p Path, fill: impl FnOnce()) -> Option<Self> {
+        mount(path, &["-t", "tmpfs", "tmpfs"])?;
         let mounted = Self(path);
-        mount(&["-o", "remount,ro"]).then_some(mounted)
+        fill();
+        mount(path, &["-o", "remount,ro"]).map(|()| mounted)
+    }
+
+    /// Does something while it can be written.
+    fn writable(&self, change: impl FnOnce()) {
+        mount(self.0, &["-o", "remount,rw"]).unwrap();
+        change();
+        mount(self.0, &["-o", "remount,ro"]).unwrap();
     }
 }
 
@@ -220,6 +300,27 @@ fn a_read_only_file_system() {
         assert!(error.to_string().contains("Read-only file system"), "{error}");
     }
     drop(mounted);
+}
+
+#[test]
+fn a_stopped_directory_on_a_read_only_mount_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mounted = ReadOnlyMount::with(folder.path(), || {
+        let (graphs, _dir) = open(folder.path());
+        super::common::fill(&graphs, "g", 10);
+    });
+    let mounted = mounted.expect("mounting a tmpfs: the tests run as root");
+    for lock in [true, false] {
+        let (owner, store) = open_read_only(folder.path()).unwrap();
+        assert!(owner.is_some());
+        let graphs = GraphStore::open_read_only(store).unwrap();
+        assert_eq!(graphs.graph("g").unwrap().state().nodes, 10, "with LOCK: {lock}");
+        assert!(matches!(open_read_only(folder.path()), Err(StoreError::Locked { .. })));
+        drop((graphs, owner));
+        mounted.writable(|| fs::remove_file(folder.path().join("LOCK")).unwrap_or_default());
+    }
+    let error = DataDir::open_store(folder.path(), &options()).err().unwrap().to_string();
+    assert!(error.contains("Read-only file system"), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub struct ServerBuilder {
     pub(super) secret: Option<String>,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
+    /// Standard output and error, when they are not the file that is kept.
+    pub(super) log: Option<Arc<OwnedFd>>,
 }
 
 impl ServerBuilder {
@@ -40,6 +43,7 @@ impl ServerBuilder {
             secret: Some("test-secret".into()),
             args: Vec::new(),
             env: Vec::new(),
+            log: None,
         })
     }
 
@@ -102,6 +106,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Makes this its standard output and error; [`ServerProcess::output`] then has nothing.
+    pub fn log_to(mut self, log: impl Into<OwnedFd>) -> Self {
+        self.log = Some(Arc::new(log.into()));
+        self
+    }
+
     /// Starts the server and waits until it answers `Ping` on every listener.
     pub fn start(self) -> Result<ServerProcess> {
         let mut server = self.spawn()?;
@@ -120,7 +130,13 @@ impl ServerBuilder {
     pub fn spawn(self) -> Result<ServerProcess> {
         let socket = self.socket();
         let output_path = self.work.path().join("output.log");
-        let output = fs_err::OpenOptions::new().create(true).append(true).open(&output_path)?.into_file();
+        let output = match &self.log {
+            Some(log) => log.try_clone()?,
+            None => {
+                let file = fs_err::OpenOptions::new().create(true).append(true).open(&output_path)?;
+                file.into_file().into()
+            }
+        };
         let tcp_addr = self.tcp.then(free_loopback_addr).transpose()?;
         let metrics_addr = self.metrics.then(free_loopback_addr).transpose()?;
 

@@ -1,6 +1,7 @@
 //! The server as a process: what it refuses to start on, how it keeps its secret, and how it stops.
 
 mod damage;
+mod log;
 mod lost_log;
 mod secrets;
 mod start;

@@ -1,34 +1,62 @@
 //! The life of a program: log, runtime, and the exit code of what it came to.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use epistemic_logging::{LAST_LINES, LogWriter};
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 use super::exit::{exit_of, message_of};
 
-/// Runs `work` and returns the exit code. Logs to stderr what RUST_LOG asks for, else `logged`; an error is on stderr
-/// behind `name`.
+/// Runs the work of a command and returns the exit code. Logs to stderr what RUST_LOG asks for, else `logged`; an error is
+/// on stderr behind `name`.
 pub(crate) fn run(name: &str, logged: &str, work: impl FnOnce(&Runtime) -> Result<()>) -> ExitCode {
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(logged)))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(filter(logged))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false)
         .init();
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| work(&runtime));
-    match outcome {
+    match runtime().and_then(|runtime| work(&runtime)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "{name}: {}", message_of(&error));
+            let _ = writeln!(io::stderr(), "{name}: {}", message_of(&error));
             exit_of(&error).into()
         }
     }
+}
+
+/// As [`run`], for a program that goes on whatever becomes of its log.
+pub(crate) fn serve(name: &str, work: impl FnOnce(&Runtime, LogWriter) -> Result<()>) -> ExitCode {
+    let log = match epistemic_logging::to_stderr() {
+        Ok(log) => log,
+        Err(error) => {
+            epistemic_logging::complain(&format!("{name}: cannot start the log: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter("info"))
+        .with_writer(log.clone())
+        .with_ansi(io::stderr().is_terminal())
+        .log_internal_errors(false)
+        .init();
+    epistemic_logging::log_panics();
+    let outcome = runtime().and_then(|runtime| work(&runtime, log.clone()));
+    if let Err(error) = &outcome {
+        log.line(format!("{name}: {}\n", message_of(error)).as_bytes());
+    }
+    log.flush(LAST_LINES);
+    outcome.map_or_else(|error| exit_of(&error).into(), |()| ExitCode::SUCCESS)
+}
+
+fn filter(logged: &str) -> EnvFilter {
+    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(logged))
+}
+
+fn runtime() -> Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }

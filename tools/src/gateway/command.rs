@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use epistemic_logging::LogWriter;
 use epistemic_router::{Affinity, ConnectOptions, EndpointList, Secret, ShardRouter, default_graph};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,11 +57,11 @@ struct Cli {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    program::run("epistemic-graph-gateway", "info", |runtime| runtime.block_on(cli.run()))
+    program::serve("epistemic-graph-gateway", |runtime, log| runtime.block_on(cli.run(log)))
 }
 
 impl Cli {
-    async fn run(self) -> Result<()> {
+    async fn run(self, log: LogWriter) -> Result<()> {
         let token = self.token_file.as_deref().map(Token::from_file).transpose()?;
         if token.is_none() && !self.listen.ip().is_loopback() {
             let message = format!(
@@ -70,7 +71,7 @@ impl Cli {
             );
             return Err(Failure::new(Exit::Usage, message).into());
         }
-        let gateway = Arc::new(self.gateway()?);
+        let gateway = Arc::new(Gateway { log: Some(log), ..self.gateway()? });
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {}", self.listen))?;
@@ -118,6 +119,7 @@ impl Gateway {
             shards: watched.collect(),
             placement: ShardRouter::new(endpoints, secret.clone(), options.clone()).with_affinity(affinity),
             default_graph,
+            log: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use epistemic_logging::LogWriter;
 use epistemic_router::{BreakerState, EndpointStatus, Outcomes};
 
 use super::Gateway;
@@ -12,7 +13,11 @@ impl Gateway {
         let topology = self.topology().await;
         let outcomes = self.shards.iter().map(|shard| shard.breaker.outcomes());
         let shards: Vec<_> = topology.endpoints.into_iter().zip(outcomes).collect();
-        render(&shards)
+        let mut page = render(&shards);
+        let name = "epistemic_graph_gateway_log_lines_dropped_total";
+        family(&mut page, name, "counter", "Lines of the process log that could not be written.");
+        let _ = writeln!(page, "{name} {}", self.log.as_ref().map_or(0, LogWriter::dropped));
+        page
     }
 }
 

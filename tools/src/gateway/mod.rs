@@ -24,6 +24,7 @@ pub use command::main;
 
 use std::sync::Arc;
 
+use epistemic_logging::LogWriter;
 use epistemic_router::ShardRouter;
 use watch::Watched;
 
@@ -35,4 +36,6 @@ struct Gateway {
     default_graph: String,
     /// In the order of the endpoint list.
     shards: Vec<Arc<Watched>>,
+    /// The log of the process, to tell what it drops.
+    log: Option<LogWriter>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use epistemic_router::{Breaker, ConnectOptions, Endpoint, EndpointList, Secret, ShardRouter};
 use tokio::sync::{Mutex, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::probe::{DEADLINE, Seen, call, look};
 use super::rate::{Rate, Rates};
@@ -48,8 +48,15 @@ impl Watched {
         }
     }
 
-    /// Looks for ever.
+    /// Looks for ever, after a panic too.
     pub(super) async fn run(self: Arc<Self>) {
+        while let Err(error) = tokio::spawn(Arc::clone(&self).look_on()).await {
+            tracing::error!(endpoint = %self.endpoint, %error, "looking at a shard panicked and begins anew");
+            sleep(INTERVAL).await;
+        }
+    }
+
+    async fn look_on(self: Arc<Self>) {
         let mut rates = Rates::default();
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
