@@ -1,7 +1,7 @@
 //! Bounds on what agents register: channels and identities are kept in memory, names of graphs in every list of them.
 
 /// Bytes of the name of a new graph, a channel, an agent or a team.
-pub const MAX_NAME_BYTES: usize = 4 << 10;
+pub const MAX_NAME_BYTES: usize = 8 << 10;
 /// Members of a channel.
 pub const MAX_MEMBERS: usize = 10_000;
 /// Teams of an identity, and subordinates of one.

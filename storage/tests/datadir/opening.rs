@@ -192,7 +192,7 @@ fn a_graph_of_a_longer_name_stays_in_use() {
     let (graphs, dir) = open(folder.path());
     create(&graphs, "short");
     drop((graphs, dir));
-    let long = "l".repeat(5000);
+    let long = "l".repeat(10_000);
     let key = |name: &str| [&[1], name.as_bytes()].concat();
     let (dir, store) = DataDir::open_store(folder.path(), &options()).unwrap();
     let entry = store.get(Space::Catalog, &key("short")).unwrap().unwrap();
@@ -207,7 +207,7 @@ fn a_graph_of_a_longer_name_stays_in_use() {
     graphs.write(&long, Op::Delete).unwrap();
     let create = Op::Create { kind: GraphType::Agent, owner: None, tenant: None };
     let error = graphs.write(&long, create).unwrap_err().to_string();
-    assert!(error.contains("graph_name has 5000 bytes, 4096 are the most"), "{error}");
+    assert!(error.contains("graph_name has 10000 bytes, 8192 are the most"), "{error}");
 }
 
 #[test]
