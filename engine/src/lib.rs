@@ -23,6 +23,7 @@ mod logging;
 mod maintenance;
 mod metrics;
 mod neighbor_cache;
+mod owners;
 mod ownership;
 mod projection;
 mod reasoning;

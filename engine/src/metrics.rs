@@ -62,6 +62,8 @@ pub(crate) struct Metrics {
     log: LogWriter,
     log_dropped: IntCounter,
     periodic_panics: IntCounterVec,
+    ownership_conflicts: IntGaugeVec,
+    ownership_unchecked: IntGauge,
 }
 
 impl Metrics {
@@ -134,6 +136,14 @@ impl Metrics {
                     "Panics of periodic work, which goes on at its next turn.",
                 ),
                 &["work"],
+            )?,
+            ownership_conflicts: IntGaugeVec::new(
+                Opts::new("ownership_conflicts", "Graphs that this shard and another serve, or none."),
+                &["kind"],
+            )?,
+            ownership_unchecked: IntGauge::new(
+                "ownership_unchecked_shards",
+                "Shards that did not answer which graphs they serve.",
             )?,
             unsupported: IntCounterVec::new(
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
@@ -223,6 +233,19 @@ impl Metrics {
     /// Periodic work of this name panicked.
     pub(crate) fn periodic_panic(&self, work: &str) {
         self.periodic_panics.with_label_values(&[work]).inc();
+    }
+
+    /// So many graphs have two owners or none, by the kind of it. Shards that know no others never have the series.
+    pub(crate) fn ownership_conflicts(&self, kind: &str, count: usize) {
+        // The only error is that it is there already.
+        let _ = self.registry.register(Box::new(self.ownership_conflicts.clone()));
+        self.ownership_conflicts.with_label_values(&[kind]).set(count as i64);
+    }
+
+    /// So many shards did not answer which graphs they serve.
+    pub(crate) fn ownership_unchecked(&self, shards: usize) {
+        let _ = self.registry.register(Box::new(self.ownership_unchecked.clone()));
+        self.ownership_unchecked.set(shards as i64);
     }
 
     pub(crate) fn undecodable(&self) {

@@ -61,6 +61,11 @@ impl Ownership {
         self.endpoints.as_slice().iter().map(Endpoint::as_str).collect()
     }
 
+    /// This shard, and all in the list.
+    pub(crate) fn places(&self) -> (&Endpoint, &[Endpoint]) {
+        (&self.advertised, self.endpoints.as_slice())
+    }
+
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
     }

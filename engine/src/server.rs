@@ -37,6 +37,7 @@ use crate::{
     listen, logging, maintenance,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    owners::{self, Peers},
     ownership::Ownership,
     projection::Projections,
     semantic::Indexes,
@@ -99,9 +100,10 @@ fn run(
 ) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
     let shares = descriptors::shares();
+    let peers = Peers::of(ownership.as_ref(), auth);
     let authenticator = authenticator(config, auth);
     warn_of_risks(config);
-    let (shard, commit_thread) = open_shard(config, shares, authenticator, ownership, log)?;
+    let (shard, commit_thread) = open_shard(config, shares, authenticator, (ownership, peers), log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -151,7 +153,7 @@ fn open_shard(
     config: &Config,
     shares: Shares,
     authenticator: Authenticator,
-    ownership: Option<Ownership>,
+    (ownership, peers): (Option<Ownership>, Option<Peers>),
     log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let (directory, graphs) = match &config.persist_dir {
@@ -198,6 +200,7 @@ fn open_shard(
     let shard = Shard {
         graphs,
         ownership,
+        peers,
         committer,
         channels,
         access,
@@ -235,6 +238,7 @@ fn open_shard(
 
 /// Listens, serves until told to stop, and drains.
 async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::Result<()> {
+    owners::check_restored(shard).await;
     let mut tasks = JoinSet::new();
     let socket_path = config.socket();
     let socket = listen::bind_unix(&socket_path)?;
@@ -252,6 +256,7 @@ async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::R
     tracing::info!("Listening on UDS: {}", socket_path.display());
     tasks.spawn(listen::serve_unix(Arc::clone(shard), socket));
     maintenance::start(shard);
+    owners::start(shard);
 
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut stop = shard.stop.subscribe();

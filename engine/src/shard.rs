@@ -23,6 +23,7 @@ use crate::{
     lifecycle::Decay,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    owners::Peers,
     ownership::Ownership,
     projection::Projections,
     semantic::Indexes,
@@ -34,6 +35,8 @@ pub(crate) struct Shard {
     pub(crate) graphs: Arc<GraphStore>,
     /// Which graphs may be created here; without it, all.
     pub(crate) ownership: Option<Arc<Ownership>>,
+    /// The other shards, where the list has any.
+    pub(crate) peers: Option<Peers>,
     pub(crate) committer: Committer,
     pub(crate) channels: Channels,
     pub(crate) access: AccessControl,

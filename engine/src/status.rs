@@ -131,6 +131,12 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         "checkpoint_interval_s": shard.checkpoint_interval,
     });
     add_ownership(shard, &mut fields);
+    if let Some(peers) = &shard.peers {
+        fields["ownership"] = peers.status();
+    }
+    if let Some(restored) = directory.and_then(|directory| directory.restored()) {
+        fields["restored"] = json!(restored);
+    }
     value(out, &fields);
     Ok(())
 }

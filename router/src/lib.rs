@@ -12,10 +12,10 @@
 //!   names an unreachable one. [`GraphClient`]: its calls on one graph, those of the protocol by name.
 //! * [`Breaker`]: why an endpoint that is down fails at once.
 //! * [`Standing`]: what a shard says of a graph that moved. [`ConnectOptions::follow_moves`]: whether to go there.
-//! * [`Topology`]: which shards can be reached.
+//! * [`Topology`]: which shards can be reached. [`owners`]: names that two of them serve, or none.
 //!
-//! Placement is decided in the client: servers know nothing of each other, so all clients must be configured with
-//! identical endpoint texts.
+//! Placement is decided in the client: servers place nothing, so all clients must be configured with identical endpoint
+//! texts.
 //!
 //! ```
 //! use epistemic_router::{DEFAULT_GRAPH, EndpointList, hrw, resolve_routing_graph};
@@ -63,6 +63,7 @@ mod graph;
 pub mod hrw;
 mod moves;
 mod operations;
+pub mod owners;
 mod pool;
 mod router;
 mod secret;

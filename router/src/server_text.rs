@@ -6,12 +6,13 @@ use crate::error::ErrorKind;
 
 /// The codes that texts of our server begin with, `CODE: ...`, and what to do about them. Of the reference's texts only
 /// `BUSY` and `Authentication failed` are fixed.
-const CODES: [(&str, ErrorKind); 16] = [
+const CODES: [(&str, ErrorKind); 17] = [
     ("ACCESS_DENIED", ErrorKind::FixRequest),
     ("ARRIVING", ErrorKind::Reroute),
     ("BUSY", ErrorKind::Retry),
     ("CORRUPT", ErrorKind::Repair),
     ("FRAME_TOO_LARGE", ErrorKind::FixRequest),
+    ("GRAPH_MISSING", ErrorKind::Repair),
     ("LEDGER_TRUNCATED", ErrorKind::FixRequest),
     ("MOVED", ErrorKind::Reroute),
     ("MOVE_ABORTED", ErrorKind::FixRequest),

@@ -9,6 +9,7 @@ mod context_view;
 mod diff;
 mod lifecycle;
 mod moves;
+mod owners;
 mod pair;
 mod pending;
 mod reads;

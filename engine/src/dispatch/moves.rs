@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    OpError, Request,
+    OpError, Request, owners,
     service::{field_str, field_uint},
 };
 use crate::{
@@ -85,6 +85,7 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
             let params::GraphHeads { after, limit } = some_params(method, raw)?;
             heads(shard, after, limit, out)?;
         }
+        Method::GraphOwners => owners::list(shard, request, out)?,
         Method::MoveRefuse => {
             let params::MoveRefuse { move_id, role, peer } = params::params(method, raw)?;
             let (role, peer) = (role_of(role)?, peer.to_owned());
@@ -104,7 +105,7 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
 }
 
 /// Parameters that may all be left out.
-fn some_params<'a, T: Default + Deserialize<'a>>(
+pub(super) fn some_params<'a, T: Default + Deserialize<'a>>(
     method: Method,
     raw: Option<&'a [u8]>,
 ) -> Result<T, OpError> {
@@ -156,6 +157,7 @@ fn step(request: &Request<'_>) -> Result<MoveOp, OpError> {
             params::no_params(method, raw)?;
             MoveOp::Forget
         }
+        Method::OwnerHold | Method::OwnerGiveWay => owners::step(method, raw)?,
         other => return Err(OpError::Text(format!("{other} is no operation of the service"))),
     })
 }

@@ -161,7 +161,10 @@ pub(super) const fn row(method: Method) -> Row {
         | M::MoveLook
         | M::MoveOutcomes
         | M::MoveRenew
-        | M::MoveRefuse => Row { route: Route::Service, access: Access::System },
+        | M::MoveRefuse
+        | M::GraphOwners
+        | M::OwnerHold
+        | M::OwnerGiveWay => Row { route: Route::Service, access: Access::System },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },
         M::ParseRepository
         | M::ParseFile

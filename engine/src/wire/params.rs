@@ -23,8 +23,8 @@ use epistemic_storage::graph::GraphType;
 use epistemic_storage::identities::Role;
 
 pub use moves::{
-    MoveAdmit, MoveArrive, MoveDepart, MoveFence, MoveId, MoveOutcomes, MoveRefuse, MoveRelease, MoveRenew,
-    MoveReplay, MoveStatus,
+    GraphOwners, MoveAdmit, MoveArrive, MoveDepart, MoveFence, MoveId, MoveOutcomes, MoveRefuse, MoveRelease,
+    MoveRenew, MoveReplay, MoveStatus, OwnerGiveWay, OwnerHold,
 };
 
 /// Decodes the parameters of a method that takes some; `raw` is [`super::Envelope::params`].

@@ -1,7 +1,10 @@
 //! Who may take a name.
 
-use super::fixture::{add_node, counts, create};
-use crate::graph::{COMMONS, GraphError, GraphStore, GraphType, Op};
+use super::{
+    fixture::{add_node, counts, create},
+    graph_moves::{admit, arrive, step},
+};
+use crate::graph::{COMMONS, GraphError, GraphStore, GraphType, MoveOp, Op, Rename};
 
 pub(super) fn rule(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "old b")?;
@@ -25,7 +28,19 @@ pub(super) fn rule(graphs: &GraphStore) -> Result<(), GraphError> {
     graphs.write("old b", Op::Delete)?;
     assert_eq!(create(graphs, "old b"), refused("old b"));
     assert_eq!(graphs.graph_count(), 2);
-    Ok(())
+    // A graph that moves goes where the operator says, one that is restored where the rule says.
+    step(graphs, "b", arrive("m1"))?;
+    step(graphs, "b", admit("m1", 0))?;
+    assert_eq!(step(graphs, "b2", arrive("restore-1")), refused("b2"));
+    let admit_as = |name: &str, rename: Option<&str>| {
+        let rename = rename.map(|name| Rename { name: name.into(), replace: true });
+        let (move_id, copy, sequence, epoch) = ("restore-2".into(), None, 0, None);
+        step(graphs, name, MoveOp::Admit { move_id, copy, sequence, epoch, rename })
+    };
+    step(graphs, "restore-x", arrive("restore-2"))?;
+    assert_eq!(admit_as("restore-x", None), refused("restore-x"));
+    assert_eq!(admit_as("restore-x", Some("b2")), refused("b2"));
+    admit_as("restore-x", Some("b"))
 }
 
 pub(super) fn claims(graphs: &GraphStore) -> Result<(), GraphError> {

@@ -26,6 +26,7 @@ mod graph_heads;
 mod graph_moves;
 mod graph_names;
 mod graph_nodes;
+mod graph_owners;
 mod graph_proofs;
 mod graph_reclaim;
 mod graph_replay;

@@ -2,9 +2,9 @@
 
 use super::{
     audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_cursors,
-    graph_edges, graph_fork, graph_groups, graph_heads, graph_moves, graph_names, graph_nodes, graph_proofs,
-    graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans,
-    service, sizes, views, writes,
+    graph_edges, graph_fork, graph_groups, graph_heads, graph_moves, graph_names, graph_nodes, graph_owners,
+    graph_proofs, graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors, identities,
+    reads, scans, service, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -100,6 +100,11 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("moves: what is no copy", graph_replay::no_copy),
     ("moves: a graph created anew", graph_replay::created_anew),
     ("moves: what the ledger does not tell", graph_replay::truncated),
+    ("owners: a graph that is superseded", graph_owners::superseded),
+    ("owners: a graph is set aside", graph_owners::set_aside),
+    ("owners: what does not give way", graph_owners::refusals),
+    ("owners: names for what is set aside", graph_owners::names),
+    ("owners: every name on one page", graph_owners::entries),
     ("channels: create, join, leave, close", channels::lifecycle),
     ("channels: two in a PeerToPeer channel", channels::peer_to_peer),
     ("channels: messages in their order", channels::messages),

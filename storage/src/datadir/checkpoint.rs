@@ -6,7 +6,8 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CHECKPOINTS_DIR, DB_DIR, DataDir, Identity, MANIFEST_FILE, bad, sync_dir, sync_parent, write_durably,
+    CHECKPOINTS_DIR, DB_DIR, DataDir, Identity, MANIFEST_FILE, Restored, bad, sync_dir, sync_parent,
+    write_durably,
 };
 use crate::{
     error::{Result, StoreError},
@@ -114,7 +115,7 @@ pub fn list_checkpoints(dir: &Path) -> Result<Vec<CheckpointInfo>> {
 }
 
 /// Makes the new data directory `target` out of the checkpoint `source`. Table files are hard-linked on one
-/// file system, else copied. Durable on return; `source` is unchanged.
+/// file system, else copied. [`DataDir::restored`] tells it from then on. Durable on return; `source` is unchanged.
 pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo> {
     let info = check_files(source)?;
     let identity = Identity::load(source)?.ok_or_else(|| bad(source, "it has no identity.json"))?;
@@ -134,6 +135,7 @@ pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo
     }
     sync_dir(&db)?;
     sync_parent(target)?;
+    Restored::now(format!("checkpoint {}", info.name), Some(info.created_ms)).store(target)?;
     identity.store(target)?;
     Ok(info)
 }

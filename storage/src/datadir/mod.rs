@@ -3,6 +3,7 @@
 //! ```text
 //! persist-dir/
 //!   identity.json   format version and identity of the store, written once, when the store is complete
+//!   restored.json   the directory was made from a copy, and its names were not compared with other shards since
 //!   CREATING        only while the directory is created for the first time
 //!   LOCK            process id of the owner, held as an exclusive lock, as is the directory itself
 //!   db/             the RocksDB database
@@ -12,6 +13,7 @@
 mod checkpoint;
 mod identity;
 mod lock;
+mod restored;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,7 @@ use fs_err as fs;
 
 pub use checkpoint::{CheckpointInfo, create_checkpoint, list_checkpoints, restore_checkpoint};
 pub use identity::{FORMAT_VERSION, Identity};
+pub use restored::Restored;
 
 use crate::{
     error::{Result, StoreError},

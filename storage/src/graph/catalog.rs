@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
-use super::{error::GraphError, fence::Fence, standing::Standing, state::GraphState};
+use super::{error::GraphError, fence::Fence, owners::Superseded, standing::Standing, state::GraphState};
 use crate::{
     error::{Result, StoreError},
     keys::GraphId,
@@ -127,6 +127,14 @@ struct Tenure {
     /// The move that brought it.
     arrived: Option<String>,
     epoch: u64,
+    superseded: Option<Superseded>,
+}
+
+impl Tenure {
+    /// Who serves the graph by a higher term.
+    fn superseded(&self) -> Option<&Superseded> {
+        self.superseded.as_ref().filter(|other| other.epoch > self.epoch)
+    }
 }
 
 impl Graph {
@@ -144,14 +152,14 @@ impl Graph {
                 versions: Versions::at(state.sequence),
                 committing: false,
             }),
-            moves: RwLock::new(Tenure { standing, arrived, epoch }),
+            moves: RwLock::new(Tenure { standing, arrived, epoch, superseded: None }),
             fence: Fence::default(),
             quarantine: OnceLock::new(),
         }
     }
 
     pub(super) fn entry(&self) -> CatalogEntry {
-        let Tenure { standing, arrived, epoch } = self.moves.read().clone();
+        let Tenure { standing, arrived, epoch, .. } = self.moves.read().clone();
         CatalogEntry {
             id: self.id.0,
             kind: self.kind,
@@ -220,7 +228,9 @@ impl Graph {
 
     pub(super) fn publish_standing(&self, entry: CatalogEntry) {
         let CatalogEntry { standing, arrived, epoch, .. } = entry;
-        *self.moves.write() = Tenure { standing, arrived, epoch };
+        let mut moves = self.moves.write();
+        let superseded = moves.superseded.take();
+        *moves = Tenure { standing, arrived, epoch, superseded };
     }
 
     /// Why it is not served, if so.
@@ -243,12 +253,34 @@ impl Graph {
     /// # Errors
     /// What clients are told instead: [`GraphError::Arriving`], [`GraphError::Moved`].
     pub fn served(&self) -> std::result::Result<(), GraphError> {
-        self.moves.read().standing.as_ref().map_or(Ok(()), |standing| Err(standing.refusal(&self.name)))
+        let moves = self.moves.read();
+        match (&moves.standing, moves.superseded()) {
+            (Some(standing), _) => Err(standing.refusal(&self.name)),
+            (None, Some(other)) => Err(GraphError::moved(&self.name, &other.by)),
+            (None, None) => Ok(()),
+        }
     }
 
-    /// Whether it is served here, without the words for clients.
+    /// Whether it is here and neither arrives nor has moved, be it superseded or not.
     pub(super) fn is_served(&self) -> bool {
         self.moves.read().standing.is_none()
+    }
+
+    /// Whether a move, a hand-over or a restore has to do with it.
+    pub(super) fn has_moved(&self) -> bool {
+        let moves = self.moves.read();
+        moves.standing.is_some() || moves.arrived.is_some() || moves.epoch > 0
+    }
+
+    /// Who serves the graph by a higher ownership term than this store has, as far as that is known.
+    pub fn superseded(&self) -> Option<Superseded> {
+        self.moves.read().superseded().cloned()
+    }
+
+    /// Tells that another store serves the graph, or that none does. While its term is the higher one, clients are told
+    /// `MOVED` here, of whatever they ask. In memory: it ends with the process.
+    pub fn supersede(&self, other: Option<Superseded>) {
+        self.moves.write().superseded = other;
     }
 
     pub(super) fn fence(&self) -> &Fence {

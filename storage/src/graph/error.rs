@@ -210,6 +210,11 @@ impl GraphError {
         GraphError::Overtaken { graph: graph.to_owned(), detail }
     }
 
+    /// The graph is served elsewhere.
+    pub(super) fn moved(graph: &str, to: &str) -> Self {
+        GraphError::Moved { graph: graph.to_owned(), to: to.to_owned() }
+    }
+
     /// Another move has begun with the graph.
     pub(super) fn unfinished(graph: &str, move_id: &str) -> Self {
         let detail = format!("move {move_id} has begun with it; finish or abort that one first");

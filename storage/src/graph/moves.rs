@@ -9,8 +9,9 @@ use super::{
     ledger::LedgerRecord,
     load::LoadedGraph,
     outcomes::{MoveOutcome, MoveRole},
+    owners::GiveWay,
     replay,
-    standing::{Origin, Signpost, Standing},
+    standing::{Origin, RESTORE, Signpost, Standing},
     state::GraphState,
     transaction::{Creator, Decision, Live, Transaction},
 };
@@ -102,6 +103,20 @@ pub enum MoveOp {
         /// The move.
         move_id: String,
     },
+    /// Raises the ownership term of the graph, which is served here and elsewhere as well, so that it stays here.
+    Hold {
+        /// Number of the graph in this store.
+        graph_id: u64,
+        /// Its term from now on, if it is lower.
+        term: u64,
+    },
+    /// Puts a signpost in the place of the graph, which is served here and, with a higher term, elsewhere.
+    GiveWay {
+        /// Names this step, as a move is named.
+        move_id: String,
+        /// To whom, and what becomes of the records.
+        giving: GiveWay,
+    },
     /// Removes a signpost whose records are gone, and with it what it tells clients with an old list; or what a restore
     /// that was killed has left of a graph, which is refused for good.
     Forget,
@@ -155,6 +170,8 @@ impl Transaction<'_> {
             MoveOp::Drop { move_id } => self.drop_records(name, move_id),
             MoveOp::Refuse { move_id, role, peer } => self.refuse(name, move_id, *role, peer),
             MoveOp::Return { move_id } => self.come_back(name, move_id),
+            MoveOp::Hold { graph_id, term } => self.hold(name, *graph_id, *term),
+            MoveOp::GiveWay { move_id, giving } => self.give_way(name, move_id, giving),
             MoveOp::Forget => self.forget(name),
         }
     }
@@ -170,6 +187,10 @@ impl Transaction<'_> {
         if move_id.len() > MAX_MOVE_ID {
             let detail = format!("its move id has {} bytes, {MAX_MOVE_ID} are the most", move_id.len());
             return Err(GraphError::conflict(name, detail));
+        }
+        // A name that begins like this is that of a copy that takes a graph's place; it is asked for when it is admitted.
+        if move_id.starts_with(RESTORE) && !name.starts_with(RESTORE) {
+            self.may_create(name)?;
         }
         let (mut before, mut epoch) = (None, 0);
         if let Some(entry) = self.live(name).map(|live| live.entry.clone()) {
@@ -256,8 +277,11 @@ impl Transaction<'_> {
             Some(Standing::Moved(_)) | None => String::new(),
         };
         let served = rename.map_or(name, |rename| &rename.name);
-        if let Some(rename) = rename.filter(|rename| rename.name != *name) {
-            self.rename(name, rename)?;
+        match rename.filter(|rename| rename.name != *name) {
+            Some(rename) => self.rename(name, rename)?,
+            // Where a graph that moves goes is the operator's word; where one is restored is the rule's.
+            None if move_id.starts_with(RESTORE) => self.may_create(name)?,
+            None => {}
         }
         let live = self.live(served).ok_or_else(|| GraphError::GraphNotFound(served.to_string()))?;
         live.entry.arrived = Some(move_id.to_owned());
@@ -415,7 +439,11 @@ impl Transaction<'_> {
     }
 
     /// What became of the move, which was not given up.
-    fn outcome(&mut self, name: &Arc<str>, move_id: &str) -> Result<Option<MoveOutcome>, GraphError> {
+    pub(super) fn outcome(
+        &mut self,
+        name: &Arc<str>,
+        move_id: &str,
+    ) -> Result<Option<MoveOutcome>, GraphError> {
         match self.decided(name, move_id)?.map(|record| record.outcome) {
             Some(MoveOutcome::Refused) => Err(GraphError::aborted(name, move_id)),
             outcome => Ok(outcome),

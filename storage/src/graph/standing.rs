@@ -57,7 +57,7 @@ impl Standing {
                 GraphError::Restoring { graph, from: from.clone() }
             }
             Standing::Arriving { from, .. } => GraphError::Arriving { graph, from: from.clone() },
-            Standing::Moved(post) => GraphError::Moved { graph, to: post.to.clone() },
+            Standing::Moved(post) => GraphError::moved(name, &post.to),
         }
     }
 

@@ -169,6 +169,16 @@ impl<'s> Transaction<'s> {
 
     /// The graph, which is served here, be it quarantined or not.
     pub(super) fn existing(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
+        let live = self.served_or_superseded(name)?;
+        let superseded = live.base.as_ref().and_then(|graph| graph.superseded());
+        match superseded.filter(|other| other.epoch > live.entry.epoch) {
+            Some(other) => Err(GraphError::moved(name, &other.by)),
+            None => Ok(live),
+        }
+    }
+
+    /// The graph, which is here and neither arrives nor has moved; another store may serve it by a higher term.
+    pub(super) fn served_or_superseded(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
         let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
         match &live.entry.standing {
             Some(standing) => Err(standing.refusal(name)),
@@ -178,8 +188,14 @@ impl<'s> Transaction<'s> {
 
     /// The graph, which is served here and not about to move.
     pub(super) fn unfenced(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
+        self.existing(name)?;
+        self.not_fenced(name)
+    }
+
+    /// [`Transaction::served_or_superseded`] that is not about to move.
+    pub(super) fn not_fenced(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
         let leases = self.leases;
-        let live = self.existing(name)?;
+        let live = self.served_or_superseded(name)?;
         live.base.as_ref().map_or(Ok(()), |graph| graph.fence().pass(name, leases))?;
         Ok(live)
     }

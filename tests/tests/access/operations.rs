@@ -58,7 +58,7 @@ const OTHERS: [&str; 23] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 21] = [
+const SYSTEM: [&str; 24] = [
     "Shutdown",
     "ListIdentities",
     "GraphDigest",
@@ -80,6 +80,9 @@ const SYSTEM: [&str; 21] = [
     "MoveOutcomes",
     "MoveRenew",
     "MoveRefuse",
+    "GraphOwners",
+    "OwnerHold",
+    "OwnerGiveWay",
 ];
 
 #[test]

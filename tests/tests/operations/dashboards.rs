@@ -13,10 +13,11 @@ const DASHBOARD: &str = "deploy/grafana/engine-shards.json";
 const RULES: &str = "deploy/prometheus/engine-shards.rules.yml";
 
 /// What the gateway serves, as docs/operations.md lists it.
-const GATEWAY: [&str; 3] = [
+const GATEWAY: [&str; 4] = [
     "agent_utilities_engine_shard_up",
     "agent_utilities_engine_shard_requests_total",
     "agent_utilities_gateway_engine_breaker_state",
+    "epistemic_gateway_ownership_conflicts",
 ];
 
 /// Every expression of the alert rules.
@@ -40,10 +41,13 @@ pub(super) fn dashboard_expressions() -> Result<Vec<String>> {
 
 /// The names on the `/metrics` page of a shard that has had one of everything.
 fn series_of_a_shard() -> Result<BTreeSet<String>> {
-    let server = ServerProcess::ours().metrics().start()?;
+    let builder = ServerProcess::ours().metrics();
+    let own = format!("unix://{}", builder.socket().display());
+    // One that knows of another shard.
+    let list = format!("{own},unix:///nowhere.sock");
+    let server = builder.arg("--advertise").arg(&own).arg("--endpoints").arg(&list).start()?;
     let mut client = server.client()?;
-    client.create_graph("g")?;
-    client.add_node("g", "n", &[0x80])?;
+    client.add_node("__commons__", "n", &[0x80])?;
     client.call("", "Checkpoint", None)?;
     let page = http::get(server.metrics_addr(), "/metrics")?.body;
     let named = page.lines().filter(|line| !line.starts_with('#'));

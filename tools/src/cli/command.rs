@@ -15,13 +15,14 @@ use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
 use super::moves::{MoveArgs, MovesArgs};
+use super::owners::OwnersCommand;
 use super::reference::{ImportReferenceArgs, PullArgs};
 use super::route::RouteArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
 use super::{
-    audit, backup, checkpoint, diff, digest, graphs, identities, moves, program, reference, route, snapshot,
-    status,
+    audit, backup, checkpoint, diff, digest, graphs, identities, moves, owners, program, reference, route,
+    snapshot, status,
 };
 use crate::bench::{self, BenchArgs};
 use crate::reshard::{self, ReshardCommand};
@@ -77,6 +78,9 @@ enum Command {
     Repair(RepairArgs),
     Move(MoveArgs),
     Moves(MovesArgs),
+    /// Graphs that two shards serve, or none, after one was set back to before a move: find them, end it.
+    #[command(subcommand)]
+    Owners(OwnersCommand),
     /// Move graphs to their new owners when the list of endpoints changes.
     #[command(subcommand)]
     Reshard(ReshardCommand),
@@ -103,6 +107,7 @@ impl Command {
             Self::Repair(args) => audit::repair(&args),
             Self::Move(args) => moves::run_move(&args, runtime),
             Self::Moves(args) => moves::run_moves(&args, runtime),
+            Self::Owners(command) => owners::run(&command, runtime),
             Self::Reshard(command) => reshard::run(&command, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),

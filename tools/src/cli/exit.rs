@@ -19,7 +19,8 @@ Exit codes:
   3  a shard cannot be reached
   4  the input is damaged or not what it has to be; nothing was changed
   5  two copies of a graph differ
-  6  some of it was done and some not; the output tells which";
+  6  some of it was done and some not; the output tells which
+  7  two shards serve a graph, or none does";
 
 /// What the process ends with when something went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(crate) enum Exit {
     Different = 5,
     /// A part was done.
     Partly = 6,
+    /// Two shards serve a graph, or none does.
+    Conflict = 7,
 }
 
 impl From<Exit> for ExitCode {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_router::owners::Scope;
 use epistemic_router::{Affinity, EndpointList, hrw};
 use epistemic_storage::graph::COMMONS;
 use indicatif::HumanBytes;
@@ -14,6 +15,7 @@ use tokio::runtime::Runtime;
 use super::directory::Directory;
 use super::exit::EXIT_CODES;
 use super::output::{OutputArgs, Report};
+use super::owners::{Conflicts, failure};
 use super::place::PlaceArgs;
 use super::shards::{Answers, affinity};
 use super::table::{shortened, write_table};
@@ -21,7 +23,8 @@ use crate::remote::{GraphStats, GraphStatsParams};
 
 /// List graphs with their counts: of all configured shards, of one, or of a directory.
 ///
-/// With several shards, a graph on a shard that does not own it is marked: clients look for it elsewhere.
+/// With several shards, a graph on a shard that does not own it is marked: clients look for it elsewhere. Graphs that two
+/// shards serve, or none, are told behind the list (see egctl owners), and it ends with 7 then.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct GraphsArgs {
@@ -37,6 +40,9 @@ pub(super) struct GraphsArgs {
 #[derive(Serialize)]
 struct Graphs {
     graphs: Vec<Row>,
+    /// Graphs that two shards serve, or none; of several shards.
+    #[serde(flatten)]
+    owners: Option<Conflicts>,
 }
 
 #[derive(Serialize)]
@@ -68,8 +74,20 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
             });
         }
     }
-    args.output.print(&Graphs { graphs })?;
-    Ok(answers.failure()?)
+    let owners = if shards.is_sharded() {
+        Some(runtime.block_on(args.place.shards.survey(Scope::All))?)
+    } else {
+        None
+    };
+    let report = Graphs { graphs, owners: owners.map(Conflicts) };
+    args.output.print(&report)?;
+    answers.failure()?;
+    let Some(Conflicts(survey)) = &report.owners else { return Ok(()) };
+    // Shards of an earlier version, and those whose caller may not ask, list their graphs all the same.
+    for silent in &survey.unasked {
+        eprintln!("owners were not compared with {}: {}", silent.endpoint, silent.reason);
+    }
+    if survey.conflicts.is_empty() { Ok(()) } else { Ok(failure(survey)?) }
 }
 
 /// The owner of a graph among several shards; every shard has its own `__commons__`.
@@ -86,13 +104,14 @@ fn offline(path: &Path, sizes: bool) -> Result<Graphs> {
         belongs_on: None,
     };
     let graphs = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
-    Ok(Graphs { graphs })
+    Ok(Graphs { graphs, owners: None })
 }
 
 impl Report for Graphs {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let owners = self.owners.as_ref();
         if self.graphs.is_empty() {
-            return Ok(());
+            return owners.map_or(Ok(()), |owners| owners.write_text(out));
         }
         let row = |row: &Row| {
             let GraphStats { name, kind, nodes, edges, sequence, quarantined, bytes, .. } = &row.graph;
@@ -115,6 +134,7 @@ impl Report for Graphs {
             ]
         };
         let rows: Vec<_> = self.graphs.iter().map(row).collect();
-        write_table(out, ["graph", "type", "nodes", "edges", "sequence", "size", "place"], &rows)
+        write_table(out, ["graph", "type", "nodes", "edges", "sequence", "size", "place"], &rows)?;
+        owners.map_or(Ok(()), |owners| owners.write_text(out))
     }
 }

@@ -17,6 +17,7 @@ mod graphs;
 mod identities;
 mod moves;
 mod output;
+mod owners;
 mod place;
 pub(crate) mod program;
 mod progress;

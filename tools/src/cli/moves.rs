@@ -21,8 +21,8 @@ use super::{
     table::{shortened, shown, write_table},
 };
 use crate::moves::{
-    Control, DirectoryParty, Held, Journal, Move, Party, Receipt, Rest, StandingName, Status, Step, Timing,
-    Watch, abort, begun, parse_pause,
+    BeforeDrop, Control, DirectoryParty, Held, Journal, Move, Party, Receipt, Rest, StandingName, Status,
+    Step, Timing, Watch, abort, begun, parse_pause,
 };
 
 /// Move a graph from one shard to another while both run, or between the directories of stopped ones.
@@ -73,6 +73,10 @@ pub(super) struct MoveArgs {
     /// for a while before the next attempt.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_pause)]
     max_pause: f64,
+    /// Take no checkpoint of the destination before the source drops its records. Until the destination's next one, its
+    /// checkpoints do not have the graph.
+    #[arg(long)]
+    no_checkpoint: bool,
     /// Copy at most so many megabytes (10^6 bytes) per second.
     #[arg(long, value_name = "MB/S")]
     rate_limit: Option<u64>,
@@ -115,6 +119,7 @@ pub(super) fn run_move(args: &MoveArgs, runtime: &Runtime) -> Result<()> {
         journal: &journal,
         control: &control,
         timing: Timing { max_pause: Duration::from_secs_f64(args.max_pause), ..Timing::default() },
+        before_drop: if args.no_checkpoint { BeforeDrop::Nothing } else { BeforeDrop::Checkpoint },
         watch: &Steps,
     };
     let receipt = one.run()?;

@@ -1,9 +1,11 @@
 //! Running shards: which ones, and asking them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_router::owners::{Scope, Survey, survey};
 use epistemic_router::{
     Affinity, Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
 };
@@ -15,6 +17,9 @@ use tokio::runtime::Handle;
 use super::exit::{Exit, Failure, exit_of, message_of};
 use crate::moves::ShardParty;
 use crate::remote;
+
+/// For one answer of a shard that is asked who serves what.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Which running shards to ask, and the secret to do it with.
 #[derive(Args, Debug, Clone)]
@@ -91,6 +96,13 @@ impl ShardArgs {
     /// A connection to this shard, whoever owns what.
     pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
         self.credentials.connect(endpoint).await
+    }
+
+    /// What all shards say together of who serves what.
+    pub(super) async fn survey(&self, scope: Scope) -> Result<Survey> {
+        let (list, secret) = (self.list()?, self.secret()?);
+        let options = ConnectOptions { compare_lists: false, deadline: ANSWER, ..self.options() };
+        Ok(survey(list.as_slice(), None, &secret, &options, scope).await)
     }
 
     /// One running shard as a party of moves.

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use super::exit::{EXIT_CODES, message_of};
 use super::output::{OutputArgs, Report};
 use super::shards::ShardArgs;
-use super::table::write_table;
+use super::table::{shortened, write_table};
 use crate::remote::ShardStatus;
 
 /// Show whether each shard answers, takes writes and has recent checkpoints.
@@ -73,6 +73,17 @@ impl Report for Shards {
             match status.checkpoint_interval_s {
                 0 => writeln!(out, "  checkpoints: {}, automatic ones are off", status.checkpoints.len())?,
                 every => writeln!(out, "  checkpoints: {}, one every {every} s", status.checkpoints.len())?,
+            }
+            if let Some(found) = &status.ownership
+                && found.two_owners + found.no_owner > 0
+            {
+                let graphs: Vec<_> = found.graphs.iter().map(|graph| shortened(graph)).collect();
+                let (two, none) = (found.two_owners, found.no_owner);
+                writeln!(
+                    out,
+                    "  TWO OWNERS: {two}, NO OWNER: {none} (egctl owners check): {}",
+                    graphs.join(", ")
+                )?;
             }
             if let Some(reason) = &status.poisoned {
                 writeln!(out, "  TAKES NO WRITES: {reason}")?;

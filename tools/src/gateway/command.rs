@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Gateway;
 use super::access::{Access, Token};
+use super::owners::Owners;
 use super::server;
 use super::watch::Watched;
 use crate::cli::{Exit, Failure, ShardArgs, program};
@@ -75,6 +76,7 @@ impl Cli {
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {}", self.listen))?;
+        tokio::spawn(Arc::clone(&gateway.owners).run());
         for shard in &gateway.shards {
             tokio::spawn(Arc::clone(shard).run());
         }
@@ -117,6 +119,7 @@ impl Gateway {
             endpoints.as_slice().iter().map(|endpoint| Watched::new(endpoint, secret, options).into());
         Self {
             shards: watched.collect(),
+            owners: Owners::new(&endpoints, secret, options).into(),
             placement: ShardRouter::new(endpoints, secret.clone(), options.clone()).with_affinity(affinity),
             default_graph,
             log: None,

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 
+use epistemic_router::owners::Kind;
 use epistemic_storage::graph::COMMONS;
 use serde::Serialize;
 
@@ -50,6 +51,9 @@ struct Row {
     shard: String,
     /// The shard that clients go to for it, when that is another one.
     belongs_to: Option<String>,
+    /// That another shard serves it too: `two_owners`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict: Option<Kind>,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +127,12 @@ impl Gateway {
             Sort::Nodes => found.sort_by_key(|(graph, _)| Reverse(graph.nodes)),
             Sort::Edges => found.sort_by_key(|(graph, _)| Reverse(graph.edges)),
         }
+        let owners = self.owners.latest();
+        let conflict = |graph: &str| {
+            let conflicts = &owners.as_ref()?.conflicts;
+            let at = conflicts.binary_search_by(|conflict| conflict.graph.as_str().cmp(graph)).ok()?;
+            Some(conflicts[at].kind)
+        };
         let graphs = found.iter().skip(wanted.offset).take(wanted.limit).map(|(stats, shard)| {
             let owner = self.placement.owner(&stats.name);
             // Every shard has commons of its own.
@@ -131,6 +141,7 @@ impl Gateway {
                 stats: (*stats).clone(),
                 shard: shard.endpoint.to_string(),
                 belongs_to: elsewhere.then(|| owner.to_string()),
+                conflict: conflict(&stats.name),
             }
         });
         Page { total, matched: found.len(), offset: wanted.offset, graphs: graphs.collect(), missing }

@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use epistemic_logging::LogWriter;
+use epistemic_router::owners::{Kind, Survey};
 use epistemic_router::{BreakerState, EndpointStatus, Outcomes};
 
 use super::Gateway;
+use super::owners::count;
 
 impl Gateway {
     /// The page.
@@ -14,6 +16,9 @@ impl Gateway {
         let outcomes = self.shards.iter().map(|shard| shard.breaker.outcomes());
         let shards: Vec<_> = topology.endpoints.into_iter().zip(outcomes).collect();
         let mut page = render(&shards);
+        if let Some(survey) = self.owners.latest() {
+            render_owners(&mut page, &survey);
+        }
         let name = "epistemic_graph_gateway_log_lines_dropped_total";
         family(&mut page, name, "counter", "Lines of the process log that could not be written.");
         let _ = writeln!(page, "{name} {}", self.log.as_ref().map_or(0, LogWriter::dropped));
@@ -53,6 +58,17 @@ fn render(shards: &[(EndpointStatus, Outcomes)]) -> String {
         let _ = writeln!(page, "{name}{{endpoint=\"{}\"}} {state}", escaped(shard.endpoint.as_str()));
     }
     page
+}
+
+fn render_owners(page: &mut String, survey: &Survey) {
+    let name = "epistemic_gateway_ownership_conflicts";
+    family(page, name, "gauge", "Graphs that two shards serve (two_owners), or none (no_owner).");
+    for kind in Kind::ALL {
+        let _ = writeln!(page, "{name}{{kind=\"{}\"}} {}", kind.name(), count(survey, kind));
+    }
+    let name = "epistemic_gateway_ownership_unchecked_shards";
+    family(page, name, "gauge", "Shards that did not answer which graphs they serve.");
+    let _ = writeln!(page, "{name} {}", survey.unasked.len());
 }
 
 fn family(page: &mut String, name: &str, kind: &str, help: &str) {

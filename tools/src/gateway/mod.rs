@@ -4,6 +4,7 @@
 //! * `command` is the program, `server` its routes, `access` who may use them.
 //! * `watch` asks every shard once a second, whoever looks and however many; `probe` is one such question, `rate` what
 //!   two answers say together.
+//! * `owners` compares who serves which graph.
 //! * `topology`, `metrics`, `overview`, `graphs` and `route` are the answers; `page/` is the dashboard.
 
 mod access;
@@ -11,6 +12,7 @@ mod command;
 mod graphs;
 mod metrics;
 mod overview;
+mod owners;
 mod probe;
 mod rate;
 mod route;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 
 use epistemic_logging::LogWriter;
 use epistemic_router::ShardRouter;
+use owners::Owners;
 use watch::Watched;
 
 /// What every request shares.
@@ -36,6 +39,8 @@ struct Gateway {
     default_graph: String,
     /// In the order of the endpoint list.
     shards: Vec<Arc<Watched>>,
+    /// Graphs that two of them serve, or none.
+    owners: Arc<Owners>,
     /// The log of the process, to tell what it drops.
     log: Option<LogWriter>,
 }

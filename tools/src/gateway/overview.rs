@@ -7,6 +7,7 @@ use epistemic_storage::clock::unix_ms;
 use serde::Serialize;
 
 use super::Gateway;
+use super::owners::OwnersView;
 use super::watch::Look;
 
 /// The tier.
@@ -14,6 +15,9 @@ use super::watch::Look;
 pub(super) struct Overview {
     default_graph: String,
     shards: Vec<ShardView>,
+    /// Graphs that two shards serve, or none; absent before that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owners: Option<OwnersView>,
 }
 
 /// One shard. What it did not say is absent, never 0.
@@ -52,7 +56,7 @@ impl Gateway {
             let ours = self.placement.endpoints();
             shards.push(ShardView::new(status, shard.latest().await.as_deref(), ours));
         }
-        Overview { default_graph: topology.default_graph, shards }
+        Overview { default_graph: topology.default_graph, shards, owners: self.owners.view() }
     }
 }
 

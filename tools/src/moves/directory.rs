@@ -10,7 +10,7 @@ use std::{
 use anyhow::Result;
 use epistemic_storage::{
     Durability, GraphStore, Identities,
-    datadir::DataDir,
+    datadir::{DataDir, create_checkpoint},
     graph::{Changes, Departure, Fenced, Graph, GraphError, MoveOp, MoveRole, MoveView, Op, Origin, Rename},
     snapshot::{self, ImportTarget, SnapshotError},
 };
@@ -21,13 +21,13 @@ use super::party::{Admission, Changed, Content, Export, Look, Party, Status};
 pub(crate) struct DirectoryParty {
     endpoint: String,
     graphs: Arc<GraphStore>,
-    _owner: Option<DataDir>,
+    owner: Option<DataDir>,
 }
 
 impl DirectoryParty {
     /// The graphs of `endpoint`, opened for writing, and the lock of their directory, if they have one.
     pub(crate) fn new(endpoint: impl Into<String>, graphs: Arc<GraphStore>, owner: Option<DataDir>) -> Self {
-        Self { endpoint: endpoint.into(), graphs, _owner: owner }
+        Self { endpoint: endpoint.into(), graphs, owner }
     }
 
     fn graph(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
@@ -166,6 +166,13 @@ impl Party for DirectoryParty {
         let Admission { copy, sequence, epoch } = *agreed;
         let rename = Some(Rename { name: served.into(), replace });
         self.step(graph, MoveOp::Admit { move_id: move_id.into(), copy, sequence, epoch, rename })
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        // The server that opens the directory thins them out.
+        create_checkpoint(owner, self.graphs.store(), usize::MAX)?;
+        Ok(())
     }
 
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {

@@ -96,6 +96,9 @@ impl<H: Hook> Party for Hooked<H> {
     ) -> Result<()> {
         self.hook.call(|| self.inner.admit_as(graph, move_id, agreed, served, replace))
     }
+    fn checkpoint(&self) -> Result<()> {
+        self.hook.call(|| self.inner.checkpoint())
+    }
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.hook.call(|| self.inner.drop_records(graph, move_id))
     }

@@ -42,8 +42,23 @@ pub(crate) struct Move<'m> {
     pub(crate) control: &'m Control,
     /// Limits.
     pub(crate) timing: Timing,
+    /// What happens before the source drops its records.
+    pub(crate) before_drop: BeforeDrop,
     /// Told what goes on.
     pub(crate) watch: &'m dyn Watch,
+}
+
+/// What happens between the receipt of a move and the end of the source's records: from then on the destination has the only
+/// copy, and a checkpoint of before does not have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BeforeDrop {
+    /// The destination takes a checkpoint.
+    Checkpoint,
+    /// Nothing.
+    Nothing,
+    /// The move ends here for now: who moves many graphs takes one checkpoint for all of them, and drops then
+    /// ([`Move::finish`]).
+    Later,
 }
 
 /// Sees a move go on.
@@ -65,7 +80,7 @@ pub(super) struct Compared {
 
 impl Move<'_> {
     /// Moves the graph, or finishes its move. Blocks. On return the destination serves the graph, the receipt is in the
-    /// journal and the source keeps a signpost. After an error the same call goes on.
+    /// journal and the source keeps a signpost, with the records where they are dropped later. After an error the same call goes on.
     ///
     /// # Errors
     /// [`super::is_aborted`] when the move was given up: begin another one.

@@ -278,6 +278,8 @@ pub(crate) trait Party: Send + Sync {
         served: &str,
         replace: bool,
     ) -> Result<()>;
+    /// Takes a checkpoint of all that is there, where there are checkpoints.
+    fn checkpoint(&self) -> Result<()>;
     /// Drops the records of a departed graph.
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()>;
     /// Refuses the move for good, unless it was decided on already, and drops the copy of it; tells what it came to.

@@ -12,7 +12,7 @@ use epistemic_storage::{
 use super::{
     compare::{same_content, same_graph},
     journal::Step,
-    mover::{Compared, Move, TRIES},
+    mover::{BeforeDrop, Compared, Move, TRIES},
     party::{Admission, Content, Look, Overtaken, StandingName, is_overtaken, is_silent, is_truncated},
     receipt::{Receipt, VERSION},
 };
@@ -66,9 +66,29 @@ impl Move<'_> {
                 receipt
             }
         };
-        self.persist(|| self.source.drop_records(self.graph, self.move_id))?;
-        self.note(Step::Done)?;
+        match self.before_drop {
+            BeforeDrop::Checkpoint => self.checkpoint()?,
+            BeforeDrop::Nothing => {}
+            BeforeDrop::Later => return Ok(receipt),
+        }
+        self.finish()?;
         Ok(receipt)
+    }
+
+    /// Has the destination take a checkpoint, which has the graph then.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        self.persist(|| self.destination.checkpoint()).with_context(|| {
+            self.told(
+                "the destination serves it and cannot take a checkpoint, so the source keeps its records. The same command \
+                 goes on, with --no-checkpoint without one",
+            )
+        })
+    }
+
+    /// The last step of a move whose receipt is in the journal: the source drops its records. May be repeated.
+    pub(crate) fn finish(&self) -> Result<()> {
+        self.persist(|| self.source.drop_records(self.graph, self.move_id))?;
+        self.note(Step::Done)
     }
 
     /// The receipt of a move whose last step was taken.

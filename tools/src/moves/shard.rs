@@ -335,6 +335,10 @@ impl Party for ShardParty {
         self.admission(graph, move_id, agreed, Some((served, replace)))
     }
 
+    fn checkpoint(&self) -> Result<()> {
+        self.call_long::<String, _>(COMMONS, "Checkpoint", &()).map(drop)
+    }
+
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.step(graph, "MoveDrop", &MoveId { move_id }).map(drop)
     }

@@ -15,7 +15,8 @@ use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use super::{
-    Control, DirectoryParty, Hook, Hooked, Journal, Move, Receipt, StandingName, Step, Timing, Watch, abort,
+    BeforeDrop, Control, DirectoryParty, Hook, Hooked, Journal, Move, Receipt, StandingName, Step, Timing,
+    Watch, abort,
 };
 
 const GRAPH: &str = "tenant__a:/\u{1f980}";
@@ -126,6 +127,7 @@ impl World {
             journal: &journal,
             control: &control,
             timing: Timing::stepwise(),
+            before_drop: BeforeDrop::Checkpoint,
             watch: &watch,
         }
         .run()
@@ -202,6 +204,7 @@ fn a_graph_moves_and_moves_back_with_every_write() {
         journal: &journal,
         control: &Control::new(None),
         timing: Timing::stepwise(),
+        before_drop: BeforeDrop::Nothing,
         watch: &Silent,
     };
     let receipt = back.run().unwrap();

@@ -123,10 +123,24 @@ pub(crate) struct ShardStatus {
     /// All shards, as it was told.
     #[serde(default)]
     pub(crate) endpoints: Option<Vec<String>>,
+    /// What it found when it asked the other shards who serves what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ownership: Option<OwnershipStatus>,
     /// Complete checkpoints, oldest first.
     pub(crate) checkpoints: Vec<CheckpointStatus>,
     /// Seconds between automatic checkpoints, 0 for never.
     pub(crate) checkpoint_interval_s: u64,
+}
+
+/// Graphs of a shard that two shards serve, or none, as it knows them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct OwnershipStatus {
+    /// Those that another shard serves too.
+    pub(crate) two_owners: u64,
+    /// Those that nobody serves.
+    pub(crate) no_owner: u64,
+    /// The names of the first of them.
+    pub(crate) graphs: Vec<String>,
 }
 
 /// One checkpoint.

@@ -70,7 +70,7 @@ pub(super) fn failure(heading: &str, refusals: &[Refusal]) -> Failure {
         Exit::Usage => 0,
         Exit::Unreachable => 1,
         Exit::Refused => 2,
-        Exit::Failed | Exit::Different | Exit::Partly => 3,
+        Exit::Failed | Exit::Different | Exit::Partly | Exit::Conflict => 3,
     };
     let exit = refusals.iter().map(|refusal| refusal.exit).min_by_key(rank).unwrap_or(Exit::Failed);
     let mut lines = vec![heading.to_owned()];

@@ -18,6 +18,50 @@ pub struct MoveStatus<'a> {
     pub arrived: bool,
 }
 
+/// `GraphOwners`
+#[derive(Debug, Default, Deserialize)]
+pub struct GraphOwners<'a> {
+    /// These names; without it, names in their order.
+    #[serde(default, borrow, deserialize_with = "some_texts")]
+    pub names: Option<Vec<&'a str>>,
+    /// Of all: those behind this name.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub after: Option<&'a str>,
+    /// Of all: also those that no move has touched.
+    #[serde(default)]
+    pub all: bool,
+}
+
+/// `OwnerHold`
+#[derive(Debug, Deserialize)]
+pub struct OwnerHold {
+    /// Number of the graph in this store.
+    pub graph_id: u64,
+    /// Its ownership term from now on.
+    pub term: u64,
+}
+
+/// `OwnerGiveWay`
+#[derive(Debug, Deserialize)]
+pub struct OwnerGiveWay<'a> {
+    /// Names the step, as a move is named.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Endpoint that serves the graph.
+    #[serde(borrow, deserialize_with = "text")]
+    pub to: &'a str,
+    /// Its ownership term there.
+    pub term: u64,
+    /// Number of the graph in this store.
+    pub graph_id: u64,
+    /// The name that its records have here from now on.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub keep_as: Option<&'a str>,
+    /// Instead: they are dropped, if this is the number of their newest change.
+    #[serde(default)]
+    pub sequence: Option<u64>,
+}
+
 /// `MoveOutcomes`
 #[derive(Debug, Default, Deserialize)]
 pub struct MoveOutcomes<'a> {

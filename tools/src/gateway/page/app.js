@@ -95,8 +95,26 @@ function showShard(shard) {
   write(problem, shard.error ?? (shard.refusal ? `Takes no writes: ${shard.refusal}` : ""));
 }
 
+// Graphs that two shards serve, or none.
+function showOwners(owners) {
+  const lines = (owners?.conflicts ?? []).map((conflict) => {
+    const by = conflict.owners.map((owner) => `${visible(owner.endpoint)} (term ${owner.epoch}, ${count(owner.nodes)} nodes)`);
+    return conflict.kind === "two_owners"
+      ? `Two owners: ${visible(conflict.graph)} is served by ${by.join(" and ")}`
+      : `No owner: ${visible(conflict.graph)} moved to ${visible(conflict.signposts[0].to)}, which does not serve it`;
+  });
+  const more = owners ? owners.two_owners + owners.no_owner - lines.length : 0;
+  if (more > 0) lines.push(`… and ${count(more)} more`);
+  if (lines.length) lines.push("End this with: egctl owners resolve");
+  const shown = lines.join("\n"), place = at("conflicts");
+  if (place.dataset.shown === shown) return;
+  place.replaceChildren(...lines.map((line) => element("p", "bad", line)));
+  place.dataset.shown = shown;
+}
+
 function showOverview(overview) {
   overview.shards.forEach(showShard);
+  showOwners(overview.owners);
   const up = overview.shards.filter((shard) => shard.reachable).length;
   const all = overview.shards.length, nodes = overview.shards.reduce((sum, shard) => sum + (shard.nodes ?? 0), 0);
   const summary = at("summary");
@@ -165,6 +183,7 @@ function graphRow(graph) {
   };
   const shard = element("td");
   shard.append(element("span", "endpoint quiet", visible(graph.shard)));
+  if (graph.conflict) shard.append(element("small", "bad", "Another shard serves it too"));
   if (graph.belongs_to) {
     shard.append(element("small", "warn", `Clients look on ${visible(graph.belongs_to)}`));
   }

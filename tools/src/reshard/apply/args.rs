@@ -63,6 +63,10 @@ pub(super) struct RunArgs {
     /// are taken for a while before the next attempt.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_pause)]
     pub(super) max_pause: f64,
+    /// Take no checkpoints of destinations before sources drop what left. Until a destination's next one, its checkpoints do
+    /// not have what came to it.
+    #[arg(long)]
+    pub(super) no_checkpoint: bool,
     /// This shard is stopped: its persist directory, an empty one for a new shard. May be repeated; resume remembers them.
     #[arg(long = "dir", value_name = "ENDPOINT=PATH")]
     pub(super) directories: Vec<String>,

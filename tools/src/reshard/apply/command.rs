@@ -15,6 +15,7 @@ use super::super::refusal::{Refusal, failure};
 use super::args::{AbortArgs, ApplyArgs, PauseArgs, ResumeArgs, RunArgs, StatusArgs};
 use super::board::Board;
 use super::check::{Objection, check};
+use super::outcome::Outcome;
 use super::places::Places;
 use super::run::{Failed, Run};
 use super::state::{self, Claim, State};
@@ -98,8 +99,18 @@ pub(crate) fn abort(args: &AbortArgs, runtime: &Runtime) -> Result<()> {
     let places = places(&state, &numbers, &args.credentials, runtime)?;
     let control = Control::new(None);
     let timing = Timing::default();
-    let run = Run { state: &state, places: &places, control: &control, parallel: 1, timing };
-    let failed = run.abort(&numbers, &args.gone)?;
+    let no_checkpoint = false;
+    let run = Run { state: &state, places: &places, control: &control, parallel: 1, timing, no_checkpoint };
+    // What is served at its destination stays there.
+    let board = Board::new(std::iter::empty());
+    let is_gone = |endpoint: &str| args.gone.iter().any(|gone| gone.as_str() == endpoint);
+    let both_there = |number: usize| {
+        state.task.get(number).is_some_and(|graph| !is_gone(&graph.from) && !is_gone(&graph.to))
+    };
+    let (settled, begun): (Vec<usize>, Vec<usize>) =
+        numbers.iter().partition(|&&number| outcomes[number] == Outcome::Settled && both_there(number));
+    let mut failed = run.leave(&settled, &board);
+    failed.extend(run.abort(&begun, &args.gone)?);
     finish(&state, &args.output, &failed, "given up")
 }
 
@@ -122,8 +133,8 @@ fn carry_out(state: &mut State, args: &RunArgs, runtime: &Runtime) -> Result<()>
             break;
         }
         let places = places(state, &numbers, &args.credentials, runtime)?;
-        let (parallel, timing) = (args.parallel.into(), args.timing());
-        let run = Run { state, places: &places, control: &control, parallel, timing };
+        let (parallel, timing, no_checkpoint) = (args.parallel.into(), args.timing(), args.no_checkpoint);
+        let run = Run { state, places: &places, control: &control, parallel, timing, no_checkpoint };
         let board = Board::new(numbers.iter().filter_map(|&number| state.task.get(number)));
         run.reserve(&numbers)?;
         failed = run.move_all(&numbers, &board)?;

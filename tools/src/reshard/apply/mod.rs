@@ -2,7 +2,7 @@
 //!
 //! * `state` is the directory that keeps all of it; `outcome` is what became of a graph, read off the journal.
 //! * `check` compares the plan with what is there, at the beginning and at the end.
-//! * `run` reserves all names and moves the graphs; `queue` says which is next; `places` are the parties of the moves;
+//! * `run` reserves all names and moves the graphs; `leave` has the sources drop what left; `queue` says which is next; `places` are the parties of the moves;
 //!   `board` shows progress; `summary` is what it came to.
 //! * `command` is the commands, `args` their arguments.
 
@@ -10,6 +10,7 @@ mod args;
 mod board;
 mod check;
 mod command;
+mod leave;
 mod outcome;
 mod places;
 mod queue;

@@ -9,6 +9,8 @@ pub(super) enum Outcome {
     Waiting,
     /// It has begun.
     Begun,
+    /// The destination serves the graph, and there is a receipt; the source has the records still.
+    Settled,
     /// It did not go on for now; why.
     Failed(String),
     /// It is finished, with a receipt.
@@ -25,6 +27,7 @@ impl Outcome {
         match lines.last().map(|line| &line.step) {
             None => Self::Waiting,
             Some(Step::Done) => Self::Moved,
+            Some(Step::Receipt { .. }) => Self::Settled,
             Some(Step::Aborted) => Self::GivenUp,
             Some(Step::Gone) => Self::Gone,
             Some(Step::Failed { error }) => Self::Failed(error.clone()),
@@ -37,7 +40,6 @@ impl Outcome {
                 | Step::TailEqual(_)
                 | Step::Depart { .. }
                 | Step::Admit { .. }
-                | Step::Receipt { .. }
                 | Step::Abort,
             ) => Self::Begun,
         }
@@ -46,7 +48,7 @@ impl Outcome {
     /// Whether something is left to do.
     pub(super) fn is_open(&self) -> bool {
         match self {
-            Self::Waiting | Self::Begun | Self::Failed(_) => true,
+            Self::Waiting | Self::Begun | Self::Settled | Self::Failed(_) => true,
             Self::Moved | Self::GivenUp | Self::Gone => false,
         }
     }

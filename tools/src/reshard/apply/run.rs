@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 
 use super::super::model::Move as Planned;
 use super::board::Board;
+use super::leave::Ends;
 use super::places::{Parties, Places};
 use super::queue::{Next, Queue};
 use super::state::State;
 use crate::cli::{Exit, exit_of, message_of};
-use crate::moves::{Control, Move, Party, Rest, StandingName, Step, Timing, Watch, abort, is_aborted};
+use crate::moves::{Control, Party, Rest, StandingName, Step, Timing, Watch, abort, is_aborted};
 
 /// Names that are reserved, or moves that are given up, at the same time.
 const AT_ONCE: usize = 8;
@@ -34,6 +35,8 @@ pub(super) struct Run<'r> {
     pub(super) parallel: usize,
     /// Limits of each move.
     pub(super) timing: Timing,
+    /// Whether destinations take no checkpoints before sources drop what left.
+    pub(super) no_checkpoint: bool,
 }
 
 /// A graph that did not move, and why.
@@ -91,11 +94,11 @@ impl Run<'_> {
     }
 
     /// Moves graphs. One that fails is tried again a few times, while others go on. Returns those that failed for good;
-    /// when the moves are stopped, some are just left.
+    /// when the moves are stopped, some are just left. Those that came to their receipt are ended all the same.
     pub(super) fn move_all(&self, numbers: &[usize], board: &Board) -> Result<Vec<Failed>> {
         let graphs = numbers.iter().filter_map(|&number| Some((number, self.state.task.get(number)?)));
         let queue = Queue::new(graphs);
-        let (failed, over) = (Mutex::new(Vec::new()), AtomicBool::new(false));
+        let (failed, over, ends) = (Mutex::new(Vec::new()), AtomicBool::new(false), Ends::default());
         std::thread::scope(|scope| {
             let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
             let look = named("pause").spawn_scoped(scope, || {
@@ -113,6 +116,7 @@ impl Run<'_> {
                     let mut parties = self.places.parties();
                     while let Some(next) = queue.take(self.control) {
                         self.attempt(next, &queue, &mut parties, board, &failed);
+                        self.leave_at_times(numbers, &ends, board);
                     }
                 };
                 workers.push(named("move").spawn_scoped(scope, work));
@@ -126,7 +130,9 @@ impl Run<'_> {
             }
             Ok(())
         })?;
-        Ok(failed.into_inner())
+        let mut failed = failed.into_inner();
+        failed.extend(self.leave(numbers, board));
+        Ok(failed)
     }
 
     fn attempt(
@@ -178,18 +184,7 @@ impl Run<'_> {
         if source.status(&graph.graph)?.is_none() && self.was_deleted(graph, &move_id, &*destination)? {
             return Ok(());
         }
-        let watch = Recorder { state: self.state, board };
-        let one = Move {
-            graph: &graph.graph,
-            move_id: &move_id,
-            source: &*source,
-            destination: &*destination,
-            journal: &self.state.journal,
-            control: self.control,
-            timing: self.timing,
-            watch: &watch,
-        };
-        one.run().map(drop)
+        self.with_move(number, graph, parties, board, |one| one.run().map(drop))
     }
 
     /// The source does not have the graph. Frees its name at the destination, if nothing but the name is there.
@@ -255,9 +250,9 @@ impl Drop for StopAtPanic<'_> {
 }
 
 /// Sees that a receipt is a file before the journal has it, and so before the source drops anything.
-struct Recorder<'r> {
-    state: &'r State,
-    board: &'r Board,
+pub(super) struct Recorder<'r> {
+    pub(super) state: &'r State,
+    pub(super) board: &'r Board,
 }
 
 impl Watch for Recorder<'_> {

@@ -76,6 +76,8 @@ impl Summary {
         let receipts = state::receipts(dir)?;
         let count = |wanted: &Outcome| outcomes.iter().filter(|outcome| *outcome == wanted).count();
         let left = outcomes.iter().filter(|outcome| outcome.is_open()).count();
+        // Whoever moves them ends them as well.
+        let settled = if running { count(&Outcome::Settled) } else { 0 };
         let failed = task.moves().zip(outcomes).filter_map(|(graph, outcome)| match outcome {
             Outcome::Failed(error) => Some(FailedMove {
                 graph: graph.graph.clone(),
@@ -83,7 +85,12 @@ impl Summary {
                 to: graph.to.clone(),
                 error: error.clone(),
             }),
-            Outcome::Waiting | Outcome::Begun | Outcome::Moved | Outcome::GivenUp | Outcome::Gone => None,
+            Outcome::Waiting
+            | Outcome::Begun
+            | Outcome::Settled
+            | Outcome::Moved
+            | Outcome::GivenUp
+            | Outcome::Gone => None,
         });
         let sum = |field: fn(&Receipt) -> u64| receipts.iter().map(field).sum();
         let begun = receipts.iter().map(|receipt| receipt.started_ms).min();
@@ -93,10 +100,10 @@ impl Summary {
             to: task.plan.to.clone(),
             graphs: outcomes.len(),
             found_later: task.found_later.len(),
-            moved: count(&Outcome::Moved),
+            moved: count(&Outcome::Moved) + settled,
             given_up: count(&Outcome::GivenUp),
             gone: count(&Outcome::Gone),
-            left,
+            left: left - settled,
             failed: failed.collect(),
             nodes: sum(|receipt| receipt.nodes),
             edges: sum(|receipt| receipt.edges),

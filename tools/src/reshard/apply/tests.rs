@@ -106,7 +106,8 @@ impl World {
         let control = Arc::new(Control::new(None));
         let places = self.places(&control, calls);
         let timing = Timing::stepwise();
-        let run = Run { state, places: &places, control: &control, parallel: 2, timing };
+        let run =
+            Run { state, places: &places, control: &control, parallel: 2, timing, no_checkpoint: false };
         run.reserve(&numbers).unwrap();
         let board = Board::new(numbers.iter().filter_map(|&number| state.task.get(number)));
         run.move_all(&numbers, &board).unwrap()
@@ -256,7 +257,8 @@ fn what_is_given_up_stays_and_is_not_moved_by_a_resume() {
     let control = Arc::new(Control::new(None));
     let places = world.places(&control, FOREVER);
     let timing = Timing::stepwise();
-    let run = Run { state: &state, places: &places, control: &control, parallel: 1, timing };
+    let run =
+        Run { state: &state, places: &places, control: &control, parallel: 1, timing, no_checkpoint: false };
     // The first ones may be at their new owners already, short of a receipt.
     let last = &left[left.len() - 1..];
     assert!(run.abort(last, &[]).unwrap().is_empty());

@@ -1,0 +1,104 @@
+//! When the other shards are asked.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::shard::{Shard, stopped};
+
+/// Between two rounds when all is well.
+const USUAL: Duration = Duration::from_secs(60);
+/// Between two rounds while something is to be resolved: it is seen soon that it was.
+const UNRESOLVED: Duration = Duration::from_secs(5);
+/// The first wait for a shard that did not answer; doubled each time, up to [`USUAL`].
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// A round costs this share of the time at most.
+const SHARE: u32 = 20;
+/// A restored shard serves nobody before it has asked the others, but no longer than this.
+const BEFORE_SERVING: Duration = Duration::from_secs(5);
+
+/// Asks the others before anybody is served, if the directory was restored. One that has no others to ask is what there is.
+pub(crate) async fn check_restored(shard: &Arc<Shard>) {
+    if let Some(peers) = &shard.peers {
+        peers.show(shard);
+    }
+    let Some(directory) = shard.checkpoints.directory() else { return };
+    let Some(restored) = directory.restored() else { return };
+    let (from, taken_ms) = (&restored.from, restored.taken_ms);
+    if shard.peers.is_none() {
+        tracing::info!(from, taken_ms, "this directory was restored");
+        settle(shard);
+        return;
+    }
+    tracing::warn!(
+        from,
+        taken_ms,
+        "this directory was restored: its graphs are compared with those of the other shards"
+    );
+    if timeout(BEFORE_SERVING, round(shard)).await.is_err() {
+        tracing::warn!("the other shards do not answer in time; they are asked again while this one serves");
+    }
+}
+
+/// Keeps asking until the server stops.
+pub(crate) fn start(shard: &Arc<Shard>) {
+    if shard.peers.is_some() {
+        tokio::spawn(watch(Arc::clone(shard)));
+    }
+}
+
+async fn watch(shard: Arc<Shard>) {
+    let mut stop = shard.stop.subscribe();
+    let mut retry = FIRST_RETRY;
+    let mut silent = 0;
+    loop {
+        let begun = Instant::now();
+        let asking = Arc::clone(&shard);
+        if let Err(error) = tokio::spawn(async move { round(&asking).await }).await {
+            shard.metrics.periodic_panic("owners");
+            tracing::error!(%error, "asking the other shards panicked and goes on at its next turn");
+        }
+        let Some(peers) = &shard.peers else { return };
+        let unasked = peers.unasked();
+        if silent != unasked.len() {
+            silent = unasked.len();
+            let names: Vec<&str> = unasked.iter().map(|silent| silent.endpoint.as_str()).collect();
+            let reason = unasked.first().map(|silent| silent.reason.as_str());
+            match reason {
+                Some(_) => {
+                    tracing::info!(shards = ?names, reason, "shards were not asked whose graphs they serve; tried again")
+                }
+                None => tracing::info!("all shards were asked whose graphs they serve"),
+            }
+        }
+        let wait = if unasked.is_empty() {
+            retry = FIRST_RETRY;
+            USUAL
+        } else {
+            let wait = retry;
+            retry = (retry * 2).min(USUAL);
+            wait
+        };
+        let wait = if peers.has_conflicts() { wait.min(UNRESOLVED) } else { wait };
+        tokio::select! {
+            () = sleep(wait.max(begun.elapsed() * SHARE)) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+/// Asks the others once. The note that the directory was restored has served its purpose once all is well.
+async fn round(shard: &Arc<Shard>) {
+    let Some(peers) = &shard.peers else { return };
+    peers.ask(shard).await;
+    if peers.is_settled() {
+        settle(shard);
+    }
+}
+
+fn settle(shard: &Shard) {
+    let settled = shard.checkpoints.directory().map_or(Ok(()), |directory| directory.settle_restored());
+    if let Err(error) = settled {
+        tracing::warn!(%error, "the note that this directory was restored cannot be removed; it is tried again");
+    }
+}

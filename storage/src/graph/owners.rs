@@ -1,0 +1,136 @@
+//! Stores that both serve a name, because one of them was set back to an earlier state: what keeps the one that lost the
+//! name from serving it, and the steps by which an operator ends it (docs/decisions/0025-one-owner.md).
+
+use std::sync::Arc;
+
+use super::{
+    catalog::COMMONS,
+    error::GraphError,
+    outcomes::{MoveOutcome, MoveRole},
+    standing::{Signpost, Standing},
+    state::GraphState,
+    transaction::{Creator, Decision, Transaction},
+};
+use crate::{
+    keys::GraphId,
+    limits::{self, MAX_NAME_BYTES},
+};
+
+/// Another store serves the graph by a higher ownership term. Not stored: whoever watches the other stores tells it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Superseded {
+    /// Its endpoint.
+    pub by: String,
+    /// Its ownership term.
+    pub epoch: u64,
+}
+
+/// How a graph that is served here gives way to the one of another store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GiveWay {
+    /// Endpoint that serves the graph.
+    pub to: String,
+    /// Its ownership term there, which must be the higher one.
+    pub term: u64,
+    /// Number of the graph here.
+    pub graph_id: u64,
+    /// What becomes of the records here.
+    pub keep: Keep,
+}
+
+/// What becomes of the records of a graph that gives way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep {
+    /// They are a graph of this name from now on, which must be free.
+    As(Arc<str>),
+    /// They are dropped, if this is the number of their newest change.
+    Nothing {
+        /// The number.
+        sequence: u64,
+    },
+}
+
+impl Transaction<'_> {
+    /// Raises the ownership term of a graph that is served here.
+    pub(super) fn hold(&mut self, name: &Arc<str>, graph_id: u64, term: u64) -> Result<(), GraphError> {
+        not_commons(name)?;
+        let live = self.served_or_superseded(name)?;
+        if live.entry.id != graph_id {
+            return Err(GraphError::overtaken(name, "it is another graph by now".into()));
+        }
+        if live.entry.epoch >= term {
+            return Ok(());
+        }
+        self.stand(name, None, term)
+    }
+
+    /// Puts a signpost in the place of a graph that is served here and, with a higher term, elsewhere.
+    pub(super) fn give_way(
+        &mut self,
+        name: &Arc<str>,
+        move_id: &str,
+        giving: &GiveWay,
+    ) -> Result<(), GraphError> {
+        not_commons(name)?;
+        let GiveWay { to, term, graph_id, keep } = giving;
+        if self.outcome(name, move_id)? == Some(MoveOutcome::Departed) {
+            return Ok(());
+        }
+        let live = self.not_fenced(name)?;
+        let (entry, state) = (live.entry.clone(), live.state);
+        if entry.id != *graph_id {
+            return Err(GraphError::overtaken(name, "it is another graph by now".into()));
+        }
+        if *term <= entry.epoch {
+            let detail = format!("its term here is {}, not below {term}, that of '{to}'", entry.epoch);
+            return Err(GraphError::conflict(name, detail));
+        }
+        match keep {
+            Keep::As(kept) => self.rename_aside(name, kept)?,
+            Keep::Nothing { sequence } if state.sequence != *sequence => {
+                let (expected, found) = (*sequence, state.sequence);
+                return Err(GraphError::MovedOn { graph: name.to_string(), expected, found });
+            }
+            Keep::Nothing { .. } => self.remove(name, GraphId(entry.id)),
+        }
+        let post = Signpost { move_id: move_id.to_owned(), to: to.clone(), dropped: true };
+        let id = self.allocate_id();
+        let creator = Creator { owner: entry.owner, tenant: entry.tenant };
+        self.insert(name, id, entry.kind, creator, GraphState::default());
+        self.stand(name, Some(Standing::Moved(post)), *term)?;
+        let (role, outcome) = (MoveRole::Source, MoveOutcome::Departed);
+        self.decide(move_id, name, Decision { role, outcome, peer: to });
+        Ok(())
+    }
+
+    /// Gives the graph another name, which is free. It has no part in moves under it.
+    fn rename_aside(&mut self, name: &Arc<str>, kept: &Arc<str>) -> Result<(), GraphError> {
+        limits::check_name("name to keep it under", kept)?;
+        if self.live(kept).is_some() {
+            return Err(GraphError::GraphExists(kept.to_string()));
+        }
+        let live = self.take_out(name)?;
+        let entry = live.entry;
+        let creator = Creator { owner: entry.owner, tenant: entry.tenant };
+        self.insert(kept, GraphId(entry.id), entry.kind, creator, live.state);
+        Ok(())
+    }
+}
+
+/// Every store has commons of its own.
+fn not_commons(name: &str) -> Result<(), GraphError> {
+    if name == COMMONS {
+        return Err(GraphError::conflict(name, "it is on every shard, each has its own".into()));
+    }
+    Ok(())
+}
+
+/// A name under which a graph can be kept that gives way by the move: the graph's own, and behind it what tells it apart.
+pub fn name_aside(graph: &str, move_id: &str) -> String {
+    let suffix = format!(".set-aside-{move_id}");
+    let mut end = graph.len().min(MAX_NAME_BYTES.saturating_sub(suffix.len()));
+    while !graph.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &graph[..end])
+}
