@@ -12,21 +12,25 @@
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
 //! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
 //! - [`disk`]: a small file system to fill up;
+//! - [`faults`] and [`clock`]: system calls that fail at random, a wall clock that is wrong;
 //! - [`preload`]: compiles such a library; [`shared`]: finds the contract recordings and this package;
 //! - [`wait`]: polling with a deadline;
-//! - [`seed`]: a printed seed for everything random.
+//! - [`seed`]: a printed seed for everything random; [`scratch`]: folders that a long run keeps when it fails.
 //!
 //! | Variable | Meaning | Default |
 //! |---|---|---|
 //! | `EG_BIN_DIR` | folder with `epistemic-graph-server`, `epistemic-graph-gateway` and `egctl` | parent of the test executable's folder |
 //! | `EG_VENVS` | folder with one Python environment per reference version | `~/.cache/epistemic-graph/venvs` |
 //! | `EG_SEED` | repeats a run | random, printed |
+//! | `EG_KEEP` | keeps the data directories of torture tests | they are removed |
 //! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 20 |
 //! | `EG_MOVE_ROUNDS` | times that each party of a move is killed at each step | 1 |
 //! | `EG_MOVE_PAUSES` | moves of a graph of 100,000 nodes under writers | 3 |
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
 //! | `EG_RESTART_CUTS` | power cuts in starts, most of them in a start after such a cut | 24 |
 //! | `EG_START_KILLS` | kills in starts | 24 |
+//! | `EG_FAULT_ROUNDS` | rounds of servers, and of `egctl`, whose system calls fail | 6 |
+//! | `EG_CLOCK_ROUNDS` | rounds of writers on a shard whose clock is stepped | 2 |
 //! | `EG_GRAPHS` | graphs of the test of many graphs | 5000 |
 //! | `EG_RESHARD_GRAPHS` | graphs of the reshard under load | 200 |
 //! | `EG_SNAPSHOT_NODES` | nodes and edges of the test of snapshot memory | 200000 |
@@ -34,8 +38,10 @@
 
 pub mod binaries;
 pub mod browser;
+pub mod clock;
 pub mod crash;
 pub mod disk;
+pub mod faults;
 pub mod gateway;
 pub mod http;
 pub mod memory;
@@ -44,6 +50,7 @@ pub mod preload;
 pub mod proxy;
 pub mod python;
 pub mod s3;
+pub mod scratch;
 pub mod seed;
 pub mod server;
 pub mod shared;

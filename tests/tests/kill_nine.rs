@@ -26,7 +26,9 @@ fn acknowledged_writes_survive_kill_nine() -> Result<()> {
         not_done += verdict.in_flight_not_done;
         verdict.into_result().with_context(|| format!("round {round}\n{}", server.output()))?;
     }
-    eprintln!("{rounds} kills, {answers} acknowledged; in flight: {done} found done, {not_done} not done");
+    eprintln!(
+        "figures: kills={rounds} acknowledged={answers} in_flight_done={done} in_flight_not_done={not_done}"
+    );
     Ok(())
 }
 

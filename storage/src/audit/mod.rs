@@ -4,7 +4,8 @@
 //! * `nodes`, `labels`, `edges`, `vectors`, `ledger`: the records of one graph; `counters` compares what they add up to
 //!   with the graph's state; `graph` runs them.
 //! * `finding` is what is told; `recorder` collects it and commits repairs; `show` makes keys readable.
-//! * `pass`, `node_ids` and `fold` are how records are read: in order, side by side, with the same memory for any graph.
+//! * `pass`, `node_ids`, `sequences` and `fold` are how records are read: in order, side by side, with the same memory for
+//!   any graph.
 //!
 //! What a finding calls for is decided where it is found: [`repair`] is [`audit`] whose findings are acted upon. Only
 //! derived records are written: `in_edges`, `labels`, graph states and the list of ids to reclaim. Nodes, `out_edges`,
@@ -27,6 +28,7 @@ mod orphans;
 mod pass;
 mod recorder;
 mod run;
+mod sequences;
 mod show;
 mod vectors;
 
@@ -34,5 +36,5 @@ mod vectors;
 mod tests;
 
 pub use finding::{Finding, FindingKind, Findings};
-pub(crate) use run::repair_in_batches;
 pub use run::{Audit, GraphAudit, Progress, audit, repair};
+pub(crate) use run::{audit_records, repair_in_batches};

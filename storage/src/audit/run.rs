@@ -6,12 +6,20 @@ use serde::Serialize;
 
 use super::{
     catalog::{self, Catalog},
+    counters::Stored,
     finding::Findings,
     graph, orphans,
     pass::Pass,
     recorder::{Recorder, Repairs},
 };
-use crate::{batch::WriteBatch, graph::GraphError, keys::GraphId, space::Space, store::Store};
+use crate::{
+    batch::WriteBatch,
+    error::Result,
+    graph::{GraphError, GraphState},
+    keys::GraphId,
+    space::Space,
+    store::{Read, Store},
+};
 
 /// Repairs of a graph are one batch up to this size. Larger ones are several: each alone brings records nearer to what
 /// they are derived from, and the counters come last.
@@ -100,6 +108,19 @@ pub(crate) fn repair_in_batches(
 ) -> Result<Audit, GraphError> {
     let repairs = Repairs { store: (!dry_run).then_some(store), most_bytes, batch: WriteBatch::new() };
     run(store, &[], Recorder::new(progress, Some(repairs)))
+}
+
+/// What is wrong with the records of one graph in `read`, as [`audit`] would tell it: `name`, `id` and `state` are what the
+/// catalog would say of it. Blocks until all are read, with the same memory for any graph.
+///
+/// # Errors
+/// Those of `read`, damage included.
+pub(crate) fn audit_records(read: &dyn Read, name: &str, id: GraphId, state: GraphState) -> Result<Findings> {
+    let tell = &mut |_| {};
+    let mut recorder = Recorder::new(tell, None);
+    let mut pass = Pass { read, id, space: Space::Nodes, recorder: &mut recorder };
+    graph::check(&mut pass, name, Stored::State(state))?;
+    Ok(recorder.found)
 }
 
 fn run(store: &dyn Store, only: &[String], mut recorder: Recorder<'_>) -> Result<Audit, GraphError> {

@@ -193,6 +193,7 @@ impl Transaction<'_> {
                 let id = self.allocate_id();
                 let creator = Creator { owner: owner.clone(), tenant: tenant.clone() };
                 self.insert(name, id, *kind, creator, GraphState::default());
+                self.has_change_at(name, 0);
                 self.edit(name)?.log_beginning(&LedgerRecord::Created);
             }
             Op::Delete => {
@@ -233,6 +234,7 @@ impl Transaction<'_> {
                 let (id, records, state) = loaded.parts();
                 self.swap(name, id, GraphState { sequence: state.sequence.max(old), ..state })?;
                 self.overlay.append(records);
+                self.has_change_at(name, loaded.newest_ms());
                 self.edit(name)?.log_beginning(&LedgerRecord::Replaced);
             }
             Op::Install { loaded, kind, owner, replace } => {
@@ -260,6 +262,7 @@ impl Transaction<'_> {
                 let kind = if **name == *super::COMMONS { GraphType::Commons } else { *kind };
                 self.insert(name, id, kind, Creator { owner: owner.clone(), tenant }, state);
                 self.overlay.append(records);
+                self.has_change_at(name, loaded.newest_ms());
                 if let Some((doomed, _)) = doomed {
                     self.keep_tenure(name, doomed.arrived, doomed.epoch)?;
                     self.edit(name)?.log_beginning(&LedgerRecord::Replaced);

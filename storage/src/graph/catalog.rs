@@ -1,6 +1,9 @@
 //! Graphs by their exact name.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
@@ -118,6 +121,8 @@ pub struct Graph {
     moves: RwLock<Tenure>,
     fence: Fence,
     quarantine: OnceLock<String>,
+    /// Time of the newest change; 0 until it is known.
+    newest_ms: AtomicU64,
 }
 
 /// How the store has the graph.
@@ -155,6 +160,7 @@ impl Graph {
             moves: RwLock::new(Tenure { standing, arrived, epoch, superseded: None }),
             fence: Fence::default(),
             quarantine: OnceLock::new(),
+            newest_ms: AtomicU64::new(0),
         }
     }
 
@@ -170,6 +176,16 @@ impl Graph {
             arrived,
             epoch,
         }
+    }
+
+    /// Time of the newest change by the clock of whoever made it, Unix milliseconds; 0 until it is known.
+    pub(super) fn newest_ms(&self) -> u64 {
+        self.newest_ms.load(Ordering::Relaxed)
+    }
+
+    /// There is, or may be, a change of this time.
+    pub(super) fn has_change_at(&self, ms: u64) {
+        self.newest_ms.fetch_max(ms, Ordering::Relaxed);
     }
 
     /// Exact name.

@@ -201,12 +201,32 @@ impl Edit<'_, '_> {
     /// Writes the next ledger record of the graph and returns its sequence number.
     pub(super) fn log(&mut self, record: &LedgerRecord<'_>) -> u64 {
         let now = self.now_ms;
+        self.live.newest_ms = self.live.newest_ms.max(Some(now));
+        if let Some(graph) = &self.live.base {
+            graph.has_change_at(now);
+        }
         let state = &mut self.live.state;
         state.sequence += 1;
         state.ledger_lines += u64::from(record.is_shown());
         let (id, sequence) = (GraphId(self.live.entry.id), state.sequence);
         self.overlay.put_with(Space::Ledger, &keys::ledger(id, sequence), |out| record.encode_into(now, out));
         sequence
+    }
+
+    /// Gives the change a time that is not before that of the newest one, though the clock was set back meanwhile. A ledger
+    /// that cannot be read says nothing.
+    pub(super) fn go_on_from_newest(&mut self) -> Result<()> {
+        let newest = match (self.live.newest_ms, &self.live.base) {
+            (Some(known), _) => known,
+            (None, Some(graph)) if graph.newest_ms() > 0 => graph.newest_ms(),
+            (None, _) => match self.overlay.newest_change_ms(self.id()) {
+                Err(error) if !error.is_corruption() => return Err(error),
+                found => found.unwrap_or(0),
+            },
+        };
+        self.live.newest_ms = Some(newest);
+        self.now_ms = self.now_ms.max(newest);
+        Ok(())
     }
 
     /// Logs a change before which the ledger tells nothing.

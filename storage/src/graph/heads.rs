@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Graph, GraphReader, GraphState, changes::record_digest, error::GraphError, store::GraphStore};
-use crate::{clock, error::StoreError};
+use crate::error::StoreError;
 
 /// A graph and its newest change.
 #[derive(Debug, Clone)]
@@ -20,8 +20,8 @@ pub struct Head {
 /// Some of the graphs that are served, by name.
 #[derive(Debug, Clone)]
 pub struct Heads {
-    /// Unix milliseconds of this store's clock: every change with an earlier time, so far, is in the page, if that clock is
-    /// not set back.
+    /// Unix milliseconds of this store's clock: every change with an earlier time, so far, is in the page. Where the clock is
+    /// set back this one stands still, until the next start.
     pub settled_ms: u64,
     /// The graphs, by name, in one view.
     pub graphs: Vec<Head>,
@@ -35,7 +35,7 @@ impl GraphStore {
     pub fn settled_ms(&self) -> u64 {
         // Changes get their times while a group holds this.
         let _between_groups = self.hold_commits();
-        clock::unix_ms()
+        self.clock.unix_ms()
     }
 
     /// The heads of up to `limit` graphs that are served, by name, behind the name `after`; from the first one without it.

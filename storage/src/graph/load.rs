@@ -5,8 +5,9 @@ use crate::{
     batch::WriteBatch,
     error::Result,
     keys::{self, GraphId},
+    memory::MemoryStore,
     space::Space,
-    store::BulkLoad,
+    store::{BulkLoad, Durability, Read, Store},
     view,
 };
 
@@ -22,6 +23,7 @@ pub struct GraphLoader<'s> {
     state: GraphState,
     /// The store knows the id and holds or may come to hold records of it.
     reserved: bool,
+    newest_ms: u64,
 }
 
 /// Loaded records, waiting for [`super::Op::Install`] or [`super::Op::Replace`].
@@ -31,11 +33,34 @@ pub struct LoadedGraph {
     batch: WriteBatch,
     state: GraphState,
     tenant: Option<String>,
+    /// The records are in the store already and not in the batch.
+    stored: bool,
+    newest_ms: u64,
 }
 
 impl LoadedGraph {
     pub(super) fn parts(&self) -> (GraphId, &WriteBatch, GraphState) {
         (self.id, &self.batch, self.state)
+    }
+
+    /// Calls `look` with the loaded records, on a view that has no other, or those of a whole store besides; their id, and their
+    /// counters.
+    pub(crate) fn records<T>(
+        &self,
+        store: &dyn Store,
+        look: impl FnOnce(&dyn Read, GraphId, GraphState) -> T,
+    ) -> Result<T> {
+        if self.stored {
+            return Ok(look(&*store.view(), self.id, self.state));
+        }
+        let small = MemoryStore::new();
+        small.commit(self.batch.clone(), Durability::Buffered)?;
+        Ok(look(&small, self.id, self.state))
+    }
+
+    /// Time of the newest ledger record, Unix milliseconds.
+    pub(super) fn newest_ms(&self) -> u64 {
+        self.newest_ms
     }
 
     /// Counters of the loaded records.
@@ -69,6 +94,7 @@ impl<'s> GraphLoader<'s> {
             bulk: None,
             state: GraphState::default(),
             reserved: false,
+            newest_ms: 0,
         }
     }
 
@@ -96,8 +122,9 @@ impl<'s> GraphLoader<'s> {
 
     /// Adds a ledger record in its stored form.
     pub fn ledger(&mut self, sequence: u64, record: Vec<u8>) -> Result<()> {
-        let shown = super::LedgerRecord::decode(&record)?.0.is_shown();
-        self.state.ledger_lines += u64::from(shown);
+        let (change, time) = super::LedgerRecord::decode(&record)?;
+        self.state.ledger_lines += u64::from(change.is_shown());
+        self.newest_ms = self.newest_ms.max(time);
         self.put(Space::Ledger, keys::ledger(self.id, sequence), record)?;
         self.saw(sequence);
         Ok(())
@@ -114,13 +141,15 @@ impl<'s> GraphLoader<'s> {
     /// changes is not known: it is complete from the next one on ([`LoadedGraph::set_sequence`]).
     pub fn finish(mut self) -> Result<LoadedGraph> {
         self.state.complete_from = self.state.sequence + 1;
-        if let Some(bulk) = self.bulk.take() {
+        let (bulk, newest_ms) = (self.bulk.take(), self.newest_ms);
+        let stored = bulk.is_some();
+        if let Some(bulk) = bulk {
             bulk.finish()?;
             self.batch.delete(Space::Catalog, keys::reclaim(self.id));
         }
         self.reserved = false;
         let batch = std::mem::take(&mut self.batch);
-        Ok(LoadedGraph { id: self.id, batch, state: self.state, tenant: None })
+        Ok(LoadedGraph { id: self.id, batch, state: self.state, tenant: None, stored, newest_ms })
     }
 
     fn saw(&mut self, sequence: u64) {

@@ -6,9 +6,11 @@ use std::{
     ops::Bound,
 };
 
+use super::ledger::LedgerRecord;
 use crate::{
     batch::{Change, WriteBatch},
     error::Result,
+    keys::{self, GraphId},
     space::Space,
     store::{Direction, KeyRange, Store},
 };
@@ -54,6 +56,12 @@ impl<'s> Overlay<'s> {
     /// What the store has of a record of the catalog, without the group's changes.
     pub(super) fn stored_in_catalog(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         self.store.get(Space::Catalog, key)
+    }
+
+    /// The time of the newest record in the ledger that the store has of a graph; 0 when there is none.
+    pub(super) fn newest_change_ms(&self, id: GraphId) -> Result<u64> {
+        let mut newest = self.store.scan(Space::Ledger, keys::graph(id), Direction::Reverse)?;
+        newest.next()?.map_or(Ok(0), |(_, record)| Ok(LedgerRecord::decode(record)?.1))
     }
 
     /// Value of a node, group included.

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     batch::WriteBatch,
+    clock::SteadyClock,
     error::{Result, StoreError},
     keys::{self, GraphId},
     limits,
@@ -56,6 +57,8 @@ pub struct GraphStore {
     poisoned: RwLock<Option<String>>,
     pub(super) retired: Mutex<Vec<Retired>>,
     leases: LeaseClock,
+    /// Gives changes their times.
+    pub(super) clock: SteadyClock,
 }
 
 impl GraphStore {
@@ -91,6 +94,7 @@ impl GraphStore {
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
             leases: LeaseClock::default(),
+            clock: SteadyClock::default(),
         })
     }
 
@@ -255,7 +259,9 @@ impl GraphStore {
         let lookup = |name: &str| self.lookup(name);
         let (transaction, results) = loop {
             let names = self.names.get().map(|rule| &**rule);
-            let mut transaction = Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases);
+            let now = self.clock.unix_ms();
+            let mut transaction =
+                Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, now);
             transaction.ask_ahead(writes);
             match apply_all(&mut transaction, writes, refused) {
                 Ok(results) => break (transaction, results),

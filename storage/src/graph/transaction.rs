@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     batch::WriteBatch,
-    clock,
     error::Result as StoreResult,
     keys::{self, GraphId},
     limits,
@@ -36,10 +35,12 @@ pub(super) struct Live {
     pub(super) state: GraphState,
     pub(super) versions: Versions,
     /// The published graph of the same id, if any.
-    base: Option<Arc<Graph>>,
+    pub(super) base: Option<Arc<Graph>>,
     changed: bool,
     /// Its standing changed.
     restood: bool,
+    /// The time of its newest change, once that was looked up.
+    pub(super) newest_ms: Option<u64>,
 }
 
 impl Live {
@@ -112,6 +113,7 @@ impl<'s> Transaction<'s> {
         names: Option<&'s NameRule>,
         next_id: &'s AtomicU64,
         leases: &'s LeaseClock,
+        now_ms: u64,
     ) -> Self {
         Self {
             overlay: Overlay::new(store),
@@ -124,7 +126,7 @@ impl<'s> Transaction<'s> {
             next_id,
             leases,
             allocated: false,
-            now_ms: clock::unix_ms(),
+            now_ms,
         }
     }
 
@@ -161,6 +163,7 @@ impl<'s> Transaction<'s> {
                 base: Some(graph),
                 changed: false,
                 restood: false,
+                newest_ms: None,
             });
             self.graphs.insert(Arc::clone(name), live);
         }
@@ -203,7 +206,16 @@ impl<'s> Transaction<'s> {
     /// The graph, to be changed by a client.
     pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
         self.unfenced(name)?.sound(name)?;
-        self.edit_at(name, self.now_ms)
+        let mut edit = self.edit_at(name, self.now_ms)?;
+        edit.go_on_from_newest()?;
+        Ok(edit)
+    }
+
+    /// The graph has a change of this time, in records that the group brought.
+    pub(super) fn has_change_at(&mut self, name: &Arc<str>, ms: u64) {
+        if let Some(live) = self.live(name) {
+            live.newest_ms = live.newest_ms.max(Some(ms));
+        }
     }
 
     /// The graph, to be changed whatever its standing, as at the time `now_ms`.
@@ -251,7 +263,8 @@ impl<'s> Transaction<'s> {
         let entry = CatalogEntry { id: id.0, kind, owner, tenant, created_ms, standing, arrived, epoch };
         self.overlay.put(Space::Catalog, &keys::name(name), &entry.encode());
         let versions = Versions::at(state.sequence);
-        let live = Live { entry, state, versions, base: None, changed: true, restood: true };
+        let (base, newest_ms) = (None, None);
+        let live = Live { entry, state, versions, base, changed: true, restood: true, newest_ms };
         self.graphs.insert(Arc::clone(name), Some(live));
     }
 

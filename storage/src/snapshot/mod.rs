@@ -24,6 +24,9 @@ mod import;
 mod reader;
 pub(crate) mod record;
 
+#[cfg(test)]
+mod made_up;
+
 pub use chunk::MAGIC;
 pub use compare::{CompareError, Difference, RecordKey, RecordKind, compare};
 pub use content::{Header, Totals};

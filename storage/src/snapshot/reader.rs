@@ -57,6 +57,11 @@ impl<R: Read> SnapshotReader<R> {
         nodes + edges + ledger + vectors
     }
 
+    /// A refusal of the whole stream, for a reason that no single record shows.
+    pub(super) fn refuse(&self, reason: impl Into<String>) -> SnapshotError {
+        self.chunks.refuse(reason)
+    }
+
     /// Whether the record given out last was the last of its chunk: about every 256 KiB.
     pub fn at_end_of_chunk(&self) -> bool {
         self.at == self.payload.len()
@@ -225,9 +230,16 @@ impl Checked {
             }
             Record::Vector { node, components } => {
                 let length = *self.vector_bytes.get_or_insert(components.len());
-                if components.len() != length || !length.is_multiple_of(4) {
+                let (numbers, rest) = components.as_chunks::<4>();
+                if components.len() != length || !rest.is_empty() {
                     let found = components.len();
                     return Err(format!("an embedding has {found} bytes, the first has {length}"));
+                }
+                if numbers.is_empty() || numbers.iter().any(|number| !f32::from_le_bytes(*number).is_finite())
+                {
+                    return Err(format!(
+                        "the embedding of {node:?} is empty or has a component that is no number"
+                    ));
                 }
                 (&mut self.totals.vectors, self.last.follow(node, "", 0), 0)
             }

@@ -1,9 +1,9 @@
-//! Every file of a database, deleted, emptied, cut, zeroed at its end, or put back from an older copy: the store says so,
+//! Every file of a data directory, deleted, emptied, cut, zeroed at its end, or put back from an older copy: the store says so,
 //! or holds everything. `EG_CUTS` sets the number of lengths of each file; with it each change is tried both for reading and
-//! for writing, else for one of them.
+//! for writing, else for one of them. Checkpoints have tests of their own (`checkpoints.rs`).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -30,25 +30,31 @@ struct Subject {
     older: BTreeMap<String, Vec<Vec<u8>>>,
 }
 
+/// Every file of the directory but those of checkpoints, by its path below it.
+fn files_of(path: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = files(path);
+    all.retain(|(name, _)| !name.starts_with("checkpoints/"));
+    all
+}
+
 /// Written in several runs, with checkpoints, and then stopped or killed.
 fn subject(stopped: bool) -> Subject {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
     let mut older: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     let mut remember = || {
-        for (name, bytes) in files(&path.join("db")) {
+        for (name, bytes) in files_of(&path) {
             older.entry(name).or_default().push(bytes);
         }
     };
-    for run in 0..1 {
-        let (graphs, dir) = open(&path);
-        fill(&graphs, &format!("in a table {run}"), 20);
-        remember();
-        create_checkpoint(&dir, graphs.store(), 1).unwrap();
-        remember();
-        fill(&graphs, &format!("in the log {run}"), 20);
-        remember();
-    }
+    let (graphs, dir) = open(&path);
+    fill(&graphs, "in a table", 20);
+    remember();
+    create_checkpoint(&dir, graphs.store(), 1).unwrap();
+    remember();
+    fill(&graphs, "in the log", 20);
+    remember();
+    drop((graphs, dir));
     let (graphs, dir) = open(&path);
     create(&graphs, "last");
     remember();
@@ -64,10 +70,11 @@ fn subject(stopped: bool) -> Subject {
         copy_live(&path, &found);
         drop((graphs, dir));
     }
+    fs::remove_dir_all(found.join("checkpoints")).unwrap();
     Subject { _folder: folder, path: found, expected, older }
 }
 
-/// Every change of one file, by name.
+/// Every change of one file, by name; each content once.
 fn changes(bytes: &[u8], older: &[Vec<u8>], cuts: usize) -> Vec<(String, Option<Vec<u8>>)> {
     let mut all = vec![("deleted".to_owned(), None), ("emptied".to_owned(), Some(Vec::new()))];
     for cut in 1..=cuts {
@@ -77,9 +84,11 @@ fn changes(bytes: &[u8], older: &[Vec<u8>], cuts: usize) -> Vec<(String, Option<
         zeroed[length..].fill(0);
         all.push((format!("zeros from {length} of {} bytes", bytes.len()), Some(zeroed)));
     }
-    for old in older.iter().filter(|old| *old != bytes) {
+    for old in older {
         all.push((format!("an older copy of {} bytes", old.len()), Some(old.clone())));
     }
+    let mut met = BTreeSet::from([Some(bytes.to_vec())]);
+    all.retain(|(_, content)| met.insert(content.clone()));
     all
 }
 
@@ -96,6 +105,13 @@ fn outcome(path: &Path, expected: &Dump, for_writing: bool, told: &str) -> Optio
     }
 }
 
+/// Of `db/000012.sst` that is `sst`, of `db/MANIFEST-000005` `MANIFEST-`.
+fn kind(file: &str) -> String {
+    let name =
+        file.rsplit('/').next().unwrap_or(file).trim_end_matches(|letter: char| letter.is_ascii_digit());
+    name.rsplit_once('.').map_or(name, |(_, extension)| extension).to_owned()
+}
+
 /// How often a change was refused, by kind of file.
 fn run(stopped: bool) -> BTreeMap<String, usize> {
     let long = std::env::var("EG_CUTS").ok();
@@ -104,7 +120,7 @@ fn run(stopped: bool) -> BTreeMap<String, usize> {
     assert_eq!(outcome(&subject.path, &subject.expected, false, "as it was"), None);
     let mut refused = BTreeMap::new();
     let (mut changed, mut tried) = (0, 0);
-    for (name, bytes) in files(&subject.path.join("db")) {
+    for (name, bytes) in files_of(&subject.path) {
         let older = subject.older.get(&name).cloned().unwrap_or_default();
         for (change, content) in changes(&bytes, &older, cuts) {
             changed += 1;
@@ -113,20 +129,17 @@ fn run(stopped: bool) -> BTreeMap<String, usize> {
                     continue;
                 }
                 let copy = subject.path.with_extension("copy");
-                copy_dir(&subject.path.join("db"), &copy.join("db"));
-                fs::copy(subject.path.join("identity.json"), copy.join("identity.json")).unwrap();
-                let file = copy.join("db").join(&name);
+                copy_dir(&subject.path, &copy);
+                let file = copy.join(&name);
                 match &content {
                     Some(content) => fs::write(&file, content).unwrap(),
                     None => fs::remove_file(&file).unwrap(),
                 }
-                let told = format!("db/{name}, {change}, for writing: {for_writing}");
+                let told = format!("{name}, {change}, for writing: {for_writing}");
                 if let Some(error) = outcome(&copy, &subject.expected, for_writing, &told) {
                     let text = error.to_string();
                     assert!(text.contains(copy.to_str().unwrap()), "{told}: {text}");
-                    let kind = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).to_owned();
-                    let kind =
-                        kind.rsplit_once('.').map_or(kind.clone(), |(_, extension)| extension.to_owned());
+                    let kind = kind(&name);
                     *refused.entry(kind).or_default() += 1;
                 }
                 fs::remove_dir_all(copy).unwrap();
@@ -134,7 +147,8 @@ fn run(stopped: bool) -> BTreeMap<String, usize> {
             }
         }
     }
-    eprintln!("{tried} changes, refused by kind of file: {refused:?}");
+    eprintln!("refused by kind of file: {refused:?}");
+    eprintln!("figures: damaged_files={tried} refused={}", refused.values().sum::<usize>());
     refused
 }
 
@@ -142,6 +156,7 @@ fn run(stopped: bool) -> BTreeMap<String, usize> {
 fn of_a_stopped_store() {
     let refused = run(true);
     assert!(refused["sst"] > 0 && refused["MANIFEST-"] > 0 && refused["CURRENT"] > 0, "{refused:?}");
+    assert!(refused["json"] > 3 && refused["mark"] > 3, "{refused:?}");
     assert_eq!(refused.get("log"), None, "a stopped store does not depend on its log");
 }
 
@@ -149,5 +164,6 @@ fn of_a_stopped_store() {
 fn of_a_killed_store() {
     let refused = run(false);
     assert!(refused["sst"] > 0 && refused["MANIFEST-"] > 0 && refused["CURRENT"] > 0, "{refused:?}");
+    assert!(refused["json"] > 3 && refused["mark"] > 3, "{refused:?}");
     assert!(refused["log"] > 3, "{refused:?}");
 }

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::process::{START_LIMIT, ServerProcess};
+use crate::scratch;
 
 /// What to start. Cloned from a running server to start it again.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ pub struct ServerBuilder {
 impl ServerBuilder {
     /// A builder for any program with the flags of the reference server.
     pub fn of_program(program: PathBuf) -> Result<ServerBuilder> {
-        let work = Arc::new(tempfile::Builder::new().prefix("eg-test-").tempdir()?);
+        let work = Arc::new(scratch::folder()?);
         Ok(ServerBuilder {
             persist_dir: Some(work.path().join("data")),
             program,
@@ -103,6 +104,15 @@ impl ServerBuilder {
     /// Sets an environment variable of the server.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets several.
+    pub fn envs<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        all: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.env.extend(all.into_iter().map(|(name, value)| (name.into(), value.into())));
         self
     }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use epistemic_tests::crash::{Mix, Verdict, Writers};
 use epistemic_tests::powercut::{Loss, Recording};
-use epistemic_tests::{ServerBuilder, ServerProcess};
+use epistemic_tests::{ServerBuilder, ServerProcess, scratch};
 
 const WRITERS: usize = 4;
 const ANSWERS: usize = 300;
@@ -62,18 +62,21 @@ pub(crate) struct AfterCut {
     pub(crate) server: ServerProcess,
     pub(crate) writers: Writers,
     pub(crate) verdict: Verdict,
-    pub(crate) _data: tempfile::TempDir,
+    /// The directory that it runs on.
+    pub(crate) data: tempfile::TempDir,
 }
 
 impl RecordedLoad {
     pub(crate) fn cut(&self, server: ServerBuilder, at: u64, loss: Loss) -> Result<AfterCut> {
-        let data = tempfile::tempdir()?;
+        let data = scratch::folder()?;
         self.recording.cut(at, loss, data.path())?;
-        let server =
-            server.persist_dir(data.path()).start().with_context(|| format!("cut at {at}, {loss:?}"))?;
+        let server = server
+            .persist_dir(data.path())
+            .start()
+            .with_context(|| format!("cut at {at}, {loss:?}, {}", scratch::told(data.path())))?;
         let mut writers = self.writers.as_of(at);
         let verdict = writers.check(&server)?;
-        Ok(AfterCut { server, writers, verdict, _data: data })
+        Ok(AfterCut { server, writers, verdict, data })
     }
 
     /// The instants at which answers arrived, in order.

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use epistemic_tests::crash::{Kind, Mix};
 use epistemic_tests::powercut::{Loss, Recording};
 use epistemic_tests::seed::{generator, number_from_env, seed};
-use epistemic_tests::{ServerBuilder, ServerProcess, binaries, transfer};
+use epistemic_tests::wire::{bin, map, pack, params};
+use epistemic_tests::{ServerBuilder, ServerProcess, Value, binaries, scratch, transfer};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
@@ -27,8 +28,10 @@ fn acknowledged_writes_survive_power_cuts() -> Result<()> {
             .choose(&mut random)
             .expect("not empty");
         let loss = if cut % 2 == 0 { Loss::Strict } else { Loss::Random(random.random()) };
-        let AfterCut { server, mut writers, verdict, _data } = load.cut(ServerProcess::ours(), at, loss)?;
-        verdict.into_result().with_context(|| format!("cut at {at}, {loss:?}\n{}", server.output()))?;
+        let AfterCut { server, mut writers, verdict, data } = load.cut(ServerProcess::ours(), at, loss)?;
+        verdict.into_result().with_context(|| {
+            format!("cut at {at}, {loss:?}, {}\n{}", scratch::told(data.path()), server.output())
+        })?;
         if at >= load.begin {
             // Life goes on after a cut, and the next start finds what it wrote.
             writers.write_and_stop(&server, 20)?;
@@ -37,6 +40,7 @@ fn acknowledged_writes_survive_power_cuts() -> Result<()> {
             verdict.into_result().with_context(|| format!("written after the cut at {at}, {loss:?}"))?;
         }
     }
+    eprintln!("figures: power_cuts={}", 2 * cuts);
     Ok(())
 }
 
@@ -80,6 +84,27 @@ fn imports_and_checkpoints_survive_power_cuts() -> Result<()> {
         ensure!(again.len().abs_diff(snapshot.len()) < 64, "{}: {} bytes", dir.display(), again.len());
         ensure!(server.client()?.call("copy", "EdgeCount", None)? == nodes.into(), "{}", dir.display());
     }
+    Ok(())
+}
+
+/// A graph that is replaced as a whole is on disk when that is acknowledged, with `--durability none` too.
+#[test]
+fn replaced_graphs_survive_power_cuts_whatever_the_durability() -> Result<()> {
+    let data = tempfile::tempdir()?;
+    let recording = Recording::of_directory(data.path())?;
+    let mut server = recording.attach(ServerProcess::ours().arg("--durability").arg("none")).start()?;
+    let mut client = server.client()?;
+    client.create_graph("g")?;
+    let node = Value::Array(vec!["replaced".into(), Value::Array(vec![0x80.into()])]);
+    let document = pack(&map([("nodes", Value::Array(vec![node]))]));
+    client.call("g", "FromMsgpack", params([("msgpack", bin(document))]))?;
+    let answered = recording.position()?;
+    recording.kill9(&mut server)?;
+    recording.check_complete()?;
+    let cut = tempfile::tempdir()?;
+    recording.cut(answered, Loss::Strict, cut.path())?;
+    let server = ServerProcess::ours().persist_dir(cut.path()).start()?;
+    ensure!(server.client()?.node_properties("g", "replaced")?.is_some(), "acknowledged, and gone");
     Ok(())
 }
 

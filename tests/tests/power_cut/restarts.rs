@@ -7,11 +7,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::ServerProcess;
 use epistemic_tests::crash::{Mix, Writers};
 use epistemic_tests::powercut::{Loss, Recording};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wait::pause;
+use epistemic_tests::{ServerProcess, scratch};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -48,7 +48,7 @@ impl<'a> Case<'a> {
         let instants = load.recording.instants()?;
         let later: Vec<u64> = instants.into_iter().filter(|at| *at >= load.begin).collect();
         let at = *later.choose(random).context("no load")?;
-        let data = tempfile::tempdir()?;
+        let data = scratch::folder()?;
         let loss = if matches!(left, Left::Random) { Loss::Random(random.random()) } else { Loss::Strict };
         load.recording.cut(at, loss, data.path())?;
         let case = Self { data, load, at };
@@ -69,8 +69,9 @@ impl<'a> Case<'a> {
 
     /// Records a start and checks what the server then holds.
     fn restart(&self, told: &str) -> Result<Recording> {
+        let told = format!("{told}, {}", scratch::told(self.data.path()));
         let recording = Recording::of_directory(self.data.path())?;
-        let mut server = recording.attach(ServerProcess::ours()).start().with_context(|| told.to_owned())?;
+        let mut server = recording.attach(ServerProcess::ours()).start().with_context(|| told.clone())?;
         let verdict = self.writers().check(&server)?;
         verdict.into_result().with_context(|| format!("{told}\n{}", server.output()))?;
         recording.kill9(&mut server)?;
@@ -80,7 +81,7 @@ impl<'a> Case<'a> {
 
     /// What a cut in a recorded restart leaves.
     fn cut(&self, restart: &Recording, at: u64, loss: Loss) -> Result<Self> {
-        let data = tempfile::tempdir()?;
+        let data = scratch::folder()?;
         restart.cut(at, loss, data.path())?;
         Ok(Self { data, load: self.load, at: self.at })
     }
@@ -138,10 +139,8 @@ fn restarts_survive_power_cuts_in_restarts() -> Result<()> {
                 }
             }
             if cuts >= wanted {
-                eprintln!(
-                    "{cuts} cuts, {nested} of them in a restart after one: 0 refused, 0 lost, {:?}",
-                    begun.elapsed()
-                );
+                eprintln!("{cuts} cuts: 0 refused, 0 lost, {:?}", begun.elapsed());
+                eprintln!("figures: cuts_in_starts={cuts} nested={nested}");
                 return Ok(());
             }
         }
@@ -173,13 +172,19 @@ fn starts_survive_kills_of_starts() -> Result<()> {
                 killed.kill9()?;
                 kills += 1;
             }
-            let told = || format!("{left:?}, after {kills} kills, cut of the load at {}", case.at);
+            let told = || {
+                format!(
+                    "{left:?}, after {kills} kills, cut of the load at {}, {}",
+                    case.at,
+                    scratch::told(case.data.path())
+                )
+            };
             let server = server().start().with_context(told)?;
             let verdict = case.writers().check(&server)?;
             verdict.into_result().with_context(|| format!("{}\n{}", told(), server.output()))?;
         }
     }
-    eprintln!("{kills} starts killed: 0 refused, 0 lost");
+    eprintln!("figures: killed_starts={kills}");
     Ok(())
 }
 
