@@ -2,6 +2,7 @@
 //! restart and after `kill -9`, and what others see meanwhile. Faults 20, 24 and 28.
 
 mod acknowledged;
+mod at_once;
 mod compare;
 mod context_view;
 mod decay;
