@@ -5,9 +5,11 @@ use std::fmt;
 
 use anyhow::{Result, ensure};
 
+use super::domain::Domain;
+use super::graph::GraphState;
 use super::load::{Writers, lock};
-use super::model::{Domain, GraphState, MAIN_GRAPH};
-use super::read::{check_label, graph_names, read_graph, split_by_domain};
+use super::read::{check_label, graph_names, read_embeddings, read_graph, read_service, split_by_domain};
+use super::state::{MAIN_GRAPH, State};
 use crate::server::ServerProcess;
 
 /// What kind of difference was found.
@@ -25,8 +27,14 @@ pub enum Kind {
     NodeValue,
     /// The parallel edges of a pair differ.
     Edges,
+    /// The embeddings differ.
+    Embeddings,
     /// The ledger differs.
     Ledger,
+    /// An open channel, or one that should be open, differs.
+    Channel,
+    /// An identity differs.
+    Identity,
     /// Two answers of the server contradict each other.
     Inconsistent,
 }
@@ -76,74 +84,103 @@ impl Verdict {
 }
 
 impl Writers {
-    /// Compares every domain with the server's content. Operations in flight are settled as they are found,
-    /// so that writing can go on if there are no differences.
+    /// Compares every domain with the server's content. Operations in flight are settled as they are found: the first ones
+    /// done and the others not. Writing can go on if there are no differences.
     pub fn check(&mut self, server: &ServerProcess) -> Result<Verdict> {
-        let mut client = server.client()?;
         let mut verdict = Verdict::default();
-        let mut found: BTreeMap<String, BTreeMap<String, GraphState>> = BTreeMap::new();
-        for graph in graph_names(&mut client)? {
-            let state = read_graph(&mut client, &graph, &mut verdict)?;
-            if graph == MAIN_GRAPH {
-                for (domain, part) in split_by_domain(state) {
-                    check_label(&mut client, &domain, &part, &mut verdict)?;
-                    found.entry(domain).or_default().insert(graph.clone(), part);
-                }
-            } else {
-                let domain = graph.split('/').next().unwrap_or_default().to_owned();
-                found.entry(domain).or_default().insert(graph, state);
-            }
-        }
+        let mut found = self.read(server, &mut verdict)?;
         for domain in &self.domains {
             let mut domain = lock(domain);
-            let mut actual = found.remove(&domain.name).unwrap_or_default();
-            actual.entry(MAIN_GRAPH.into()).or_default();
+            let actual = found.remove(&domain.name).unwrap_or_else(State::empty);
             settle(&mut domain, &actual, &mut verdict);
         }
-        for (name, graphs) in found {
-            verdict.add(
-                Kind::GraphUnexpected,
-                format!("content of an unknown domain {name}: {:?}", graphs.keys()),
-            );
+        for (name, state) in found {
+            verdict.add(Kind::GraphUnexpected, format!("content of an unknown domain {name}: {state:?}"));
         }
         Ok(verdict)
     }
-}
 
-/// Takes the operation in flight as done or not, whichever fits what was found, and reports what does not.
-fn settle(domain: &mut Domain, actual: &BTreeMap<String, GraphState>, verdict: &mut Verdict) {
-    let without = differences(&domain.graphs, actual);
-    let Some(op) = domain.in_flight.take() else {
-        verdict.differences.extend(without);
-        return;
-    };
-    let mut graphs = domain.graphs.clone();
-    op.apply(&mut graphs);
-    let with = differences(&graphs, actual);
-    if with.len() < without.len() {
-        verdict.in_flight_done += 1;
-        domain.graphs = graphs;
-        verdict.differences.extend(with);
-    } else {
-        verdict.in_flight_not_done += 1;
-        verdict.differences.extend(without);
+    /// What the server holds, by domain. Answers that contradict each other go to the verdict.
+    pub(super) fn read(
+        &self,
+        server: &ServerProcess,
+        verdict: &mut Verdict,
+    ) -> Result<BTreeMap<String, State>> {
+        let mut client = self.connect(server)?;
+        let mut found = if self.mix.service > 0 { read_service(&mut client)? } else { BTreeMap::new() };
+        for graph in graph_names(&mut client)? {
+            let mut state = read_graph(&mut client, &graph, verdict)?;
+            if self.mix.whole > 0 {
+                read_embeddings(&mut client, &graph, &mut state)?;
+            }
+            if graph == MAIN_GRAPH {
+                for (domain, part) in split_by_domain(state) {
+                    check_label(&mut client, &domain, &part, verdict)?;
+                    found.entry(domain).or_default().graphs.insert(graph.clone(), part);
+                }
+            } else {
+                let domain = graph.split('/').next().unwrap_or_default().to_owned();
+                found.entry(domain).or_default().graphs.insert(graph, state);
+            }
+        }
+        for state in found.values_mut() {
+            state.graphs.entry(MAIN_GRAPH.into()).or_default();
+        }
+        Ok(found)
     }
 }
 
-fn differences(
-    expected: &BTreeMap<String, GraphState>,
-    actual: &BTreeMap<String, GraphState>,
-) -> Vec<Difference> {
+/// Takes so many operations in flight as done as fits best what was found, and reports what does not fit.
+fn settle(domain: &mut Domain, actual: &State, verdict: &mut Verdict) {
+    let in_flight: Vec<_> = domain.in_flight.drain(..).collect();
+    let mut state = domain.state.clone();
+    let mut best = (0, differences(&state, actual), state.clone());
+    for (index, op) in in_flight.iter().enumerate() {
+        if best.1.is_empty() {
+            break;
+        }
+        state.apply(op);
+        let found = differences(&state, actual);
+        if found.len() < best.1.len() {
+            best = (index + 1, found, state.clone());
+        }
+    }
+    let (done, found, state) = best;
+    verdict.in_flight_done += done;
+    verdict.in_flight_not_done += in_flight.len() - done;
+    verdict.differences.extend(found);
+    domain.state = state;
+}
+
+pub(super) fn differences(expected: &State, actual: &State) -> Vec<Difference> {
     let mut all = Verdict::default();
-    for graph in keys_of_both(expected, actual) {
-        match (expected.get(graph), actual.get(graph)) {
+    for graph in keys_of_both(&expected.graphs, &actual.graphs) {
+        match (expected.graphs.get(graph), actual.graphs.get(graph)) {
             (Some(_), None) => all.add(Kind::GraphLost, format!("{graph:?}")),
             (None, Some(_)) => all.add(Kind::GraphUnexpected, format!("{graph:?}")),
             (Some(expected), Some(actual)) => compare_graph(graph, expected, actual, &mut all),
             (None, None) => {}
         }
     }
+    compare(Kind::Channel, "channel", &expected.channels, &actual.channels, &mut all);
+    compare(Kind::Identity, "identity", &expected.identities, &actual.identities, &mut all);
     all.differences
+}
+
+/// Values of one kind, by key.
+fn compare<K: Ord + fmt::Debug, V: PartialEq + fmt::Debug>(
+    kind: Kind,
+    what: &str,
+    expected: &BTreeMap<K, V>,
+    actual: &BTreeMap<K, V>,
+    all: &mut Verdict,
+) {
+    for key in keys_of_both(expected, actual) {
+        let (e, a) = (expected.get(key), actual.get(key));
+        if e != a {
+            all.add(kind, format!("{what} {key:?}: {e:x?}, found {a:x?}"));
+        }
+    }
 }
 
 fn compare_graph(graph: &str, expected: &GraphState, actual: &GraphState, all: &mut Verdict) {
@@ -155,16 +192,14 @@ fn compare_graph(graph: &str, expected: &GraphState, actual: &GraphState, all: &
             _ => {}
         }
     }
-    for pair in keys_of_both(&expected.edges, &actual.edges) {
-        let (e, a) = (expected.edges.get(pair), actual.edges.get(pair));
-        if e != a {
-            all.add(Kind::Edges, format!("{graph:?} {pair:?}: {e:x?}, found {a:x?}"));
-        }
-    }
-    if expected.ledger != actual.ledger {
-        let same = expected.ledger.iter().zip(&actual.ledger).take_while(|(e, a)| e == a).count();
-        let (e, a) = (expected.ledger.get(same), actual.ledger.get(same));
-        let lengths = (expected.ledger.len(), actual.ledger.len());
+    let what = |what: &str| format!("{graph:?} {what}");
+    compare(Kind::Edges, &what("edges"), &expected.edges, &actual.edges, all);
+    compare(Kind::Embeddings, &what("embedding"), &expected.embeddings, &actual.embeddings, all);
+    let (expected, actual) = (expected.comparable_ledger(), actual.comparable_ledger());
+    if expected != actual {
+        let same = expected.iter().zip(&actual).take_while(|(e, a)| e == a).count();
+        let (e, a) = (expected.get(same), actual.get(same));
+        let lengths = (expected.len(), actual.len());
         all.add(Kind::Ledger, format!("{graph:?} line {same} of {lengths:?}: {e:?}, found {a:?}"));
     }
 }

@@ -1,5 +1,6 @@
 //! The load: writers that send random operations until the server is killed under them.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,26 +8,37 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use rand::RngExt;
+use rand::rngs::StdRng;
 
-use super::choose::Mix;
-use super::model::{Acknowledged, Domain, MAIN_GRAPH};
+use super::choose::{Mix, Next};
+use super::domain::{Acknowledged, Domain};
+use super::import;
+use super::state::MAIN_GRAPH;
 use crate::seed::generator;
-use crate::server::ServerProcess;
+use crate::server::{ServerBuilder, ServerProcess};
 use crate::wait::{pause, poll};
-use crate::wire::{Client, Value, WireError, field};
+use crate::wire::{Client, Value, WireError, field, params};
+
+/// The agent that all writers act as, when they write identities.
+pub const SYSTEM_AGENT: &str = "root";
 
 const SHARED_DOMAINS: usize = 4;
 /// Longest time in which the load must reach the moment of the kill.
 const LOAD_LIMIT: Duration = Duration::from_secs(120);
+
+/// Our server, for writers of [`Mix::ALL`]: it lets their agent become a `System` identity.
+pub fn server() -> ServerBuilder {
+    ServerProcess::ours().arg("--system-agent").arg(SYSTEM_AGENT)
+}
 
 /// Writers and the state they expect. Lives as long as the data directory it describes.
 #[derive(Debug)]
 pub struct Writers {
     pub(super) domains: Vec<Mutex<Domain>>,
     count: usize,
-    mix: Mix,
+    pub(super) mix: Mix,
     seed: u64,
     round: u64,
     clock: Option<PathBuf>,
@@ -75,16 +87,29 @@ impl Writers {
         self.clock.as_ref().map_or(Ok(0), |file| Ok(fs_err::metadata(file)?.len()))
     }
 
-    /// Creates the main graph. Call it once, on a fresh server.
+    /// Creates the main graph, and the system agent if there will be identities. Call it once, on a fresh server.
     pub fn prepare(&self, server: &ServerProcess) -> Result<()> {
-        server.client()?.create_graph(MAIN_GRAPH).context("create the main graph")
+        let mut client = self.connect(server)?;
+        if self.mix.service > 0 {
+            let none = Value::Array(Vec::new());
+            let fields = [
+                ("agent_id", SYSTEM_AGENT.into()),
+                ("role", "System".into()),
+                ("teams", none),
+                ("signature", "".into()),
+            ];
+            client
+                .call("__commons__", "RegisterIdentity", params(fields))
+                .context("register the system agent")?;
+        }
+        client.create_graph(MAIN_GRAPH).context("create the main graph")
     }
 
     /// Clears the main graph's ledger while nothing is in flight, so that it stays readable over many rounds.
     pub fn clear_main_ledger(&self, server: &ServerProcess) -> Result<()> {
-        server.client()?.call(MAIN_GRAPH, "ClearLedger", None)?;
+        self.connect(server)?.call(MAIN_GRAPH, "ClearLedger", None)?;
         for domain in &self.domains {
-            lock(domain).graphs.entry(MAIN_GRAPH.into()).or_default().ledger.clear();
+            lock(domain).state.graphs.entry(MAIN_GRAPH.into()).or_default().ledger.clear();
         }
         Ok(())
     }
@@ -93,7 +118,7 @@ impl Writers {
     /// returns the number of answers. An error if the server refuses a write or fails before the kill.
     pub fn write_and_kill(&mut self, server: &mut ServerProcess, at_least: usize) -> Result<usize> {
         let instant = Duration::from_micros(generator(self.seed, self.round << 32).random_range(0..3000));
-        let clients = self.connect(server)?;
+        let clients = self.connections(server)?;
         self.write_until(clients, at_least, |progress| {
             pause(instant);
             progress.killed.store(true, Ordering::SeqCst);
@@ -103,12 +128,17 @@ impl Writers {
 
     /// As [`Writers::write_and_kill`], but stops the writers instead: when it returns, nothing is in flight.
     pub fn write_and_stop(&mut self, server: &ServerProcess, at_least: usize) -> Result<usize> {
-        let clients = self.connect(server)?;
+        let clients = self.connections(server)?;
         self.write_until(clients, at_least, |_| Ok(()))
     }
 
-    fn connect(&self, server: &ServerProcess) -> Result<Vec<Client>> {
-        (0..self.count).map(|_| server.client()).collect()
+    fn connections(&self, server: &ServerProcess) -> Result<Vec<Client>> {
+        (0..self.count).map(|_| self.connect(server)).collect()
+    }
+
+    pub(super) fn connect(&self, server: &ServerProcess) -> Result<Client> {
+        let client = server.client()?;
+        Ok(if self.mix.service > 0 { client.acting_as(SYSTEM_AGENT) } else { client })
     }
 
     fn write_until(
@@ -150,34 +180,71 @@ impl Writers {
             let shared = random.random_bool(0.25);
             let index = if shared { self.count + random.random_range(0..SHARED_DOMAINS) } else { writer };
             let mut domain = lock(&self.domains[index]);
-            if domain.in_flight.is_some() {
+            if !domain.in_flight.is_empty() {
                 return Ok(()); // its writer lost the connection: the server is dead
             }
-            let op = domain.next_op(&mut random, self.mix);
-            let (graph, method, params) = op.request();
-            domain.in_flight = Some(op.clone());
-            let sent = self.now()?;
-            match client.call(&graph, method, params) {
-                Ok(result) => {
-                    domain.acknowledge();
-                    if self.clock.is_some() {
-                        domain.history.push(Acknowledged { op, sent, answered: self.now()? });
-                    }
-                    progress.answers.fetch_add(1, Ordering::SeqCst);
-                    if let Err(error) = no_batch_errors(&result) {
-                        progress.failed.store(true, Ordering::SeqCst);
-                        return Err(error);
-                    }
-                }
-                Err(WireError::Io(_)) if progress.killed.load(Ordering::SeqCst) => return Ok(()),
+            match self.write_burst(&mut domain, &mut client, &mut random, progress) {
+                Ok(()) => {}
+                Err(error) if is_lost(&error) && progress.killed.load(Ordering::SeqCst) => return Ok(()),
                 Err(error) => {
                     progress.failed.store(true, Ordering::SeqCst);
-                    bail!("writer {writer}: {:?}: {error}", domain.in_flight);
+                    return Err(error.context(format!("writer {writer}: {:?}", domain.in_flight)));
                 }
             }
         }
         Ok(())
     }
+
+    /// Sends as many operations on one domain as the mix allows, then receives their answers.
+    fn write_burst(
+        &self,
+        domain: &mut Domain,
+        client: &mut Client,
+        random: &mut StdRng,
+        progress: &Progress,
+    ) -> Result<()> {
+        let mut ahead = domain.state.clone();
+        let mut sent = VecDeque::new();
+        for _ in 0..self.mix.depth {
+            let op = match domain.next_op(&ahead, random, self.mix) {
+                Next::Op(op) => op,
+                Next::Import { from, name } => {
+                    self.receive(domain, client, &mut sent, progress)?;
+                    import::upload(client, &from, name, &domain.state)?
+                }
+            };
+            ahead.apply(&op);
+            let (graph, method, params) = op.request();
+            domain.in_flight.push_back(op);
+            sent.push_back(self.now()?);
+            client.send(&graph, method, params)?;
+        }
+        self.receive(domain, client, &mut sent, progress)
+    }
+
+    /// Receives the answers to what was sent at these instants.
+    fn receive(
+        &self,
+        domain: &mut Domain,
+        client: &mut Client,
+        sent: &mut VecDeque<u64>,
+        progress: &Progress,
+    ) -> Result<()> {
+        while let Some(sent) = sent.pop_front() {
+            let result = client.receive()?.outcome.map_err(WireError::Server)?;
+            no_batch_errors(&result)?;
+            let op = domain.acknowledge().context("an answer to nothing")?;
+            if self.clock.is_some() {
+                domain.history.push(Acknowledged { op, sent, answered: self.now()? });
+            }
+            progress.answers.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
+fn is_lost(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(WireError::Io(_)))
 }
 
 #[derive(Debug, Default)]

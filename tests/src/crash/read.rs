@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 
+use super::aging;
 use super::check::{Kind, Verdict};
-use super::model::{GraphState, MAIN_GRAPH};
+use super::graph::{GraphState, Node};
+use super::state::{Channel, Identity, MAIN_GRAPH, State};
 use crate::wire::{Client, Value, field, params, unpack};
 
 /// The names of all graphs but the server's own, which start with two underscores.
@@ -25,7 +27,8 @@ pub(super) fn read_graph(client: &mut Client, graph: &str, verdict: &mut Verdict
     for pair in batch.as_array().context("GetNodePropertiesBatch is no array")? {
         match pair.as_array().map(Vec::as_slice) {
             Some([id, Value::Binary(bytes)]) => {
-                state.nodes.insert(text(id)?, bytes.clone());
+                let properties = aging::comparable(bytes.clone());
+                state.nodes.insert(text(id)?, Node { properties, inserted: state.nodes.len() as u64 });
             }
             _ => verdict
                 .add(Kind::Inconsistent, format!("{graph:?}: in NodeIds, but has no properties: {pair}")),
@@ -69,6 +72,49 @@ pub(super) fn read_graph(client: &mut Client, graph: &str, verdict: &mut Verdict
     Ok(state)
 }
 
+/// The embeddings of a graph, by its document.
+pub(super) fn read_embeddings(client: &mut Client, graph: &str, state: &mut GraphState) -> Result<()> {
+    let document = client.call(graph, "ToMsgpack", None)?;
+    let document = unpack(&int_bytes(&document)?)?;
+    let embeddings = field(&document, "semantic_store").and_then(|store| field(store, "embeddings"));
+    for (id, components) in embeddings.and_then(Value::as_map).context("no embeddings")? {
+        let components = components.as_array().context("an embedding that is no array")?.iter();
+        let bits = components.map(|component| Some((component.as_f64()? as f32).to_bits()));
+        let bits = bits.collect::<Option<_>>().context("an embedding with something else than floats")?;
+        state.embeddings.insert(text(id)?, bits);
+    }
+    Ok(())
+}
+
+/// Channels and identities, by domain; what is of no domain is left out.
+pub(super) fn read_service(client: &mut Client) -> Result<BTreeMap<String, State>> {
+    let mut found: BTreeMap<String, State> = BTreeMap::new();
+    let listed = client.call("__commons__", "ListChannels", None)?;
+    for channel in listed.as_array().context("ListChannels is no array")? {
+        let name = text(field(channel, "id").context("ListChannels without an id")?)?;
+        let mut ask =
+            |method| client.call("__commons__", method, params([("channel_id", name.as_str().into())]));
+        let members = strings(&ask("GetChannelMembers")?)?.into_iter().collect();
+        let messages = ask("GetChannelMessages")?;
+        let messages = messages.as_array().context("GetChannelMessages is no array")?.iter();
+        let part = |message, part| text(field(message, part).with_context(|| format!("{message}"))?);
+        let messages = messages.map(|message| Ok((part(message, "sender")?, part(message, "payload")?)));
+        let channel = Channel { members, messages: messages.collect::<Result<_>>()? };
+        found.entry(domain_of(&name)).or_default().channels.insert(name, channel);
+    }
+    let listed = client.call("__commons__", "ListIdentities", None)?;
+    for identity in listed.as_array().context("ListIdentities is no array")? {
+        let part = |part| field(identity, part).with_context(|| format!("{identity}"));
+        let name = text(part("agent_id")?)?;
+        if name.contains(':') {
+            let (subordinates, teams) = (strings(part("subordinates")?)?, strings(part("teams")?)?);
+            let identity = Identity { subordinates, teams };
+            found.entry(domain_of(&name)).or_default().identities.insert(name, identity);
+        }
+    }
+    Ok(found)
+}
+
 /// Every node carries its domain as `type`, so the label index must list exactly the domain's nodes.
 pub(super) fn check_label(
     client: &mut Client,
@@ -89,19 +135,30 @@ pub(super) fn check_label(
 
 /// The parts of the main graph, by domain.
 pub(super) fn split_by_domain(state: GraphState) -> BTreeMap<String, GraphState> {
-    let domain = |id: &str| id.split(':').next().unwrap_or_default().to_owned();
     let mut parts: BTreeMap<String, GraphState> = BTreeMap::new();
-    for (id, bytes) in state.nodes {
-        parts.entry(domain(&id)).or_default().nodes.insert(id, bytes);
+    for (id, node) in state.nodes {
+        parts.entry(domain_of(&id)).or_default().nodes.insert(id, node);
+    }
+    for (id, components) in state.embeddings {
+        parts.entry(domain_of(&id)).or_default().embeddings.insert(id, components);
     }
     for (pair, bytes) in state.edges {
-        parts.entry(domain(&pair.0)).or_default().edges.insert(pair, bytes);
+        parts.entry(domain_of(&pair.0)).or_default().edges.insert(pair, bytes);
     }
     for line in state.ledger {
         let id = line.split('|').nth(1).unwrap_or_default();
-        parts.entry(domain(id)).or_default().ledger.push(line);
+        parts.entry(domain_of(id)).or_default().ledger.push(line);
     }
     parts
+}
+
+/// Of a node, a channel or an agent.
+fn domain_of(name: &str) -> String {
+    name.split(':').next().unwrap_or_default().to_owned()
+}
+
+fn strings(value: &Value) -> Result<Vec<String>> {
+    value.as_array().with_context(|| format!("not an array: {value}"))?.iter().map(text).collect()
 }
 
 fn text(value: &Value) -> Result<String> {

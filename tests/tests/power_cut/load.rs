@@ -19,12 +19,34 @@ pub(crate) struct RecordedLoad {
 
 /// Records a server from its very first start.
 pub(crate) fn record_load(server: ServerBuilder, mix: Mix, seed: u64) -> Result<RecordedLoad> {
+    let (data, recording, server, writers) = start(server, mix, seed)?;
+    run_load(data, recording, server, writers)
+}
+
+/// As [`record_load`], with a checkpoint in the middle: tables are written while the log goes on.
+pub(crate) fn record_load_with_checkpoint(
+    server: ServerBuilder,
+    mix: Mix,
+    seed: u64,
+) -> Result<RecordedLoad> {
+    let (data, recording, server, writers) = start(server, mix, seed)?;
+    let mut writers = writers.with_history(recording.log());
+    writers.write_and_stop(&server, ANSWERS)?;
+    server.client()?.call("__commons__", "Checkpoint", None)?;
+    run_load(data, recording, server, writers)
+}
+
+fn start(
+    server: ServerBuilder,
+    mix: Mix,
+    seed: u64,
+) -> Result<(tempfile::TempDir, Recording, ServerProcess, Writers)> {
     let data = tempfile::tempdir()?;
     let writers = Writers::new(WRITERS, mix, seed);
     let recording = Recording::of_directory(data.path())?;
     let server = recording.attach(server).start()?;
     writers.prepare(&server)?;
-    run_load(data, recording, server, writers)
+    Ok((data, recording, server, writers))
 }
 
 /// Records a server from its second start, so that its files exist and count as durable.

@@ -1,10 +1,11 @@
 //! What was acknowledged is on disk: it survives a power cut that drops everything not synced.
 
 mod load;
+mod prefix;
 mod restarts;
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::crash::{Kind, Mix};
+use epistemic_tests::crash::{self, Kind, Mix};
 use epistemic_tests::powercut::{Loss, Recording};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wire::{bin, map, pack, params};
@@ -12,13 +13,13 @@ use epistemic_tests::{ServerBuilder, ServerProcess, Value, binaries, scratch, tr
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-use load::{AfterCut, record_load, record_load_on_existing_files};
+use load::{AfterCut, record_load, record_load_on_existing_files, record_load_with_checkpoint};
 
 #[test]
 fn acknowledged_writes_survive_power_cuts() -> Result<()> {
     let cuts = number_from_env("EG_POWER_CUTS", 12);
     let seed = seed("acknowledged_writes_survive_power_cuts");
-    let load = record_load(ServerProcess::ours(), Mix::ALL, seed)?;
+    let load = record_load_with_checkpoint(crash::server(), Mix::ALL, seed)?;
     let instants = load.recording.instants()?;
     let answers = load.answers();
     let mut random = generator(seed, 1);
@@ -112,7 +113,8 @@ fn replaced_graphs_survive_power_cuts_whatever_the_durability() -> Result<()> {
 /// fsync for somebody else, so this alone proves little; the cuts above and the sequential test below do.
 #[test]
 fn every_acknowledgement_follows_an_fsync() -> Result<()> {
-    let load = record_load(ServerProcess::ours(), Mix::ALL, seed("every_acknowledgement_follows_an_fsync"))?;
+    let load =
+        record_load(ServerProcess::ours(), Mix::COMMON, seed("every_acknowledgement_follows_an_fsync"))?;
     let syncs = load.recording.syncs()?;
     let spans = load.writers.request_spans();
     let uncovered =

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::crash::{Mix, Writers};
+use epistemic_tests::crash::{self, Mix, Writers};
 use epistemic_tests::powercut::{Loss, Recording};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wait::pause;
@@ -117,7 +117,7 @@ fn restarts_survive_power_cuts_in_restarts() -> Result<()> {
     let seed = seed("restarts_survive_power_cuts_in_restarts");
     let (begun, mut cuts, mut nested) = (Instant::now(), 0, 0);
     for round in 0.. {
-        let load = record_load(ServerProcess::ours(), Mix::ALL, seed ^ round)?;
+        let load = record_load(crash::server(), Mix::ALL, seed ^ round)?;
         let mut random = generator(seed, round);
         for left in [Left::Torn, Left::Whole, Left::Stopped, Left::Random] {
             let case = Case::new(&load, left, &mut random)?;
@@ -153,7 +153,7 @@ fn restarts_survive_power_cuts_in_restarts() -> Result<()> {
 fn starts_survive_kills_of_starts() -> Result<()> {
     let wanted = number_from_env("EG_START_KILLS", 24);
     let seed = seed("starts_survive_kills_of_starts");
-    let load = record_load(ServerProcess::ours(), Mix::ALL, seed)?;
+    let load = record_load(crash::server(), Mix::ALL, seed)?;
     let mut random = generator(seed, 1);
     let mut kills = 0;
     while kills < wanted {
@@ -191,7 +191,7 @@ fn starts_survive_kills_of_starts() -> Result<()> {
 /// Negative control: on a disk that forgets what it was told to sync, the same checks find what is lost.
 #[test]
 fn the_checks_find_what_a_lying_disk_loses() -> Result<()> {
-    let load = record_load(ServerProcess::ours(), Mix::ALL, seed("the_checks_find_what_a_lying_disk_loses"))?;
+    let load = record_load(crash::server(), Mix::ALL, seed("the_checks_find_what_a_lying_disk_loses"))?;
     let at = *load.answers().last().context("nothing acknowledged")?;
     let case = Case { data: tempfile::tempdir()?, load: &load, at };
     load.recording.cut(load.begin, Loss::Strict, case.data.path())?;
