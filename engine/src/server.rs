@@ -238,7 +238,7 @@ fn open_shard(
 
 /// Listens, serves until told to stop, and drains.
 async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::Result<()> {
-    owners::check_restored(shard).await;
+    owners::check_first(shard).await;
     let mut tasks = JoinSet::new();
     let socket_path = config.socket();
     let socket = listen::bind_unix(&socket_path)?;

@@ -10,4 +10,4 @@ mod watch;
 
 pub(crate) use claims::page;
 pub(crate) use peers::Peers;
-pub(crate) use watch::{check_restored, start};
+pub(crate) use watch::{check_first, start};

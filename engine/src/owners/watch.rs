@@ -14,28 +14,26 @@ const UNRESOLVED: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// A round costs this share of the time at most.
 const SHARE: u32 = 20;
-/// A restored shard serves nobody before it has asked the others, but no longer than this.
-const BEFORE_SERVING: Duration = Duration::from_secs(5);
+/// A shard serves nobody before it has asked the others, but for no longer than this: a directory may be an older one.
+const BEFORE_SERVING: Duration = Duration::from_secs(1);
+/// The same for one that was restored, and so is an older one.
+const RESTORED_BEFORE_SERVING: Duration = Duration::from_secs(5);
 
-/// Asks the others before anybody is served, if the directory was restored. One that has no others to ask is what there is.
-pub(crate) async fn check_restored(shard: &Arc<Shard>) {
-    if let Some(peers) = &shard.peers {
-        peers.show(shard);
-    }
+/// Asks the others before anybody is served. One that has no others to ask is what there is.
+pub(crate) async fn check_first(shard: &Arc<Shard>) {
     let Some(directory) = shard.checkpoints.directory() else { return };
-    let Some(restored) = directory.restored() else { return };
-    let (from, taken_ms) = (&restored.from, restored.taken_ms);
-    if shard.peers.is_none() {
-        tracing::info!(from, taken_ms, "this directory was restored");
+    let restored = directory.restored();
+    if let Some(restored) = &restored {
+        let (from, taken_ms) = (&restored.from, restored.taken_ms);
+        tracing::warn!(from, taken_ms, "this directory was restored: moves since then are not known in it");
+    }
+    let Some(peers) = &shard.peers else {
         settle(shard);
         return;
-    }
-    tracing::warn!(
-        from,
-        taken_ms,
-        "this directory was restored: its graphs are compared with those of the other shards"
-    );
-    if timeout(BEFORE_SERVING, round(shard)).await.is_err() {
+    };
+    peers.show(shard);
+    let limit = if restored.is_some() { RESTORED_BEFORE_SERVING } else { BEFORE_SERVING };
+    if timeout(limit, round(shard)).await.is_err() {
         tracing::warn!("the other shards do not answer in time; they are asked again while this one serves");
     }
 }

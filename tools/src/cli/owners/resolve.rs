@@ -129,12 +129,11 @@ impl Report for Resolved {
         for row in self.graphs.iter().filter(|row| row.error.is_none()) {
             let graph = shown(&row.graph);
             match &row.plan {
-                Some(Plan::Keep { serves, give_way, .. }) => {
+                Some(Plan::Keep { serves, term, give_way }) => {
+                    let (endpoint, had) = (&serves.endpoint, content(serves));
                     writeln!(
                         out,
-                        "{graph}: {would}served by {} alone ({})",
-                        serves.endpoint,
-                        content(serves)
+                        "{graph}: {would}served by {endpoint} alone, with term {term} (it had {had})"
                     )?;
                     let asked = give_way
                         .iter()
