@@ -3,6 +3,7 @@
 
 mod concurrent;
 mod destination;
+mod placed;
 mod resolve;
 mod source;
 mod tier;
