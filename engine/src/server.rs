@@ -238,6 +238,8 @@ fn open_shard(
 
 /// Listens, serves until told to stop, and drains.
 async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::Result<()> {
+    // A signal that comes early is kept for later.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     owners::check_first(shard).await;
     let mut tasks = JoinSet::new();
     let socket_path = config.socket();
@@ -258,7 +260,6 @@ async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::R
     maintenance::start(shard);
     owners::start(shard);
 
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut stop = shard.stop.subscribe();
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
