@@ -226,9 +226,8 @@ fn document(content: &GraphState) -> Value {
     ])
 }
 
-#[expect(clippy::ptr_arg, reason = "used as a function of references to strings")]
-fn text(text: &String) -> Value {
-    text.as_str().into()
+fn text(text: impl AsRef<str>) -> Value {
+    text.as_ref().into()
 }
 
 fn texts(texts: &[String]) -> Value {

@@ -233,8 +233,8 @@ fn has(state: &State, id: &str) -> bool {
     state.nodes.contains_key(id)
 }
 
-fn bytes(bytes: &Vec<u8>) -> Value {
-    bin(bytes.as_slice())
+fn bytes(bytes: impl AsRef<[u8]>) -> Value {
+    bin(bytes.as_ref())
 }
 
 fn parallel<'s>(state: &'s State, source: &str, target: &str) -> &'s [Vec<u8>] {
