@@ -177,8 +177,9 @@ impl Whole {
 
 impl Service {
     fn request(&self) -> (&'static str, Option<Value>) {
-        let channel_agent =
-            |channel, agent| params([("channel_id", text(channel)), ("agent_id", text(agent))]);
+        let channel_agent = |channel: &String, agent: &String| {
+            params([("channel_id", text(channel)), ("agent_id", text(agent))])
+        };
         match self {
             Service::CreateChannel { channel, members } => (
                 "CreateChannel",
