@@ -9,6 +9,7 @@
 //! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong;
 //! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
+//! - [`history`]: clients that record all they read and write, and the check that it is strictly serialisable;
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
 //! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
 //! - [`disk`]: a small file system to fill up;
@@ -23,9 +24,12 @@
 //! | `EG_VENVS` | folder with one Python environment per reference version | `~/.cache/epistemic-graph/venvs` |
 //! | `EG_SEED` | repeats a run | random, printed |
 //! | `EG_KEEP` | keeps the data directories of torture tests | they are removed |
-//! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 20 |
+//! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 25 |
+//! | `EG_HISTORY_SECONDS` | how long each test of histories goes on | 6 |
+//! | `EG_LARGE_ROUNDS` | kills while large graphs are written | 15 |
 //! | `EG_MOVE_ROUNDS` | times that each party of a move is killed at each step | 1 |
 //! | `EG_MOVE_PAUSES` | moves of a graph of 100,000 nodes under writers | 3 |
+//! | `EG_ONCE_GRAPHS` | pairs of graphs of the test of computed writes at once | 240 |
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
 //! | `EG_RESTART_CUTS` | power cuts in starts, most of them in a start after such a cut | 24 |
 //! | `EG_START_KILLS` | kills in starts | 24 |
@@ -43,6 +47,7 @@ pub mod crash;
 pub mod disk;
 pub mod faults;
 pub mod gateway;
+pub mod history;
 pub mod http;
 pub mod memory;
 pub mod powercut;

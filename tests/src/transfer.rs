@@ -66,8 +66,17 @@ pub fn export(client: &mut Client, graph: &str, mut sink: impl Write) -> Result<
 }
 
 /// Imports a snapshot as the new graph `name`.
-pub fn import(client: &mut Client, name: &str, mut source: impl Read) -> Result<()> {
-    let fields = [("graph_name", name.into()), ("replace", false.into())];
+pub fn import(client: &mut Client, name: &str, source: impl Read) -> Result<()> {
+    upload(client, name, false, source)
+}
+
+/// Imports a snapshot as the graph `name`, in place of the one that has the name.
+pub fn replace(client: &mut Client, name: &str, source: impl Read) -> Result<()> {
+    upload(client, name, true, source)
+}
+
+fn upload(client: &mut Client, name: &str, replace: bool, mut source: impl Read) -> Result<()> {
+    let fields = [("graph_name", name.into()), ("replace", replace.into())];
     let opened = client.call(name, "RestoreOpen", params(fields))?;
     let upload = field(&opened, "upload").context("RestoreOpen without an upload")?.clone();
     let mut piece = vec![0; PIECE_BYTES];

@@ -177,8 +177,9 @@ impl Whole {
 
 impl Service {
     fn request(&self) -> (&'static str, Option<Value>) {
-        let channel_agent =
-            |channel, agent| params([("channel_id", text(channel)), ("agent_id", text(agent))]);
+        let channel_agent = |channel: &String, agent: &String| {
+            params([("channel_id", text(channel)), ("agent_id", text(agent))])
+        };
         match self {
             Service::CreateChannel { channel, members } => (
                 "CreateChannel",
@@ -226,9 +227,8 @@ fn document(content: &GraphState) -> Value {
     ])
 }
 
-#[expect(clippy::ptr_arg, reason = "used as a function of references to strings")]
-fn text(text: &String) -> Value {
-    text.as_str().into()
+fn text(text: impl AsRef<str>) -> Value {
+    text.as_ref().into()
 }
 
 fn texts(texts: &[String]) -> Value {

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::crash::{self, Mix};
 use epistemic_tests::powercut::Loss;
+use epistemic_tests::scratch;
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -20,9 +21,10 @@ fn what_survives_is_a_prefix(durability: &str, seed: u64) -> Result<()> {
     for cut in 0..cuts {
         let at = *instants.choose(&mut random).context("nothing was recorded")?;
         let loss = if cut % 2 == 0 { Loss::Strict } else { Loss::Random(random.random()) };
-        let data = tempfile::tempdir()?;
+        let data = scratch::folder()?;
         load.recording.cut(at, loss, data.path())?;
-        let told = || format!("--durability {durability}, cut at {at}, {loss:?}");
+        let told =
+            || format!("--durability {durability}, cut at {at}, {loss:?}, {}", scratch::told(data.path()));
         let server = server().persist_dir(data.path()).start().with_context(told)?;
         let survived = load.writers.check_prefix(&server, at).with_context(told)?;
         done += survived.done;
