@@ -243,6 +243,8 @@ async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::R
     owners::check_first(shard).await;
     let mut tasks = JoinSet::new();
     let socket_path = config.socket();
+    // Before anybody is answered: who sees an answer may ask for an orderly stop.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let socket = listen::bind_unix(&socket_path)?;
     if let Some(address) = &config.tcp_addr {
         let listener = bind(address, "--tcp-addr").await?;

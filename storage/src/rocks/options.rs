@@ -57,6 +57,9 @@ pub(super) fn database(choices: &RocksOptions) -> Options {
     // Bounds the log that a restart after a crash must replay.
     options.set_max_total_wal_size(64 * MIB as u64);
     options.set_db_write_buffer_size(96 * MIB);
+    // After an ENOSPC at a sync RocksDB writes the memtables out by itself and gives the log up, in which there is a group that
+    // they do not have. Cut short between two families, that would leave the group to some of them.
+    options.set_atomic_flush(true);
     // Everything up to the first damaged record; `wal::check_wals` has proved before that nothing acknowledged follows it.
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     options.set_track_and_verify_wals_in_manifest(true);

@@ -7,7 +7,6 @@
 mod notes;
 
 use std::{
-    io::Write,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
@@ -78,9 +77,9 @@ impl State {
     fn try_begin(&mut self) -> Result<()> {
         self.follow()?;
         let tmp = self.db.join(FILE).with_extension("tmp");
-        let mut file = fs::File::create(&tmp)?;
+        let file = fs::File::create(&tmp)?;
         self.notes.place = place_of(&file);
-        file.write_all(self.notes.encode().as_bytes())?;
+        self.write_to(&file)?;
         file.sync_all()?;
         fs::rename(&tmp, self.db.join(FILE))?;
         fs::File::open(&self.db)?.sync_all()?;
@@ -189,15 +188,24 @@ impl State {
     }
 
     fn write(&mut self) {
-        self.notes.generation += 1;
-        let slot = self.notes.generation % 2 * SLOT as u64;
-        let Some(file) = &self.file else {
+        if self.file.is_none() {
             return self.begin();
-        };
-        match file.file().write_all_at(self.notes.encode().as_bytes(), slot) {
-            Ok(()) => self.failed = false,
-            Err(error) => self.fail(&error.into()),
         }
+        self.notes.generation += 1;
+        match self.file.as_ref().map_or(Ok(()), |file| self.write_to(file)) {
+            Ok(()) => self.failed = false,
+            Err(error) => {
+                // The slot may be written in part, so the next attempt takes the same one: the other is whole.
+                self.notes.generation -= 1;
+                self.fail(&error.into());
+            }
+        }
+    }
+
+    /// Writes the slot of the generation.
+    fn write_to(&self, file: &fs::File) -> std::io::Result<()> {
+        let slot = self.notes.generation % 2 * SLOT as u64;
+        file.file().write_all_at(self.notes.encode().as_bytes(), slot)
     }
 
     fn fail(&mut self, error: &StoreError) {
