@@ -6,7 +6,7 @@
 //! - [`server`]: start, stop, kill and restart our server or a reference wheel ([`ServerProcess`]);
 //! - [`wire`]: a blocking client that can also send broken frames ([`Client`], [`Request`]);
 //! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
-//! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong;
+//! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong; [`frames`]: the same of a shard;
 //! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
@@ -25,6 +25,7 @@
 //! | `EG_KEEP` | keeps the data directories of torture tests | they are removed |
 //! | `EG_CRASH_ROUNDS` | rounds of the `kill -9` test | 20 |
 //! | `EG_MOVE_ROUNDS` | times that each party of a move is killed at each step | 1 |
+//! | `EG_MOVE_SEEDS` | moves that are disturbed at random | 200 |
 //! | `EG_MOVE_PAUSES` | moves of a graph of 100,000 nodes under writers | 3 |
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
 //! | `EG_RESTART_CUTS` | power cuts in starts, most of them in a start after such a cut | 24 |
@@ -42,6 +43,7 @@ pub mod clock;
 pub mod crash;
 pub mod disk;
 pub mod faults;
+pub mod frames;
 pub mod gateway;
 pub mod http;
 pub mod memory;
