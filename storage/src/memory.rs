@@ -1,6 +1,6 @@
 //! The memory backend: a copy-on-write ordered map, the oracle of every test.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use imbl::OrdMap;
 use parking_lot::RwLock;
@@ -21,16 +21,23 @@ struct State {
     sequence: u64,
 }
 
-/// A store in memory. Nothing survives dropping it; both durabilities mean the same.
-#[derive(Default)]
+/// A store in memory. Clones are handles of the same store: one that is kept survives what was opened on another, as a disk
+/// survives its server. Both durabilities mean the same.
+#[derive(Clone, Default)]
 pub struct MemoryStore {
-    state: RwLock<State>,
+    state: Arc<RwLock<State>>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A store of its own with the same content. O(1).
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self { state: Arc::new(RwLock::new(self.snapshot())) }
     }
 
     fn snapshot(&self) -> State {

@@ -13,7 +13,7 @@ use common::{
 };
 use epistemic_storage::{
     GraphStore, MemoryStore, Store, StoreError,
-    graph::{GraphError, GraphType, LedgerRecord, MoveOp, MoveRole, Op, Origin, Rename},
+    graph::{GraphError, GraphType, LedgerRecord, MoveOp, MoveRole, NameAfter, Op, Origin, Rename},
     rocks::RocksStore,
 };
 
@@ -64,6 +64,7 @@ fn script() -> Vec<Step> {
             move_id: "m3".into(),
             role: MoveRole::Destination,
             peer: "there".into(),
+            name_after: NameAfter::Free,
         }),
         of("out", |_| MoveOp::Forget),
     ]

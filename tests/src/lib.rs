@@ -6,7 +6,7 @@
 //! - [`server`]: start, stop, kill and restart our server or a reference wheel ([`ServerProcess`]);
 //! - [`wire`]: a blocking client that can also send broken frames ([`Client`], [`Request`]);
 //! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
-//! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong;
+//! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong; [`frames`]: the same of a shard;
 //! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
 //! - [`history`]: clients that record all they read and write, and the check that it is strictly serialisable;
@@ -28,6 +28,7 @@
 //! | `EG_HISTORY_SECONDS` | how long each test of histories goes on | 6 |
 //! | `EG_LARGE_ROUNDS` | kills while large graphs are written | 15 |
 //! | `EG_MOVE_ROUNDS` | times that each party of a move is killed at each step | 1 |
+//! | `EG_MOVE_SEEDS` | moves that are disturbed at random | 200 |
 //! | `EG_MOVE_PAUSES` | moves of a graph of 100,000 nodes under writers | 3 |
 //! | `EG_ONCE_GRAPHS` | pairs of graphs of the test of computed writes at once | 240 |
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
@@ -46,6 +47,7 @@ pub mod clock;
 pub mod crash;
 pub mod disk;
 pub mod faults;
+pub mod frames;
 pub mod gateway;
 pub mod history;
 pub mod http;

@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use epistemic_storage::{
-    graph::{Departure, Fenced, Graph, GraphError, MoveOp, MoveRecord, MoveRole, Op, Rename, Standing},
+    graph::{
+        Departure, Fenced, Graph, GraphError, MoveOp, MoveRecord, MoveRole, NameAfter, Op, Rename, Standing,
+    },
     snapshot::{content_digest_of, pack_ledger, unpack_ledger},
 };
 use serde::Deserialize;
@@ -87,9 +89,9 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
         }
         Method::GraphOwners => owners::list(shard, request, out)?,
         Method::MoveRefuse => {
-            let params::MoveRefuse { move_id, role, peer } = params::params(method, raw)?;
-            let (role, peer) = (role_of(role)?, peer.to_owned());
-            change(shard, name, MoveOp::Refuse { move_id: move_id.to_owned(), role, peer })?;
+            let params::MoveRefuse { move_id, role, peer, name_after } = params::params(method, raw)?;
+            let (role, peer, name_after) = (role_of(role)?, peer.to_owned(), name_after_of(name_after)?);
+            change(shard, name, MoveOp::Refuse { move_id: move_id.to_owned(), role, peer, name_after })?;
             look(shard, name, move_id, out)?;
         }
         _ => {
@@ -299,6 +301,15 @@ fn role_of(name: &str) -> Result<MoveRole, OpError> {
     roles.into_iter().find(|role| role.name() == name).ok_or_else(|| {
         OpError::Text(format!(
             "MoveRefuse: the role is 'source' or 'destination', not '{name}'; nothing was done"
+        ))
+    })
+}
+
+fn name_after_of(name: Option<&str>) -> Result<NameAfter, OpError> {
+    let Some(name) = name else { return Ok(NameAfter::Free) };
+    NameAfter::ALL.into_iter().find(|after| after.name() == name).ok_or_else(|| {
+        OpError::Text(format!(
+            "MoveRefuse: name_after is 'free', 'held' or 'sent_back', not '{name}'; nothing was done"
         ))
     })
 }

@@ -3,7 +3,7 @@
 use epistemic_router::owners::{Asked, Claim, Local, Page, Stands};
 use epistemic_storage::{
     GraphStore, StoreError,
-    graph::{Graph, MoveOutcome, Standing},
+    graph::{Graph, MoveOutcome, MoveRecord, MoveRole, Standing},
 };
 
 /// Names that one answer holds at most.
@@ -63,6 +63,14 @@ fn claim(graph: &Graph) -> Claim {
     claim
 }
 
+/// Whether the graph was served here from then on: it arrived, or was taken back when the move was given up.
+fn came_to_serve(record: &MoveRecord) -> bool {
+    matches!(
+        (record.role, record.outcome),
+        (_, MoveOutcome::Admitted) | (MoveRole::Source, MoveOutcome::Refused)
+    )
+}
+
 /// The graphs of this process as one of those that are asked.
 pub(super) struct Own<'s>(pub(super) &'s GraphStore);
 
@@ -76,9 +84,7 @@ impl Local for Own<'_> {
         let mut admitted = Vec::new();
         for move_id in move_ids {
             let record = self.0.move_record(move_id).map_err(|error| error.to_string())?;
-            admitted.extend(
-                record.filter(|record| record.outcome == MoveOutcome::Admitted).map(|_| move_id.clone()),
-            );
+            admitted.extend(record.filter(came_to_serve).map(|_| move_id.clone()));
         }
         Ok(admitted)
     }

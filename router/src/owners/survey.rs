@@ -58,7 +58,8 @@ pub trait Local: Sync {
     /// # Errors
     /// The words of the failure.
     fn page(&self, asked: &Asked<'_>) -> Result<Page, String>;
-    /// Those of these moves that this shard remembers to have admitted a graph by.
+    /// Those of these moves by which this shard remembers to have come to serve a graph: it arrived, or was taken back when
+    /// the move was given up.
     ///
     /// # Errors
     /// The words of the failure.
@@ -213,16 +214,18 @@ impl Shard<'_> {
         #[derive(Deserialize)]
         struct Row {
             move_id: String,
+            role: String,
             outcome: String,
         }
+        let serves =
+            |row: &Row| matches!((&*row.role, &*row.outcome), (_, "admitted") | ("source", "refused"));
         let mut admitted = Vec::new();
         for move_ids in batches(move_ids) {
             let rows = match &self.way {
                 Ok(Way::Here(local)) => local.admitted(move_ids),
                 Ok(Way::There(client)) => {
                     let rows = call::<Vec<Row>, _>(client, "MoveOutcomes", &Params { move_ids }).await;
-                    let by = |row: Row| (row.outcome == "admitted").then_some(row.move_id);
-                    rows.map(|rows| rows.into_iter().filter_map(by).collect())
+                    rows.map(|rows| rows.into_iter().filter(serves).map(|row| row.move_id).collect())
                 }
                 Err(_) => return admitted,
             };

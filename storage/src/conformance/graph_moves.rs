@@ -6,8 +6,8 @@ use super::fixture::{Pair, create, scan_all, typed};
 use crate::{
     error::Result,
     graph::{
-        COMMONS, Departure, Fenced, GraphError, GraphStore, GraphType, MAX_PAUSE, MoveOp, MoveRole, Op,
-        Standing, Write,
+        COMMONS, Departure, Fenced, GraphError, GraphStore, GraphType, MAX_PAUSE, MoveOp, MoveRole,
+        NameAfter, Op, Standing, Write,
     },
     space::Space,
     store::Durability,
@@ -68,7 +68,7 @@ pub(super) fn drop_records(move_id: &str) -> MoveOp {
 }
 
 pub(super) fn refuse(move_id: &str, role: MoveRole) -> MoveOp {
-    MoveOp::Refuse { move_id: move_id.into(), role, peer: "tcp://peer:1".into() }
+    MoveOp::Refuse { move_id: move_id.into(), role, peer: "tcp://peer:1".into(), name_after: NameAfter::Free }
 }
 
 pub(super) fn come_back(move_id: &str) -> MoveOp {

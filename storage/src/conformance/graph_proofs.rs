@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     graph::{
-        Departure, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, MoveOutcome, MoveRole, Op, Write,
+        Departure, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, MoveOutcome, MoveRole, NameAfter,
+        Op, Write,
     },
     store::Durability,
 };
@@ -163,5 +164,45 @@ pub(super) fn kept_copy(graphs: &GraphStore) -> Result<(), GraphError> {
     step(graphs, "g", drop_records("m1"))?;
     let refused = step(graphs, "g", replay("m1", record(3)));
     assert!(matches!(refused, Err(GraphError::MoveConflict { .. })), "{refused:?}");
+    Ok(())
+}
+
+/// The name of a refused copy is held until its graph is back at the source, and leads there from then on.
+pub(super) fn held_name(graphs: &GraphStore) -> Result<(), GraphError> {
+    let refused = |name: &str, name_after| {
+        let (move_id, role, peer) = ("m1".into(), MoveRole::Destination, THERE.into());
+        step(graphs, name, MoveOp::Refuse { move_id, role, peer, name_after })
+    };
+    step(graphs, "g", arrive("m1"))?;
+    for _ in 0..2 {
+        refused("g", NameAfter::Held)?;
+        assert_eq!(standing(graphs, "g"), "arriving m1");
+        assert!(matches!(create(graphs, "g"), Err(GraphError::Arriving { .. })));
+        assert!(matches!(step(graphs, "g", admit("m1", 0)), Err(GraphError::MoveAborted { .. })));
+    }
+    for _ in 0..2 {
+        refused("g", NameAfter::SentBack)?;
+        assert_eq!(standing(graphs, "g"), "signpost m1");
+        assert_eq!(create(graphs, "g"), Err(GraphError::Moved { graph: "g".into(), to: THERE.into() }));
+    }
+    step(graphs, "g", arrive("m2"))?;
+    step(graphs, "g", refuse("m2", MoveRole::Destination))?;
+    assert_eq!(standing(graphs, "g"), "signpost m1", "what was there before");
+    step(graphs, "g", MoveOp::Forget)?;
+    Ok(())
+}
+
+/// The name of a refused copy whose graph never left is free.
+pub(super) fn freed_name(graphs: &GraphStore) -> Result<(), GraphError> {
+    for (move_id, held, name_after) in
+        [("m1", false, NameAfter::SentBack), ("m2", false, NameAfter::Free), ("m3", true, NameAfter::Free)]
+    {
+        step(graphs, "g", arrive(move_id))?;
+        for name_after in held.then_some(NameAfter::Held).into_iter().chain([name_after]) {
+            let (role, peer) = (MoveRole::Destination, THERE.into());
+            step(graphs, "g", MoveOp::Refuse { move_id: move_id.into(), role, peer, name_after })?;
+        }
+        assert_eq!(standing(graphs, "g"), "free", "{move_id}");
+    }
     Ok(())
 }

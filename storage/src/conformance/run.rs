@@ -92,6 +92,8 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("moves: what a group replaces does not depart", graph_proofs::replaced_in_the_group),
     ("moves: what they came to is remembered", graph_proofs::remembered),
     ("moves: what is kept follows its destination", graph_proofs::kept_copy),
+    ("moves: a name that is held", graph_proofs::held_name),
+    ("moves: a name that is let go", graph_proofs::freed_name),
     ("moves: the fence", graph_standings::fence),
     ("moves: leave nothing", graph_standings::leaves_nothing),
     ("moves: there and back", graph_arrivals::there_and_back),

@@ -45,7 +45,7 @@ pub use fence::{Fenced, MAX_PAUSE};
 pub use heads::{Head, Heads};
 pub use ledger::LedgerRecord;
 pub use load::{GraphLoader, LoadedGraph};
-pub use moves::{Departure, MoveOp, Rename};
+pub use moves::{Departure, MoveOp, NameAfter, Rename};
 pub use outcomes::{MoveOutcome, MoveRecord, MoveRole, MoveView};
 pub use owners::{GiveWay, Keep, Superseded, name_aside};
 pub use reader::{EdgeCursor, EdgeRef, GraphReader, Neighbors, NodeCursor, NodeRef};

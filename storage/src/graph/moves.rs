@@ -86,7 +86,7 @@ pub enum MoveOp {
         move_id: String,
     },
     /// Refuses the move for good, unless it was decided on already; [`GraphStore::move_record`] tells which. Of a graph
-    /// that arrives by it the copy is dropped, leaving what was there before; a fence of it is lowered.
+    /// that arrives by it the copy is dropped, or its name held; a fence of it is lowered.
     ///
     /// [`GraphStore::move_record`]: super::GraphStore::move_record
     Refuse {
@@ -96,6 +96,8 @@ pub enum MoveOp {
         role: MoveRole,
         /// The other endpoint, for people.
         peer: String,
+        /// What becomes of the name of a graph that arrives by it.
+        name_after: NameAfter,
     },
     /// Serves a graph that departed again, and refuses the move from now on. Its records must be here still, and the
     /// destination must have refused the move.
@@ -138,6 +140,32 @@ pub struct Departure {
     pub sequence: u64,
 }
 
+/// What becomes of the name under which a refused copy was arriving. While the source has a signpost to here, and for as
+/// long as a client may be on its way that has met it, nobody must create another graph under that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameAfter {
+    /// What was there before the copy: nothing, or an older signpost.
+    Free,
+    /// It stays taken, until the move is refused once more.
+    Held,
+    /// If it was held, a signpost to the peer, which serves the graph again; else as [`NameAfter::Free`].
+    SentBack,
+}
+
+impl NameAfter {
+    /// All of them.
+    pub const ALL: [Self; 3] = [NameAfter::Free, NameAfter::Held, NameAfter::SentBack];
+
+    /// The name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            NameAfter::Free => "free",
+            NameAfter::Held => "held",
+            NameAfter::SentBack => "sent_back",
+        }
+    }
+}
+
 /// The name that an arriving graph is to have.
 #[derive(Debug, Clone)]
 pub struct Rename {
@@ -168,7 +196,9 @@ impl Transaction<'_> {
             }
             MoveOp::Depart { move_id, departure } => self.depart(name, move_id, departure),
             MoveOp::Drop { move_id } => self.drop_records(name, move_id),
-            MoveOp::Refuse { move_id, role, peer } => self.refuse(name, move_id, *role, peer),
+            MoveOp::Refuse { move_id, role, peer, name_after } => {
+                self.refuse(name, move_id, *name_after, (*role, peer))
+            }
             MoveOp::Return { move_id } => self.come_back(name, move_id),
             MoveOp::Hold { graph_id, term } => self.hold(name, *graph_id, *term),
             MoveOp::GiveWay { move_id, giving } => self.give_way(name, move_id, giving),
@@ -378,10 +408,11 @@ impl Transaction<'_> {
         &mut self,
         name: &Arc<str>,
         move_id: &str,
-        role: MoveRole,
-        peer: &str,
+        name_after: NameAfter,
+        (role, peer): (MoveRole, &str),
     ) -> Result<(), GraphError> {
-        if self.decided(name, move_id)?.is_some() {
+        let decided = self.decided(name, move_id)?.map(|record| record.outcome);
+        if matches!(decided, Some(MoveOutcome::Departed | MoveOutcome::Admitted)) {
             return Ok(());
         }
         let entry = self.live(name).map(|live| live.entry.clone());
@@ -391,9 +422,19 @@ impl Transaction<'_> {
                     let detail = format!("it arrives here by move {move_id}: this is its destination");
                     return Err(GraphError::conflict(name, detail));
                 }
-                self.drop_copy(name, before.clone())?;
+                let sent_back = (decided.is_some() && name_after == NameAfter::SentBack).then(|| Signpost {
+                    move_id: move_id.to_owned(),
+                    to: peer.to_owned(),
+                    dropped: true,
+                });
+                if name_after != NameAfter::Held {
+                    self.drop_copy(name, before.clone().or(sent_back))?;
+                }
             }
             Some(_) | None => self.unfence(name, move_id),
+        }
+        if decided.is_some() {
+            return Ok(());
         }
         self.decide(move_id, name, Decision { role, outcome: MoveOutcome::Refused, peer });
         Ok(())
@@ -431,7 +472,7 @@ impl Transaction<'_> {
                 Ok(())
             }
             Some(standing) if standing.is_restore() => {
-                self.refuse(name, standing.move_id(), MoveRole::Destination, "")
+                self.refuse(name, standing.move_id(), NameAfter::Free, (MoveRole::Destination, ""))
             }
             Some(standing) => Err(GraphError::unfinished(name, standing.move_id())),
             None => Err(GraphError::conflict(name, "it is served here: there is no signpost".into())),

@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     GraphStore,
-    graph::{GraphError, LedgerRecord, MoveOp, MoveRole, Op, Rename, Standing, Write},
+    graph::{GraphError, LedgerRecord, MoveOp, MoveRole, NameAfter, Op, Rename, Standing, Write},
 };
 
 use super::program::Program;
@@ -47,7 +47,8 @@ impl Program {
             DROP => MoveOp::Drop { move_id },
             REFUSE => {
                 let role = self.random.pick(&[MoveRole::Source, MoveRole::Destination]);
-                MoveOp::Refuse { move_id, role, peer: "peer".into() }
+                let name_after = self.random.pick(&NameAfter::ALL);
+                MoveOp::Refuse { move_id, role, peer: "peer".into(), name_after }
             }
             RETURN => MoveOp::Return { move_id },
             _ => MoveOp::Forget,

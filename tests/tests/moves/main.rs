@@ -11,6 +11,8 @@ mod load;
 mod mover;
 mod pause;
 mod power_cut;
+mod reproduced;
+mod torture;
 mod written;
 
 use anyhow::{Context, Result, ensure};

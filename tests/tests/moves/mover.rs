@@ -23,18 +23,24 @@ pub(super) struct Mover {
     from: String,
     to: String,
     journal: std::path::PathBuf,
+    more: &'static [&'static str],
 }
 
 impl Mover {
     pub(super) fn new(work: &TempDir, graph: &str, [from, to]: &[Place; 2], journal: &str) -> Self {
         let journal = work.path().join(journal);
-        Self { graph: graph.into(), from: from.name.clone(), to: to.name.clone(), journal }
+        Self { graph: graph.into(), from: from.name.clone(), to: to.name.clone(), journal, more: &[] }
+    }
+
+    /// With more arguments.
+    pub(super) fn with(self, more: &'static [&'static str]) -> Self {
+        Self { more, ..self }
     }
 
     fn command(&self) -> Result<Command> {
         let mut command = egctl()?;
         command.args(["move", &self.graph, "--from", &self.from, "--to", &self.to, "--json", "--journal"]);
-        command.arg(&self.journal).env_remove("EGCTL_HOLD_AT");
+        command.arg(&self.journal).args(self.more).env_remove("EGCTL_HOLD_AT");
         Ok(command)
     }
 
@@ -118,7 +124,7 @@ pub(super) fn standings(pair: &Pair, graph: &str) -> Result<Vec<Value>> {
 }
 
 /// `egctl` with the secret of the test servers and no other configuration.
-fn egctl() -> Result<Command> {
+pub(super) fn egctl() -> Result<Command> {
     let mut command = Command::new(binaries::egctl()?);
     for variable in ["GRAPH_SERVICE_ENDPOINTS", "GRAPH_AFFINITY_GROUPS", "RUST_LOG"] {
         command.env_remove(variable);

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 
 use anyhow::Result;
-use epistemic_storage::graph::{COMMONS, MoveRole, RESTORE};
+use epistemic_storage::graph::{COMMONS, RESTORE};
 use epistemic_storage::snapshot;
 use rand::random;
 
@@ -14,7 +14,7 @@ use super::objects::Objects;
 use super::pieces::digest;
 use super::read::{Checked, IncrementObject};
 use crate::cli::{Exit, Failure};
-use crate::moves::{Admission, Party, StandingName, Status};
+use crate::moves::{Admission, Party, Refusal, StandingName, Status};
 
 /// Bytes read at once.
 const BUFFER: usize = 1 << 20;
@@ -116,7 +116,7 @@ impl<'t> Filling<'t> {
         let left = target.status(&name)?.filter(|left| left.standing == StandingName::Arriving);
         if let Some(move_id) = left.and_then(|left| left.move_id).filter(|move_id| move_id.starts_with(MOVE))
         {
-            target.refuse(&name, &move_id, MoveRole::Destination, FROM)?;
+            target.refuse(&name, &move_id, Refusal::by_destination(FROM))?;
         }
         let move_id = format!("{MOVE}{:016x}", random::<u64>());
         target.arrive(&name, &move_id, FROM)?;
@@ -125,7 +125,7 @@ impl<'t> Filling<'t> {
 
     /// The error that led here is reported; a copy that stays is removed by the next attempt.
     fn give_up(&self) {
-        let _ = self.target.refuse(&self.name, &self.move_id, MoveRole::Destination, FROM);
+        let _ = self.target.refuse(&self.name, &self.move_id, Refusal::by_destination(FROM));
     }
 
     fn fill(&self, objects: &Objects, route: &Route, each: bool, told: &mut Told<'_>) -> Result<Restored> {

@@ -1,11 +1,11 @@
 //! Giving a move up for good: the graph stays, or is again, where it was, and no step of the move is ever taken again.
 
 use anyhow::{Context, Result};
-use epistemic_storage::graph::{MoveOutcome, MoveRole};
+use epistemic_storage::graph::{MoveOutcome, NameAfter};
 
 use super::{
     journal::{Journal, Step},
-    party::{Look, Party, StandingName},
+    party::{Look, Party, Refusal, StandingName},
 };
 use crate::cli::{Exit, Failure};
 
@@ -14,7 +14,8 @@ use crate::cli::{Exit, Failure};
 ///
 /// The source decides first. If it has the graph still, its refusal is final, and the copy is dropped. If the graph has
 /// left, the destination decides: once that has refused the move, nobody else can come to serve the graph, and the source
-/// takes it back.
+/// takes it back. The destination holds the name until then, and has a signpost afterwards: clients whom the source's
+/// signpost has led there must not create another graph.
 ///
 /// # Errors
 /// The destination serves the graph already: then the move has to be finished. A place does not answer: the text tells
@@ -32,7 +33,7 @@ pub(crate) fn abort(
     };
     let note = |step| journal.map_or(Ok(()), |journal| journal.add(graph, move_id, step));
     note(Step::Abort)?;
-    let here = source.refuse(graph, move_id, MoveRole::Source, to).with_context(|| {
+    let here = source.refuse(graph, move_id, Refusal::by_source(to)).with_context(|| {
         format!("the source '{from}' decides first: if it is gone for good, see --source-is-gone")
     })?;
     let left = match here.decided() {
@@ -51,7 +52,8 @@ pub(crate) fn abort(
             format!("it is complete, '{from}' has dropped its records: to have it back there, move it back");
         return Err(failed(finished));
     }
-    let refused = destination.refuse(graph, move_id, MoveRole::Destination, from);
+    let name_after = if left { NameAfter::Held } else { NameAfter::SentBack };
+    let refused = destination.refuse(graph, move_id, Refusal::by_destination(from).and(name_after));
     let there = refused.with_context(|| match left {
         false => format!(
             "'{from}' has refused the move for good and keeps the graph; what '{to}' has of it is not dropped yet. Give the \
@@ -64,11 +66,25 @@ pub(crate) fn abort(
     })?;
     match (there.decided(), left) {
         (Some(MoveOutcome::Refused), false) => {}
-        (Some(MoveOutcome::Refused), true) => source.come_back(graph, move_id).with_context(|| {
-            format!("'{to}' has refused the move for good; '{from}' has to take the graph back: give the same command again")
-        })?,
+        (Some(MoveOutcome::Refused), true) => {
+            if there.graph.is_some_and(|other| other.standing == StandingName::Served) {
+                return Err(failed(format!(
+                    "'{to}' has another graph of this name, created there since. Delete it there to have this one back at \
+                     '{from}' by the same command"
+                )));
+            }
+            source.come_back(graph, move_id).with_context(|| {
+                format!("'{to}' has refused the move for good; '{from}' has to take the graph back: give the same command again")
+            })?;
+            let refusal = Refusal::by_destination(from).and(NameAfter::SentBack);
+            destination.refuse(graph, move_id, refusal).with_context(|| {
+                format!("'{from}' serves the graph again, '{to}' holds its name still: give the same command again")
+            })?;
+        }
         (Some(MoveOutcome::Admitted), true) => {
-            return Err(failed(format!("'{to}' serves the graph since: resume the move to finish it, or move it back")));
+            return Err(failed(format!(
+                "'{to}' serves the graph since: resume the move to finish it, or move it back"
+            )));
         }
         (Some(MoveOutcome::Admitted), false) => {
             return Err(failed(format!(

@@ -11,11 +11,11 @@ use anyhow::Result;
 use epistemic_storage::{
     Durability, GraphStore, Identities,
     datadir::{DataDir, create_checkpoint},
-    graph::{Changes, Departure, Fenced, Graph, GraphError, MoveOp, MoveRole, MoveView, Op, Origin, Rename},
+    graph::{Changes, Departure, Fenced, Graph, GraphError, MoveOp, MoveView, Op, Origin, Rename},
     snapshot::{self, ImportTarget, SnapshotError},
 };
 
-use super::party::{Admission, Changed, Content, Export, Look, Party, Status};
+use super::party::{Admission, Changed, Content, Export, Look, Party, Refusal, Status};
 
 /// Graphs of a store that this process has to itself, under the name of the endpoint that will serve them.
 pub(crate) struct DirectoryParty {
@@ -179,8 +179,9 @@ impl Party for DirectoryParty {
         self.step(graph, MoveOp::Drop { move_id: move_id.into() })
     }
 
-    fn refuse(&self, graph: &str, move_id: &str, role: MoveRole, peer: &str) -> Result<Look> {
-        self.step(graph, MoveOp::Refuse { move_id: move_id.into(), role, peer: peer.into() })?;
+    fn refuse(&self, graph: &str, move_id: &str, refusal: Refusal<'_>) -> Result<Look> {
+        let Refusal { role, peer, name_after } = refusal;
+        self.step(graph, MoveOp::Refuse { move_id: move_id.into(), role, peer: peer.into(), name_after })?;
         self.look(graph, move_id)
     }
 

@@ -1,10 +1,10 @@
 //! Ending a move whose other place is gone for good. Only what is left is asked; the operator's word replaces the other's.
 
 use anyhow::{Context, Result};
-use epistemic_storage::graph::{MoveOutcome, MoveRole};
+use epistemic_storage::graph::MoveOutcome;
 use serde::Serialize;
 
-use super::party::{Admission, Look, Party, StandingName, Status, is_silent};
+use super::party::{Admission, Look, Party, Refusal, StandingName, Status, is_silent};
 use crate::cli::{Exit, Failure};
 
 /// What the place that is left had of the graph.
@@ -41,8 +41,8 @@ impl Rest<'_> {
         self.must_be_gone()?;
         let there = self.left.look(self.graph, self.move_id)?;
         let held = self.held(&there)?;
-        let there =
-            self.left.refuse(self.graph, self.move_id, MoveRole::Destination, self.gone.endpoint())?;
+        let refusal = Refusal::by_destination(self.gone.endpoint());
+        let there = self.left.refuse(self.graph, self.move_id, refusal)?;
         match there.decided() {
             Some(MoveOutcome::Refused) => Ok(held),
             Some(MoveOutcome::Admitted) => {
@@ -85,7 +85,8 @@ impl Rest<'_> {
     /// The destination answers; the source has dropped its records.
     pub(crate) fn take_back(&self) -> Result<Look> {
         self.must_be_gone()?;
-        let here = self.left.refuse(self.graph, self.move_id, MoveRole::Source, self.gone.endpoint())?;
+        let refusal = Refusal::by_source(self.gone.endpoint());
+        let here = self.left.refuse(self.graph, self.move_id, refusal)?;
         match here.decided() {
             Some(MoveOutcome::Refused) => return Ok(here),
             Some(MoveOutcome::Departed) => {}

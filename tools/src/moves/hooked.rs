@@ -3,11 +3,11 @@
 use std::io::Read;
 
 use anyhow::Result;
-use epistemic_storage::graph::{Changes, Departure, Fenced, MoveRole, Origin};
+use epistemic_storage::graph::{Changes, Departure, Fenced, Origin};
 
 use super::{
     directory::DirectoryParty,
-    party::{Admission, Changed, Content, Export, Look, Party, Status},
+    party::{Admission, Changed, Content, Export, Look, Party, Refusal, Status},
 };
 
 /// What happens around a call.
@@ -102,8 +102,8 @@ impl<H: Hook> Party for Hooked<H> {
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {
         self.hook.call(|| self.inner.drop_records(graph, move_id))
     }
-    fn refuse(&self, graph: &str, move_id: &str, role: MoveRole, peer: &str) -> Result<Look> {
-        self.hook.call(|| self.inner.refuse(graph, move_id, role, peer))
+    fn refuse(&self, graph: &str, move_id: &str, refusal: Refusal<'_>) -> Result<Look> {
+        self.hook.call(|| self.inner.refuse(graph, move_id, refusal))
     }
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
         self.hook.call(|| self.inner.come_back(graph, move_id))

@@ -138,6 +138,12 @@ impl Journal {
         Ok(Self { file, lines, hold_at: Mutex::new(hold_at) })
     }
 
+    /// A journal that no file keeps.
+    #[cfg(test)]
+    pub(crate) fn in_memory() -> Self {
+        Self { file: None, lines: Mutex::default(), hold_at: Mutex::default() }
+    }
+
     /// Adds a step. It is on disk on return.
     pub(crate) fn add(&self, graph: &str, move_id: &str, step: Step) -> Result<()> {
         let name = step.name();

@@ -5,13 +5,15 @@
 //!   follows it; `compare`: what must be equal; `timing`: limits and waits.
 //! * `abort`: giving a move up; `gone`: ending one whose other place is gone for good; `find`: which one has begun.
 //! * `journal`: what was done and agreed upon, on disk; `receipt`: the proof of a finished move.
-//! * `control`: pace, pause and stop.
+//! * `control`: pace, pause and stop; `explorer`: every order of faults, for tests.
 
 mod abort;
 mod compare;
 mod control;
 mod directory;
 mod drain;
+#[cfg(test)]
+mod explorer;
 mod find;
 mod gone;
 #[cfg(test)]
@@ -35,7 +37,7 @@ pub(crate) use gone::{Held, Rest};
 pub(crate) use hooked::{Hook, Hooked};
 pub(crate) use journal::{Journal, Line, Lines, Step, is_held, is_locked, read as read_journal};
 pub(crate) use mover::{BeforeDrop, Move, Watch};
-pub(crate) use party::{Admission, Content, Party, StandingName, Status, is_aborted, is_truncated};
+pub(crate) use party::{Admission, Content, Party, Refusal, StandingName, Status, is_aborted, is_truncated};
 pub(crate) use receipt::Receipt;
 pub(crate) use shard::ShardParty;
 pub(crate) use timing::{Timing, parse_pause};

@@ -93,6 +93,14 @@ impl Move<'_> {
                 "it left the source, and the destination has refused the move: an abort was cut short. Finish it with \
                  egctl move --abort",
             )),
+            (Some(Refused), _) | (_, Some(Refused))
+                if there.graph.as_ref().is_some_and(|there| there.arrives_by(self.move_id)) =>
+            {
+                Err(self.given_up(
+                    "it was given up, and the destination has its copy still: finish that with egctl move --abort, then begin \
+                     another one",
+                ))
+            }
             (Some(Refused), _) | (_, Some(Refused)) => Err(self.given_up("it was given up: begin another one")),
             (Some(Left), _) => match here.graph.as_ref() {
                 Some(kept) if !kept.dropped && kept.move_id.as_deref() == Some(self.move_id) => {

@@ -6,7 +6,8 @@ use anyhow::Result;
 use epistemic_router::{CallError, ConnectError};
 use epistemic_storage::GraphStore;
 use epistemic_storage::graph::{
-    Changes, Departure, Fenced, Graph, GraphError, MoveOutcome, MoveRecord, MoveRole, Origin, Standing,
+    Changes, Departure, Fenced, Graph, GraphError, MoveOutcome, MoveRecord, MoveRole, NameAfter, Origin,
+    Standing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -172,6 +173,34 @@ pub(crate) struct Admission {
     pub(crate) epoch: Option<u64>,
 }
 
+/// What a place is told when it is to refuse a move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Refusal<'r> {
+    /// What it is to the move.
+    pub(crate) role: MoveRole,
+    /// The other endpoint.
+    pub(crate) peer: &'r str,
+    /// What becomes of the name of the copy.
+    pub(crate) name_after: NameAfter,
+}
+
+impl<'r> Refusal<'r> {
+    /// By the source.
+    pub(crate) fn by_source(peer: &'r str) -> Self {
+        Self { role: MoveRole::Source, peer, name_after: NameAfter::Free }
+    }
+
+    /// By the destination, whose name is free then.
+    pub(crate) fn by_destination(peer: &'r str) -> Self {
+        Self { role: MoveRole::Destination, peer, name_after: NameAfter::Free }
+    }
+
+    /// Another end for the name.
+    pub(crate) fn and(self, name_after: NameAfter) -> Self {
+        Self { name_after, ..self }
+    }
+}
+
 /// A graph as a snapshot stream.
 pub(crate) struct Export {
     /// What it is of.
@@ -283,7 +312,7 @@ pub(crate) trait Party: Send + Sync {
     /// Drops the records of a departed graph.
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()>;
     /// Refuses the move for good, unless it was decided on already, and drops the copy of it; tells what it came to.
-    fn refuse(&self, graph: &str, move_id: &str, role: MoveRole, peer: &str) -> Result<Look>;
+    fn refuse(&self, graph: &str, move_id: &str, refusal: Refusal<'_>) -> Result<Look>;
     /// Serves a departed graph again, and refuses the move.
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()>;
 }

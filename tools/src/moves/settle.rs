@@ -178,6 +178,15 @@ impl Move<'_> {
             origin: Origin { graph_id: departed.graph_id, epoch: departed.epoch },
             copy: admitted.graph_id,
         };
+        let proof = self.compare_served(departed, &compared);
+        if !matches!(proof, Ok(Proof::Equal(_))) && self.is_dropped()? {
+            let gone = "another run of this move has proved it and dropped what it is compared with: that one has the receipt";
+            return Ok(Proof::Gone(gone.into()));
+        }
+        proof
+    }
+
+    fn compare_served(&self, departed: &Departed, compared: &Compared) -> Result<Proof> {
         let there = self.destination.content(self.graph)?;
         compared.is_copy(there.graph_id)?;
         if let Err(error) = self.follow_back(departed, there.sequence) {
@@ -188,6 +197,12 @@ impl Move<'_> {
         compared.is_source(here.graph_id)?;
         same_graph(self.graph, &here, &there)?;
         Ok(Proof::Equal(there))
+    }
+
+    /// Whether the source has no records of what left by this move any more.
+    fn is_dropped(&self) -> Result<bool> {
+        let kept = self.source.status(self.graph)?;
+        Ok(kept.is_some_and(|kept| kept.dropped && kept.move_id.as_deref() == Some(self.move_id)))
     }
 
     /// Makes the destination's changes up to `until` again on what the source keeps.

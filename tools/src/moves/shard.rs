@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use epistemic_router::{Bin, CallError, Client, ConnectOptions, Endpoint, Secret};
 use epistemic_storage::{
-    graph::{COMMONS, Changes, Departure, Fenced, MoveRole, Origin},
+    graph::{COMMONS, Changes, Departure, Fenced, Origin},
     snapshot::{pack_ledger, unpack_ledger},
 };
 use parking_lot::Mutex;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 use tokio::runtime::Handle;
 
-use super::party::{Admission, Changed, Content, Export, Look, Party, Status};
+use super::party::{Admission, Changed, Content, Export, Look, Party, Refusal, Status};
 use crate::remote::{DEADLINE, Download, IdentityStatus, batches, call, data_limit, upload_arriving};
 
 /// How long a step may take that does not read a whole graph. A shard that does not answer in this time stalls: what was
@@ -343,14 +343,20 @@ impl Party for ShardParty {
         self.step(graph, "MoveDrop", &MoveId { move_id }).map(drop)
     }
 
-    fn refuse(&self, graph: &str, move_id: &str, role: MoveRole, peer: &str) -> Result<Look> {
+    fn refuse(&self, graph: &str, move_id: &str, refusal: Refusal<'_>) -> Result<Look> {
         #[derive(Serialize)]
         struct Params<'a> {
             move_id: &'a str,
             role: &'a str,
             peer: &'a str,
+            name_after: &'a str,
         }
-        self.call(graph, "MoveRefuse", &Params { move_id, role: role.name(), peer })
+        let Refusal { role, peer, name_after } = refusal;
+        self.call(
+            graph,
+            "MoveRefuse",
+            &Params { move_id, role: role.name(), peer, name_after: name_after.name() },
+        )
     }
 
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {

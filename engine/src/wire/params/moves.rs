@@ -186,6 +186,9 @@ pub struct MoveRefuse<'a> {
     /// The other endpoint.
     #[serde(borrow, deserialize_with = "text")]
     pub peer: &'a str,
+    /// `free`, `held` or `sent_back`: what becomes of the name of a graph that arrives by it.
+    #[serde(default, borrow, deserialize_with = "some_text")]
+    pub name_after: Option<&'a str>,
 }
 
 /// `MoveLook`, `MoveDrop`, `MoveReturn`

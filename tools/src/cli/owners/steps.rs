@@ -4,13 +4,13 @@
 use anyhow::Result;
 use epistemic_router::Endpoint;
 use epistemic_router::owners::{Conflict, Kind, Place};
-use epistemic_storage::graph::{MoveRole, name_aside};
+use epistemic_storage::graph::name_aside;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::shards::ShardArgs;
-use crate::moves::{Admission, Party, abort};
+use crate::moves::{Admission, Party, Refusal, abort};
 
 /// How a conflict ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -148,7 +148,7 @@ impl Steps<'_> {
                 if let Some(reserved) = reserved {
                     let move_id = reserved.claim.move_id.as_deref().unwrap_or_default();
                     let place = self.party(&reserved.endpoint)?;
-                    place.refuse(graph, move_id, MoveRole::Destination, "")?;
+                    place.refuse(graph, move_id, Refusal::by_destination(""))?;
                 }
                 Ok(Vec::new())
             }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use epistemic_router::Endpoint;
-use epistemic_storage::graph::MoveRole;
 use parking_lot::Mutex;
 
 use super::super::model::Move as Planned;
@@ -15,7 +14,7 @@ use super::places::{Parties, Places};
 use super::queue::{Next, Queue};
 use super::state::State;
 use crate::cli::{Exit, exit_of, message_of};
-use crate::moves::{Control, Party, Rest, StandingName, Step, Timing, Watch, abort, is_aborted};
+use crate::moves::{Control, Party, Refusal, Rest, StandingName, Step, Timing, Watch, abort, is_aborted};
 
 /// Names that are reserved, or moves that are given up, at the same time.
 const AT_ONCE: usize = 8;
@@ -206,7 +205,7 @@ impl Run<'_> {
                 graph.graph
             );
         }
-        destination.refuse(&graph.graph, move_id, MoveRole::Destination, &graph.from)?;
+        destination.refuse(&graph.graph, move_id, Refusal::by_destination(&graph.from))?;
         self.state.journal.add(&graph.graph, move_id, Step::Gone)?;
         Ok(true)
     }
