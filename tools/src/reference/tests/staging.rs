@@ -150,7 +150,7 @@ fn what_the_format_does_not_allow_is_left_out_and_told() {
         findings.notes.iter().any(|note| note.starts_with("2 embeddings are of nodes that do not exist"))
     );
     assert!(findings.notes.iter().any(|note| note.contains("does not tell when 7 nodes and edges")));
-    assert_eq!((content.nodes.len(), content.edges.len(), findings.counts.embeddings), (4, 1, 2));
+    assert_eq!((content.nodes.len(), content.edges.len(), findings.counts.embeddings), (4, 1, 3));
     assert!(content.nodes.contains(&("a".into(), vec![1])));
 }
 
