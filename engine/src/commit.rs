@@ -127,7 +127,13 @@ fn next_job(queue: &Receiver<Job>, begun: Instant, gather: bool) -> Option<Job> 
 fn weight(op: &Op) -> usize {
     const RECORD: usize = 64;
     match op {
-        Op::AddNode { id, properties } => RECORD + id.len() + properties.len(),
+        Op::AddNode { id, properties } | Op::AddMissingNode { id, properties } => {
+            RECORD + id.len() + properties.len()
+        }
+        // The node may be much larger than what is put into it.
+        Op::CompareAndSet { node, conditions, updates } => {
+            2 * RECORD + node.len() + conditions.len() + 2 * updates.len()
+        }
         Op::AddEdge { source, target, properties } => RECORD + source.len() + target.len() + properties.len(),
         // The ledger holds the components once more.
         Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),

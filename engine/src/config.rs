@@ -4,16 +4,19 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 
+use crate::signed::Expected;
+
 /// A shard of the epistemic-graph service: named graphs over a unix socket and TCP, durable in a directory.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "epistemic-graph-server", version, max_term_width = 100)]
 pub struct Config {
-    /// Unix socket to listen on [default: $XDG_RUNTIME_DIR/epistemic-graph.sock, else /tmp/epistemic-graph.sock]
+    /// Unix socket to listen on [default: $XDG_RUNTIME_DIR/epistemic-graph.sock, else /tmp/epistemic-graph.sock; with
+    /// --tcp-addr a server goes on without the default one when another has it]
     #[arg(long, env = "GRAPH_SERVICE_SOCKET", value_name = "PATH")]
     pub socket_path: Option<PathBuf>,
 
     /// TCP address to listen on as well, e.g. 127.0.0.1:9101. There is no TLS: keep it on loopback or a private network
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, env = "GRAPH_SERVICE_TCP_ADDR", value_name = "HOST:PORT")]
     pub tcp_addr: Option<String>,
 
     /// Shared secret. Visible to every user of the machine: prefer GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file
@@ -23,6 +26,10 @@ pub struct Config {
     /// File with the shared secret, readable by its owner only (mode 0600)
     #[arg(long, value_name = "FILE")]
     pub auth_secret_file: Option<PathBuf>,
+
+    /// About tokens.
+    #[command(flatten)]
+    pub signed: SignedConfig,
 
     /// Serve without authentication: everyone who can connect can do everything
     #[arg(long)]
@@ -104,15 +111,22 @@ pub struct Config {
     #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
     pub metrics_addr: Option<String>,
 
-    /// Largest request frame; a larger one is refused before anything is allocated for it
+    /// Largest request frame, but for documents of clients that are known; a larger one is refused before anything is
+    /// allocated for it
     #[arg(long, default_value_t = 64 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
     pub max_frame_bytes: u32,
+
+    /// Largest document of `ToMsgpack` and `FromMsgpack`; one over --max-frame-bytes is taken at a time, and needs a few times
+    /// its size in memory
+    #[arg(long, default_value_t = 512 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..=1 << 30))]
+    pub max_document_bytes: u32,
 
     /// Requests in flight; one graph may have a quarter of them. More are answered BUSY
     #[arg(long, env = "EPISTEMIC_GRAPH_MAX_INFLIGHT", default_value_t = 1024, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_inflight: u32,
 
-    /// Seconds a connection may take to send its first authenticated request, or to finish a frame it began
+    /// Seconds a connection may take to send its first authenticated request, or to finish a frame it began. One that has
+    /// sent nothing at all may wait for as long as a quarter of --max-connections is not taken by strangers
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub frame_deadline: u64,
 
@@ -133,6 +147,68 @@ pub struct Config {
     /// Form of the log on standard output
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// Flags about tokens.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SignedConfig {
+    /// The weakest token that is taken: `token` over the id of a request, which clients before 2.27 send and which can be
+    /// used again for another request; `signed` over all of a request, once
+    #[arg(long, env = "GRAPH_SERVICE_MIN_AUTH", default_value = "token", value_name = "KIND")]
+    pub min_auth: MinAuth,
+
+    /// Seconds that the clocks of signed requests may differ from this one; 0 is the default [default: 300]
+    #[arg(
+        long,
+        env = "EPISTEMIC_GRAPH_ENVELOPE_SKEW_SECS",
+        default_value_t = 0,
+        hide_default_value = true,
+        value_name = "SECONDS"
+    )]
+    pub clock_skew: u64,
+
+    /// Audience that signed requests must name [default: any]
+    #[arg(long, env = "EPISTEMIC_GRAPH_AUDIENCE", value_name = "NAME")]
+    pub audience: Option<String>,
+
+    /// Tenant that signed requests must name [default: any]
+    #[arg(long, env = "EPISTEMIC_GRAPH_TENANT", value_name = "NAME")]
+    pub token_tenant: Option<String>,
+
+    /// Version of the policy that signed requests must name [default: any]
+    #[arg(long, env = "EPISTEMIC_GRAPH_POLICY_VERSION", value_name = "VERSION")]
+    pub policy_version: Option<String>,
+
+    /// Name of this server in signed requests that are for one server only [default: any]
+    #[arg(long, env = "EPISTEMIC_GRAPH_NODE_ID", value_name = "NAME")]
+    pub node_id: Option<String>,
+}
+
+impl SignedConfig {
+    /// Seconds that clocks may differ.
+    pub fn window(&self) -> u64 {
+        if self.clock_skew == 0 { 300 } else { self.clock_skew }
+    }
+
+    /// What claims must be. An empty variable expects nothing.
+    pub(crate) fn expected(&self) -> Expected {
+        let some = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
+        Expected {
+            audience: some(&self.audience),
+            tenant: some(&self.token_tenant),
+            policy_version: some(&self.policy_version),
+            node: some(&self.node_id),
+        }
+    }
+}
+
+/// Kinds of tokens, the weaker one first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum MinAuth {
+    /// Over the id of a request.
+    Token,
+    /// Over all of a request.
+    Signed,
 }
 
 /// When writes are acknowledged.
@@ -196,6 +272,11 @@ impl Config {
         })
     }
 
+    /// The TCP address to listen on. An empty variable is none.
+    pub fn tcp_addr(&self) -> Option<&str> {
+        self.tcp_addr.as_deref().filter(|address| !address.is_empty())
+    }
+
     /// Finds the secret: file, then argument, then environment.
     ///
     /// # Errors
@@ -212,6 +293,9 @@ impl Config {
                 .is_ok_and(|value| value == "1" || value == "true");
         match secret {
             Some(secret) => Ok(AuthChoice::Secret(secret)),
+            None if insecure && self.signed.min_auth == MinAuth::Signed => {
+                Err("error: --min-auth signed needs a secret, which --allow-insecure does without".into())
+            }
             None if insecure => Ok(AuthChoice::Insecure),
             None => Err(NO_SECRET.into()),
         }

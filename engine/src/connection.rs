@@ -4,29 +4,28 @@
 //! pipelined writes share fsyncs; a request that must see them waits in [`Connection::held`]. Answers that are due
 //! later keep their place in [`Connection::pending`].
 
-use std::{
-    collections::VecDeque,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::VecDeque, io, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
 use epistemic_listen::Place;
 use epistemic_logging::Limit;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    sync::OwnedSemaphorePermit,
     time::{Duration, Instant, sleep_until, timeout},
 };
 
 use crate::{
     dispatch::{self, Part, Pending, Step},
+    oversized::{self, Oversized},
     shard::{Shard, stopped},
     stream::Stream,
     transfer::Transfers,
-    wire::{frame, response},
+    unauthenticated::Charge,
+    wire::{
+        frame::{self, FrameTooLarge},
+        response,
+    },
 };
 
 /// Requests of one connection that wait for their answer.
@@ -46,45 +45,12 @@ const LINGER: Duration = Duration::from_millis(500);
 const READ_AHEAD: usize = 1 << 20;
 /// What each connection may hold before it counts: a client with small requests is never turned away for others.
 const FREE_BYTES: usize = 64 << 10;
-/// Bytes that connections without an authenticated request may hold together.
-const UNAUTHENTICATED_BYTES: usize = 64 << 20;
-
-/// Bytes held by connections that have not authenticated yet.
-#[derive(Default)]
-pub(crate) struct UnauthenticatedBudget {
-    held: AtomicUsize,
-}
-
-/// One connection's part of the budget; given back when dropped.
-struct Charge {
-    shard: Arc<Shard>,
-    bytes: usize,
-}
-
-impl Charge {
-    /// Sets the part to `bytes`; false when the budget has no room.
-    fn set(&mut self, bytes: usize) -> bool {
-        let held = &self.shard.unauthenticated.held;
-        if bytes <= self.bytes {
-            held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
-            self.bytes = bytes;
-            return true;
-        }
-        let more = bytes - self.bytes;
-        self.bytes = bytes;
-        held.fetch_add(more, Ordering::Relaxed) + more <= UNAUTHENTICATED_BYTES
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.shard.unauthenticated.held.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
 
 struct Connection<S> {
     shard: Arc<Shard>,
     place: Place,
+    /// Who is at the other end, for the log.
+    peer: String,
     stream: S,
     inbox: BytesMut,
     outbox: Vec<u8>,
@@ -94,8 +60,14 @@ struct Connection<S> {
     transfers: Arc<Transfers>,
     /// A complete frame that waits for the answers before it.
     held: Option<Bytes>,
+    /// A frame over the limit that is being passed over.
+    oversized: Option<Oversized>,
+    /// The place of a large document, from the time that its length is known.
+    document: Option<OwnedSemaphorePermit>,
     /// Present until the first authenticated request.
     unauthenticated: Option<Charge>,
+    /// Something has arrived.
+    spoke: bool,
     /// When the first authenticated request, or the rest of the frame in the inbox, must be here.
     deadline: Option<Instant>,
     /// Nothing more is read.
@@ -107,12 +79,13 @@ struct Connection<S> {
 }
 
 /// Serves a connection until its client is gone, breaks the framing or the server stops.
-pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place) {
-    let charge = Charge { shard: Arc::clone(&shard), bytes: 0 };
+pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place, peer: String) {
+    let charge = Charge::new(&shard);
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
     let connection = Connection {
         shard: Arc::clone(&shard),
         place,
+        peer,
         stream,
         inbox: BytesMut::new(),
         outbox: Vec::new(),
@@ -120,7 +93,10 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place)
         pending_bytes: 0,
         transfers: Arc::default(),
         held: None,
+        oversized: None,
+        document: None,
         unauthenticated: Some(charge),
+        spoke: false,
         deadline,
         closing: false,
         gone: false,
@@ -131,6 +107,22 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place)
     }
     // Its promises are dropped and with them their computations cancelled.
     shard.compute.discard_cancelled();
+}
+
+fn too_large(error: FrameTooLarge) -> String {
+    format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes, for documents --max-document-bytes")
+}
+
+fn tell_of_size(peer: &str, error: FrameTooLarge) {
+    static LINES: Limit = Limit::new(5, Duration::from_secs(60));
+    if let Some(left_out) = LINES.admit() {
+        tracing::warn!(peer, left_out, "request refused: {error}");
+    }
+}
+
+/// What a large frame may take on a slow network beyond the usual: a second for each MiB.
+fn time_for(length: usize) -> Duration {
+    Duration::from_secs((length >> 20) as u64)
 }
 
 /// Anybody who can connect can cause this line.
@@ -169,12 +161,20 @@ impl<S: Stream> Connection<S> {
                 read = receive(&mut self.stream, &mut self.inbox, reading), if listening => self.received(read?, reading),
                 () = stopped(&mut stop), if !self.closing => self.closing = true,
                 () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => {
-                    tell_of_silence();
-                    self.closing = true;
-                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => self.overdue(),
             }
         }
+    }
+
+    /// The deadline has passed. Who has said nothing at all may be a client with nothing to ask yet: it stays while there
+    /// are few of its kind.
+    fn overdue(&mut self) {
+        if !self.spoke && !self.shard.places.crowded() {
+            self.deadline = Some(Instant::now() + self.shard.limits.frame_deadline);
+            return;
+        }
+        tell_of_silence();
+        self.closing = true;
     }
 
     /// While a frame waits only a little is read ahead: enough to see that the client is gone.
@@ -188,6 +188,10 @@ impl<S: Stream> Connection<S> {
     }
 
     fn received(&mut self, bytes: usize, everything: bool) {
+        if bytes > 0 && !self.spoke {
+            self.spoke = true;
+            self.deadline = Some(Instant::now() + self.shard.limits.frame_deadline);
+        }
         if bytes == 0 {
             self.closing |= everything;
             self.gone = true;
@@ -209,24 +213,27 @@ impl<S: Stream> Connection<S> {
             if self.held.is_some() && !self.pending.is_empty() {
                 break false;
             }
-            let body = match self.held.take() {
-                Some(body) => body,
-                None => match frame::split_frame(&mut self.inbox, self.shard.limits.max_frame_bytes) {
-                    Ok(Some(body)) => body,
+            let (body, authenticated) = match self.held.take() {
+                Some(body) => (body, true),
+                None => match self.next_frame() {
+                    Ok(Some(body)) => (body, false),
                     Ok(None) => break false,
                     Err(error) => {
-                        self.refuse(&format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes"));
+                        self.refuse(&too_large(error));
                         return false;
                     }
                 },
             };
-            match dispatch::dispatch(&self.shard, &self.transfers, &body, &self.pending, &mut self.outbox) {
-                Step::Answered => {}
+            let Self { shard, transfers, pending, outbox, .. } = self;
+            match dispatch::dispatch(shard, transfers, &body, authenticated, pending, outbox) {
+                Step::Answered(refusal) => self.pending.extend(refusal),
                 Step::Authenticated(pending) => {
                     if self.unauthenticated.take().is_some() {
                         self.place.work();
                     }
                     self.deadline = None;
+                    let document = self.document.take();
+                    let pending = pending.map(|pending| pending.holding(document));
                     self.pending_bytes += pending.as_ref().map_or(0, Pending::bytes);
                     if self.gone {
                         pending.iter().for_each(Pending::client_gone);
@@ -237,11 +244,50 @@ impl<S: Stream> Connection<S> {
                     self.held = Some(body);
                     break false;
                 }
-                Step::Close => self.closing = true,
             }
         };
         self.watch_frame();
         more
+    }
+
+    /// The next frame, once it is complete. Frames over the limit are passed over, if their sender is known.
+    ///
+    /// # Errors
+    /// One that is not, with which the connection ends.
+    fn next_frame(&mut self) -> Result<Option<Bytes>, FrameTooLarge> {
+        loop {
+            if let Some(oversized) = &mut self.oversized {
+                if !oversized.pass_over(&mut self.inbox) {
+                    return Ok(None);
+                }
+                self.pending.extend(oversized.answer().ok().map(Pending::ready));
+                self.oversized = None;
+            }
+            let (limits, known) = (self.shard.limits, self.unauthenticated.is_none());
+            let text = match frame::body_length(&self.inbox, limits.frame_bytes(known)) {
+                Ok(Some(length)) if length > limits.max_frame_bytes && self.document.is_none() => {
+                    self.deadline = Some(Instant::now() + limits.frame_deadline + time_for(length));
+                    match Arc::clone(&self.shard.documents).try_acquire_owned() {
+                        Ok(place) => {
+                            self.document = Some(place);
+                            continue;
+                        }
+                        Err(_) => {
+                            (length, "BUSY: another large document is on its way, retry with backoff".into())
+                        }
+                    }
+                }
+                Ok(_) => return frame::split_frame(&mut self.inbox, limits.frame_bytes(known)),
+                Err(error) if known && error.length <= oversized::LONGEST => {
+                    self.shard.metrics.oversized();
+                    tell_of_size(&self.peer, error);
+                    self.deadline = Some(Instant::now() + limits.frame_deadline + time_for(error.length));
+                    (error.length, too_large(error))
+                }
+                Err(error) => return Err(error),
+            };
+            self.oversized = Some(Oversized::begin(&mut self.inbox, text.0, text.1));
+        }
     }
 
     /// Keeps the deadline and the budget in step with what is in the inbox.
@@ -252,7 +298,9 @@ impl<S: Stream> Connection<S> {
                     self.refuse("BUSY: too many bytes from connections that have not authenticated, retry with backoff");
                 }
             }
-            None if self.inbox.is_empty() || self.held.is_some() => self.deadline = None,
+            None if self.oversized.is_none() && (self.inbox.is_empty() || self.held.is_some()) => {
+                self.deadline = None
+            }
             None => {
                 let limit = self.shard.limits.frame_deadline;
                 self.deadline.get_or_insert_with(|| Instant::now() + limit);

@@ -24,7 +24,7 @@ const PART_BYTES: usize = 256 << 10;
 /// Sends the answer of `ToMsgpack` in parts, with bounded memory: the document is walked twice over one read view,
 /// first to know its length, then to send it.
 pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &Sender<Part>) {
-    let id = request.envelope.id;
+    let to = request.envelope.reply_to();
     let view = shard.graphs.view();
     let reader = GraphReader::new(&*view, graph);
     let measured = params::no_params(request.method, request.envelope.params)
@@ -32,14 +32,15 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
         .and_then(|()| Ok(reader.state()?))
         .and_then(|state| Ok((state, measure(&reader, &state)?)));
     let begun = measured.map_err(|error| error.of(shard, graph)).and_then(|(state, size)| {
-        let head = begin_answer(id, &size).map_err(|error| OpError::Text(error.to_string()))?;
+        check_size(size.bytes, shard.limits.max_document_bytes)?;
+        let head = begin_answer(to.id, &size).map_err(|error| OpError::Text(error.to_string()))?;
         Ok((state, head))
     });
     let (state, head) = match begun {
         Ok(begun) => begun,
         Err(error) => {
             let mut out = Vec::new();
-            answer::error(&mut out, id, &error);
+            answer::error(&mut out, to, &error);
             let _ = parts.blocking_send(Part::Last(out));
             return;
         }
@@ -61,6 +62,16 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
         }
     };
     let _ = parts.blocking_send(last);
+}
+
+/// What is given out can be taken back: both have one limit.
+fn check_size(bytes: usize, most: usize) -> Result<(), OpError> {
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(OpError::Text(format!(
+        "RESULT_TOO_LARGE: the document has {bytes} bytes, {most} are the most (--max-document-bytes); use egctl snapshot"
+    )))
 }
 
 /// Length of a document, and how many of its bytes need two as integers.
@@ -191,8 +202,8 @@ fn storage(error: StoreError) -> OpError {
     OpError::Graph(error.into())
 }
 
-/// Embeddings of nodes that exist; all must have one length and finite components. Empty ones are left out, of
-/// repeated ones the last counts.
+/// Embeddings of nodes that exist, of any length; their components must be finite. Empty ones are left out, of repeated
+/// ones the last counts.
 fn load_vectors(
     loader: &mut GraphLoader<'_>,
     store: &SemanticStore<'_>,
@@ -202,15 +213,7 @@ fn load_vectors(
     let named = store.embeddings.iter().map(|(id, vector)| (*id, vector.as_slice()));
     let all = named.chain(flat).filter(|(id, vector)| nodes.contains_key(id) && !vector.is_empty());
     let last: BTreeMap<&str, &[f32]> = all.collect();
-    let mut dimension = None;
     for (id, vector) in last {
-        let expected = *dimension.get_or_insert(vector.len());
-        if vector.len() != expected {
-            let found = vector.len();
-            return Err(OpError::Text(format!(
-                "embedding of '{id}' has {found} components, others have {expected}; nothing was imported"
-            )));
-        }
         if vector.iter().any(|component| !component.is_finite()) {
             return Err(OpError::Text(format!(
                 "embedding of '{id}' has a component that is no finite number; nothing was imported"

@@ -11,6 +11,10 @@ use std::{
 use anyhow::{Context, bail};
 use epistemic_logging::Limit;
 use fs_err as fs;
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 use tokio::{
     net::{TcpListener, UnixListener},
     task::JoinSet,
@@ -32,6 +36,12 @@ pub(crate) struct UnixSocket {
     path: PathBuf,
 }
 
+impl UnixSocket {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Drop for UnixSocket {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.path) {
@@ -42,6 +52,7 @@ impl Drop for UnixSocket {
 
 /// Binds a unix socket. A file left behind by a dead server is replaced; one that a live server answers on is not.
 pub(crate) fn bind_unix(path: &Path) -> anyhow::Result<UnixSocket> {
+    let _turn = take_turn(path);
     if let Ok(metadata) = fs::symlink_metadata(path) {
         if !metadata.file_type().is_socket() {
             bail!("'{}' exists and is no socket; choose another --socket-path", path.display());
@@ -60,6 +71,21 @@ pub(crate) fn bind_unix(path: &Path) -> anyhow::Result<UnixSocket> {
     Ok(UnixSocket { listener, path: path.to_path_buf() })
 }
 
+/// Keeps servers that start at the same moment from taking each other's new socket for one that is left behind: a lock on
+/// its folder while one looks and binds. Nobody is kept out for long by whoever else holds such a lock.
+fn take_turn(path: &Path) -> Option<std::fs::File> {
+    let folder = fs::File::open(path.parent()?).ok()?.into_file();
+    for _ in 0..100 {
+        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => {}
+            _ => return Some(folder),
+        }
+        #[expect(clippy::disallowed_methods, reason = "before anything is served")]
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    None
+}
+
 /// Accepts on the unix socket until the shard stops, then waits for its connections.
 pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket) {
     let mut stop = shard.stop.subscribe();
@@ -72,7 +98,7 @@ pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket) {
                         place = shard.places.take() => place,
                         () = stopped(&mut stop) => break,
                     };
-                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place));
+                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place, "unix".to_owned()));
                 }
                 Err(error) => accept_failed(&error).await,
             },
@@ -91,7 +117,7 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     if let Err(error) = prepare(&stream) {
                         tracing::debug!(%error, "socket options");
                     }
@@ -99,7 +125,7 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
                         place = shard.places.take() => place,
                         () = stopped(&mut stop) => break,
                     };
-                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place));
+                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer.to_string()));
                 }
                 Err(error) => accept_failed(&error).await,
             },

@@ -41,6 +41,7 @@ pub(crate) struct Metrics {
     auth_failures: IntCounter,
     access_denied: IntCounter,
     undecodable: IntCounter,
+    oversized: IntCounter,
     graph_ops: IntCounterVec,
     graph_series: RwLock<HashMap<Arc<str>, IntCounter>>,
     graph_nodes: IntGaugeVec,
@@ -53,6 +54,7 @@ pub(crate) struct Metrics {
     store_free: IntGauge,
     projection_bytes: IntGauge,
     vector_bytes: IntGauge,
+    vectors_passed_over: IntCounter,
     projection_builds: IntCounter,
     computations_running: IntGauge,
     computations_waiting: IntGauge,
@@ -90,6 +92,7 @@ impl Metrics {
             auth_failures: IntCounter::new("auth_failures_total", "Requests with a wrong token.")?,
             access_denied: IntCounter::new("access_denied_total", "Requests refused by access control.")?,
             undecodable: IntCounter::new("undecodable_requests_total", "Frames that are not a request.")?,
+            oversized: IntCounter::new("oversized_frames_total", "Frames over the limit of their sender.")?,
             graph_series: RwLock::default(),
             checkpoint_duration: Histogram::with_opts(
                 HistogramOpts::new("checkpoint_duration_seconds", "Time a checkpoint took.")
@@ -114,6 +117,10 @@ impl Metrics {
             )?,
             projection_bytes: IntGauge::new("projection_bytes", "Memory of cached projections.")?,
             vector_bytes: IntGauge::new("vector_bytes", "Memory of cached embeddings.")?,
+            vectors_passed_over: IntCounter::new(
+                "vectors_passed_over_total",
+                "Embeddings that searches did not compare: they have another length than the query.",
+            )?,
             projection_builds: IntCounter::new("projection_builds_total", "Projections read from storage.")?,
             computations_running: IntGauge::new("computations_running", "Computations on a thread.")?,
             computations_waiting: IntGauge::new(
@@ -161,7 +168,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 25] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 27] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -170,6 +177,7 @@ impl Metrics {
             Box::new(self.auth_failures.clone()),
             Box::new(self.access_denied.clone()),
             Box::new(self.undecodable.clone()),
+            Box::new(self.oversized.clone()),
             Box::new(self.graph_ops.clone()),
             Box::new(self.graph_nodes.clone()),
             Box::new(self.graph_edges.clone()),
@@ -179,6 +187,7 @@ impl Metrics {
             Box::new(self.store_bytes.clone()),
             Box::new(self.projection_bytes.clone()),
             Box::new(self.vector_bytes.clone()),
+            Box::new(self.vectors_passed_over.clone()),
             Box::new(self.projection_builds.clone()),
             Box::new(self.computations_running.clone()),
             Box::new(self.computations_waiting.clone()),
@@ -246,6 +255,14 @@ impl Metrics {
     pub(crate) fn ownership_unchecked(&self, shards: usize) {
         let _ = self.registry.register(Box::new(self.ownership_unchecked.clone()));
         self.ownership_unchecked.set(shards as i64);
+    }
+
+    pub(crate) fn oversized(&self) {
+        self.oversized.inc();
+    }
+
+    pub(crate) fn passed_over(&self, vectors: u64) {
+        self.vectors_passed_over.inc_by(vectors);
     }
 
     pub(crate) fn undecodable(&self) {

@@ -29,25 +29,29 @@ use crate::{
     checkpoints::{Checkpoints, Dirty},
     commit,
     compute_pool::ComputePool,
-    config::{AuthChoice, Config, DurabilityMode},
-    connection::UnauthenticatedBudget,
+    config::{AuthChoice, Config, DurabilityMode, MinAuth},
     descriptors::{self, Shares},
     http,
     lifecycle::Decay,
-    listen, logging, maintenance,
+    listen::{self, UnixSocket},
+    logging, maintenance,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     owners::{self, Peers},
     ownership::Ownership,
     projection::Projections,
     semantic::Indexes,
-    shard::{Limits, Periodic, Shard, stopped},
+    shard::{Authentication, Limits, Periodic, Shard, stopped},
+    signed::SignedRequests,
+    unauthenticated::UnauthenticatedBudget,
     wire::Authenticator,
 };
 
 /// Streamed answers at a time; a quarter of the threads for blocking work.
 const STREAMS: usize = BLOCKING_THREADS / 4;
 const BLOCKING_THREADS: usize = 64;
+/// Folder in the persist dir with the nonces of signed requests.
+const NONCES_DIR: &str = "nonces";
 /// Bytes of messages kept of each channel.
 const CHANNEL_BYTES: u64 = 64 << 20;
 /// Connections get this long to take their last answers when the server stops.
@@ -101,9 +105,8 @@ fn run(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
     let shares = descriptors::shares();
     let peers = Peers::of(ownership.as_ref(), auth);
-    let authenticator = authenticator(config, auth);
     warn_of_risks(config);
-    let (shard, commit_thread) = open_shard(config, shares, authenticator, (ownership, peers), log)?;
+    let (shard, commit_thread) = open_shard(config, shares, auth, (ownership, peers), log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -115,24 +118,26 @@ fn run(
     served.and(closed)
 }
 
-fn authenticator(config: &Config, auth: &AuthChoice) -> Authenticator {
+/// Reads the nonces that the directory remembers. Its owner only.
+fn authentication(config: &Config, auth: &AuthChoice) -> anyhow::Result<Authentication> {
     if config.auth_secret.is_some() {
         tracing::warn!(
             "the secret was given as an argument, which every user of this machine can read; use GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file"
         );
     }
-    match auth {
-        AuthChoice::Secret(secret) => {
-            tracing::info!("Auth: enabled");
-            Authenticator::with_secret(secret)
-        }
-        AuthChoice::Insecure => {
-            tracing::warn!(
-                "SECURITY: running WITHOUT authentication: everyone who can connect can do everything"
-            );
-            Authenticator::insecure()
-        }
-    }
+    let AuthChoice::Secret(secret) = auth else {
+        tracing::warn!(
+            "SECURITY: running WITHOUT authentication: everyone who can connect can do everything"
+        );
+        return Ok(Authentication::None);
+    };
+    let signed = &config.signed;
+    let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
+    let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref())
+        .context("the nonces of signed requests")?;
+    let by_id = (signed.min_auth == MinAuth::Token).then(|| Authenticator::with_secret(secret));
+    tracing::info!("Auth: enabled{}", if by_id.is_none() { ", signed requests only" } else { "" });
+    Ok(Authentication::Secret { by_id, signed: checks })
 }
 
 fn warn_of_risks(config: &Config) {
@@ -152,7 +157,7 @@ fn warn_of_risks(config: &Config) {
 fn open_shard(
     config: &Config,
     shares: Shares,
-    authenticator: Authenticator,
+    auth: &AuthChoice,
     (ownership, peers): (Option<Ownership>, Option<Peers>),
     log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
@@ -176,6 +181,7 @@ fn open_shard(
         }
         None => (None, GraphStore::open(MemoryStore::new())?),
     };
+    let authentication = authentication(config, auth)?;
     let ownership = ownership.map(Arc::new);
     if let Some(ownership) = &ownership {
         tracing::info!(fingerprint = ownership.fingerprint(), "Advertised as {}", ownership.advertised());
@@ -204,7 +210,7 @@ fn open_shard(
         committer,
         channels,
         access,
-        authenticator,
+        authentication,
         admission: Admission::new(config.max_inflight),
         metrics,
         neighbors: NeighborCache::new(),
@@ -217,6 +223,7 @@ fn open_shard(
         unauthenticated: UnauthenticatedBudget::default(),
         places: Places::new(config.max_connections.map_or(shares.connections, |most| most as usize)),
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
+        documents: Arc::new(tokio::sync::Semaphore::new(1)),
         limits: Limits::new(config),
         started: Instant::now(),
         durability: config.durability,
@@ -238,15 +245,12 @@ fn open_shard(
 
 /// Listens, serves until told to stop, and drains.
 async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::Result<()> {
-    // A signal that comes early is kept for later.
+    // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     owners::check_first(shard).await;
     let mut tasks = JoinSet::new();
-    let socket_path = config.socket();
-    // Before anybody is answered: who sees an answer may ask for an orderly stop.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let socket = listen::bind_unix(&socket_path)?;
-    if let Some(address) = &config.tcp_addr {
+    let socket = bind_socket(config)?;
+    if let Some(address) = config.tcp_addr() {
         let listener = bind(address, "--tcp-addr").await?;
         tracing::info!("Listening on TCP: {}", listener.local_addr()?);
         tasks.spawn(listen::serve_tcp(Arc::clone(shard), listener));
@@ -257,8 +261,10 @@ async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::R
         // Not drained: it ends with the runtime, whatever its clients do.
         tokio::spawn(http::serve(Arc::clone(shard), listener, shares.http));
     }
-    tracing::info!("Listening on UDS: {}", socket_path.display());
-    tasks.spawn(listen::serve_unix(Arc::clone(shard), socket));
+    if let Some(socket) = socket {
+        tracing::info!("Listening on UDS: {}", socket.path().display());
+        tasks.spawn(listen::serve_unix(Arc::clone(shard), socket));
+    }
     maintenance::start(shard);
     owners::start(shard);
 
@@ -276,6 +282,19 @@ async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::R
     Ok(())
 }
 
+/// Binds the unix socket. A shard with a TCP address does without the default one, which other shards of the machine may
+/// have.
+fn bind_socket(config: &Config) -> anyhow::Result<Option<UnixSocket>> {
+    match listen::bind_unix(&config.socket()) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if config.socket_path.is_none() && config.tcp_addr().is_some() => {
+            tracing::warn!("no unix socket, only TCP: {error:#}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 async fn bind(address: &str, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {flag} {address}"))
 }
@@ -284,6 +303,7 @@ async fn bind(address: &str, flag: &str) -> anyhow::Result<TcpListener> {
 fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> anyhow::Result<()> {
     let taken = if checkpoint { shard.checkpoints.take(&shard.graphs).map(drop) } else { Ok(()) };
     let graphs = Arc::clone(&shard.graphs);
+    shard.authentication.close();
     drop(shard);
     if commit_thread.join().is_err() {
         anyhow::bail!("the commit thread panicked");

@@ -19,7 +19,6 @@ use crate::{
     commit::Committer,
     compute_pool::ComputePool,
     config::{Config, DurabilityMode},
-    connection::UnauthenticatedBudget,
     lifecycle::Decay,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
@@ -27,6 +26,8 @@ use crate::{
     ownership::Ownership,
     projection::Projections,
     semantic::Indexes,
+    signed::SignedRequests,
+    unauthenticated::UnauthenticatedBudget,
     wire::Authenticator,
 };
 
@@ -40,7 +41,7 @@ pub(crate) struct Shard {
     pub(crate) committer: Committer,
     pub(crate) channels: Channels,
     pub(crate) access: AccessControl,
-    pub(crate) authenticator: Authenticator,
+    pub(crate) authentication: Authentication,
     pub(crate) admission: Arc<Admission>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
@@ -56,6 +57,8 @@ pub(crate) struct Shard {
     pub(crate) places: Arc<Places>,
     /// Places for answers that are streamed from a thread: clients that take theirs slowly must not use up all threads.
     pub(crate) streams: Arc<tokio::sync::Semaphore>,
+    /// Places for requests over the usual limit: documents, one at a time.
+    pub(crate) documents: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Limits,
     pub(crate) started: Instant,
     pub(crate) durability: DurabilityMode,
@@ -69,6 +72,27 @@ pub(crate) struct Shard {
     pub(crate) stopping: Cancel,
 }
 
+/// What proves who sent a request.
+pub(crate) enum Authentication {
+    /// Nothing: everybody is served.
+    None,
+    /// The shared secret.
+    Secret {
+        /// Tokens over the id of a request; not taken without.
+        by_id: Option<Authenticator>,
+        signed: SignedRequests,
+    },
+}
+
+impl Authentication {
+    /// Says that nonces are on disk. Blocks.
+    pub(crate) fn close(&self) {
+        if let Authentication::Secret { signed, .. } = self {
+            signed.close();
+        }
+    }
+}
+
 /// Work at an interval; 0 seconds is never.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Periodic<T> {
@@ -79,14 +103,25 @@ pub(crate) struct Periodic<T> {
 /// Limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
+    /// Of a request.
     pub(crate) max_frame_bytes: usize,
+    /// Of a document, in both directions.
+    pub(crate) max_document_bytes: usize,
     pub(crate) frame_deadline: std::time::Duration,
 }
 
 impl Limits {
+    /// Bytes of a frame at most. A document may come as a list of integers, which take two bytes each.
+    pub(crate) fn frame_bytes(&self, authenticated: bool) -> usize {
+        const BESIDE_THE_DOCUMENT: usize = 128 << 10;
+        let document = self.max_document_bytes.saturating_mul(2).saturating_add(BESIDE_THE_DOCUMENT);
+        if authenticated { self.max_frame_bytes.max(document) } else { self.max_frame_bytes }
+    }
+
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             max_frame_bytes: config.max_frame_bytes as usize,
+            max_document_bytes: config.max_document_bytes as usize,
             frame_deadline: std::time::Duration::from_secs(config.frame_deadline),
         }
     }

@@ -110,6 +110,7 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         "version": env!("CARGO_PKG_VERSION"),
         "unix_ms": epistemic_storage::clock::unix_ms(),
         "max_frame_bytes": shard.limits.max_frame_bytes,
+        "max_document_bytes": shard.limits.max_document_bytes,
         "pid": std::process::id(),
         "uptime_s": shard.started.elapsed().as_secs(),
         "store_id": directory.map(|directory| &directory.identity().store_id),

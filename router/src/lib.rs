@@ -69,6 +69,7 @@ mod router;
 mod secret;
 mod server_text;
 mod settings;
+mod signer;
 mod tenant;
 mod topology;
 mod union;
@@ -86,6 +87,7 @@ pub use operations::{DatalogRules, Done, Edge, Pair, Scored};
 pub use router::ShardRouter;
 pub use secret::{SECRET_VAR, Secret, read_private_file};
 pub use server_text::Standing;
+pub use signer::CONTEXT_VAR;
 pub use tenant::{
     DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, resolve_routing_graph,
     tenant_graph_name, with_tenant,

@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::error::ConfigError;
+use crate::signer::Signer;
 
 /// Variable with the secret that all shards and clients share.
 pub const SECRET_VAR: &str = "GRAPH_SERVICE_AUTH_SECRET";
@@ -30,9 +31,13 @@ pub fn read_private_file(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// The shared secret. Only its keyed hash state is kept, and it never shows itself in `Debug`.
+/// The shared secret, and how requests show it: by a token over their id, or signed, with claims of who asks. Only keyed
+/// hash state is kept, and it never shows itself in `Debug`.
 #[derive(Clone)]
-pub struct Secret(Option<Hmac<Sha256>>);
+pub struct Secret {
+    by_id: Option<Hmac<Sha256>>,
+    signer: Option<Signer>,
+}
 
 impl Secret {
     /// The secret `text`, whose UTF-8 bytes are the key. Empty text gives [`Secret::none`].
@@ -41,42 +46,58 @@ impl Secret {
         if text.is_empty() {
             return Self::none();
         }
-        Self(Some(Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length")))
+        let by_id = Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length");
+        Self { by_id: Some(by_id), signer: None }
     }
 
     /// No secret: requests carry an empty token, which only a server run with `--allow-insecure` takes.
     #[must_use]
     pub fn none() -> Self {
-        Self(None)
+        Self { by_id: None, signer: None }
     }
 
-    /// The secret in [`SECRET_VAR`].
+    /// The secret in [`SECRET_VAR`]. Requests are signed when [`crate::CONTEXT_VAR`] has claims.
     ///
     /// # Errors
-    /// [`ConfigError::NoSecret`] when it is unset, empty or not UTF-8.
+    /// [`ConfigError::NoSecret`] when it is unset, empty or not UTF-8; [`ConfigError::Setting`] for claims that are none.
     pub fn from_env() -> Result<Self, ConfigError> {
         let text =
             std::env::var(SECRET_VAR).ok().filter(|text| !text.is_empty()).ok_or(ConfigError::NoSecret)?;
-        Ok(Self::new(&text))
+        Self::with_claims(&text)
     }
 
-    /// The secret in a file, without the line break at its end. Blocks.
+    /// The secret in a file, without the line break at its end. Requests are signed when [`crate::CONTEXT_VAR`] has claims. Blocks.
     ///
     /// # Errors
-    /// [`ConfigError::SecretFile`] when the file cannot be read, is open to group or others, or is empty.
+    /// [`ConfigError::SecretFile`] when the file cannot be read, is open to group or others, or is empty;
+    /// [`ConfigError::Setting`] for claims that are none.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let refuse = |reason: String| ConfigError::SecretFile { path: path.to_owned(), reason };
         let secret = read_private_file(path).map_err(refuse)?;
         if secret.is_empty() {
             return Err(refuse("it is empty".to_owned()));
         }
-        Ok(Self::new(&secret))
+        Self::with_claims(&secret)
+    }
+
+    /// The secret `text`. Requests are signed when [`crate::CONTEXT_VAR`] has claims.
+    ///
+    /// # Errors
+    /// [`ConfigError::Setting`] for claims that are none.
+    pub fn with_claims(text: &str) -> Result<Self, ConfigError> {
+        let signer = Signer::context_from_env()?.map(|context| Signer::new(text, context));
+        Ok(Self { signer, ..Self::new(text) })
+    }
+
+    /// Present when requests are to be signed.
+    pub(crate) fn signer(&self) -> Option<&Signer> {
+        self.signer.as_ref()
     }
 
     /// The token of a request: lowercase hex of HMAC-SHA256 over the decimal text of its id.
     #[must_use]
     pub fn token(&self, id: u64) -> String {
-        self.0.as_ref().map_or_else(String::new, |mac| {
+        self.by_id.as_ref().map_or_else(String::new, |mac| {
             hex::encode(mac.clone().chain_update(id.to_string()).finalize().into_bytes())
         })
     }
@@ -84,7 +105,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Secret(hidden)" } else { "Secret(none)" })
+        f.write_str(if self.by_id.is_some() { "Secret(hidden)" } else { "Secret(none)" })
     }
 }
 

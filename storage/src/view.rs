@@ -19,6 +19,7 @@
 //! or more), or whose whole value has no place in the view, are undecodable.
 
 pub mod batch;
+mod conditions;
 pub mod encode;
 mod fields;
 pub mod token;
@@ -29,6 +30,7 @@ mod vitals;
 #[cfg(test)]
 mod tests;
 
+pub use conditions::{meets, merged};
 pub use fields::{Strings, labels, number_field, string_field, strings_field};
 pub use transcode::write_view;
 pub use triples::{edge_predicate, node_triples};

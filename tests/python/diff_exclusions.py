@@ -51,7 +51,7 @@ LEFT_OUT = {
     "rewritten_properties": "touch and decay write the decoded view of all properties: float32 as float64, NaN as nil, "
     "keys of inner maps sorted; ours changes the two values. Such properties are only in graphs without sweeps",
     "batch_ids": "batch items with a missing, empty or wrong id are skipped in silence; ours reports them",
-    "odd_embeddings": "vectors of another length or not finite are taken; ours refuses them",
+    "odd_embeddings": "vectors that are not finite are taken, ours refuses them; of those of another length the common part is compared",
     "reconcile_name": "Reconcile ignores graph_name; ours refuses one that differs. Sent with the right name",
     "Fork": "always an error; ours copies the graph",
     "RunDatalogReasoning": "not in the reference's build",

@@ -50,6 +50,12 @@ async def concurrent_calls(check, client, args):
     )
     check.equal("mixed", mixed, ["pong", {"name": "n1"}, "Node 'x' not found", len(names)])
     if args.strict:
+        unserved = client._send("NoSuchMethod")
+        wrong = client._send("HasNode", {"node_id": 5})
+        calls = [error_of(unserved), client.nodes.count(), error_of(wrong), client.ping()]
+        refused, count, wrong, pong = await asyncio.wait_for(asyncio.gather(*calls), 20)
+        check.true("an unserved method is answered at once", "NoSuchMethod" in refused and "HasNode" not in wrong)
+        check.equal("and those beside it", [count, pong], [len(names), "pong"])
         calls = [(client.nodes.add(f"p{i}"), client.nodes.has(f"p{i}")) for i in range(100)]
         answers = await asyncio.gather(*(call for pair in calls for call in pair))
         check.equal("read your pipelined writes", answers[1::2], [True] * 100)

@@ -7,6 +7,12 @@ use anyhow::{Context, Result, ensure};
 /// The reference versions that are installed, oldest first.
 pub const REFERENCE_VERSIONS: [&str; 3] = ["0.28.0", "0.31.0", "2.0.0"];
 
+/// The published clients that ours is tested with and that send a token over the id of a request, oldest first.
+pub const CLIENT_VERSIONS: [&str; 4] = ["0.28.0", "0.31.0", "2.0.0", "2.23.0"];
+
+/// The published client that ours is tested with and that signs its requests.
+pub const SIGNING_CLIENT: &str = "2.27.7";
+
 /// Our server program.
 pub fn server() -> Result<PathBuf> {
     built("epistemic-graph-server", "epistemic-engine")

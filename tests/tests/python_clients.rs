@@ -1,11 +1,11 @@
-//! The real Python clients 0.28.0, 0.31.0 and 2.0.0 against our server.
+//! The real Python clients from 0.28.0 to 2.27.7 against our server.
 
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::binaries::REFERENCE_VERSIONS;
+use epistemic_tests::binaries::{CLIENT_VERSIONS, SIGNING_CLIENT};
 use epistemic_tests::{ServerProcess, python, shared};
 
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -42,7 +42,7 @@ fn endpoints(server: &ServerProcess) -> [String; 2] {
 
 fn every_client_on(server: &ServerProcess) -> Result<()> {
     for endpoint in endpoints(server) {
-        for version in REFERENCE_VERSIONS {
+        for version in CLIENT_VERSIONS {
             client_ops(version, &endpoint, server.secret(), &[])?;
         }
     }
@@ -61,6 +61,27 @@ fn every_operation_on_a_persist_dir_and_again_after_a_restart() -> Result<()> {
     ensure!(server.terminate()?.code() == Some(0), "{}", server.output());
     let server = server.restart()?;
     every_client_on(&server)
+}
+
+/// Clients from 2.27 on, over both transports, in memory and on a directory.
+#[test]
+fn the_client_that_signs_its_requests() -> Result<()> {
+    for server in [ServerProcess::ours(), ServerProcess::ours().in_memory()] {
+        let server = server.tcp().start()?;
+        for endpoint in endpoints(&server) {
+            run(SIGNING_CLIENT, "signed_ops.py", &[&endpoint, server.secret()])?;
+        }
+    }
+    Ok(())
+}
+
+/// `docs/methods.md` says what these clients call and what of it is served.
+#[test]
+fn the_table_of_methods_is_up_to_date() -> Result<()> {
+    let script = shared::package()?.parent().context("the repository")?.join("scripts/methods");
+    let output = std::process::Command::new("python3").arg(script).arg("--check").output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
 }
 
 const WRITE: &str = "
@@ -101,12 +122,12 @@ fn what_one_version_wrote_another_reads_after_a_kill() -> Result<()> {
         ensure!(output.code == Some(0), "client {version}, graph {graph}: {}", output.stderr);
         Ok(())
     };
-    for writer in REFERENCE_VERSIONS {
+    for writer in CLIENT_VERSIONS {
         inline(&server, writer, WRITE, &format!("by {writer}"))?;
     }
     let server = server.restart()?;
-    for writer in REFERENCE_VERSIONS {
-        for reader in REFERENCE_VERSIONS {
+    for writer in CLIENT_VERSIONS {
+        for reader in CLIENT_VERSIONS {
             inline(&server, reader, READ, &format!("by {writer}"))?;
         }
     }
@@ -121,7 +142,7 @@ fn the_pool_and_the_router_over_three_shards() -> Result<()> {
         ServerProcess::ours().tcp().start()?,
     ];
     let list: Vec<String> = shards.iter().map(|shard| endpoints(shard)[1].clone()).collect();
-    for version in REFERENCE_VERSIONS {
+    for version in CLIENT_VERSIONS {
         run(version, "pool_router.py", &[&list.join(","), shards[0].secret()])?;
     }
     Ok(())
@@ -133,7 +154,7 @@ fn all_versions_at_once_on_one_server() -> Result<()> {
     thread::scope(|scope| {
         let mut running = Vec::new();
         for endpoint in endpoints(&server) {
-            for version in REFERENCE_VERSIONS {
+            for version in CLIENT_VERSIONS {
                 let (endpoint, secret) = (endpoint.clone(), server.secret());
                 running.push(scope.spawn(move || client_ops(version, &endpoint, secret, &[])));
             }
@@ -145,7 +166,7 @@ fn all_versions_at_once_on_one_server() -> Result<()> {
 /// Fault 22: `Shutdown` answers and the process goes on.
 #[test]
 fn the_shutdown_call_of_every_version_stops_the_process() -> Result<()> {
-    for version in REFERENCE_VERSIONS {
+    for version in CLIENT_VERSIONS {
         let mut server = ServerProcess::ours().tcp().start()?;
         let [unix, _] = endpoints(&server);
         client_ops(version, &unix, server.secret(), &["--shutdown"])?;

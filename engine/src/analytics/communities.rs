@@ -18,8 +18,22 @@ pub(crate) fn communities(
 ) -> Result<Vec<u32>, Cancelled> {
     let resolution = if resolution > 0.0 { resolution } else { 1.0 };
     topology.prepare_incoming(cancel)?;
-    let mut level = Level::of(topology, cancel)?;
-    let mut found: Vec<u32> = (0..topology.nodes() as u32).collect();
+    of_level(Level::of(topology, cancel)?, resolution, cancel)
+}
+
+/// The same of edges with weights, which are finite and not negative. Those of a pair add up.
+pub(crate) fn weighted_communities(
+    nodes: usize,
+    edges: &[(u32, u32, f64)],
+    resolution: f64,
+    cancel: &Cancel,
+) -> Result<Vec<u32>, Cancelled> {
+    let resolution = if resolution > 0.0 { resolution } else { 1.0 };
+    of_level(Level::weighted(nodes, edges, cancel)?, resolution, cancel)
+}
+
+fn of_level(mut level: Level, resolution: f64, cancel: &Cancel) -> Result<Vec<u32>, Cancelled> {
+    let mut found: Vec<u32> = (0..level.nodes() as u32).collect();
     loop {
         let merged = level.partition(resolution, cancel)?;
         if merged.count == level.nodes() {

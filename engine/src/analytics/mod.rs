@@ -21,7 +21,7 @@ mod union_find;
 pub(crate) use betweenness::betweenness;
 pub(crate) use cancel::{Cancel, Cancelled};
 pub(crate) use colouring::graph_colouring;
-pub(crate) use communities::communities;
+pub(crate) use communities::{communities, weighted_communities};
 pub(crate) use components::{connected_components, strongly_connected_components};
 pub(crate) use degree::degree_centrality;
 pub(crate) use groups::Groups;

@@ -85,6 +85,7 @@ impl Topology {
     }
 
     /// From pairs in insertion order.
+    #[cfg(test)]
     pub(crate) fn from_edges(nodes: usize, edges: &[(u32, u32)]) -> Self {
         let mut rows = vec![Vec::new(); nodes];
         edges.iter().rev().for_each(|&(source, target)| rows[source as usize].push(target));

@@ -197,10 +197,20 @@ fn ephemeral_communities(
         ids.add(node, number as u64);
     }
     let (ids, _) = ids.finish(computation.cancel)?;
-    let known = |(source, target): &(&str, &str)| ids.number(source).zip(ids.number(target));
-    let edges: Vec<_> = params.edges.iter().filter_map(known).collect();
-    let topology = Topology::from_edges(ids.len(), &edges);
-    communities(computation, &ids, &topology, params.resolution, out)
+    if let Some(quality) = params.quality.filter(|quality| *quality != "modularity") {
+        return Err(OpError::Text(format!("quality '{quality}' is not served, only 'modularity'")).into());
+    }
+    let mut edges = Vec::with_capacity(params.edges.len());
+    for edge in &params.edges {
+        if !edge.weight.is_finite() || edge.weight < 0.0 {
+            return Err(OpError::Text(format!("edges: a weight of {} is none", edge.weight)).into());
+        }
+        let ends = ids.number(edge.source).zip(ids.number(edge.target));
+        edges.extend(ends.map(|(source, target)| (source, target, edge.weight)));
+    }
+    let labels = analytics::weighted_communities(ids.len(), &edges, params.resolution, computation.cancel)?;
+    // Nodes were added in the order of their ids.
+    grouped(computation, labels, out, |node| ids.get(node))
 }
 
 /// Members sorted by id, communities by their first member. Nodes are taken by id, so that neither their age nor their
@@ -215,11 +225,21 @@ fn communities(
     let order = ids.by_addition();
     let topology = topology.reordered(&order, computation.cancel)?;
     let labels = analytics::communities(&topology, resolution, computation.cancel)?;
+    grouped(computation, labels, out, |node| ids.get(order[node as usize]))
+}
+
+/// Nodes with equal labels together.
+fn grouped<'a>(
+    computation: &Computation<'_>,
+    labels: Vec<u32>,
+    out: &mut Vec<u8>,
+    id: impl Fn(u32) -> &'a str,
+) -> Result<(), ReadError> {
     let communities = Groups::by_label(labels, computation.cancel)?;
     response::bin_of(out, |out| {
         encode::array(out, communities.len());
         for members in communities.iter() {
-            reads::strings(out, members.iter().map(|&node| ids.get(order[node as usize])));
+            reads::strings(out, members.iter().map(|&node| id(node)));
         }
         Ok(())
     })

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use epistemic_storage::graph::{BatchReport, GraphError, Outcome};
 
+use super::codes;
 use crate::{
     access::Denied,
     admission::Busy,
     commit::Reply,
+    signed,
     wire::{
-        DecodeError, encode,
+        DecodeError, ReplyTo, encode,
         response::{self, Response},
     },
 };
@@ -29,6 +31,12 @@ pub(crate) enum OpError {
     /// Access control.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The token of a signed request does not prove who asks, or what it may do.
+    #[error(transparent)]
+    Token(#[from] signed::Refusal),
+    /// A method of other servers.
+    #[error("Method '{0}' is not served by this server")]
+    Unserved(String),
     /// Anything else, in the words of the protocol.
     #[error("{0}")]
     Text(String),
@@ -43,15 +51,25 @@ pub(super) enum WriteAnswer {
     Ledger,
 }
 
-/// Appends an error. A request that cannot be decoded is answered with id 0.
-pub(crate) fn error(out: &mut Vec<u8>, id: u64, error: &OpError) {
-    let id = if matches!(error, OpError::Decode(_)) { 0 } else { id };
-    response::error(out, id, &error.to_string()).expect("texts of errors are far below 4 GiB");
+/// Appends an error.
+pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &OpError) {
+    let text = error.to_string();
+    let written = if to.coded {
+        let (code, detail) = codes::split(error, &text);
+        response::coded_error(out, to.id, code, detail)
+    } else {
+        response::error(out, to.id, &text)
+    };
+    written.expect("texts of errors are far below 4 GiB");
 }
 
 /// Appends the result that `write` puts into the buffer, or the error it ends with.
-pub(super) fn result(out: &mut Vec<u8>, id: u64, write: impl FnOnce(&mut Vec<u8>) -> Result<(), OpError>) {
-    let response = Response::result(out, id);
+pub(super) fn result(
+    out: &mut Vec<u8>,
+    to: ReplyTo,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), OpError>,
+) {
+    let response = Response::result(out, to.id);
     let failure = match write(out) {
         Ok(()) => match response.finish(out) {
             Ok(()) => return,
@@ -62,17 +80,18 @@ pub(super) fn result(out: &mut Vec<u8>, id: u64, write: impl FnOnce(&mut Vec<u8>
             failure
         }
     };
-    error(out, id, &failure);
+    error(out, to, &failure);
 }
 
 /// Appends what a write came to. Without a reply the commit thread is gone.
-pub(super) fn write_reply(out: &mut Vec<u8>, id: u64, answer: &WriteAnswer, reply: Option<Reply>) {
-    result(out, id, |out| {
+pub(super) fn write_reply(out: &mut Vec<u8>, to: ReplyTo, answer: &WriteAnswer, reply: Option<Reply>) {
+    result(out, to, |out| {
         let gone = || OpError::Text("the server is shutting down: the write was not acknowledged".into());
         match reply.ok_or_else(gone)?? {
             Outcome::Batch(report) if matches!(answer, WriteAnswer::Ledger) => ledger_report(out, &report)?,
             Outcome::Batch(report) => batch_report(out, &report),
             Outcome::Touched(count) => encode::uint(out, count),
+            Outcome::Decided(made) => encode::bool(out, made),
             Outcome::Revised(_) | Outcome::Done => match answer {
                 WriteAnswer::Ok | WriteAnswer::Ledger => encode::str(out, "ok"),
                 WriteAnswer::Created(name) => pair(out, "created", name),

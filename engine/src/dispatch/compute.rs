@@ -10,7 +10,7 @@ use epistemic_storage::{
 use tokio::sync::mpsc;
 
 use super::{
-    OpError, Part, Pending, Request, access, algorithms, answer, context_view, diff, lifecycle,
+    OpError, Part, Pending, Request, access, algorithms, answer, claim, context_view, diff, lifecycle,
     reads::ReadError, reasoning, replace, semantic, subgraph_match,
 };
 use crate::{
@@ -40,29 +40,31 @@ pub(super) fn submit(
     body: &Bytes,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
-    let id = request.envelope.id;
+    let to = request.envelope.reply_to();
     let admitted = shard.graphs.graph(request.envelope.graph).map_err(OpError::from).and_then(|graph| {
-        let permit = shard.admission.admit(graph.name(), body.len())?;
+        // Documents beyond that have a place of their own.
+        let bytes = body.len().min(shard.limits.max_frame_bytes);
+        let permit = shard.admission.admit(graph.name(), bytes)?;
         Ok((graph, permit))
     });
     let (graph, permit) = match admitted {
         Ok(admitted) => admitted,
         Err(error) => {
-            answer::error(outbox, id, &error);
+            answer::error(outbox, to, &error);
             return None;
         }
     };
     shard.metrics.graph_op(graph.name());
     let (parts, receiver) = mpsc::channel(1);
     let cancel = Cancel::default();
-    let pending = Pending::computation(id, receiver, permit, cancel.clone());
+    let pending = Pending::computation(to, receiver, permit, cancel.clone());
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
     shard.compute.submit(&Arc::clone(graph.name()), &cancel.clone(), move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun };
         let mut out = Vec::new();
-        answer::result(&mut out, envelope.id, |out| {
+        answer::result(&mut out, envelope.reply_to(), |out| {
             cancel.check()?;
             let graph = access::current(&owned, &request, &graph)?;
             let computation = Computation { shard: &owned, graph: &graph, request, cancel: &cancel };
@@ -139,6 +141,7 @@ fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError
         M::GetContextView => context_view::context_view(computation, out),
         M::Vf2SubgraphMatch => subgraph_match::subgraph_match(computation, out),
         M::RunDatalogReasoning => reasoning::run(computation, out),
+        M::ClaimNext => claim::claim_next(computation, out),
         M::FromMsgpack => replace::from_msgpack(computation, out),
         M::Reconcile => replace::reconcile(computation, out),
         M::Fork => replace::fork(computation, out),

@@ -3,7 +3,10 @@
 mod access;
 mod algorithms;
 pub(crate) mod answer;
+mod authenticate;
 mod channels;
+mod claim;
+mod codes;
 mod compute;
 mod context_view;
 mod diff;
@@ -36,19 +39,17 @@ pub(crate) use table::served;
 use crate::{
     shard::Shard,
     transfer::Transfers,
-    wire::{DecodeError, Envelope, Method, response},
+    wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge},
 };
 
 /// What became of a frame.
 pub(crate) enum Step {
-    /// Answered into the outbox, without proof of who sent it.
-    Answered,
+    /// Answered into the outbox or promised, without proof of who sent it.
+    Answered(Option<Pending>),
     /// An authenticated request: answered into the outbox, or promised.
     Authenticated(Option<Pending>),
-    /// It must see the answers before it first; dispatch it again when they are out.
+    /// An authenticated request that must see the answers before it first; dispatch it again when they are out.
     Wait,
-    /// Nothing sensible can follow on this connection.
-    Close,
 }
 
 /// A request whose sender is known.
@@ -60,29 +61,46 @@ pub(crate) struct Request<'a> {
 }
 
 /// Decodes, authenticates and runs one request. `pending` are the answers this connection still waits for; an
-/// answer goes to `outbox` only when there are none.
+/// answer goes to `outbox` only when there are none. One that had to wait is `authenticated` already.
 pub(crate) fn dispatch(
     shard: &Arc<Shard>,
     transfers: &Arc<Transfers>,
     body: &bytes::Bytes,
+    authenticated: bool,
     pending: &VecDeque<Pending>,
     outbox: &mut Vec<u8>,
 ) -> Step {
     let envelope = match Envelope::parse(body) {
         Ok(envelope) => envelope,
-        Err(error) => return undecodable(shard, &error, pending, outbox),
+        Err(error) => {
+            shard.metrics.undecodable();
+            let to = ReplyTo { id: envelope::id_of(body), coded: false };
+            return Step::Answered(Pending::refused(&error.into(), to, pending.is_empty(), outbox));
+        }
     };
-    if !shard.authenticator.verify(envelope.id, envelope.auth_token) {
-        if !pending.is_empty() {
-            return Step::Wait;
+    let to = envelope.reply_to();
+    let method = Method::from_name(envelope.method);
+    if !authenticated && let Err(refusal) = authenticate::check(shard, &envelope, method.as_ref().ok()) {
+        let answer = Pending::refused(&refusal, to, pending.is_empty(), outbox);
+        if matches!(&refusal, OpError::Token(refusal) if refusal.is_of_a_friend()) {
+            shard.metrics.access_denied();
+            return Step::Authenticated(answer);
         }
         shard.metrics.auth_failure();
-        return refused(outbox, envelope.id, "Authentication failed");
+        return Step::Answered(answer);
     }
-    let method = match Method::from_name(envelope.method) {
+    let method = match method {
         Ok(method) => method,
-        Err(error) => return undecodable(shard, &error, pending, outbox),
+        Err(error) => {
+            shard.metrics.undecodable();
+            return Step::Authenticated(Pending::refused(&error.into(), to, pending.is_empty(), outbox));
+        }
     };
+    if body.len() > shard.limits.max_frame_bytes && !takes_documents(method) {
+        let error = FrameTooLarge { length: body.len(), limit: shard.limits.max_frame_bytes };
+        let error = OpError::Text(format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes"));
+        return Step::Authenticated(Pending::refused(&error, to, pending.is_empty(), outbox));
+    }
     let row = table::row(method);
     if must_wait(row.route, pending) {
         return Step::Wait;
@@ -92,12 +110,7 @@ pub(crate) fn dispatch(
         let Refusal::Error(error) = refusal else { return Step::Wait };
         shard.metrics.dispatched(method);
         shard.metrics.answered(method, request.begun.elapsed());
-        return Step::Authenticated(Pending::refused(
-            &error,
-            request.envelope.id,
-            pending.is_empty(),
-            outbox,
-        ));
+        return Step::Authenticated(Pending::refused(&error, to, pending.is_empty(), outbox));
     }
     shard.metrics.dispatched(method);
     let promised = match row.route {
@@ -112,7 +125,7 @@ pub(crate) fn dispatch(
         Route::Write => writes::submit(shard, &request, pending.is_empty(), outbox),
         Route::Service => Some(service::spawn(shard, transfers, &request, body)),
         Route::Absent => {
-            answer::error(outbox, request.envelope.id, &OpError::Text(absent_text(method)));
+            answer::error(outbox, to, &OpError::Text(absent_text(method)));
             None
         }
     };
@@ -120,6 +133,11 @@ pub(crate) fn dispatch(
         shard.metrics.answered(method, request.begun.elapsed());
     }
     Step::Authenticated(promised)
+}
+
+/// Whether requests of the method may be as large as a document.
+fn takes_documents(method: Method) -> bool {
+    matches!(method, Method::FromMsgpack | Method::Reconcile)
 }
 
 /// Whether the request has to wait for answers before it: everything does, so that its answer follows theirs and
@@ -131,26 +149,6 @@ fn must_wait(route: Route, pending: &VecDeque<Pending>) -> bool {
         Route::Inline | Route::Read | Route::Whole | Route::Compute | Route::Service | Route::Absent => {
             !pending.is_empty()
         }
-    }
-}
-
-fn undecodable(
-    shard: &Shard,
-    error: &DecodeError,
-    pending: &VecDeque<Pending>,
-    outbox: &mut Vec<u8>,
-) -> Step {
-    if !pending.is_empty() {
-        return Step::Wait;
-    }
-    shard.metrics.undecodable();
-    refused(outbox, 0, &error.to_string())
-}
-
-fn refused(outbox: &mut Vec<u8>, id: u64, text: &str) -> Step {
-    match response::error(outbox, id, text) {
-        Ok(()) => Step::Answered,
-        Err(_) => Step::Close,
     }
 }
 

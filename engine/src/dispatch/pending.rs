@@ -2,13 +2,19 @@
 
 use std::{sync::Arc, time::Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
     OpError,
     answer::{self, WriteAnswer},
 };
-use crate::{admission::Permit, analytics::Cancel, commit::Reply, shard::Shard, wire::Method};
+use crate::{
+    admission::Permit,
+    analytics::Cancel,
+    commit::Reply,
+    shard::Shard,
+    wire::{Method, ReplyTo},
+};
 
 /// A piece of an answer.
 pub(crate) enum Part {
@@ -29,11 +35,13 @@ pub(crate) struct Pending {
     _permit: Option<Permit>,
     /// Present for a computation.
     computation: Option<Computing>,
+    /// Held by a request over the usual limit until its answer is out.
+    _document: Option<OwnedSemaphorePermit>,
 }
 
 /// A computation to end when nobody waits for it any more.
 struct Computing {
-    id: u64,
+    to: ReplyTo,
     cancel: Cancel,
 }
 
@@ -52,32 +60,49 @@ enum Source {
 impl Pending {
     /// A finished answer behind others.
     pub(crate) fn ready(bytes: Vec<u8>) -> Self {
-        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None, computation: None }
+        Self {
+            source: Source::Ready(Some(bytes)),
+            bytes: 0,
+            _permit: None,
+            computation: None,
+            _document: None,
+        }
     }
 
     /// An error in its place: in the outbox when no answer is due before it, else promised.
-    pub(super) fn refused(error: &OpError, id: u64, alone: bool, outbox: &mut Vec<u8>) -> Option<Self> {
+    pub(super) fn refused(error: &OpError, to: ReplyTo, alone: bool, outbox: &mut Vec<u8>) -> Option<Self> {
         if alone {
-            answer::error(outbox, id, error);
+            answer::error(outbox, to, error);
             return None;
         }
         let mut bytes = Vec::new();
-        answer::error(&mut bytes, id, error);
+        answer::error(&mut bytes, to, error);
         Some(Self::ready(bytes))
     }
 
     pub(super) fn write(write: PendingWrite, bytes: usize) -> Self {
-        Self { source: Source::Write(write), bytes, _permit: None, computation: None }
+        Self { source: Source::Write(write), bytes, _permit: None, computation: None, _document: None }
     }
 
     pub(super) fn task(parts: mpsc::Receiver<Part>, permit: Option<Permit>) -> Self {
-        Self { source: Source::Task(parts), bytes: 0, _permit: permit, computation: None }
+        Self { source: Source::Task(parts), bytes: 0, _permit: permit, computation: None, _document: None }
     }
 
-    pub(super) fn computation(id: u64, parts: mpsc::Receiver<Part>, permit: Permit, cancel: Cancel) -> Self {
+    pub(super) fn computation(
+        to: ReplyTo,
+        parts: mpsc::Receiver<Part>,
+        permit: Permit,
+        cancel: Cancel,
+    ) -> Self {
         let mut pending = Self::task(parts, Some(permit));
-        pending.computation = Some(Computing { id, cancel });
+        pending.computation = Some(Computing { to, cancel });
         pending
+    }
+
+    /// Keeps the place of a large document until the answer is out.
+    pub(crate) fn holding(mut self, document: Option<OwnedSemaphorePermit>) -> Self {
+        self._document = document;
+        self
     }
 
     /// The client sends nothing more: a computation for it is ended, everything else finished.
@@ -139,7 +164,7 @@ impl Pending {
             Ok(()) => OpError::Text("INTERNAL: the computation failed; the server's log tells more".into()),
         };
         let mut out = Vec::new();
-        answer::error(&mut out, computing.id, &error);
+        answer::error(&mut out, computing.to, &error);
         Part::Last(out)
     }
 }
@@ -147,7 +172,7 @@ impl Pending {
 /// A write on its way through the commit thread.
 pub(super) struct PendingWrite {
     pub(super) shard: Arc<Shard>,
-    pub(super) id: u64,
+    pub(super) to: ReplyTo,
     pub(super) method: Method,
     pub(super) begun: Instant,
     pub(super) answer: WriteAnswer,
@@ -160,7 +185,7 @@ impl PendingWrite {
             self.shard.metrics.renew_graph(graph, &self.shard.graphs);
         }
         let mut out = Vec::with_capacity(64);
-        answer::write_reply(&mut out, self.id, &self.answer, reply);
+        answer::write_reply(&mut out, self.to, &self.answer, reply);
         self.shard.metrics.answered(self.method, self.begun.elapsed());
         Part::Last(out)
     }

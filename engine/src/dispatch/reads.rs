@@ -60,7 +60,7 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
     let graph = match shard.graphs.graph(request.envelope.graph) {
         Ok(graph) => graph,
         Err(error) => {
-            answer::error(outbox, request.envelope.id, &error.into());
+            answer::error(outbox, request.envelope.reply_to(), &error.into());
             return true;
         }
     };
@@ -102,7 +102,7 @@ pub(super) fn answer_within_budget(
 ) -> bool {
     let start = out.len();
     let mut over = false;
-    answer::result(out, request.envelope.id, |out| {
+    answer::result(out, request.envelope.reply_to(), |out| {
         read(out).map_err(|error| {
             over = matches!(error, ReadError::Store(StoreError::OverBudget { .. }));
             error.of(shard, graph)

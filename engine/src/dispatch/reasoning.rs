@@ -46,7 +46,12 @@ pub(super) fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<()
         let (of, since) = (computation.graph.id(), reader.state()?.sequence);
         computation.write(Op::Revise { of, since, changes })?;
     }
-    encode::map(out, 2);
+    let coded = request.envelope.reply_to().coded;
+    encode::map(out, if coded { 3 } else { 2 });
+    if coded {
+        encode::str(out, "schema_digests");
+        encode::array(out, 0);
+    }
     encode::str(out, "inferred_count");
     encode::uint(out, inferred.len() as u64);
     encode::str(out, "inferred_triples");

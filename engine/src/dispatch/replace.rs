@@ -5,7 +5,7 @@ use std::sync::Arc;
 use epistemic_storage::graph::{GraphError, Op};
 use serde_json::Value;
 
-use super::{OpError, access, compute::Computation, reads::ReadError};
+use super::{OpError, access, compute::Computation, reads::ReadError, whole};
 use crate::{
     document,
     wire::{DecodeError, encode, json, params},
@@ -49,6 +49,14 @@ pub(super) fn reconcile(computation: &Computation<'_>, out: &mut Vec<u8>) -> Res
 
 fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError> {
     let (shard, request) = (computation.shard, &computation.request);
+    let most = shard.limits.max_document_bytes;
+    if bytes.len() > most {
+        let found = bytes.len();
+        return Err(OpError::Text(format!(
+            "FRAME_TOO_LARGE: a document of {found} bytes, {most} are the most (--max-document-bytes); use egctl snapshot"
+        ))
+        .into());
+    }
     // Another graph may have the name by the time that it is loaded.
     let loaded = document::load(&shard.graphs, bytes)?;
     let graph = shard.graphs.graph(request.envelope.graph).map_err(OpError::from);
@@ -60,9 +68,14 @@ fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError>
     Ok(())
 }
 
-/// `Fork`: a copy of the graph under a new name, from one read view. The caller owns it.
+/// `Fork`: a copy of the graph under a new name, from one read view. The caller owns it. Clients from 2.27 on name none and
+/// get the copy as data.
 pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let request = &computation.request;
+    if request.envelope.reply_to().coded && params::no_params(request.method, request.envelope.params).is_ok()
+    {
+        return whole::copy(computation, out);
+    }
     let params::Fork { graph_name } = params::params(request.method, request.envelope.params)?;
     let shard = computation.shard;
     if shard.graphs.graph(graph_name).is_ok() {

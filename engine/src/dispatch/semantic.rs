@@ -17,7 +17,6 @@ impl From<SemanticError> for ReadError {
         match error {
             SemanticError::Store(error) => ReadError::Store(error),
             SemanticError::Cancelled(_)
-            | SemanticError::Length { .. }
             | SemanticError::OverMemory { .. }
             | SemanticError::TooManyPairs { .. } => ReadError::Op(OpError::Text(error.to_string())),
         }
@@ -32,7 +31,7 @@ pub(super) fn check_finite(field: &str, components: &[f32]) -> Result<(), OpErro
     }
 }
 
-/// The nodes whose embeddings point the way of the query, best first.
+/// The nodes whose embeddings point the way of the query, best first, among those of its length.
 pub(super) fn search(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let Computation { shard, graph, request, cancel } = computation;
     let params::SemanticSearch { query_embedding: query, n_results } =
@@ -44,11 +43,14 @@ pub(super) fn search(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result
     match shard.vectors.get(&shard.graphs, graph, cancel) {
         Ok(index) => {
             let found = computation.parallel(|| index.search(&query, n_results, cancel))?;
+            shard.metrics.passed_over((index.len() - index.len_of(query.len())) as u64);
             matches(out, &found)
         }
         Err(SemanticError::OverMemory { .. }) => {
             let view = shard.graphs.view();
-            let found = search_stored(&GraphReader::new(&*view, graph), &query, n_results, cancel)?;
+            let reader = GraphReader::new(&*view, graph);
+            let (found, passed_over) = search_stored(&reader, &query, n_results, cancel)?;
+            shard.metrics.passed_over(passed_over);
             matches(out, &found)
         }
         Err(error) => Err(error.into()),
@@ -81,9 +83,10 @@ pub(super) fn similarity_edges(computation: &Computation<'_>, out: &mut Vec<u8>)
         encode::array(out, pairs.len());
         for pair in &pairs {
             cancel.check()?;
+            let (first, second) = index.ids_of(pair);
             encode::array(out, 3);
-            encode::str(out, index.id(pair.rows.0));
-            encode::str(out, index.id(pair.rows.1));
+            encode::str(out, first);
+            encode::str(out, second);
             encode::float32(out, pair.score);
         }
         Ok(())

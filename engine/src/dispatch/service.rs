@@ -27,7 +27,7 @@ impl From<TransferError> for OpError {
 
 /// Runs what needs neither disk nor graph.
 pub(super) fn inline(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) {
-    answer::result(outbox, request.envelope.id, |out| {
+    answer::result(outbox, request.envelope.reply_to(), |out| {
         params::no_params(request.method, request.envelope.params)?;
         #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
         match request.method {
@@ -57,7 +57,7 @@ pub(super) fn spawn(
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun };
         let mut out = Vec::new();
-        answer::result(&mut out, envelope.id, |out| run(&shard, &transfers, &request, out));
+        answer::result(&mut out, envelope.reply_to(), |out| run(&shard, &transfers, &request, out));
         shard.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.
         let _ = parts.blocking_send(Part::Last(out));

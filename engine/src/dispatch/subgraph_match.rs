@@ -22,8 +22,9 @@ const MAX_MATCHES: usize = 1_000_000;
 
 pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let request = &computation.request;
-    let params::SubgraphMatch { pattern_graph_name } =
+    let params::SubgraphMatch { pattern_graph_name, max_results } =
         params::params(request.method, request.envelope.params)?;
+    let coded = request.envelope.reply_to().coded;
     let pair = Pair::find(computation, pattern_graph_name, "Pattern")?;
     let (reader, pattern_reader) = pair.readers();
     let state = pattern_reader.state()?;
@@ -40,12 +41,20 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let wanted = read_pattern(&pattern_reader, &pattern.ids)?;
     let mut constraints = Properties { reader, ids: &target.ids, wanted: &wanted };
     let most = MAX_MATCHES.min(MAX_RESULT / (4 * pattern.ids.len().max(1)));
+    let most = if max_results > 0 { most.min(max_results) } else { most };
     let found = subgraph_matches(&pattern.topology, &target.topology, &mut constraints, most, cancel)?;
-    if found.truncated {
+    // Clients from 2.27 on are told that there are more.
+    if found.truncated && !coded {
         let text = format!("RESULT_TOO_LARGE: over {most} matches; narrow the pattern");
         return Err(OpError::Text(text).into());
     }
     response::bin_of(out, |out| {
+        if coded {
+            encode::map(out, 2);
+            encode::str(out, "truncated");
+            encode::bool(out, found.truncated);
+            encode::str(out, "matches");
+        }
         encode::array(out, found.iter().len());
         for targets in found.iter() {
             encode::map(out, targets.len());

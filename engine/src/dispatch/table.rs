@@ -107,9 +107,12 @@ pub(super) const fn row(method: Method) -> Row {
         | M::FromMsgpack
         | M::CompactNodesByType
         | M::RunDatalogReasoning
+        | M::ClaimNext
         | M::Reconcile => Row { route: Route::Compute, access: Access::Write },
         M::DiffAgainst | M::Vf2SubgraphMatch => Row { route: Route::Compute, access: Access::ReadBoth },
         M::AddNode
+        | M::CreateNodeIfAbsent
+        | M::CompareAndSetNodeFields
         | M::RemoveNode
         | M::AddEdge
         | M::RemoveEdge

@@ -75,7 +75,7 @@ fn by_label(
     let (mut seen, mut rows) = (HashSet::new(), Vec::new());
     each(shard, request, graphs, |reader| {
         // With as many as are wanted in all, enough are new.
-        let read = reader.for_each_by_label(label, limit, |id, properties| {
+        let read = reader.for_each_by_label(label, 0, limit, |id, properties| {
             if (limit > 0 && seen.len() == limit) || seen.contains(id) {
                 return Ok(());
             }

@@ -5,14 +5,14 @@ use std::{collections::HashSet, sync::Arc};
 use bytes::Bytes;
 use epistemic_storage::{
     StoreError,
-    graph::{Graph, GraphReader, LedgerRecord},
+    graph::{Graph, GraphError, GraphReader, LedgerRecord},
     view,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     OpError, Part, Pending, Request, answer,
-    compute::MAX_RESULT,
+    compute::{Computation, MAX_RESULT},
     reads::{self, ReadError, decoded_or_empty},
 };
 use crate::{
@@ -35,11 +35,11 @@ pub(super) fn run(
     first_try: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
-    let id = request.envelope.id;
+    let to = request.envelope.reply_to();
     let graph = match shard.graphs.graph(request.envelope.graph) {
         Ok(graph) => graph,
         Err(error) => {
-            answer::error(outbox, id, &error.into());
+            answer::error(outbox, to, &error.into());
             return None;
         }
     };
@@ -53,7 +53,7 @@ pub(super) fn run(
     let (permit, stream) = match places(shard, &graph, request, body) {
         Ok(places) => places,
         Err(busy) => {
-            answer::error(outbox, id, &busy);
+            answer::error(outbox, to, &busy);
             return None;
         }
     };
@@ -69,7 +69,7 @@ pub(super) fn run(
         } else {
             let mut out = Vec::new();
             if !answer_whole(&shard, &graph, &request, MAX_RESULT, &mut out) {
-                answer::error(&mut out, envelope.id, &too_large());
+                answer::error(&mut out, envelope.reply_to(), &too_large());
             }
             // A client that has gone needs no answer.
             let _ = parts.blocking_send(Part::Last(out));
@@ -141,9 +141,18 @@ fn read(
             rows.write(out);
         }
         Method::GetNodesByLabel => {
-            let params::NodesByLabel { label, limit } = params::params(method, raw)?;
+            let params::NodesByLabel { label, after, limit } = params::params(method, raw)?;
+            let behind = match after {
+                None => 0,
+                Some(id) => {
+                    let node = reader.node(id)?;
+                    node.ok_or_else(|| GraphError::NodeNotFound(id.to_owned()))
+                        .map_err(OpError::from)?
+                        .sequence
+                }
+            };
             let (mut rows, mut count) = (Vec::new(), 0);
-            reader.for_each_by_label(label, limit, |id, properties| {
+            reader.for_each_by_label(label, behind, limit, |id, properties| {
                 encode::array(&mut rows, 2);
                 encode::str(&mut rows, id);
                 decoded_or_empty(&mut rows, properties);
@@ -183,6 +192,15 @@ fn read(
                 }
                 Ok(())
             })?;
+            if request.envelope.reply_to().coded {
+                // The ledger is whole: nothing before its first line was dropped unseen.
+                encode::map(out, 3);
+                encode::str(out, "populated");
+                encode::bool(out, true);
+                encode::str(out, "watermark");
+                encode::uint(out, 0);
+                encode::str(out, "entries");
+            }
             rows.write(out);
         }
         // A point read that turned out to be long.
@@ -223,6 +241,41 @@ impl Rows {
             out.extend_from_slice(&self.bytes[start..end]);
         }
     }
+}
+
+/// Nodes and edges with their properties, and the ledger, of one state.
+pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let view = computation.shard.graphs.view();
+    let reader = GraphReader::new(&*view, computation.graph);
+    let (mut nodes, mut edges, mut ledger) =
+        (Rows::new(MAX_RESULT), Rows::new(MAX_RESULT), Rows::new(MAX_RESULT));
+    reader.for_each_node(|id, sequence, properties| {
+        computation.cancel.check()?;
+        nodes.add(sequence, |out| {
+            encode::array(out, 2);
+            encode::str(out, id);
+            decoded_or_empty(out, properties);
+        })
+    })?;
+    reader.for_each_edge(|source, target, sequence, properties| {
+        computation.cancel.check()?;
+        edges.add(sequence, |out| {
+            encode::array(out, 3);
+            encode::str(out, source);
+            encode::str(out, target);
+            decoded_or_empty(out, properties);
+        })
+    })?;
+    reader.for_each_ledger(0, |sequence, record| match LedgerRecord::decode(record)?.0.line() {
+        Some(line) => ledger.add(sequence, |out| encode::str(out, &line)),
+        None => Ok(()),
+    })?;
+    encode::map(out, 3);
+    for (name, rows) in [("nodes", nodes), ("edges", edges), ("ledger", ledger)] {
+        encode::str(out, name);
+        rows.write(out);
+    }
+    Ok(())
 }
 
 fn triples(reader: &GraphReader<'_>, max: usize, out: &mut Vec<u8>) -> Result<(), ReadError> {

@@ -30,7 +30,7 @@ pub(super) fn submit(
 ) -> Option<Pending> {
     match prepare(shard, request) {
         Ok(pending) => Some(pending),
-        Err(error) => Pending::refused(&error, request.envelope.id, alone, outbox),
+        Err(error) => Pending::refused(&error, request.envelope.reply_to(), alone, outbox),
     }
 }
 
@@ -57,7 +57,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
     };
     let write = PendingWrite {
         shard: Arc::clone(shard),
-        id: request.envelope.id,
+        to: request.envelope.reply_to(),
         method: request.method,
         begun: request.begun,
         answer,
@@ -74,6 +74,19 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
         Method::AddNode => {
             let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
             Op::AddNode { id: node_id.into(), properties: properties_msgpack.into_owned() }
+        }
+        Method::CreateNodeIfAbsent => {
+            let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
+            Op::AddMissingNode { id: node_id.into(), properties: properties_msgpack.into_owned() }
+        }
+        Method::CompareAndSetNodeFields => {
+            let params::CompareAndSet { node_id, conditions_msgpack, updates_msgpack } =
+                params::params(method, raw)?;
+            Op::CompareAndSet {
+                node: node_id.into(),
+                conditions: conditions_msgpack.into_owned(),
+                updates: updates_msgpack.into_owned(),
+            }
         }
         Method::RemoveNode => {
             let params::NodeId { node_id } = params::params(method, raw)?;

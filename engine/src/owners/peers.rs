@@ -54,7 +54,10 @@ impl Peers {
     pub(crate) fn of(ownership: Option<&Ownership>, auth: &AuthChoice) -> Option<Self> {
         let (own, all) = ownership?.places();
         let secret = match auth {
-            AuthChoice::Secret(secret) => Secret::new(secret),
+            AuthChoice::Secret(secret) => Secret::with_claims(secret).unwrap_or_else(|error| {
+                tracing::warn!(%error, "requests to other shards are not signed");
+                Secret::new(secret)
+            }),
             AuthChoice::Insecure => Secret::none(),
         };
         (all.len() > 1).then(|| Self { own: own.clone(), all: all.to_vec(), secret, state: Mutex::default() })

@@ -37,7 +37,7 @@ impl Indexes {
             let reader = GraphReader::new(&*view, graph);
             let state = reader.state()?;
             let old = held.take();
-            let needed = Index::estimate(state.vectors, state.dimension);
+            let needed = Index::estimate(state.vectors, state.components);
             if needed > self.0.budget() {
                 let (needed, allowed) = (needed >> 20, self.0.budget() >> 20);
                 return Err(SemanticError::OverMemory { graph: Arc::clone(graph.name()), needed, allowed });

@@ -1,175 +1,127 @@
-//! The embeddings of one state of a graph, in memory, one behind the other.
+//! The embeddings of one state of a graph, in memory, by length.
 
-use std::{collections::HashMap, sync::Arc};
-
-use rayon::prelude::*;
-
-use super::{
-    Match, SemanticError,
-    best::{self, Best},
-    kernel,
-};
-use crate::{
-    analytics::{Cancel, Cancelled},
-    graph_cache::Kept,
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
 };
 
-/// Components looked at between two looks at whether anybody still waits: below a millisecond.
-const COMPONENTS_PER_STEP: usize = 1 << 20;
+use super::{Match, SemanticError, kernel, rows::Rows};
+use crate::{analytics::Cancel, graph_cache::Kept};
 
-/// Embeddings by row. Zero vectors, which have no direction, are left out.
+/// Embeddings by length. Zero vectors, which have no direction, are left out.
 #[derive(Clone)]
 pub(crate) struct Index {
     /// The index holds every change up to this one.
     pub(super) sequence: u64,
-    pub(super) dimension: usize,
-    /// Components of all rows, each row scaled by a power of two.
-    rows: Vec<f32>,
-    norms: Vec<f64>,
-    ids: Vec<Arc<str>>,
-    places: HashMap<Arc<str>, u32>,
+    by_length: BTreeMap<usize, Rows>,
+    places: HashMap<Arc<str>, Place>,
+}
+
+/// Where the embedding of a node is.
+#[derive(Clone, Copy)]
+struct Place {
+    dimension: u32,
+    row: u32,
 }
 
 impl Index {
-    /// An empty index with room for so many rows.
-    pub(super) fn new(sequence: u64, dimension: usize, rows: usize) -> Self {
+    /// An empty index with room for embeddings that have so many components together.
+    pub(super) fn new(sequence: u64, vectors: usize, components: usize) -> Self {
+        // Most graphs have embeddings of one length, and others need a little more time.
+        let expected = components.checked_div(vectors).filter(|length| length * vectors == components);
+        let rows = expected.map(|length| (length, Rows::new(length, vectors)));
         Self {
             sequence,
-            dimension,
-            rows: Vec::with_capacity(rows * dimension),
-            norms: Vec::with_capacity(rows),
-            ids: Vec::with_capacity(rows),
-            places: HashMap::with_capacity(rows),
+            by_length: rows.into_iter().filter(|(length, _)| *length > 0).collect(),
+            places: HashMap::with_capacity(vectors),
         }
     }
 
     /// Bytes of an index in memory.
-    pub(super) fn estimate(rows: u64, dimension: u64) -> usize {
-        const ROW_WITHOUT_COMPONENTS: u64 = 120;
-        let row = dimension.saturating_mul(4).saturating_add(ROW_WITHOUT_COMPONENTS);
-        usize::try_from(rows.saturating_mul(row)).unwrap_or(usize::MAX)
+    pub(super) fn estimate(vectors: u64, components: u64) -> usize {
+        const WITHOUT_COMPONENTS: u64 = 120;
+        let others = vectors.saturating_mul(WITHOUT_COMPONENTS);
+        usize::try_from(components.saturating_mul(4).saturating_add(others)).unwrap_or(usize::MAX)
     }
 
-    /// Number of rows.
-    pub(super) fn len(&self) -> usize {
-        self.norms.len()
+    /// Number of embeddings.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
     }
 
-    pub(super) fn rows(&self) -> &[f32] {
-        &self.rows
+    /// Number of embeddings of one length.
+    pub(crate) fn len_of(&self, dimension: usize) -> usize {
+        self.by_length.get(&dimension).map_or(0, Rows::len)
     }
 
-    pub(super) fn row(&self, row: u32) -> &[f32] {
-        &self.rows[row as usize * self.dimension..][..self.dimension]
+    pub(super) fn lengths(&self) -> impl Iterator<Item = &Rows> {
+        self.by_length.values().filter(|rows| rows.len() > 0)
     }
 
-    pub(super) fn norms(&self) -> &[f64] {
-        &self.norms
-    }
-
-    /// The node of a row.
-    pub(crate) fn id(&self, row: u32) -> &str {
-        &self.ids[row as usize]
+    /// The embeddings of a length that there is.
+    pub(super) fn rows(&self, dimension: usize) -> &Rows {
+        &self.by_length[&dimension]
     }
 
     /// Adds a stored embedding or puts it in place of the node's old one.
     pub(super) fn set(&mut self, id: &str, stored: &[u8]) {
-        if kernel::components(stored).all(|component| component == 0.0) {
+        let components = kernel::components(stored);
+        let dimension = components.len();
+        let old = self.places.get(id).copied();
+        if old.is_some_and(|old| old.dimension as usize != dimension) {
+            self.remove(id);
+        }
+        if components.into_iter().all(|component| component == 0.0) {
             return self.remove(id);
         }
+        let rows = self.by_length.entry(dimension).or_insert_with(|| Rows::new(dimension, 0));
         let row = match self.places.get(id) {
-            Some(&row) => row as usize,
-            None => self.add(id),
+            Some(place) => place.row,
+            None => {
+                let id: Arc<str> = id.into();
+                let row = rows.add(Arc::clone(&id));
+                self.places.insert(id, Place { dimension: dimension as u32, row });
+                row
+            }
         };
-        let slice = &mut self.rows[row * self.dimension..][..self.dimension];
-        slice.iter_mut().zip(kernel::components(stored)).for_each(|(to, from)| *to = from);
-        kernel::scale(slice);
-        self.norms[row] = kernel::norm(slice);
+        rows.set(row, stored);
     }
 
-    /// Appends a row of zeros.
-    fn add(&mut self, id: &str) -> usize {
-        let row = self.len();
-        if self.rows.capacity() == self.rows.len() {
-            // By an eighth: doubling would cost much of the memory for nothing.
-            self.rows.reserve_exact((row / 8 + 16) * self.dimension);
-        }
-        let id: Arc<str> = id.into();
-        self.rows.resize(self.rows.len() + self.dimension, 0.0);
-        self.norms.push(0.0);
-        self.places.insert(Arc::clone(&id), row as u32);
-        self.ids.push(id);
-        row
-    }
-
-    /// Drops the node's embedding, if there is one. The last row takes its place.
+    /// Drops the node's embedding, if there is one.
     pub(super) fn remove(&mut self, id: &str) {
-        let Some(row) = self.places.remove(id) else { return };
-        let (row, last) = (row as usize, self.len() - 1);
-        self.norms.swap_remove(row);
-        self.ids.swap_remove(row);
-        self.rows.copy_within(last * self.dimension.., row * self.dimension);
-        self.rows.truncate(last * self.dimension);
-        if let Some(moved) = self.ids.get(row)
-            && let Some(place) = self.places.get_mut(moved)
+        let Some(place) = self.places.remove(id) else { return };
+        let dimension = place.dimension as usize;
+        let Some(rows) = self.by_length.get_mut(&dimension) else { return };
+        if let Some(moved) = rows.remove(place.row)
+            && let Some(moved) = self.places.get_mut(moved)
         {
-            *place = row as u32;
+            *moved = place;
+        }
+        if rows.len() == 0 {
+            self.by_length.remove(&dimension);
         }
     }
 
-    /// The nodes with the highest cosines to the query, at most `count`, best first. Parallel on the calling pool.
+    /// The nodes with the highest cosines to the query among the embeddings of its length, at most `count`, best first.
+    /// Parallel on the calling pool.
     pub(crate) fn search(
         &self,
         query: &[f32],
         count: usize,
         cancel: &Cancel,
     ) -> Result<Vec<Match<&str>>, SemanticError> {
-        if self.len() == 0 {
-            return Ok(Vec::new());
+        match self.by_length.get(&query.len()) {
+            Some(rows) => rows.search(query, count, cancel),
+            None => Ok(Vec::new()),
         }
-        if query.len() != self.dimension {
-            return Err(SemanticError::Length { found: query.len(), expected: self.dimension });
-        }
-        let mut query = query.to_vec();
-        kernel::scale(&mut query);
-        let norm = kernel::norm(&query);
-        let rows = (COMPONENTS_PER_STEP / self.dimension).max(1);
-        let best = self
-            .rows
-            .par_chunks(rows * self.dimension)
-            .zip(self.norms.par_chunks(rows))
-            .enumerate()
-            .try_fold(
-                || Best::new(count),
-                |mut best, (step, (chunk, norms))| {
-                    cancel.check()?;
-                    let numbered = (step * rows..).zip(chunk.chunks_exact(self.dimension).zip(norms));
-                    for (row, (components, norm)) in numbered {
-                        let score = (f64::from(kernel::dot(components, &query)) / norm) as f32;
-                        best.offer(score, || (&*self.ids[row], row as u32));
-                    }
-                    Ok(best)
-                },
-            )
-            .try_reduce(|| Best::new(count), |a, b| Ok::<_, Cancelled>(a.merge(b)))?;
-        let chosen = best.into_matches().into_par_iter();
-        let mut matches: Vec<_> = chosen
-            .map(|Match { id: (id, row), .. }| {
-                let dot = kernel::exact_dot(self.row(row), &query);
-                Match { id, score: kernel::cosine(dot, self.norms[row as usize], norm) }
-            })
-            .collect();
-        cancel.check()?;
-        best::sort(&mut matches);
-        Ok(matches)
     }
 }
 
 impl Kept for Arc<Index> {
     fn bytes(&self) -> usize {
         const PLACE: usize = 512;
-        const ID: usize = 2 * size_of::<Arc<str>>() + size_of::<u32>() + 24;
-        let ids: usize = self.ids.iter().map(|id| id.len()).sum();
-        PLACE + self.rows.capacity() * 4 + self.norms.capacity() * 8 + self.ids.capacity() * ID + ids
+        const ID: usize = size_of::<Arc<str>>() + size_of::<Place>() + 24;
+        let ids: usize = self.places.keys().map(|id| ID + id.len()).sum();
+        PLACE + ids + self.by_length.values().map(Rows::bytes).sum::<usize>()
     }
 }

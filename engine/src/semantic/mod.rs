@@ -1,10 +1,12 @@
-//! Search over the embeddings of a graph: exact cosines, from memory where they fit and from storage where not.
+//! Search over the embeddings of a graph: exact cosines, from memory where they fit and from storage where not. Only
+//! embeddings of one length are compared with each other.
 
 mod best;
 mod cache;
 mod index;
 mod kernel;
 mod pairs;
+mod rows;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -25,9 +27,6 @@ pub(crate) enum SemanticError {
     /// Nobody waits for it any more.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-    /// The query has another length than the embeddings.
-    #[error("query_embedding has {found} components, the embeddings of the graph have {expected}")]
-    Length { found: usize, expected: usize },
     /// All pairs are compared in memory only.
     #[error(
         "VECTORS_TOO_LARGE: the embeddings of graph '{graph}' need about {needed} MiB, --vector-memory allows {allowed} MiB; raise it"

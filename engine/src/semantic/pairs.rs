@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::{SemanticError, index::Index, kernel};
+use super::{SemanticError, index::Index, kernel, rows::Rows};
 use crate::analytics::Cancel;
 
 /// Products of one tile at most, a few milliseconds.
@@ -13,16 +13,17 @@ const PRODUCTS_PER_TILE: usize = 1 << 26;
 /// Rows of a tile at most.
 const MAX_ROWS: usize = 256;
 
-/// Rows of two nodes, that of the lower id first.
+/// Two similar embeddings of one length.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pair {
-    pub(crate) rows: (u32, u32),
+    /// Rows of two nodes, that of the lower id first.
+    rows: (u32, u32),
+    dimension: u32,
     pub(crate) score: f32,
 }
 
 impl Index {
-    /// The pairs with a cosine of `threshold` or more, by the ids of both. Parallel on the calling pool. Products come
-    /// from a matrix multiplication in float32; what it lets through is decided by the exact cosine.
+    /// The pairs with a cosine of `threshold` or more, by the ids of both. Parallel on the calling pool.
     ///
     /// # Errors
     /// [`SemanticError::TooManyPairs`] when they would take more than `limit` bytes.
@@ -32,14 +33,40 @@ impl Index {
         limit: usize,
         cancel: &Cancel,
     ) -> Result<Vec<Pair>, SemanticError> {
-        if self.len() == 0 {
-            return Ok(Vec::new());
+        let (mut pairs, bytes) = (Vec::new(), AtomicUsize::new(0));
+        let mut lengths = 0;
+        for rows in self.lengths() {
+            let found = rows.similar_pairs(threshold, limit, &bytes, cancel)?;
+            lengths += usize::from(!found.is_empty());
+            pairs.extend(found);
         }
+        if lengths > 1 {
+            pairs.par_sort_unstable_by(|a, b| self.ids_of(a).cmp(&self.ids_of(b)));
+        }
+        Ok(pairs)
+    }
+
+    /// The nodes of a pair.
+    pub(crate) fn ids_of(&self, pair: &Pair) -> (&str, &str) {
+        let rows = self.rows(pair.dimension as usize);
+        (rows.id(pair.rows.0), rows.id(pair.rows.1))
+    }
+}
+
+impl Rows {
+    /// The pairs among these rows. Products come from a matrix multiplication in float32; what it lets through is decided
+    /// by the exact cosine. `bytes` is what all pairs found so far take.
+    fn similar_pairs(
+        &self,
+        threshold: f32,
+        limit: usize,
+        bytes: &AtomicUsize,
+        cancel: &Cancel,
+    ) -> Result<Vec<Pair>, SemanticError> {
         let rows = (PRODUCTS_PER_TILE / self.dimension).isqrt().clamp(1, MAX_ROWS);
         let tiles: Vec<Tile<'_>> =
             (0..self.len()).step_by(rows).map(|first| self.tile(first, rows)).collect();
         let ranks = self.ranks();
-        let bytes = AtomicUsize::new(0);
         let found: Result<Vec<Vec<Pair>>, SemanticError> = (0..tiles.len())
             .into_par_iter()
             .map(|number| {
@@ -63,7 +90,7 @@ impl Index {
 
     fn tile(&self, first: usize, rows: usize) -> Tile<'_> {
         let end = (first + rows).min(self.len());
-        let components = &self.rows()[first * self.dimension..end * self.dimension];
+        let components = &self.components()[first * self.dimension..end * self.dimension];
         let matrix = ArrayView2::from_shape((end - first, self.dimension), components)
             .expect("a tile holds whole rows");
         Tile { first: first as u32, matrix }
@@ -94,7 +121,8 @@ impl Index {
                     let score = kernel::cosine(dot, norms[row as usize], norms[other as usize]);
                     if score >= threshold {
                         let ordered = ranks[row as usize] < ranks[other as usize];
-                        pairs.push(Pair { rows: if ordered { (row, other) } else { (other, row) }, score });
+                        let rows = if ordered { (row, other) } else { (other, row) };
+                        pairs.push(Pair { rows, dimension: self.dimension as u32, score });
                     }
                 }
             }

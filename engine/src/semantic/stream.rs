@@ -1,6 +1,6 @@
 //! Search over embeddings in storage, for those that do not fit into memory.
 
-use epistemic_storage::{StoreError, graph::GraphReader};
+use epistemic_storage::graph::GraphReader;
 
 use super::{
     Match, SemanticError,
@@ -9,25 +9,27 @@ use super::{
 };
 use crate::analytics::Cancel;
 
-/// As [`super::index::Index::search`], in the memory of the answer: every embedding is read.
+/// As [`super::index::Index::search`], in the memory of the answer: every embedding is read. Also how many were passed
+/// over for their length.
 pub(crate) fn search_stored(
     reader: &GraphReader<'_>,
     query: &[f32],
     count: usize,
     cancel: &Cancel,
-) -> Result<Vec<Match<String>>, SemanticError> {
+) -> Result<(Vec<Match<String>>, u64), SemanticError> {
     let norm = kernel::norm(query);
     let mut best = Best::new(count);
-    let mut wrong = None;
+    let mut passed_over = 0;
     let mut row = Vec::with_capacity(query.len());
     let scanned = reader.for_each_vector(|id, stored| {
         cancel.check()?;
-        row.clear();
-        row.extend(kernel::components(stored));
-        if row.len() != query.len() {
-            wrong = Some(row.len());
-            return Err(StoreError::Stopped);
+        let components = kernel::components(stored);
+        if components.len() != query.len() {
+            passed_over += 1;
+            return Ok(());
         }
+        row.clear();
+        row.extend(components);
         let length = kernel::norm(&row);
         if length > 0.0 {
             best.offer(kernel::cosine(kernel::exact_dot(&row, query), length, norm), || id.to_owned());
@@ -35,11 +37,8 @@ pub(crate) fn search_stored(
         Ok(())
     });
     cancel.check()?;
-    if let Some(expected) = wrong {
-        return Err(SemanticError::Length { found: query.len(), expected });
-    }
     scanned?;
     let mut matches = best.into_matches();
     best::sort(&mut matches);
-    Ok(matches)
+    Ok((matches, passed_over))
 }

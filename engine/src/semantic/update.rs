@@ -17,7 +17,7 @@ pub(super) fn build(
     state: &GraphState,
     cancel: &Cancel,
 ) -> Result<Index, SemanticError> {
-    let mut index = Index::new(state.sequence, state.dimension as usize, state.vectors as usize);
+    let mut index = Index::new(state.sequence, state.vectors as usize, state.components as usize);
     let scanned = reader.for_each_vector(|id, stored| {
         cancel.check()?;
         index.set(id, stored);
@@ -31,7 +31,6 @@ pub(super) fn build(
 /// Whether the ledger tells what `index` lacks of `state`, in fewer records than a new index would read.
 pub(super) fn can_follow(index: &Index, state: &GraphState) -> bool {
     state.complete_from <= index.sequence + 1
-        && state.dimension == index.dimension as u64
         && state.sequence.saturating_sub(index.sequence) <= FEW_RECORDS.max(index.len() as u64 / 8)
 }
 
@@ -45,13 +44,7 @@ pub(super) fn follow(
     let mut follows = true;
     reader.for_each_ledger(index.sequence + 1, |_, record| {
         match LedgerRecord::decode(record)?.0 {
-            LedgerRecord::AddVector { node, components } => {
-                if components.len() == 4 * index.dimension {
-                    index.set(node, components);
-                } else {
-                    follows = false;
-                }
-            }
+            LedgerRecord::AddVector { node, components } => index.set(node, components),
             LedgerRecord::RemoveNode { id } => index.remove(id),
             LedgerRecord::Created
             | LedgerRecord::Cleared

@@ -6,8 +6,12 @@ use epistemic_storage::view::token::{Reader, Token};
 use serde::de::{Deserialize, Deserializer, EnumAccess, Error, VariantAccess, Visitor};
 
 use super::error::DecodeError;
+use super::response::ReplyTo;
 use super::text::Text;
 use super::value::{Value, invalid_type};
+
+/// What the tokens of clients from 2.27 on begin with.
+const CODED: [&str; 2] = [epistemic_signing::PREFIX, "anon1."];
 
 /// One request, borrowed from its frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,10 @@ pub struct Envelope<'a> {
     pub params: Option<&'a [u8]>,
     /// Who asks, if the caller says so.
     pub agent_id: Option<&'a str>,
+    /// The answer is to have the form of clients before 2.27, whatever the token.
+    pub plain: bool,
+    /// The map has no other fields than these, and says who asks, be it with nil.
+    pub exact: bool,
 }
 
 impl<'a> Envelope<'a> {
@@ -39,7 +47,7 @@ impl<'a> Envelope<'a> {
             return Err(invalid_type(token, &"struct Request"));
         };
         let (mut id, mut graph, mut auth_token, mut method) = (None, None, None, None);
-        let (mut params, mut agent_id) = (None, None);
+        let (mut params, mut agent_id, mut plain, mut known) = (None, None, None, true);
         for left in (0..pairs).rev() {
             match field(&mut reader)? {
                 b"id" => set(&mut id, "id", &mut reader, read::<u64>)?,
@@ -47,11 +55,15 @@ impl<'a> Envelope<'a> {
                 b"auth_token" => set(&mut auth_token, "auth_token", &mut reader, read::<Text<'a>>)?,
                 b"method" => set(&mut method, "method", &mut reader, read::<MethodName<'a>>)?,
                 b"agent_id" => set(&mut agent_id, "agent_id", &mut reader, read::<Option<Text<'a>>>)?,
+                b"plain" => set(&mut plain, "plain", &mut reader, read::<bool>)?,
                 b"params" if left == 0 => {
                     set(&mut params, "params", &mut reader, |reader| Ok(reader.rest()))?
                 }
                 b"params" => set(&mut params, "params", &mut reader, raw)?,
-                _ => reader.skip(1)?,
+                _ => {
+                    known = false;
+                    reader.skip(1)?;
+                }
             }
         }
         Ok(Self {
@@ -60,9 +72,36 @@ impl<'a> Envelope<'a> {
             auth_token: auth_token.ok_or_else(|| DecodeError::missing_field("auth_token"))?.0,
             method: method.ok_or_else(|| DecodeError::missing_field("method"))?.0,
             params,
+            plain: plain.unwrap_or(false),
+            exact: known && agent_id.is_some(),
             agent_id: agent_id.flatten().map(|text| text.0),
         })
     }
+
+    /// Whom to answer. Clients from 2.27 on, which sign their requests, or send neither token nor identity and say so, get
+    /// codes.
+    pub fn reply_to(&self) -> ReplyTo {
+        let anonymous = self.auth_token.is_empty() && self.exact && self.agent_id.is_none();
+        let coded = anonymous || CODED.iter().any(|prefix| self.auth_token.starts_with(prefix));
+        ReplyTo { id: self.id, coded: coded && !self.plain }
+    }
+}
+
+/// The id in a body that is no request, so that its sender learns which of its requests is answered; 0 when it cannot
+/// be found.
+pub fn id_of(body: &[u8]) -> u64 {
+    let find = || -> Result<Option<u64>, DecodeError> {
+        let mut reader = Reader::new(body);
+        let Token::Map(pairs) = reader.token()? else { return Ok(None) };
+        for _ in 0..pairs {
+            if field(&mut reader)? == b"id" {
+                return read::<u64>(&mut reader).map(Some);
+            }
+            reader.skip(1)?;
+        }
+        Ok(None)
+    };
+    find().ok().flatten().unwrap_or(0)
 }
 
 /// The bytes of a field's name; empty for a scalar that is no string, which is no field's name.

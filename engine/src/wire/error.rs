@@ -8,7 +8,7 @@ use serde::de;
 /// Longest reason in bytes. Reasons quote what the client sent, which may be as long as a frame.
 const MAX_REASON: usize = 8 * 1024;
 
-/// Why a request is not valid MessagePack or not a valid request. Its text is the answer to the client, with id 0:
+/// Why a request is not valid MessagePack or not a valid request. Its text is the answer to the client:
 /// `Invalid request MsgPack: ` and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Invalid request MsgPack: {reason}")]

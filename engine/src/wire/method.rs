@@ -65,6 +65,8 @@ methods! {
     FinanceSabrImpliedVol, FinanceSabrSmile, FinanceSabrCalibrate, RegisterIdentity, ApplyMultisigMutation,
     // Of 2.0.0.
     UnionGetNodeProperties, UnionGetNodesByLabel, UnionGetNeighbors,
+    // Of 2.23.0 and later.
+    CompareAndSetNodeFields, ClaimNext, CreateNodeIfAbsent,
     // Ours, after the reference's.
     SnapshotOpen, SnapshotRead, SnapshotClose, RestoreOpen, RestoreWrite, RestoreCommit, RestoreAbort,
     GraphStats, ShardStatus, ListIdentities, GraphDigest, LedgerRead, MoveStatus, MoveArrive, MoveReplay, MoveFence,

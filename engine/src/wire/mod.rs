@@ -33,3 +33,5 @@ pub use epistemic_storage::view::encode;
 pub use error::DecodeError;
 pub use ledger_lines::{LineError, parse_ledger_lines};
 pub use method::Method;
+pub use response::ReplyTo;
+pub use text::WeightedEdge;

@@ -16,7 +16,7 @@ use super::bytes_field::{bytes, some_bytes};
 use super::error::DecodeError;
 use super::floats::components;
 use super::method::Method;
-use super::text::{pairs, some_text, text, text_or_nil, texts, triples, weights};
+use super::text::{WeightedEdge, pairs, some_text, text, text_or_nil, texts, triples, weights};
 use super::value::{Value, invalid_type};
 use epistemic_storage::channels::ChannelType;
 use epistemic_storage::graph::GraphType;
@@ -52,7 +52,7 @@ pub fn no_params(method: Method, raw: Option<&[u8]>) -> Result<(), DecodeError> 
     }
 }
 
-/// `AddNode`
+/// `AddNode`, `CreateNodeIfAbsent`
 #[derive(Debug, Deserialize)]
 pub struct AddNode<'a> {
     /// Id of the node, new or existing.
@@ -61,6 +61,31 @@ pub struct AddNode<'a> {
     /// Stored as they are.
     #[serde(borrow, deserialize_with = "bytes")]
     pub properties_msgpack: Cow<'a, [u8]>,
+}
+
+/// `CompareAndSetNodeFields`
+#[derive(Debug, Deserialize)]
+pub struct CompareAndSet<'a> {
+    /// Id of the node.
+    #[serde(borrow, deserialize_with = "text")]
+    pub node_id: &'a str,
+    /// A map of the fields that are expected; a missing field is nil.
+    #[serde(borrow, deserialize_with = "bytes")]
+    pub conditions_msgpack: Cow<'a, [u8]>,
+    /// A map of the fields to set.
+    #[serde(borrow, deserialize_with = "bytes")]
+    pub updates_msgpack: Cow<'a, [u8]>,
+}
+
+/// `ClaimNext`
+#[derive(Debug, Deserialize)]
+pub struct ClaimNext<'a> {
+    /// Label of the nodes.
+    #[serde(borrow, deserialize_with = "text")]
+    pub label: &'a str,
+    /// A map of the fields to set.
+    #[serde(borrow, deserialize_with = "bytes")]
+    pub updates_msgpack: Cow<'a, [u8]>,
 }
 
 /// `RemoveNode`, `HasNode`, `GetNodeProperties`, `InDegree`, `OutDegree`, `GetPredecessors`, `GetSuccessors`,
@@ -86,6 +111,9 @@ pub struct NodesByLabel<'a> {
     /// Upper and lower case differ.
     #[serde(borrow, deserialize_with = "text")]
     pub label: &'a str,
+    /// The node behind which to go on; from the first one without it.
+    #[serde(borrow, default, deserialize_with = "text_or_nil")]
+    pub after: Option<&'a str>,
     /// Most nodes to return; 0 is no limit.
     pub limit: usize,
 }
@@ -219,11 +247,14 @@ pub struct EphemeralCommunities<'a> {
     /// Nodes; repeats are dropped.
     #[serde(borrow, deserialize_with = "texts")]
     pub node_ids: Vec<&'a str>,
-    /// Sources and targets; those at other nodes are dropped.
-    #[serde(borrow, deserialize_with = "pairs")]
-    pub edges: Vec<(&'a str, &'a str)>,
+    /// Sources and targets, and a weight, 1.0 where there is none; those at other nodes are dropped.
+    #[serde(borrow)]
+    pub edges: Vec<WeightedEdge<'a>>,
     /// Larger values make smaller communities; 1.0 is modularity.
     pub resolution: f64,
+    /// What is to be high: `modularity`, if anything.
+    #[serde(borrow, default, deserialize_with = "some_text")]
+    pub quality: Option<&'a str>,
 }
 
 /// `Vf2SubgraphMatch`
@@ -232,6 +263,9 @@ pub struct SubgraphMatch<'a> {
     /// Graph to be found.
     #[serde(borrow, deserialize_with = "text")]
     pub pattern_graph_name: &'a str,
+    /// Matches to end with; 0 is the server's bound.
+    #[serde(default)]
+    pub max_results: usize,
 }
 
 /// `DiffAgainst`

@@ -12,6 +12,15 @@ pub struct ResponseTooLarge {
     pub length: usize,
 }
 
+/// Whom an answer is for, and in which form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplyTo {
+    /// Id of the request.
+    pub id: u64,
+    /// As clients from 2.27 on expect it: errors are a code with its detail, and some results have another form.
+    pub coded: bool,
+}
+
 /// A success response whose result is still to be appended to the buffer it was started on: exactly one
 /// MessagePack value, with [`encode`], the functions of this module or any other encoder. Then call
 /// [`Response::finish`], or [`Response::cancel`] to answer something else instead.
@@ -55,9 +64,13 @@ impl Response {
     }
 
     fn start(out: &mut Vec<u8>, id: u64, outcome: &str) -> Self {
+        Self::start_with(out, id, outcome, 2)
+    }
+
+    fn start_with(out: &mut Vec<u8>, id: u64, outcome: &str, pairs: usize) -> Self {
         let start = out.len();
         out.extend_from_slice(&[0; PREFIX]);
-        encode::map(out, 2);
+        encode::map(out, pairs);
         encode::str(out, "id");
         encode::uint(out, id);
         encode::str(out, outcome);
@@ -65,13 +78,25 @@ impl Response {
     }
 }
 
-/// Appends the whole error response to request `id`; the id is 0 for a request that could not be decoded.
+/// Appends the whole error response to request `id`; 0 when the id could not be read.
 ///
 /// # Errors
 /// The frame is too large; nothing was appended.
 pub fn error(out: &mut Vec<u8>, id: u64, text: &str) -> Result<(), ResponseTooLarge> {
     let response = Response::start(out, id, "error");
     encode::str(out, text);
+    response.finish(out)
+}
+
+/// Appends the whole error response to request `id`: a code for programs and its detail for people.
+///
+/// # Errors
+/// The frame is too large; nothing was appended.
+pub fn coded_error(out: &mut Vec<u8>, id: u64, code: &str, detail: &str) -> Result<(), ResponseTooLarge> {
+    let response = Response::start_with(out, id, "error", 3);
+    encode::str(out, code);
+    encode::str(out, "error_detail");
+    encode::str(out, detail);
     response.finish(out)
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
 /// A string. `&str` itself will not do: serde calls it "a borrowed string" in errors.
 pub(super) struct Text<'a>(pub(super) &'a str);
@@ -76,6 +76,42 @@ pub(super) fn triples<'de, D: Deserializer<'de>>(
 ) -> Result<Vec<(&'de str, &'de str, &'de str)>, D::Error> {
     let triples = Vec::<(Text<'de>, Text<'de>, Text<'de>)>::deserialize(deserializer)?;
     Ok(triples.into_iter().map(|(first, second, third)| (first.0, second.0, third.0)).collect())
+}
+
+/// `[source, target]` or `[source, target, weight]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeightedEdge<'a> {
+    /// Where it starts.
+    pub source: &'a str,
+    /// Where it ends.
+    pub target: &'a str,
+    /// 1.0 unless it is given.
+    pub weight: f64,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for WeightedEdge<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(EdgeVisitor)
+    }
+}
+
+struct EdgeVisitor;
+
+impl<'de> Visitor<'de> for EdgeVisitor {
+    type Value = WeightedEdge<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a tuple of size 2")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut text = |place| match items.next_element::<Text<'de>>()? {
+            Some(text) => Ok(text.0),
+            None => Err(A::Error::invalid_length(place, &self)),
+        };
+        let (source, target) = (text(0)?, text(1)?);
+        Ok(WeightedEdge { source, target, weight: items.next_element()?.unwrap_or(1.0) })
+    }
 }
 
 /// For `deserialize_with`: a list of pairs of a string and a number.

@@ -71,6 +71,11 @@ impl Places {
         self.most - self.free.available_permits()
     }
 
+    /// Whether connections that wait for their first request that counts have more than a quarter of the places.
+    pub fn crowded(&self) -> bool {
+        self.idle.lock().len() > self.most / 4
+    }
+
     /// Connections that were pushed out so far.
     pub fn pushed_out(&self) -> u64 {
         self.pushed_out.load(Ordering::Relaxed)
@@ -118,6 +123,7 @@ mod tests {
         let (worker, first, second) = (places.take().await, places.take().await, places.take().await);
         worker.work();
         assert_eq!(places.taken(), 3);
+        assert!(places.crowded(), "two of three wait");
         let newcomer = tokio::spawn({
             let places = Arc::clone(&places);
             async move { places.take().await }
@@ -132,6 +138,7 @@ mod tests {
             place.work();
         }
         assert!(timeout(Duration::from_secs(60), places.take()).await.is_err(), "all are at work");
+        assert!(!places.crowded());
         drop(worker);
         timeout(Duration::from_secs(60), places.take()).await.unwrap();
     }

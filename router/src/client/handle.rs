@@ -181,8 +181,15 @@ impl Client {
         let permit = places.acquire_owned().await.map_err(|_| self.not_sent())?;
         let id = shared.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let agent_id = shared.options.agent_id.as_deref();
-        let frame =
-            Request { id, graph, auth_token: &shared.secret.token(id), method, agent_id, params }.encode()?;
+        let mut request = Request { id, graph, auth_token: "", method, agent_id, plain: false, params };
+        let frame = match shared.secret.signer() {
+            Some(signer) => request.sign(signer)?,
+            None => {
+                let token = shared.secret.token(id);
+                request.auth_token = &token;
+                request.encode()?
+            }
+        };
         let (answer, answered) = oneshot::channel();
         let job = Job { frame, waiter: Waiter { id, answer, _permit: permit } };
         shared.jobs.send(job).map_err(|_| self.not_sent())?;

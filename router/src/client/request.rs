@@ -4,6 +4,7 @@ use rmp_serde::Serializer;
 use serde::Serialize;
 
 use crate::error::CallError;
+use crate::signer::Signer;
 
 /// The envelope. Parameters that serialise to nil are what the protocol calls "no parameters".
 #[derive(Serialize)]
@@ -14,6 +15,9 @@ pub(super) struct Request<'a, P: ?Sized> {
     pub(super) method: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) agent_id: Option<&'a str>,
+    /// The answer is to have the form of requests that are not signed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) plain: bool,
     pub(super) params: &'a P,
 }
 
@@ -21,9 +25,46 @@ impl<P: Serialize + ?Sized> Request<'_, P> {
     /// The whole frame, length prefix included.
     pub(super) fn encode(&self) -> Result<Vec<u8>, CallError> {
         let mut frame = vec![0; 4];
-        self.serialize(&mut Serializer::new(&mut frame).with_struct_map()).map_err(|error| {
-            CallError::Params { method: self.method.to_owned(), reason: error.to_string() }
-        })?;
+        self.serialize(&mut Serializer::new(&mut frame).with_struct_map())
+            .map_err(|error| self.params_error(&error.to_string()))?;
+        self.with_length(frame)
+    }
+
+    /// The whole frame, signed.
+    pub(super) fn sign(&self, signer: &Signer) -> Result<Vec<u8>, CallError> {
+        let mut params = Vec::new();
+        self.params
+            .serialize(&mut Serializer::new(&mut params).with_struct_map())
+            .map_err(|error| self.params_error(&error.to_string()))?;
+        let agent_id = signer.agent_id(self.agent_id);
+        let token = signer
+            .token(self.id, self.graph, self.method, agent_id, &params)
+            .map_err(|error| self.params_error(&error.to_string()))?;
+        let Self { id, graph, method, .. } = *self;
+        let request = Request {
+            id,
+            graph,
+            auth_token: &token,
+            method,
+            agent_id: Some(agent_id),
+            plain: true,
+            params: &(),
+        };
+        let mut frame = vec![0; 4];
+        request
+            .serialize(&mut Serializer::new(&mut frame).with_struct_map())
+            .map_err(|error| self.params_error(&error.to_string()))?;
+        // The parameters, which come last, are there as nil.
+        frame.pop();
+        frame.extend_from_slice(&params);
+        self.with_length(frame)
+    }
+
+    fn params_error(&self, reason: &str) -> CallError {
+        CallError::Params { method: self.method.to_owned(), reason: reason.to_owned() }
+    }
+
+    fn with_length(&self, mut frame: Vec<u8>) -> Result<Vec<u8>, CallError> {
         let length = frame.len() - 4;
         let prefix = u32::try_from(length)
             .map_err(|_| CallError::RequestTooLarge { method: self.method.to_owned(), length })?;
@@ -54,6 +95,7 @@ mod tests {
             auth_token: "t",
             method: "AddNode",
             agent_id: Some("a"),
+            plain: false,
             params: &params,
         };
         let frame = request.encode().unwrap();
@@ -73,8 +115,15 @@ mod tests {
 
     #[test]
     fn no_parameters_are_nil_and_no_identity_is_absent() {
-        let request =
-            Request { id: 1, graph: "", auth_token: "", method: "Ping", agent_id: None, params: &() };
+        let request = Request {
+            id: 1,
+            graph: "",
+            auth_token: "",
+            method: "Ping",
+            agent_id: None,
+            plain: false,
+            params: &(),
+        };
         let value = rmpv::decode::read_value(&mut &request.encode().unwrap()[4..]).unwrap();
         assert_eq!(value.as_map().unwrap().len(), 5);
         assert!(value["params"].is_nil());

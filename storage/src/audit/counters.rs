@@ -58,7 +58,7 @@ fn differences(stored: &GraphState, counted: &GraphState) -> Vec<String> {
         ("sequence", stored.sequence, counted.sequence),
         ("ledger lines", stored.ledger_lines, counted.ledger_lines),
         ("embeddings", stored.vectors, counted.vectors),
-        ("dimension", stored.dimension, counted.dimension),
+        ("components of embeddings", stored.components, counted.components),
     ];
     let differing = fields.into_iter().filter(|(_, stored, counted)| stored != counted);
     differing.map(|(name, stored, counted)| format!("{name}: {stored}, the records say {counted}")).collect()

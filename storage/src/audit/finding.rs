@@ -43,7 +43,7 @@ pub enum FindingKind {
     RepeatedSequence,
     /// An embedding of a node that is not there.
     VectorWithoutNode,
-    /// An embedding of another length than the others.
+    /// An embedding without components, or whose bytes do not make whole ones.
     VectorLength,
     /// Records are missing where the ledger is said to be complete.
     LedgerGap,

@@ -15,7 +15,7 @@ pub(super) fn check(pass: &mut Pass<'_, '_>, name: &str, stored: Stored) -> Resu
     let nodes = nodes::check(pass)?;
     let labels = labels::check(pass, nodes.labels)?;
     let edges = edges::check(pass)?;
-    let vectors = vectors::check(pass, state.map_or(0, |state| state.dimension))?;
+    let vectors = vectors::check(pass)?;
     let ledger = ledger::check(pass)?;
     let seen = nodes.newest.max(edges.newest).max(ledger.newest);
     let sequence = seen.max(state.map_or(0, |state| state.sequence));
@@ -26,7 +26,7 @@ pub(super) fn check(pass: &mut Pass<'_, '_>, name: &str, stored: Stored) -> Resu
         ledger_lines: ledger.lines,
         complete_from: complete_from(state, ledger.complete_from(sequence), sequence),
         vectors: vectors.count,
-        dimension: vectors.dimension,
+        components: vectors.components,
     };
     counters::check(pass, stored, counted)?;
     Ok(GraphAudit {

@@ -103,7 +103,7 @@ fn damage_state(batch: &mut WriteBatch, state: &GraphState, key: Vec<u8>, bytes:
                 1 => state.edges = u64::MAX,
                 2 => state.ledger_lines = u64::from(*a),
                 3 => state.vectors += 1,
-                _ => state.dimension = u64::from(*a),
+                _ => state.components = u64::from(*a),
             }
             batch.put(Space::Catalog, key, state.encode());
         }

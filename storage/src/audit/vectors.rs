@@ -1,11 +1,11 @@
-//! Embeddings: their nodes and their length.
+//! Embeddings: their nodes and their lengths.
 
 use super::{
     finding::{FindingKind, Found},
     node_ids::NodeIds,
     pass::Pass,
 };
-use crate::{error::Result, keys, space::Space, store::Direction};
+use crate::{error::Result, keys, space::Space};
 
 /// Bytes of a component.
 const COMPONENT: usize = size_of::<f32>();
@@ -13,22 +13,22 @@ const COMPONENT: usize = size_of::<f32>();
 /// What the embeddings add up to.
 pub(super) struct Vectors {
     pub(super) count: u64,
-    /// Components of each.
-    pub(super) dimension: u64,
+    /// Components of all together.
+    pub(super) components: u64,
 }
 
-/// Reads all embeddings along with the nodes. `stated` is the dimension that the counters tell, 0 for none.
-pub(super) fn check(pass: &mut Pass<'_, '_>, stated: u64) -> Result<Vectors> {
-    let dimension = dimension(pass, stated)?;
-    let mut count = 0;
+/// Reads all embeddings along with the nodes.
+pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Vectors> {
+    let (mut count, mut components) = (0, 0);
     let mut nodes = NodeIds::new(pass.read, pass.id)?;
     pass.for_each(Space::Vectors, |pass, key, value| {
         count += 1;
+        components += (value.len() / COMPONENT) as u64;
         let Some(node) = keys::node_of(key) else {
             return pass.bad_record(Space::Vectors, key, "id that is not UTF-8");
         };
-        if value.len() % COMPONENT != 0 || (value.len() / COMPONENT) as u64 != dimension {
-            let detail = format!("{} bytes, the others have {}", value.len(), dimension * COMPONENT as u64);
+        if value.is_empty() || !value.len().is_multiple_of(COMPONENT) {
+            let detail = format!("{} bytes, {COMPONENT} for each component", value.len());
             pass.found(Found::new(FindingKind::VectorLength, Space::Vectors, key, detail))?;
         }
         if nodes.contains(node)? {
@@ -36,19 +36,5 @@ pub(super) fn check(pass: &mut Pass<'_, '_>, stated: u64) -> Result<Vectors> {
         }
         pass.found(Found::new(FindingKind::VectorWithoutNode, Space::Vectors, key, "there is no such node"))
     })?;
-    Ok(Vectors { count, dimension })
-}
-
-/// The stated dimension if an embedding has it, else that of the first embedding.
-fn dimension(pass: &Pass<'_, '_>, stated: u64) -> Result<u64> {
-    let mut first = None;
-    let mut cursor = pass.read.scan(Space::Vectors, keys::graph(pass.id), Direction::Forward)?;
-    while let Some((_, value)) = cursor.next()? {
-        let found = (value.len() / COMPONENT) as u64;
-        if found == stated {
-            return Ok(stated);
-        }
-        first.get_or_insert(found);
-    }
-    Ok(first.unwrap_or(0))
+    Ok(Vectors { count, components })
 }

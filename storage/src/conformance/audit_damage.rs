@@ -87,7 +87,7 @@ pub(super) fn damage(graphs: &GraphStore) -> Result<(), GraphError> {
                 state.sequence -= 1;
                 state.ledger_lines = u64::MAX;
                 state.vectors = 0;
-                state.dimension = 3;
+                state.components = 3;
             });
         },
         &[(Counters, 1)],
@@ -161,9 +161,9 @@ pub(super) fn damage(graphs: &GraphStore) -> Result<(), GraphError> {
     )?;
     check(
         graphs,
-        "an embedding of another length",
-        |batch, graph| batch.put(Space::Vectors, keys::node(graph.id(), "a"), [0; 12]),
-        &[(VectorLength, 1)],
+        "an embedding without whole components",
+        |batch, graph| batch.put(Space::Vectors, keys::node(graph.id(), "a"), [0; 7]),
+        &[(VectorLength, 1), (Counters, 1)],
         &[(VectorLength, 1)],
     )
 }

@@ -109,7 +109,7 @@ pub(super) fn replace_and_install(graphs: &GraphStore) -> Result<(), GraphError>
     let graph = graphs.graph("g")?;
     let state = graph.state();
     assert_eq!((state.nodes, state.edges, state.ledger_lines, state.sequence), (2, 1, 1, 13));
-    assert_eq!((state.vectors, state.dimension), (1, 1));
+    assert_eq!((state.vectors, state.components), (1, 1));
     assert_eq!((graph.kind(), graph.owner()), (GraphType::Global, Some("o")));
     let refused = graphs.install("g", load(10)?, GraphType::Agent, None, false);
     assert_eq!(refused, Err(GraphError::GraphExists("g".into())));

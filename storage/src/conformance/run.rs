@@ -1,10 +1,10 @@
 //! The list of cases, and running them.
 
 use super::{
-    audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_cursors,
-    graph_edges, graph_fork, graph_groups, graph_heads, graph_moves, graph_names, graph_nodes, graph_owners,
-    graph_proofs, graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors, identities,
-    reads, scans, service, sizes, views, writes,
+    audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_conditional,
+    graph_cursors, graph_edges, graph_fork, graph_groups, graph_heads, graph_moves, graph_names, graph_nodes,
+    graph_owners, graph_proofs, graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors,
+    identities, reads, scans, service, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -59,7 +59,9 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("graphs: replace and install", graph_admin::replace_and_install),
     ("graphs: a large load", graph_admin::large_load),
     ("embeddings: add, replace, remove", graph_vectors::lifecycle),
-    ("embeddings: one length per graph", graph_vectors::dimension),
+    ("embeddings: of any length", graph_vectors::lengths),
+    ("compare and set", graph_conditional::compare_and_set),
+    ("nodes added unless they are there", graph_conditional::add_missing),
     ("embeddings: seen within a group", graph_vectors::within_a_group),
     ("ledger: one line for each change", graph_admin::ledger),
     ("groups: refused mutations change nothing", graph_groups::refusals),

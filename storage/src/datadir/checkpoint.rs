@@ -144,7 +144,7 @@ pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo
 fn refuse_occupied(target: &Path) -> Result<()> {
     for entry in fs::read_dir(target)? {
         let name = entry?.file_name();
-        if name != super::lock::FILE && name != super::LOST_AND_FOUND {
+        if name != super::lock::FILE && name != super::foreign::LOST_AND_FOUND {
             let held = name.to_string_lossy();
             return Err(bad(target, format!("it is not empty (it holds '{held}'); give a new directory")));
         }

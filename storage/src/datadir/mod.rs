@@ -11,6 +11,7 @@
 //! ```
 
 mod checkpoint;
+mod foreign;
 mod identity;
 mod lock;
 mod restored;
@@ -35,8 +36,6 @@ pub const DB_DIR: &str = "db";
 pub const CHECKPOINTS_DIR: &str = "checkpoints";
 /// Name of the file that marks a creation that is not complete yet.
 pub const CREATING_FILE: &str = "CREATING";
-/// Name of a folder that new file systems hold.
-const LOST_AND_FOUND: &str = "lost+found";
 /// Name of the file that makes a folder a checkpoint.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
@@ -59,7 +58,7 @@ impl DataDir {
     ///
     /// # Errors
     /// [`StoreError::Locked`] with the owner's pid; [`StoreError::BadDirectory`] when it is none, or of another
-    /// format, or a checkpoint; [`StoreError::Corrupt`] when its database is missing. It is unchanged then.
+    /// format, or a checkpoint, or when the reference server has written graphs into it; [`StoreError::Corrupt`] when its database is missing. It is unchanged then.
     pub fn open(path: &Path) -> Result<Self> {
         Self::own(path, Use::Write)
     }
@@ -67,6 +66,9 @@ impl DataDir {
     fn own(path: &Path, usage: Use) -> Result<Self> {
         if Identity::load(path)?.is_none() {
             return Err(bad(path, "it has no identity.json: not a data directory of this server"));
+        }
+        if let Use::Write = usage {
+            foreign::refuse_reference(path)?;
         }
         refuse_checkpoint(path)?;
         let lock = match usage {
@@ -113,7 +115,7 @@ impl DataDir {
     /// proof of a complete store.
     fn create(path: &Path, options: &RocksOptions) -> Result<(Self, RocksStore)> {
         fs::create_dir_all(path).map_err(|error| bad(path, format!("{error}")))?;
-        refuse_foreign(path)?;
+        foreign::refuse_any(path)?;
         let lock = lock::DirLock::acquire(path)?;
         // Again, as its owner: another process may have created it meanwhile.
         if Identity::load(path)?.is_some() {
@@ -176,36 +178,6 @@ fn refuse_checkpoint(path: &Path) -> Result<()> {
 
 fn bad(path: &Path, detail: impl Into<String>) -> StoreError {
     StoreError::BadDirectory { path: path.to_path_buf(), detail: detail.into() }
-}
-
-/// Fails when `path` holds files although it has no identity.
-fn refuse_foreign(path: &Path) -> Result<()> {
-    let mut names: Vec<String> = fs::read_dir(path)?
-        .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
-        .collect::<Result<_, _>>()?;
-    let creating = names.iter().any(|name| name == CREATING_FILE);
-    names.retain(|name| {
-        let ours = name == lock::FILE || name == CREATING_FILE || (creating && name == DB_DIR);
-        !ours && name != LOST_AND_FOUND && !name.ends_with(".tmp")
-    });
-    names.sort();
-    if names.iter().any(|name| name == "engine.lock" || name == MANIFEST_FILE || name.ends_with(".mp")) {
-        return Err(bad(
-            path,
-            "it looks like the persist dir of another epistemic-graph version; import its graphs into a new directory",
-        ));
-    }
-    if let Some(first) = names.first() {
-        return Err(bad(
-            path,
-            format!(
-                "it has no identity.json but is not empty (it holds '{first}'); \
-                 give an empty directory. After an interrupted restore, delete the directory and \
-                 restore again; if only identity.json is lost, copy it from the newest checkpoint"
-            ),
-        ));
-    }
-    Ok(())
 }
 
 /// Writes a file so that it is either absent or complete after a crash. Durable on return.

@@ -47,6 +47,22 @@ pub enum Op {
         /// Property bytes, stored as they are.
         properties: Vec<u8>,
     },
+    /// Adds a node unless there is one.
+    AddMissingNode {
+        /// Node id.
+        id: String,
+        /// Property bytes, stored as they are.
+        properties: Vec<u8>,
+    },
+    /// Puts fields into the properties of a node whose fields are as expected ([`crate::view::meets`]).
+    CompareAndSet {
+        /// Node id.
+        node: String,
+        /// A MessagePack map of the expected fields.
+        conditions: Vec<u8>,
+        /// A MessagePack map of the new ones.
+        updates: Vec<u8>,
+    },
     /// Removes a node, its edges and its embedding; a missing node is fine.
     RemoveNode {
         /// Node id.
@@ -128,6 +144,8 @@ impl Op {
             | Op::Move(MoveOp::Drop { .. } | MoveOp::Refuse { .. } | MoveOp::Forget) => true,
             Op::Create { .. }
             | Op::AddNode { .. }
+            | Op::AddMissingNode { .. }
+            | Op::CompareAndSet { .. }
             | Op::RemoveNode { .. }
             | Op::AddEdge { .. }
             | Op::RemoveEdge { .. }
@@ -144,7 +162,10 @@ impl Op {
     /// Calls `each` with the nodes whose records the mutation looks at, repeats included.
     pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {
-            Op::AddNode { id, .. } | Op::RemoveNode { id } | Op::AddVector { node: id, .. } => each(id),
+            Op::AddNode { id, .. }
+            | Op::AddMissingNode { id, .. }
+            | Op::RemoveNode { id }
+            | Op::AddVector { node: id, .. } => each(id),
             Op::AddEdge { source, target, .. } | Op::RemoveEdge { source, target } => {
                 each(source);
                 each(target);
@@ -152,7 +173,7 @@ impl Op {
             Op::Batch(items) => items.iter().for_each(|item| item.for_each_node(each)),
             Op::Revise { changes, .. } => changes.iter().for_each(|change| change.for_each_node(each)),
             // Their values are read anyway.
-            Op::Touch { .. } => {}
+            Op::Touch { .. } | Op::CompareAndSet { .. } => {}
             Op::Create { .. }
             | Op::Delete
             | Op::Clear
@@ -173,6 +194,8 @@ pub enum Outcome {
     Batch(BatchReport),
     /// Nodes touched.
     Touched(u64),
+    /// Whether a change that depends on its node was made.
+    Decided(bool),
     /// Revisions were made.
     Revised(Revised),
 }
@@ -210,6 +233,12 @@ impl Transaction<'_> {
                 self.edit(name)?.log_beginning(&LedgerRecord::Cleared);
             }
             Op::AddNode { id, properties } => self.edit(name)?.add_node(id, properties)?,
+            Op::AddMissingNode { id, properties } => {
+                return self.edit(name)?.add_missing_node(id, properties).map(Outcome::Decided);
+            }
+            Op::CompareAndSet { node, conditions, updates } => {
+                return self.edit(name)?.compare_and_set(node, conditions, updates).map(Outcome::Decided);
+            }
             Op::RemoveNode { id } => {
                 self.edit(name)?.remove_node(id)?;
             }

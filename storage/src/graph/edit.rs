@@ -113,7 +113,7 @@ impl Edit<'_, '_> {
         let prefix = keys::edges_at(id, node);
         let outgoing = self.overlay.edge_keys(Space::OutEdges, &prefix)?;
         let incoming = self.overlay.edge_keys(Space::InEdges, &prefix)?;
-        let has_vector = self.live.state.vectors > 0 && self.overlay.has_vector(&key)?;
+        let embedding = self.components_of(&key)?;
         self.live.versions.topology = self.log(&LedgerRecord::RemoveNode { id: node });
         let mut removed = 0;
         for edge in outgoing {
@@ -135,13 +135,10 @@ impl Edit<'_, '_> {
         }
         old.label_keys.iter().for_each(|label| self.overlay.delete(Space::Labels, label));
         self.overlay.delete(Space::Nodes, &key);
-        if has_vector {
+        if embedding.is_some() {
             self.overlay.delete(Space::Vectors, &key);
             self.live.versions.vectors = self.live.state.sequence;
-            take(&mut self.live.state.vectors, 1)?;
-            if self.live.state.vectors == 0 {
-                self.live.state.dimension = 0;
-            }
+            self.uncount(embedding)?;
         }
         take(&mut self.live.state.nodes, 1)?;
         take(&mut self.live.state.edges, removed)?;

@@ -155,16 +155,6 @@ pub enum GraphError {
     /// An embedding without components.
     #[error("embedding of '{0}' has no components")]
     EmptyVector(String),
-    /// An embedding whose length is not that of the others in the graph.
-    #[error("embedding of '{node}' has {found} components, the graph's other embeddings have {expected}")]
-    VectorLength {
-        /// The node.
-        node: String,
-        /// Its components.
-        found: u64,
-        /// Those of the others.
-        expected: u64,
-    },
     /// A graph hit damaged records earlier and takes no writes.
     #[error(
         "CORRUPT: graph '{graph}' is quarantined, it takes no writes: {reason}; other graphs are not affected. \

@@ -133,7 +133,7 @@ impl<'s> GraphLoader<'s> {
     /// Adds an embedding as little-endian float32 components.
     pub fn vector(&mut self, node: &str, components: &[u8]) -> Result<()> {
         self.state.vectors += 1;
-        self.state.dimension = (components.len() / 4) as u64;
+        self.state.components += (components.len() / 4) as u64;
         self.put(Space::Vectors, keys::node(self.id, node), components.to_vec())
     }
 

@@ -27,7 +27,8 @@ pub(super) struct Overlay<'s> {
     /// Number of the put in the batch, or `None` for a removed edge.
     out_edges: BTreeMap<Vec<u8>, Option<usize>>,
     in_edges: BTreeMap<Vec<u8>, Option<usize>>,
-    vectors: HashMap<Vec<u8>, bool>,
+    /// Number of the put in the batch, or `None` for a removed embedding.
+    vectors: HashMap<Vec<u8>, Option<usize>>,
 }
 
 impl<'s> Overlay<'s> {
@@ -82,11 +83,11 @@ impl<'s> Overlay<'s> {
         }
     }
 
-    /// Whether a node has an embedding, group included.
-    pub(super) fn has_vector(&self, key: &[u8]) -> Result<bool> {
+    /// Bytes of the embedding of a node, group included.
+    pub(super) fn vector_bytes(&self, key: &[u8]) -> Result<Option<usize>> {
         match self.vectors.get(key) {
-            Some(present) => Ok(*present),
-            None => self.store.contains(Space::Vectors, key),
+            Some(put) => Ok(put.map(|number| self.batch.value(number).len())),
+            None => Ok(self.store.get(Space::Vectors, key)?.map(|stored| stored.len())),
         }
     }
 
@@ -149,7 +150,7 @@ impl<'s> Overlay<'s> {
                 self.in_edges.insert(key.to_vec(), put);
             }
             Space::Vectors => {
-                self.vectors.insert(key.to_vec(), put.is_some());
+                self.vectors.insert(key.to_vec(), put);
             }
             Space::Catalog | Space::Labels | Space::Ledger | Space::Channels => {}
         }

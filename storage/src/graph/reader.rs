@@ -221,15 +221,20 @@ impl<'r> GraphReader<'r> {
         Ok(ids)
     }
 
-    /// Calls `each` with id and property bytes of the nodes that carry `label`, oldest first; at most `limit` unless it is
-    /// 0. A slice of them is in memory at a time.
+    /// Calls `each` with id and property bytes of the nodes that carry `label`, oldest first, from behind that
+    /// sequence number on; at most `limit` unless it is 0. A slice of them is in memory at a time.
     pub fn for_each_by_label(
         &self,
         label: &str,
+        behind: u64,
         limit: usize,
         mut each: impl FnMut(&str, &[u8]) -> Result<()>,
     ) -> Result<()> {
-        let mut cursor = self.read.scan(Space::Labels, keys::labels(self.id, label), Direction::Forward)?;
+        let mut range = keys::labels(self.id, label);
+        if behind > 0 {
+            range.start = keys::label(self.id, label, behind.saturating_add(1));
+        }
+        let mut cursor = self.read.scan(Space::Labels, range, Direction::Forward)?;
         let mut left = if limit == 0 { usize::MAX } else { limit };
         loop {
             let mut ids = Vec::new();
@@ -253,7 +258,7 @@ impl<'r> GraphReader<'r> {
     /// Nodes that carry `label`, oldest first; at most `limit` unless it is 0.
     pub fn by_label(&self, label: &str, limit: usize) -> Result<Vec<(String, Vec<u8>)>> {
         let mut found = Vec::new();
-        self.for_each_by_label(label, limit, |id, properties| {
+        self.for_each_by_label(label, 0, limit, |id, properties| {
             found.push((id.to_owned(), properties.to_vec()));
             Ok(())
         })?;

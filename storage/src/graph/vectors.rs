@@ -1,7 +1,12 @@
 //! What adding an embedding does to the records of one graph.
 
-use super::{edit::Edit, error::GraphError, ledger::LedgerRecord};
+use super::{
+    edit::{Edit, take},
+    error::GraphError,
+    ledger::LedgerRecord,
+};
 use crate::{
+    error::StoreError,
     keys::{self, GraphId},
     space::Space,
 };
@@ -10,8 +15,7 @@ use crate::{
 const COMPONENT: usize = size_of::<f32>();
 
 impl Edit<'_, '_> {
-    /// Adds the embedding of a node or replaces it. All of a graph have one length; an only one may be replaced by
-    /// another length.
+    /// Adds the embedding of a node or replaces it. It may have any length but 0.
     pub(super) fn add_vector(&mut self, node: &str, components: &[u8]) -> Result<(), GraphError> {
         let key = keys::node(GraphId(self.live.entry.id), node);
         if !self.overlay.has_node(&key)? {
@@ -20,18 +24,27 @@ impl Edit<'_, '_> {
         if components.is_empty() {
             return Err(GraphError::EmptyVector(node.to_owned()));
         }
-        let dimension = (components.len() / COMPONENT) as u64;
-        let state = &self.live.state;
-        let replaces = state.vectors > 0 && self.overlay.has_vector(&key)?;
-        let others = state.vectors - u64::from(replaces);
-        if others > 0 && state.dimension != dimension {
-            let (node, expected) = (node.to_owned(), state.dimension);
-            return Err(GraphError::VectorLength { node, found: dimension, expected });
-        }
+        let replaced = self.components_of(&key)?;
         self.live.versions.vectors = self.log(&LedgerRecord::AddVector { node, components });
-        self.live.state.vectors = others + 1;
-        self.live.state.dimension = dimension;
+        self.uncount(replaced)?;
+        self.live.state.vectors += 1;
+        self.live.state.components += (components.len() / COMPONENT) as u64;
         self.overlay.put(Space::Vectors, &key, components);
         Ok(())
+    }
+
+    /// Components of the embedding of a node; none when it has no embedding.
+    pub(super) fn components_of(&self, key: &[u8]) -> Result<Option<u64>, StoreError> {
+        if self.live.state.vectors == 0 {
+            return Ok(None);
+        }
+        Ok(self.overlay.vector_bytes(key)?.map(|bytes| (bytes / COMPONENT) as u64))
+    }
+
+    /// Takes an embedding of so many components out of the counters.
+    pub(super) fn uncount(&mut self, components: Option<u64>) -> Result<(), StoreError> {
+        let Some(components) = components else { return Ok(()) };
+        take(&mut self.live.state.vectors, 1)?;
+        take(&mut self.live.state.components, components)
     }
 }

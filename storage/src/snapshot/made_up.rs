@@ -188,7 +188,7 @@ fn outcome(content: &Content) -> Option<String> {
 type Change = fn(&mut Content);
 
 /// What is wrong, the change that makes it so, and words of the refusal.
-const REFUSED: [(&str, Change, &str); 12] = [
+const REFUSED: [(&str, Change, &str); 11] = [
     (
         "two nodes of one sequence number",
         |content| content.nodes[1].1 = 1,
@@ -212,7 +212,6 @@ const REFUSED: [(&str, Change, &str); 12] = [
         |content| content.vectors.iter_mut().for_each(|(_, vector)| vector.clear()),
         "is empty",
     ),
-    ("embeddings of two lengths", |content| content.vectors[1].1.push(0.5), "the first has"),
     ("more changes than there can be", |content| content.header.sequence = 1 << 62, "no graph has had"),
     (
         "a gap in a ledger that is said to be complete",
@@ -240,7 +239,8 @@ fn what_makes_no_sense_is_refused() {
 /// What looks strange and may be so.
 #[test]
 fn what_is_odd_is_imported() {
-    let odd: [(&str, Change); 4] = [
+    let odd: [(&str, Change); 5] = [
+        ("embeddings of two lengths", |content| content.vectors[1].1.push(0.5)),
         ("the most changes that are believed", |content| {
             (content.header.sequence, content.header.complete_from) = ((1 << 48) - 1, 1 << 48);
         }),

@@ -174,7 +174,6 @@ struct Checked {
     digest: Sha256,
     newest: u64,
     last: LastKey,
-    vector_bytes: Option<usize>,
 }
 
 /// The key of the newest record of the running section.
@@ -229,11 +228,10 @@ impl Checked {
                 (&mut self.totals.ledger, self.last.follow("", "", sequence), sequence)
             }
             Record::Vector { node, components } => {
-                let length = *self.vector_bytes.get_or_insert(components.len());
                 let (numbers, rest) = components.as_chunks::<4>();
-                if components.len() != length || !rest.is_empty() {
+                if !rest.is_empty() {
                     let found = components.len();
-                    return Err(format!("an embedding has {found} bytes, the first has {length}"));
+                    return Err(format!("an embedding has {found} bytes, 4 for each component"));
                 }
                 if numbers.is_empty() || numbers.iter().any(|number| !f32::from_le_bytes(*number).is_finite())
                 {

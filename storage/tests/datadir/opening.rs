@@ -129,7 +129,7 @@ fn foreign_directories_are_refused_untouched() {
         (&["db/CURRENT"], "'db'"),
         (&["engine.lock"], "another epistemic-graph version"),
         (&["manifest.json", "x.graph"], "another epistemic-graph version"),
-        (&["graph_a.mp"], "another epistemic-graph version"),
+        (&["graph_a.mp"], "egctl import-reference"),
         (&[".hidden"], "'.hidden'"),
     ];
     for (names, reason) in cases {
@@ -143,6 +143,32 @@ fn foreign_directories_are_refused_untouched() {
         assert!(matches!(error, StoreError::BadDirectory { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains(reason) && text.contains(folder.path().to_str().unwrap()), "{text}");
+    }
+}
+
+/// The reference server passes over what is ours and writes its own files beside it.
+#[test]
+fn graphs_that_the_reference_wrote_into_a_directory_are_not_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()));
+    for (name, content, hidden) in [
+        ("engine.lock", "1", false),
+        ("__commons__.wal", "", false),
+        ("__commons__.wal", "a change", true),
+        ("g.mp", "a snapshot", true),
+    ] {
+        let file = folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        fs::write(folder.path().join("engine.lock"), "1").unwrap();
+        if hidden {
+            let refusal = DataDir::open_store(folder.path(), &options()).err().unwrap();
+            assert!(DataDir::open(folder.path()).is_err() && open_read_only(folder.path()).is_ok());
+            let text = refusal.to_string();
+            assert!(text.contains(name) && text.contains("egctl import-reference"), "{text}");
+        } else {
+            drop(open(folder.path()));
+        }
+        fs::remove_file(file).unwrap();
     }
 }
 

@@ -22,6 +22,12 @@ impl Request {
         request
     }
 
+    /// Its id; 0 when it has none.
+    pub fn id(&self) -> u64 {
+        let id = self.fields.iter().find(|(key, _)| key.as_str() == Some("id"));
+        id.and_then(|(_, id)| id.as_u64()).unwrap_or(0)
+    }
+
     /// Sets a field; a field that is already there keeps its place.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Request {
         let value = value.into();
@@ -53,7 +59,7 @@ impl Request {
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// The `id` in the answer, 0 when the server could not decode the request.
+    /// The `id` in the answer, 0 when the server could not find the request's.
     pub id: u64,
     /// The result, or the error text.
     pub outcome: Result<Value, String>,

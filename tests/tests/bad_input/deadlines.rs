@@ -25,11 +25,11 @@ fn half_open_connections_are_closed() -> Result<()> {
         idle.call("", "Ping", None)?;
 
         let mut half_open = Vec::new();
-        for bytes in [&[][..], &[0], &[0, 0, 1], &[0, 0, 1, 0], &[0, 0, 1, 0, 0x85], &[0; 200]] {
+        for bytes in [&[0][..], &[0, 0, 1], &[0, 0, 1, 0], &[0, 0, 1, 0, 0x85], &[0; 200]] {
             let mut client = connect()?;
             client.send_raw(bytes)?;
             half_open.push((client, bytes, false));
-            if !bytes.is_empty() && bytes.len() < 200 {
+            if bytes.len() < 200 {
                 let mut client = connect()?;
                 client.call("", "Ping", None)?;
                 client.send_raw(bytes)?;
@@ -54,6 +54,26 @@ fn half_open_connections_are_closed() -> Result<()> {
         ensure!(idle.call("", "Ping", None)? == "pong".into());
     }
     bystander.finish()
+}
+
+/// A notebook connects and asks minutes later. When there are many of its kind they are strangers.
+#[test]
+fn a_quiet_client_is_let_be_while_there_are_few() -> Result<()> {
+    let quiet = |server: &ServerProcess, count| -> Result<Vec<Client>> {
+        let connect = |_| Client::connect(&server.unix_endpoint(), server.secret()).map_err(Into::into);
+        let clients = (0..count).map(connect).collect();
+        pause(3 * DEADLINE);
+        clients
+    };
+    for client in &mut quiet(&server()?, 3)? {
+        ensure!(client.call("", "Ping", None)? == "pong".into());
+    }
+    let crowded =
+        ServerProcess::ours().arg("--frame-deadline").arg("1").arg("--max-connections").arg("8").start()?;
+    for client in &mut quiet(&crowded, 3)? {
+        ensure!(client.is_closed_by_server()?);
+    }
+    Ok(())
 }
 
 /// One byte at a time does not extend the deadline.

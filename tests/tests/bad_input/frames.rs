@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::{bin, params};
-use epistemic_tests::{Client, ServerProcess};
+use epistemic_tests::{Client, ServerProcess, http};
 
 use crate::bystander::Bystander;
 use crate::{MIB, endpoints, memory, node};
@@ -116,6 +116,53 @@ fn the_limit_is_exact() -> Result<()> {
         }
     }
     bystander.finish()
+}
+
+/// What is given out is taken back, also when it is larger than other requests may be. Who sends too much can read why, and
+/// goes on.
+#[test]
+fn a_document_comes_back_and_what_is_too_large_is_answered() -> Result<()> {
+    let server = ServerProcess::ours()
+        .tcp()
+        .metrics()
+        .arg("--max-frame-bytes")
+        .arg("100000")
+        .arg("--max-document-bytes")
+        .arg("1000000")
+        .start()?;
+    for endpoint in endpoints(&server) {
+        let mut client = Client::connect(&endpoint, server.secret())?;
+        client.create_graph("g")?;
+        for node in 0..3 {
+            client.add_node("g", &format!("n{node}"), &vec![0x90; 60_000])?;
+        }
+        let document = client.call("g", "ToMsgpack", None)?;
+        ensure!(document.as_array().is_some_and(|bytes| bytes.len() > 600_000));
+        client.call("g", "ClearGraph", None)?;
+        client.call("g", "FromMsgpack", params([("msgpack", document)]))?;
+        ensure!(client.call("g", "NodeCount", None)? == 3.into());
+
+        let fields = |size: usize| [("node_id", "n".into()), ("properties_msgpack", bin(vec![7; size]))];
+        let over = |client: &mut Client, size: usize| -> Result<()> {
+            let id = client.send("g", "AddNode", params(fields(size)))?;
+            let answer = client.receive()?;
+            let told = answer.outcome.as_ref().is_err_and(|text| text.starts_with("FRAME_TOO_LARGE: "));
+            ensure!(answer.id == id && told, "{answer:?}");
+            Ok(())
+        };
+        over(&mut client, 150_000)?;
+        over(&mut client, 5_000_000)?;
+        for node in 5..10 {
+            client.add_node("g", &format!("n{node}"), &vec![0x90; 60_000])?;
+        }
+        let error = client.call("g", "ToMsgpack", None).expect_err("over the limit");
+        ensure!(error.server_text().is_some_and(|text| text.starts_with("RESULT_TOO_LARGE: ")), "{error}");
+        client.call("g", "DeleteGraph", params([("graph_name", "g".into())]))?;
+    }
+    let page = http::get(server.metrics_addr(), "/metrics")?.body;
+    ensure!(http::series(&page, "epistemic_graph_oversized_frames_total") == Some(2.0), "{page}");
+    ensure!(server.output().contains("request refused: frame of 50000"), "{}", server.output());
+    Ok(())
 }
 
 /// What was asked before a bad length is still answered, in order.

@@ -12,12 +12,12 @@ use crate::{MIB, endpoints, memory, node};
 const PREFIX: &str = "Invalid request MsgPack: ";
 const LONGEST_ERROR: usize = 16 << 10;
 
-/// The body is answered once with a decode error of a bounded size, and the connection stays good.
-fn is_undecodable(client: &mut Client, body: &[u8]) -> Result<String> {
+/// The body is answered once with a decode error of a bounded size that carries `id`, and the connection stays good.
+fn is_undecodable(client: &mut Client, id: u64, body: &[u8]) -> Result<String> {
     client.send_body(body)?;
     let answer = client.receive()?;
     let shown = hex(&body[..body.len().min(80)]);
-    ensure!(answer.id == 0, "{shown}: {answer:?}");
+    ensure!(answer.id == id, "{shown}: {answer:?}");
     let Err(text) = answer.outcome else { anyhow::bail!("{shown} was taken") };
     ensure!(text.starts_with(PREFIX) && text.len() < LONGEST_ERROR, "{shown}: {text:.200}");
     Ok(text)
@@ -37,7 +37,7 @@ fn random_bytes_are_answered_one_by_one() -> Result<()> {
         let mut client = Client::connect(&endpoint, server.secret())?;
         for _ in 0..2_000 {
             let body: Vec<u8> = (0..random.random_range(0..200)).map(|_| random.random()).collect();
-            is_undecodable(&mut client, &body)?;
+            is_undecodable(&mut client, 0, &body)?;
         }
         ensure!(client.call("", "Ping", None)? == "pong".into());
     }
@@ -120,13 +120,14 @@ fn deep_nesting_is_an_error_and_no_overflow() -> Result<()> {
     for deep in [&lists, &maps, &unfinished] {
         let request = client.request("g", "NodeIds", None);
         for field in ["id", "graph", "method", "agent_id", "params", "unknown"] {
-            is_undecodable(&mut client, &with_bytes(&request, field, deep))?;
+            let id = if field == "id" { 0 } else { request.id() };
+            is_undecodable(&mut client, id, &with_bytes(&request, field, deep))?;
         }
-        is_undecodable(&mut client, deep)?;
+        is_undecodable(&mut client, 0, deep)?;
         let request = client.request("g", "HasNodesBatch", None);
         for name in ["node_ids", "unknown"] {
             let nested = [&[0x81][..], &pack(&name.into()), deep].concat();
-            is_undecodable(&mut client, &with_bytes(&request, "params", &nested))?;
+            is_undecodable(&mut client, request.id(), &with_bytes(&request, "params", &nested))?;
         }
         // As properties they are bytes like any others.
         client.add_node("g", "deep", deep)?;
@@ -155,9 +156,9 @@ fn huge_declared_lengths_take_no_memory() -> Result<()> {
     for head in heads.into_iter().chain([vec![0xdc, 0xff, 0xff], vec![0xde, 0xff, 0xff]]) {
         let request = client.request("g", "HasNodesBatch", None);
         for field in ["graph", "method", "agent_id", "params", "unknown"] {
-            is_undecodable(&mut client, &with_bytes(&request, field, &head))?;
+            is_undecodable(&mut client, request.id(), &with_bytes(&request, field, &head))?;
         }
-        is_undecodable(&mut client, &head)?;
+        is_undecodable(&mut client, 0, &head)?;
         let lists = [
             ("HasNodesBatch", "node_ids"),
             ("GetNodePropertiesBatch", "node_ids"),
@@ -170,7 +171,7 @@ fn huge_declared_lengths_take_no_memory() -> Result<()> {
         for (method, name) in lists {
             let request = client.request("g", method, None);
             let nested = [&[0x81][..], &pack(&name.into()), &head].concat();
-            is_undecodable(&mut client, &with_bytes(&request, "params", &nested))?;
+            is_undecodable(&mut client, request.id(), &with_bytes(&request, "params", &nested))?;
         }
         for (method, name) in [("BatchUpdate", "operations_msgpack"), ("FromMsgpack", "msgpack")] {
             let outcome = client.call("g", method, params([(name, bin(head.as_slice()))]));
@@ -194,8 +195,8 @@ fn unknown_methods_are_named() -> Result<()> {
     let long = "M".repeat(1 << 20);
     for method in ["", "nodecount", "NodeCount ", "NoSuchMethod", "Add\0Node", "😀", "AddNode`, `", &long] {
         for parameters in [None, node("n"), Some(Value::from(5))] {
-            let body = client.request("__commons__", method, parameters).body();
-            let text = is_undecodable(&mut client, &body)?;
+            let request = client.request("__commons__", method, parameters);
+            let text = is_undecodable(&mut client, request.id(), &request.body())?;
             if method.len() < 100 {
                 let expected =
                     format!("{PREFIX}unknown variant `{method}`, expected one of `AddNode`, `RemoveNode`,");

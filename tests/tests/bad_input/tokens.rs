@@ -59,10 +59,10 @@ fn only_the_token_of_the_request_is_taken() -> Result<()> {
                 (request.clone().with_repeated("auth_token", right), "duplicate field `auth_token`"),
             ];
             for (request, reason) in broken {
-                client.send_body(&request.body())?;
+                client.send_body(&request.with("id", id).body())?;
                 let answer = client.receive()?;
                 let expected = format!("Invalid request MsgPack: {reason}");
-                ensure!(answer.id == 0 && answer.outcome == Err(expected), "{method}: {answer:?}");
+                ensure!(answer.id == id && answer.outcome == Err(expected), "{method}: {answer:?}");
             }
         }
         ensure!(

@@ -1,13 +1,16 @@
 //! What a server does not start on.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::server::free_loopback_addr;
 use epistemic_tests::wait::poll;
-use epistemic_tests::{ServerProcess, Value, binaries};
+use epistemic_tests::wire::Endpoint;
+use epistemic_tests::{Client, ServerProcess, Value, binaries};
 
 use crate::{exits, files};
 
@@ -52,6 +55,56 @@ fn a_second_server_on_the_socket_leaves_the_first_reachable() -> Result<()> {
     let first = first.restart()?; // the socket file that the kill left behind is replaced
     ensure!(first.socket() == dead);
     answers(&first)
+}
+
+/// Ended with the test.
+struct Shard(Child);
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// With the flags of the published fragment: no `--socket-path`, so that all have the same default one.
+#[test]
+fn shards_started_by_hand_share_the_default_socket() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let start = |number: usize, explicit: bool| -> Result<(Shard, SocketAddr, PathBuf)> {
+        let address = free_loopback_addr()?;
+        let log = folder.path().join(format!("{number}.log"));
+        let mut command = Command::new(binaries::server()?);
+        command.env("XDG_RUNTIME_DIR", folder.path()).env("GRAPH_SERVICE_AUTH_SECRET", "s");
+        command.env("GRAPH_SERVICE_TCP_ADDR", address.to_string());
+        command.arg("--persist-dir").arg(folder.path().join(number.to_string()));
+        if explicit {
+            command.arg("--socket-path").arg(folder.path().join("epistemic-graph.sock"));
+        }
+        let output = fs_err::File::create(&log)?.into_file();
+        let child = command.stdout(output.try_clone()?).stderr(output).spawn()?;
+        Ok((Shard(child), address, log))
+    };
+    let shards = (0..3).map(|number| start(number, false)).collect::<Result<Vec<_>>>()?;
+    let (mut warned, mut sockets) = (0, 0);
+    for (_, address, log) in &shards {
+        let answer = poll(Duration::from_secs(30), Duration::from_millis(10), || -> Result<_> {
+            let Ok(mut client) = Client::connect(&Endpoint::Tcp(*address), "s") else { return Ok(None) };
+            Ok(client.call("", "Ping", None).ok())
+        })?;
+        let said = fs_err::read_to_string(log)?;
+        ensure!(answer == Some("pong".into()), "{address} does not answer: {said}");
+        warned += usize::from(said.contains("no unix socket, only TCP: another server is listening"));
+        sockets += usize::from(said.contains("Listening on UDS"));
+    }
+    ensure!((warned, sockets) == (2, 1), "{warned} of three warned, {sockets} have the socket");
+
+    let (mut explicit, _, log) = start(3, true)?;
+    ensure!(explicit.0.wait()?.code() == Some(1));
+    let said = fs_err::read_to_string(log)?;
+    ensure!(said.contains("another server is listening on socket"), "{said}");
+    Ok(())
 }
 
 #[test]

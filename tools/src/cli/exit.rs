@@ -155,8 +155,7 @@ fn of_graph(error: &GraphError) -> Exit {
         | GraphError::NodeNotFound(_)
         | GraphError::SourceNotFound(_)
         | GraphError::TargetNotFound(_)
-        | GraphError::EmptyVector(_)
-        | GraphError::VectorLength { .. } => Exit::Failed,
+        | GraphError::EmptyVector(_) => Exit::Failed,
     }
 }
 

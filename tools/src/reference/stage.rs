@@ -1,6 +1,6 @@
 //! A graph of our own, made of a document and the log behind it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use epistemic_storage::graph::{
@@ -149,7 +149,7 @@ fn load(
     Ok(loaded)
 }
 
-/// All embeddings of a graph have one length here, and finite components.
+/// Embeddings have finite components here.
 fn load_embeddings(
     loader: &mut GraphLoader<'_>,
     document: &Document<'_>,
@@ -164,24 +164,18 @@ fn load_embeddings(
             .notes
             .push(format!("{homeless} embeddings are of nodes that do not exist; they were left out"));
     }
-    let usable = |(id, vector): &(&&str, &&[f32])| {
-        nodes.contains_key(**id) && !vector.is_empty() && vector.iter().all(|component| component.is_finite())
-    };
-    let mut lengths: BTreeMap<usize, usize> = BTreeMap::new();
-    for (_, vector) in last.iter().filter(usable) {
-        *lengths.entry(vector.len()).or_default() += 1;
-    }
-    let length = lengths.iter().max_by_key(|(_, count)| **count).map_or(0, |(length, _)| *length);
-    let mut taken: HashSet<&str> = HashSet::new();
-    for (id, vector) in last.iter().filter(usable).filter(|(_, vector)| vector.len() == length) {
+    let mut left_out = 0;
+    for (id, vector) in last.iter().filter(|(id, _)| nodes.contains_key(*id)) {
+        if vector.is_empty() || !vector.iter().all(|component| component.is_finite()) {
+            left_out += 1;
+            continue;
+        }
         let bytes: Vec<u8> = vector.iter().flat_map(|component| component.to_le_bytes()).collect();
         loader.vector(id, &bytes)?;
-        taken.insert(id);
     }
-    let left_out = last.len() - homeless - taken.len();
     if left_out > 0 {
         findings.problems.push(format!(
-            "{left_out} embeddings do not have the {length} finite components that the others have; they were left out"
+            "{left_out} embeddings have no components, or some that are no finite numbers; they were left out"
         ));
     }
     Ok(())

@@ -10,9 +10,9 @@ const MAX_PASSES: usize = 64;
 /// An undirected weighted graph. What is inside a node shows in its degree only.
 pub(super) struct Level {
     offsets: Vec<usize>,
-    /// Far ends with weights, both ways round; an end may be listed more than once. A weight is a number of edges.
-    neighbors: Vec<(u32, u32)>,
-    /// Weights at a node, inner ones twice. Whole numbers.
+    /// Far ends with weights, both ways round; an end may be listed more than once.
+    neighbors: Vec<(u32, f64)>,
+    /// Weights at a node, inner ones twice. Whole numbers where each edge counts as one.
     degrees: Vec<f64>,
     /// The sum of all degrees.
     total_degree: f64,
@@ -26,7 +26,7 @@ pub(super) struct Partition {
 
 /// Weights by community, emptied in time of what was added.
 struct Tally {
-    weights: Vec<u32>,
+    weights: Vec<f64>,
     touched: Vec<u32>,
 }
 
@@ -41,18 +41,45 @@ impl Level {
         for node in 0..nodes as u32 {
             cancel.check()?;
             let (out, incoming) = (topology.out().of(node), topology.incoming().of(node));
-            neighbors.extend(out.iter().chain(incoming).filter(|&&far| far != node).map(|&far| (far, 1)));
+            neighbors.extend(out.iter().chain(incoming).filter(|&&far| far != node).map(|&far| (far, 1.0)));
             offsets.push(neighbors.len());
             degrees.push((out.len() + incoming.len()) as f64);
         }
         Ok(Self { offsets, neighbors, degrees, total_degree: 2.0 * topology.edges() as f64 })
     }
 
+    /// Edges with weights that are not negative.
+    pub(super) fn weighted(
+        nodes: usize,
+        edges: &[(u32, u32, f64)],
+        cancel: &Cancel,
+    ) -> Result<Self, Cancelled> {
+        let mut by_node: Vec<Vec<(u32, f64)>> = vec![Vec::new(); nodes];
+        let mut degrees = vec![0.0; nodes];
+        for &(source, target, weight) in edges.iter().filter(|(_, _, weight)| *weight > 0.0) {
+            cancel.check()?;
+            degrees[source as usize] += weight;
+            degrees[target as usize] += weight;
+            if source != target {
+                by_node[source as usize].push((target, weight));
+                by_node[target as usize].push((source, weight));
+            }
+        }
+        let mut offsets = vec![0];
+        let mut neighbors = Vec::with_capacity(2 * edges.len());
+        for node in by_node {
+            neighbors.extend(node);
+            offsets.push(neighbors.len());
+        }
+        let total_degree = degrees.iter().sum();
+        Ok(Self { offsets, neighbors, degrees, total_degree })
+    }
+
     pub(super) fn nodes(&self) -> usize {
         self.degrees.len()
     }
 
-    fn neighbors(&self, node: u32) -> &[(u32, u32)] {
+    fn neighbors(&self, node: u32) -> &[(u32, f64)] {
         &self.neighbors[self.offsets[node as usize]..self.offsets[node as usize + 1]]
     }
 
@@ -99,7 +126,7 @@ impl Level {
         // Times the total degree, so that whole numbers stay whole at resolution 1.
         let gain = |community: u32| {
             let weight = tally.weights[community as usize];
-            f64::from(weight) * self.total_degree - scaled_degree * totals[community as usize]
+            weight * self.total_degree - scaled_degree * totals[community as usize]
         };
         let (mut best, mut highest) = (own, gain(own).max(0.0));
         for &community in &tally.touched {
@@ -179,12 +206,13 @@ impl Partition {
 
 impl Tally {
     fn new(communities: usize) -> Self {
-        Self { weights: vec![0; communities], touched: Vec::new() }
+        Self { weights: vec![0.0; communities], touched: Vec::new() }
     }
 
-    fn add(&mut self, community: u32, weight: u32) {
+    /// The weight is above 0.
+    fn add(&mut self, community: u32, weight: f64) {
         let sum = &mut self.weights[community as usize];
-        if *sum == 0 {
+        if *sum == 0.0 {
             self.touched.push(community);
         }
         *sum += weight;
@@ -192,7 +220,7 @@ impl Tally {
 
     fn clear(&mut self) {
         for community in self.touched.drain(..) {
-            self.weights[community as usize] = 0;
+            self.weights[community as usize] = 0.0;
         }
     }
 }

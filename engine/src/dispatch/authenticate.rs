@@ -1,0 +1,47 @@
+//! Who sent a request: whoever knows the secret. Two kinds of tokens show it, one over the id of the request, the other
+//! over all of it.
+
+use std::time::Duration;
+
+use epistemic_logging::Limit;
+
+use super::{
+    OpError,
+    table::{self, Route},
+};
+use crate::{
+    shard::{Authentication, Shard},
+    signed::{Refusal, SignedRequests},
+    wire::{Envelope, Method},
+};
+
+/// Anybody who can connect can cause this line.
+fn tell(refusal: &Refusal) {
+    static LINES: Limit = Limit::new(5, Duration::from_secs(60));
+    if let Some(left_out) = LINES.admit() {
+        tracing::info!(left_out, "signed request refused: {}: {refusal}", refusal.code());
+    }
+}
+
+/// Whether the token is one of this request. A signed request is to be checked once. `method` is none for an unknown one.
+///
+/// # Errors
+/// What to answer; nothing was done.
+pub(super) fn check(shard: &Shard, envelope: &Envelope<'_>, method: Option<&Method>) -> Result<(), OpError> {
+    let Authentication::Secret { by_id, signed } = &shard.authentication else { return Ok(()) };
+    if SignedRequests::is_meant(envelope.auth_token) {
+        // What a method's parameters are has to be known to check what was signed.
+        let served = method.filter(|method| table::row(**method).route != Route::Absent);
+        let Some(method) = served else { return Err(OpError::Unserved(envelope.method.to_owned())) };
+        return signed.check(envelope, *method).inspect_err(tell).map_err(OpError::from);
+    }
+    match by_id {
+        Some(by_id) if by_id.verify(envelope.id, envelope.auth_token) => Ok(()),
+        Some(_) => Err(OpError::Text("Authentication failed".into())),
+        None => Err(OpError::Text(
+            "Authentication failed: this server takes signed requests only (--min-auth signed), which clients send \
+             from 2.27 on"
+                .into(),
+        )),
+    }
+}

@@ -1,0 +1,85 @@
+//! `ClaimNext`: the oldest pending node of a label, for one of those that want it.
+
+use epistemic_storage::{
+    graph::{GraphReader, Op, Outcome},
+    view,
+};
+
+use super::{
+    OpError,
+    compute::Computation,
+    reads::{ReadError, decoded_or_empty},
+};
+use crate::wire::{encode, params, response};
+
+/// A node that may be claimed.
+struct Candidate {
+    id: String,
+    properties: Vec<u8>,
+    /// Its place in the queue; nodes without one come last, oldest first.
+    place: f64,
+}
+
+/// Puts the updates into the node with `status` `pending` and the smallest `seq`; answers the node, or nil when there is none.
+pub(super) fn claim_next(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let request = &computation.request;
+    let params::ClaimNext { label, updates_msgpack: updates } =
+        params::params(request.method, request.envelope.params)?;
+    loop {
+        computation.cancel.check()?;
+        let view = computation.shard.graphs.view();
+        let Some(candidate) =
+            first_pending(computation, &GraphReader::new(&*view, computation.graph), label)?
+        else {
+            encode::nil(out);
+            return Ok(());
+        };
+        let Some(updated) = view::merged(&candidate.properties, &updates) else {
+            return Err(OpError::Text("updates_msgpack: no map of names to values".into()).into());
+        };
+        let claim = Op::CompareAndSet {
+            node: candidate.id.clone(),
+            conditions: pending(),
+            updates: updates.to_vec(),
+        };
+        // Another may have claimed it meanwhile.
+        if computation.write(claim)? == Outcome::Decided(true) {
+            let node = computation.shard.graphs.latest(computation.graph).node(&candidate.id)?;
+            let properties = node.map_or(updated, |node| node.properties);
+            response::bin_of(out, |out| {
+                encode::array(out, 2);
+                encode::str(out, &candidate.id);
+                decoded_or_empty(out, &properties);
+            });
+            return Ok(());
+        }
+    }
+}
+
+/// `{"status": "pending"}`
+fn pending() -> Vec<u8> {
+    let mut conditions = Vec::new();
+    encode::map(&mut conditions, 1);
+    encode::str(&mut conditions, "status");
+    encode::str(&mut conditions, "pending");
+    conditions
+}
+
+fn first_pending(
+    computation: &Computation<'_>,
+    reader: &GraphReader<'_>,
+    label: &str,
+) -> Result<Option<Candidate>, ReadError> {
+    let mut first: Option<Candidate> = None;
+    reader.for_each_by_label(label, 0, 0, |id, properties| {
+        computation.cancel.check()?;
+        if view::string_field(properties, "status") == Some("pending") {
+            let place = view::number_field(properties, "seq").unwrap_or(f64::INFINITY);
+            if first.as_ref().is_none_or(|first| place < first.place) {
+                first = Some(Candidate { id: id.to_owned(), properties: properties.to_vec(), place });
+            }
+        }
+        Ok(())
+    })?;
+    Ok(first)
+}

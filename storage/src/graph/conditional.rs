@@ -1,0 +1,37 @@
+//! Changes of a node that depend on what it is at the moment of the commit.
+
+use super::{edit::Edit, error::GraphError, record::decode_node};
+use crate::{keys, view};
+
+impl Edit<'_, '_> {
+    /// Puts `updates` into the properties of a node whose fields are as `conditions` says; whether they were. A node that is
+    /// missing, or whose properties are no map, is left alone.
+    pub(super) fn compare_and_set(
+        &mut self,
+        node: &str,
+        conditions: &[u8],
+        updates: &[u8],
+    ) -> Result<bool, GraphError> {
+        let key = keys::node(self.id(), node);
+        let Some(value) = self.overlay.node(&key)? else { return Ok(false) };
+        let (_, properties) = decode_node(&value)?;
+        if !view::meets(properties, conditions) {
+            return Ok(false);
+        }
+        let Some(updated) = view::merged(properties, updates) else { return Ok(false) };
+        if updated != properties {
+            // In the ledger it is a node that was added again, as any other change of properties.
+            self.add_node(node, &updated)?;
+        }
+        Ok(true)
+    }
+
+    /// Adds a node unless there is one; whether it was added.
+    pub(super) fn add_missing_node(&mut self, node: &str, properties: &[u8]) -> Result<bool, GraphError> {
+        if self.overlay.has_node(&keys::node(self.id(), node))? {
+            return Ok(false);
+        }
+        self.add_node(node, properties)?;
+        Ok(true)
+    }
+}

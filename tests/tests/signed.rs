@@ -1,0 +1,202 @@
+//! Signed requests: frames of the published client 2.27.7 and changed ones, with the verdict that the reference server gave.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use epistemic_tests::server::ServerBuilder;
+use epistemic_tests::wait::poll;
+use epistemic_tests::wire::{bin, field, params, unpack};
+use epistemic_tests::{Client, ServerProcess, Value, binaries, http, shared};
+use serde_json::Value as Json;
+
+/// A server that is configured as the one of the recordings was. Their clock is long gone.
+fn server(window: &str) -> ServerBuilder {
+    let settings = [
+        ("EPISTEMIC_GRAPH_ENVELOPE_SKEW_SECS", window),
+        ("EPISTEMIC_GRAPH_AUDIENCE", "eg-test"),
+        ("EPISTEMIC_GRAPH_TENANT", "acme"),
+        ("EPISTEMIC_GRAPH_POLICY_VERSION", "p1"),
+        ("EPISTEMIC_GRAPH_NODE_ID", "node-1"),
+    ];
+    let server = ServerProcess::ours().secret("golden-secret").metrics();
+    settings.into_iter().fold(server, |server, (name, value)| server.env(name, value))
+}
+
+const ANY_TIME: &str = "999999999999";
+
+fn golden() -> Result<Json> {
+    Ok(serde_json::from_slice(&fs_err::read(shared::folder()?.join("eg2-vectors.json"))?)?)
+}
+
+fn fill(client: &mut Client) -> Result<()> {
+    for graph in ["g1", "g2"] {
+        client.create_graph(graph)?;
+    }
+    for node in ["a", "n1", "n2"] {
+        client.add_node("g1", node, &[0x80])?;
+    }
+    Ok(())
+}
+
+/// The code of the answer to a recorded frame; `ok` for a result.
+fn answer(client: &mut Client, frame: &Json) -> Result<(String, String)> {
+    client.send_raw(&hex::decode(frame.as_str().context("a frame")?)?)?;
+    let answer = unpack(&client.receive_body()?)?;
+    let text = |name| field(&answer, name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if field(&answer, "result").is_some() {
+        return Ok(("ok".into(), String::new()));
+    }
+    Ok((text("error"), text("error_detail")))
+}
+
+/// What the signature has to do with it: what comes behind it may have other words here.
+const OF_THE_SIGNATURE: [&str; 8] = [
+    "AUTHENTICATION_REQUIRED",
+    "AUTH_BAD_SIGNATURE",
+    "AUTH_EXPIRED",
+    "AUTH_AUDIENCE_MISMATCH",
+    "AUTH_TENANT_MISMATCH",
+    "AUTH_POLICY_VERSION_MISMATCH",
+    "NODE_MISMATCH",
+    "METHOD_NOT_YET_SERVED",
+];
+
+#[test]
+fn recorded_requests_are_taken_and_changed_ones_refused() -> Result<()> {
+    let golden = golden()?;
+    let list = |name: &str| golden[name].as_array().cloned().context("no list");
+    let server = server(ANY_TIME).arg("--system-agent").arg("service:planner").start()?;
+    let mut system = server.client()?.acting_as("service:planner");
+    let fields = [
+        ("agent_id", "service:planner".into()),
+        ("role", "System".into()),
+        ("teams", Value::Array(Vec::new())),
+        ("signature", "".into()),
+    ];
+    system.call("__commons__", "RegisterIdentity", params(fields))?;
+    fill(&mut system)?;
+    let mut client = server.client()?;
+    for vector in list("vectors")? {
+        let name = &vector["name"];
+        let (code, detail) = answer(&mut client, &vector["frame_hex"])?;
+        let expected = &vector["reference_answer"];
+        ensure!(!OF_THE_SIGNATURE.contains(&code.as_str()), "{name}: {code}: {detail}");
+        ensure!(expected["ok"] != Json::Bool(true) || code == "ok", "{name}: {code}: {detail}");
+        ensure!(expected["code"] != "ACCESS_DENIED" || code == "ACCESS_DENIED", "{name}: {code}");
+    }
+    // This one runs without a clock; the recording's expired requests have a test of their own.
+    let by_clock = ["expired", "from_the_future"];
+    let mut refused = 0;
+    for vector in list("changed")? {
+        let name = vector["name"].as_str().context("a name")?;
+        if by_clock.contains(&name) {
+            continue;
+        }
+        if let Some(first) = vector.get("send_first_frame_hex") {
+            answer(&mut client, first)?;
+        }
+        let (code, detail) = answer(&mut client, &vector["frame_hex"])?;
+        let expected = vector["reference_answer"]["code"].as_str().unwrap_or("ok");
+        // Tokens of the older kind are taken unless they are told not to be.
+        let expected = if name == "token_old_style" { "ok" } else { expected };
+        let same = code == expected || name == "token_empty" && code == "Authentication failed";
+        ensure!(same, "{name}: {code}: {detail}, not {expected}");
+        refused += usize::from(code != "ok");
+    }
+    ensure!(refused > 25, "{refused} of the changed requests were refused");
+    Ok(())
+}
+
+#[test]
+fn what_expired_is_refused() -> Result<()> {
+    let golden = golden()?;
+    let server = server("0").start()?;
+    let (code, detail) = answer(&mut server.client()?, &golden["vectors"][0]["frame_hex"])?;
+    ensure!(code == "AUTH_EXPIRED", "{code}: {detail}");
+    Ok(())
+}
+
+/// A frame that was listened to cannot be sent again, also not to a server that was killed or stopped meanwhile.
+#[test]
+fn a_frame_is_taken_once_across_restarts() -> Result<()> {
+    let golden = golden()?;
+    let vector = |name: &str| {
+        let vectors = golden["vectors"].as_array().into_iter().flatten();
+        vectors.into_iter().find(|vector| vector["name"] == name).map(|vector| vector["frame_hex"].clone())
+    };
+    let (add, ping) =
+        (vector("add_node_bin").context("no such vector")?, vector("ping").context("no such vector")?);
+    let mut server = server(ANY_TIME).start()?;
+    fill(&mut server.client()?)?;
+    ensure!(answer(&mut server.client()?, &add)?.0 == "ok");
+    let replayed = |server: &ServerProcess| -> Result<()> {
+        for _ in 0..2 {
+            let (code, detail) = answer(&mut server.client()?, &add)?;
+            ensure!(code == "AUTHENTICATION_REQUIRED", "{code}: {detail}");
+        }
+        Ok(())
+    };
+    replayed(&server)?;
+    server.kill9()?;
+    let mut server = server.builder().start()?;
+    replayed(&server)?;
+    ensure!(server.terminate()?.code() == Some(0), "{}", server.output());
+    let server = server.builder().start()?;
+    replayed(&server)?;
+    ensure!(answer(&mut server.client()?, &ping)?.0 == "ok", "others are taken");
+    let page = http::get(server.metrics_addr(), "/metrics")?.body;
+    ensure!(
+        http::series(&page, "epistemic_graph_auth_failures_total").is_some_and(|count| count >= 2.0),
+        "{page}"
+    );
+    Ok(())
+}
+
+/// Our own client signs when it is given claims, and so do the tools.
+#[test]
+fn the_tools_sign_when_they_have_claims() -> Result<()> {
+    let server = ServerProcess::ours().arg("--min-auth").arg("signed").spawn()?;
+    let claims = r#"{"principal": "operator", "tenant": "acme", "audience": "graphs", "agent_id": "operator", "roles": [],
+        "scopes": ["kg:admin"], "policy_version": "1", "delegation": []}"#;
+    let egctl = |claims: &str| -> Result<_> {
+        let mut command = std::process::Command::new(binaries::egctl()?);
+        command.args(["status", "--json", "--endpoint", &format!("unix://{}", server.socket().display())]);
+        command.env("GRAPH_SERVICE_AUTH_SECRET", server.secret());
+        Ok(command.env("EPISTEMIC_GRAPH_REQUEST_CONTEXT_JSON", claims).output()?)
+    };
+    let signed = poll(Duration::from_secs(30), Duration::from_millis(50), || -> Result<_> {
+        let output = egctl(claims)?;
+        Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+    })?;
+    let output = egctl("")?;
+    let refused =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        signed.as_ref().is_some_and(|told| told.contains("rocksdb") || told.contains("memory")),
+        "{signed:?}"
+    );
+    ensure!(refused.contains("--min-auth signed"), "{refused}");
+    let wrong = egctl("{}")?;
+    let told = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    ensure!(!wrong.status.success() && told.contains("EPISTEMIC_GRAPH_REQUEST_CONTEXT_JSON"), "{told}");
+    Ok(())
+}
+
+/// A downgrade to the older token is refused when the operator says so.
+#[test]
+fn only_signed_requests_are_taken_if_told_so() -> Result<()> {
+    let golden = golden()?;
+    let server = server(ANY_TIME).arg("--min-auth").arg("signed").spawn()?;
+    let taken = poll(Duration::from_secs(30), Duration::from_millis(10), || -> Result<_> {
+        let Ok(mut client) = server.client() else { return Ok(None) };
+        Ok(answer(&mut client, &golden["vectors"][0]["frame_hex"]).ok())
+    })?;
+    ensure!(taken.as_ref().is_some_and(|(code, _)| code == "ok"), "{taken:?}");
+    let mut older = server.client()?;
+    let error = older.call("", "Ping", None).expect_err("an older token");
+    let text = error.server_text().unwrap_or_default();
+    ensure!(text.starts_with("Authentication failed: ") && text.contains("--min-auth signed"), "{text}");
+    let fields = [("node_id", "n".into()), ("properties_msgpack", bin([0x80]))];
+    ensure!(older.call("__commons__", "AddNode", params(fields)).is_err());
+    Ok(())
+}
