@@ -1,8 +1,9 @@
 //! Listeners.
 
 use std::{
+    fs::Permissions,
     io,
-    os::unix::fs::FileTypeExt,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -11,6 +12,7 @@ use std::{
 use anyhow::{Context, bail};
 use epistemic_logging::Limit;
 use fs_err as fs;
+use rustix::fs::Mode;
 use tokio::{
     net::{TcpListener, UnixListener},
     task::JoinSet,
@@ -40,8 +42,8 @@ impl Drop for UnixSocket {
     }
 }
 
-/// Binds a unix socket. A file left behind by a dead server is replaced; one that a live server answers on is not.
-pub(crate) fn bind_unix(path: &Path) -> anyhow::Result<UnixSocket> {
+/// Binds a unix socket with the permissions that `umask` leaves. A file left behind by a dead server is replaced; one that a live server answers on is not.
+pub(crate) fn bind_unix(path: &Path, umask: Mode) -> anyhow::Result<UnixSocket> {
     if let Ok(metadata) = fs::symlink_metadata(path) {
         if !metadata.file_type().is_socket() {
             bail!("'{}' exists and is no socket; choose another --socket-path", path.display());
@@ -57,6 +59,7 @@ pub(crate) fn bind_unix(path: &Path) -> anyhow::Result<UnixSocket> {
     }
     let listener =
         UnixListener::bind(path).with_context(|| format!("cannot listen on socket '{}'", path.display()))?;
+    fs::set_permissions(path, Permissions::from_mode(0o777 & !umask.bits()))?;
     Ok(UnixSocket { listener, path: path.to_path_buf() })
 }
 

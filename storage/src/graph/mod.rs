@@ -8,6 +8,7 @@ mod batch_ops;
 mod catalog;
 mod changed;
 mod changes;
+mod damage;
 mod edit;
 mod entries;
 mod error;
