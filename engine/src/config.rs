@@ -52,6 +52,20 @@ pub struct Config {
     #[arg(long, env = "GRAPH_SERVICE_PERSIST_DIR", value_name = "DIR")]
     pub persist_dir: Option<PathBuf>,
 
+    /// An empty or missing --persist-dir may become a new store. Without this flag it does too, with a warning in the log
+    #[arg(long)]
+    pub init: bool,
+
+    /// Identity of the store that --persist-dir must hold (`store` in egctl status); with another one, or none, the server
+    /// does not start. Empty: any
+    #[arg(long, env = "GRAPH_SERVICE_EXPECT_STORE", value_name = "ID")]
+    pub expect_store: Option<String>,
+
+    /// File outside of --persist-dir with the identity of the store that it must hold. When there is no such file: with
+    /// --init it is written, for the store that is found or created; else the server does not start
+    #[arg(long, value_name = "FILE")]
+    pub store_id_file: Option<PathBuf>,
+
     /// When a write is acknowledged: `sync` after its fsync; `interval:MS` before, with an fsync every MS milliseconds;
     /// `none` before, the operating system decides. All but `sync` can lose acknowledged writes in a power cut
     #[arg(long, default_value = "sync", value_name = "MODE", value_parser = parse_durability)]
@@ -68,6 +82,11 @@ pub struct Config {
     /// Take a checkpoint at shutdown. Data is durable without it
     #[arg(long)]
     pub persist_on_shutdown: bool,
+
+    /// Time between two scrubs, each of which reads all tables of --persist-dir in the background to find damage: seconds, or
+    /// with a unit: 12h, 7d; 0 scrubs only when asked to
+    #[arg(long, default_value = "7d", value_name = "TIME", value_parser = parse_time)]
+    pub scrub_interval: Duration,
 
     /// Writes are refused while the file system has fewer free bytes than this
     #[arg(long, default_value_t = 64 << 20, value_name = "BYTES")]
@@ -241,6 +260,21 @@ fn parse_durability(text: &str) -> Result<DurabilityMode, String> {
     }
 }
 
+/// Seconds, or a number with one of the units `s`, `m`, `h`, `d`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("give seconds, or a number with s, m, h or d".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "give seconds, or a number with s, m, h or d")?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "that is too long".into())
+}
+
 /// Form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -330,6 +364,16 @@ mod tests {
         assert!(parse_durability("interval:0").is_err());
         assert!(parse_durability("interval:").is_err());
         assert!(parse_durability("async").is_err());
+    }
+
+    #[test]
+    fn times() {
+        for (text, seconds) in [("0", 0), ("90", 90), ("5m", 300), ("12h", 43_200), ("7d", 604_800)] {
+            assert_eq!(parse_time(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "d", "7w", "-1", "1.5h", "99999999999999999999d", "9999999999999999d"] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
     }
 
     #[test]

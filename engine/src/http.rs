@@ -12,7 +12,10 @@ use axum::{
 use epistemic_listen::Limits;
 use tokio::net::TcpListener;
 
-use crate::shard::{Shard, stopped};
+use crate::{
+    damage::Damage,
+    shard::{Shard, stopped},
+};
 
 /// Serves until the shard stops. Metrics are answered on every path but `/healthz` and `/readyz`, as ever.
 /// At most `connections` at a time; silent and slow clients are let go ([`Limits`]).
@@ -27,7 +30,8 @@ pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener, connections:
     epistemic_listen::http::serve(listener, routes, limits, stopped(&mut stop)).await;
 }
 
-/// 200 while writes are taken, else 503 with the reason.
+/// 200 while writes are taken, else 503 with the reason; a line more for each kind of damage. Damage alone is no reason to
+/// take a shard away from those who use its sound graphs.
 async fn ready(State(shard): State<Arc<Shard>>) -> Response {
     let (status, text) = match shard.graphs.refusal() {
         None => (StatusCode::OK, "ready\n".to_owned()),
@@ -35,6 +39,7 @@ async fn ready(State(shard): State<Arc<Shard>>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: no writes are taken: {reason}\n"))
         }
     };
+    let text = text + &Damage::of(&shard).lines();
     (status, [(header::CONNECTION, "close")], text).into_response()
 }
 

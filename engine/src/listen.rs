@@ -1,8 +1,9 @@
 //! Listeners.
 
 use std::{
+    fs::Permissions,
     io,
-    os::unix::fs::FileTypeExt,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -12,7 +13,7 @@ use anyhow::{Context, bail};
 use epistemic_logging::Limit;
 use fs_err as fs;
 use rustix::{
-    fs::{FlockOperation, flock},
+    fs::{FlockOperation, Mode, flock},
     io::Errno,
 };
 use tokio::{
@@ -50,8 +51,9 @@ impl Drop for UnixSocket {
     }
 }
 
-/// Binds a unix socket. A file left behind by a dead server is replaced; one that a live server answers on is not.
-pub(crate) fn bind_unix(path: &Path) -> anyhow::Result<UnixSocket> {
+/// Binds a unix socket with the permissions that `umask` leaves. A file left behind by a dead server is replaced; one
+/// that a live server answers on is not.
+pub(crate) fn bind_unix(path: &Path, umask: Mode) -> anyhow::Result<UnixSocket> {
     let _turn = take_turn(path);
     if let Ok(metadata) = fs::symlink_metadata(path) {
         if !metadata.file_type().is_socket() {
@@ -68,6 +70,7 @@ pub(crate) fn bind_unix(path: &Path) -> anyhow::Result<UnixSocket> {
     }
     let listener =
         UnixListener::bind(path).with_context(|| format!("cannot listen on socket '{}'", path.display()))?;
+    fs::set_permissions(path, Permissions::from_mode(0o777 & !umask.bits()))?;
     Ok(UnixSocket { listener, path: path.to_path_buf() })
 }
 

@@ -1,4 +1,4 @@
-//! Periodic work: reclaiming deleted graphs, checkpoints, syncs of relaxed durability.
+//! Periodic work: reclaiming deleted graphs, checkpoints, the scrub, syncs of relaxed durability.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{
     config::DurabilityMode,
     lifecycle::{self, LifecycleError, Swept, Target},
+    scrub,
     shard::{Shard, stopped},
 };
 
@@ -40,6 +41,7 @@ async fn every(shard: Arc<Shard>, name: &'static str, period: Duration, work: fn
 pub(crate) fn start(shard: &Arc<Shard>) {
     tokio::spawn(every(Arc::clone(shard), "reclaim", RECLAIM_EVERY, reclaim));
     tokio::spawn(every(Arc::clone(shard), "recover", RECOVER_EVERY, recover));
+    tokio::spawn(scrub::run(Arc::clone(shard)));
     if shard.checkpoint_interval > 0 && shard.checkpoints.directory().is_some() {
         let period = Duration::from_secs(shard.checkpoint_interval);
         tokio::spawn(every(Arc::clone(shard), "checkpoint", period, checkpoint));

@@ -1,5 +1,7 @@
 //! Every Prometheus series of the server, in one place. Names, types and labels are contract for dashboards.
 
+mod damage;
+
 use std::{
     collections::HashMap,
     sync::{Arc, OnceLock},
@@ -14,6 +16,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use self::damage::DamageSeries;
 use crate::{shard::Shard, wire::Method};
 
 const DURATION_BOUNDS: &[f64] = &[
@@ -66,6 +69,7 @@ pub(crate) struct Metrics {
     periodic_panics: IntCounterVec,
     ownership_conflicts: IntGaugeVec,
     ownership_unchecked: IntGauge,
+    damage: DamageSeries,
 }
 
 impl Metrics {
@@ -156,6 +160,7 @@ impl Metrics {
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
                 &["op"],
             )?,
+            damage: DamageSeries::new()?,
             requests,
             durations,
             graph_ops,
@@ -197,7 +202,8 @@ impl Metrics {
             Box::new(self.log_dropped.clone()),
             Box::new(self.periodic_panics.clone()),
         ];
-        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))?;
+        self.damage.register(&self.registry)
     }
 
     fn op(&self, method: Method) -> &OpSeries {
@@ -309,6 +315,7 @@ impl Metrics {
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
         self.log_dropped.inc_by(self.log.dropped().saturating_sub(self.log_dropped.get()));
         self.writable.set(graphs.refusal().is_none().into());
+        self.damage.renew(shard, &self.registry);
         self.connections.set(shard.places.taken() as i64);
         let pushed_out = shard.places.pushed_out();
         self.connections_pushed_out.inc_by(pushed_out.saturating_sub(self.connections_pushed_out.get()));

@@ -1,6 +1,8 @@
 //! Start and stop of the server process.
 
 use std::{
+    os::unix::fs::PermissionsExt,
+    path::Path,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
     thread::JoinHandle,
@@ -15,6 +17,7 @@ use epistemic_storage::{
     Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, rocks::RocksOptions,
 };
 use parking_lot::Mutex;
+use rustix::{fs::Mode, process::umask};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -31,6 +34,7 @@ use crate::{
     compute_pool::ComputePool,
     config::{AuthChoice, Config, DurabilityMode, MinAuth},
     descriptors::{self, Shares},
+    expected_store::{Expected, Found, WrongStore},
     http,
     lifecycle::Decay,
     listen::{self, UnixSocket},
@@ -40,6 +44,7 @@ use crate::{
     owners::{self, Peers},
     ownership::Ownership,
     projection::Projections,
+    scrub::Scrub,
     semantic::Indexes,
     shard::{Authentication, Limits, Periodic, Shard, stopped},
     signed::SignedRequests,
@@ -59,7 +64,11 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(6);
 /// Threads that still work for connections that are gone get this long.
 const THREADS_DEADLINE: Duration = Duration::from_secs(1);
 
-/// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags or no secret.
+/// Exit code when the directory does not hold the store that was expected: starting again does not help.
+const WRONG_STORE: u8 = 4;
+
+/// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags or no secret, 4 when
+/// the directory does not hold the store that was expected.
 pub fn main() -> ExitCode {
     let config = Config::parse();
     let auth = match config.auth() {
@@ -76,6 +85,13 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let expected = match Expected::of(&config) {
+        Ok(expected) => expected,
+        Err(text) => {
+            complain(&format!("error: {text}"));
+            return ExitCode::from(2);
+        }
+    };
     let log = match logging::start(config.log_format) {
         Ok(log) => log,
         Err(error) => {
@@ -83,12 +99,12 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = match run(&config, &auth, ownership, &log) {
+    let code = match run(&config, &auth, ownership, &expected, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
             complain(&format!("error: {error:#}"));
-            ExitCode::FAILURE
+            if error.is::<WrongStore>() { ExitCode::from(WRONG_STORE) } else { ExitCode::FAILURE }
         }
     };
     log.flush(LAST_LINES);
@@ -100,18 +116,22 @@ fn run(
     config: &Config,
     auth: &AuthChoice,
     ownership: Option<Ownership>,
+    expected: &Expected,
     log: &LogWriter,
 ) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
+    // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
+    let umask = umask(Mode::RWXG | Mode::RWXO);
     let shares = descriptors::shares();
     let peers = Peers::of(ownership.as_ref(), auth);
     warn_of_risks(config);
-    let (shard, commit_thread) = open_shard(config, shares, auth, (ownership, peers), log)?;
+    let opened = open_store(config, shares, expected)?;
+    let (shard, commit_thread) = open_shard(config, opened, shares, auth, (ownership, peers), log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
         .build()?;
-    let served = runtime.block_on(serve(config, shares, &shard));
+    let served = runtime.block_on(serve(config, shares, umask, &shard));
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
@@ -154,33 +174,66 @@ fn warn_of_risks(config: &Config) {
     }
 }
 
+/// Opens the store, or creates it where that is allowed.
+fn open_store(
+    config: &Config,
+    shares: Shares,
+    expected: &Expected,
+) -> anyhow::Result<(Option<DataDir>, GraphStore)> {
+    let Some(path) = &config.persist_dir else {
+        return Ok((None, GraphStore::open(MemoryStore::new())?));
+    };
+    let options = RocksOptions {
+        block_cache_bytes: config.block_cache_bytes,
+        min_free_bytes: config.min_free_bytes,
+        strict_wal: config.durability == DurabilityMode::Sync,
+        read_only: false,
+        serve_without_room: true,
+        ballast_bytes: config.ballast_bytes,
+        max_open_tables: shares.tables,
+    };
+    let begun = Instant::now();
+    let found = expected.check(path)?;
+    let (directory, store) = DataDir::open_store(path, &options)?;
+    let store_id = &directory.identity().store_id;
+    match found {
+        Found::Nothing if config.init => {
+            tracing::info!("created a new store {store_id} in {}", path.display())
+        }
+        Found::Nothing => tracing::warn!(
+            "created a new store {store_id} in {}: if data was to be there, stop and look for it",
+            path.display()
+        ),
+        Found::Store => {}
+    }
+    warn_of_readers(path)?;
+    expected.note(store_id)?;
+    let graphs = GraphStore::open(store)?;
+    let took_ms = begun.elapsed().as_millis();
+    tracing::info!(took_ms, store_id, "Loaded {} graphs from {}", graphs.graph_count(), path.display());
+    Ok((Some(directory), graphs))
+}
+
+/// Files that are made from now on are private. A directory that is open to others may have older ones.
+fn warn_of_readers(path: &Path) -> anyhow::Result<()> {
+    let mode = fs_err::metadata(path)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let path = path.display();
+        tracing::warn!(
+            "other users of this machine can look into '{path}' (mode {mode:o}): chmod -R go= '{path}'"
+        );
+    }
+    Ok(())
+}
+
 fn open_shard(
     config: &Config,
+    (directory, graphs): (Option<DataDir>, GraphStore),
     shares: Shares,
     auth: &AuthChoice,
     (ownership, peers): (Option<Ownership>, Option<Peers>),
     log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
-    let (directory, graphs) = match &config.persist_dir {
-        Some(path) => {
-            let options = RocksOptions {
-                block_cache_bytes: config.block_cache_bytes,
-                min_free_bytes: config.min_free_bytes,
-                strict_wal: config.durability == DurabilityMode::Sync,
-                read_only: false,
-                serve_without_room: true,
-                ballast_bytes: config.ballast_bytes,
-                max_open_tables: shares.tables,
-            };
-            let begun = Instant::now();
-            let (directory, store) = DataDir::open_store(path, &options)?;
-            let graphs = GraphStore::open(store)?;
-            let took_ms = begun.elapsed().as_millis();
-            tracing::info!(took_ms, "Loaded {} graphs from {}", graphs.graph_count(), path.display());
-            (Some(directory), graphs)
-        }
-        None => (None, GraphStore::open(MemoryStore::new())?),
-    };
     let authentication = authentication(config, auth)?;
     let ownership = ownership.map(Arc::new);
     if let Some(ownership) = &ownership {
@@ -191,6 +244,8 @@ fn open_shard(
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new(log)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
+    let path = directory.as_ref().map(|directory| directory.path().to_owned());
+    let scrub = Scrub::new(path, config.scrub_interval);
     let keep = usize::from(config.checkpoint_keep);
     let checkpoints = Checkpoints::new(directory, keep, Arc::clone(&dirty), Arc::clone(&metrics), &graphs)?;
     let durability = match config.durability {
@@ -236,6 +291,7 @@ fn open_shard(
                 prune: config.decay_floor > 0.0,
             },
         },
+        scrub,
         refusing: AtomicBool::new(false),
         stopping: Cancel::default(),
         stop: watch::channel(false).0,
@@ -244,12 +300,12 @@ fn open_shard(
 }
 
 /// Listens, serves until told to stop, and drains.
-async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::Result<()> {
+async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>) -> anyhow::Result<()> {
     // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     owners::check_first(shard).await;
     let mut tasks = JoinSet::new();
-    let socket = bind_socket(config)?;
+    let socket = bind_socket(config, umask)?;
     if let Some(address) = config.tcp_addr() {
         let listener = bind(address, "--tcp-addr").await?;
         tracing::info!("Listening on TCP: {}", listener.local_addr()?);
@@ -284,8 +340,8 @@ async fn serve(config: &Config, shares: Shares, shard: &Arc<Shard>) -> anyhow::R
 
 /// Binds the unix socket. A shard with a TCP address does without the default one, which other shards of the machine may
 /// have.
-fn bind_socket(config: &Config) -> anyhow::Result<Option<UnixSocket>> {
-    match listen::bind_unix(&config.socket()) {
+fn bind_socket(config: &Config, umask: Mode) -> anyhow::Result<Option<UnixSocket>> {
+    match listen::bind_unix(&config.socket(), umask) {
         Ok(socket) => Ok(Some(socket)),
         Err(error) if config.socket_path.is_none() && config.tcp_addr().is_some() => {
             tracing::warn!("no unix socket, only TCP: {error:#}");

@@ -25,6 +25,7 @@ use crate::{
     owners::Peers,
     ownership::Ownership,
     projection::Projections,
+    scrub::Scrub,
     semantic::Indexes,
     signed::SignedRequests,
     unauthenticated::UnauthenticatedBudget,
@@ -64,6 +65,7 @@ pub(crate) struct Shard {
     pub(crate) durability: DurabilityMode,
     pub(crate) checkpoint_interval: u64,
     pub(crate) decay: Periodic<Decay>,
+    pub(crate) scrub: Scrub,
     /// No writes were taken when that was last looked at.
     pub(crate) refusing: AtomicBool,
     /// Becomes true when the server is to stop.

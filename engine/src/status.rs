@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access::{Caller, Need},
+    damage::{Damage, scrub_json},
     dispatch::{OpError, served},
     shard::Shard,
     wire::{encode, json::value},
@@ -88,7 +89,7 @@ pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, sizes: bool, out: &
 }
 
 /// The answer of `ShardStatus`.
-pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpError> {
+pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) -> Result<(), OpError> {
     let storage = |error: epistemic_storage::StoreError| OpError::Graph(error.into());
     let stats = shard.graphs.store().stats().map_err(storage)?;
     let directory = shard.checkpoints.directory();
@@ -128,6 +129,8 @@ pub(crate) fn shard_status(shard: &Shard, out: &mut Vec<u8>) -> Result<(), OpErr
         "writable": refusal.is_none(),
         "refusal": refusal,
         "poisoned": shard.graphs.poisoned(),
+        "damage": Damage::of(shard).json(shard, caller),
+        "scrub": scrub_json(shard, caller),
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
     });

@@ -10,6 +10,7 @@
 //!   with each other and rebuilds the derived ones.
 //! * [`Channels`] and [`Identities`] are what a shard keeps beside its graphs, in the same store; [`service`] is their copy
 //!   as a stream.
+//! * [`scrub`] reads all tables, in small steps, to find damage before it is needed.
 //! * [`datadir`] is a shard's directory: identity, ownership, checkpoints.
 //!
 //! Everything is synchronous and may block. `docs/format.md` describes all formats byte by byte.
@@ -29,6 +30,7 @@ pub mod limits;
 pub mod memory;
 mod open;
 pub mod rocks;
+pub mod scrub;
 mod sealed;
 pub mod service;
 pub mod snapshot;

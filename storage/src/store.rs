@@ -5,7 +5,12 @@
 
 use std::path::Path;
 
-use crate::{batch::WriteBatch, error::Result, space::Space};
+use crate::{
+    batch::WriteBatch,
+    error::Result,
+    scrub::{Table, TableCheck},
+    space::Space,
+};
 
 /// When a commit may return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +187,34 @@ pub trait Store: Read {
 
     /// Reads every stored block and checks its checksum. Takes as long as reading the whole store.
     fn verify(&self) -> Result<()>;
+
+    /// The files that it keeps records in; none for a backend without any.
+    fn tables(&self) -> Result<Vec<Table>> {
+        Ok(Vec::new())
+    }
+
+    /// Begins to read a table from end to end, past all caches; nothing when it is gone meanwhile. The check does not keep it.
+    fn check_table(&self, _table: &Table) -> Result<Option<Box<dyn TableCheck>>> {
+        Ok(None)
+    }
+
+    /// The first damage that was found in what it stores, in this run or an earlier one, until [`Store::forget_damage`].
+    fn damage(&self) -> Option<String> {
+        None
+    }
+
+    /// How often damage was met since it was opened.
+    fn damage_met(&self) -> u64 {
+        0
+    }
+
+    /// Notes damage that was found by another way than a read. Durable on return, as far as the disk allows.
+    fn note_damage(&self, _error: &crate::StoreError) {}
+
+    /// Takes it for sound again: call it when all tables were read and nothing was damaged. Durable on return.
+    fn forget_damage(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Backend name: `memory`, `rocksdb`.
     fn backend(&self) -> &'static str;

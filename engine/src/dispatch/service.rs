@@ -88,7 +88,7 @@ fn run(
         }
         Method::ShardStatus => {
             params::no_params(method, raw)?;
-            status::shard_status(shard, out)?;
+            status::shard_status(shard, Caller::new(envelope.agent_id), out)?;
         }
         Method::RegisterIdentity => channels::register(shard, request, out)?,
         Method::ListIdentities => {
@@ -111,6 +111,10 @@ fn run(
             let written =
                 shard.checkpoints.take(&shard.graphs).map_err(|error| OpError::Graph(error.into()))?;
             encode::str(out, &format!("checkpoint_complete:{written}"));
+        }
+        Method::Scrub => {
+            params::no_params(method, raw)?;
+            encode::str(out, if shard.scrub.begin_now() { "scrub_begun" } else { "nothing_to_scrub" });
         }
         Method::SnapshotOpen => {
             params::no_params(method, raw)?;

@@ -167,7 +167,8 @@ pub(super) const fn row(method: Method) -> Row {
         | M::MoveRefuse
         | M::GraphOwners
         | M::OwnerHold
-        | M::OwnerGiveWay => Row { route: Route::Service, access: Access::System },
+        | M::OwnerGiveWay
+        | M::Scrub => Row { route: Route::Service, access: Access::System },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },
         M::ParseRepository
         | M::ParseFile

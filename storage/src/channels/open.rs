@@ -49,6 +49,11 @@ impl Channels {
         Ok(Self { open: Mutex::new(open), keep, durability, damaged })
     }
 
+    /// Why they cannot be used, when their records are damaged.
+    pub fn damage(&self) -> Option<&StoreError> {
+        self.damaged.as_ref()
+    }
+
     fn lock(&self) -> Result<MutexGuard<'_, ById>, ChannelError> {
         match &self.damaged {
             Some(error) => Err(error.clone().into()),

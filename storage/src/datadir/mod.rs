@@ -7,6 +7,7 @@
 //!   CREATING        only while the directory is created for the first time
 //!   LOCK            process id of the owner, held as an exclusive lock, as is the directory itself
 //!   db/             the RocksDB database
+//!   scrub.json      how far reading all of it is, and what that found
 //!   checkpoints/    one folder per checkpoint: identity.json, db/, manifest.json (written last)
 //! ```
 
@@ -180,8 +181,9 @@ fn bad(path: &Path, detail: impl Into<String>) -> StoreError {
     StoreError::BadDirectory { path: path.to_path_buf(), detail: detail.into() }
 }
 
-/// Writes a file so that it is either absent or complete after a crash. Durable on return.
-fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file so that it has its old or its new content after a crash, by way of one with the extension `tmp` beside it.
+/// Durable on return; blocks.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
     let tmp = path.with_extension("tmp");
     let mut file = fs::File::create(&tmp)?;

@@ -9,6 +9,7 @@ mod catalog;
 mod changed;
 mod changes;
 mod conditional;
+mod damage;
 mod edit;
 mod entries;
 mod error;

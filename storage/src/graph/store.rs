@@ -118,7 +118,7 @@ impl GraphStore {
         self.lookup(name).ok_or_else(|| GraphError::GraphNotFound(name.to_owned()))
     }
 
-    fn lookup(&self, name: &str) -> Option<Arc<Graph>> {
+    pub(super) fn lookup(&self, name: &str) -> Option<Arc<Graph>> {
         self.catalog.read().get(name).cloned()
     }
 
@@ -323,17 +323,6 @@ impl GraphStore {
     /// Keeps commits from beginning while the guard lives; waits for the one that runs.
     pub(super) fn hold_commits(&self) -> MutexGuard<'_, ()> {
         self.commits.lock()
-    }
-
-    /// Turns an error of the store into one of the graph it struck, and quarantines that graph on damage.
-    pub fn damage(&self, graph: &str, error: StoreError) -> GraphError {
-        if !error.is_corruption() {
-            return GraphError::Store(error);
-        }
-        if let Some(damaged) = self.lookup(graph) {
-            damaged.quarantine(&error.to_string());
-        }
-        GraphError::Corrupt { graph: graph.to_owned(), error }
     }
 
     pub(super) fn poison_unless_retryable(&self, error: &StoreError) {

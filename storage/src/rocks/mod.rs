@@ -16,6 +16,7 @@ mod read;
 #[cfg(test)]
 mod several_logs;
 mod store;
+mod table;
 mod version_edit;
 mod wal;
 
@@ -45,6 +46,12 @@ const LOST_SECTOR: [&str; 6] = [
 fn is_unreadable(text: &str) -> bool {
     let reads = ["While pread", "While reading", "While prefetching"].iter().any(|verb| text.contains(verb));
     reads && text.contains(".sst") && LOST_SECTOR.iter().any(|reason| text.contains(reason))
+}
+
+/// Whether the operating system failed to read for good, as [`LOST_SECTOR`] has it.
+fn is_lost_sector(error: &std::io::Error) -> bool {
+    let text = error.to_string();
+    LOST_SECTOR.iter().any(|reason| text.contains(reason))
 }
 
 /// Sorts an error of RocksDB into ours.

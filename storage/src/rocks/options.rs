@@ -9,6 +9,9 @@ use crate::space::Space;
 
 const MIB: usize = 1 << 20;
 
+/// Version of the form of tables, which [`super::table`] reads.
+pub(super) const TABLE_FORMAT: u32 = 6;
+
 /// What a user of the backend may choose.
 #[derive(Debug, Clone)]
 pub struct RocksOptions {
@@ -79,7 +82,7 @@ pub(super) fn family(space: Space, cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_block_size(8 * 1024);
-    table.set_format_version(6);
+    table.set_format_version(TABLE_FORMAT as i32);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
     let mut options = Options::default();

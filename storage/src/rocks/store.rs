@@ -8,7 +8,7 @@ use std::{
 
 use fs_err as fs;
 use parking_lot::Mutex;
-use rocksdb::{Cache, DB, FlushOptions, Range, WriteOptions, checkpoint::Checkpoint};
+use rocksdb::{Cache, DB, FlushOptions, LiveFile, Range, WriteOptions, checkpoint::Checkpoint};
 
 use super::{
     RocksOptions,
@@ -20,10 +20,12 @@ use super::{
     log_mark::LogMark,
     manifest_mark::ManifestMark,
     read::{Closed, Reader, handle},
+    table::{MissingTable, RocksTableCheck},
 };
 use crate::{
     batch::{Change, WriteBatch},
     error::{Result, StoreError},
+    scrub::{Table, TableCheck},
     space::Space,
     store::{BulkLoad, Cursor, Direction, Durability, KeyRange, Read, Store, StoreStats},
 };
@@ -62,10 +64,10 @@ impl RocksStore {
     pub fn open(path: &Path, choices: &RocksOptions) -> Result<Self> {
         let cache = Cache::new_lru_cache(choices.block_cache_bytes);
         let damage = Damage::new(path, choices.read_only);
-        if damage.is_known() {
+        if let Some(first) = damage.first() {
             tracing::error!(
-                "the database in '{}' has damaged blocks and is not compacted: move its graphs to a new directory by \
-                 snapshot, or restore a checkpoint (docs/errors/corrupt.md)",
+                first,
+                "the database in '{}' has damaged blocks and is not compacted (docs/errors/corrupt.md)",
                 path.display()
             );
         }
@@ -338,12 +340,57 @@ impl Store for RocksStore {
     }
 
     fn verify(&self) -> Result<()> {
+        for table in self.tables()? {
+            let Some(mut check) = self.check_table(&table)? else { continue };
+            loop {
+                let checked = check.step()?;
+                if let Some(part) = checked.damaged.into_iter().next() {
+                    return Err(part.error);
+                }
+                if checked.is_last {
+                    break;
+                }
+            }
+        }
         let view = self.view();
         for space in Space::ALL {
             let mut cursor = view.scan(space, KeyRange::all().swept(), Direction::Forward)?;
             while cursor.next()?.is_some() {}
         }
         Ok(())
+    }
+
+    fn tables(&self) -> Result<Vec<Table>> {
+        let db = self.database.get()?;
+        let files = db.live_files().map_err(|error| self.damage.sort(&db, &error))?;
+        Ok(files.into_iter().filter_map(table).collect())
+    }
+
+    fn check_table(&self, table: &Table) -> Result<Option<Box<dyn TableCheck>>> {
+        if let Some(check) = RocksTableCheck::open(&self.path, table)? {
+            return Ok(Some(Box::new(check)));
+        }
+        let is_needed = self.tables()?.iter().any(|needed| needed.number == table.number);
+        Ok(is_needed.then(|| Box::new(MissingTable::new(&self.path, table)) as Box<dyn TableCheck>))
+    }
+
+    fn damage(&self) -> Option<String> {
+        self.damage.first()
+    }
+
+    fn damage_met(&self) -> u64 {
+        self.damage.met()
+    }
+
+    fn note_damage(&self, error: &StoreError) {
+        if let Ok(db) = self.database.get() {
+            self.damage.note(&db, error);
+        }
+    }
+
+    fn forget_damage(&self) -> Result<()> {
+        self.writable()?;
+        self.damage.forget(&*self.database.get()?)
     }
 
     fn backend(&self) -> &'static str {
@@ -361,6 +408,17 @@ impl Drop for RocksStore {
             tracing::debug!(%error, "the newest changes stay in the log, which the next start replays");
         }
     }
+}
+
+/// A table of one of our spaces; `file` is that of any family.
+fn table(file: LiveFile) -> Option<Table> {
+    let space = Space::ALL.into_iter().find(|space| space.name() == file.column_family_name)?;
+    let name = file.name.trim_start_matches('/').to_owned();
+    let number = name.strip_suffix(".sst")?.parse().ok()?;
+    // The last key is one of its keys.
+    let end = file.end_key.map(|key| [&key[..], &[0]].concat());
+    let keys = KeyRange { start: file.start_key.unwrap_or_default(), end, sweep: true };
+    Some(Table { number, name, space, bytes: file.size as u64, keys })
 }
 
 /// Descriptors that opening a database takes at least, beside those of its tables.

@@ -11,3 +11,4 @@ mod damaged_store;
 mod every_file;
 mod exceptions;
 mod opening;
+mod scrub;

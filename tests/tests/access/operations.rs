@@ -58,7 +58,7 @@ const OTHERS: [&str; 23] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 24] = [
+const SYSTEM: [&str; 25] = [
     "Shutdown",
     "ListIdentities",
     "GraphDigest",
@@ -83,6 +83,7 @@ const SYSTEM: [&str; 24] = [
     "GraphOwners",
     "OwnerHold",
     "OwnerGiveWay",
+    "Scrub",
 ];
 
 #[test]

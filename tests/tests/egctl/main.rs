@@ -102,6 +102,7 @@ fn help_explains_itself() -> Result<()> {
         &["import-reference", "--help"],
         &["pull", "--help"],
         &["status", "--help"],
+        &["scrub", "--help"],
         &["reshard", "plan", "--help"],
         &["digest", "--help"],
         &["diff", "--help"],

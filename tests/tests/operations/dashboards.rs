@@ -13,11 +13,12 @@ const DASHBOARD: &str = "deploy/grafana/engine-shards.json";
 const RULES: &str = "deploy/prometheus/engine-shards.rules.yml";
 
 /// What the gateway serves, as docs/operations.md lists it.
-const GATEWAY: [&str; 4] = [
+const GATEWAY: [&str; 5] = [
     "agent_utilities_engine_shard_up",
     "agent_utilities_engine_shard_requests_total",
     "agent_utilities_gateway_engine_breaker_state",
     "epistemic_gateway_ownership_conflicts",
+    "epistemic_graph_gateway_store_changes_total",
 ];
 
 /// Every expression of the alert rules.

@@ -43,8 +43,14 @@ fn the_command_agrees_with_the_rest_of_the_unit() -> Result<()> {
     let words: Vec<&str> = start.split_whitespace().collect();
     ensure!(value(&words, "--tcp-addr").and_then(port) == Some(9101), "{words:?}");
     ensure!(value(&words, "--metrics-addr").and_then(port) == Some(9111), "{words:?}");
-    let state = format!("/var/lib/{}", setting(SHARD, "StateDirectory")?);
-    ensure!(value(&words, "--persist-dir") == Some(&*state), "{state}");
+    let folders = setting(SHARD, "StateDirectory")?;
+    let (state, stores) = folders.split_once(' ').context("StateDirectory")?;
+    ensure!(value(&words, "--persist-dir") == Some(&*format!("/var/lib/{state}")), "{state}");
+    ensure!(value(&words, "--store-id-file") == Some(&*format!("/var/lib/{stores}/shard-1")), "{stores}");
+    ensure!(
+        setting(SHARD, "RestartPreventExitStatus")? == "2 4",
+        "a wrong store is not begun again and again"
+    );
     let socket = format!("/run/{}/shard.sock", setting(SHARD, "RuntimeDirectory")?);
     ensure!(value(&words, "--socket-path") == Some(&*socket), "{socket}");
     let users = unit("epistemic-graph.sysusers.conf")?;

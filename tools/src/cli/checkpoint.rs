@@ -10,7 +10,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::directory::must_exist;
+use super::directory::{must_be_owner, must_exist};
 use super::exit::{EXIT_CODES, Exit, Failure};
 use super::output::{OutputArgs, Report};
 use super::shards::ShardArgs;
@@ -181,6 +181,9 @@ fn restore(args: &RestoreArgs) -> Result<()> {
             args.checkpoint.display()
         );
         return Err(Failure::new(Exit::Refused, message).into());
+    }
+    if args.new_dir.exists() {
+        must_be_owner(&args.new_dir)?;
     }
     let info = datadir::restore_checkpoint(&args.checkpoint, &args.new_dir)?;
     args.output.print(&Restored {

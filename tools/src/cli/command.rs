@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
 use tokio::runtime::Runtime;
 
 use super::audit::{RepairArgs, VerifyArgs};
@@ -18,11 +19,12 @@ use super::moves::{MoveArgs, MovesArgs};
 use super::owners::OwnersCommand;
 use super::reference::{ImportReferenceArgs, PullArgs};
 use super::route::RouteArgs;
+use super::scrub::ScrubArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
 use super::{
     audit, backup, checkpoint, diff, digest, graphs, identities, moves, owners, program, reference, route,
-    snapshot, status,
+    scrub, snapshot, status,
 };
 use crate::bench::{self, BenchArgs};
 use crate::reshard::{self, ReshardCommand};
@@ -72,6 +74,7 @@ enum Command {
     ImportReference(ImportReferenceArgs),
     Pull(PullArgs),
     Status(StatusArgs),
+    Scrub(ScrubArgs),
     Digest(DigestArgs),
     Diff(DiffArgs),
     Verify(VerifyArgs),
@@ -101,6 +104,7 @@ impl Command {
             Self::ImportReference(args) => reference::import(&args, runtime),
             Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),
+            Self::Scrub(args) => scrub::run(&args, runtime),
             Self::Digest(args) => digest::run(&args, runtime),
             Self::Diff(args) => diff::run(&args, runtime),
             Self::Verify(args) => audit::verify(&args),
@@ -119,6 +123,8 @@ impl Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Snapshots, backups and directories hold what all tenants wrote: nobody else reads them, whatever the umask was.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     program::run("egctl", LOGGED, |runtime| cli.command.run(runtime))
 }
 

@@ -1,5 +1,6 @@
 //! A persist directory of a stopped server, or a checkpoint.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use anyhow::Result;
 use epistemic_storage::datadir::{self, DB_DIR, DataDir};
 use epistemic_storage::rocks::{RocksOptions, RocksStore};
 use epistemic_storage::{GraphStore, StoreError};
+use rustix::process::geteuid;
 
 use super::exit::{Exit, Failure};
 
@@ -28,6 +30,7 @@ impl Directory {
     /// Opens a stopped directory for writing. An empty directory becomes a new store.
     pub(crate) fn open_writable(path: &Path) -> Result<Self> {
         must_exist(path)?;
+        must_be_owner(path)?;
         let (owner, store) = DataDir::open_store(path, &RocksOptions::default()).map_err(in_use)?;
         let graphs = GraphStore::open(store)?;
         Ok(Self { graphs: Arc::new(graphs), owner: Some(owner) })
@@ -57,6 +60,7 @@ pub(super) fn open_store_writable(path: &Path) -> Result<(DataDir, RocksStore)> 
 /// Takes ownership of a stopped directory without opening its store.
 pub(super) fn own(path: &Path) -> Result<DataDir> {
     must_exist(path)?;
+    must_be_owner(path)?;
     DataDir::open(path).map_err(in_use)
 }
 
@@ -68,6 +72,31 @@ fn in_use(error: StoreError) -> anyhow::Error {
     let path = path.display();
     let message = format!("a server (pid {pid}) owns '{path}': ask it with --endpoint, or stop it");
     Failure::new(Exit::Failed, message).into()
+}
+
+/// What root makes in the directory of another user, the server of that user could not open.
+pub(crate) fn must_be_owner(path: &Path) -> Result<()> {
+    let owner = fs_err::metadata(path)?.uid();
+    if owner == 0 || !geteuid().is_root() {
+        return Ok(());
+    }
+    let user = name_of(owner).unwrap_or_else(|| format!("#{owner}"));
+    let message = format!(
+        "'{}' belongs to user {user}, whose server could not open what root makes there: run this as that user, for \
+         example with 'sudo -u {user} egctl ...'",
+        path.display()
+    );
+    Err(Failure::new(Exit::Usage, message).into())
+}
+
+/// The name of a user, when the machine has one for it in its own list.
+fn name_of(uid: u32) -> Option<String> {
+    let users = fs_err::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
 }
 
 /// A mistyped path must not become a new, empty store.

@@ -23,6 +23,7 @@ pub(crate) mod program;
 mod progress;
 mod reference;
 mod route;
+mod scrub;
 mod shards;
 mod snapshot;
 mod status;

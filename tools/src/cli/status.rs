@@ -12,8 +12,8 @@ use tokio::runtime::Runtime;
 use super::exit::{EXIT_CODES, message_of};
 use super::output::{OutputArgs, Report};
 use super::shards::ShardArgs;
-use super::table::{shortened, write_table};
-use crate::remote::ShardStatus;
+use super::table::{shortened, shown, write_table};
+use crate::remote::{DamageStatus, ScrubStatus, ShardStatus};
 
 /// Show whether each shard answers, takes writes and has recent checkpoints.
 #[derive(Args, Debug)]
@@ -85,9 +85,11 @@ impl Report for Shards {
                     graphs.join(", ")
                 )?;
             }
-            if let Some(reason) = &status.poisoned {
+            writeln!(out, "  scrub: {}", status.scrub.as_ref().map_or_else(|| "none".into(), scrub_line))?;
+            if let Some(reason) = status.poisoned.as_ref().or(status.refusal.as_ref()) {
                 writeln!(out, "  TAKES NO WRITES: {reason}")?;
             }
+            write_damage(out, status)?;
         }
         Ok(())
     }
@@ -100,7 +102,13 @@ impl Shard {
             let state = "no answer".to_owned();
             return [self.endpoint.clone(), state, blank(), blank(), blank(), blank(), blank(), blank()];
         };
-        let state = if status.writable { "up" } else { "read-only" };
+        let damaged = status.damage.as_ref().is_some_and(DamageStatus::is_any);
+        let state = match (status.writable, damaged) {
+            (true, false) => "up",
+            (true, true) => "DAMAGED",
+            (false, false) => "read-only",
+            (false, true) => "read-only, DAMAGED",
+        };
         let newest = status.checkpoints.last().map(|checkpoint| ago(checkpoint.created_ms));
         [
             self.endpoint.clone(),
@@ -113,6 +121,33 @@ impl Shard {
             newest.unwrap_or_else(|| "none".to_owned()),
         ]
     }
+}
+
+/// What is damaged, with the graphs that it struck and what to do.
+fn write_damage(out: &mut dyn Write, status: &ShardStatus) -> io::Result<()> {
+    let Some(damage) = status.damage.as_ref().filter(|damage| damage.is_any()) else { return Ok(()) };
+    for line in damage.lines() {
+        writeln!(out, "  DAMAGED: {line}")?;
+    }
+    for graph in &damage.graphs {
+        writeln!(out, "    {}: {}", shown(&graph.graph), graph.reason)?;
+    }
+    writeln!(out, "  what to do: docs/errors/corrupt.md")
+}
+
+/// When everything was last read, and how far it is read now.
+pub(super) fn scrub_line(scrub: &ScrubStatus) -> String {
+    let last = match scrub.last_ended_ms {
+        Some(ended) => format!("all tables read {}", ago(ended)),
+        None => "not all tables were read yet".to_owned(),
+    };
+    let now = match (scrub.running, scrub.bytes_read, scrub.bytes_total) {
+        (true, Some(read), Some(total)) => format!(", now at {} of {}", HumanBytes(read), HumanBytes(total)),
+        _ if scrub.interval_s == 0 => ", only when asked for".to_owned(),
+        _ => String::new(),
+    };
+    let found = if scrub.found > 0 { format!(", {} damaged parts", scrub.found) } else { String::new() };
+    format!("{last}{now}{found}")
 }
 
 /// How long ago a time in Unix milliseconds was.

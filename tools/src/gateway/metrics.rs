@@ -19,6 +19,12 @@ impl Gateway {
         if let Some(survey) = self.owners.latest() {
             render_owners(&mut page, &survey);
         }
+        let name = "epistemic_graph_gateway_store_changes_total";
+        family(&mut page, name, "counter", "Times that another store answered than at first.");
+        for shard in &self.shards {
+            let endpoint = escaped(shard.endpoint.as_str());
+            let _ = writeln!(page, "{name}{{endpoint=\"{endpoint}\"}} {}", shard.store_changes());
+        }
         let name = "epistemic_graph_gateway_log_lines_dropped_total";
         family(&mut page, name, "counter", "Lines of the process log that could not be written.");
         let _ = writeln!(page, "{name} {}", self.log.as_ref().map_or(0, LogWriter::dropped));

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Gateway;
 use super::owners::OwnersView;
 use super::watch::Look;
+use crate::remote::DamageStatus;
 
 /// The tier.
 #[derive(Debug, Serialize)]
@@ -29,6 +30,12 @@ struct ShardView {
     error: Option<String>,
     /// Why it takes no writes.
     refusal: Option<String>,
+    /// What is damaged, a line each; empty when nothing is.
+    damage: Vec<String>,
+    quarantined_graphs: Option<u64>,
+    store_id: Option<String>,
+    /// Another store answers here than when the gateway began to look.
+    store_changed: Option<String>,
     version: Option<String>,
     uptime_s: Option<u64>,
     graphs: Option<u64>,
@@ -41,6 +48,8 @@ struct ShardView {
     /// Of the gateway's own question.
     round_trip_ms: Option<f64>,
     checkpoint_age_s: Option<u64>,
+    /// Since everything on its disk was read last.
+    scrub_age_s: Option<u64>,
     /// 0 when it makes no checkpoints by itself.
     checkpoint_interval_s: Option<u64>,
     /// Since the last look.
@@ -66,6 +75,7 @@ impl ShardView {
         let status = answer.and_then(|answer| answer.status.as_ref());
         let rate = look.and_then(|look| look.rate);
         let newest = status.and_then(|status| status.checkpoints.last());
+        let scrubbed = status.and_then(|status| status.scrub.as_ref()?.last_ended_ms);
         Self {
             topology,
             error: look.and_then(|look| match &look.seen.answer {
@@ -73,6 +83,15 @@ impl ShardView {
                 Err(reason) => Some(reason.clone()),
             }),
             refusal: status.and_then(|status| status.poisoned.as_ref().or(status.refusal.as_ref())).cloned(),
+            damage: status
+                .and_then(|status| status.damage.as_ref())
+                .map(DamageStatus::lines)
+                .unwrap_or_default(),
+            quarantined_graphs: status
+                .and_then(|status| status.damage.as_ref())
+                .map(|damage| damage.quarantined_graphs),
+            store_id: status.and_then(|status| status.store_id.clone()),
+            store_changed: look.and_then(|look| look.store_changed.clone()),
             version: answer.map(|answer| answer.health.version.clone()),
             uptime_s: answer.map(|answer| answer.health.uptime_s),
             graphs: status.map(|status| status.graphs),
@@ -83,6 +102,7 @@ impl ShardView {
             latency_ms: rate.and_then(|rate| rate.latency).map(millis),
             round_trip_ms: answer.map(|answer| millis(answer.round_trip)),
             checkpoint_age_s: newest.map(|newest| unix_ms().saturating_sub(newest.created_ms) / 1000),
+            scrub_age_s: scrubbed.map(|ended| unix_ms().saturating_sub(ended) / 1000),
             checkpoint_interval_s: status.map(|status| status.checkpoint_interval_s),
             seen_ms_ago: look.map(|look| look.seen.at.elapsed().as_millis() as u64),
         }

@@ -25,6 +25,16 @@ pub(super) struct Watched {
     router: ShardRouter,
     latest: watch::Sender<Option<Arc<Look>>>,
     graphs: Mutex<Option<(Instant, Graphs)>>,
+    store: parking_lot::Mutex<KnownStore>,
+}
+
+/// The store behind an endpoint.
+#[derive(Debug, Default)]
+struct KnownStore {
+    first: Option<String>,
+    /// What to say while another one answers.
+    changed: Option<String>,
+    changes: u64,
 }
 
 /// The newest look at a shard.
@@ -32,6 +42,8 @@ pub(super) struct Watched {
 pub(super) struct Look {
     pub(super) seen: Seen,
     pub(super) rate: Option<Rate>,
+    /// What to say when another store answers than at first.
+    pub(super) store_changed: Option<String>,
 }
 
 impl Watched {
@@ -45,6 +57,7 @@ impl Watched {
             router: ShardRouter::new(alone, secret.clone(), options),
             latest: watch::Sender::new(None),
             graphs: Mutex::new(None),
+            store: parking_lot::Mutex::default(),
         }
     }
 
@@ -71,8 +84,37 @@ impl Watched {
                     None
                 }
             };
-            self.latest.send_replace(Some(Arc::new(Look { seen, rate })));
+            let store_changed = self.compare_store(status.and_then(|status| status.store_id.as_deref()));
+            self.latest.send_replace(Some(Arc::new(Look { seen, rate, store_changed })));
         }
+    }
+
+    /// What to say when `store` is another one than the first that answered. It stays until the first one answers again, or
+    /// the gateway is started anew: a store that is not the one that was there does not become it by waiting.
+    fn compare_store(&self, store: Option<&str>) -> Option<String> {
+        let mut known = self.store.lock();
+        let Some(store) = store else { return known.changed.clone() };
+        let first = known.first.get_or_insert_with(|| store.to_owned()).clone();
+        let changed = (first != store).then(|| {
+            format!(
+                "another store answers here: it was {first}, now it is {store}. If nobody restored or replaced it, its \
+                 directory is not the one that it had"
+            )
+        });
+        if changed != known.changed {
+            match &changed {
+                Some(text) => tracing::warn!(endpoint = %self.endpoint, "{text}"),
+                None => tracing::info!(endpoint = %self.endpoint, "the store {store} answers again"),
+            }
+            known.changes += u64::from(changed.is_some());
+            known.changed.clone_from(&changed);
+        }
+        changed
+    }
+
+    /// How often another store has answered than at first.
+    pub(super) fn store_changes(&self) -> u64 {
+        self.store.lock().changes
     }
 
     /// The newest look; waits for the first. Nothing when even that takes too long.

@@ -7,12 +7,14 @@
 //! Sessions of a download or upload belong to their connection and end with it.
 
 mod call;
+mod damage;
 mod download;
 mod frame;
 mod status;
 mod upload;
 
 pub(crate) use call::call;
+pub(crate) use damage::{DamageStatus, ScrubFinding, ScrubStatus};
 pub(crate) use download::{Download, content};
 pub(crate) use frame::{batches, data_limit};
 pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, ShardStatus};

@@ -4,6 +4,8 @@ use epistemic_storage::GraphStore;
 use epistemic_storage::graph::Graph;
 use serde::{Deserialize, Serialize};
 
+use super::{DamageStatus, ScrubStatus};
+
 /// One graph, as `GraphStats` lists it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct GraphStats {
@@ -117,6 +119,12 @@ pub(crate) struct ShardStatus {
     pub(crate) refusal: Option<String>,
     /// The failure after which it stopped taking writes.
     pub(crate) poisoned: Option<String>,
+    /// What is damaged; earlier versions do not tell.
+    #[serde(default)]
+    pub(crate) damage: Option<DamageStatus>,
+    /// How its scrub stands; none in memory.
+    #[serde(default)]
+    pub(crate) scrub: Option<ScrubStatus>,
     /// Its own endpoint, when it was told one.
     #[serde(default)]
     pub(crate) advertise: Option<String>,

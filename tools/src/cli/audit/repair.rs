@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_storage::Store;
 use epistemic_storage::audit::{Audit, Findings, repair};
+use epistemic_storage::rocks::RocksStore;
+use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::lost::{self, Lost};
@@ -13,6 +16,7 @@ use super::report::write_findings;
 use super::shown;
 use crate::cli::directory::{open_store_read_only, open_store_writable};
 use crate::cli::output::{OutputArgs, Report};
+use crate::cli::progress::while_running;
 use crate::cli::{EXIT_CODES, Exit, Failure};
 
 /// Rebuild derived records of a stopped server: edges by target, the label index, counters, what awaits reclamation.
@@ -50,11 +54,14 @@ struct Repaired<'a> {
     repaired: Findings,
     /// What is wrong with records that cannot be rebuilt.
     left: Findings,
+    /// Whether the note that a block is damaged was taken back, since none is.
+    merged_again: bool,
 }
 
 pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
     let lost =
         if args.accept_lost_writes { lost::give_up(&args.dir, args.dry_run)? } else { Lost::default() };
+    let mut merged_again = false;
     let Audit { repaired, found: left, .. } = match args.dry_run {
         // It does not open before they are given up.
         true if !lost.is_empty() => Audit::default(),
@@ -64,10 +71,12 @@ pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
         }
         false => {
             let (_owner, store) = open_store_writable(&args.dir)?;
-            repair(&store, false, &mut shown("repair"))?
+            let audit = repair(&store, false, &mut shown("repair"))?;
+            merged_again = store.damage().is_some() && is_sound(&store)?;
+            audit
         }
     };
-    let report = Repaired { dir: &args.dir, dry_run: args.dry_run, lost, repaired, left };
+    let report = Repaired { dir: &args.dir, dry_run: args.dry_run, lost, repaired, left, merged_again };
     args.output.print(&report)?;
     if report.left.is_empty() {
         return Ok(());
@@ -81,13 +90,29 @@ pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
     Err(Failure::new(Exit::Failed, message).into())
 }
 
+/// Whether no block of any table is damaged; the store is taken for sound from then on.
+fn is_sound(store: &RocksStore) -> Result<bool> {
+    let size = HumanBytes(store.stats()?.bytes);
+    match while_running("checksums", size, || store.verify())? {
+        Ok(()) => {
+            store.forget_damage()?;
+            Ok(true)
+        }
+        Err(error) if error.is_corruption() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Report for Repaired<'_> {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         self.lost.write_text(out, self.dry_run)?;
         if !self.lost.is_empty() && self.dry_run {
             return writeln!(out, "the records can be checked when this is done");
         }
-        if self.repaired.is_empty() && self.left.is_empty() {
+        if self.merged_again {
+            writeln!(out, "no block is damaged any more: db/DAMAGED is gone, tables are merged again")?;
+        }
+        if self.repaired.is_empty() && self.left.is_empty() && !self.merged_again {
             return writeln!(out, "{}: nothing to repair", self.dir.display());
         }
         if !self.repaired.is_empty() {

@@ -44,11 +44,14 @@ function checkpoint(shard) {
   return shard.checkpoint_interval_s == null ? unknown : "none";
 }
 
+function scrubbed(shard) { return shard.scrub_age_s == null ? unknown : `${span(shard.scrub_age_s)} ago`; }
+
 const FIGURES = [
   ["Version", (s) => s.version ?? unknown], ["Uptime", (s) => span(s.uptime_s)], ["Checkpoint", checkpoint],
   ["Graphs", (s) => count(s.graphs)], ["Nodes", (s) => count(s.nodes)], ["Edges", (s) => count(s.edges)],
   ["Disk", (s) => size(s.bytes)], ["Requests", (s) => rate(s.requests_per_s)],
-  ["Latency", (s) => millis(s.latency_ms ?? s.round_trip_ms)],
+  ["Latency", (s) => millis(s.latency_ms ?? s.round_trip_ms)], ["Scrubbed", scrubbed],
+  ["Store", (s) => s.store_id ? s.store_id.slice(0, 8) : unknown],
 ];
 const BREAKER = { closed: "breaker closed", half_open: "breaker half-open", open: "breaker open" };
 
@@ -77,22 +80,30 @@ function card(endpoint) {
   return made;
 }
 
+function problemsOf(shard) {
+  return [shard.error, shard.refusal && `Takes no writes: ${shard.refusal}`,
+    ...shard.damage.map((line) => `Damaged: ${line}`), shard.store_changed].filter(Boolean);
+}
+
 function showShard(shard) {
   const { root, state, values, problem } = card(shard.endpoint);
   const healthy = shard.reachable && shard.breaker === "closed" && !shard.error;
-  const mood = !shard.reachable ? "bad" : healthy && !shard.refusal ? "good" : "warn";
+  const problems = problemsOf(shard);
+  const mood = !shard.reachable ? "bad" : healthy && !problems.length ? "good" : "warn";
   dress(root, `shard is-${mood}`);
   dress(state, `state ${mood}`);
   const words = [shard.reachable ? "reachable" : "unreachable", BREAKER[shard.breaker]];
   if (shard.refusal) words.push("takes no writes");
+  if (shard.damage.length) words.push("damaged");
+  if (shard.store_changed) words.push("another store");
   write(state, `${mood === "good" ? "●" : mood === "warn" ? "▲" : "✕"} ${words.join(" · ")}`);
   FIGURES.forEach(([, figure], index) => write(values[index], figure(shard)));
-  const latency = values[values.length - 1];
+  const latency = values[FIGURES.findIndex(([name]) => name === "Latency")];
   latency.title = shard.latency_ms != null
     ? "Mean time of the shard's answers in the last seconds"
     : "No requests in the last seconds: round trip of the gateway's own question";
   dress(problem, `problem ${mood}`);
-  write(problem, shard.error ?? (shard.refusal ? `Takes no writes: ${shard.refusal}` : ""));
+  write(problem, problems.join("\n"));
 }
 
 // Graphs that two shards serve, or none.
@@ -116,10 +127,11 @@ function showOverview(overview) {
   overview.shards.forEach(showShard);
   showOwners(overview.owners);
   const up = overview.shards.filter((shard) => shard.reachable).length;
+  const troubled = overview.shards.filter((shard) => shard.reachable && problemsOf(shard).length).length;
   const all = overview.shards.length, nodes = overview.shards.reduce((sum, shard) => sum + (shard.nodes ?? 0), 0);
   const summary = at("summary");
-  dress(summary, up === all ? "good" : "bad");
-  write(summary, `${up} of ${all} ${all === 1 ? "engine" : "shards"} reachable`);
+  dress(summary, up < all ? "bad" : troubled ? "warn" : "good");
+  write(summary, `${up} of ${all} ${all === 1 ? "engine" : "shards"} reachable${troubled ? `, ${troubled} with problems` : ""}`);
   document.title = up === all ? "epistemic-graph shards" : `(${all - up} down) epistemic-graph shards`;
   write(at("freshness"), `${count(nodes)} ${nodes === 1 ? "node" : "nodes"} · default graph ${visible(overview.default_graph)} · live`);
   dress(at("freshness"), "quiet");
