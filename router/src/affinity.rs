@@ -29,7 +29,7 @@ impl Default for Affinity {
 }
 
 impl Affinity {
-    /// Every graph is placed by its own name, as in clients before 2.0.0.
+    /// Every graph is placed by its own name, as in clients before 0.34.0.
     #[must_use]
     pub fn none() -> Self {
         Self::new(HashMap::new())
