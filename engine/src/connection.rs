@@ -226,7 +226,10 @@ impl<S: Stream> Connection<S> {
             };
             let Self { shard, transfers, pending, outbox, .. } = self;
             match dispatch::dispatch(shard, transfers, &body, authenticated, pending, outbox) {
-                Step::Answered(refusal) => self.pending.extend(refusal),
+                Step::Answered(refusal) => {
+                    self.document = None;
+                    self.pending.extend(refusal);
+                }
                 Step::Authenticated(pending) => {
                     if self.unauthenticated.take().is_some() {
                         self.place.work();

@@ -139,7 +139,7 @@ fn run(
 }
 
 /// Reads the nonces that the directory remembers. Its owner only.
-fn authentication(config: &Config, auth: &AuthChoice) -> anyhow::Result<Authentication> {
+fn authentication(config: &Config, auth: &AuthChoice) -> Authentication {
     if config.auth_secret.is_some() {
         tracing::warn!(
             "the secret was given as an argument, which every user of this machine can read; use GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file"
@@ -149,15 +149,14 @@ fn authentication(config: &Config, auth: &AuthChoice) -> anyhow::Result<Authenti
         tracing::warn!(
             "SECURITY: running WITHOUT authentication: everyone who can connect can do everything"
         );
-        return Ok(Authentication::None);
+        return Authentication::None;
     };
     let signed = &config.signed;
     let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
-    let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref())
-        .context("the nonces of signed requests")?;
+    let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref());
     let by_id = (signed.min_auth == MinAuth::Token).then(|| Authenticator::with_secret(secret));
     tracing::info!("Auth: enabled{}", if by_id.is_none() { ", signed requests only" } else { "" });
-    Ok(Authentication::Secret { by_id, signed: checks })
+    Authentication::Secret { by_id, signed: checks }
 }
 
 fn warn_of_risks(config: &Config) {
@@ -234,7 +233,7 @@ fn open_shard(
     (ownership, peers): (Option<Ownership>, Option<Peers>),
     log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
-    let authentication = authentication(config, auth)?;
+    let authentication = authentication(config, auth);
     let ownership = ownership.map(Arc::new);
     if let Some(ownership) = &ownership {
         tracing::info!(fingerprint = ownership.fingerprint(), "Advertised as {}", ownership.advertised());

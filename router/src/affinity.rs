@@ -1,6 +1,6 @@
 //! Groups of graphs that live on one shard: each member is placed by the name of its group's anchor.
 //!
-//! Identical with `AffinityRegistry` of the client 2.0.0. Earlier clients know no groups: [`Affinity::none`].
+//! Identical with `AffinityRegistry` of clients from 0.34.0 on. Earlier ones know no groups: [`Affinity::none`].
 
 use std::collections::HashMap;
 
@@ -29,7 +29,7 @@ impl Default for Affinity {
 }
 
 impl Affinity {
-    /// Every graph is placed by its own name, as in clients before 2.0.0.
+    /// Every graph is placed by its own name, as in clients before 0.34.0.
     #[must_use]
     pub fn none() -> Self {
         Self::new(HashMap::new())

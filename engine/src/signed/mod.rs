@@ -31,17 +31,9 @@ pub(crate) struct SignedRequests {
 
 impl SignedRequests {
     /// For tokens made with `secret`. Nonces are remembered in `dir`, if there is one, across restarts.
-    ///
-    /// # Errors
-    /// The nonces cannot be read or their files not be written.
-    pub(crate) fn open(
-        secret: &str,
-        expected: Expected,
-        window: u64,
-        dir: Option<&Path>,
-    ) -> std::io::Result<Self> {
-        let nonces = Nonces::open(dir, window, now())?;
-        Ok(Self { key: Key::new(secret), expected, nonces, window })
+    pub(crate) fn open(secret: &str, expected: Expected, window: u64, dir: Option<&Path>) -> Self {
+        let nonces = Nonces::open(dir, window, now());
+        Self { key: Key::new(secret), expected, nonces, window }
     }
 
     /// Whether a token claims to be a signed one.

@@ -38,6 +38,11 @@ type Seen = BTreeMap<u64, HashSet<u64>>;
 impl NonceFiles {
     /// Opens the folder, which is created if need be; what is in it, and whether that is all there was.
     pub(super) fn open(dir: &Path) -> io::Result<(Self, Seen, bool)> {
+        // The next start must not take the folder for complete, which would lack the nonces until then.
+        Self::try_open(dir).inspect_err(|_| drop(fs::remove_file(dir.join(STATE))))
+    }
+
+    fn try_open(dir: &Path) -> io::Result<(Self, Seen, bool)> {
         let first = !dir.exists();
         fs::create_dir_all(dir)?;
         let boot = boot_id();

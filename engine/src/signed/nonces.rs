@@ -33,22 +33,27 @@ struct State {
 }
 
 impl Nonces {
-    /// Reads the nonces that were remembered in `dir`.
-    ///
-    /// # Errors
-    /// They cannot be read, or no file be written there.
-    pub(super) fn open(dir: Option<&Path>, window: u64, now: u64) -> io::Result<Self> {
+    /// Reads the nonces that were remembered in `dir`. Where that cannot be done, on a full disk for instance, tokens of before
+    /// this start are refused, and those of now remembered in memory alone.
+    pub(super) fn open(dir: Option<&Path>, window: u64, now: u64) -> Self {
         let mut state = State { seen: BTreeMap::new(), count: 0, floor: 0, files: None };
-        if let Some(dir) = dir {
-            let (files, seen, complete) = NonceFiles::open(dir)?;
-            state.count = seen.values().map(HashSet::len).sum();
-            state.seen = seen;
-            state.floor = if complete { 0 } else { now.saturating_add(AHEAD) };
-            state.files = Some(files);
+        let since_now = now.saturating_add(AHEAD);
+        match dir.map(NonceFiles::open).transpose() {
+            Ok(None) => {}
+            Ok(Some((files, seen, complete))) => {
+                state.count = seen.values().map(HashSet::len).sum();
+                state.seen = seen;
+                state.floor = if complete { 0 } else { since_now };
+                state.files = Some(files);
+            }
+            Err(error) => {
+                state.floor = since_now;
+                tell_of_failure(&error);
+            }
         }
         let nonces = Self { window, state: Mutex::new(state) };
         nonces.forget_expired(&mut nonces.state.lock(), now);
-        Ok(nonces)
+        nonces
     }
 
     /// Takes a nonce, which is remembered across restarts when this returns.
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_taken_once_until_its_token_expires() {
-        let nonces = Nonces::open(None, 300, NOW).unwrap();
+        let nonces = Nonces::open(None, 300, NOW);
         for (nonce, timestamp) in [("a", NOW), ("b", NOW - 300), ("c", NOW + 300)] {
             assert_eq!(take(&nonces, nonce, timestamp, NOW), Ok(()));
             for other in [timestamp, NOW, NOW + 299] {
@@ -147,13 +152,13 @@ mod tests {
         }
         assert_eq!(take(&nonces, "a", NOW + 301, NOW + 300), Err(Refusal::Token), "it may still be sent");
         assert_eq!(take(&nonces, "later", NOW + 700, NOW + 700), Ok(()));
-        assert_eq!(nonces.state.lock().count, 1 + 1, "those that have expired are forgotten");
+        assert_eq!(nonces.state.lock().count, 1, "those that have expired are forgotten");
         assert_eq!(take(&nonces, "a", NOW + 700, NOW + 700), Ok(()));
     }
 
     #[test]
     fn a_window_without_bounds_is_none() {
-        let nonces = Nonces::open(None, u64::MAX, NOW).unwrap();
+        let nonces = Nonces::open(None, u64::MAX, NOW);
         for timestamp in [1, NOW, u64::MAX] {
             let nonce = timestamp.to_string();
             assert_eq!(take(&nonces, &nonce, timestamp, NOW), Ok(()));
@@ -164,7 +169,7 @@ mod tests {
     #[test]
     fn restarts_forget_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let open = |now| Nonces::open(Some(dir.path()), 300, now).unwrap();
+        let open = |now| Nonces::open(Some(dir.path()), 300, now);
         let first = open(NOW);
         for (nonce, timestamp) in [("a", NOW), ("b", NOW + 200), ("c", NOW - 100)] {
             assert_eq!(take(&first, nonce, timestamp, NOW), Ok(()));
@@ -183,18 +188,30 @@ mod tests {
         assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 1, "files of expired nonces are gone");
     }
 
+    #[test]
+    fn a_folder_that_cannot_be_used_stops_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("nonces");
+        fs_err::write(&file, "in the way").unwrap();
+        let nonces = Nonces::open(Some(&file), 300, NOW);
+        assert_eq!(take(&nonces, "a", NOW + AHEAD, NOW), Err(Refusal::Expired));
+        assert_eq!(take(&nonces, "a", NOW + AHEAD + 1, NOW + 6), Ok(()));
+        assert_eq!(take(&nonces, "a", NOW + AHEAD + 1, NOW + 6), Err(Refusal::Token));
+        nonces.close();
+    }
+
     /// After a power cut the newest nonces may be missing: older tokens are refused then.
     #[test]
     fn after_a_power_cut_tokens_of_before_it_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Nonces::open(Some(dir.path()), 300, NOW).unwrap();
+        let first = Nonces::open(Some(dir.path()), 300, NOW);
         assert_eq!(take(&first, "a", NOW, NOW), Ok(()));
         drop(first);
         let state = dir.path().join("state");
         let text = fs_err::read_to_string(&state).unwrap();
         for damaged in [text.replace("open ", "open x"), text.replace("open", "lost"), String::new()] {
             fs_err::write(&state, damaged).unwrap();
-            let restarted = Nonces::open(Some(dir.path()), 300, NOW + 30).unwrap();
+            let restarted = Nonces::open(Some(dir.path()), 300, NOW + 30);
             assert_eq!(take(&restarted, "lost", NOW, NOW + 30), Err(Refusal::Expired));
             assert_eq!(take(&restarted, "lost", NOW + 30 + AHEAD, NOW + 30), Err(Refusal::Expired));
             assert_eq!(take(&restarted, "later", NOW + 31 + AHEAD, NOW + 36), Ok(()));
