@@ -216,7 +216,9 @@ fn document(content: &GraphState) -> Value {
     nodes.sort_by_key(|(_, node)| node.inserted);
     let nodes = nodes.into_iter().map(|(id, node)| Value::Array(vec![text(id), ints(&node.properties)]));
     let edges = content.edges.iter().flat_map(|((source, target), parallel)| {
-        parallel.iter().map(move |properties| Value::Array(vec![text(source), text(target), ints(properties)]))
+        parallel
+            .iter()
+            .map(move |properties| Value::Array(vec![text(source), text(target), ints(properties)]))
     });
     let embeddings = content.embeddings.iter().map(|(id, components)| (text(id), floats(components)));
     map([
