@@ -118,7 +118,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place)
         outbox: Vec::new(),
         pending: VecDeque::new(),
         pending_bytes: 0,
-        transfers: Arc::default(),
+        transfers: shard.open_transfers.connect(),
         held: None,
         unauthenticated: Some(charge),
         deadline,

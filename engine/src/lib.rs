@@ -23,6 +23,7 @@ mod logging;
 mod maintenance;
 mod metrics;
 mod neighbor_cache;
+mod open_transfers;
 mod owners;
 mod ownership;
 mod projection;

@@ -37,6 +37,7 @@ use crate::{
     listen, logging, maintenance,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    open_transfers::OpenTransfers,
     owners::{self, Peers},
     ownership::Ownership,
     projection::Projections,
@@ -218,6 +219,9 @@ fn open_shard(
         places: Places::new(config.max_connections.map_or(shares.connections, |most| most as usize)),
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         limits: Limits::new(config),
+        open_transfers: OpenTransfers::new(
+            (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
+        ),
         started: Instant::now(),
         durability: config.durability,
         checkpoint_interval: config.checkpoint_interval,
@@ -229,7 +233,10 @@ fn open_shard(
                 prune: config.decay_floor > 0.0,
             },
         },
+        ledger_keep: config.ledger_keep,
         refusing: AtomicBool::new(false),
+        reclaim_delay: config.reclaim_delay,
+        rest_until: Mutex::default(),
         stopping: Cancel::default(),
         stop: watch::channel(false).0,
     };

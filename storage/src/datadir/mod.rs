@@ -14,6 +14,7 @@ mod checkpoint;
 mod identity;
 mod lock;
 mod restored;
+mod salvage;
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ use fs_err as fs;
 pub use checkpoint::{CheckpointInfo, create_checkpoint, list_checkpoints, restore_checkpoint};
 pub use identity::{FORMAT_VERSION, Identity};
 pub use restored::Restored;
+pub use salvage::salvage;
 
 use crate::{
     error::{Result, StoreError},

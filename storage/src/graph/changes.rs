@@ -35,6 +35,7 @@ impl GraphStore {
         let view = self.view();
         let state = GraphReader::new(&*view, graph).state()?;
         check_complete(graph, &state, after)?;
+        graph.hold_ledger(after);
         let before = record_digest(&*view, graph, after)?;
         let mut records = Vec::new();
         let mut bytes = 0;

@@ -11,3 +11,5 @@ mod damaged_store;
 mod every_file;
 mod exceptions;
 mod opening;
+mod room;
+mod salvaging;

@@ -13,7 +13,7 @@ mod status;
 mod upload;
 
 pub(crate) use call::call;
-pub(crate) use download::{Download, content};
+pub(crate) use download::{Download, content, content_without_ledger};
 pub(crate) use frame::{batches, data_limit};
 pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, ShardStatus};
 pub(crate) use upload::{upload, upload_arriving};

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_storage::GraphStore;
 use epistemic_storage::audit::{Audit, Findings, repair};
+use epistemic_storage::graph::RestartedLedger;
+use epistemic_storage::rocks::RocksStore;
 use serde::Serialize;
 
 use super::lost::{self, Lost};
@@ -13,12 +16,18 @@ use super::report::write_findings;
 use super::shown;
 use crate::cli::directory::{open_store_read_only, open_store_writable};
 use crate::cli::output::{OutputArgs, Report};
+use crate::cli::progress::{Progress, Total};
+use crate::cli::table::shown as shown_name;
 use crate::cli::{EXIT_CODES, Exit, Failure};
 
 /// Rebuild derived records of a stopped server: edges by target, the label index, counters, what awaits reclamation.
 ///
-/// Nodes, edges, embeddings, the ledger and the names of graphs are never touched: what is wrong with them is listed and
+/// Nodes, edges, embeddings, the ledger and the names of graphs are not touched: what is wrong with them is listed and
 /// left. All changes of a graph are made together; after an interruption run it again. Ends with 1 when something is left.
+///
+/// A graph whose ledger is damaged takes no writes although all its nodes and edges can be read. --restart-ledger gives up
+/// the damaged part and what is older: the ledger begins anew behind it. The damaged block stays in its table, so make a
+/// new directory afterwards (egctl salvage).
 ///
 /// A log that lacks acknowledged writes keeps a directory from opening. When there is no better copy,
 /// --accept-lost-writes opens it without them: as it was before the first that is missing.
@@ -35,6 +44,9 @@ pub(in crate::cli) struct RepairArgs {
     /// kept in PATH/db/lost.
     #[arg(long)]
     accept_lost_writes: bool,
+    /// Have ledgers that are damaged begin anew behind the damage.
+    #[arg(long)]
+    restart_ledger: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -46,6 +58,9 @@ struct Repaired<'a> {
     /// Commits that were given up, or would be.
     #[serde(skip_serializing_if = "Lost::is_empty")]
     lost: Lost,
+    /// Ledgers that begin anew, or would.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    restarted_ledgers: Vec<RestartedLedger>,
     /// What was made right, or would be.
     repaired: Findings,
     /// What is wrong with records that cannot be rebuilt.
@@ -55,19 +70,19 @@ struct Repaired<'a> {
 pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
     let lost =
         if args.accept_lost_writes { lost::give_up(&args.dir, args.dry_run)? } else { Lost::default() };
-    let Audit { repaired, found: left, .. } = match args.dry_run {
+    let (restarted_ledgers, Audit { repaired, found: left, .. }) = match args.dry_run {
         // It does not open before they are given up.
-        true if !lost.is_empty() => Audit::default(),
+        true if !lost.is_empty() => Default::default(),
         true => {
             let (_owner, store) = open_store_read_only(&args.dir)?;
-            repair(&store, true, &mut shown("repair"))?
+            rebuild(args, store)?
         }
         false => {
             let (_owner, store) = open_store_writable(&args.dir)?;
-            repair(&store, false, &mut shown("repair"))?
+            rebuild(args, store)?
         }
     };
-    let report = Repaired { dir: &args.dir, dry_run: args.dry_run, lost, repaired, left };
+    let report = Repaired { dir: &args.dir, dry_run: args.dry_run, lost, restarted_ledgers, repaired, left };
     args.output.print(&report)?;
     if report.left.is_empty() {
         return Ok(());
@@ -81,13 +96,36 @@ pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
     Err(Failure::new(Exit::Failed, message).into())
 }
 
+/// Restarts ledgers if that is asked for, then rebuilds what is derived.
+fn rebuild(args: &RepairArgs, store: RocksStore) -> Result<(Vec<RestartedLedger>, Audit)> {
+    if !args.restart_ledger {
+        return Ok((Vec::new(), repair(&store, args.dry_run, &mut shown("repair"))?));
+    }
+    let graphs = GraphStore::open_read_only(store)?;
+    let mut progress = Progress::new("ledgers", Total::Unknown);
+    let restarted = graphs.restart_ledgers(args.dry_run, &mut |graphs| progress.update(0, graphs))?;
+    drop(progress);
+    Ok((restarted, repair(graphs.store(), args.dry_run, &mut shown("repair"))?))
+}
+
 impl Report for Repaired<'_> {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         self.lost.write_text(out, self.dry_run)?;
         if !self.lost.is_empty() && self.dry_run {
             return writeln!(out, "the records can be checked when this is done");
         }
+        for RestartedLedger { graph, reason, restarted_at, sequence, .. } in &self.restarted_ledgers {
+            let begins = if self.dry_run { "would begin" } else { "begins" };
+            let (graph, first) = (shown_name(graph), restarted_at);
+            writeln!(
+                out,
+                "ledger of {graph} {begins} anew with change {first} (newest: {sequence}): {reason}"
+            )?;
+        }
         if self.repaired.is_empty() && self.left.is_empty() {
+            if !self.restarted_ledgers.is_empty() {
+                return Ok(());
+            }
             return writeln!(out, "{}: nothing to repair", self.dir.display());
         }
         if !self.repaired.is_empty() {
