@@ -522,7 +522,7 @@ pub struct GraphStats {
 #[derive(Debug, Deserialize)]
 pub struct LedgerKeep<'a> {
     /// The rule as text; without it, or nil, the graph is kept as the shard keeps others.
-    #[serde(default, borrow, deserialize_with = "some_text")]
+    #[serde(borrow, default, deserialize_with = "text_or_nil")]
     pub keep: Option<&'a str>,
 }
 

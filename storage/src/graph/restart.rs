@@ -12,9 +12,9 @@ use super::{
 use crate::{
     batch::WriteBatch,
     error::{Result, StoreError},
-    keys,
+    keys::{self, GraphId},
     space::Space,
-    store::Durability,
+    store::{Durability, KeyRange},
 };
 
 /// A ledger that begins anew.
@@ -35,7 +35,7 @@ pub struct RestartedLedger {
 impl GraphStore {
     /// Gives up the part of each ledger that is damaged, and what is older: it is complete from the first record behind
     /// the damage then. Nodes, edges and embeddings are not touched. Of all graphs, whether they are served here or not.
-    /// Durable on return, graph by graph; with `dry_run` only tells what it would do. Reads every ledger; blocks. Nobody
+    /// One commit, durable on return; with `dry_run` only tells what it would do. Reads every ledger; blocks. Nobody
     /// else may use the store meanwhile, and the graphs have to be opened again to see it.
     ///
     /// `progress` is told the graphs looked at.
@@ -48,14 +48,17 @@ impl GraphStore {
         dry_run: bool,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Vec<RestartedLedger>, GraphError> {
-        let mut restarted = Vec::new();
-        let graphs = [self.graphs(), self.graphs_on_the_move()].concat();
+        let mut graphs = [self.graphs(), self.graphs_on_the_move()].concat();
+        graphs.sort_by_key(|graph| graph.id());
+        let (mut restarted, mut hurt, mut cut) = (Vec::new(), Vec::new(), Cut::default());
         for (number, graph) in graphs.iter().enumerate() {
             progress(number as u64);
-            let Some((state, run)) = self.broken_ledger(graph)? else { continue };
-            if !dry_run {
-                self.cut_ledger(graph, &state, &run)?;
-            }
+            let Some((state, run)) = self.broken_ledger(graph)? else {
+                cut.pass();
+                continue;
+            };
+            cut.add(graph.id(), &state, &run);
+            hurt.push(graph);
             restarted.push(RestartedLedger {
                 graph: graph.name().to_string(),
                 reason: run.broken.unwrap_or_default(),
@@ -64,12 +67,9 @@ impl GraphStore {
                 sequence: state.sequence,
             });
         }
-        if !dry_run {
-            for graph in
-                graphs.iter().filter(|graph| restarted.iter().any(|done| done.graph == **graph.name()))
-            {
-                self.latest(graph).for_each_ledger(0, |_, _| Ok(()))?;
-            }
+        if !dry_run && !restarted.is_empty() {
+            self.store().commit(cut.into_batch(), Durability::Sync)?;
+            hurt.iter().try_for_each(|graph| self.latest(graph).for_each_ledger(0, |_, _| Ok(())))?;
         }
         Ok(restarted)
     }
@@ -85,19 +85,43 @@ impl GraphStore {
         let run = ledger_run::readable(self.store(), graph.id(), &state)?;
         Ok(run.broken.is_some().then_some((state, run)))
     }
+}
 
-    fn cut_ledger(&self, graph: &Graph, state: &GraphState, run: &Run) -> Result<()> {
-        // With no record left nothing is left of the last block, which the next graph may share.
-        let removed = match run.first > state.sequence {
-            true => keys::graph(graph.id()),
-            false => keys::ledger_before(graph.id(), run.first),
-        };
-        let mut batch = WriteBatch::new();
-        if let Some(end) = removed.end {
-            batch.delete_range(Space::Ledger, removed.start, end);
+/// What is removed, and the counters that go with it.
+#[derive(Default)]
+struct Cut {
+    removed: Vec<KeyRange>,
+    /// The graph before lost all of its ledger: its last block may hold the first records of the next one.
+    runs_on: bool,
+    batch: WriteBatch,
+}
+
+impl Cut {
+    /// A ledger that is sound lies between.
+    fn pass(&mut self) {
+        self.runs_on = false;
+    }
+
+    /// Removes what lies before the sound part of a ledger. Of neighbours in one block it has to be one range: the backend
+    /// passes over that without reading the block, and looks at it between two ranges.
+    fn add(&mut self, id: GraphId, state: &GraphState, run: &Run) {
+        let nothing_left = run.first > state.sequence;
+        let range = if nothing_left { keys::graph(id) } else { keys::ledger_before(id, run.first) };
+        match self.removed.last_mut() {
+            Some(last) if self.runs_on => last.end = range.end,
+            Some(_) | None => self.removed.push(range),
         }
+        self.runs_on = nothing_left;
         let state = GraphState { complete_from: run.first, ledger_lines: run.lines, ..*state };
-        batch.put(Space::Catalog, keys::state(graph.id()), state.encode());
-        self.store().commit(batch, Durability::Sync)
+        self.batch.put(Space::Catalog, keys::state(id), state.encode());
+    }
+
+    fn into_batch(mut self) -> WriteBatch {
+        for KeyRange { start, end, .. } in self.removed {
+            if let Some(end) = end {
+                self.batch.delete_range(Space::Ledger, start, end);
+            }
+        }
+        self.batch
     }
 }

@@ -361,6 +361,14 @@ impl GraphStore {
         GraphError::Corrupt { graph: graph.to_owned(), error }
     }
 
+    /// [`GraphStore::damage`] for an error that may be one of the store.
+    pub(crate) fn struck(&self, graph: &Graph, error: GraphError) -> GraphError {
+        if let GraphError::Store(error) = error {
+            return self.damage(graph.name(), error);
+        }
+        error
+    }
+
     pub(super) fn poison_unless_retryable(&self, error: &StoreError) {
         if !error.is_passing() {
             tracing::error!(%error, "a commit failed: the store takes no more writes until it is restarted");

@@ -41,7 +41,25 @@ pub fn export(
 }
 
 /// As [`export`], with the ledger or without it.
+///
+/// # Errors
+/// [`crate::graph::GraphError::Corrupt`] for damage, and the graph is quarantined then; errors of `out`.
 pub fn export_parts(
+    graphs: &GraphStore,
+    graph: &Graph,
+    ledger: Ledger,
+    out: impl Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Header, Totals), SnapshotError> {
+    write(graphs, graph, ledger, out, progress).map_err(|error| {
+        if let SnapshotError::Graph(error) = error {
+            return graphs.struck(graph, error).into();
+        }
+        error
+    })
+}
+
+fn write(
     graphs: &GraphStore,
     graph: &Graph,
     ledger: Ledger,

@@ -6,7 +6,7 @@ use epistemic_storage::graph::{LedgerKeep, Op};
 
 use super::common::{add_node, create, files, open};
 
-const MARKER: &[u8] = b"7f3c-a-secret-of-a-tenant-91be";
+const MARKER: &[u8] = b"7f3c-qzxwvk-ypjgbd-mhulsr-91be";
 
 /// Whether the marker is somewhere in tables and logs.
 fn is_on_disk(path: &Path) -> bool {
@@ -24,7 +24,7 @@ fn with_marker(path: &Path) -> (epistemic_storage::GraphStore, epistemic_storage
             graphs.write(name, add_node(&format!("{name} {number}"), &[number; 100])).unwrap();
         }
     }
-    graphs.write("tenant", add_node("secret", MARKER)).unwrap();
+    graphs.write("tenant", add_node("x", MARKER)).unwrap();
     graphs.store().flush().unwrap();
     assert!(is_on_disk(path), "the marker is in plain sight");
     (graphs, dir)
@@ -63,7 +63,7 @@ fn a_cleared_and_a_trimmed_ledger_leave_the_tables() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         let (graphs, _dir) = with_marker(&path);
-        graphs.write("tenant", Op::RemoveNode { id: "secret".into() }).unwrap();
+        graphs.write("tenant", Op::RemoveNode { id: "x".into() }).unwrap();
         let graph = graphs.graph("tenant").unwrap();
         if trimmed {
             let keep = LedgerKeep { records: Some(1), ..LedgerKeep::ALL };

@@ -105,6 +105,7 @@ fn a_backup_goes_on_when_the_ledger_was_trimmed() -> Result<()> {
     add_nodes(&mut client, "g", 200..210)?;
     json(&backup)?;
     let restored = home.path().join("restored");
+    fs_err::create_dir(&restored)?;
     json(&["backup", "restore", "--from", text(&to), "--to-dir", text(&restored)])?;
     let digest =
         |args: &[&str]| anyhow::Ok(json(&[&["digest", "g"], args].concat())?["graphs"][0]["digest"].clone());
@@ -133,7 +134,7 @@ fn deleted_bytes_leave_the_disk_of_an_idle_shard() -> Result<()> {
         client.create_graph(graph)?;
         add_nodes(&mut client, graph, 0..50)?;
     }
-    client.add_node("deleted", "secret", MARKER)?;
+    client.add_node("deleted", "x", MARKER)?;
     ensure!(holds(server.persist_dir(), MARKER)?, "it is in plain sight");
     client.call("__commons__", "DeleteGraph", params([("graph_name", "deleted".into())]))?;
     eventually("the marker is gone", || Ok(!holds(server.persist_dir(), MARKER)?))?;

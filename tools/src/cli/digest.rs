@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use epistemic_router::Endpoint;
-use epistemic_storage::graph::{Graph, GraphError};
-use epistemic_storage::snapshot::{Header, Ledger, SnapshotError, Totals, content_digest_of, export_parts};
+use epistemic_storage::graph::Graph;
+use epistemic_storage::snapshot::{Header, Ledger, Totals, content_digest_of, export_parts};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -155,15 +155,7 @@ fn digest_in(directory: &Directory, graph: &Graph, dir: &Path) -> Result<Row> {
     // The ledger is no part of the digest: it may be damaged.
     match export_parts(graphs, graph, Ledger::LeftOut, io::sink(), &mut |_| {}) {
         Ok(content) => Ok(Row::new(dir.display(), content).with_damaged_ledger()),
-        Err(_) => Err(named(directory, graph, error).into()),
-    }
-}
-
-/// Names the graph in an error about its records.
-pub(super) fn named(directory: &Directory, graph: &Graph, error: SnapshotError) -> SnapshotError {
-    match error {
-        SnapshotError::Graph(GraphError::Store(error)) => directory.graphs.damage(graph.name(), error).into(),
-        other @ (SnapshotError::Graph(_) | SnapshotError::Refused { .. } | SnapshotError::Stream(_)) => other,
+        Err(_) => Err(error.into()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_storage::snapshot::{self, Ledger, SnapshotError};
+use epistemic_storage::snapshot::{self, Ledger};
 use tokio::runtime::Runtime;
 
 use super::counted::{Count, Counted, Tee};
@@ -79,12 +79,7 @@ fn offline(args: &ExportArgs, dir: &Path) -> Result<Summary> {
     let exported = snapshot::export_parts(graphs, &graph, ledger, stream, &mut |records| {
         progress.update(count.bytes(), records);
     });
-    let (header, totals) = exported.map_err(|error| match error {
-        SnapshotError::Graph(epistemic_storage::graph::GraphError::Store(error)) => {
-            SnapshotError::Graph(graphs.damage(&args.graph, error))
-        }
-        other @ (SnapshotError::Graph(_) | SnapshotError::Refused { .. } | SnapshotError::Stream(_)) => other,
-    })?;
+    let (header, totals) = exported?;
     file.finish()?;
     Ok(Summary::new("exported", args.output.clone(), count.bytes(), header, totals).at(dir.display()))
 }
