@@ -5,7 +5,8 @@ use std::path::Path;
 use fs_err as fs;
 
 use super::{
-    DB_DIR, Identity, bad, checkpoint::refuse_occupied, lock::DirLock, open_read_only, sync_dir, sync_parent,
+    DB_DIR, Identity, Restored, bad, checkpoint::refuse_occupied, lock::DirLock, open_read_only, sync_dir,
+    sync_parent,
 };
 use crate::{
     error::{Result, StoreError},
@@ -14,15 +15,20 @@ use crate::{
 };
 
 /// Makes the new data directory `target` of what is sound in `source`, a stopped directory or a checkpoint, which is not
-/// changed: [`GraphStore::salvage_into`]. It carries the identity of `source`, whose place it takes. Durable on return; what
+/// changed: [`GraphStore::salvage_into`]. It carries the identity of `source`, whose place it takes, and the
+/// note that it was restored, which a checkpoint is by this. Durable on return; what
 /// is cut short has no identity, and no server takes it for a store. Blocks; `progress` is told bytes and records.
 ///
 /// # Errors
 /// `source` does not open, not even its catalog; `target` is not new or empty; identities are damaged; there is no room.
 pub fn salvage(source: &Path, target: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Salvaged> {
-    let (_reading, damaged) = open_read_only(source)?;
+    let (owned, damaged) = open_read_only(source)?;
     let damaged = GraphStore::open_read_only(damaged).map_err(of_store)?;
     let identity = Identity::load(source)?.ok_or_else(|| bad(source, "it has no identity.json"))?;
+    let restored = match &owned {
+        Some(directory) => directory.restored(),
+        None => Some(Restored::now(format!("checkpoint '{}'", source.display()), None)),
+    };
     fs::create_dir_all(target)?;
     refuse_occupied(target)?;
     let _owner = DirLock::acquire(target)?;
@@ -35,6 +41,7 @@ pub fn salvage(source: &Path, target: &Path, progress: &mut dyn FnMut(u64, u64))
     })?;
     sync_dir(&db)?;
     sync_parent(target)?;
+    restored.map_or(Ok(()), |restored| restored.store(target))?;
     identity.store(target)?;
     Ok(salvaged)
 }
