@@ -149,6 +149,8 @@ fn weight(op: &Op) -> usize {
         | Op::Delete
         | Op::Clear
         | Op::ClearLedger
+        | Op::TrimLedger(_)
+        | Op::KeepLedger(_)
         | Op::RemoveNode { .. }
         | Op::RemoveEdge { .. } => RECORD,
     }

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
+use epistemic_storage::graph::LedgerKeep;
 
 use crate::signed::Expected;
 
@@ -92,6 +93,17 @@ pub struct Config {
     #[arg(long, default_value_t = 64 << 20, value_name = "BYTES")]
     pub min_free_bytes: u64,
 
+    /// How much graphs keep of their ledgers that have no rule of their own (egctl ledger keep): all, or one or more of
+    /// records:COUNT, bytes:SIZE (512MiB) and age:TIME (30d), separated by commas. A record goes when any of them no longer
+    /// covers it
+    #[arg(long, default_value = "all", value_name = "RULE")]
+    pub ledger_keep: LedgerKeep,
+
+    /// Seconds after which what was deleted leaves the tables and gives its room back; 64 MiB or more do so at once. It may
+    /// take longer while that work takes more than a tenth of the time
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub reclaim_delay: u64,
+
     /// Room that is held on the disk of --persist-dir for a start or a deletion when the disk is full, at most a hundredth
     /// of what is free; 0 holds none
     #[arg(long, default_value_t = 64 << 20, value_name = "BYTES")]
@@ -148,6 +160,11 @@ pub struct Config {
     /// sent nothing at all may wait for as long as a quarter of --max-connections is not taken by strangers
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub frame_deadline: u64,
+
+    /// Seconds after which a snapshot that is sent or received in pieces is ended when nobody goes on with it: until then it
+    /// keeps what was overwritten since on disk. 0 never ends one
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub transfer_idle: u64,
 
     /// Messages kept of each channel; the oldest are dropped beyond
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]

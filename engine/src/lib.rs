@@ -25,6 +25,7 @@ mod logging;
 mod maintenance;
 mod metrics;
 mod neighbor_cache;
+mod open_transfers;
 mod oversized;
 mod owners;
 mod ownership;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use epistemic_storage::graph::Graph;
@@ -16,6 +16,14 @@ use crate::{
 };
 
 const RECLAIM_EVERY: Duration = Duration::from_secs(1);
+/// So many bytes of removed records are given back at once.
+const MUCH_BYTES: u64 = 64 << 20;
+/// So long it is not tried again when it has failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(20);
+/// For each second that this takes so many are left to requests.
+const RESTS: u32 = 9;
+const TRIM_EVERY: Duration = Duration::from_secs(5);
+const END_IDLE_EVERY: Duration = Duration::from_secs(1);
 const RECOVER_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs one kind of work at its interval until the shard stops. A panic in it is counted and costs one turn.
@@ -40,6 +48,11 @@ async fn every(shard: Arc<Shard>, name: &'static str, period: Duration, work: fn
 /// Starts all periodic work of the shard.
 pub(crate) fn start(shard: &Arc<Shard>) {
     tokio::spawn(every(Arc::clone(shard), "reclaim", RECLAIM_EVERY, reclaim));
+    tokio::spawn(every(Arc::clone(shard), "room", RECLAIM_EVERY, give_back_room));
+    tokio::spawn(every(Arc::clone(shard), "ledger", TRIM_EVERY, trim_ledgers));
+    tokio::spawn(every(Arc::clone(shard), "transfers", END_IDLE_EVERY, |shard| {
+        shard.open_transfers.end_idle()
+    }));
     tokio::spawn(every(Arc::clone(shard), "recover", RECOVER_EVERY, recover));
     tokio::spawn(scrub::run(Arc::clone(shard)));
     if shard.checkpoint_interval > 0 && shard.checkpoints.directory().is_some() {
@@ -55,6 +68,32 @@ pub(crate) fn start(shard: &Arc<Shard>) {
     }
 }
 
+/// Gives the room of removed records back when it is much, or after a while. The work takes a small part of the time, so
+/// that requests hardly notice.
+fn give_back_room(shard: &Arc<Shard>) {
+    let awaiting = shard.graphs.awaiting_room();
+    let due = awaiting.bytes >= MUCH_BYTES || awaiting.oldest_ms >= shard.reclaim_delay.saturating_mul(1000);
+    let due = due && awaiting.graphs > 0;
+    let mut rest = shard.rest_until.lock();
+    if !due || rest.is_some_and(|until| Instant::now() < until) {
+        return;
+    }
+    let begun = Instant::now();
+    let mut least = RECLAIM_EVERY;
+    match shard.graphs.give_back_room() {
+        Ok(0) => {}
+        Ok(graphs) => {
+            let seconds = begun.elapsed().as_secs_f64();
+            tracing::info!(graphs, bytes = awaiting.bytes, seconds, "gave the room of removed records back");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot give the room of removed records back yet");
+            least = AFTER_FAILURE;
+        }
+    }
+    *rest = Some(Instant::now() + (begun.elapsed() * RESTS).max(least));
+}
+
 fn reclaim(shard: &Arc<Shard>) {
     shard.projections.forget_deleted();
     shard.vectors.forget_deleted();
@@ -62,6 +101,26 @@ fn reclaim(shard: &Arc<Shard>) {
         Ok(0) => {}
         Ok(graphs) => tracing::debug!(graphs, "reclaimed the records of deleted graphs"),
         Err(error) => tracing::warn!(%error, "cannot reclaim the records of deleted graphs yet"),
+    }
+}
+
+/// Trims ledgers to what is to be kept of them, in steps between which other writes have their turn.
+fn trim_ledgers(shard: &Arc<Shard>) {
+    for graph in shard.graphs.graphs() {
+        let keep = graph.ledger_keep().unwrap_or(shard.ledger_keep);
+        loop {
+            if shard.stopping.check().is_err() {
+                return;
+            }
+            match shard.graphs.trim_ledger(&graph, &keep) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(graph = %graph.name(), %error, "cannot trim the ledger yet");
+                    break;
+                }
+            }
+        }
     }
 }
 

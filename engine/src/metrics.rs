@@ -70,6 +70,11 @@ pub(crate) struct Metrics {
     ownership_conflicts: IntGaugeVec,
     ownership_unchecked: IntGauge,
     damage: DamageSeries,
+    awaiting_graphs: IntGauge,
+    awaiting_bytes: IntGauge,
+    transfers_open: IntGauge,
+    transfers_oldest: IntGauge,
+    transfers_ended: IntCounter,
 }
 
 impl Metrics {
@@ -156,6 +161,26 @@ impl Metrics {
                 "ownership_unchecked_shards",
                 "Shards that did not answer which graphs they serve.",
             )?,
+            awaiting_graphs: IntGauge::new(
+                "reclaim_pending_graphs",
+                "Graphs that were deleted, cleared or had their ledger cut, and have not given their room back.",
+            )?,
+            awaiting_bytes: IntGauge::new(
+                "reclaim_pending_bytes",
+                "Bytes of their removed records in tables, an estimate.",
+            )?,
+            transfers_open: IntGauge::new(
+                "transfers_open",
+                "Snapshots that are sent or received in pieces.",
+            )?,
+            transfers_oldest: IntGauge::new(
+                "transfers_oldest_seconds",
+                "Age of the oldest of them; exports keep what was overwritten since on disk.",
+            )?,
+            transfers_ended: IntCounter::new(
+                "transfers_ended_idle_total",
+                "Of these, those that were ended because nobody went on with them.",
+            )?,
             unsupported: IntCounterVec::new(
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
                 &["op"],
@@ -173,7 +198,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 27] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 32] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -201,6 +226,11 @@ impl Metrics {
             Box::new(self.connections_pushed_out.clone()),
             Box::new(self.log_dropped.clone()),
             Box::new(self.periodic_panics.clone()),
+            Box::new(self.awaiting_graphs.clone()),
+            Box::new(self.awaiting_bytes.clone()),
+            Box::new(self.transfers_open.clone()),
+            Box::new(self.transfers_oldest.clone()),
+            Box::new(self.transfers_ended.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))?;
         self.damage.register(&self.registry)
@@ -316,6 +346,14 @@ impl Metrics {
         self.log_dropped.inc_by(self.log.dropped().saturating_sub(self.log_dropped.get()));
         self.writable.set(graphs.refusal().is_none().into());
         self.damage.renew(shard, &self.registry);
+        let open = shard.open_transfers.open();
+        self.transfers_open.set(open.count as i64);
+        self.transfers_oldest.set(open.oldest.as_secs() as i64);
+        let ended = shard.open_transfers.ended();
+        self.transfers_ended.inc_by(ended.saturating_sub(self.transfers_ended.get()));
+        let awaiting = graphs.awaiting_room();
+        self.awaiting_graphs.set(awaiting.graphs as i64);
+        self.awaiting_bytes.set(awaiting.bytes as i64);
         self.connections.set(shard.places.taken() as i64);
         let pushed_out = shard.places.pushed_out();
         self.connections_pushed_out.inc_by(pushed_out.saturating_sub(self.connections_pushed_out.get()));

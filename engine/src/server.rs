@@ -41,6 +41,7 @@ use crate::{
     logging, maintenance,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    open_transfers::OpenTransfers,
     owners::{self, Peers},
     ownership::Ownership,
     projection::Projections,
@@ -279,6 +280,9 @@ fn open_shard(
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         documents: Arc::new(tokio::sync::Semaphore::new(1)),
         limits: Limits::new(config),
+        open_transfers: OpenTransfers::new(
+            (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
+        ),
         started: Instant::now(),
         durability: config.durability,
         checkpoint_interval: config.checkpoint_interval,
@@ -291,7 +295,10 @@ fn open_shard(
             },
         },
         scrub,
+        ledger_keep: config.ledger_keep,
         refusing: AtomicBool::new(false),
+        reclaim_delay: config.reclaim_delay,
+        rest_until: Mutex::default(),
         stopping: Cancel::default(),
         stop: watch::channel(false).0,
     };

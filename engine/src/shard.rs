@@ -7,7 +7,7 @@ use std::{
 };
 
 use epistemic_listen::Places;
-use epistemic_storage::{Channels, GraphId, GraphStore};
+use epistemic_storage::{Channels, GraphId, GraphStore, graph::LedgerKeep};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
@@ -22,6 +22,7 @@ use crate::{
     lifecycle::Decay,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    open_transfers::OpenTransfers,
     owners::Peers,
     ownership::Ownership,
     projection::Projections,
@@ -61,13 +62,20 @@ pub(crate) struct Shard {
     /// Places for requests over the usual limit: documents, one at a time.
     pub(crate) documents: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Limits,
+    pub(crate) open_transfers: OpenTransfers,
     pub(crate) started: Instant,
     pub(crate) durability: DurabilityMode,
     pub(crate) checkpoint_interval: u64,
     pub(crate) decay: Periodic<Decay>,
     pub(crate) scrub: Scrub,
+    /// How much of their ledgers graphs keep that have no rule of their own.
+    pub(crate) ledger_keep: LedgerKeep,
     /// No writes were taken when that was last looked at.
     pub(crate) refusing: AtomicBool,
+    /// Seconds that removed records wait to leave the tables.
+    pub(crate) reclaim_delay: u64,
+    /// Until then no room of removed records is given back: that has its turn now and then only.
+    pub(crate) rest_until: Mutex<Option<Instant>>,
     /// Becomes true when the server is to stop.
     pub(crate) stop: watch::Sender<bool>,
     /// Ends periodic work when the server is to stop.

@@ -65,7 +65,7 @@ pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, sizes: bool, out: &
     encode::array(out, graphs.len());
     for graph in graphs {
         // Damage that is found on the way shows as quarantine.
-        let bytes = if sizes { shard.graphs.size_of(&graph).ok() } else { None };
+        let found = if sizes { shard.graphs.sizes_of(&graph).ok() } else { None };
         let stored = GraphReader::new(&*view, &graph).state();
         let stored = stored.map_err(|error| shard.graphs.damage(graph.name(), error));
         let state = stored.unwrap_or_else(|_| graph.state());
@@ -76,13 +76,18 @@ pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, sizes: bool, out: &
             "nodes": state.nodes,
             "edges": state.edges,
             "sequence": state.sequence,
+            "ledger_from": state.complete_from,
             "quarantined": graph.quarantined(),
         });
+        if let Some(keep) = graph.ledger_keep() {
+            row["ledger_keep"] = json!(keep.to_string());
+        }
         if let Some(tenant) = graph.tenant() {
             row["tenant"] = json!(tenant);
         }
-        if let Some(bytes) = bytes {
-            row["bytes"] = json!(bytes);
+        if let Some(found) = found {
+            row["bytes"] = json!(found.total());
+            row["sizes"] = json!(found);
         }
         value(out, &row);
     }
@@ -107,6 +112,7 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         (nodes + state.nodes, edges + state.edges)
     });
     let (requests, request_seconds) = shard.metrics.totals();
+    let awaiting = shard.graphs.awaiting_room();
     let mut fields = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "unix_ms": epistemic_storage::clock::unix_ms(),
@@ -125,6 +131,8 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         "request_seconds": request_seconds,
         "bytes": stats.bytes,
         "free_bytes": stats.free_bytes,
+        "reclaim_pending_graphs": awaiting.graphs,
+        "reclaim_pending_bytes": awaiting.bytes,
         "sequence": stats.sequence,
         "writable": refusal.is_none(),
         "refusal": refusal,

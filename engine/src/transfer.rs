@@ -2,7 +2,7 @@
 //! end with it; an import that was not committed leaves nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io::{self, Read, Write},
     sync::{
         Arc,
@@ -10,17 +10,18 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use epistemic_storage::{
     GraphStore,
     graph::Graph,
     service::{self, Imported, ServiceError, Wanted},
-    snapshot::{self, Header, ImportTarget, SnapshotError, Totals},
+    snapshot::{self, Header, ImportTarget, Ledger, SnapshotError, Totals},
 };
 use parking_lot::Mutex;
 
-use crate::{access::Caller, shard::Shard};
+use crate::{access::Caller, open_transfers::Open, shard::Shard};
 
 /// Transfers of one connection at a time.
 const MAX_TRANSFERS: usize = 4;
@@ -34,15 +35,33 @@ pub(crate) struct Transfers {
     next: AtomicU64,
     exports: Mutex<HashMap<u64, Export>>,
     imports: Mutex<HashMap<u64, Import>>,
+    /// Those that were ended because nobody went on with them.
+    ended: Mutex<HashSet<u64>>,
+}
+
+/// Since when a transfer is open, and since when it waits for its next piece.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    opened: Instant,
+    used: Instant,
+}
+
+impl Times {
+    fn now() -> Self {
+        let now = Instant::now();
+        Self { opened: now, used: now }
+    }
 }
 
 struct Export {
+    times: Times,
     pieces: Receiver<Vec<u8>>,
     rest: Vec<u8>,
     thread: JoinHandle<Result<(), TransferError>>,
 }
 
 struct Import {
+    times: Times,
     pieces: SyncSender<Piece>,
     received: u64,
     /// The graph it was opened to replace.
@@ -68,6 +87,8 @@ enum Piece {
 pub(crate) enum TransferError {
     #[error("no such transfer on this connection: {0}")]
     Unknown(u64),
+    #[error("transfer {0} was ended because nobody went on with it (--transfer-idle); begin again")]
+    Ended(u64),
     #[error("this connection has {MAX_TRANSFERS} transfers already; finish or close one")]
     TooMany,
     #[error(transparent)]
@@ -99,15 +120,39 @@ impl Transfers {
         Ok(self.next.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    fn missing(&self, id: u64) -> TransferError {
+        if self.ended.lock().contains(&id) { TransferError::Ended(id) } else { TransferError::Unknown(id) }
+    }
+
+    /// Ends the transfers that have waited for their next piece for more than `limit`; returns how many.
+    pub(crate) fn end_idle(&self, limit: Duration) -> u64 {
+        let mut ended = self.ended.lock();
+        let before = ended.len();
+        let is_idle = |times: &Times| times.used.elapsed() > limit;
+        ended.extend(self.exports.lock().extract_if(|_, export| is_idle(&export.times)).map(|(id, _)| id));
+        ended.extend(self.imports.lock().extract_if(|_, import| is_idle(&import.times)).map(|(id, _)| id));
+        (ended.len() - before) as u64
+    }
+
+    /// What waits for its next piece.
+    pub(crate) fn open(&self) -> Open {
+        let mut opened: Vec<_> = self.exports.lock().values().map(|export| export.times.opened).collect();
+        opened.extend(self.imports.lock().values().map(|import| import.times.opened));
+        let oldest = opened.iter().map(Instant::elapsed).max().unwrap_or_default();
+        Open { count: opened.len() as u64, oldest }
+    }
+
     /// Begins an export of the graph as it is now.
     pub(crate) fn open_export(
         &self,
         graphs: &Arc<GraphStore>,
         graph: Arc<Graph>,
+        ledger: Ledger,
     ) -> Result<(u64, Header), TransferError> {
         let graphs = Arc::clone(graphs);
-        let (id, export) =
-            self.begin(move |out| Ok(snapshot::export(&graphs, &graph, out, &mut |_| {}).map(drop)?))?;
+        let (id, export) = self.begin(move |out| {
+            Ok(snapshot::export_parts(&graphs, &graph, ledger, out, &mut |_| {}).map(drop)?)
+        })?;
         let header = snapshot::inspect(export.rest.as_slice())?;
         self.exports.lock().insert(id, export);
         Ok((id, header))
@@ -135,7 +180,7 @@ impl Transfers {
         let thread = std::thread::Builder::new()
             .name("export".into())
             .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))?;
-        let mut export = Export { pieces, rest: Vec::new(), thread };
+        let mut export = Export { times: Times::now(), pieces, rest: Vec::new(), thread };
         match export.pieces.recv() {
             Ok(first) => export.rest = first,
             Err(_) => return Err(join(export.thread).err().unwrap_or(TransferError::Unknown(id))),
@@ -145,7 +190,7 @@ impl Transfers {
 
     /// The next bytes of an export, at most `max`; none at its end, which closes it.
     pub(crate) fn read(&self, id: u64, max: usize) -> Result<Vec<u8>, TransferError> {
-        let mut export = self.exports.lock().remove(&id).ok_or(TransferError::Unknown(id))?;
+        let mut export = self.exports.lock().remove(&id).ok_or_else(|| self.missing(id))?;
         if export.rest.is_empty() {
             match export.pieces.recv() {
                 Ok(piece) => export.rest = piece,
@@ -154,6 +199,7 @@ impl Transfers {
         }
         let rest = export.rest.split_off(export.rest.len().min(max.max(1)));
         let piece = std::mem::replace(&mut export.rest, rest);
+        export.times.used = Instant::now();
         self.exports.lock().insert(id, export);
         Ok(piece)
     }
@@ -209,18 +255,20 @@ impl Transfers {
         let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
             work(PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false })
         })?;
-        self.imports.lock().insert(id, Import { pieces, received: 0, replaces, thread });
+        let import = Import { times: Times::now(), pieces, received: 0, replaces, thread };
+        self.imports.lock().insert(id, import);
         Ok(id)
     }
 
     /// Hands the next bytes to an import; returns how many it has had.
     pub(crate) fn write(&self, id: u64, data: Vec<u8>) -> Result<u64, TransferError> {
-        let mut import = self.imports.lock().remove(&id).ok_or(TransferError::Unknown(id))?;
+        let mut import = self.imports.lock().remove(&id).ok_or_else(|| self.missing(id))?;
         import.received += data.len() as u64;
         if import.pieces.send(Piece::Data(data)).is_err() {
             return Err(join(import.thread).err().unwrap_or(TransferError::Unknown(id)));
         }
         let received = import.received;
+        import.times.used = Instant::now();
         self.imports.lock().insert(id, import);
         Ok(received)
     }
@@ -232,7 +280,7 @@ impl Transfers {
 
     /// Ends an import: the graph is checked as a whole, durable and visible on return, or refused.
     pub(crate) fn commit(&self, id: u64) -> Result<Committed, TransferError> {
-        let import = self.imports.lock().remove(&id).ok_or(TransferError::Unknown(id))?;
+        let import = self.imports.lock().remove(&id).ok_or_else(|| self.missing(id))?;
         // When the thread has given up already, its result says why.
         let _ = import.pieces.send(Piece::Finish);
         join(import.thread)

@@ -8,6 +8,7 @@
 //! | catalog | `0x04` id | empty: the id's records await reclamation |
 //! | catalog | `0x05` agent id | identity (MessagePack map) |
 //! | catalog | `0x06` move id | what became of a move (MessagePack map), see [`crate::graph::MoveRecord`] |
+//! | catalog | `0x07` id | empty: removed records of the id may still lie in tables |
 //! | nodes | id, node id | sequence, property bytes |
 //! | out_edges | id, esc(source), esc(target), sequence | property bytes |
 //! | in_edges | id, esc(target), esc(source), sequence | empty |
@@ -51,6 +52,7 @@ const NEXT_ID: u8 = 0x03;
 const RECLAIM: u8 = 0x04;
 const IDENTITY: u8 = 0x05;
 const MOVE_OUTCOME: u8 = 0x06;
+const EMPTIED: u8 = 0x07;
 
 const CHANNEL: u8 = 0x01;
 const COUNTERS: u8 = 0x02;
@@ -91,7 +93,16 @@ pub(crate) fn reclaims() -> KeyRange {
     KeyRange::prefix(&[RECLAIM])
 }
 
-/// The graph id in a key of [`reclaims`] or of a graph state.
+pub(crate) fn emptied(id: GraphId) -> Vec<u8> {
+    tagged(EMPTIED, id)
+}
+
+/// The ids of which removed records may still lie in tables.
+pub(crate) fn all_emptied() -> KeyRange {
+    KeyRange::prefix(&[EMPTIED])
+}
+
+/// The graph id in a key of [`reclaims`], [`all_emptied`] or of a graph state.
 pub(crate) fn tagged_id(key: &[u8]) -> Option<GraphId> {
     Some(GraphId(u64::from_be_bytes(key.get(1..)?.try_into().ok()?)))
 }
@@ -260,6 +271,11 @@ pub(crate) fn label_parts(key: &[u8]) -> Option<(Cow<'_, str>, u64)> {
 /// The graph that a key of one of the spaces of graphs belongs to.
 pub(crate) fn graph_of(key: &[u8]) -> Option<GraphId> {
     Some(GraphId(u64::from_be_bytes(*key.first_chunk()?)))
+}
+
+/// Ledger records before `sequence`.
+pub(crate) fn ledger_before(id: GraphId, sequence: u64) -> KeyRange {
+    KeyRange { start: id.0.to_be_bytes().to_vec(), end: Some(ledger(id, sequence)), sweep: true }
 }
 
 /// Ledger records from `sequence` on.

@@ -185,6 +185,28 @@ pub trait Store: Read {
     /// write buffers. Ranges of a few blocks are counted exactly.
     fn size_of(&self, space: Space, range: KeyRange) -> Result<u64>;
 
+    /// Drops what holds nothing but entries of a range that nobody reads any more; entries of it may stay. Needs hardly any
+    /// room and ignores views. Of entries that were overwritten older ones may come to light: remove the range again
+    /// afterwards.
+    fn drop_whole(&self, _space: Space, _range: &KeyRange) -> Result<()> {
+        Ok(())
+    }
+
+    /// Has entries of these ranges that were removed or overwritten leave the tables and the log of a backend that keeps
+    /// them until then. Needs room for what remains, for which it may use what is kept in reserve; blocks. False when that
+    /// is not possible for now.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::DiskFull`] when the room is not there; a part was done then.
+    fn compact(&self, _ranges: &[(Space, KeyRange)]) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// When the oldest view was taken that is still held, Unix seconds: what was removed since stays until it is dropped.
+    fn oldest_view(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads every stored block and checks its checksum. Takes as long as reading the whole store.
     fn verify(&self) -> Result<()>;
 

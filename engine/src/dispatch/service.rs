@@ -6,7 +6,7 @@ use bytes::Bytes;
 use epistemic_storage::{
     graph::Origin,
     service::{Imported, Wanted},
-    snapshot::ImportTarget,
+    snapshot::{ImportTarget, Ledger},
 };
 use tokio::sync::mpsc;
 
@@ -117,12 +117,16 @@ fn run(
             encode::str(out, if shard.scrub.begin_now() { "scrub_begun" } else { "nothing_to_scrub" });
         }
         Method::SnapshotOpen => {
-            params::no_params(method, raw)?;
+            let params::SnapshotOpen { without_ledger } = match params::no_params(method, raw) {
+                Ok(()) => params::SnapshotOpen::default(),
+                Err(_) => params::params(method, raw)?,
+            };
+            let ledger = if without_ledger { Ledger::LeftOut } else { Ledger::Whole };
             let graph = shard.graphs.graph(envelope.graph)?;
             // Another graph may have its name since the request was checked.
             access::read(shard, &envelope, &graph)?;
             let (graph_id, epoch) = (graph.id().number(), graph.epoch());
-            let (cursor, header) = transfers.open_export(&shard.graphs, graph)?;
+            let (cursor, header) = transfers.open_export(&shard.graphs, graph, ledger)?;
             encode::map(out, 8);
             field_uint(out, "cursor", cursor);
             field_uint(out, "graph_id", graph_id);

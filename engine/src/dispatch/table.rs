@@ -120,6 +120,7 @@ pub(super) const fn row(method: Method) -> Row {
         | M::BatchUpdate
         | M::TouchNodes
         | M::ClearLedger
+        | M::LedgerKeep
         | M::ApplyLedger
         | M::AddEmbedding => Row { route: Route::Write, access: Access::Write },
         M::CreateGraph => Row { route: Route::Write, access: Access::Open },

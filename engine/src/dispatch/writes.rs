@@ -137,6 +137,12 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
             params::no_params(method, raw)?;
             Op::ClearLedger
         }
+        Method::LedgerKeep => {
+            let params::LedgerKeep { keep } = params::params(method, raw)?;
+            let rule =
+                keep.map(|rule| rule.parse().map_err(|error| OpError::Text(format!("LedgerKeep: {error}"))));
+            Op::KeepLedger(rule.transpose()?)
+        }
         Method::CreateGraph => {
             let params::CreateGraph { graph_name, graph_type, tenant } = params::params(method, raw)?;
             if let Some(peers) = &shard.peers {

@@ -71,7 +71,7 @@ methods! {
     SnapshotOpen, SnapshotRead, SnapshotClose, RestoreOpen, RestoreWrite, RestoreCommit, RestoreAbort,
     GraphStats, ShardStatus, ListIdentities, GraphDigest, LedgerRead, MoveStatus, MoveArrive, MoveReplay, MoveFence,
     MoveRelease, MoveDepart, MoveAdmit, MoveDrop, MoveReturn, MoveForget, GraphHeads, ServiceExport, ServiceImport,
-    MoveLook, MoveOutcomes, MoveRenew, MoveRefuse, GraphOwners, OwnerHold, OwnerGiveWay, Scrub,
+    MoveLook, MoveOutcomes, MoveRenew, MoveRefuse, GraphOwners, OwnerHold, OwnerGiveWay, Scrub, LedgerKeep,
 }
 
 impl Method {

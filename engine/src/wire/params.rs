@@ -552,6 +552,22 @@ pub struct GraphStats {
     pub sizes: bool,
 }
 
+/// `LedgerKeep`
+#[derive(Debug, Deserialize)]
+pub struct LedgerKeep<'a> {
+    /// The rule as text; without it, or nil, the graph is kept as the shard keeps others.
+    #[serde(borrow, default, deserialize_with = "text_or_nil")]
+    pub keep: Option<&'a str>,
+}
+
+/// `SnapshotOpen`, which takes none as well
+#[derive(Debug, Default, Deserialize)]
+pub struct SnapshotOpen {
+    /// Whether the snapshot is to be without the ledger, which is not read then. Off by default.
+    #[serde(default)]
+    pub without_ledger: bool,
+}
+
 /// `SnapshotRead`
 #[derive(Debug, Deserialize)]
 pub struct SnapshotRead {

@@ -25,6 +25,8 @@ pub(super) struct Catalog {
     pub(super) graphs: BTreeMap<Arc<str>, GraphId>,
     states: BTreeMap<GraphId, Stored>,
     pub(super) reclaims: BTreeSet<GraphId>,
+    /// Ids of which removed records may still lie in tables: some may come to light while these are dropped.
+    pub(super) emptied: BTreeSet<GraphId>,
     /// Whether every entry was understood: only then is it known that a record belongs to nobody.
     pub(super) whole: bool,
 }
@@ -56,7 +58,7 @@ impl Catalog {
 /// Reads the catalog and tells what is wrong within it.
 pub(super) fn check(read: &dyn Read, recorder: &mut Recorder<'_>) -> Result<Catalog> {
     let mut catalog = Catalog { whole: true, ..Catalog::default() };
-    for range in [keys::reclaims(), keys::states(), keys::names()] {
+    for range in [keys::reclaims(), keys::all_emptied(), keys::states(), keys::names()] {
         if let Err(error) = read_part(read, range, &mut catalog, recorder) {
             catalog.whole = false;
             recorder.unreadable(Space::Catalog, error)?;
@@ -107,6 +109,8 @@ fn read_part(
         } else if let Some(id) = keys::tagged_id(key) {
             if tag == keys::states().start {
                 catalog.states.insert(id, GraphState::decode(value).map_or(Stored::Bad, Stored::State));
+            } else if tag == keys::all_emptied().start {
+                catalog.emptied.insert(id);
             } else {
                 catalog.reclaims.insert(id);
             }

@@ -19,7 +19,8 @@ use crate::{
 /// Records whose counters are there are left alone, and all are while an entry of the catalog is damaged: they may be those
 /// of a graph whose name is lost.
 pub(super) fn check(read: &dyn Read, catalog: &Catalog, recorder: &mut Recorder<'_>) -> Result<()> {
-    let owned: BTreeSet<GraphId> = catalog.graphs.values().chain(&catalog.reclaims).copied().collect();
+    let awaiting = catalog.reclaims.iter().chain(&catalog.emptied);
+    let owned: BTreeSet<GraphId> = catalog.graphs.values().chain(awaiting).copied().collect();
     let mut orphans: BTreeMap<GraphId, Vec<&str>> = BTreeMap::new();
     for space in Space::OF_GRAPHS {
         let mut start = Vec::new();

@@ -92,7 +92,13 @@ impl<'s> Recorder<'s> {
     /// Ends the audit.
     pub(super) fn finish(self, graphs: Vec<GraphAudit>) -> Audit {
         (self.tell)(self.progress);
-        Audit { graphs, found: self.found, repaired: self.repaired, records: self.progress.records }
+        Audit {
+            graphs,
+            unread: Vec::new(),
+            found: self.found,
+            repaired: self.repaired,
+            records: self.progress.records,
+        }
     }
 
     /// How many findings there are, repaired ones included.

@@ -62,6 +62,8 @@ pub struct GraphAudit {
 pub struct Audit {
     /// The graphs that were read to their end, by name.
     pub graphs: Vec<GraphAudit>,
+    /// The graphs that could not be read to their end, by name.
+    pub unread: Vec<String>,
     /// What is wrong; after a repair, what still is.
     pub found: Findings,
     /// What a repair made right.
@@ -130,7 +132,7 @@ fn run(store: &dyn Store, only: &[String], mut recorder: Recorder<'_>) -> Result
     recorder.progress.expected = catalog.expected_records(graphs.iter().map(|(_, id)| id));
     orphans::check(&*view, &catalog, &mut recorder)?;
     recorder.commit()?;
-    let mut audited = Vec::with_capacity(graphs.len());
+    let (mut audited, mut unread) = (Vec::with_capacity(graphs.len()), Vec::new());
     for (name, id) in graphs {
         let before = recorder.count();
         recorder.graph = Some(name.to_string());
@@ -139,11 +141,14 @@ fn run(store: &dyn Store, only: &[String], mut recorder: Recorder<'_>) -> Result
         let space = pass.space;
         match checked {
             Ok(found) => audited.push(GraphAudit { findings: recorder.count() - before, ..found }),
-            Err(error) => recorder.unreadable(space, error)?,
+            Err(error) => {
+                recorder.unreadable(space, error)?;
+                unread.push(name.to_string());
+            }
         }
         recorder.commit()?;
     }
-    Ok(recorder.finish(audited))
+    Ok(Audit { unread, ..recorder.finish(audited) })
 }
 
 fn chosen(catalog: &Catalog, only: &[String]) -> Result<Vec<(Arc<str>, GraphId)>, GraphError> {

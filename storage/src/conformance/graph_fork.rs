@@ -69,12 +69,14 @@ pub(super) fn small(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!((counts(graphs, "copy")?, counts(graphs, "source")?), ((6 - 1 + 1, 0), (6, 9)));
     graphs.write("copy", Op::Delete)?;
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     assert_eq!(records(graphs)?, before, "a copy shares nothing");
     create(graphs, "taken")?;
     let taken = records(graphs)?;
     let refused = graphs.install("taken", graphs.fork(&graph, &|| true)?, GraphType::Agent, None, false);
     assert_eq!(refused, Err(GraphError::GraphExists("taken".into())));
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     assert_eq!(records(graphs)?, taken);
     create(graphs, "empty")?;
     let empty = graphs.graph("empty")?;
@@ -86,6 +88,7 @@ pub(super) fn small(graphs: &GraphStore) -> Result<(), GraphError> {
 pub(super) fn large(graphs: &GraphStore) -> Result<(), GraphError> {
     source(graphs, 3000, 2000)?;
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     let graph = graphs.graph("source")?;
     let before = records(graphs)?;
     let (catalog, reserved) = (scan_all(graphs.store(), Space::Catalog)?.len(), Cell::new(false));
@@ -105,9 +108,11 @@ pub(super) fn large(graphs: &GraphStore) -> Result<(), GraphError> {
     graphs.install("copy", loaded, GraphType::Agent, None, false)?;
     assert_copy(graphs, &graph, "copy")?;
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     assert_copy(graphs, &graph, "copy")?;
     graphs.write("copy", Op::Delete)?;
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     assert_eq!(records(graphs)?, before);
     Ok(())
 }
@@ -115,6 +120,7 @@ pub(super) fn large(graphs: &GraphStore) -> Result<(), GraphError> {
 pub(super) fn stopped(graphs: &GraphStore) -> Result<(), GraphError> {
     source(graphs, 3000, 2000)?;
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     let graph = graphs.graph("source")?;
     let before = records(graphs)?;
     let (state, mut ledger) = (graph.state(), 0);
@@ -132,6 +138,7 @@ pub(super) fn stopped(graphs: &GraphStore) -> Result<(), GraphError> {
         assert_eq!(graphs.fork(&graph, &keep_going).err(), Some(GraphError::Store(StoreError::Stopped)));
         assert_eq!(asked.get(), stop_after + 1, "it stops at once");
         graphs.reclaim()?;
+        graphs.give_back_room()?;
         assert_eq!(records(graphs)?, before, "a copy stopped after {stop_after} records leaves nothing");
     }
     Ok(())

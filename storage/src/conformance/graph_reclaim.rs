@@ -55,6 +55,8 @@ pub(super) fn leaves_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(records(graphs)?, nothing + staying);
     let graph = graphs.graph("stays")?;
     assert_eq!(graphs.latest(&graph).by_label("L", 0)?.len(), 5);
+    assert_eq!((graphs.awaiting_room().graphs, graphs.give_back_room()?), (3, 3));
+    assert_eq!(graphs.awaiting_room().graphs, 0);
     let catalog = scan_all(graphs.store(), Space::Catalog)?;
     assert_eq!(catalog.len(), 2 * graphs.graph_count() + 1, "name and state of each graph, and the next id");
     Ok(())
@@ -80,6 +82,7 @@ pub(super) fn abandoned_loads(graphs: &GraphStore) -> Result<(), GraphError> {
         graphs.reclaim()?;
         assert_eq!(records(graphs)?, nothing + own, "loads of {bytes} bytes are given up");
     }
+    graphs.give_back_room()?;
     assert_eq!(scan_all(graphs.store(), Space::Catalog)?.len(), 2 * graphs.graph_count() + 1);
     Ok(())
 }

@@ -62,6 +62,7 @@ pub(super) fn told(graphs: &GraphStore) -> Result<(), GraphError> {
     for name in ["arriving", "again", "moved", "signpost"] {
         place(graphs, name, name, &format!(", {name}"))?;
         graphs.reclaim()?;
+        graphs.give_back_room()?;
         let arriving = GraphError::Arriving { graph: name.into(), from: "tcp://source:1".into() };
         let moved = GraphError::Moved { graph: name.into(), to: "tcp://there:1".into() };
         let refusal = if matches!(name, "arriving" | "again") { arriving } else { moved };
@@ -82,6 +83,7 @@ pub(super) fn told(graphs: &GraphStore) -> Result<(), GraphError> {
             }
         }
         graphs.reclaim()?;
+        graphs.give_back_room()?;
         assert_eq!(everything(graphs)?, before, "'{name}' is as it was");
     }
     let names = |of: Vec<Arc<Graph>>| {
@@ -111,6 +113,7 @@ pub(super) fn fence(graphs: &GraphStore) -> Result<(), GraphError> {
         assert_eq!(graphs.write("g", op), Err(expected), "{told}");
     }
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     assert_eq!(everything(graphs)?, before);
     assert!(graphs.latest(&*graphs.graph("g")?).has_node("a")?, "reads go on");
     create(graphs, "other")?;
@@ -167,9 +170,11 @@ pub(super) fn leaves_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
     step(graphs, "out", depart(graphs, "out", "m2"))?;
     step(graphs, "out", drop_records("m2"))?;
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     assert!(graphs.latest(&held).has_edge("a", "a")?, "who reads it goes on");
     drop(held);
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     let records = |space| Ok::<_, GraphError>(scan_all(graphs.store(), space)?.len());
     for space in [Space::Nodes, Space::OutEdges, Space::InEdges, Space::Labels, Space::Vectors] {
         assert_eq!(records(space)?, 0, "{space}");
@@ -182,6 +187,7 @@ pub(super) fn leaves_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
     );
     step(graphs, "out", MoveOp::Forget)?;
     graphs.reclaim()?;
+    graphs.give_back_room()?;
     let left = everything(graphs)?;
     assert_eq!(left.len(), nothing.len() + 2, "what became of two moves: {left:?}");
     Ok(())

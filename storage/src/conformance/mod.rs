@@ -24,6 +24,7 @@ mod graph_edges;
 mod graph_fork;
 mod graph_groups;
 mod graph_heads;
+mod graph_ledger;
 mod graph_moves;
 mod graph_names;
 mod graph_nodes;

@@ -2,9 +2,9 @@
 
 use super::{
     audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_conditional,
-    graph_cursors, graph_edges, graph_fork, graph_groups, graph_heads, graph_moves, graph_names, graph_nodes,
-    graph_owners, graph_proofs, graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors,
-    identities, reads, scans, service, sizes, views, writes,
+    graph_cursors, graph_edges, graph_fork, graph_groups, graph_heads, graph_ledger, graph_moves,
+    graph_names, graph_nodes, graph_owners, graph_proofs, graph_reclaim, graph_replay, graph_revise,
+    graph_standings, graph_vectors, identities, reads, scans, service, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -64,6 +64,9 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("nodes added unless they are there", graph_conditional::add_missing),
     ("embeddings: seen within a group", graph_vectors::within_a_group),
     ("ledger: one line for each change", graph_admin::ledger),
+    ("ledger: trimmed to the newest records", graph_ledger::trimmed),
+    ("ledger: trimmed by bytes and by age", graph_ledger::by_bytes_and_age),
+    ("ledger: each graph has its rule", graph_ledger::rules),
     ("groups: refused mutations change nothing", graph_groups::refusals),
     ("groups: a mutation sees those before it", graph_groups::read_your_writes),
     ("groups: batches report their items", graph_groups::batch_reports),

@@ -3,7 +3,7 @@
 use super::fixture::{add_edge, add_node, create, put_all, range, write_all};
 use crate::{
     error::Result,
-    graph::{GraphError, GraphStore, Op},
+    graph::{GraphError, GraphSizes, GraphStore, Op},
     space::Space,
     store::{KeyRange, Store},
 };
@@ -50,7 +50,8 @@ pub(super) fn large(store: &dyn Store) -> Result<()> {
 }
 
 pub(super) fn graphs(graphs: &GraphStore) -> Result<(), GraphError> {
-    let size = |name: &str| graphs.size_of(&*graphs.graph(name)?);
+    let sizes = |name: &str| graphs.sizes_of(&*graphs.graph(name)?);
+    let size = |name: &str| Ok::<_, GraphError>(sizes(name)?.total());
     create(graphs, "a")?;
     create(graphs, "b")?;
     let (empty, other) = (size("a")?, size("b")?);
@@ -58,6 +59,9 @@ pub(super) fn graphs(graphs: &GraphStore) -> Result<(), GraphError> {
     let full = size("a")?;
     // The ledger has the properties as well.
     assert!(full > empty + 10_000 && full < empty + 11_000, "{empty}, then {full}");
+    let GraphSizes { nodes, edges, labels, ledger, vectors } = sizes("a")?;
+    assert!(nodes > 5000 && ledger > nodes && (1..100).contains(&edges), "{nodes}, {edges}, {ledger}");
+    assert_eq!((labels, vectors), (0, 0));
     assert_eq!(size("b")?, other, "the size of another graph");
     write_all(graphs, "a", vec![Op::Clear])?;
     assert!(size("a")? < full, "cleared");

@@ -140,8 +140,8 @@ pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo
     Ok(info)
 }
 
-/// Fails unless a checkpoint can be restored into `target`: what every new file system holds is no hindrance.
-fn refuse_occupied(target: &Path) -> Result<()> {
+/// Fails unless a store can be made in `target`: what every new file system holds is no hindrance.
+pub(super) fn refuse_occupied(target: &Path) -> Result<()> {
     for entry in fs::read_dir(target)? {
         let name = entry?.file_name();
         if name != super::lock::FILE && name != super::foreign::LOST_AND_FOUND {

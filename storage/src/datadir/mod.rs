@@ -16,6 +16,7 @@ mod foreign;
 mod identity;
 mod lock;
 mod restored;
+mod salvage;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,7 @@ use fs_err as fs;
 pub use checkpoint::{CheckpointInfo, create_checkpoint, list_checkpoints, restore_checkpoint};
 pub use identity::{FORMAT_VERSION, Identity};
 pub use restored::Restored;
+pub use salvage::salvage;
 
 use crate::{
     error::{Result, StoreError},

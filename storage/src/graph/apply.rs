@@ -7,11 +7,13 @@ use super::{
     catalog::GraphType,
     error::GraphError,
     ledger::LedgerRecord,
+    ledger_keep::LedgerKeep,
     load::LoadedGraph,
     moves::MoveOp,
     revise::{Revised, Revision},
     state::GraphState,
     transaction::{Creator, Transaction},
+    trim::Trim,
 };
 use crate::keys::GraphId;
 
@@ -111,6 +113,11 @@ pub enum Op {
     },
     /// Drops the ledger's records.
     ClearLedger,
+    /// Drops the oldest of the ledger's records ([`super::GraphStore::trim_ledger`]); nothing when they are not the oldest
+    /// any more.
+    TrimLedger(Trim),
+    /// Sets how much of its ledger the graph keeps; `None` is as the store keeps others.
+    KeepLedger(Option<LedgerKeep>),
     /// Puts loaded records in place of the graph's own, which must exist.
     Replace(LoadedGraph),
     /// Makes loaded records a new graph. What it replaces may be quarantined: this is the way out.
@@ -141,6 +148,7 @@ impl Op {
             Op::Delete
             | Op::Clear
             | Op::ClearLedger
+            | Op::TrimLedger(_)
             | Op::Move(MoveOp::Drop { .. } | MoveOp::Refuse { .. } | MoveOp::Forget) => true,
             Op::Create { .. }
             | Op::AddNode { .. }
@@ -153,6 +161,7 @@ impl Op {
             | Op::Batch(_)
             | Op::Touch { .. }
             | Op::Revise { .. }
+            | Op::KeepLedger(_)
             | Op::Replace(_)
             | Op::Install { .. }
             | Op::Move(_) => false,
@@ -178,6 +187,8 @@ impl Op {
             | Op::Delete
             | Op::Clear
             | Op::ClearLedger
+            | Op::TrimLedger(_)
+            | Op::KeepLedger(_)
             | Op::Replace(_)
             | Op::Install { .. }
             | Op::Move(_) => {}
@@ -214,7 +225,7 @@ impl Transaction<'_> {
                 }
                 self.may_create(name)?;
                 let id = self.allocate_id();
-                let creator = Creator { owner: owner.clone(), tenant: tenant.clone() };
+                let creator = Creator { owner: owner.clone(), tenant: tenant.clone(), ..Creator::default() };
                 self.insert(name, id, *kind, creator, GraphState::default());
                 self.has_change_at(name, 0);
                 self.edit(name)?.log_beginning(&LedgerRecord::Created);
@@ -257,6 +268,13 @@ impl Transaction<'_> {
                 return edit.revise(*since, changes).map(Outcome::Revised);
             }
             Op::ClearLedger => self.edit(name)?.clear_ledger(),
+            Op::TrimLedger(trim) => self.edit(name)?.trim_ledger(trim)?,
+            Op::KeepLedger(keep) => {
+                let live = self.unfenced(name)?;
+                live.entry.ledger_keep = *keep;
+                let (standing, epoch) = (live.entry.standing.clone(), live.entry.epoch);
+                self.stand(name, standing, epoch)?;
+            }
             Op::Replace(loaded) => {
                 let old = self.edit(name)?.live.state.sequence;
                 self.keep_id();
@@ -289,7 +307,9 @@ impl Transaction<'_> {
                     state.sequence = state.sequence.max(*sequence);
                 }
                 let kind = if **name == *super::COMMONS { GraphType::Commons } else { *kind };
-                self.insert(name, id, kind, Creator { owner: owner.clone(), tenant }, state);
+                let kept = doomed.as_ref().and_then(|(doomed, _)| doomed.ledger_keep);
+                let ledger_keep = loaded.ledger_keep().or(kept);
+                self.insert(name, id, kind, Creator { owner: owner.clone(), tenant, ledger_keep }, state);
                 self.overlay.append(records);
                 self.has_change_at(name, loaded.newest_ms());
                 if let Some((doomed, _)) = doomed {

@@ -8,7 +8,10 @@ use std::sync::{
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 
-use super::{error::GraphError, fence::Fence, owners::Superseded, standing::Standing, state::GraphState};
+use super::{
+    error::GraphError, fence::Fence, ledger_keep::LedgerKeep, ledger_pin::LedgerPin, owners::Superseded,
+    standing::Standing, state::GraphState,
+};
 use crate::{
     error::{Result, StoreError},
     keys::GraphId,
@@ -64,6 +67,9 @@ pub(crate) struct CatalogEntry {
     /// have none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) epoch: u64,
+    /// How much of its ledger it keeps, where that is not as the store keeps others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ledger_keep: Option<LedgerKeep>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
@@ -120,6 +126,7 @@ pub struct Graph {
     published: Mutex<Published>,
     moves: RwLock<Tenure>,
     fence: Fence,
+    ledger_pin: LedgerPin,
     quarantine: OnceLock<String>,
     /// Time of the newest change; 0 until it is known.
     newest_ms: AtomicU64,
@@ -132,6 +139,7 @@ struct Tenure {
     /// The move that brought it.
     arrived: Option<String>,
     epoch: u64,
+    ledger_keep: Option<LedgerKeep>,
     superseded: Option<Superseded>,
 }
 
@@ -144,7 +152,8 @@ impl Tenure {
 
 impl Graph {
     pub(super) fn new(name: Arc<str>, entry: CatalogEntry, state: GraphState) -> Self {
-        let CatalogEntry { id, kind, owner, tenant, created_ms, standing, arrived, epoch } = entry;
+        let CatalogEntry { id, kind, owner, tenant, created_ms, standing, arrived, epoch, ledger_keep } =
+            entry;
         Self {
             name,
             id: GraphId(id),
@@ -157,15 +166,16 @@ impl Graph {
                 versions: Versions::at(state.sequence),
                 committing: false,
             }),
-            moves: RwLock::new(Tenure { standing, arrived, epoch, superseded: None }),
+            moves: RwLock::new(Tenure { standing, arrived, epoch, ledger_keep, superseded: None }),
             fence: Fence::default(),
+            ledger_pin: LedgerPin::default(),
             quarantine: OnceLock::new(),
             newest_ms: AtomicU64::new(0),
         }
     }
 
     pub(super) fn entry(&self) -> CatalogEntry {
-        let Tenure { standing, arrived, epoch, .. } = self.moves.read().clone();
+        let Tenure { standing, arrived, epoch, ledger_keep, .. } = self.moves.read().clone();
         CatalogEntry {
             id: self.id.0,
             kind: self.kind,
@@ -175,6 +185,7 @@ impl Graph {
             standing,
             arrived,
             epoch,
+            ledger_keep,
         }
     }
 
@@ -243,10 +254,10 @@ impl Graph {
     }
 
     pub(super) fn publish_standing(&self, entry: CatalogEntry) {
-        let CatalogEntry { standing, arrived, epoch, .. } = entry;
+        let CatalogEntry { standing, arrived, epoch, ledger_keep, .. } = entry;
         let mut moves = self.moves.write();
         let superseded = moves.superseded.take();
-        *moves = Tenure { standing, arrived, epoch, superseded };
+        *moves = Tenure { standing, arrived, epoch, ledger_keep, superseded };
     }
 
     /// Why it is not served, if so.
@@ -297,6 +308,21 @@ impl Graph {
     /// `MOVED` here, of whatever they ask. In memory: it ends with the process.
     pub fn supersede(&self, other: Option<Superseded>) {
         self.moves.write().superseded = other;
+    }
+
+    /// How much of its ledger it keeps; none is as the store keeps others.
+    pub fn ledger_keep(&self) -> Option<LedgerKeep> {
+        self.moves.read().ledger_keep
+    }
+
+    pub(super) fn ledger_pin(&self) -> &LedgerPin {
+        &self.ledger_pin
+    }
+
+    /// Keeps the ledger from being trimmed behind `sequence` for a while: somebody has the graph as of then and may want to
+    /// go on from there.
+    pub fn hold_ledger(&self, sequence: u64) {
+        self.ledger_pin.hold(sequence);
     }
 
     pub(super) fn fence(&self) -> &Fence {

@@ -68,14 +68,21 @@ impl GraphStore {
     /// time for their records, whatever the size of the graph. Blocks.
     ///
     /// # Errors
-    /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
+    /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`; [`GraphError::Corrupt`] for
+    /// damage, and the graph is quarantined then.
     pub fn changed_digest(&self, graph: &Graph, after: u64) -> Result<ChangedDigest, GraphError> {
+        self.digest_changes(graph, after).map_err(|error| self.struck(graph, error))
+    }
+
+    fn digest_changes(&self, graph: &Graph, after: u64) -> Result<ChangedDigest, GraphError> {
         let view = self.view();
         let state = GraphReader::new(&*view, graph).state()?;
         check_complete(graph, &state, after)?;
+        graph.hold_ledger(after);
         let mut named = Named::default();
         let mut digest = Sha256::new();
-        feed(&mut digest, Some(&state.encode()));
+        // How far back the ledgers go may differ between the copies.
+        feed(&mut digest, Some(&GraphState { ledger_lines: 0, complete_from: 0, ..state }.encode()));
         feed(&mut digest, view.get(Space::Ledger, &keys::ledger(graph.id(), after))?.as_deref());
         for_each_change(&*view, graph, &state, after, |sequence, record| {
             digest.update(sequence.to_le_bytes());

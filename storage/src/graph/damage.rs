@@ -23,6 +23,14 @@ impl GraphStore {
         GraphError::Corrupt { graph: graph.to_owned(), error }
     }
 
+    /// [`GraphStore::damage`] for an error that may be one of the store.
+    pub(crate) fn struck(&self, graph: &Graph, error: GraphError) -> GraphError {
+        if let GraphError::Store(error) = error {
+            return self.damage(graph.name(), error);
+        }
+        error
+    }
+
     /// The quarantined graphs with the reason of each, by name; those that are not served here too.
     pub fn quarantined(&self) -> Vec<(Arc<str>, String)> {
         let catalog = self.catalog.read();

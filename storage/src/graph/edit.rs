@@ -2,11 +2,13 @@
 
 use super::{
     batch_ops::{BatchOp, BatchReport},
+    emptied::Removal,
     error::GraphError,
     ledger::LedgerRecord,
     overlay::Overlay,
     record::{bad_key, decode_node, write_node},
     transaction::Live,
+    trim::Trim,
 };
 use crate::{
     error::{Result, StoreError},
@@ -190,9 +192,22 @@ impl Edit<'_, '_> {
     /// Drops the ledger's records.
     pub(super) fn clear_ledger(&mut self) {
         self.overlay.delete_range(Space::Ledger, keys::graph(self.id()));
+        self.live.ledger_cut = Some(Removal::Asked);
         self.log(&LedgerRecord::LedgerCleared);
         self.live.state.ledger_lines = 0;
         self.live.state.complete_from = self.live.state.sequence;
+    }
+
+    /// Drops the oldest of the ledger's records, if they still are.
+    pub(super) fn trim_ledger(&mut self, trim: &Trim) -> Result<()> {
+        if !trim.is_for(self.id(), &self.live.state) || trim.first > self.live.state.sequence {
+            return Ok(());
+        }
+        self.overlay.delete_range(Space::Ledger, keys::ledger_before(self.id(), trim.first));
+        self.live.ledger_cut = self.live.ledger_cut.or(Some(Removal::Trimmed));
+        let state = &mut self.live.state;
+        state.complete_from = state.complete_from.max(trim.first);
+        take(&mut state.ledger_lines, trim.lines)
     }
 
     /// Writes the next ledger record of the graph and returns its sequence number.

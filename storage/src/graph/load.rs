@@ -1,6 +1,8 @@
 //! Loads the records of a whole graph, derived records included, before anyone sees it.
 
-use super::{record::write_node, state::GraphState, store::GraphStore, transaction::Retired};
+use super::{
+    ledger_keep::LedgerKeep, record::write_node, state::GraphState, store::GraphStore, transaction::Retired,
+};
 use crate::{
     batch::WriteBatch,
     error::Result,
@@ -33,6 +35,7 @@ pub struct LoadedGraph {
     batch: WriteBatch,
     state: GraphState,
     tenant: Option<String>,
+    ledger_keep: Option<LedgerKeep>,
     /// The records are in the store already and not in the batch.
     stored: bool,
     newest_ms: u64,
@@ -72,6 +75,15 @@ impl LoadedGraph {
     /// that they replace stays.
     pub fn set_tenant(&mut self, tenant: Option<String>) {
         self.tenant = tenant;
+    }
+
+    /// Sets how much of its ledger the graph keeps that they become. Without it a graph that they replace goes on as it was.
+    pub fn set_ledger_keep(&mut self, keep: Option<LedgerKeep>) {
+        self.ledger_keep = keep;
+    }
+
+    pub(super) fn ledger_keep(&self) -> Option<LedgerKeep> {
+        self.ledger_keep
     }
 
     pub(super) fn tenant(&self) -> Option<&str> {
@@ -149,7 +161,15 @@ impl<'s> GraphLoader<'s> {
         }
         self.reserved = false;
         let batch = std::mem::take(&mut self.batch);
-        Ok(LoadedGraph { id: self.id, batch, state: self.state, tenant: None, stored, newest_ms })
+        Ok(LoadedGraph {
+            id: self.id,
+            batch,
+            state: self.state,
+            tenant: None,
+            ledger_keep: None,
+            stored,
+            newest_ms,
+        })
     }
 
     fn saw(&mut self, sequence: u64) {

@@ -257,7 +257,8 @@ impl Transaction<'_> {
         let (id, records, state) = loaded.parts();
         self.remove(name, old);
         let tenant = loaded.tenant().map(str::to_owned);
-        self.insert(name, id, kind, Creator { owner, tenant }, state);
+        let ledger_keep = loaded.ledger_keep();
+        self.insert(name, id, kind, Creator { owner, tenant, ledger_keep }, state);
         self.overlay.append(records);
         self.stand(name, Some(Standing::Arriving { move_id, from, origin, before }), epoch)
     }
@@ -341,14 +342,14 @@ impl Transaction<'_> {
             }
         };
         let live = self.take_out(name)?;
-        let CatalogEntry { id, kind, owner, .. } = live.entry;
+        let CatalogEntry { id, kind, owner, ledger_keep, .. } = live.entry;
         let mut state = live.state;
         if let Some((doomed, sequence)) = &doomed {
             self.remove(&to.name, GraphId(doomed.id));
             state.sequence = state.sequence.max(*sequence);
         }
         let kind = if *to.name == *COMMONS { GraphType::Commons } else { kind };
-        self.insert(&to.name, GraphId(id), kind, Creator { owner, tenant }, state);
+        self.insert(&to.name, GraphId(id), kind, Creator { owner, tenant, ledger_keep }, state);
         if let Some((doomed, _)) = doomed {
             self.keep_tenure(&to.name, doomed.arrived, doomed.epoch)?;
             self.edit(&to.name)?.log_beginning(&LedgerRecord::Replaced);
@@ -399,7 +400,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         self.remove(name, GraphId(entry.id));
-        let creator = Creator { owner: entry.owner, tenant: entry.tenant };
+        let creator = Creator { owner: entry.owner, tenant: entry.tenant, ledger_keep: entry.ledger_keep };
         let post = Signpost { dropped: true, ..post };
         self.insert_empty(name, entry.kind, creator, Standing::Moved(post), entry.epoch)
     }

@@ -95,7 +95,8 @@ impl Transaction<'_> {
         }
         let post = Signpost { move_id: move_id.to_owned(), to: to.clone(), dropped: true };
         let id = self.allocate_id();
-        let creator = Creator { owner: entry.owner, tenant: entry.tenant };
+        let ledger_keep = entry.ledger_keep;
+        let creator = Creator { owner: entry.owner, tenant: entry.tenant, ledger_keep };
         self.insert(name, id, entry.kind, creator, GraphState::default());
         self.stand(name, Some(Standing::Moved(post)), *term)?;
         let (role, outcome) = (MoveRole::Source, MoveOutcome::Departed);
@@ -111,7 +112,8 @@ impl Transaction<'_> {
         }
         let live = self.take_out(name)?;
         let entry = live.entry;
-        let creator = Creator { owner: entry.owner, tenant: entry.tenant };
+        let ledger_keep = entry.ledger_keep;
+        let creator = Creator { owner: entry.owner, tenant: entry.tenant, ledger_keep };
         self.insert(kept, GraphId(entry.id), entry.kind, creator, live.state);
         Ok(())
     }

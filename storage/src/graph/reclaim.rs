@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{store::GraphStore, transaction::Retired};
+use super::{emptied::Removal, store::GraphStore, transaction::Retired};
 use crate::{
     batch::WriteBatch,
     error::Result,
@@ -15,8 +15,9 @@ use crate::{
 const FEW: usize = 64;
 
 impl GraphStore {
-    /// Removes the records of graphs that are gone and that nobody reads any more; returns how many graphs.
-    /// Call it now and then. A crash or an error at any instant leaves the rest for the next call.
+    /// Removes the records of graphs that are gone and that nobody reads any more; returns how many graphs. Their room is
+    /// given back by [`GraphStore::give_back_room`]. Call it now and then. A crash or an error at any instant leaves the
+    /// rest for the next call.
     pub fn reclaim(&self) -> Result<usize> {
         let mut ready = self.take_unread();
         let count = ready.len();
@@ -25,6 +26,7 @@ impl GraphStore {
                 self.retired.lock().append(&mut ready);
                 return Err(error);
             }
+            self.emptied.lock().add(entry.id, Removal::Asked);
             ready.pop();
         }
         Ok(count)
@@ -48,6 +50,7 @@ impl GraphStore {
         }
         batch.delete(Space::Catalog, keys::state(id));
         batch.delete(Space::Catalog, keys::reclaim(id));
+        batch.put(Space::Catalog, keys::emptied(id), []);
         batch.set_frees_room(true);
         self.store().commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
     }

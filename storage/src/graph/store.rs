@@ -15,6 +15,7 @@ use super::{
     GraphLoader, GraphType, LoadedGraph,
     apply::{Op, Outcome, Write},
     catalog::{COMMONS, CatalogEntry, Graph},
+    emptied::EmptiedGraphs,
     error::GraphError,
     fence::{Fenced, LeaseClock},
     moves::MoveOp,
@@ -56,6 +57,8 @@ pub struct GraphStore {
     commits: Mutex<()>,
     poisoned: RwLock<Option<String>>,
     pub(super) retired: Mutex<Vec<Retired>>,
+    /// Whose removed records may still lie in tables.
+    pub(super) emptied: Mutex<EmptiedGraphs>,
     leases: LeaseClock,
     /// Gives changes their times.
     pub(super) clock: SteadyClock,
@@ -75,6 +78,7 @@ impl GraphStore {
     pub fn open_read_only(store: impl Into<Box<dyn Store>>) -> Result<Self, GraphError> {
         let store: Box<dyn Store> = store.into();
         let retired = reclaims(&*store)?;
+        let emptied = EmptiedGraphs::left_over(&*store)?;
         let catalog = load_catalog(&*store)?;
         let stored = match store.get(Space::Catalog, &keys::next_id())? {
             Some(bytes) => u64::from_be_bytes(bytes.as_slice().try_into().map_err(|_| {
@@ -82,8 +86,9 @@ impl GraphStore {
             })?),
             None => 1,
         };
-        let used =
-            catalog.values().map(|graph| graph.id().0).chain(retired.iter().map(|retired| retired.id.0));
+        let used = catalog.values().map(|graph| graph.id().0);
+        let used = used.chain(retired.iter().map(|retired| retired.id.0));
+        let used = used.chain(emptied.ids().map(|id| id.0));
         let next_id = used.map(|id| id + 1).fold(stored, u64::max);
         Ok(Self {
             store,
@@ -93,6 +98,7 @@ impl GraphStore {
             commits: Mutex::new(()),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
+            emptied: Mutex::new(emptied),
             leases: LeaseClock::default(),
             clock: SteadyClock::default(),
         })
@@ -209,6 +215,11 @@ impl GraphStore {
         self.leases.advance(by);
     }
 
+    /// The number of the next new graph.
+    pub(super) fn next_id(&self) -> &AtomicU64 {
+        &self.next_id
+    }
+
     /// Held while a group is built, committed and published.
     pub(super) fn commits(&self) -> MutexGuard<'_, ()> {
         self.commits.lock()
@@ -234,7 +245,7 @@ impl GraphStore {
         let must_sync = writes.iter().any(|write| write.op.is_always_durable());
         let durability = if must_sync { Durability::Sync } else { durability };
         let mut refused: HashMap<usize, GraphError> = HashMap::new();
-        let results = self.commit_all_but(&mut refused, writes, durability).unwrap_or_else(|failure| {
+        let mut results = self.commit_all_but(&mut refused, writes, durability).unwrap_or_else(|failure| {
             if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
                 // What frees room goes through without the rest of its group.
                 let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
@@ -246,7 +257,20 @@ impl GraphStore {
             }
         });
         self.give_up_loads(writes, &results);
+        self.check_cleared_ledgers(writes, &mut results);
         results
+    }
+
+    /// A damaged block that a cleared ledger shares with another one keeps it from being read: that is no success.
+    fn check_cleared_ledgers(&self, writes: &[Write], results: &mut Results) {
+        for (write, result) in writes.iter().zip(results) {
+            if matches!((&write.op, &*result), (Op::ClearLedger, Ok(_)))
+                && let Some(graph) = self.lookup(&write.graph)
+                && let Err(error) = self.latest(&graph).for_each_ledger(0, |_, _| Ok(()))
+            {
+                *result = Err(self.damage(&write.graph, error));
+            }
+        }
     }
 
     /// Applies and commits the writes that are not among the refused ones, and adds to these whose graph is damaged.
@@ -285,6 +309,7 @@ impl GraphStore {
         }
         self.publish(finished.graphs);
         self.retired.lock().extend(finished.retired);
+        finished.emptied.into_iter().for_each(|(id, why)| self.emptied.lock().add(id, why));
         Ok(results)
     }
 

@@ -9,8 +9,10 @@ use super::{
     apply::Write,
     catalog::{CatalogEntry, Graph, GraphType, Versions},
     edit::Edit,
+    emptied::Removal,
     error::GraphError,
     fence::LeaseClock,
+    ledger_keep::LedgerKeep,
     outcomes::{MoveOutcome, MoveRecord, MoveRole},
     overlay::Overlay,
     standing::Standing,
@@ -41,6 +43,8 @@ pub(super) struct Live {
     restood: bool,
     /// The time of its newest change, once that was looked up.
     pub(super) newest_ms: Option<u64>,
+    /// Records of its ledger were removed.
+    pub(super) ledger_cut: Option<Removal>,
 }
 
 impl Live {
@@ -66,6 +70,8 @@ pub(super) struct Finished {
     pub(super) batch: WriteBatch,
     pub(super) graphs: Vec<(Arc<str>, Publish)>,
     pub(super) retired: Vec<Retired>,
+    /// Graphs that are there and of whose ledgers records were removed.
+    pub(super) emptied: Vec<(GraphId, Removal)>,
 }
 
 /// How the in-memory catalog changes.
@@ -83,11 +89,12 @@ pub(super) struct Decision<'d> {
     pub(super) peer: &'d str,
 }
 
-/// Whose a new graph is.
+/// Whose a new graph is, and how much of its ledger it keeps.
 #[derive(Default)]
 pub(super) struct Creator {
     pub(super) owner: Option<String>,
     pub(super) tenant: Option<String>,
+    pub(super) ledger_keep: Option<LedgerKeep>,
 }
 
 pub(super) struct Transaction<'s> {
@@ -164,6 +171,7 @@ impl<'s> Transaction<'s> {
                 changed: false,
                 restood: false,
                 newest_ms: None,
+                ledger_cut: None,
             });
             self.graphs.insert(Arc::clone(name), live);
         }
@@ -255,16 +263,17 @@ impl<'s> Transaction<'s> {
         name: &Arc<str>,
         id: GraphId,
         kind: GraphType,
-        Creator { owner, tenant }: Creator,
+        Creator { owner, tenant, ledger_keep }: Creator,
         state: GraphState,
     ) {
         let created_ms = self.now_ms;
         let (standing, arrived, epoch) = (None, None, 0);
-        let entry = CatalogEntry { id: id.0, kind, owner, tenant, created_ms, standing, arrived, epoch };
+        let entry =
+            CatalogEntry { id: id.0, kind, owner, tenant, created_ms, standing, arrived, epoch, ledger_keep };
         self.overlay.put(Space::Catalog, &keys::name(name), &entry.encode());
         let versions = Versions::at(state.sequence);
-        let (base, newest_ms) = (None, None);
-        let live = Live { entry, state, versions, base, changed: true, restood: true, newest_ms };
+        let (base, newest_ms, ledger_cut) = (None, None, None);
+        let live = Live { entry, state, versions, base, changed: true, restood: true, newest_ms, ledger_cut };
         self.graphs.insert(Arc::clone(name), Some(live));
     }
 
@@ -401,6 +410,7 @@ impl<'s> Transaction<'s> {
 
     pub(super) fn finish(mut self) -> Finished {
         let mut published = self.last_states;
+        let mut emptied = Vec::new();
         for (name, live) in self.graphs {
             let Some(live) = live else {
                 published.push((name, Publish::Gone));
@@ -408,6 +418,11 @@ impl<'s> Transaction<'s> {
             };
             if !live.changed {
                 continue;
+            }
+            if let Some(why) = live.ledger_cut {
+                let id = GraphId(live.entry.id);
+                self.overlay.put(Space::Catalog, &keys::emptied(id), &[]);
+                emptied.push((id, why));
             }
             let same_state = live.base.as_ref().is_some_and(|graph| graph.state() == live.state);
             if same_state && !live.restood {
@@ -427,6 +442,6 @@ impl<'s> Transaction<'s> {
             let next = self.next_id.load(Ordering::Relaxed);
             self.overlay.put(Space::Catalog, &keys::next_id(), &next.to_be_bytes());
         }
-        Finished { batch: self.overlay.into_batch(), graphs: published, retired: self.retired }
+        Finished { batch: self.overlay.into_batch(), graphs: published, retired: self.retired, emptied }
     }
 }

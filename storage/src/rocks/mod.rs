@@ -2,6 +2,7 @@
 
 mod ballast;
 mod bulk;
+mod compaction;
 mod damage;
 mod database;
 mod free_space;

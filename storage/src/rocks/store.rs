@@ -14,6 +14,7 @@ use super::{
     RocksOptions,
     ballast::Ballast,
     bulk::RocksBulk,
+    compaction,
     damage::Damage,
     database::{Database, Reopened, is_shortage},
     free_space::{FreeSpace, Reserve},
@@ -64,10 +65,13 @@ impl RocksStore {
     pub fn open(path: &Path, choices: &RocksOptions) -> Result<Self> {
         let cache = Cache::new_lru_cache(choices.block_cache_bytes);
         let damage = Damage::new(path, choices.read_only);
-        if let Some(first) = damage.first() {
+        if let Some(first) = damage.first()
+            && !choices.read_only
+        {
             tracing::error!(
                 first,
-                "the database in '{}' has damaged blocks and is not compacted (docs/errors/corrupt.md)",
+                "the database in '{}' has damaged blocks and is not compacted: make a new directory of what is \
+                 sound with 'egctl salvage', or restore a checkpoint (docs/errors/corrupt.md)",
                 path.display()
             );
         }
@@ -148,12 +152,17 @@ impl RocksStore {
         db.write_opt(rocksdb::WriteBatch::default(), &options).map_err(|error| self.write_failed(&db, &error))
     }
 
+    /// Flushes and merges that have failed since the database was opened.
+    fn background_errors(&self) -> u64 {
+        self.database.get().map_or(0, |db| {
+            let of = |space| db.property_int_value_cf(handle(&db, space), "rocksdb.background-errors");
+            Space::ALL.into_iter().filter_map(|space| of(space).ok().flatten()).sum()
+        })
+    }
+
     /// Whether a flush or a merge has failed since the last time it was asked.
     fn has_failed(&self) -> bool {
-        let found = self.database.get().map_or(0, |db| {
-            let of = |space| db.property_int_value_cf(handle(&db, space), "rocksdb.background-errors");
-            Space::ALL.into_iter().filter_map(|space| of(space).ok().flatten()).sum::<u64>()
-        });
+        let found = self.background_errors();
         self.failures.swap(found, Ordering::Relaxed) != found
     }
 
@@ -337,6 +346,41 @@ impl Store for RocksStore {
             return Ok(in_tables);
         }
         self.scan(space, range.swept(), Direction::Forward)?.bytes()
+    }
+
+    fn drop_whole(&self, space: Space, range: &KeyRange) -> Result<()> {
+        self.writable()?;
+        let db = self.database.get()?;
+        compaction::drop_tables(&db, space, range).map_err(|error| self.damage.sort(&db, &error))?;
+        self.manifest_mark.renew();
+        Ok(())
+    }
+
+    fn compact(&self, ranges: &[(Space, KeyRange)]) -> Result<bool> {
+        self.writable()?;
+        if self.damage.first().is_some() {
+            return Ok(false);
+        }
+        let db = self.database.get()?;
+        let failed_before = self.background_errors();
+        self.free_space.check(compaction::unwritten(&db), Reserve::Used)?;
+        self.flush()?;
+        for space in Space::ALL {
+            let of_space = |(of, range): &(Space, KeyRange)| (*of == space).then(|| range.clone());
+            let ranges: Vec<_> = ranges.iter().filter_map(of_space).collect();
+            if !ranges.is_empty() {
+                self.free_space.check(compaction::cost(&db, space, &ranges), Reserve::Used)?;
+                compaction::compact(&db, space, &ranges);
+            }
+        }
+        self.manifest_mark.renew();
+        Ok(self.background_errors() == failed_before)
+    }
+
+    fn oldest_view(&self) -> Option<u64> {
+        let db = self.database.get().ok()?;
+        // 0 when there is none.
+        db.property_int_value("rocksdb.oldest-snapshot-time").ok()?.filter(|seconds| *seconds > 0)
     }
 
     fn verify(&self) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::GraphType;
+use crate::graph::{GraphType, LedgerKeep};
 
 /// First chunk of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Header {
     pub sequence: u64,
     /// The ledger in it is complete from this sequence on.
     pub complete_from: u64,
+    /// How much of its ledger the graph keeps, where that is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_keep: Option<LedgerKeep>,
     /// Number of nodes.
     pub nodes: u64,
     /// Number of edges.

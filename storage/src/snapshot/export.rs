@@ -18,6 +18,17 @@ use crate::{
     store::Read,
 };
 
+/// What an export does with the ledger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ledger {
+    /// It is in the snapshot.
+    #[default]
+    Whole,
+    /// It is not, and is not read: a damaged one is in nobody's way. The ledger of an imported copy begins with its next
+    /// change.
+    LeftOut,
+}
+
 /// Writes `graph` to `out` as it is now, on one read view and with bounded memory; returns header and totals.
 /// `progress` is told the records written so far. Blocks until done; flushes `out` but does not sync files.
 pub fn export(
@@ -26,13 +37,51 @@ pub fn export(
     out: impl Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Header, Totals), SnapshotError> {
+    export_parts(graphs, graph, Ledger::Whole, out, progress)
+}
+
+/// As [`export`], with the ledger or without it.
+///
+/// # Errors
+/// [`crate::graph::GraphError::Corrupt`] for damage, and the graph is quarantined then; errors of `out`.
+pub fn export_parts(
+    graphs: &GraphStore,
+    graph: &Graph,
+    ledger: Ledger,
+    out: impl Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Header, Totals), SnapshotError> {
+    write(graphs, graph, ledger, out, progress).map_err(|error| {
+        if let SnapshotError::Graph(error) = error {
+            return graphs.struck(graph, error).into();
+        }
+        error
+    })
+}
+
+fn write(
+    graphs: &GraphStore,
+    graph: &Graph,
+    ledger: Ledger,
+    out: impl Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Header, Totals), SnapshotError> {
     let view = graphs.view();
-    let state = GraphReader::new(&*view, graph).state()?;
+    let mut state = GraphReader::new(&*view, graph).state()?;
+    if ledger == Ledger::LeftOut {
+        state.complete_from = state.sequence + 1;
+    }
+    let mut held = |records| {
+        graph.hold_ledger(state.sequence);
+        progress(records);
+    };
+    graph.hold_ledger(state.sequence);
     let header = header(graph, &state);
-    let mut writer = Writer { chunks: ChunkWriter::new(out, &SNAPSHOT)?, section: Section::new(), progress };
+    let mut writer =
+        Writer { chunks: ChunkWriter::new(out, &SNAPSHOT)?, section: Section::new(), progress: &mut held };
     let text = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
     writer.chunks.write(Kind::Header, &text)?;
-    let totals = write_records(&*view, graph, &mut writer)?;
+    let totals = write_records(&*view, graph, ledger, &mut writer)?;
     if (totals.nodes, totals.edges) != (state.nodes, state.edges) {
         let detail = format!(
             "graph '{}' holds {} nodes and {} edges, its counters say {} and {}",
@@ -69,6 +118,7 @@ fn header(graph: &Graph, state: &GraphState) -> Header {
         tenant: graph.tenant().map(str::to_owned),
         sequence: state.sequence,
         complete_from: state.complete_from,
+        ledger_keep: graph.ledger_keep(),
         nodes: state.nodes,
         edges: state.edges,
         created_ms: clock::unix_ms(),
@@ -134,6 +184,7 @@ fn through(slot: &mut Option<SnapshotError>, result: Result<(), SnapshotError>) 
 fn write_records<W: Write>(
     view: &dyn Read,
     graph: &Graph,
+    ledger: Ledger,
     writer: &mut Writer<'_, W>,
 ) -> Result<Totals, SnapshotError> {
     let reader = GraphReader::new(view, graph);
@@ -163,14 +214,16 @@ fn write_records<W: Write>(
     });
     finish_section(writer, Kind::Edges, done, &mut failure)?;
 
-    let done = reader.for_each_ledger(0, |sequence, record| {
-        totals.ledger += 1;
-        let out = &mut writer.section.payload;
-        put_sequence(out, sequence);
-        put_bytes(out, record);
-        through(&mut failure, writer.record_done(Kind::Ledger))
-    });
-    finish_section(writer, Kind::Ledger, done, &mut failure)?;
+    if ledger == Ledger::Whole {
+        let done = reader.for_each_ledger(0, |sequence, record| {
+            totals.ledger += 1;
+            let out = &mut writer.section.payload;
+            put_sequence(out, sequence);
+            put_bytes(out, record);
+            through(&mut failure, writer.record_done(Kind::Ledger))
+        });
+        finish_section(writer, Kind::Ledger, done, &mut failure)?;
+    }
 
     writer.begin(Kind::Vectors);
     let done = reader.for_each_vector(|id, components| {

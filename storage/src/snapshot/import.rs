@@ -56,6 +56,7 @@ pub fn import(
     loaded.set_sequence(header.sequence, header.complete_from);
     // Under another name it is a copy, which no tenant has claimed.
     loaded.set_tenant(header.tenant.clone().filter(|_| name == header.graph));
+    loaded.set_ledger_keep(header.ledger_keep);
     if target.move_id.is_none()
         && let Err(error) = check_records(graphs, &reader, &name, &loaded)
     {

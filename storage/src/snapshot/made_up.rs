@@ -53,6 +53,7 @@ impl Content {
             tenant: None,
             sequence: 7,
             complete_from: 1,
+            ledger_keep: None,
             nodes: 3,
             edges: 2,
             created_ms: 1,

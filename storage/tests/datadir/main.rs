@@ -11,4 +11,6 @@ mod damaged_store;
 mod every_file;
 mod exceptions;
 mod opening;
+mod room;
+mod salvaging;
 mod scrub;

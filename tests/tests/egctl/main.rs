@@ -2,6 +2,8 @@
 
 mod copies;
 mod damage;
+mod salvage;
+mod upkeep;
 
 use std::os::unix::net::UnixListener;
 use std::path::Path;

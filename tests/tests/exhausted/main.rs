@@ -3,6 +3,7 @@
 
 mod descriptors;
 mod inodes;
+mod room;
 
 use std::time::Duration;
 

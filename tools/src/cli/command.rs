@@ -15,16 +15,18 @@ use super::digest::DigestArgs;
 use super::exit::EXIT_CODES;
 use super::graphs::GraphsArgs;
 use super::identities::IdentitiesArgs;
+use super::ledger::LedgerCommand;
 use super::moves::{MoveArgs, MovesArgs};
 use super::owners::OwnersCommand;
 use super::reference::{ImportReferenceArgs, PullArgs};
 use super::route::RouteArgs;
+use super::salvage::SalvageArgs;
 use super::scrub::ScrubArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
 use super::{
-    audit, backup, checkpoint, diff, digest, graphs, identities, moves, owners, program, reference, route,
-    scrub, snapshot, status,
+    audit, backup, checkpoint, diff, digest, graphs, identities, ledger, moves, owners, program, reference,
+    route, salvage, scrub, snapshot, status,
 };
 use crate::bench::{self, BenchArgs};
 use crate::reshard::{self, ReshardCommand};
@@ -71,6 +73,9 @@ enum Command {
     /// Copies of graphs in a directory or an object store: make, list, try out, restore, thin out.
     #[command(subcommand)]
     Backup(BackupCommand),
+    /// How much of its ledger a graph keeps.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     ImportReference(ImportReferenceArgs),
     Pull(PullArgs),
     Status(StatusArgs),
@@ -79,6 +84,7 @@ enum Command {
     Diff(DiffArgs),
     Verify(VerifyArgs),
     Repair(RepairArgs),
+    Salvage(SalvageArgs),
     Move(MoveArgs),
     Moves(MovesArgs),
     /// Graphs that two shards serve, or none, after one was set back to before a move: find them, end it.
@@ -101,6 +107,7 @@ impl Command {
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Backup(command) => backup::run(&command, runtime),
+            Self::Ledger(command) => ledger::run(&command, runtime),
             Self::ImportReference(args) => reference::import(&args, runtime),
             Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),
@@ -109,6 +116,7 @@ impl Command {
             Self::Diff(args) => diff::run(&args, runtime),
             Self::Verify(args) => audit::verify(&args),
             Self::Repair(args) => audit::repair(&args),
+            Self::Salvage(args) => salvage::run(&args),
             Self::Move(args) => moves::run_move(&args, runtime),
             Self::Moves(args) => moves::run_moves(&args, runtime),
             Self::Owners(command) => owners::run(&command, runtime),

@@ -65,7 +65,7 @@ pub(super) fn own(path: &Path) -> Result<DataDir> {
 }
 
 /// The store's own words for a locked directory are meant for a server that starts.
-fn in_use(error: StoreError) -> anyhow::Error {
+pub(super) fn in_use(error: StoreError) -> anyhow::Error {
     let StoreError::Locked { path, pid } = &error else {
         return error.into();
     };

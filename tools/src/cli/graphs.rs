@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use epistemic_router::owners::Scope;
 use epistemic_router::{Affinity, EndpointList, hrw};
-use epistemic_storage::graph::COMMONS;
+use epistemic_storage::graph::{COMMONS, GraphSizes};
 use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -30,7 +30,8 @@ use crate::remote::{GraphStats, GraphStatsParams};
 pub(super) struct GraphsArgs {
     #[command(flatten)]
     place: PlaceArgs,
-    /// Also estimate how much room each graph takes; this looks at the tables of all of them.
+    /// Also estimate how much room each graph takes, and its nodes, edges, label index, ledger and embeddings; this looks at
+    /// the tables of all of them.
     #[arg(long)]
     sizes: bool,
     #[command(flatten)]
@@ -113,28 +114,66 @@ impl Report for Graphs {
         if self.graphs.is_empty() {
             return owners.map_or(Ok(()), |owners| owners.write_text(out));
         }
-        let row = |row: &Row| {
-            let GraphStats { name, kind, nodes, edges, sequence, quarantined, bytes, .. } = &row.graph;
-            let size = bytes.map_or_else(|| "-".to_owned(), |bytes| HumanBytes(bytes).to_string());
-            let mut place = row.place.clone();
-            if let Some(owner) = &row.belongs_on {
-                place.push_str(&format!("  (belongs on {owner})"));
-            }
-            if let Some(reason) = quarantined {
-                place.push_str(&format!("  QUARANTINED: {reason}"));
-            }
-            [
-                shortened(name),
-                kind.clone(),
-                nodes.to_string(),
-                edges.to_string(),
-                sequence.to_string(),
-                size,
-                place,
-            ]
-        };
-        let rows: Vec<_> = self.graphs.iter().map(row).collect();
-        write_table(out, ["graph", "type", "nodes", "edges", "sequence", "size", "place"], &rows)?;
+        if self.graphs.iter().all(|row| row.graph.sizes.is_none()) {
+            let rows: Vec<_> = self.graphs.iter().map(Row::cells).collect();
+            write_table(out, ["graph", "type", "nodes", "edges", "sequence", "size", "place"], &rows)?;
+            return owners.map_or(Ok(()), |owners| owners.write_text(out));
+        }
+        let rows: Vec<_> = self.graphs.iter().map(Row::cells_with_sizes).collect();
+        let heading = [
+            "graph",
+            "type",
+            "nodes",
+            "edges",
+            "sequence",
+            "size about",
+            "of nodes",
+            "of edges",
+            "of labels",
+            "of ledger",
+            "of embeddings",
+            "place",
+        ];
+        write_table(out, heading, &rows)?;
         owners.map_or(Ok(()), |owners| owners.write_text(out))
     }
+}
+
+impl Row {
+    fn cells(&self) -> [String; 7] {
+        let GraphStats { name, kind, nodes, edges, sequence, quarantined, bytes, .. } = &self.graph;
+        let mut place = self.place.clone();
+        if let Some(owner) = &self.belongs_on {
+            place.push_str(&format!("  (belongs on {owner})"));
+        }
+        if let Some(reason) = quarantined {
+            place.push_str(&format!("  QUARANTINED: {reason}"));
+        }
+        let size = size(*bytes);
+        let [nodes, edges, sequence] = [nodes, edges, sequence].map(ToString::to_string);
+        [shortened(name), kind.clone(), nodes, edges, sequence, size, place]
+    }
+
+    fn cells_with_sizes(&self) -> [String; 12] {
+        let [name, kind, nodes, edges, sequence, all, place] = self.cells();
+        let of = |kind: fn(&GraphSizes) -> u64| size(self.graph.sizes.as_ref().map(kind));
+        [
+            name,
+            kind,
+            nodes,
+            edges,
+            sequence,
+            all,
+            of(|sizes| sizes.nodes),
+            of(|sizes| sizes.edges),
+            of(|sizes| sizes.labels),
+            of(|sizes| sizes.ledger),
+            of(|sizes| sizes.vectors),
+            place,
+        ]
+    }
+}
+
+fn size(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| "-".to_owned(), |bytes| HumanBytes(bytes).to_string())
 }

@@ -168,7 +168,19 @@ mod tests {
     fn graph(name: String, nodes: u64) -> GraphStats {
         let owner = Some("Ann".to_owned());
         let kind = "Agent".into();
-        GraphStats { name, kind, owner, nodes, edges: 0, sequence: 1, quarantined: None, bytes: None }
+        GraphStats {
+            name,
+            kind,
+            owner,
+            nodes,
+            edges: 0,
+            sequence: 1,
+            ledger_from: None,
+            ledger_keep: None,
+            quarantined: None,
+            bytes: None,
+            sizes: None,
+        }
     }
 
     fn page(query: &[(&str, &str)]) -> Page {

@@ -29,6 +29,11 @@ struct Opened {
 }
 
 #[derive(Serialize)]
+struct OpenParams {
+    without_ledger: bool,
+}
+
+#[derive(Serialize)]
 struct ReadParams {
     cursor: u64,
     max_bytes: usize,
@@ -51,17 +56,27 @@ impl Download {
     /// Opens a snapshot of `graph` as it is now. Use a connection of its own: it holds the shard's view of the
     /// graph until it is closed.
     pub(crate) async fn open(client: Client, graph: &str) -> Result<Self, CallError> {
-        Self::open_by(client, graph, "SnapshotOpen").await
+        Self::open_by(client, graph, "SnapshotOpen", &()).await
+    }
+
+    /// As [`Download::open`], without the ledger, which the shard does not read then.
+    pub(crate) async fn open_without_ledger(client: Client, graph: &str) -> Result<Self, CallError> {
+        Self::open_by(client, graph, "SnapshotOpen", &OpenParams { without_ledger: true }).await
     }
 
     /// Opens a copy of the identities and channels of a shard as they are now. Use a connection of its own.
     pub(crate) async fn open_service(client: Client) -> Result<Self, CallError> {
-        Self::open_by(client, COMMONS, "ServiceExport").await
+        Self::open_by(client, COMMONS, "ServiceExport", &()).await
     }
 
-    async fn open_by(client: Client, graph: &str, method: &str) -> Result<Self, CallError> {
+    async fn open_by(
+        client: Client,
+        graph: &str,
+        method: &str,
+        params: &(impl Serialize + Sync),
+    ) -> Result<Self, CallError> {
         let client = client.with_deadline(DEADLINE);
-        let opened: Opened = call(&client, graph, method, &()).await?;
+        let opened: Opened = call(&client, graph, method, params).await?;
         let mut download = Self {
             runtime: Handle::current(),
             client,
@@ -125,7 +140,19 @@ fn bin_content(mut value: Bytes) -> Option<Bytes> {
 
 /// Header, counts and digest of a graph as it is now, computed here from the records that the shard sends.
 pub(crate) async fn content(client: Client, graph: &str) -> Result<(Header, Totals), SnapshotError> {
-    let download = Download::open(client, graph).await.map_err(io::Error::other)?;
+    verified(Download::open(client, graph).await).await
+}
+
+/// As [`content`], without the ledger, which the shard does not read then.
+pub(crate) async fn content_without_ledger(
+    client: Client,
+    graph: &str,
+) -> Result<(Header, Totals), SnapshotError> {
+    verified(Download::open_without_ledger(client, graph).await).await
+}
+
+async fn verified(opened: Result<Download, CallError>) -> Result<(Header, Totals), SnapshotError> {
+    let download = opened.map_err(io::Error::other)?;
     tokio::task::spawn_blocking(move || verify(download, &mut |_| {})).await.map_err(io::Error::other)?
 }
 

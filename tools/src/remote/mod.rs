@@ -17,7 +17,7 @@ mod upload;
 
 pub(crate) use call::call;
 pub(crate) use damage::{DamageStatus, ScrubFinding, ScrubStatus};
-pub(crate) use download::{Download, content};
+pub(crate) use download::{Download, content, content_without_ledger};
 pub(crate) use frame::{batches, data_limit};
 pub(crate) use heads::{GraphHead, Heads, heads};
 pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, ShardStatus};

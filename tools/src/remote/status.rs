@@ -1,7 +1,7 @@
 //! What a shard says of itself.
 
 use epistemic_storage::GraphStore;
-use epistemic_storage::graph::Graph;
+use epistemic_storage::graph::{Graph, GraphSizes};
 use serde::{Deserialize, Serialize};
 
 use super::{DamageStatus, ScrubStatus};
@@ -22,17 +22,26 @@ pub(crate) struct GraphStats {
     pub(crate) edges: u64,
     /// Sequence number of its newest change.
     pub(crate) sequence: u64,
+    /// The first change that its ledger tells.
+    #[serde(default)]
+    pub(crate) ledger_from: Option<u64>,
+    /// How much of its ledger it keeps, where that is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ledger_keep: Option<String>,
     /// Why it takes no writes, when its records are damaged.
     pub(crate) quarantined: Option<String>,
     /// What its records take, an estimate; when asked for.
     #[serde(default)]
     pub(crate) bytes: Option<u64>,
+    /// The same by kind of record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sizes: Option<GraphSizes>,
 }
 
 /// Parameters of `GraphStats`.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct GraphStatsParams {
-    /// Whether to tell [`GraphStats::bytes`].
+    /// Whether to tell [`GraphStats::bytes`] and [`GraphStats::sizes`].
     pub(crate) sizes: bool,
 }
 
@@ -40,7 +49,7 @@ impl GraphStats {
     /// Those of a graph in an open store. With `sizes` it blocks on disk.
     pub(crate) fn of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> Self {
         // Damage that is found on the way shows as quarantine.
-        let bytes = if sizes { graphs.size_of(graph).ok() } else { None };
+        let sizes = if sizes { graphs.sizes_of(graph).ok() } else { None };
         let state = graph.state();
         Self {
             name: graph.name().to_string(),
@@ -49,8 +58,11 @@ impl GraphStats {
             nodes: state.nodes,
             edges: state.edges,
             sequence: state.sequence,
+            ledger_from: Some(state.complete_from),
+            ledger_keep: graph.ledger_keep().map(|keep| keep.to_string()),
             quarantined: graph.quarantined().map(str::to_owned),
-            bytes,
+            bytes: sizes.map(|sizes| sizes.total()),
+            sizes,
         }
     }
 }
@@ -110,6 +122,12 @@ pub(crate) struct ShardStatus {
     /// Bytes that its file system has left; none in memory.
     #[serde(default)]
     pub(crate) free_bytes: Option<u64>,
+    /// Graphs whose removed records have not given their room back.
+    #[serde(default)]
+    pub(crate) reclaim_pending_graphs: u64,
+    /// Bytes of these records in tables, an estimate.
+    #[serde(default)]
+    pub(crate) reclaim_pending_bytes: u64,
     /// Number of the store's newest change.
     pub(crate) sequence: u64,
     /// Whether it takes writes.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_storage::Store;
 use epistemic_storage::audit::{Audit, Findings, repair};
+use epistemic_storage::graph::RestartedLedger;
 use epistemic_storage::rocks::RocksStore;
+use epistemic_storage::{GraphStore, Store};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
@@ -16,13 +17,18 @@ use super::report::write_findings;
 use super::shown;
 use crate::cli::directory::{open_store_read_only, open_store_writable};
 use crate::cli::output::{OutputArgs, Report};
-use crate::cli::progress::while_running;
+use crate::cli::progress::{Progress, Total, while_running};
+use crate::cli::table::shown as shown_name;
 use crate::cli::{EXIT_CODES, Exit, Failure};
 
 /// Rebuild derived records of a stopped server: edges by target, the label index, counters, what awaits reclamation.
 ///
-/// Nodes, edges, embeddings, the ledger and the names of graphs are never touched: what is wrong with them is listed and
+/// Nodes, edges, embeddings, the ledger and the names of graphs are not touched: what is wrong with them is listed and
 /// left. All changes of a graph are made together; after an interruption run it again. Ends with 1 when something is left.
+///
+/// A graph whose ledger is damaged takes no writes although all its nodes and edges can be read. --restart-ledger gives up
+/// the damaged part and what is older: the ledger begins anew behind it. The damaged block stays in its table, so make a
+/// new directory afterwards (egctl salvage).
 ///
 /// A log that lacks acknowledged writes keeps a directory from opening. When there is no better copy,
 /// --accept-lost-writes opens it without them: as it was before the first that is missing.
@@ -39,6 +45,9 @@ pub(in crate::cli) struct RepairArgs {
     /// kept in PATH/db/lost.
     #[arg(long)]
     accept_lost_writes: bool,
+    /// Have ledgers that are damaged begin anew behind the damage.
+    #[arg(long)]
+    restart_ledger: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -50,6 +59,9 @@ struct Repaired<'a> {
     /// Commits that were given up, or would be.
     #[serde(skip_serializing_if = "Lost::is_empty")]
     lost: Lost,
+    /// Ledgers that begin anew, or would.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    restarted_ledgers: Vec<RestartedLedger>,
     /// What was made right, or would be.
     repaired: Findings,
     /// What is wrong with records that cannot be rebuilt.
@@ -61,22 +73,28 @@ struct Repaired<'a> {
 pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
     let lost =
         if args.accept_lost_writes { lost::give_up(&args.dir, args.dry_run)? } else { Lost::default() };
-    let mut merged_again = false;
-    let Audit { repaired, found: left, .. } = match args.dry_run {
+    let Rebuilt { restarted_ledgers, audit, merged_again } = match args.dry_run {
         // It does not open before they are given up.
-        true if !lost.is_empty() => Audit::default(),
+        true if !lost.is_empty() => Default::default(),
         true => {
             let (_owner, store) = open_store_read_only(&args.dir)?;
-            repair(&store, true, &mut shown("repair"))?
+            rebuild(args, store)?
         }
         false => {
             let (_owner, store) = open_store_writable(&args.dir)?;
-            let audit = repair(&store, false, &mut shown("repair"))?;
-            merged_again = store.damage().is_some() && is_sound(&store)?;
-            audit
+            rebuild(args, store)?
         }
     };
-    let report = Repaired { dir: &args.dir, dry_run: args.dry_run, lost, repaired, left, merged_again };
+    let Audit { repaired, found: left, .. } = audit;
+    let report = Repaired {
+        dir: &args.dir,
+        dry_run: args.dry_run,
+        lost,
+        restarted_ledgers,
+        repaired,
+        left,
+        merged_again,
+    };
     args.output.print(&report)?;
     if report.left.is_empty() {
         return Ok(());
@@ -90,8 +108,33 @@ pub(in crate::cli) fn run(args: &RepairArgs) -> Result<()> {
     Err(Failure::new(Exit::Failed, message).into())
 }
 
-/// Whether no block of any table is damaged; the store is taken for sound from then on.
-fn is_sound(store: &RocksStore) -> Result<bool> {
+/// What was done about an opened store.
+#[derive(Default)]
+struct Rebuilt {
+    restarted_ledgers: Vec<RestartedLedger>,
+    audit: Audit,
+    merged_again: bool,
+}
+
+/// Restarts ledgers if that is asked for, then rebuilds what is derived.
+fn rebuild(args: &RepairArgs, store: RocksStore) -> Result<Rebuilt> {
+    if !args.restart_ledger {
+        let audit = repair(&store, args.dry_run, &mut shown("repair"))?;
+        return Ok(Rebuilt { audit, merged_again: merges_again(args, &store)?, ..Rebuilt::default() });
+    }
+    let graphs = GraphStore::open_read_only(store)?;
+    let mut progress = Progress::new("ledgers", Total::Unknown);
+    let restarted_ledgers = graphs.restart_ledgers(args.dry_run, &mut |graphs| progress.update(0, graphs))?;
+    drop(progress);
+    let audit = repair(graphs.store(), args.dry_run, &mut shown("repair"))?;
+    Ok(Rebuilt { restarted_ledgers, audit, merged_again: merges_again(args, graphs.store())? })
+}
+
+/// Whether a store that was noted as damaged has no damaged block any more; it is taken for sound from then on.
+fn merges_again(args: &RepairArgs, store: &dyn Store) -> Result<bool> {
+    if args.dry_run || store.damage().is_none() {
+        return Ok(false);
+    }
     let size = HumanBytes(store.stats()?.bytes);
     match while_running("checksums", size, || store.verify())? {
         Ok(()) => {
@@ -109,10 +152,21 @@ impl Report for Repaired<'_> {
         if !self.lost.is_empty() && self.dry_run {
             return writeln!(out, "the records can be checked when this is done");
         }
+        for RestartedLedger { graph, reason, restarted_at, sequence, .. } in &self.restarted_ledgers {
+            let begins = if self.dry_run { "would begin" } else { "begins" };
+            let (graph, first) = (shown_name(graph), restarted_at);
+            writeln!(
+                out,
+                "ledger of {graph} {begins} anew with change {first} (newest: {sequence}): {reason}"
+            )?;
+        }
         if self.merged_again {
             writeln!(out, "no block is damaged any more: db/DAMAGED is gone, tables are merged again")?;
         }
-        if self.repaired.is_empty() && self.left.is_empty() && !self.merged_again {
+        if self.repaired.is_empty() && self.left.is_empty() {
+            if !self.restarted_ledgers.is_empty() || self.merged_again {
+                return Ok(());
+            }
             return writeln!(out, "{}: nothing to repair", self.dir.display());
         }
         if !self.repaired.is_empty() {

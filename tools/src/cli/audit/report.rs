@@ -33,14 +33,14 @@ pub(super) fn write_findings(out: &mut dyn Write, findings: &Findings) -> io::Re
 }
 
 /// Writes what the records of the graphs add up to.
-pub(super) fn write_graphs(out: &mut dyn Write, graphs: &[GraphAudit]) -> io::Result<()> {
+pub(super) fn write_graphs(out: &mut dyn Write, graphs: &[&GraphAudit]) -> io::Result<()> {
     let row = |graph: &GraphAudit| {
         let GraphAudit { graph, nodes, edges, labels, ledger, vectors, sequence, findings } = graph;
         let numbers = [nodes, edges, labels, ledger, vectors, sequence, findings].map(ToString::to_string);
         let [nodes, edges, labels, ledger, vectors, sequence, findings] = numbers;
         [shortened(graph), nodes, edges, labels, ledger, vectors, sequence, findings]
     };
-    let rows: Vec<_> = graphs.iter().map(row).collect();
+    let rows: Vec<_> = graphs.iter().map(|graph| row(graph)).collect();
     let heading = ["graph", "nodes", "edges", "labels", "ledger", "embeddings", "sequence", "findings"];
     write_table(out, heading, &rows)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use epistemic_storage::Store;
-use epistemic_storage::audit::{Audit, audit};
+use epistemic_storage::audit::{Audit, GraphAudit, audit};
 use epistemic_storage::rocks::RocksStore;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
@@ -42,6 +42,9 @@ struct Verified<'a> {
     checksums: Checksums,
     #[serde(flatten)]
     audit: Audit,
+    /// The graphs were named: each has its line, whether it is sound or not.
+    #[serde(skip)]
+    named: bool,
 }
 
 #[derive(Serialize)]
@@ -56,7 +59,7 @@ pub(in crate::cli) fn run(args: &VerifyArgs) -> Result<()> {
     let (_owner, store) = open_store_read_only(&args.dir)?;
     let checksums = if args.graphs.is_empty() { checksums(&store)? } else { Checksums::NotRead };
     let audit = audit(&store, &args.graphs, &mut shown("verify"))?;
-    let verified = Verified { dir: &args.dir, checksums, audit };
+    let verified = Verified { dir: &args.dir, checksums, audit, named: !args.graphs.is_empty() };
     args.output.print(&verified)?;
     verified.failure().map_or(Ok(()), |failure| Err(failure.into()))
 }
@@ -96,18 +99,23 @@ impl Verified<'_> {
 
 impl Report for Verified<'_> {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let records = HumanCount(self.audit.records);
-        writeln!(out, "{}: {} graphs, {records} records read", self.dir.display(), self.audit.graphs.len())?;
+        let Audit { graphs, unread, found, records, .. } = &self.audit;
+        let faulty = graphs.iter().filter(|graph| graph.findings > 0).count() + unread.len();
+        let (dir, all, records) = (self.dir.display(), graphs.len() + unread.len(), HumanCount(*records));
+        writeln!(out, "{dir}: {all} graphs, {faulty} of them with findings; {records} records read")?;
         match &self.checksums {
             Checksums::Intact => writeln!(out, "checksums: intact")?,
             Checksums::Damaged(reason) => writeln!(out, "checksums: DAMAGED: {reason}")?,
             Checksums::NotRead => writeln!(out, "checksums: only of the blocks of these graphs")?,
         }
-        write_graphs(out, &self.audit.graphs)?;
-        if self.audit.found.is_empty() {
-            return writeln!(out, "findings: none");
+        if found.is_empty() {
+            writeln!(out, "findings: none")?;
+        } else {
+            writeln!(out, "findings:")?;
+            write_findings(out, found)?;
         }
-        writeln!(out, "findings:")?;
-        write_findings(out, &self.audit.found)
+        let shown = |graph: &&GraphAudit| self.named || graph.findings > 0;
+        let graphs: Vec<_> = graphs.iter().filter(shown).collect();
+        if graphs.is_empty() { Ok(()) } else { write_graphs(out, &graphs) }
     }
 }

@@ -13,7 +13,6 @@ use epistemic_storage::graph::Graph;
 use epistemic_storage::snapshot::{CompareError, SnapshotError, export};
 use tokio::runtime::Runtime;
 
-use crate::cli::digest::named;
 use crate::cli::directory::Directory;
 use crate::cli::shards::CredentialArgs;
 use crate::remote::Download;
@@ -146,8 +145,7 @@ impl Sources {
 }
 
 fn exported(directory: &Directory, graph: &Graph, writer: PipeWriter) -> Result<(), SnapshotError> {
-    let exported = export(&directory.graphs, graph, writer, &mut |_| {});
-    exported.map(drop).map_err(|error| named(directory, graph, error))
+    export(&directory.graphs, graph, writer, &mut |_| {}).map(drop)
 }
 
 /// The reader stopped early: it has the reason.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_storage::snapshot::{self, SnapshotError};
+use epistemic_storage::snapshot::{self, Ledger};
 use tokio::runtime::Runtime;
 
 use super::counted::{Count, Counted, Tee};
@@ -29,6 +29,10 @@ pub(in crate::cli) struct ExportArgs {
     /// File to write.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Leave the ledger out and do not read it: the way to the nodes, edges and embeddings of a graph whose ledger is
+    /// damaged. The ledger of an imported copy begins with its next change.
+    #[arg(long)]
+    without_ledger: bool,
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
@@ -47,7 +51,11 @@ fn online(args: &ExportArgs, runtime: &Runtime) -> Result<Summary> {
     let (place, download) = runtime.block_on(async {
         let client = args.place.shards.owner_of(&args.graph).await?;
         let place = client.endpoint().clone();
-        anyhow::Ok((place, Download::open(client, &args.graph).await?))
+        let download = match args.without_ledger {
+            true => Download::open_without_ledger(client, &args.graph).await?,
+            false => Download::open(client, &args.graph).await?,
+        };
+        anyhow::Ok((place, download))
     })?;
     let mut progress = Progress::new("export", Total::Records(download.records()));
     let count = Count::default();
@@ -67,15 +75,11 @@ fn offline(args: &ExportArgs, dir: &Path) -> Result<Summary> {
     let count = Count::default();
     let mut file = NewFile::create(&args.output)?;
     let stream = Counted { stream: &mut file, count: count.clone() };
-    let exported = snapshot::export(graphs, &graph, stream, &mut |records| {
+    let ledger = if args.without_ledger { Ledger::LeftOut } else { Ledger::Whole };
+    let exported = snapshot::export_parts(graphs, &graph, ledger, stream, &mut |records| {
         progress.update(count.bytes(), records);
     });
-    let (header, totals) = exported.map_err(|error| match error {
-        SnapshotError::Graph(epistemic_storage::graph::GraphError::Store(error)) => {
-            SnapshotError::Graph(graphs.damage(&args.graph, error))
-        }
-        other @ (SnapshotError::Graph(_) | SnapshotError::Refused { .. } | SnapshotError::Stream(_)) => other,
-    })?;
+    let (header, totals) = exported?;
     file.finish()?;
     Ok(Summary::new("exported", args.output.clone(), count.bytes(), header, totals).at(dir.display()))
 }

@@ -32,8 +32,11 @@ fn graph(name: &str, nodes: u64) -> GraphStats {
         nodes,
         edges: 2 * nodes,
         sequence: 3 * nodes,
+        ledger_from: None,
+        ledger_keep: None,
         quarantined: None,
         bytes: Some(1000 * nodes),
+        sizes: None,
     }
 }
 

@@ -1,0 +1,280 @@
+//! Takes all that is sound of a damaged store into a new one.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use serde::Serialize;
+
+use super::{
+    COMMONS, GraphReader, RESTORE, Standing,
+    catalog::{CatalogEntry, Graph},
+    ledger_run::{self, Run},
+    load::{GraphLoader, LoadedGraph},
+    state::GraphState,
+    store::GraphStore,
+};
+use crate::{
+    batch::WriteBatch,
+    clock,
+    error::{Result, StoreError},
+    keys::{self, GraphId},
+    space::Space,
+    store::{Direction, Durability, KeyRange, Read},
+};
+
+/// Records wait until they are so many bytes, then they are written together.
+const BATCH_BYTES: usize = 8 << 20;
+/// What clients of a lost graph are told that it comes from.
+const FROM: &str = "a backup, because its records were lost to damage";
+
+/// How much of a graph was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Taken {
+    /// All of it.
+    Whole,
+    /// All but the older part of its ledger, or all of that.
+    WithoutLedger,
+    /// Nothing: some node, edge or embedding cannot be read. Its name is kept, and clients are told [`super::GraphError::Restoring`].
+    Lost,
+}
+
+/// What became of one graph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SalvagedGraph {
+    /// Its name.
+    pub graph: String,
+    /// How much was taken.
+    pub taken: Taken,
+    /// Why not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Nodes that were taken.
+    pub nodes: u64,
+    /// Edges that were taken.
+    pub edges: u64,
+    /// Embeddings that were taken.
+    pub vectors: u64,
+    /// The first change that its ledger tells.
+    pub complete_from: u64,
+}
+
+/// What a salvage took and what it left.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Salvaged {
+    /// All graphs of the catalog, those on the move too.
+    pub graphs: Vec<SalvagedGraph>,
+    /// Registered agents.
+    pub identities: u64,
+    /// Outcomes of moves.
+    pub outcomes: u64,
+    /// Records of channels.
+    pub channel_records: u64,
+    /// What was lost beside graphs.
+    pub lost: Vec<String>,
+}
+
+impl Salvaged {
+    /// Graphs of which so much was taken.
+    pub fn count(&self, taken: Taken) -> usize {
+        self.graphs.iter().filter(|graph| graph.taken == taken).count()
+    }
+
+    /// Whether everything was taken.
+    pub fn is_whole(&self) -> bool {
+        self.lost.is_empty() && self.count(Taken::Whole) == self.graphs.len()
+    }
+}
+
+/// The new store while it is filled, and how far that is.
+struct Target<'t> {
+    graphs: &'t GraphStore,
+    batch: WriteBatch,
+    records: u64,
+    bytes: u64,
+    /// Told bytes and records so far.
+    progress: &'t mut dyn FnMut(u64, u64),
+}
+
+impl GraphStore {
+    /// Writes everything that is sound into `to`, a new and empty store that nobody else uses: graphs with their numbers,
+    /// ownership terms and standings, identities, channels and the outcomes of moves. Records that are derived from others
+    /// are made anew. What awaits reclamation stays behind. Blocks; not durable before [`crate::Store::flush`].
+    ///
+    /// `progress` is told bytes and records.
+    ///
+    /// # Errors
+    /// Those of `to`, those of this store that are not damage, and damaged identities: without them the new store would be
+    /// open to everybody.
+    pub fn salvage_into(&self, to: &GraphStore, progress: &mut dyn FnMut(u64, u64)) -> Result<Salvaged> {
+        let view = self.view();
+        let mut target = Target { graphs: to, batch: WriteBatch::new(), records: 0, bytes: 0, progress };
+        to.next_id().store(self.next_id().load(Ordering::Relaxed), Ordering::Relaxed);
+        let mut salvaged = Salvaged {
+            identities: target.copy(&*view, Space::Catalog, keys::identities())?,
+            ..Salvaged::default()
+        };
+        match target.copy_readable(&*view, Space::Catalog, keys::move_outcomes())? {
+            Ok(count) => salvaged.outcomes = count,
+            Err(reason) => salvaged.lost.push(format!("outcomes of moves: {reason}")),
+        }
+        match target.copy_readable(&*view, Space::Channels, KeyRange::all())? {
+            Ok(count) => salvaged.channel_records = count,
+            Err(reason) => salvaged.lost.push(format!("channels: {reason}")),
+        }
+        for graph in [self.graphs(), self.graphs_on_the_move()].concat() {
+            salvaged.graphs.push(target.take(&*view, &graph)?);
+        }
+        let next = to.next_id().load(Ordering::Relaxed);
+        target.batch.put(Space::Catalog, keys::next_id(), next.to_be_bytes());
+        target.commit()?;
+        to.reclaim()?;
+        Ok(salvaged)
+    }
+}
+
+impl Target<'_> {
+    /// Takes a graph if it is sound, else its name.
+    fn take(&mut self, view: &dyn Read, graph: &Arc<Graph>) -> Result<SalvagedGraph> {
+        match self.load(view, graph) {
+            Ok((loaded, run)) => {
+                let (_, records, state) = loaded.parts();
+                self.batch.append(records);
+                self.enter(graph.name(), &graph.entry(), &state);
+                self.commit_if_large()?;
+                let taken = if run.broken.is_some() { Taken::WithoutLedger } else { Taken::Whole };
+                Ok(report(graph, taken, run.broken, &state))
+            }
+            Err(StoreError::Corrupt { place, detail }) => {
+                if **graph.name() != *COMMONS {
+                    self.keep_name(graph);
+                }
+                let reason = format!("{place}: {detail}");
+                Ok(report(graph, Taken::Lost, Some(reason), &GraphState::default()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Clients of a lost graph must not find an empty one of its name. It gets a number of its own: what was read of its
+    /// records is reclaimed.
+    fn keep_name(&mut self, graph: &Graph) {
+        let move_id = format!("{RESTORE}{}-{}", graph.id(), clock::unix_ms());
+        let standing = Standing::Arriving { move_id, from: FROM.to_owned(), origin: None, before: None };
+        let id = self.graphs.next_id().fetch_add(1, Ordering::Relaxed);
+        let entry = CatalogEntry { id, standing: Some(standing), ..graph.entry() };
+        self.enter(graph.name(), &entry, &GraphState::default());
+    }
+
+    fn enter(&mut self, name: &str, entry: &CatalogEntry, state: &GraphState) {
+        self.batch.put(Space::Catalog, keys::name(name), entry.encode());
+        self.batch.put(Space::Catalog, keys::state(GraphId(entry.id)), state.encode());
+    }
+
+    /// Reads all records of a graph.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when not all but those of the ledger are sound.
+    fn load(&mut self, view: &dyn Read, graph: &Graph) -> Result<(LoadedGraph, Run)> {
+        let reader = GraphReader::new(view, graph);
+        let state = reader.state()?;
+        let mut loader = GraphLoader::new(self.graphs, graph.id());
+        reader.for_each_node(|id, sequence, properties| {
+            self.passed(id.len() + properties.len());
+            loader.node(id, sequence, properties)
+        })?;
+        reader.for_each_edge(|source, target, sequence, properties| {
+            self.passed(source.len() + target.len() + properties.len());
+            loader.edge(source, target, sequence, properties)
+        })?;
+        reader.for_each_vector(|id, components| {
+            self.passed(id.len() + components.len());
+            match components.len().is_multiple_of(4) {
+                true => loader.vector(id, components),
+                false => Err(StoreError::corrupt(
+                    Space::Vectors,
+                    format!("embedding of {} bytes", components.len()),
+                )),
+            }
+        })?;
+        let run = ledger_run::readable(view, graph.id(), &state)?;
+        let oldest = if run.broken.is_some() { run.first } else { 0 };
+        let ledger = KeyRange {
+            end: Some(keys::ledger(graph.id(), state.sequence + 1)),
+            ..keys::ledger_from(graph.id(), oldest)
+        };
+        let mut cursor = view.scan(Space::Ledger, ledger, Direction::Forward)?;
+        while let Some((key, record)) = cursor.next()? {
+            self.passed(key.len() + record.len());
+            let sequence = keys::sequence_of(key).unwrap_or_default();
+            loader.ledger(sequence, record.to_vec())?;
+        }
+        let mut loaded = loader.finish()?;
+        let complete_from = if run.broken.is_some() { run.first } else { state.complete_from };
+        loaded.set_sequence(state.sequence, complete_from);
+        agree(&state, loaded.state())?;
+        Ok((loaded, run))
+    }
+
+    /// Copies records that must all be readable; returns how many.
+    fn copy(&mut self, view: &dyn Read, space: Space, range: KeyRange) -> Result<u64> {
+        let mut cursor = view.scan(space, range.swept(), Direction::Forward)?;
+        let mut count = 0;
+        while let Some((key, value)) = cursor.next()? {
+            self.passed(key.len() + value.len());
+            self.batch.put(space, key, value);
+            self.commit_if_large()?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Copies all records of a range, or none and says why.
+    fn copy_readable(
+        &mut self,
+        view: &dyn Read,
+        space: Space,
+        range: KeyRange,
+    ) -> Result<Result<u64, String>> {
+        match view.scan(space, range.clone().swept(), Direction::Forward)?.bytes() {
+            Ok(_) => self.copy(view, space, range).map(Ok),
+            Err(error) if error.is_corruption() => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn passed(&mut self, bytes: usize) {
+        self.records += 1;
+        self.bytes += bytes as u64;
+        if self.records.is_multiple_of(1024) {
+            (self.progress)(self.bytes, self.records);
+        }
+    }
+
+    fn commit_if_large(&mut self) -> Result<()> {
+        if self.batch.bytes() < BATCH_BYTES { Ok(()) } else { self.commit() }
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() { Ok(()) } else { self.graphs.store().commit(batch, Durability::Buffered) }
+    }
+}
+
+/// Whether as many records were found as the counters say.
+fn agree(stated: &GraphState, found: &GraphState) -> Result<()> {
+    let counts = |state: &GraphState| (state.nodes, state.edges, state.vectors, state.components);
+    if counts(stated) == counts(found) {
+        return Ok(());
+    }
+    let detail = format!(
+        "nodes, edges, embeddings and their components are {:?}, its counters say {:?}: try 'egctl repair' on a copy of the directory",
+        counts(found),
+        counts(stated)
+    );
+    Err(StoreError::Corrupt { place: "the graph's records".into(), detail })
+}
+
+fn report(graph: &Graph, taken: Taken, reason: Option<String>, state: &GraphState) -> SalvagedGraph {
+    let GraphState { nodes, edges, vectors, complete_from, .. } = *state;
+    SalvagedGraph { graph: graph.name().to_string(), taken, reason, nodes, edges, vectors, complete_from }
+}
