@@ -1,7 +1,7 @@
 //! Who serves a graph: what this shard says of its names, and the steps by which an operator ends a conflict
 //! (docs/decisions/0025-one-owner.md).
 
-use epistemic_storage::graph::{GiveWay, GraphError, Keep, MoveOp};
+use epistemic_storage::graph::{GiveWay, GraphError, Hold, Keep, MoveOp};
 
 use super::{OpError, Request};
 use crate::{
@@ -22,8 +22,9 @@ pub(super) fn list(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> R
 /// The step that a request asks for.
 pub(super) fn step(method: Method, raw: Option<&[u8]>) -> Result<MoveOp, OpError> {
     if method == Method::OwnerHold {
-        let params::OwnerHold { graph_id, term } = params::params(method, raw)?;
-        return Ok(MoveOp::Hold { graph_id, term });
+        let params::OwnerHold { move_id, peer, graph_id, term } = params::params(method, raw)?;
+        let holding = Hold { graph_id, term, peer: peer.into() };
+        return Ok(MoveOp::Hold { move_id: move_id.into(), holding });
     }
     let params::OwnerGiveWay { move_id, to, term, graph_id, keep_as, sequence } =
         params::params(method, raw)?;

@@ -5,13 +5,17 @@ use super::{
     graph_moves::{THERE, admit, arrive, depart, standing, step},
 };
 use crate::graph::{
-    COMMONS, GiveWay, GraphError, GraphStore, Keep, MoveOp, MoveOutcome, Op, Superseded, name_aside,
+    COMMONS, GiveWay, GraphError, GraphStore, Hold, Keep, MoveOp, MoveOutcome, Op, Superseded, name_aside,
 };
 
 fn give_way(graphs: &GraphStore, name: &str, term: u64, keep: Keep) -> Result<MoveOp, GraphError> {
     let graph_id = graphs.graph_of_any_standing(name)?.id().number();
     let giving = GiveWay { to: THERE.into(), term, graph_id, keep };
     Ok(MoveOp::GiveWay { move_id: "o1".into(), giving })
+}
+
+fn hold(move_id: &str, graph_id: u64, term: u64) -> MoveOp {
+    MoveOp::Hold { move_id: move_id.into(), holding: Hold { graph_id, term, peer: THERE.into() } }
 }
 
 fn filled(graphs: &GraphStore, name: &str) -> Result<u64, GraphError> {
@@ -38,10 +42,14 @@ pub(super) fn superseded(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(graphs.fence("g", "m1", THERE, super::graph_moves::LONG).map(drop), Err(moved()));
     // It is listed, so that people find it.
     assert_eq!(graphs.graph_count(), 2);
-    step(graphs, "g", MoveOp::Hold { graph_id: graph.id().number(), term: 3 })?;
+    let id = graph.id().number();
+    step(graphs, "g", hold("o1", id, 3))?;
     assert_eq!((graphs.graph("g")?.epoch(), counts(graphs, "g")?), (3, (1, 0)));
-    step(graphs, "g", MoveOp::Hold { graph_id: graph.id().number(), term: 1 })?;
-    assert_eq!(graph.epoch(), 3, "a term never falls");
+    step(graphs, "g", hold("o1", id, 9))?;
+    step(graphs, "g", hold("o2", id, 1))?;
+    assert_eq!(graph.epoch(), 3, "done is done, and a term never falls");
+    let record = graphs.move_record("o2")?.expect("it is remembered");
+    assert_eq!((record.outcome, record.epoch, &*record.peer), (MoveOutcome::Admitted, 3, THERE));
     graph.supersede(other(4));
     graph.supersede(None);
     graphs.write("g", add_node("m", b"")).map(drop)
@@ -87,8 +95,8 @@ pub(super) fn refusals(graphs: &GraphStore) -> Result<(), GraphError> {
     let giving = GiveWay { to: THERE.into(), term: 1, graph_id: 0, keep: dropped(sequence) };
     let other = step(graphs, "g", MoveOp::GiveWay { move_id: "o1".into(), giving });
     assert!(matches!(other, Err(GraphError::Overtaken { .. })));
-    let hold = step(graphs, "g", MoveOp::Hold { graph_id: 0, term: 9 });
-    assert!(matches!(hold, Err(GraphError::Overtaken { .. })));
+    let held = step(graphs, "g", hold("o2", 0, 9));
+    assert!(matches!(held, Err(GraphError::Overtaken { .. })));
     let id = graphs.graph("g")?.id().number();
     graphs.fence("g", "m1", THERE, super::graph_moves::LONG)?;
     assert!(
@@ -127,7 +135,7 @@ pub(super) fn entries(graphs: &GraphStore) -> Result<(), GraphError> {
     }
     step(graphs, "d", arrive("m1"))?;
     step(graphs, "b", depart(graphs, "b", "m2"))?;
-    step(graphs, "c", MoveOp::Hold { graph_id: graphs.graph("c")?.id().number(), term: 1 })?;
+    step(graphs, "c", hold("o1", graphs.graph("c")?.id().number(), 1))?;
     for (all, expected) in [(true, &[COMMONS, "a", "b", "c", "d"][..]), (false, &["b", "c", "d"])] {
         for limit in 1..=6 {
             let (mut found, mut after) = (Vec::new(), None::<String>);

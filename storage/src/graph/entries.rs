@@ -19,10 +19,16 @@ impl GraphStore {
     /// Up to `limit` names behind the name `after`, from the first one without it; those that no move, hand-over or restore
     /// has touched only with `all`. Does not block on disk.
     pub fn entries(&self, after: Option<&str>, limit: usize, all: bool) -> Entries {
+        self.page(after, limit, |graph| all || graph.has_moved())
+    }
+
+    /// The names behind `after` that are wanted, up to `limit` of them.
+    pub(super) fn page(&self, after: Option<&str>, limit: usize, wanted: impl Fn(&Graph) -> bool) -> Entries {
         let behind = |graph: &&Arc<Graph>| after.is_none_or(|after| graph.name().as_ref() > after);
-        let wanted = |graph: &&Arc<Graph>| all || graph.has_moved();
+        let catalog = self.catalog.read();
         let mut graphs: Vec<_> =
-            self.catalog.read().values().filter(behind).filter(wanted).cloned().collect();
+            catalog.values().filter(behind).filter(|graph| wanted(graph)).cloned().collect();
+        drop(catalog);
         let by_name = |one: &Arc<Graph>, other: &Arc<Graph>| one.name().cmp(other.name());
         let more = graphs.len() > limit;
         if more {

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{Graph, GraphReader, GraphState, changes::record_digest, error::GraphError, store::GraphStore};
+use super::{
+    Entries, Graph, GraphReader, GraphState, changes::record_digest, error::GraphError, store::GraphStore,
+};
 use crate::error::StoreError;
 
 /// A graph and its newest change.
@@ -45,7 +47,7 @@ impl GraphStore {
     /// The store fails.
     pub fn heads(&self, after: Option<&str>, limit: usize) -> Result<Heads, GraphError> {
         let settled_ms = self.settled_ms();
-        let (graphs, more) = self.page(after, limit);
+        let Entries { graphs, more } = self.page(after, limit, Graph::is_served);
         let view = self.view();
         let mut heads = Vec::with_capacity(graphs.len());
         for graph in graphs {
@@ -63,22 +65,6 @@ impl GraphStore {
             heads.push(Head { graph, state, digest });
         }
         Ok(Heads { settled_ms, graphs: heads, more })
-    }
-
-    /// Served graphs by name, and whether there are more.
-    fn page(&self, after: Option<&str>, limit: usize) -> (Vec<Arc<Graph>>, bool) {
-        let behind = |graph: &&Arc<Graph>| after.is_none_or(|after| graph.name().as_ref() > after);
-        let served = |graph: &&Arc<Graph>| graph.is_served();
-        let mut graphs: Vec<_> =
-            self.catalog.read().values().filter(behind).filter(served).cloned().collect();
-        let by_name = |one: &Arc<Graph>, other: &Arc<Graph>| one.name().cmp(other.name());
-        let more = graphs.len() > limit;
-        if more {
-            graphs.select_nth_unstable_by(limit, by_name);
-            graphs.truncate(limit);
-        }
-        graphs.sort_unstable_by(by_name);
-        (graphs, more)
     }
 
     /// Quarantines the graph when `error` is damage, and gives the counters in memory.

@@ -58,7 +58,7 @@ pub use ledger_keep::LedgerKeep;
 pub use load::{GraphLoader, LoadedGraph};
 pub use moves::{Departure, MoveOp, NameAfter, Rename};
 pub use outcomes::{MoveOutcome, MoveRecord, MoveRole, MoveView};
-pub use owners::{GiveWay, Keep, Superseded, name_aside};
+pub use owners::{GiveWay, Hold, Keep, Superseded, name_aside};
 pub use reader::{EdgeCursor, EdgeRef, GraphReader, Neighbors, NodeCursor, NodeRef};
 pub(crate) use record::decode_node;
 pub use restart::RestartedLedger;

@@ -9,7 +9,7 @@ use super::{
     ledger::LedgerRecord,
     load::LoadedGraph,
     outcomes::{MoveOutcome, MoveRole},
-    owners::GiveWay,
+    owners::{GiveWay, Hold},
     replay,
     standing::{Origin, RESTORE, Signpost, Standing},
     state::GraphState,
@@ -107,10 +107,10 @@ pub enum MoveOp {
     },
     /// Raises the ownership term of the graph, which is served here and elsewhere as well, so that it stays here.
     Hold {
-        /// Number of the graph in this store.
-        graph_id: u64,
-        /// Its term from now on, if it is lower.
-        term: u64,
+        /// Names what is done, as a move is named; the others give way by the same name.
+        move_id: String,
+        /// Which graph, and by which term.
+        holding: Hold,
     },
     /// Puts a signpost in the place of the graph, which is served here and, with a higher term, elsewhere.
     GiveWay {
@@ -200,7 +200,7 @@ impl Transaction<'_> {
                 self.refuse(name, move_id, *name_after, (*role, peer))
             }
             MoveOp::Return { move_id } => self.come_back(name, move_id),
-            MoveOp::Hold { graph_id, term } => self.hold(name, *graph_id, *term),
+            MoveOp::Hold { move_id, holding } => self.hold(name, move_id, holding),
             MoveOp::GiveWay { move_id, giving } => self.give_way(name, move_id, giving),
             MoveOp::Forget => self.forget(name),
         }

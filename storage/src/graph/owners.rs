@@ -25,6 +25,17 @@ pub struct Superseded {
     pub epoch: u64,
 }
 
+/// How a graph that is served here, and elsewhere as well, stays here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Number of the graph here.
+    pub graph_id: u64,
+    /// Its ownership term from now on, if it is lower.
+    pub term: u64,
+    /// Endpoint that is to give way, for people.
+    pub peer: String,
+}
+
 /// How a graph that is served here gives way to the one of another store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GiveWay {
@@ -51,17 +62,23 @@ pub enum Keep {
 }
 
 impl Transaction<'_> {
-    /// Raises the ownership term of a graph that is served here.
-    pub(super) fn hold(&mut self, name: &Arc<str>, graph_id: u64, term: u64) -> Result<(), GraphError> {
+    /// Raises the ownership term of a graph that is served here. It is remembered as one that was admitted by the move: so a
+    /// signpost of the move that leads here has led to it.
+    pub(super) fn hold(&mut self, name: &Arc<str>, move_id: &str, holding: &Hold) -> Result<(), GraphError> {
         not_commons(name)?;
-        let live = self.served_or_superseded(name)?;
-        if live.entry.id != graph_id {
-            return Err(GraphError::overtaken(name, "it is another graph by now".into()));
-        }
-        if live.entry.epoch >= term {
+        if self.outcome(name, move_id)? == Some(MoveOutcome::Admitted) {
             return Ok(());
         }
-        self.stand(name, None, term)
+        let Hold { graph_id, term, peer } = holding;
+        let live = self.served_or_superseded(name)?;
+        if live.entry.id != *graph_id {
+            return Err(GraphError::overtaken(name, "it is another graph by now".into()));
+        }
+        let term = live.entry.epoch.max(*term);
+        self.stand(name, None, term)?;
+        let (role, outcome) = (MoveRole::Destination, MoveOutcome::Admitted);
+        self.decide(move_id, name, Decision { role, outcome, peer });
+        Ok(())
     }
 
     /// Puts a signpost in the place of a graph that is served here and, with a higher term, elsewhere.

@@ -1,6 +1,9 @@
 //! The shard that a graph came to is set back to before that: nobody serves it.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::Client;
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::params;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -56,16 +59,7 @@ fn a_destination_without_what_moved_there_does_not_create_it_and_says_what_to_do
 fn a_source_that_has_the_records_still_serves_them_again() -> Result<()> {
     let mut tier = Tier::start()?;
     let before = checkpoint(&tier.destination)?;
-    let (from, to) = (endpoint(&tier.source), endpoint(&tier.destination));
-    let mut mover = tier.command(&["move", GRAPH, "--from", &from, "--to", &to])?;
-    let mut mover = mover.env("EGCTL_HOLD_AT", "receipt").spawn()?;
-    let options =
-        WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-    let pid = Pid::from_child(&mover);
-    let held = poll(LIMIT, std::time::Duration::from_millis(2), || waitid(WaitId::Pid(pid), options))?;
-    ensure!(held.context("it was not held")?.stopped());
-    mover.kill()?;
-    mover.wait()?;
+    killed_at(&tier, "receipt")?;
     tier.restore(Which::Destination, &before)?;
     tier.is_told("no_owner")?;
     let resolved = tier.json(0, &["owners", "resolve", GRAPH])?;
@@ -79,12 +73,52 @@ fn a_source_that_has_the_records_still_serves_them_again() -> Result<()> {
     has(&mut destination, GRAPH, 10)
 }
 
+/// Begins the move, and kills whoever moves the graph before this step.
+fn killed_at(tier: &Tier, step: &str) -> Result<()> {
+    let (from, to) = (endpoint(&tier.source), endpoint(&tier.destination));
+    let mut mover = tier.command(&["move", GRAPH, "--from", &from, "--to", &to])?;
+    let mut mover = mover.env("EGCTL_HOLD_AT", step).spawn()?;
+    let options =
+        WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let pid = Pid::from_child(&mover);
+    let held = poll(LIMIT, Duration::from_millis(2), || waitid(WaitId::Pid(pid), options))?;
+    ensure!(held.with_context(|| format!("it did not come to {step}"))?.stopped());
+    mover.kill()?;
+    mover.wait()?;
+    Ok(())
+}
+
+fn delete(client: &mut Client) -> Result<()> {
+    client.call(GRAPH, "DeleteGraph", params([("graph_name", GRAPH.into())]))?;
+    Ok(())
+}
+
 /// What clients delete behind a move is no conflict.
 #[test]
 fn a_graph_that_was_deleted_where_it_moved_is_missed_by_nobody() -> Result<()> {
     let tier = Tier::start()?;
     tier.move_there(&[])?;
-    let delete = params([("graph_name", GRAPH.into())]);
-    tier.destination.client()?.call(GRAPH, "DeleteGraph", delete)?;
+    delete(&mut tier.destination.client()?)?;
+    tier.is_settled()
+}
+
+/// Nor behind one that was given up, nor where another gave way.
+#[test]
+fn a_graph_that_was_deleted_where_it_stayed_is_missed_by_nobody() -> Result<()> {
+    let mut tier = Tier::start()?;
+    killed_at(&tier, "admit")?;
+    let (from, to) = (endpoint(&tier.source), endpoint(&tier.destination));
+    tier.egctl(0, &["move", GRAPH, "--from", &from, "--to", &to, "--abort"])?;
+    delete(&mut tier.source.client()?)?;
+    tier.is_settled()?;
+
+    let mut source = tier.source.client()?;
+    source.create_graph(GRAPH)?;
+    add(&mut source, GRAPH, 0, 3)?;
+    let before = checkpoint(&tier.source)?;
+    tier.move_there(&[])?;
+    tier.restore(Which::Source, &before)?;
+    tier.egctl(0, &["owners", "resolve", GRAPH])?;
+    delete(&mut tier.destination.client()?)?;
     tier.is_settled()
 }

@@ -24,6 +24,9 @@ use crate::remote::{
 /// asked of it may still be done later, and every step can stand that.
 const QUICK: Duration = Duration::from_secs(10);
 
+/// How long a checkpoint may take: it writes the newest changes into tables, and links or reads nothing of size.
+const CHECKPOINT: Duration = Duration::from_secs(60);
+
 /// A shard, connected to when it is needed, and again when a connection was lost or an answer did not come in time.
 pub(crate) struct ShardParty {
     runtime: Handle,
@@ -338,7 +341,7 @@ impl Party for ShardParty {
     }
 
     fn checkpoint(&self) -> Result<()> {
-        self.call_long::<String, _>(COMMONS, "Checkpoint", &()).map(drop)
+        self.call_on::<String, _>(&self.client, CHECKPOINT, COMMONS, "Checkpoint", &()).map(drop)
     }
 
     fn drop_records(&self, graph: &str, move_id: &str) -> Result<()> {

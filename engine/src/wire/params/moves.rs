@@ -34,7 +34,13 @@ pub struct GraphOwners<'a> {
 
 /// `OwnerHold`
 #[derive(Debug, Deserialize)]
-pub struct OwnerHold {
+pub struct OwnerHold<'a> {
+    /// Names what is done, as a move is named; the others give way by the same name.
+    #[serde(borrow, deserialize_with = "text")]
+    pub move_id: &'a str,
+    /// Endpoint that is to give way.
+    #[serde(borrow, deserialize_with = "text")]
+    pub peer: &'a str,
     /// Number of the graph in this store.
     pub graph_id: u64,
     /// Its ownership term from now on.

@@ -124,11 +124,11 @@ impl Steps<'_> {
         let graph = &conflict.graph;
         match plan {
             Plan::Keep { serves, term, give_way } => {
+                let id = uuid::Uuid::new_v4().simple().to_string();
                 // First the owner gets the highest term: from then on it is clear whose the graph is.
-                if *term > serves.claim.epoch {
-                    self.hold(graph, serves, *term)?;
-                }
-                give_way.iter().map(|other| self.give_way(graph, other, &serves.endpoint, *term)).collect()
+                self.hold(graph, &id, serves, give_way, *term)?;
+                let give = |other: &Place| self.give_way(graph, &id, other, &serves.endpoint, *term);
+                give_way.iter().map(give).collect()
             }
             Plan::TakeBack { serves } => {
                 let (move_id, to) = moved(graph, serves)?;
@@ -159,16 +159,21 @@ impl Steps<'_> {
         Ok(self.shards.party(endpoint, self.runtime.handle())?)
     }
 
-    fn hold(&self, graph: &str, place: &Place, term: u64) -> Result<()> {
+    fn hold(&self, graph: &str, id: &str, place: &Place, others: &[Place], term: u64) -> Result<()> {
         #[derive(Serialize)]
-        struct Params {
+        struct Params<'a> {
+            move_id: &'a str,
+            peer: &'a str,
             graph_id: u64,
             term: u64,
         }
-        self.call(&place.endpoint, graph, "OwnerHold", &Params { graph_id: place.claim.graph_id, term })
+        let peers: Vec<&str> = others.iter().map(|other| other.endpoint.as_str()).collect();
+        let params =
+            Params { move_id: &move_id(id), peer: &peers.join(","), graph_id: place.claim.graph_id, term };
+        self.call(&place.endpoint, graph, "OwnerHold", &params)
     }
 
-    fn give_way(&self, graph: &str, place: &Place, to: &Endpoint, term: u64) -> Result<Aside> {
+    fn give_way(&self, graph: &str, id: &str, place: &Place, to: &Endpoint, term: u64) -> Result<Aside> {
         #[derive(Serialize)]
         struct Params<'a> {
             move_id: &'a str,
@@ -180,10 +185,9 @@ impl Steps<'_> {
             #[serde(skip_serializing_if = "Option::is_none")]
             sequence: Option<u64>,
         }
-        let id = uuid::Uuid::new_v4().simple().to_string();
         let kept_as = (!self.drop).then(|| name_aside(graph, &id[..8]));
         let params = Params {
-            move_id: &format!("owners-{id}"),
+            move_id: &move_id(id),
             to: to.as_str(),
             term,
             graph_id: place.claim.graph_id,
@@ -207,6 +211,11 @@ impl Steps<'_> {
             Ok(())
         })
     }
+}
+
+/// Names what is done with a graph, as a move is named.
+fn move_id(id: &str) -> String {
+    format!("owners-{id}")
 }
 
 /// The move that a signpost is of, and where it points.
