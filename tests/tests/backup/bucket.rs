@@ -18,9 +18,14 @@ fn a_bucket_keeps_a_chain_with_objects_of_many_parts_and_is_thinned_out() -> Res
     let (s3, mut shard) = (S3Server::start()?, Shard::start()?);
     let env = env(&shard, s3.addr());
     let create = ["backup", "create", "--to", URL, "--endpoint", &shard.endpoint.clone()];
-    // Two parts and some.
-    let properties = vec![0xc0; 1 << 20];
+    // Two parts and some: what cannot be compressed.
+    let mut state = 1_u64;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
     for number in 0..34 {
+        let properties: Vec<u8> = (0..1 << 20).map(|_| byte()).collect();
         shard.client.add_node(GRAPH, &format!("large {number}"), &properties)?;
     }
     assert_eq!(done(&json(&env, &create)?)?, "full");

@@ -1,8 +1,11 @@
 //! `egctl backup` over real shards, to directories and to an S3-compatible server.
 
 mod bucket;
+mod guarded;
 mod interrupted;
 mod shard;
+mod stores;
+mod surroundings;
 
 use std::path::Path;
 use std::process::{Command, Output};

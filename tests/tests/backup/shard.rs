@@ -62,7 +62,7 @@ fn a_shard_is_backed_up_in_increments_and_restored_to_points_in_time() -> Result
 }
 
 /// A time as RFC 3339 in UTC, by `date`.
-fn rfc3339(ms: u64) -> Result<String> {
+pub(super) fn rfc3339(ms: u64) -> Result<String> {
     let seconds = format!("@{}.{:03}", ms / 1000, ms % 1000);
     let output = std::process::Command::new("date").args(["-u", "-d", &seconds, "+%FT%T.%3NZ"]).output()?;
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())

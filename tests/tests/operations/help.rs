@@ -9,6 +9,7 @@ use super::succeeds;
 
 const SERVER: &str = "epistemic-graph-server";
 const GATEWAY: &str = "epistemic-graph-gateway";
+const EGCTL: &str = "egctl";
 
 /// The `--help` of a program.
 pub(super) struct Help {
@@ -20,7 +21,7 @@ impl Help {
     pub(super) fn of_command(words: &[&str]) -> Result<Self> {
         let Some((program, arguments)) = words.split_first() else { bail!("an empty command") };
         let name = program.rsplit('/').next().unwrap_or_default();
-        ensure!([SERVER, GATEWAY].contains(&name), "{program} is not one of our programs");
+        ensure!([SERVER, GATEWAY, EGCTL].contains(&name), "{program} is not one of our programs");
         let text = succeeds(Command::new(binaries::bin_dir()?.join(name)).args(arguments).arg("--help"))?;
         Ok(Self { text })
     }

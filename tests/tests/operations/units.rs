@@ -10,25 +10,37 @@ use super::{succeeds, text};
 
 const SHARD: &str = "epistemic-graph-shard@.service";
 const GATEWAY: &str = "epistemic-graph-gateway.service";
+const BACKUP: &str = "epistemic-graph-backup.service";
+const DRILL: &str = "epistemic-graph-backup-drill.service";
+const SERVICES: [&str; 4] = [SHARD, GATEWAY, BACKUP, DRILL];
 
 fn unit(name: &str) -> Result<String> {
     text(&format!("deploy/systemd/{name}"))
 }
 
-/// The value of a setting, continued lines joined, of instance 1.
-fn setting(name: &str, key: &str) -> Result<String> {
+/// The values of a setting, continued lines joined, of instance 1.
+fn settings(name: &str, key: &str) -> Result<Vec<String>> {
     let text = unit(name)?.replace("\\\n", " ").replace("%i", "1");
-    let found = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-    found.map(str::to_owned).with_context(|| format!("{name} has no {key}"))
+    let found = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    Ok(found.map(str::to_owned).collect())
+}
+
+/// The first of [`settings`].
+fn setting(name: &str, key: &str) -> Result<String> {
+    settings(name, key)?.into_iter().next().with_context(|| format!("{name} has no {key}"))
 }
 
 #[test]
 fn every_flag_is_the_programs() -> Result<()> {
-    for name in [SHARD, GATEWAY] {
-        let start = setting(name, "ExecStart")?;
-        let words: Vec<&str> = start.split_whitespace().collect();
-        ensure!(words.iter().all(|word| !word.contains('%')), "{name}: an unknown specifier in {words:?}");
-        check_flags(&words).context(name)?;
+    for name in SERVICES {
+        for start in settings(name, "ExecStart")? {
+            let words: Vec<&str> = start.split_whitespace().collect();
+            ensure!(
+                words.iter().all(|word| !word.contains('%')),
+                "{name}: an unknown specifier in {words:?}"
+            );
+            check_flags(&words).context(name)?;
+        }
     }
     let help = check_flags(&setting(GATEWAY, "ExecStart")?.split_whitespace().collect::<Vec<_>>())?;
     let variable = setting(GATEWAY, "Environment")?;
@@ -54,7 +66,7 @@ fn the_command_agrees_with_the_rest_of_the_unit() -> Result<()> {
     let socket = format!("/run/{}/shard.sock", setting(SHARD, "RuntimeDirectory")?);
     ensure!(value(&words, "--socket-path") == Some(&*socket), "{socket}");
     let users = unit("epistemic-graph.sysusers.conf")?;
-    for name in [SHARD, GATEWAY] {
+    for name in SERVICES {
         ensure!(users.contains(&format!("\nu {} ", setting(name, "User")?)), "{name}: nobody makes its user");
     }
     Ok(())
@@ -65,12 +77,16 @@ fn the_command_agrees_with_the_rest_of_the_unit() -> Result<()> {
 fn systemd_takes_the_units() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let server = binaries::server()?.display().to_string();
-    for name in [SHARD, GATEWAY] {
+    for name in SERVICES {
         let program = setting(name, "ExecStart")?;
         let program = program.split(' ').next().unwrap_or_default();
         fs_err::write(folder.path().join(name), unit(name)?.replace(program, &server))?;
     }
-    for name in [SHARD.replace('@', "@1"), GATEWAY.to_owned()] {
+    for timer in [BACKUP, DRILL].map(|name| name.replace(".service", ".timer")) {
+        fs_err::write(folder.path().join(&timer), unit(&timer)?)?;
+    }
+    let shard = SHARD.replace('@', "@1");
+    for name in [&*shard, GATEWAY, BACKUP, DRILL] {
         let path = folder.path().join(name);
         let said = succeeds(Command::new("systemd-analyze").args(["--man=no", "verify"]).arg(&path))?;
         ensure!(!said.contains(&*folder.path().to_string_lossy()), "{said}");

@@ -5,10 +5,11 @@ use chrono::DateTime;
 use epistemic_storage::graph::LedgerRecord;
 
 use super::error::BackupError;
-use super::manifest::{GraphEntry, Manifest, Piece, PieceKind};
+use super::manifest::{Manifest, Piece, PieceKind};
 use super::objects::Objects;
 use super::read::IncrementObject;
-use super::repository::{self, Run};
+use super::runs::{Listed, Run};
+use super::state::{Entries, Finder, GraphEntry};
 
 /// Where in the history of a graph a restore stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,32 +32,49 @@ pub(crate) struct Route {
     pub(crate) stop: u64,
 }
 
-/// The runs that a restore may use.
-pub(crate) struct Choice {
+impl Route {
+    /// To the end of a chain.
+    pub(crate) fn whole(graph: &str, run: &str, pieces: Vec<Piece>) -> Self {
+        let stop = pieces.last().map_or(0, |piece| piece.sequence);
+        Self { graph: graph.to_owned(), run: run.to_owned(), pieces, stop }
+    }
+
+    /// Bytes that it reads, as they are before compression.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.pieces.iter().map(|piece| piece.stored.bytes).sum()
+    }
+}
+
+/// The runs of one store that a restore may use.
+pub(crate) struct Choice<'o> {
+    objects: &'o Objects,
     /// Intact manifests, oldest first.
     manifests: Vec<Manifest>,
     /// Those that cannot be used, for errors about what is missing.
     damaged: Vec<BackupError>,
 }
 
-impl Choice {
-    /// All runs, or the one that is named.
+impl<'o> Choice<'o> {
+    /// All runs of a store, or the one that is named.
     ///
     /// # Errors
-    /// The named run is not there or damaged; there is no run.
-    pub(crate) fn load(objects: &Objects, run: Option<&str>) -> Result<Self> {
-        let runs = match run {
-            None => repository::load_all(objects)?,
-            Some(name) => {
-                let missing =
-                    || BackupError::NotFound(format!("there is no run '{name}' in {}", objects.url()));
-                vec![repository::load(objects, name)?.ok_or_else(missing)?]
-            }
-        };
-        if runs.is_empty() {
-            return Err(BackupError::NotFound(format!("there is no backup in {}", objects.url())).into());
+    /// The named run is not there or damaged; there is no run, or the newest one cannot be used.
+    pub(crate) fn load(
+        objects: &'o Objects,
+        listed: &Listed,
+        store: &str,
+        run: Option<&str>,
+    ) -> Result<Self> {
+        let mut runs = listed.load_all(objects, Some(store))?;
+        if let Some(name) = run {
+            runs.retain(|run| run.name == name);
         }
-        let mut choice = Self { manifests: Vec::new(), damaged: Vec::new() };
+        if runs.is_empty() {
+            let what = run.map_or("backup".to_owned(), |name| format!("run '{name}'"));
+            let message = format!("there is no {what} of store '{store}' in {}", objects.url());
+            return Err(BackupError::NotFound(message).into());
+        }
+        let mut choice = Self { objects, manifests: Vec::new(), damaged: Vec::new() };
         let newest = runs.len() - 1;
         for (index, Run { manifest, .. }) in runs.into_iter().enumerate() {
             match manifest {
@@ -69,77 +87,110 @@ impl Choice {
         Ok(choice)
     }
 
-    /// The names of all graphs: those of the newest run of all graphs, or for a time of the first one behind it.
-    pub(crate) fn all_graphs(&self, point: Point) -> Result<Vec<String>> {
-        let mut whole =
-            self.manifests.iter().filter(|manifest| manifest.all_graphs || self.manifests.len() == 1);
+    /// The run that tells all graphs at a point: the newest of all graphs, or for a time the first one that provably covers
+    /// it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn of_all_graphs(&self, point: Point) -> Result<&Manifest> {
+        let alone = self.manifests.len() == 1;
+        let mut whole = self.manifests.iter().filter(|manifest| manifest.is_of_all() || alone);
         let manifest = match point {
-            Point::Time(time) => whole.find(|manifest| manifest.started_ms >= time),
+            Point::Time(time) => whole.find(|manifest| manifest.settled_ms > time),
             Point::Newest | Point::Sequence(_) => whole.next_back(),
         };
-        let manifest = manifest
-            .ok_or_else(|| self.not_found("no run backed up all graphs then; name one with --graph"))?;
-        Ok(manifest.graphs.iter().map(|graph| graph.name.clone()).collect())
+        manifest.ok_or_else(|| self.not_found("no run provably has all graphs then; name one with --graph"))
     }
 
-    /// The way to a point of a graph.
+    /// The newest run.
+    pub(crate) fn newest(&self) -> Option<&Manifest> {
+        self.manifests.last()
+    }
+
+    /// Whether the newest run has a graph.
+    pub(crate) fn has_now(&self, graph: &str) -> Result<bool> {
+        let newest = self.newest().map(|newest| Finder::new(graph).find(self.objects, newest)).transpose()?;
+        Ok(newest.flatten().is_some())
+    }
+
+    /// The ways to a point of the graphs of a run that `is_meant` names, one after the other.
+    ///
+    /// # Errors
+    /// A layer is missing or damaged; an item tells of a graph that no run has at that point.
+    pub(crate) fn routes<'c>(
+        &'c self,
+        manifest: &'c Manifest,
+        point: Point,
+        is_meant: impl Fn(&GraphEntry) -> bool + 'c,
+    ) -> Result<impl Iterator<Item = Result<Result<Route>>> + 'c> {
+        let entries = Entries::open(self.objects, manifest)?;
+        let meant = entries.filter(move |entry| entry.as_ref().map_or(true, &is_meant));
+        Ok(meant.map(move |entry| {
+            let entry = entry?;
+            match self.in_entry(manifest, &entry, point)? {
+                Some(route) => Ok(Ok(route)),
+                None => Ok(self.route(&entry.name, point)),
+            }
+        }))
+    }
+
+    /// The way to a point of a graph, in the newest run that tells it.
     ///
     /// # Errors
     /// No backup tells it.
-    pub(crate) fn route(&self, objects: &Objects, graph: &str, point: Point) -> Result<Route> {
-        match point {
-            Point::Newest => self.newest(graph),
-            Point::Sequence(sequence) => self.at_sequence(graph, sequence),
-            Point::Time(time) => self.at_time(objects, graph, time),
+    pub(crate) fn route(&self, graph: &str, point: Point) -> Result<Route> {
+        let mut finder = Finder::new(graph);
+        let mut known = Vec::new();
+        for manifest in self.manifests.iter().rev() {
+            let Some(entry) = finder.find(self.objects, manifest)? else { continue };
+            if let Some(route) = self.in_entry(manifest, &entry, point)? {
+                return Ok(route);
+            }
+            known.push(entry);
         }
+        known.reverse();
+        let (what, spans): (_, Vec<String>) = match point {
+            Point::Newest => return Err(self.not_found(&format!("no run has graph {graph:?}"))),
+            Point::Sequence(stop) => {
+                (format!("has graph {graph:?} at sequence {stop}"), known.iter().map(span).collect())
+            }
+            Point::Time(time) => {
+                let time = shown_time(time);
+                (format!("provably tells graph {graph:?} at {time}"), known.iter().map(times).collect())
+            }
+        };
+        Err(self.not_found(&format!("no run {what}; there are {}", joined(spans))))
     }
 
-    fn newest(&self, graph: &str) -> Result<Route> {
-        let found = self.entries(graph).next_back();
-        let (manifest, entry) =
-            found.ok_or_else(|| self.not_found(&format!("no run has graph {graph:?}")))?;
-        let stop = entry.chain.last().map_or(0, |piece| piece.sequence);
-        Ok(Route { graph: graph.to_owned(), run: manifest.run.clone(), pieces: entry.chain.clone(), stop })
+    /// All that the runs have of a graph, oldest first.
+    pub(crate) fn history(&self, graph: &str) -> Result<Vec<(&Manifest, GraphEntry)>> {
+        let mut finder = Finder::new(graph);
+        let mut found = Vec::new();
+        for manifest in &self.manifests {
+            found.extend(finder.find(self.objects, manifest)?.map(|entry| (manifest, entry)));
+        }
+        Ok(found)
     }
 
-    fn at_sequence(&self, graph: &str, stop: u64) -> Result<Route> {
-        for (manifest, entry) in self.entries(graph).rev() {
-            for chain in [&entry.chain, &entry.ended] {
-                let (Some(first), Some(last)) = (chain.first(), chain.last()) else { continue };
-                if (first.sequence..=last.sequence).contains(&stop) {
-                    return Ok(cut(graph, manifest, chain, stop));
+    /// The way to a point by one entry, if its chains tell it.
+    fn in_entry(&self, manifest: &Manifest, entry: &GraphEntry, point: Point) -> Result<Option<Route>> {
+        let route = |pieces| Route::whole(&entry.name, &manifest.run, pieces);
+        for chain in [&entry.chain, &entry.ended] {
+            let (Some(first), Some(last)) = (chain.first(), chain.last()) else { continue };
+            match point {
+                Point::Newest => return Ok(Some(route(chain.clone()))),
+                Point::Sequence(stop) if (first.sequence..=last.sequence).contains(&stop) => {
+                    return Ok(Some(cut(&route(chain.clone()), stop)));
                 }
+                // A change of the millisecond that it ends with may be missing in it.
+                Point::Time(time) if first.changed_ms <= time && time < entry.covered_ms => {
+                    let stop = stop_at(self.objects, &entry.name, chain, time)?;
+                    return Ok(Some(cut(&route(chain.clone()), stop)));
+                }
+                Point::Sequence(_) | Point::Time(_) => {}
             }
         }
-        let known: Vec<String> = self.entries(graph).map(|(_, entry)| span(entry)).collect();
-        Err(self.not_found(&format!(
-            "no run has graph {graph:?} at sequence {stop}; there are {}",
-            joined(known)
-        )))
-    }
-
-    fn at_time(&self, objects: &Objects, graph: &str, time: u64) -> Result<Route> {
-        for (manifest, entry) in self.entries(graph) {
-            for chain in [&entry.ended, &entry.chain] {
-                let Some(first) = chain.first() else { continue };
-                // A change of the millisecond in which the backup was taken may be missing in it.
-                let covered = first.changed_ms <= time && time < entry.taken_ms;
-                if covered {
-                    let stop = stop_at(objects, graph, chain, time)?;
-                    return Ok(cut(graph, manifest, chain, stop));
-                }
-            }
-        }
-        let spans: Vec<String> = self.entries(graph).map(|(_, entry)| times(entry)).collect();
-        let time = shown_time(time);
-        Err(self.not_found(&format!("no run tells graph {graph:?} at {time}; there are {}", joined(spans))))
-    }
-
-    fn entries<'c>(
-        &'c self,
-        graph: &'c str,
-    ) -> impl DoubleEndedIterator<Item = (&'c Manifest, &'c GraphEntry)> {
-        self.manifests.iter().filter_map(move |manifest| Some((manifest, manifest.graph(graph)?)))
+        Ok(None)
     }
 
     fn not_found(&self, what: &str) -> anyhow::Error {
@@ -151,10 +202,10 @@ impl Choice {
     }
 }
 
-/// The pieces of a chain that are needed up to `stop`.
-fn cut(graph: &str, manifest: &Manifest, chain: &[Piece], stop: u64) -> Route {
-    let needed = chain.iter().take_while(|piece| piece.kind == PieceKind::Full || piece.after < stop);
-    Route { graph: graph.to_owned(), run: manifest.run.clone(), pieces: needed.cloned().collect(), stop }
+/// The pieces of a way that are needed up to `stop`.
+fn cut(route: &Route, stop: u64) -> Route {
+    let needed = route.pieces.iter().take_while(|piece| piece.kind == PieceKind::Full || piece.after < stop);
+    Route { pieces: needed.cloned().collect(), stop, ..route.clone() }
 }
 
 /// The newest change of a chain that is not later than `time`; reads one increment when that is inside of it.
@@ -165,7 +216,7 @@ fn stop_at(objects: &Objects, graph: &str, chain: &[Piece], time: u64) -> Result
         return Ok(piece.sequence);
     }
     let mut stop = piece.after;
-    let mut object = IncrementObject::open(objects, graph, piece, &chain[reached - 1].sha256)?;
+    let mut object = IncrementObject::open(objects, graph, piece, &chain[reached - 1].stored.sha256)?;
     while let Some(records) = object.next_records()? {
         for (sequence, record) in records {
             if LedgerRecord::decode(&record)?.1 <= time {
@@ -183,7 +234,7 @@ fn span(entry: &GraphEntry) -> String {
 
 fn times(entry: &GraphEntry) -> String {
     let first = entry.ended.first().or(entry.chain.first());
-    format!("{} to {}", shown_time(first.map_or(0, |piece| piece.changed_ms)), shown_time(entry.taken_ms))
+    format!("{} to {}", shown_time(first.map_or(0, |piece| piece.changed_ms)), shown_time(entry.covered_ms))
 }
 
 /// Spans for an error, each once and not too many.

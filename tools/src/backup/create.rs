@@ -1,21 +1,26 @@
-//! One run: for each graph nothing, an increment, or a full backup; then the manifest.
+//! One run: for each graph nothing, an increment, or a full backup; then the layer with what has changed, and the manifest.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use anyhow::Result;
-use epistemic_storage::clock;
 use epistemic_storage::graph::GraphError;
 
-use super::manifest::{GraphEntry, Manifest, Piece, VERSION};
+use super::creation::{Creation, need};
+use super::layout::{new_run, store_key};
+use super::manifest::{Layer, Manifest, Service, VERSION};
 use super::objects::Objects;
-use super::pieces::{PieceWriter, changes, digest};
-use super::prune;
-use super::repository::{self, Run};
-use super::source::{self, Source, graph_cannot_be_read};
+use super::pack::Packs;
+use super::runs::{self, Listed};
+use super::source::{Head, Source, graph_cannot_be_read};
+use super::{before, prune, service};
 use crate::cli::{Exit, Failure, message_of};
 
-/// A chain is ended here: manifests name all of it, and a restore reads all of it.
+/// A chain is ended here: a restore reads all of it.
 pub(crate) const LONGEST_CHAIN: usize = 100;
+
+/// Clocks that differ by more are worth a word.
+const MOST_SKEW_MS: u64 = 2000;
 
 /// What to back up.
 pub(crate) struct Plan<'p> {
@@ -32,7 +37,9 @@ pub(crate) type Told<'p> = dyn FnMut(u64, u64, u64) + 'p;
 pub(crate) struct Created {
     pub(crate) manifest: Manifest,
     pub(crate) graphs: Vec<GraphResult>,
-    /// Earlier runs that could not be used.
+    /// Why identities and channels could not be read. Those of the run before stay part of the run.
+    pub(crate) service: Option<anyhow::Error>,
+    /// What else should be known, such as earlier runs that could not be used.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -40,8 +47,12 @@ pub(crate) struct Created {
 pub(crate) struct GraphResult {
     pub(crate) name: String,
     pub(crate) done: Done,
-    /// Bytes written.
+    /// Bytes of what it has changed, as they are before compression.
     pub(crate) bytes: u64,
+    /// Sequence number of the newest change in its backup, if there is one.
+    pub(crate) sequence: Option<u64>,
+    /// Links of its chain.
+    pub(crate) chain: usize,
 }
 
 /// See [`GraphResult`].
@@ -54,6 +65,8 @@ pub(crate) enum Done {
     Full(&'static str),
     /// It could not be read, and why. Its earlier backup stays part of the run.
     Failed(anyhow::Error),
+    /// It was deleted, or moved to another shard, after the run had begun.
+    Gone,
 }
 
 /// Runs a backup. It is visible and durable on return; on an error there is no such run, and what it wrote is removed by
@@ -67,193 +80,116 @@ pub(crate) fn create(
     plan: &Plan<'_>,
     told: &mut Told<'_>,
 ) -> Result<Created> {
-    let started_ms = clock::unix_ms();
-    let runs = repository::load_all(objects)?;
-    let mut creation = Creation {
-        source,
-        run: repository::new_run(started_ms, runs.last().map(|run| run.name.as_str())),
-        sizes: objects
-            .list(repository::OBJECTS)?
-            .into_iter()
-            .map(|found| (found.name, found.bytes))
-            .collect(),
-        objects,
-        full: plan.full,
-        written: 0,
+    let begun = Instant::now();
+    let listing = &source.listing;
+    let store = store_key(listing.store_id.as_deref(), source.party.endpoint());
+    let listed = Listed::of(objects)?;
+    let (known, mut warnings) = before::newest(objects, &listed, &store)?;
+    warnings.extend(listing.clock_ahead_ms.and_then(skew_warning));
+    let heads = chosen(source, plan)?;
+    let about: u64 = heads.iter().map(|head| head.records).sum();
+    // Behind runs that cannot be used, too.
+    let newest = listed.stores.get(&store).and_then(|runs| runs.last()).map(|run| run.name.as_str());
+    let newest = newest.max(known.as_ref().map(|known| known.run.as_str()));
+    let run = new_run(listing.settled_ms, newest);
+    let is_of_all = plan.graphs.is_empty();
+    let settled_ms = match is_of_all {
+        true => listing.settled_ms,
+        false => known.as_ref().map_or(0, |known| known.settled_ms),
     };
-    let names = names(source, plan)?;
-    let about: u64 = names.iter().map(|(_, records)| records).sum();
-    let (mut bytes, mut records) = (0, 0);
-    let mut manifest = Manifest {
-        version: VERSION,
-        run: creation.run.clone(),
-        started_ms,
-        finished_ms: started_ms,
-        source: source.party.endpoint().to_owned(),
-        store_id: source.store_id.clone(),
-        all_graphs: plan.graphs.is_empty(),
-        graphs: Vec::new(),
-    };
-    let mut results = Vec::new();
-    for (name, size) in names {
-        let known = newest_entry(&runs, &name);
-        let mut of_graph = |now_bytes: u64, now: u64| told(bytes + now_bytes, records + now.min(size), about);
-        let (entry, result) = creation.graph(&name, known, &mut of_graph)?;
-        bytes += result.bytes;
-        records += size;
-        manifest.graphs.extend(entry);
-        results.push(result);
+    let mut creation = Creation::new(source, objects, plan, &listed, known.as_ref(), (&store, &run))?;
+    let mut layers = creation.graphs(heads, &mut |bytes, records| told(bytes, records, about))?;
+    let Creation { mut packs, layer, mut needed, graphs, results, .. } = creation;
+    layers.extend(layer.finish()?);
+    let mut service = known.as_ref().and_then(|known| known.service.clone());
+    let mut service_error = None;
+    if is_of_all {
+        // In a pack of its own: later runs may need it when they need no graph of this one any more.
+        packs.finish()?;
+        match service::back_up(source.party, &mut packs, service.as_ref()) {
+            Ok(copied) => service = Some(copied),
+            Err(error) if graph_cannot_be_read(&error) => service_error = Some(error),
+            Err(error) => return Err(error),
+        }
     }
-    manifest.finished_ms = clock::unix_ms();
-    repository::publish(objects, &manifest)?;
-    if let Err(error) = prune::check_none_under_way(objects, &manifest) {
-        repository::withdraw(objects, &manifest.run)?;
+    packs.finish()?;
+    let Packs { count, bytes, .. } = packs;
+    need_rest(&mut needed, service.as_ref(), &layers);
+    let manifest = Manifest {
+        version: VERSION,
+        run,
+        store,
+        source: source.party.endpoint().to_owned(),
+        started_ms: listing.settled_ms,
+        finished_ms: listing.settled_ms + u64::try_from(begun.elapsed().as_millis()).unwrap_or(0),
+        clock_ahead_ms: listing.clock_ahead_ms,
+        settled_ms,
+        named: plan.graphs.to_vec(),
+        graphs,
+        objects: count,
+        bytes,
+        service,
+        layers,
+        inline: Vec::new(),
+    };
+    warnings.extend(runs::publish(objects, &manifest)?);
+    if let Err(error) = prune::check_none_under_way(objects, &needed) {
+        runs::withdraw(objects, Some(&manifest.store), &manifest.run)?;
         return Err(error);
     }
-    let warnings = runs.iter().filter_map(|run| run.manifest.as_ref().err()).map(ToString::to_string);
-    Ok(Created { manifest, graphs: results, warnings: warnings.collect() })
+    Ok(Created { manifest, graphs: results, service: service_error, warnings })
+}
+
+/// What to say about a shard whose clock is not this machine's.
+fn skew_warning(ahead_ms: i64) -> Option<String> {
+    let (skew, side) = (ahead_ms.unsigned_abs(), if ahead_ms > 0 { "ahead of" } else { "behind" });
+    (skew > MOST_SKEW_MS).then(|| {
+        format!(
+            "the clock of the shard is {}.{:03} s {side} that of this machine; all times in the backup are the shard's",
+            skew / 1000,
+            skew % 1000
+        )
+    })
 }
 
 /// The graphs to back up, by name.
-fn names(source: &Source<'_>, plan: &Plan<'_>) -> Result<Vec<(String, u64)>> {
-    let mut names = source.graphs.clone();
-    let missing = plan.graphs.iter().find(|name| !names.iter().any(|(found, _)| found == *name));
+fn chosen<'s>(source: &'s Source<'_>, plan: &Plan<'_>) -> Result<Vec<&'s Head>> {
+    let heads = &source.listing.graphs;
+    let missing = plan.graphs.iter().find(|name| !heads.iter().any(|head| head.name == **name));
     if let Some(missing) = missing {
         return Err(GraphError::GraphNotFound(missing.clone()).into());
     }
-    names.retain(|(name, _)| plan.graphs.is_empty() || plan.graphs.contains(name));
-    names.sort();
-    Ok(names)
+    let is_meant = |head: &&Head| plan.graphs.is_empty() || plan.graphs.contains(&head.name);
+    Ok(heads.iter().filter(is_meant).collect())
 }
 
-fn newest_entry<'r>(runs: &'r [Run], graph: &str) -> Option<&'r GraphEntry> {
-    runs.iter().rev().find_map(|run| run.manifest.as_ref().ok()?.graph(graph))
-}
-
-struct Creation<'c> {
-    source: &'c Source<'c>,
-    objects: &'c Objects,
-    run: String,
-    /// Bytes of all objects that are there.
-    sizes: HashMap<String, u64>,
-    full: bool,
-    /// Objects begun by this run.
-    written: usize,
-}
-
-/// What can be done with the chain of a graph.
-enum Chain<'k> {
-    Unchanged(&'k GraphEntry),
-    /// Changes behind it are in the ledger.
-    Open(&'k [Piece]),
-    /// A new one has to begin, and why.
-    Broken(&'static str),
-}
-
-impl<'c> Creation<'c> {
-    fn graph(
-        &mut self,
-        name: &str,
-        known: Option<&GraphEntry>,
-        told: &mut source::Told<'_>,
-    ) -> Result<(Option<GraphEntry>, GraphResult)> {
-        let name = name.to_owned();
-        let (entry, done, bytes) = match self.attempt(&name, known, told) {
-            Ok((entry, done, bytes)) => (Some(entry), done, bytes),
-            Err(error) if graph_cannot_be_read(&error) => (known.cloned(), Done::Failed(error), 0),
-            Err(error) => return Err(error),
-        };
-        Ok((entry, GraphResult { name, done, bytes }))
+/// Adds what a run needs beside the chains: each object, and up to which byte.
+fn need_rest(needed: &mut HashMap<String, u64>, service: Option<&Service>, layers: &[Layer]) {
+    for layer in layers {
+        needed.insert(layer.object.clone(), layer.bytes);
     }
-
-    fn attempt(
-        &mut self,
-        name: &str,
-        known: Option<&GraphEntry>,
-        told: &mut source::Told<'_>,
-    ) -> Result<(GraphEntry, Done, u64)> {
-        let taken_ms = clock::unix_ms();
-        let entry = |chain, ended| GraphEntry { name: name.to_owned(), taken_ms, chain, ended };
-        let (open, reason) = match self.chain(name, known)? {
-            Chain::Unchanged(known) if !self.full => {
-                return Ok((entry(known.chain.clone(), Vec::new()), Done::Unchanged, 0));
-            }
-            Chain::Open(chain) if !self.full && chain.len() <= LONGEST_CHAIN => {
-                match self.pieces(name, told).increment(chain, None)? {
-                    Some(piece) => {
-                        let bytes = piece.bytes;
-                        let chain = chain.iter().cloned().chain([piece]).collect();
-                        return Ok((entry(chain, Vec::new()), Done::Increment, bytes));
-                    }
-                    None => (None, "its content was replaced or its ledger cleared"),
-                }
-            }
-            Chain::Unchanged(_) => (None, "as asked for"),
-            Chain::Open(chain) if self.full => (Some(chain), "as asked for"),
-            Chain::Open(chain) => (Some(chain), "its chain had become long"),
-            Chain::Broken(reason) => (None, reason),
-        };
-        let piece = self.pieces(name, told).full()?;
-        let mut bytes = piece.bytes;
-        // The old chain is led up to the new one, so that no time in between is lost.
-        let mut ended = Vec::new();
-        if let Some(chain) = open
-            && let Some(last) = self.pieces(name, told).increment(chain, Some(&piece))?
-        {
-            bytes += last.bytes;
-            ended = chain.iter().cloned().chain([last]).collect();
-        }
-        Ok((entry(vec![piece], ended), Done::Full(reason), bytes))
-    }
-
-    fn pieces<'w>(&'w mut self, name: &'w str, told: &'w mut source::Told<'_>) -> PieceWriter<'w> {
-        PieceWriter {
-            source: self.source,
-            objects: self.objects,
-            run: &self.run,
-            graph: name,
-            written: &mut self.written,
-            told,
-        }
-    }
-
-    /// Whether the graph is still the one of `known`, and whether it has changed.
-    fn chain<'k>(&self, name: &str, known: Option<&'k GraphEntry>) -> Result<Chain<'k>> {
-        let Some(known) = known else { return Ok(Chain::Broken("its first backup")) };
-        if known.chain.iter().any(|piece| self.sizes.get(&piece.object) != Some(&piece.bytes)) {
-            return Ok(Chain::Broken("an object of its chain is missing or cut"));
-        }
-        let Some(newest) = known.chain.last() else { return Ok(Chain::Broken("its first backup")) };
-        let Some(expected) = &newest.newest_record else {
-            return Ok(Chain::Broken("its ledger did not reach back to the backup before"));
-        };
-        let Some(changes) = changes(self.source, name, newest.sequence.saturating_sub(1), 1)? else {
-            return Ok(Chain::Broken("its content was replaced or its ledger cleared"));
-        };
-        let same = changes
-            .records
-            .first()
-            .is_some_and(|(sequence, record)| *sequence == newest.sequence && digest(record) == *expected);
-        Ok(match same {
-            false => Chain::Broken("it is not the graph of the backup before: created again, or restored"),
-            true if changes.sequence == newest.sequence => Chain::Unchanged(known),
-            true => Chain::Open(&known.chain),
-        })
+    if let Some(Service { stored, .. }) = service {
+        need(needed, stored);
     }
 }
 
-/// The error of a run that could not back up every graph.
+/// The error of a run that could not back up everything.
 pub(crate) fn failure(created: &Created) -> Result<(), Failure> {
     let failed = created.graphs.iter().filter_map(|graph| match &graph.done {
         Done::Failed(error) => {
             Some(format!("graph {:?} was not backed up: {}", graph.name, message_of(error)))
         }
-        Done::Unchanged | Done::Increment | Done::Full(_) => None,
+        Done::Unchanged | Done::Increment | Done::Full(_) | Done::Gone => None,
     });
-    let failed: Vec<String> = failed.collect();
+    let service = created.service.as_ref();
+    let service =
+        service.map(|error| format!("identities and channels were not backed up: {}", message_of(error)));
+    let graphs: Vec<String> = failed.collect();
+    let all_failed = graphs.len() == created.graphs.len() && !graphs.is_empty();
+    let failed: Vec<String> = graphs.into_iter().chain(service).collect();
     if failed.is_empty() {
         return Ok(());
     }
-    let exit = if failed.len() == created.graphs.len() { Exit::Failed } else { Exit::Partly };
+    let exit = if all_failed { Exit::Failed } else { Exit::Partly };
     Err(Failure::new(exit, failed.join("\negctl: ")))
 }

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, Result};
+use object_store::{GetOptions, ObjectStore, Result};
 use tokio::runtime::Handle;
 
 /// The bytes of an object. Reading blocks, so it must happen outside the runtime's own threads.
@@ -18,8 +18,13 @@ pub(crate) struct Download {
 }
 
 impl Download {
-    pub(super) fn open(runtime: Handle, store: Arc<dyn ObjectStore>, path: &Path) -> Result<Self> {
-        let pieces = runtime.block_on(store.get(path))?.into_stream();
+    pub(super) fn open(
+        runtime: Handle,
+        store: Arc<dyn ObjectStore>,
+        path: &Path,
+        options: GetOptions,
+    ) -> Result<Self> {
+        let pieces = runtime.block_on(store.get_opts(path, options))?.into_stream();
         Ok(Self { runtime, pieces, piece: Bytes::new() })
     }
 }

@@ -1,17 +1,16 @@
-//! What a run of a backup made, written last: a run without its manifest does not exist.
+//! What a run made, written last: a run without its manifest does not exist.
 //!
-//! ```text
-//! {"sha256": SHA-256 of the bytes of the value of "manifest", "manifest": {...}}
-//! ```
+//! A manifest is small however many graphs there are. Their entries are in layers: objects that hold what runs changed. A
+//! run names all layers that lead to its state, those of earlier runs included, so that it needs no other manifest.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 
 use super::error::BackupError;
+use super::line::Line;
+use super::sealed::{seal, unseal};
 
-/// Version of the manifest, of the layout and of what the objects are.
-pub(crate) const VERSION: u32 = 1;
+/// Version of the manifest, of the layers and of what the objects are.
+pub(crate) const VERSION: u32 = 2;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,41 +19,89 @@ pub(crate) struct Manifest {
     pub(crate) version: u32,
     /// Name of the run; names sort by time.
     pub(crate) run: String,
-    /// When the run began, Unix milliseconds.
+    /// The store that was backed up: its identity, or for a store in memory a name made of its endpoint.
+    pub(crate) store: String,
+    /// Endpoint or directory that was backed up.
+    pub(crate) source: String,
+    /// When the run began, Unix milliseconds of the clock of the shard.
     pub(crate) started_ms: u64,
     /// When the manifest was written.
     pub(crate) finished_ms: u64,
-    /// Endpoint or directory that was backed up.
-    pub(crate) source: String,
-    /// Identity of its store; none in memory.
-    pub(crate) store_id: Option<String>,
-    /// Whether all graphs were meant, not some by name.
-    pub(crate) all_graphs: bool,
-    pub(crate) graphs: Vec<GraphEntry>,
+    /// By how much that clock was ahead of that of the machine of `egctl`, milliseconds, when it could be asked.
+    pub(crate) clock_ahead_ms: Option<i64>,
+    /// All changes with an earlier time are in, of each graph whose entry does not say otherwise. Unix milliseconds of the
+    /// clock of the shard.
+    pub(crate) settled_ms: u64,
+    /// The graphs that were meant; none for all.
+    pub(crate) named: Vec<String>,
+    /// Graphs in it.
+    pub(crate) graphs: u64,
+    /// Objects that this run wrote, and their bytes.
+    pub(crate) objects: u64,
+    pub(crate) bytes: u64,
+    /// Identities and channels; none when the run was one of named graphs, and no run before had them.
+    pub(crate) service: Option<Service>,
+    /// Oldest first.
+    pub(crate) layers: Vec<Layer>,
+    /// The entries of a manifest of version 1, which has them in itself.
+    #[serde(skip)]
+    pub(crate) inline: Vec<Line>,
 }
 
-/// One graph of a run.
+/// An object with entries of graphs, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GraphEntry {
-    /// Exact name.
-    pub(crate) name: String,
-    /// When its newest change was asked for: the chain tells all changes before this time. Unix
-    /// milliseconds.
-    pub(crate) taken_ms: u64,
-    /// A full backup and the increments on it, oldest first.
-    pub(crate) chain: Vec<Piece>,
-    /// The chain before, up to where this one begins, when this run began a new one and the old one could be ended.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) ended: Vec<Piece>,
-}
-
-/// One object of a chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Piece {
-    /// Its name in the backup.
+pub(crate) struct Layer {
     pub(crate) object: String,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
+    pub(crate) entries: u64,
+}
+
+/// Identities and channels of a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Service {
+    /// Registered agents: above 0, access control was on.
+    pub(crate) identities: u64,
+    pub(crate) channels: u64,
+    pub(crate) stored: Stored,
+}
+
+/// Bytes in an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    /// Name of the object.
+    pub(crate) object: String,
+    pub(crate) bytes: u64,
+    /// SHA-256 of the bytes.
+    pub(crate) sha256: String,
+    /// Where they are in the object; without it they are all of the object, as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) packed: Option<Packed>,
+}
+
+impl Stored {
+    /// The byte of the object behind it.
+    pub(crate) fn end(&self) -> u64 {
+        self.packed.map_or(self.bytes, |packed| packed.offset + packed.bytes)
+    }
+}
+
+/// A part of an object that was compressed on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Packed {
+    pub(crate) offset: u64,
+    /// Bytes as they are stored.
+    pub(crate) bytes: u64,
+    /// Their CRC-32C.
+    pub(crate) crc32c: u32,
+}
+
+/// One link of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Piece {
     pub(crate) kind: PieceKind,
     /// Sequence number that it stands on; 0 for a full backup.
     pub(crate) after: u64,
@@ -64,11 +111,10 @@ pub(crate) struct Piece {
     pub(crate) changed_ms: u64,
     /// SHA-256 of the ledger record of the newest change, when the ledger has it: by it a later run knows the graph again.
     pub(crate) newest_record: Option<String>,
-    pub(crate) bytes: u64,
-    /// SHA-256 of the object.
-    pub(crate) sha256: String,
     /// What the graph held at `sequence`.
     pub(crate) content: Content,
+    #[serde(flatten)]
+    pub(crate) stored: Stored,
 }
 
 /// What an object is.
@@ -107,86 +153,26 @@ impl From<crate::moves::Content> for Content {
 }
 
 impl Manifest {
-    /// The entry of a graph.
-    pub(crate) fn graph(&self, name: &str) -> Option<&GraphEntry> {
-        self.graphs.iter().find(|graph| graph.name == name)
-    }
-
-    /// All objects that a restore of this run may read, repeats included.
-    pub(crate) fn pieces(&self) -> impl Iterator<Item = &Piece> {
-        self.graphs.iter().flat_map(|graph| graph.chain.iter().chain(&graph.ended))
+    /// Whether all graphs of the store were meant.
+    pub(crate) fn is_of_all(&self) -> bool {
+        self.named.is_empty()
     }
 
     /// The stored form.
     pub(crate) fn encode(&self) -> serde_json::Result<Vec<u8>> {
-        let manifest = serde_json::value::to_raw_value(self)?;
-        let sha256 = hex::encode(Sha256::digest(manifest.get()));
-        serde_json::to_vec(&Sealed { sha256, manifest })
+        seal(self)
     }
 
-    /// Reads the stored form of the manifest of `run`.
+    /// Reads the stored form of the manifest of `run` of `store`.
     ///
     /// # Errors
     /// It is damaged, of another version or of another run.
-    pub(crate) fn decode(run: &str, bytes: &[u8]) -> Result<Self, BackupError> {
+    pub(crate) fn decode(store: &str, run: &str, bytes: &[u8]) -> Result<Self, BackupError> {
         let bad = |reason: String| BackupError::BadManifest { run: run.to_owned(), reason };
-        let sealed: Sealed = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
-        let sha256 = hex::encode(Sha256::digest(sealed.manifest.get()));
-        if sha256 != sealed.sha256 {
-            return Err(bad(format!("its SHA-256 is {sha256}, it says {}: damaged", sealed.sha256)));
+        let manifest: Self = unseal(VERSION, bytes).map_err(bad)?;
+        if (manifest.store.as_str(), manifest.run.as_str()) != (store, run) {
+            return Err(bad(format!("it is that of run {:?} of store {:?}", manifest.run, manifest.store)));
         }
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-        let text = sealed.manifest.get();
-        let Versioned { version } = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
-        if version != VERSION {
-            return Err(bad(format!("it has version {version}, this program reads version {VERSION}")));
-        }
-        let manifest: Self = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
-        if manifest.run != run {
-            return Err(bad(format!("it is that of run {:?}", manifest.run)));
-        }
-        manifest.graphs.iter().try_for_each(GraphEntry::check).map_err(bad)?;
         Ok(manifest)
     }
-}
-
-impl GraphEntry {
-    /// Whether its pieces make chains.
-    fn check(&self) -> Result<(), String> {
-        check_chain(&self.chain).map_err(|reason| format!("graph {:?}: {reason}", self.name))?;
-        if self.ended.is_empty() {
-            return Ok(());
-        }
-        check_chain(&self.ended).map_err(|reason| format!("graph {:?}: {reason}", self.name))
-    }
-}
-
-fn check_chain(chain: &[Piece]) -> Result<(), String> {
-    let first = chain.first().ok_or("its chain is empty")?;
-    if first.kind != PieceKind::Full {
-        return Err("its chain does not begin with a full backup".to_owned());
-    }
-    for (before, piece) in chain.iter().zip(&chain[1..]) {
-        if piece.kind != PieceKind::Increment
-            || piece.after != before.sequence
-            || piece.sequence <= piece.after
-        {
-            let Piece { object, after, sequence, .. } = piece;
-            return Err(format!(
-                "'{object}' with the changes behind {after} up to {sequence} does not follow '{}', which ends with {}",
-                before.object, before.sequence
-            ));
-        }
-    }
-    Ok(())
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sealed {
-    sha256: String,
-    manifest: Box<RawValue>,
 }

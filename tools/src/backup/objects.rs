@@ -1,5 +1,7 @@
 //! The place of a backup: a directory or a bucket, seen as a flat set of named objects.
 
+use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,10 +10,14 @@ use bytes::Bytes;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{
+    Error, GetOptions, GetRange, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
+    PutPayload,
+};
 use tokio::runtime::Handle;
 
 use super::download::Download;
+use super::folder;
 use super::upload::Upload;
 use crate::cli::{Exit, Failure};
 
@@ -100,10 +106,8 @@ impl Objects {
     /// Writes a small object that must not be there. One with the same bytes is taken for ours: the answer to an earlier
     /// attempt was lost.
     pub(crate) fn put_new(&self, name: &str, bytes: Bytes) -> Result<()> {
-        let path = self.path(name);
-        let write = self.store.put_opts(&path, PutPayload::from(bytes.clone()), PutMode::Create.into());
-        match self.runtime.block_on(write) {
-            Ok(_) => Ok(()),
+        match self.create(name, bytes.clone()) {
+            Ok(()) => Ok(()),
             Err(error) => match self.get(name) {
                 Ok(Some(found)) if found == bytes => Ok(()),
                 _ => Err(error).with_context(|| format!("writing '{name}' to {}", self.url)),
@@ -111,9 +115,30 @@ impl Objects {
         }
     }
 
+    /// Writes a small object that must not be there.
+    pub(super) fn create(&self, name: &str, bytes: Bytes) -> io::Result<()> {
+        if let Some(folder) = &self.folder {
+            return folder::create(&folder.join(name), &bytes);
+        }
+        let path = self.path(name);
+        let write = self.store.put_opts(&path, PutPayload::from(bytes), PutMode::Create.into());
+        self.runtime.block_on(write)?;
+        Ok(())
+    }
+
+    /// Begins an object of many parts. In a directory it is renamed at its end, without a hard link.
+    pub(super) fn begin_parts(&self, name: &str) -> io::Result<Box<dyn MultipartUpload>> {
+        Ok(self.runtime.block_on(self.store.put_multipart(&self.path(name)))?)
+    }
+
+    /// The runtime that requests are made on.
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Starts a new object of any size; it is there once [`Upload::finish`] has returned.
     pub(crate) fn upload(&self, name: &str) -> Upload {
-        Upload::new(self.runtime.clone(), Arc::clone(&self.store), self.path(name))
+        Upload::new(self.clone(), name)
     }
 
     /// The content of a small object, or nothing when there is none.
@@ -129,7 +154,25 @@ impl Objects {
 
     /// Starts reading an object of any size; nothing when there is none.
     pub(crate) fn download(&self, name: &str) -> Result<Option<Download>> {
-        match Download::open(self.runtime.clone(), Arc::clone(&self.store), &self.path(name)) {
+        self.download_by(name, GetOptions::default())
+    }
+
+    /// Starts reading these bytes of an object, or as many of them as it has; nothing when it has none of them.
+    pub(crate) fn download_range(&self, name: &str, range: Range<u64>) -> Result<Option<Download>> {
+        let start = range.start;
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let opened = self.download_by(name, options);
+        // How a range behind the end is refused differs from store to store.
+        if opened.is_err()
+            && self.runtime.block_on(self.store.head(&self.path(name))).is_ok_and(|found| found.size <= start)
+        {
+            return Ok(None);
+        }
+        opened
+    }
+
+    fn download_by(&self, name: &str, options: GetOptions) -> Result<Option<Download>> {
+        match Download::open(self.runtime.clone(), Arc::clone(&self.store), &self.path(name), options) {
             Ok(download) => Ok(Some(download)),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error).with_context(|| format!("reading '{name}' from {}", self.url)),

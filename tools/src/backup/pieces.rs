@@ -1,6 +1,6 @@
 //! Writing one object of a chain.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use epistemic_storage::clock;
 use epistemic_storage::graph::{Changes, LedgerRecord};
 use epistemic_storage::increment::{self, IncrementWriter};
@@ -8,8 +8,7 @@ use epistemic_storage::snapshot::{Record, SnapshotReader};
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Piece, PieceKind};
-use super::objects::Objects;
-use super::repository::object_name;
+use super::pack::Packs;
 use super::source::{Source, Told};
 use crate::cli::{Count, Counted, Tee};
 use crate::moves::is_truncated;
@@ -18,29 +17,20 @@ use crate::moves::is_truncated;
 const CHANGES_BYTES: usize = 4 << 20;
 
 /// Writes objects of one graph in one run.
-pub(crate) struct PieceWriter<'w> {
+pub(crate) struct PieceWriter<'w, 'p, 't> {
     pub(crate) source: &'w Source<'w>,
-    pub(crate) objects: &'w Objects,
-    pub(crate) run: &'w str,
+    pub(crate) packs: &'w mut Packs<'p>,
     pub(crate) graph: &'w str,
-    /// Objects of the run so far.
-    pub(crate) written: &'w mut usize,
-    pub(crate) told: &'w mut Told<'w>,
+    pub(crate) told: &'w mut Told<'t>,
 }
 
-impl PieceWriter<'_> {
-    fn next_name(&mut self, kind: PieceKind) -> String {
-        *self.written += 1;
-        object_name(self.run, *self.written, kind)
-    }
-
+impl PieceWriter<'_, '_, '_> {
     /// Writes the graph as it is now.
-    pub(crate) fn full(mut self) -> Result<Piece> {
-        let object = self.next_name(PieceKind::Full);
-        let mut upload = self.objects.upload(&object);
+    pub(crate) fn full(self) -> Result<Piece> {
+        let mut part = self.packs.begin()?;
         let count = Count::default();
         let stream = Counted { stream: self.source.party.export(self.graph)?.stream, count: count.clone() };
-        let mut reader = SnapshotReader::new(Tee { from: stream, to: &mut upload })?;
+        let mut reader = SnapshotReader::new(Tee { from: stream, to: &mut part })?;
         let mut newest = (0, Vec::new());
         while let Some(record) = reader.next_record()? {
             if let Record::Ledger { sequence, record } = record {
@@ -53,24 +43,22 @@ impl PieceWriter<'_> {
             }
         }
         let (header, totals) = reader.into_parts();
-        let written = upload.finish()?;
+        let stored = part.finish()?;
         let newest = (newest.0 == header.sequence).then_some(newest.1.as_slice());
         Ok(Piece {
-            object,
             kind: PieceKind::Full,
             after: 0,
             sequence: header.sequence,
             changed_ms: newest.map_or(Ok(header.created_ms), time)?,
             newest_record: newest.map(digest),
-            bytes: written.bytes,
-            sha256: written.sha256,
             content: totals.into(),
+            stored,
         })
     }
 
     /// Writes the changes behind `chain`, up to those of the full backup `upto`; nothing when the ledger does not tell all
     /// of them or one cannot be made again.
-    pub(crate) fn increment(mut self, chain: &[Piece], upto: Option<&Piece>) -> Result<Option<Piece>> {
+    pub(crate) fn increment(self, chain: &[Piece], upto: Option<&Piece>) -> Result<Option<Piece>> {
         let Some(previous) = chain.last() else { return Ok(None) };
         let Some(mut newest) = previous.newest_record.clone() else { return Ok(None) };
         let (sequence, content) = match upto {
@@ -80,31 +68,35 @@ impl PieceWriter<'_> {
                 (content.sequence, content.into())
             }
         };
-        let object = self.next_name(PieceKind::Increment);
-        let mut upload = self.objects.upload(&object);
+        let mut part = self.packs.begin()?;
         let header = increment::Header {
             version: increment::VERSION,
             graph: self.graph.to_owned(),
-            store_id: self.source.store_id.clone(),
-            previous: previous.sha256.clone(),
+            store_id: self.source.listing.store_id.clone(),
+            previous: previous.stored.sha256.clone(),
             after: previous.sequence,
             sequence,
             created_ms: clock::unix_ms(),
         };
-        let mut writer = IncrementWriter::new(&mut upload, &header)?;
+        let mut writer = IncrementWriter::new(&mut part, &header)?;
         let (mut reached, mut changed_ms) = (previous.sequence, u64::MAX);
         while reached < sequence {
-            // Each answer begins with the record before, which tells that the graph is still the same one.
-            let changes = changes(self.source, self.graph, reached - 1, CHANGES_BYTES)?;
+            let changes = changes(self.source, self.graph, reached, CHANGES_BYTES)?;
             let Some(changes) = changes.filter(|changes| changes.sequence >= sequence) else {
                 return Ok(None);
             };
-            let mut records = changes.records.iter().take_while(|(number, _)| *number <= sequence);
-            if !records.next().is_some_and(|(number, record)| *number == reached && digest(record) == newest)
-            {
+            // The record before tells that the graph is still the same one.
+            if changes.before.map(hex::encode).as_ref() != Some(&newest) {
                 return Ok(None);
             }
-            for (number, record) in records {
+            if changes.records.is_empty() {
+                bail!(
+                    "'{}' sent no changes of graph '{}' behind {reached}",
+                    self.source.party.endpoint(),
+                    self.graph
+                );
+            }
+            for (number, record) in changes.records.iter().take_while(|(number, _)| *number <= sequence) {
                 let (change, time) = LedgerRecord::decode(record)?;
                 if !change.can_be_replayed() {
                     return Ok(None);
@@ -115,17 +107,15 @@ impl PieceWriter<'_> {
             (self.told)(0, reached - previous.sequence);
         }
         writer.finish()?;
-        let written = upload.finish()?;
+        let stored = part.finish()?;
         Ok(Some(Piece {
-            object,
             kind: PieceKind::Increment,
             after: previous.sequence,
             sequence,
             changed_ms,
             newest_record: Some(newest),
-            bytes: written.bytes,
-            sha256: written.sha256,
             content,
+            stored,
         }))
     }
 }

@@ -4,6 +4,7 @@
 //! then reads the manifests. So one of the two sees the other, and no object goes that a run needs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 
 use anyhow::Result;
 use chrono::{DateTime, Datelike, Utc};
@@ -11,14 +12,19 @@ use epistemic_storage::clock;
 use fs_err as fs;
 
 use super::choose::shown_time;
+use super::layout::{self, OBJECTS_V1, PRUNING, STORES};
 use super::manifest::Manifest;
 use super::objects::{Listed, Objects};
-use super::repository::{self, OBJECTS, Run, run_of};
+use super::runs::{self, Run, load_all};
+use super::state::History;
+use super::tier;
 use crate::cli::{Exit, Failure};
 
-const PRUNING: &str = "pruning";
+/// Where objects of runs are.
+const FOLDERS: [&str; 2] = [STORES, OBJECTS_V1];
 
-/// Which runs stay: those that any rule names. Rules count apart for runs of all graphs and for runs of other graphs.
+/// Which runs stay: those that any rule names. Rules count apart for each store, and there for runs of all graphs and for
+/// runs of other graphs.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Keep {
     /// The newest runs.
@@ -59,7 +65,7 @@ pub(crate) struct Pruned {
 /// A damaged manifest that is not to be forgotten; another prune is under way; the objects fail.
 pub(crate) fn prune(objects: &Objects, pruning: &Pruning<'_>) -> Result<Pruned> {
     if pruning.dry_run {
-        return sweep(objects, pruning);
+        return sweep(objects, pruning, clock::unix_ms());
     }
     let others = objects.list(PRUNING)?;
     if let Some(other) = others.first().filter(|_| !pruning.take_over) {
@@ -71,7 +77,9 @@ pub(crate) fn prune(objects: &Objects, pruning: &Pruning<'_>) -> Result<Pruned> 
     }
     let marker = format!("{PRUNING}/{:016x}", rand::random::<u64>());
     objects.put_new(&marker, "a prune is under way\n".into())?;
-    let pruned = sweep(objects, pruning).inspect_err(|_| {
+    let marked = objects.list(PRUNING)?.into_iter().find(|found| found.name == marker);
+    let now_ms = marked.map_or_else(clock::unix_ms, |marked| marked.modified_ms);
+    let pruned = sweep(objects, pruning, now_ms).inspect_err(|_| {
         // Nothing is being removed any more; if this fails too, a prune with `take_over` removes it.
         let _ = objects.delete(&marker);
     })?;
@@ -81,8 +89,9 @@ pub(crate) fn prune(objects: &Objects, pruning: &Pruning<'_>) -> Result<Pruned> 
     Ok(pruned)
 }
 
-/// Fails when objects of the new run may be going: a prune is under way, or has been.
-pub(super) fn check_none_under_way(objects: &Objects, manifest: &Manifest) -> Result<()> {
+/// Fails when objects that the new run needs may be going: a prune is under way, or has been. `needed` tells of each up to
+/// which byte.
+pub(super) fn check_none_under_way(objects: &Objects, needed: &HashMap<String, u64>) -> Result<()> {
     let pruning = objects.list(PRUNING)?;
     if let Some(other) = pruning.first() {
         let began = shown_time(other.modified_ms);
@@ -92,59 +101,89 @@ pub(super) fn check_none_under_way(objects: &Objects, manifest: &Manifest) -> Re
         );
         return Err(Failure::new(Exit::Failed, message).into());
     }
-    let there: HashMap<String, u64> =
-        objects.list(OBJECTS)?.into_iter().map(|found| (found.name, found.bytes)).collect();
-    let missing = manifest.pieces().find(|piece| there.get(&piece.object) != Some(&piece.bytes));
-    missing.map_or(Ok(()), |piece| {
-        let message = format!("object '{}' went while the backup ran: back up again", piece.object);
-        Err(Failure::new(Exit::Failed, message).into())
-    })
+    let mut there = HashMap::new();
+    for folder in FOLDERS {
+        there.extend(objects.list(folder)?.into_iter().map(|found| (found.name, found.bytes)));
+    }
+    let is_there = |(object, end): &(&String, &u64)| there.get(*object).is_some_and(|bytes| bytes >= *end);
+    match needed.iter().find(|needed| !is_there(needed)) {
+        None => Ok(()),
+        Some((object, _)) => {
+            let message = format!("object '{object}' went while the backup ran: back up again");
+            Err(Failure::new(Exit::Failed, message).into())
+        }
+    }
 }
 
-fn sweep(objects: &Objects, pruning: &Pruning<'_>) -> Result<Pruned> {
-    let runs = repository::load_all(objects)?;
+/// `now_ms` is the time by the clock of the objects.
+fn sweep(objects: &Objects, pruning: &Pruning<'_>, now_ms: u64) -> Result<Pruned> {
+    let runs = load_all(objects)?;
     let manifests = intact(&runs, pruning.forget)?;
     let keep = kept(&manifests, pruning);
+    let known: HashSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let (kept, removed): (Vec<&Run>, Vec<&Run>) =
         runs.iter().partition(|run| keep.contains(run.name.as_str()));
-    let known: HashSet<String> =
-        manifests.iter().flat_map(|manifest| manifest.pieces()).map(|piece| piece.object.clone()).collect();
     if !pruning.dry_run {
         for run in &removed {
-            repository::withdraw(objects, &run.name)?;
+            runs::withdraw(objects, run.store.as_deref(), &run.name)?;
         }
     }
     // Read again: a run may have been added meanwhile.
-    let again = repository::load_all(objects)?;
+    let again = load_all(objects)?;
     let stays = |run: &&Run| !pruning.dry_run || keep.contains(run.name.as_str());
     let still: Vec<&Run> = again.iter().filter(stays).collect();
-    let needed: HashSet<&str> = intact(still.iter().copied(), &[])?
-        .into_iter()
-        .flat_map(|manifest| manifest.pieces())
-        .map(|piece| piece.object.as_str())
-        .collect();
+    let needed = needed(objects, &intact(still.iter().copied(), &[])?)?;
     let mut pruned = Pruned {
         kept: kept.iter().map(|run| run.name.clone()).collect(),
         removed: removed.iter().map(|run| run.name.clone()).collect(),
         ..Pruned::default()
     };
-    let now = clock::unix_ms();
-    for Listed { name, bytes, modified_ms } in objects.list(OBJECTS)? {
-        let forgotten = run_of(&name).is_some_and(|run| pruning.forget.iter().any(|forget| forget == run));
-        let is_old = now.saturating_sub(modified_ms) >= pruning.leftover_ms;
-        if needed.contains(name.as_str()) || !(known.contains(&name) || forgotten || is_old) {
-            continue;
+    for folder in FOLDERS {
+        for Listed { name, bytes, modified_ms } in objects.list(folder)? {
+            // Manifests and marks are no objects of a run.
+            let Some(run) = layout::run_of(&name) else { continue };
+            let is_old = now_ms.saturating_sub(modified_ms) >= pruning.leftover_ms;
+            let may_go = known.contains(run) || pruning.forget.iter().any(|forget| forget == run) || is_old;
+            if needed.contains(&name) || !may_go {
+                continue;
+            }
+            if !pruning.dry_run {
+                objects.delete(&name)?;
+            }
+            pruned.objects += 1;
+            pruned.bytes += bytes;
         }
-        if !pruning.dry_run {
-            objects.delete(&name)?;
-        }
-        pruned.objects += 1;
-        pruned.bytes += bytes;
     }
     if !pruning.dry_run {
+        tier::forget_broken(objects, &still)?;
         remove_unfinished_files(objects, pruning.leftover_ms)?;
     }
     Ok(pruned)
+}
+
+/// The objects that these runs need.
+fn needed(objects: &Objects, manifests: &[&Manifest]) -> Result<HashSet<String>> {
+    let mut needed = HashSet::new();
+    let mut need = |object: &String| {
+        if !needed.contains(object) {
+            needed.insert(object.clone());
+        }
+    };
+    let mut stores: BTreeMap<&str, Vec<&Manifest>> = BTreeMap::new();
+    for manifest in manifests.iter().copied() {
+        manifest.layers.iter().for_each(|layer| need(&layer.object));
+        manifest.service.iter().for_each(|service| need(&service.stored.object));
+        stores.entry(&manifest.store).or_default().push(manifest);
+    }
+    for manifests in stores.into_values() {
+        let mut history = History::open(objects, manifests)?;
+        while let Some(told) = history.next_graph()? {
+            for (_, entry) in history.entries(&told)? {
+                entry.chain.iter().chain(&entry.ended).for_each(|piece| need(&piece.stored.object));
+            }
+        }
+    }
+    Ok(needed)
 }
 
 /// The manifests, but for those to forget.
@@ -168,11 +207,9 @@ fn intact<'r>(runs: impl IntoIterator<Item = &'r Run>, forget: &[String]) -> Res
 
 /// The names of the runs that stay.
 fn kept<'m>(manifests: &[&'m Manifest], pruning: &Pruning<'_>) -> HashSet<&'m str> {
-    let mut groups: BTreeMap<Vec<&str>, Vec<&Manifest>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, &[String]), Vec<&Manifest>> = BTreeMap::new();
     for manifest in manifests.iter().copied().filter(|manifest| !pruning.forget.contains(&manifest.run)) {
-        let graphs = manifest.graphs.iter().map(|graph| graph.name.as_str());
-        let group = if manifest.all_graphs { Vec::new() } else { graphs.collect() };
-        groups.entry(group).or_default().push(manifest);
+        groups.entry((&manifest.store, &manifest.named)).or_default().push(manifest);
     }
     let Keep { last, daily, weekly, monthly } = pruning.keep;
     let mut kept = HashSet::new();
@@ -202,22 +239,30 @@ fn newest_of_each<'m>(
 
 /// In a directory an upload that was cut short is a file `NAME#NUMBER`, which is not listed.
 fn remove_unfinished_files(objects: &Objects, leftover_ms: u64) -> Result<()> {
-    let Some(folder) = objects.folder().map(|folder| folder.join(OBJECTS)) else { return Ok(()) };
+    let Some(folder) = objects.folder() else { return Ok(()) };
+    for name in FOLDERS {
+        clean(&folder.join(name), leftover_ms)?;
+    }
+    Ok(())
+}
+
+fn clean(folder: &Path, leftover_ms: u64) -> Result<()> {
     if !folder.is_dir() {
         return Ok(());
     }
-    for run in fs::read_dir(folder)? {
-        let run = run?.path();
-        for file in fs::read_dir(&run)? {
-            let file = file?;
-            let age = file.metadata()?.modified()?.elapsed().unwrap_or_default();
-            let is_old = age.as_millis() >= u128::from(leftover_ms);
-            if file.file_name().to_string_lossy().contains('#') && is_old {
-                fs::remove_file(file.path())?;
-            }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            clean(&entry.path(), leftover_ms)?;
+            // One that is not empty stays.
+            let _ = fs::remove_dir(entry.path());
+            continue;
         }
-        // One that is not empty stays.
-        let _ = fs::remove_dir(&run);
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        let is_old = age.as_millis() >= u128::from(leftover_ms);
+        if entry.file_name().to_string_lossy().contains('#') && is_old {
+            fs::remove_file(entry.path())?;
+        }
     }
     Ok(())
 }

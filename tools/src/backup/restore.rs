@@ -129,7 +129,7 @@ impl<'t> Filling<'t> {
     }
 
     fn fill(&self, objects: &Objects, route: &Route, each: bool, told: &mut Told<'_>) -> Result<Restored> {
-        let all: u64 = route.pieces.iter().map(|piece| piece.bytes).sum();
+        let all = route.bytes();
         let mut before = 0;
         let mut previous = "";
         let mut newest = None;
@@ -139,8 +139,8 @@ impl<'t> Filling<'t> {
                 PieceKind::Full => self.full(objects, &route.graph, piece, &mut told)?,
                 PieceKind::Increment => self.increment(objects, route, piece, previous, &mut told)?,
             }
-            before += piece.bytes;
-            previous = &piece.sha256;
+            before += piece.stored.bytes;
+            previous = &piece.stored.sha256;
             if each || index + 1 == route.pieces.len() {
                 newest = Some(self.compare(route, piece)?);
             }
@@ -149,23 +149,23 @@ impl<'t> Filling<'t> {
     }
 
     fn full(&self, objects: &Objects, graph: &str, piece: &Piece, told: &mut dyn FnMut(u64)) -> Result<()> {
-        let bad = |error: anyhow::Error| in_object(graph, &piece.object, error);
-        let header =
-            snapshot::inspect(Checked::open(objects, graph, piece)?).map_err(|error| bad(error.into()))?;
+        let bad = |error: anyhow::Error| in_object(graph, &piece.stored.object, error);
+        let header = snapshot::inspect(Checked::open(objects, graph, &piece.stored)?)
+            .map_err(|error| bad(error.into()))?;
         if (header.graph.as_str(), header.sequence) != (graph, piece.sequence) {
             let reason = format!(
                 "it is of graph {:?} at sequence {}, the manifest says sequence {}",
                 header.graph, header.sequence, piece.sequence
             );
-            return Err(BackupError::object(graph, &piece.object, reason).into());
+            return Err(BackupError::object(graph, &piece.stored.object, reason).into());
         }
-        let mut input = BufReader::with_capacity(BUFFER, Checked::open(objects, graph, piece)?);
+        let mut input = BufReader::with_capacity(BUFFER, Checked::open(objects, graph, &piece.stored)?);
         if let Err(error) = self.target.fill(&self.name, &self.move_id, None, &mut input, told) {
             // A shard says by text alone that the stream is damaged; the object tells it better.
-            Checked::open(objects, graph, piece)?.finish(graph, piece)?;
+            Checked::open(objects, graph, &piece.stored)?.finish(graph, &piece.stored)?;
             return Err(bad(error));
         }
-        input.into_inner().finish(graph, piece)
+        input.into_inner().finish(graph, &piece.stored)
     }
 
     fn increment(
@@ -183,7 +183,7 @@ impl<'t> Filling<'t> {
             bytes += records.iter().map(|(_, record)| record.len() as u64).sum::<u64>();
             if !records.is_empty() {
                 let replayed = self.target.replay(&self.name, &self.move_id, None, &records);
-                replayed.map_err(|error| in_object(&route.graph, &piece.object, error))?;
+                replayed.map_err(|error| in_object(&route.graph, &piece.stored.object, error))?;
             }
             told(bytes);
         }
@@ -202,6 +202,6 @@ impl<'t> Filling<'t> {
             "with it the graph is at sequence {sequence} with {content:?}, the manifest says {expected} with {:?}",
             piece.content
         );
-        Err(BackupError::object(&route.graph, &piece.object, reason).into())
+        Err(BackupError::object(&route.graph, &piece.stored.object, reason).into())
     }
 }

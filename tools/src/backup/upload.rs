@@ -1,12 +1,11 @@
 //! A new object as a stream that is written with bounded memory.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, Result, WriteMultipart};
+use object_store::WriteMultipart;
 use sha2::{Digest, Sha256};
-use tokio::runtime::Handle;
+
+use super::objects::Objects;
 
 /// Bytes of a part. A bucket takes 10,000 parts, so 160 GB of one graph.
 const PART_BYTES: usize = if cfg!(test) { 1 << 10 } else { 16 << 20 };
@@ -16,9 +15,8 @@ const PARTS: usize = 2;
 /// An object that is not there before [`Upload::finish`]. Dropped before that it leaves nothing that is listed. Writing
 /// blocks, so it must happen outside the runtime's own threads.
 pub(crate) struct Upload {
-    runtime: Handle,
-    store: Arc<dyn ObjectStore>,
-    path: Path,
+    objects: Objects,
+    name: String,
     /// The object as long as it fits one part.
     small: Vec<u8>,
     large: Option<WriteMultipart>,
@@ -34,24 +32,22 @@ pub(crate) struct Written {
 }
 
 impl Upload {
-    pub(super) fn new(runtime: Handle, store: Arc<dyn ObjectStore>, path: Path) -> Self {
-        Self { runtime, store, path, small: Vec::new(), large: None, digest: Sha256::new(), bytes: 0 }
+    pub(super) fn new(objects: Objects, name: &str) -> Self {
+        let name = name.to_owned();
+        Self { objects, name, small: Vec::new(), large: None, digest: Sha256::new(), bytes: 0 }
     }
 
     /// Makes the object. Durable on return.
     pub(crate) fn finish(mut self) -> io::Result<Written> {
         match self.large.take() {
-            Some(large) => self.runtime.block_on(large.finish())?,
-            None => {
-                let payload = PutPayload::from(std::mem::take(&mut self.small));
-                self.runtime.block_on(self.store.put_opts(&self.path, payload, PutMode::Create.into()))?
-            }
-        };
+            Some(large) => drop(self.objects.runtime().block_on(large.finish())?),
+            None => self.objects.create(&self.name, std::mem::take(&mut self.small).into())?,
+        }
         Ok(Written { bytes: self.bytes, sha256: hex::encode(std::mem::take(&mut self.digest).finalize()) })
     }
 
-    fn begin_parts(&mut self) -> Result<&mut WriteMultipart> {
-        let upload = self.runtime.block_on(self.store.put_multipart(&self.path))?;
+    fn begin_parts(&mut self) -> io::Result<&mut WriteMultipart> {
+        let upload = self.objects.begin_parts(&self.name)?;
         Ok(self.large.insert(WriteMultipart::new_with_chunk_size(upload, PART_BYTES)))
     }
 }
@@ -61,7 +57,7 @@ impl Write for Upload {
         let bytes = &bytes[..bytes.len().min(PART_BYTES)];
         self.digest.update(bytes);
         self.bytes += bytes.len() as u64;
-        let runtime = self.runtime.clone();
+        let runtime = self.objects.runtime().clone();
         // Parts are sent by tasks of the runtime.
         let _entered = runtime.enter();
         if let Some(large) = &mut self.large {
@@ -87,7 +83,7 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(large) = self.large.take() {
             // The error that led here is reported; parts that stay are invisible, and prune or the bucket's rule ends them.
-            let _ = self.runtime.block_on(large.abort());
+            let _ = self.objects.runtime().block_on(large.abort());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Trying a backup out: every chain is restored into a scratch store and compared with its manifest.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,15 +8,16 @@ use epistemic_storage::GraphStore;
 
 use super::choose::Route;
 use super::error::BackupError;
-use super::manifest::{GraphEntry, Manifest, Piece};
+use super::manifest::{Manifest, Piece};
 use super::objects::Objects;
 use super::restore::{Told, try_out};
+use super::state::{GraphEntry, History};
 use crate::moves::DirectoryParty;
 
 /// What became of one chain.
 pub(crate) struct Tried {
     pub(crate) graph: String,
-    /// Objects of the chain.
+    /// Links of the chain.
     pub(crate) objects: usize,
     /// Their bytes.
     pub(crate) bytes: u64,
@@ -32,28 +33,39 @@ pub(crate) struct Damage {
     pub(crate) reason: String,
 }
 
-/// The chains of these runs; one that another one begins with is left out.
-pub(crate) fn chains(manifests: &[Manifest]) -> Vec<Route> {
-    let mut ends: BTreeMap<(&str, &str), (&Manifest, &[Piece])> = BTreeMap::new();
-    let mut inner: HashSet<&str> = HashSet::new();
-    for manifest in manifests {
-        for GraphEntry { name, chain, ended, .. } in &manifest.graphs {
-            for chain in [chain, ended] {
-                let Some((last, before)) = chain.split_last() else { continue };
-                inner.extend(before.iter().map(|piece| piece.object.as_str()));
-                ends.insert((name.as_str(), last.object.as_str()), (manifest, chain.as_slice()));
-            }
+/// Calls `each` with the chains of these runs, graph by graph; one that another one begins with is left out.
+///
+/// # Errors
+/// A layer is missing or damaged, which [`BackupError`] tells; the objects fail; `each` does.
+pub(crate) fn for_each_chain<'m>(
+    objects: &Objects,
+    manifests: impl IntoIterator<Item = &'m Manifest>,
+    mut each: impl FnMut(Route) -> Result<()>,
+) -> Result<()> {
+    let mut history = History::open(objects, manifests)?;
+    while let Some(told) = history.next_graph()? {
+        for route in longest(history.entries(&told)?) {
+            each(route)?;
         }
     }
-    let longest = ends.into_iter().filter(|((_, last), _)| !inner.contains(last));
-    longest
-        .map(|((graph, _), (manifest, chain))| Route {
-            graph: graph.to_owned(),
-            run: manifest.run.clone(),
-            pieces: chain.to_vec(),
-            stop: chain.last().map_or(0, |piece| piece.sequence),
-        })
-        .collect()
+    Ok(())
+}
+
+fn longest(entries: Vec<(&Manifest, GraphEntry)>) -> Vec<Route> {
+    // Newest first: what an older run has is the beginning of what newer ones have.
+    let mut known: BTreeSet<(String, u64)> = BTreeSet::new();
+    let mut routes = Vec::new();
+    let place = |piece: &Piece| (piece.stored.object.clone(), piece.stored.end());
+    for (manifest, GraphEntry { name, chain, ended, .. }) in entries.into_iter().rev() {
+        for chain in [chain, ended] {
+            if chain.last().is_none_or(|last| known.contains(&place(last))) {
+                continue;
+            }
+            known.extend(chain.iter().map(place));
+            routes.push(Route::whole(&name, &manifest.run, chain));
+        }
+    }
+    routes
 }
 
 /// Restores a chain into `scratch`, compares counts and digest at the end of each object, and removes it again.
@@ -73,14 +85,20 @@ pub(crate) fn try_chain(
             Some(BackupError::BadObject { object, reason, .. }) => {
                 Some(Damage { object: object.clone(), reason: reason.clone() })
             }
-            Some(BackupError::BadManifest { .. } | BackupError::NotFound(_)) | None => return Err(error),
+            Some(
+                BackupError::BadManifest { .. }
+                | BackupError::LostManifest { .. }
+                | BackupError::Hidden { .. }
+                | BackupError::NotFound(_),
+            )
+            | None => return Err(error),
         },
     };
     scratch.reclaim()?;
     Ok(Tried {
         graph: route.graph.clone(),
         objects: route.pieces.len(),
-        bytes: route.pieces.iter().map(|piece| piece.bytes).sum(),
+        bytes: route.bytes(),
         sequence: route.stop,
         damage,
     })

@@ -97,7 +97,10 @@ fn exit_of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
         Some(of_snapshot(error))
     } else if let Some(error) = cause.downcast_ref::<BackupError>() {
         Some(match error {
-            BackupError::BadManifest { .. } | BackupError::BadObject { .. } => Exit::Refused,
+            BackupError::BadManifest { .. }
+            | BackupError::LostManifest { .. }
+            | BackupError::BadObject { .. }
+            | BackupError::Hidden { .. } => Exit::Refused,
             BackupError::NotFound(_) => Exit::Failed,
         })
     } else if let Some(error) = cause.downcast_ref::<GraphError>() {

@@ -1,7 +1,8 @@
 //! A stopped persist directory, or a store in memory, as a party of a move.
 
 use std::{
-    io::{self, PipeReader, Read},
+    error::Error,
+    io::{self, BufWriter, PipeReader, PipeWriter, Read},
     sync::Arc,
     thread::JoinHandle,
     time::Duration,
@@ -9,13 +10,15 @@ use std::{
 
 use anyhow::Result;
 use epistemic_storage::{
-    Durability, GraphStore, Identities,
+    Channels, Durability, GraphStore, Identities,
+    channels::Keep,
     datadir::{DataDir, create_checkpoint},
     graph::{Changes, Departure, Fenced, Graph, GraphError, MoveOp, MoveView, Op, Origin, Rename},
-    snapshot::{self, ImportTarget, SnapshotError},
+    service,
+    snapshot::{self, ImportTarget},
 };
 
-use super::party::{Admission, Changed, Content, Export, Look, Party, Refusal, Status};
+use super::party::{Admission, Changed, Content, Export, Look, Party, Refusal, ServiceTaken, Status};
 
 /// Graphs of a store that this process has to itself, under the name of the endpoint that will serve them.
 pub(crate) struct DirectoryParty {
@@ -62,12 +65,9 @@ impl Party for DirectoryParty {
     fn export(&self, graph: &str) -> Result<Export> {
         let (graphs, graph) = (Arc::clone(&self.graphs), self.graphs.graph(graph)?);
         let origin = Origin { graph_id: graph.id().number(), epoch: graph.epoch() };
-        let (reader, writer) = io::pipe()?;
-        let thread = std::thread::Builder::new().name("export".into()).spawn(move || {
-            let writer = io::BufWriter::with_capacity(256 << 10, writer);
-            snapshot::export(&graphs, &graph, writer, &mut |_| {}).map(drop)
-        })?;
-        Ok(Export { origin, stream: Box::new(Stream { reader, thread: Some(thread) }) })
+        let stream =
+            Stream::of(move |writer| Ok(snapshot::export(&graphs, &graph, writer, &mut |_| {}).map(drop)?))?;
+        Ok(Export { origin, stream: Box::new(stream) })
     }
 
     fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
@@ -188,12 +188,44 @@ impl Party for DirectoryParty {
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
         self.step(graph, MoveOp::Return { move_id: move_id.into() })
     }
+
+    fn export_service(&self) -> Result<Box<dyn Read + Send>> {
+        let graphs = Arc::clone(&self.graphs);
+        Ok(Box::new(Stream::of(move |writer| Ok(service::export(&graphs, writer).map(drop)?))?))
+    }
+
+    fn import_service(&self, input: &mut (dyn Read + Send)) -> Result<ServiceTaken> {
+        // What is there is kept, whatever the server will keep of it.
+        let keep = Keep { messages: u64::MAX, bytes: u64::MAX };
+        let identities = Identities::open(&self.graphs, Durability::Sync)?;
+        let channels = Channels::open(&self.graphs, keep, Durability::Sync)?;
+        let wanted = service::Wanted { identities: true, channels: true };
+        let all = |_: &str, _: &_| Ok(());
+        let (_, _, taken) = service::import(&self.graphs, &identities, &channels, input, wanted, all)?;
+        let service::Imported { identities, other_identities, channels, other_channels } = taken;
+        Ok(ServiceTaken { identities, other_identities, channels, other_channels })
+    }
 }
 
 /// The reading end of an export on a thread of its own. At the end of the stream it tells what became of the export.
 struct Stream {
     reader: PipeReader,
-    thread: Option<JoinHandle<Result<(), SnapshotError>>>,
+    thread: Option<JoinHandle<Result<(), Failed>>>,
+}
+
+/// Why an export came to nothing.
+type Failed = Box<dyn Error + Send + Sync>;
+
+impl Stream {
+    fn of(
+        export: impl FnOnce(BufWriter<PipeWriter>) -> Result<(), Failed> + Send + 'static,
+    ) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        let thread = std::thread::Builder::new()
+            .name("export".into())
+            .spawn(move || export(BufWriter::with_capacity(256 << 10, writer)))?;
+        Ok(Self { reader, thread: Some(thread) })
+    }
 }
 
 impl Read for Stream {

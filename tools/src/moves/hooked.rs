@@ -7,7 +7,7 @@ use epistemic_storage::graph::{Changes, Departure, Fenced, Origin};
 
 use super::{
     directory::DirectoryParty,
-    party::{Admission, Changed, Content, Export, Look, Party, Refusal, Status},
+    party::{Admission, Changed, Content, Export, Look, Party, Refusal, ServiceTaken, Status},
 };
 
 /// What happens around a call.
@@ -51,6 +51,12 @@ impl<H: Hook> Party for Hooked<H> {
     }
     fn arrive(&self, graph: &str, move_id: &str, from: &str) -> Result<()> {
         self.hook.call(|| self.inner.arrive(graph, move_id, from))
+    }
+    fn export_service(&self) -> Result<Box<dyn Read + Send>> {
+        self.hook.call(|| self.inner.export_service())
+    }
+    fn import_service(&self, input: &mut (dyn Read + Send)) -> Result<ServiceTaken> {
+        self.hook.call(|| self.inner.import_service(input))
     }
     fn fill(
         &self,

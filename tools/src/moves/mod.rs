@@ -37,7 +37,9 @@ pub(crate) use gone::{Held, Rest};
 pub(crate) use hooked::{Hook, Hooked};
 pub(crate) use journal::{Journal, Line, Lines, Step, is_held, is_locked, read as read_journal};
 pub(crate) use mover::{BeforeDrop, Move, Watch};
-pub(crate) use party::{Admission, Content, Party, Refusal, StandingName, Status, is_aborted, is_truncated};
+pub(crate) use party::{
+    Admission, Content, Party, Refusal, ServiceTaken, StandingName, Status, is_aborted, is_truncated,
+};
 pub(crate) use receipt::Receipt;
 pub(crate) use shard::ShardParty;
 pub(crate) use timing::{Timing, parse_pause};

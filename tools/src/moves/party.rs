@@ -209,6 +209,19 @@ pub(crate) struct Export {
     pub(crate) stream: Box<dyn Read + Send>,
 }
 
+/// What a place took of a copy of identities and channels, as `RestoreCommit` tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ServiceTaken {
+    /// Agents that are registered now and were not.
+    pub(crate) identities: u64,
+    /// Agents that were registered otherwise already; they stay as they are.
+    pub(crate) other_identities: Vec<String>,
+    /// Channels that are open now and were not.
+    pub(crate) channels: u64,
+    /// Channels that were open already; they stay as they are.
+    pub(crate) other_channels: Vec<String>,
+}
+
 /// Counts and content digest of a graph at one sequence number.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Content {
@@ -315,6 +328,10 @@ pub(crate) trait Party: Send + Sync {
     fn refuse(&self, graph: &str, move_id: &str, refusal: Refusal<'_>) -> Result<Look>;
     /// Serves a departed graph again, and refuses the move.
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()>;
+    /// Identities and channels as they are now, in one state.
+    fn export_service(&self) -> Result<Box<dyn Read + Send>>;
+    /// Adds the identities and channels of such a copy that are not there.
+    fn import_service(&self, input: &mut (dyn Read + Send)) -> Result<ServiceTaken>;
 }
 
 /// Whether the ledger does not tell what is needed, so that a new snapshot is.

@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_bytes::ByteBuf;
 use tokio::runtime::Handle;
 
-use super::party::{Admission, Changed, Content, Export, Look, Party, Refusal, Status};
-use crate::remote::{DEADLINE, Download, IdentityStatus, batches, call, data_limit, upload_arriving};
+use super::party::{Admission, Changed, Content, Export, Look, Party, Refusal, ServiceTaken, Status};
+use crate::remote::{
+    DEADLINE, Download, IdentityStatus, batches, call, data_limit, upload_arriving, upload_service,
+};
 
 /// How long a step may take that does not read a whole graph. A shard that does not answer in this time stalls: what was
 /// asked of it may still be done later, and every step can stand that.
@@ -361,5 +363,13 @@ impl Party for ShardParty {
 
     fn come_back(&self, graph: &str, move_id: &str) -> Result<()> {
         self.step(graph, "MoveReturn", &MoveId { move_id }).map(drop)
+    }
+
+    fn export_service(&self) -> Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.runtime.block_on(Download::open_service(self.connect()?))?))
+    }
+
+    fn import_service(&self, input: &mut (dyn Read + Send)) -> Result<ServiceTaken> {
+        upload_service(&self.runtime, &self.connect()?, input)
     }
 }

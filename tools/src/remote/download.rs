@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use bytes::{Buf, Bytes};
 use epistemic_router::{CallError, Client};
-use epistemic_storage::graph::Origin;
+use epistemic_storage::graph::{COMMONS, Origin};
 use epistemic_storage::snapshot::{Header, SnapshotError, Totals, verify};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
@@ -16,8 +16,11 @@ use super::{DEADLINE, PIECE_BYTES, call};
 #[derive(Deserialize)]
 struct Opened {
     cursor: u64,
+    #[serde(default)]
     nodes: u64,
+    #[serde(default)]
     edges: u64,
+    #[serde(default)]
     sequence: u64,
     #[serde(default)]
     graph_id: u64,
@@ -48,8 +51,17 @@ impl Download {
     /// Opens a snapshot of `graph` as it is now. Use a connection of its own: it holds the shard's view of the
     /// graph until it is closed.
     pub(crate) async fn open(client: Client, graph: &str) -> Result<Self, CallError> {
+        Self::open_by(client, graph, "SnapshotOpen").await
+    }
+
+    /// Opens a copy of the identities and channels of a shard as they are now. Use a connection of its own.
+    pub(crate) async fn open_service(client: Client) -> Result<Self, CallError> {
+        Self::open_by(client, COMMONS, "ServiceExport").await
+    }
+
+    async fn open_by(client: Client, graph: &str, method: &str) -> Result<Self, CallError> {
         let client = client.with_deadline(DEADLINE);
-        let opened: Opened = call(&client, graph, "SnapshotOpen", &()).await?;
+        let opened: Opened = call(&client, graph, method, &()).await?;
         let mut download = Self {
             runtime: Handle::current(),
             client,

@@ -1,6 +1,7 @@
 //! The operations that a shard offers to tools, beside the public protocol.
 //!
-//! * `call`: a call with a typed result; `status`: what a shard says of itself and of its graphs.
+//! * `call`: a call with a typed result; `status`: what a shard says of itself and of its graphs; `heads`: the newest change of
+//!   each graph.
 //! * `download` and `upload`: one graph as a snapshot stream (format: `epistemic_storage::snapshot`).
 //! * `frame`: how much one request can carry.
 //!
@@ -10,6 +11,7 @@ mod call;
 mod damage;
 mod download;
 mod frame;
+mod heads;
 mod status;
 mod upload;
 
@@ -17,8 +19,9 @@ pub(crate) use call::call;
 pub(crate) use damage::{DamageStatus, ScrubFinding, ScrubStatus};
 pub(crate) use download::{Download, content};
 pub(crate) use frame::{batches, data_limit};
+pub(crate) use heads::{GraphHead, Heads, heads};
 pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, ShardStatus};
-pub(crate) use upload::{upload, upload_arriving};
+pub(crate) use upload::{upload, upload_arriving, upload_service};
 
 use std::time::Duration;
 

@@ -5,9 +5,12 @@ use std::io::Read;
 use anyhow::{Context, Result, ensure};
 use epistemic_router::{Bin, CallError, Client};
 use epistemic_storage::graph::{COMMONS, Origin};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+
+use crate::moves::ServiceTaken;
 
 use super::{DEADLINE, PIECE_BYTES, call, data_limit};
 
@@ -81,17 +84,42 @@ pub(crate) fn upload_arriving(
     send(runtime, client, &params, input, progress)
 }
 
+/// Sends a copy of identities and channels, and has the shard add what it does not have. Durable on return. Blocks, so it
+/// must run outside the runtime's own threads.
+pub(crate) fn upload_service(runtime: &Handle, client: &Client, input: impl Read) -> Result<ServiceTaken> {
+    #[derive(Serialize)]
+    struct Params {
+        identities: bool,
+        channels: bool,
+    }
+    let params = Params { identities: true, channels: true };
+    send_by(runtime, client, "ServiceImport", &params, input, &mut |_| {})
+}
+
 fn send(
     runtime: &Handle,
     client: &Client,
     params: &OpenParams<'_>,
-    mut input: impl Read,
+    input: impl Read,
     progress: &mut dyn FnMut(u64),
 ) -> Result<String> {
     let name = params.graph_name;
+    let Restored { graph, digest } = send_by(runtime, client, "RestoreOpen", params, input, progress)?;
+    ensure!(graph == name, "the shard restored it as {graph:?}, not as {name:?}");
+    Ok(digest)
+}
+
+fn send_by<T: DeserializeOwned>(
+    runtime: &Handle,
+    client: &Client,
+    method: &str,
+    params: &(impl Serialize + Sync),
+    mut input: impl Read,
+    progress: &mut dyn FnMut(u64),
+) -> Result<T> {
     let client = client.with_deadline(DEADLINE);
     let piece_bytes = runtime.block_on(data_limit(&client))?.min(PIECE_BYTES);
-    let Opened { upload } = runtime.block_on(call(&client, COMMONS, "RestoreOpen", params))?;
+    let Opened { upload } = runtime.block_on(call(&client, COMMONS, method, params))?;
     let mut sent = 0;
     let mut in_flight: Option<JoinHandle<Result<Written, CallError>>> = None;
     loop {
@@ -113,7 +141,5 @@ fn send(
         }));
     }
     let params = CommitParams { upload };
-    let Restored { graph, digest } = runtime.block_on(call(&client, COMMONS, "RestoreCommit", &params))?;
-    ensure!(graph == name, "the shard restored it as {graph:?}, not as {name:?}");
-    Ok(digest)
+    Ok(runtime.block_on(call(&client, COMMONS, "RestoreCommit", &params))?)
 }

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use epistemic_storage::graph::Op;
 use rand::RngExt;
 
-use super::fixture::{Fixture, GRAPH, empty};
+use super::fixture::{Fixture, GRAPH, STORE, empty};
 use crate::backup::manifest::{Manifest, Piece};
-use crate::backup::verify::{chains, try_chain};
-use crate::backup::{BackupError, Choice, Objects, Point};
+use crate::backup::state::Entries;
+use crate::backup::{BackupError, Choice, Listed, Objects, Point};
 
 const OTHER: &str = "other";
 
@@ -27,7 +27,7 @@ fn backed_up() -> Fixture {
 }
 
 fn chain(fixture: &Fixture, graph: &str) -> Vec<Piece> {
-    fixture.manifests().last().unwrap().graph(graph).unwrap().chain.clone()
+    fixture.entry(graph).unwrap().chain
 }
 
 fn put(objects: &Objects, name: &str, bytes: impl Into<Bytes>) {
@@ -50,18 +50,45 @@ fn refused(fixture: &Fixture, told: &str, what: &str) -> String {
 fn every_flipped_byte_and_every_cut_of_every_object_is_refused() {
     let fixture = backed_up();
     for piece in chain(&fixture, GRAPH) {
-        let whole = fixture.objects.get(&piece.object).unwrap().unwrap();
+        let object = &piece.stored.object;
+        let whole = fixture.objects.get(object).unwrap().unwrap();
+        let part = piece.stored.packed.unwrap();
+        for at in part.offset as usize..piece.stored.end() as usize {
+            let mut bytes = whole.to_vec();
+            bytes[at] ^= 1 << rand::rng().random_range(0..8);
+            put(&fixture.objects, object, bytes);
+            refused(&fixture, object, &format!("{object} flipped at {at}"));
+        }
+        for at in 0..piece.stored.end() as usize {
+            put(&fixture.objects, object, whole.slice(..at));
+            refused(&fixture, object, &format!("{object} cut at {at}"));
+        }
+        put(&fixture.objects, object, whole);
+    }
+    fixture.restore(Point::Newest).unwrap();
+}
+
+#[test]
+fn every_flipped_byte_and_every_cut_of_a_layer_is_refused() {
+    let fixture = backed_up();
+    let manifest = fixture.manifests().pop().unwrap();
+    assert!(manifest.layers.len() > 1);
+    for layer in &manifest.layers {
+        let whole = fixture.objects.get(&layer.object).unwrap().unwrap();
         for at in 0..whole.len() {
             let mut bytes = whole.to_vec();
             bytes[at] ^= 1 << rand::rng().random_range(0..8);
-            put(&fixture.objects, &piece.object, bytes);
-            refused(&fixture, &piece.object, &format!("{} flipped at {at}", piece.object));
-            put(&fixture.objects, &piece.object, whole.slice(..at));
-            refused(&fixture, &piece.object, &format!("{} cut at {at}", piece.object));
+            for (what, bytes) in [("flipped", Bytes::from(bytes)), ("cut", whole.slice(..at))] {
+                put(&fixture.objects, &layer.object, bytes);
+                refused(&fixture, &layer.object, &format!("{what} at {at}"));
+                let all = Entries::open(&fixture.objects, &manifest);
+                let read = all.and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+                assert!(read.unwrap_err().is::<BackupError>(), "{what} at {at}");
+            }
         }
-        put(&fixture.objects, &piece.object, [&whole[..], b"x"].concat());
-        refused(&fixture, &piece.object, "a byte too many");
-        put(&fixture.objects, &piece.object, whole);
+        fixture.objects.delete(&layer.object).unwrap();
+        refused(&fixture, "it is missing", "a missing layer");
+        put(&fixture.objects, &layer.object, whole);
     }
     fixture.restore(Point::Newest).unwrap();
 }
@@ -70,49 +97,62 @@ fn every_flipped_byte_and_every_cut_of_every_object_is_refused() {
 fn every_flipped_byte_and_every_cut_of_a_manifest_is_refused() {
     let fixture = backed_up();
     let run = fixture.manifests().last().unwrap().run.clone();
-    let name = format!("manifests/{run}.json");
+    let name = format!("stores/{STORE}/runs/{run}.json");
     let whole = fixture.objects.get(&name).unwrap().unwrap();
     for at in 0..whole.len() {
         let mut bytes = whole.to_vec();
         bytes[at] ^= 1 << rand::rng().random_range(0..8);
         for (what, bytes) in [("flipped", Bytes::from(bytes)), ("cut", whole.slice(..at))] {
-            let error = Manifest::decode(&run, &bytes).expect_err(&format!("{what} at {at}"));
+            let error = Manifest::decode(STORE, &run, &bytes).expect_err(&format!("{what} at {at}"));
             assert!(matches!(error, BackupError::BadManifest { .. }), "{error}");
         }
     }
     put(&fixture.objects, &name, whole.slice(1..));
     refused(&fixture, &run, "a damaged newest manifest");
     let older = &fixture.manifests_but_damaged()[1];
-    let choice = Choice::load(&fixture.objects, Some(&older.run)).unwrap();
-    choice.route(&fixture.objects, GRAPH, Point::Newest).unwrap();
+    let listed = Listed::of(&fixture.objects).unwrap();
+    let choice = Choice::load(&fixture.objects, &listed, STORE, Some(&older.run)).unwrap();
+    choice.route(GRAPH, Point::Newest).unwrap();
     put(&fixture.objects, &name, older.encode().unwrap());
     refused(&fixture, "it is that of run", "the manifest of another run");
+    fixture.objects.delete(&name).unwrap();
+    refused(&fixture, "was written and is not there any more", "a lost newest manifest");
+    let created = fixture.create(false).unwrap();
+    assert!(created.warnings.iter().any(|warning| warning.contains(&run)), "{:?}", created.warnings);
 }
 
+/// Entries that are intact but wrong, as a faulty program would write them.
 #[test]
 fn objects_in_the_place_of_others_are_refused() {
     let fixture = backed_up();
-    let (pieces, others) = (chain(&fixture, GRAPH), chain(&fixture, OTHER));
-    let get = |piece: &Piece| fixture.objects.get(&piece.object).unwrap().unwrap();
-    let [full, first, second] = [&pieces[0], &pieces[1], &pieces[2]].map(get);
-    put(&fixture.objects, &pieces[1].object, second.clone());
-    put(&fixture.objects, &pieces[2].object, first.clone());
+    let manifest = fixture.manifests().pop().unwrap();
+    let others = chain(&fixture, OTHER);
+    let with_chain = |change: &dyn Fn(&mut Vec<Piece>)| {
+        fixture.rewrite(&manifest, |line| {
+            if line.name == GRAPH {
+                change(&mut line.chain)
+            }
+        });
+    };
+    with_chain(&|chain| {
+        let first = chain[1].stored.clone();
+        chain[1].stored = std::mem::replace(&mut chain[2].stored, first);
+    });
     refused(&fixture, "it belongs to another chain", "increments swapped");
-    put(&fixture.objects, &pieces[1].object, get(&others[1]));
+    with_chain(&|chain| chain[1].stored = others[1].stored.clone());
     refused(&fixture, "it is of graph \"other\"", "an increment of another graph");
-    put(&fixture.objects, &pieces[1].object, full.clone());
+    with_chain(&|chain| chain[1].stored = chain[0].stored.clone());
     refused(&fixture, "not a graph increment", "a snapshot where an increment belongs");
-    fixture.objects.delete(&pieces[1].object).unwrap();
-    refused(&fixture, "it is missing", "a missing increment");
-    put(&fixture.objects, &pieces[1].object, first.clone());
-    put(&fixture.objects, &pieces[2].object, second);
-    put(&fixture.objects, &pieces[0].object, get(&others[0]));
+    with_chain(&|chain| chain[0].stored = others[0].stored.clone());
     refused(&fixture, "it is of graph \"other\"", "a snapshot of another graph");
-    put(&fixture.objects, &pieces[0].object, first);
+    with_chain(&|chain| chain[0].stored = chain[1].stored.clone());
     refused(&fixture, "not a graph snapshot", "an increment where a snapshot belongs");
+    with_chain(&|_| ());
+    fixture.restore(Point::Newest).unwrap();
+    fixture.objects.delete(&chain(&fixture, GRAPH)[1].stored.object).unwrap();
+    refused(&fixture, "it is missing", "a missing increment");
 }
 
-/// Manifests that are intact but wrong, as a faulty program would write them.
 #[test]
 fn a_manifest_that_joins_what_does_not_belong_together_is_refused() {
     let mut fixture = backed_up();
@@ -121,12 +161,12 @@ fn a_manifest_that_joins_what_does_not_belong_together_is_refused() {
     fixture.change(4);
     fixture.create(false).unwrap();
     let manifest = fixture.manifests().pop().unwrap();
-    let name = format!("manifests/{}.json", manifest.run);
     let with_chain = |change: &dyn Fn(&mut Vec<Piece>)| {
-        let mut wrong = manifest.clone();
-        let graph = wrong.graphs.iter_mut().find(|graph| graph.name == GRAPH).unwrap();
-        change(&mut graph.chain);
-        put(&fixture.objects, &name, wrong.encode().unwrap());
+        fixture.rewrite(&manifest, |line| {
+            if line.name == GRAPH {
+                change(&mut line.chain)
+            }
+        });
     };
     with_chain(&|chain| chain[0] = kept[0].clone());
     refused(&fixture, "does not follow", "a link left out");
@@ -136,29 +176,29 @@ fn a_manifest_that_joins_what_does_not_belong_together_is_refused() {
     refused(&fixture, "it belongs to another chain", "an increment of another chain");
     with_chain(&|chain| chain[1].content.digest = "00".repeat(32));
     refused(&fixture, "with it the graph is at sequence", "another content");
-    with_chain(&|chain| chain[1].sha256 = "00".repeat(32));
+    with_chain(&|chain| chain[1].stored.sha256 = "00".repeat(32));
     refused(&fixture, "with SHA-256", "another object");
     with_chain(&|chain| chain[1].sequence += 1);
     refused(&fixture, "the manifest says", "another end");
-    let mut other = manifest.clone();
-    other.version = 2;
-    put(&fixture.objects, &name, other.encode().unwrap());
-    refused(&fixture, "it has version 2", "another version");
+    with_chain(&|_| ());
+    let name = format!("stores/{STORE}/runs/{}.json", manifest.run);
+    put(&fixture.objects, &name, Manifest { version: 3, ..manifest }.encode().unwrap());
+    refused(&fixture, "it has version 3", "another version");
 }
 
 #[test]
 fn verify_names_the_object_that_is_damaged() {
     let fixture = backed_up();
     let damaged = &chain(&fixture, GRAPH)[1];
-    put(&fixture.objects, &damaged.object, "gone");
-    let mut found = Vec::new();
-    for route in chains(&fixture.manifests()) {
-        let tried = try_chain(&fixture.objects, &route, &empty(), &mut |_, _| {}).unwrap();
-        found.extend(tried.damage.map(|damage| (tried.graph, damage.object)));
-    }
-    assert_eq!(found, [(GRAPH.to_owned(), damaged.object.clone())]);
+    put(&fixture.objects, &damaged.stored.object, "gone");
+    let found = fixture.damaged_chains();
+    assert!(
+        found.iter().any(|(graph, damage)| graph == GRAPH && damage.object == damaged.stored.object),
+        "{:?}",
+        found.iter().map(|(graph, damage)| (graph, &damage.reason)).collect::<Vec<_>>()
+    );
     // The next run does not build on it.
-    let created = fixture.create(false).unwrap();
-    assert_eq!(created.manifest.graph(GRAPH).unwrap().chain.len(), 1);
+    fixture.create(false).unwrap();
+    assert_eq!(chain(&fixture, GRAPH).len(), 1);
     fixture.restore(Point::Newest).unwrap();
 }

@@ -13,13 +13,22 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tokio::runtime::Runtime;
 
+use crate::backup::layer::LayerWriter;
+use crate::backup::line::Line;
 use crate::backup::manifest::{Content, Manifest};
 use crate::backup::restore::{Name, Restored, restore};
-use crate::backup::{Choice, Created, Objects, Plan, Point, Source, create, load_all};
+use crate::backup::runs::{load_all, publish, withdraw};
+use crate::backup::source::{Head, Listing as Held};
+use crate::backup::state::{Entries, Finder, GraphEntry};
+use crate::backup::verify::{Damage, for_each_chain, try_chain};
+use crate::backup::{Choice, Created, Listed, Objects, Plan, Point, Source, create};
 use crate::moves::{DirectoryParty, Party};
 
 /// The graph that tests back up, unless they name others.
 pub(super) const GRAPH: &str = "a/b ö";
+
+/// The identity of the store.
+pub(super) const STORE: &str = "s";
 
 pub(super) struct Fixture {
     _runtime: Runtime,
@@ -61,7 +70,7 @@ impl Fixture {
         self.graphs.write(name, Op::Create { kind: GraphType::Team, owner, tenant: None }).unwrap();
     }
 
-    fn party(&self) -> DirectoryParty {
+    pub(super) fn party(&self) -> DirectoryParty {
         DirectoryParty::new("memory", Arc::clone(&self.graphs), None)
     }
 
@@ -108,10 +117,37 @@ impl Fixture {
         self.create_of(graphs.iter().map(|graph| graph.name().to_string()), full)
     }
 
-    /// A run of these graphs.
+    /// A run of these graphs, wherever they are by now.
     pub(super) fn create_of(&self, names: impl Iterator<Item = String>, full: bool) -> Result<Created> {
-        let graphs = names.map(|name| (name, 1)).collect();
-        let source = Source { party: &self.party(), store_id: Some("s".to_owned()), graphs };
+        self.create_from(&self.party(), names, full)
+    }
+
+    /// A run of graphs that were asked for by name.
+    pub(super) fn create_named(&self, names: &[String]) -> Result<Created> {
+        let mut listing = Held::of_directory(&self.graphs, Some(STORE.to_owned()))?;
+        listing.settled_ms = clock::unix_ms();
+        let source = Source { party: &self.party(), listing };
+        create(&source, &self.objects, &Plan { graphs: names, full: false }, &mut |_, _, _| {})
+    }
+
+    /// [`Fixture::create_of`] by way of another party.
+    pub(super) fn create_from(
+        &self,
+        party: &dyn Party,
+        names: impl Iterator<Item = String>,
+        full: bool,
+    ) -> Result<Created> {
+        let mut listing = Held::of_directory(&self.graphs, Some(STORE.to_owned()))?;
+        // As GraphHeads tells of a running store.
+        listing.settled_ms = clock::unix_ms();
+        let heads = std::mem::take(&mut listing.graphs);
+        let gone = |name| Head { name, tenant: None, records: 1, sequence: 1, newest_record: None };
+        let head = |name: String| {
+            let found = heads.iter().find(|head| head.name == name).cloned();
+            found.unwrap_or_else(|| gone(name))
+        };
+        listing.graphs = names.map(head).collect();
+        let source = Source { party, listing };
         create(&source, &self.objects, &Plan { graphs: &[], full }, &mut |_, _, _| {})
     }
 
@@ -126,7 +162,8 @@ impl Fixture {
         point: Point,
         replace: bool,
     ) -> Result<Restored> {
-        let route = Choice::load(&self.objects, None)?.route(&self.objects, GRAPH, point)?;
+        let listed = Listed::of(&self.objects)?;
+        let route = Choice::load(&self.objects, &listed, STORE, None)?.route(GRAPH, point)?;
         let target = DirectoryParty::new("memory", Arc::clone(graphs), None);
         restore(&self.objects, &route, &target, &Name { name: GRAPH, replace }, &mut |_, _| {})
     }
@@ -138,6 +175,43 @@ impl Fixture {
 }
 
 impl Fixture {
+    /// A graph in the newest run.
+    pub(super) fn entry(&self, graph: &str) -> Option<GraphEntry> {
+        Finder::new(graph).find(&self.objects, self.manifests_but_damaged().last().unwrap()).unwrap()
+    }
+
+    /// Writes the manifest of a run again with other entries, as a faulty program would.
+    pub(super) fn rewrite(&self, manifest: &Manifest, mut change: impl FnMut(&mut Line)) {
+        let object = format!("stores/{STORE}/objects/{}/{:08x}.zst", manifest.run, rand::random::<u32>());
+        let mut layer = LayerWriter::new(&self.objects, object).unwrap();
+        for GraphEntry { name, tenant, chain, ended, .. } in self.entries(manifest) {
+            let mut line = Line { name, tenant, chain, ended, ..Line::default() };
+            change(&mut line);
+            layer.put(&line).unwrap();
+        }
+        let layers = layer.finish().unwrap().into_iter().collect();
+        withdraw(&self.objects, Some(STORE), &manifest.run).unwrap();
+        publish(&self.objects, &Manifest { layers, ..manifest.clone() }).unwrap();
+    }
+
+    /// The graphs of a run.
+    pub(super) fn entries(&self, manifest: &Manifest) -> Vec<GraphEntry> {
+        Entries::open(&self.objects, manifest).unwrap().map(|entry| entry.unwrap()).collect()
+    }
+
+    /// Restores every chain of every run on trial; those that are damaged.
+    pub(super) fn damaged_chains(&self) -> Vec<(String, Damage)> {
+        let (scratch, mut found) = (empty(), Vec::new());
+        let manifests = self.manifests_but_damaged();
+        for_each_chain(&self.objects, &manifests, |route| {
+            let tried = try_chain(&self.objects, &route, &scratch, &mut |_, _| {})?;
+            found.extend(tried.damage.map(|damage| (tried.graph, damage)));
+            Ok(())
+        })
+        .unwrap();
+        found
+    }
+
     /// The manifests that can be read, oldest first.
     pub(super) fn manifests_but_damaged(&self) -> Vec<Manifest> {
         load_all(&self.objects).unwrap().into_iter().filter_map(|run| run.manifest.ok()).collect()

@@ -7,4 +7,7 @@ mod damage;
 mod failures;
 mod faulty;
 mod fixture;
+mod layers;
+mod old;
 mod retention;
+mod scale;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::fixture::{Fixture, GRAPH};
+use super::fixture::{Fixture, GRAPH, STORE};
+use crate::backup::layout::pack;
 use crate::backup::manifest::Manifest;
-use crate::backup::repository::{object_name, publish, withdraw};
+use crate::backup::runs::{publish, withdraw};
 use crate::backup::{Keep, Point, Pruning, prune};
 
 const HOUR_MS: u64 = 3600 * 1000;
@@ -21,11 +22,20 @@ fn last(last: usize) -> Keep {
 }
 
 fn objects(fixture: &Fixture) -> BTreeSet<String> {
-    fixture.objects.list("objects").unwrap().into_iter().map(|found| found.name).collect()
+    let found = fixture.objects.list("stores").unwrap().into_iter().map(|found| found.name);
+    found.filter(|name| name.contains("/objects/")).collect()
 }
 
-fn needed(manifests: &[Manifest]) -> BTreeSet<String> {
-    manifests.iter().flat_map(Manifest::pieces).map(|piece| piece.object.clone()).collect()
+fn needed(fixture: &Fixture) -> BTreeSet<String> {
+    let mut needed = BTreeSet::new();
+    for manifest in fixture.manifests() {
+        needed.extend(manifest.layers.iter().map(|layer| layer.object.clone()));
+        needed.extend(manifest.service.iter().map(|service| service.stored.object.clone()));
+        for entry in fixture.entries(&manifest) {
+            needed.extend(entry.chain.iter().chain(&entry.ended).map(|piece| piece.stored.object.clone()));
+        }
+    }
+    needed
 }
 
 #[test]
@@ -39,10 +49,10 @@ fn objects_stay_while_a_run_that_stays_needs_them() {
     for (keep, runs) in [(3, 3), (2, 2), (1, 1)] {
         let pruned = prune(&fixture.objects, &pruning(last(keep))).unwrap();
         assert_eq!((pruned.kept.len(), pruned.removed.len()), (runs, 1));
-        assert_eq!(objects(&fixture), needed(&fixture.manifests()), "keep {keep}");
+        assert_eq!(objects(&fixture), needed(&fixture), "keep {keep}");
         fixture.restore(Point::Newest).unwrap();
     }
-    assert_eq!(fixture.manifests()[0].graph(GRAPH).unwrap().chain.len(), 2);
+    assert_eq!(fixture.entry(GRAPH).unwrap().chain.len(), 2);
 }
 
 #[test]
@@ -52,7 +62,8 @@ fn a_dry_run_says_the_same_and_changes_nothing() {
         fixture.change(3);
         fixture.create(full).unwrap();
     }
-    withdraw_ended(&fixture);
+    let newest = fixture.manifests().pop().unwrap();
+    fixture.rewrite(&newest, |line| line.ended.clear());
     let (runs, before) = (fixture.manifests(), objects(&fixture));
     let said = prune(&fixture.objects, &Pruning { dry_run: true, ..pruning(last(1)) }).unwrap();
     assert_eq!((fixture.manifests(), objects(&fixture)), (runs, before));
@@ -61,23 +72,16 @@ fn a_dry_run_says_the_same_and_changes_nothing() {
     assert!(done.objects > 0);
 }
 
-/// Writes the newest manifest again without the chain that it ended.
-fn withdraw_ended(fixture: &Fixture) {
-    let mut manifest = fixture.manifests().pop().unwrap();
-    manifest.graphs.iter_mut().for_each(|graph| graph.ended.clear());
-    withdraw(&fixture.objects, &manifest.run).unwrap();
-    publish(&fixture.objects, &manifest).unwrap();
-}
-
 #[test]
 fn rules_keep_the_newest_run_of_each_period() {
     let fixture = Fixture::new();
     let manifest = fixture.create(false).unwrap().manifest;
-    withdraw(&fixture.objects, &manifest.run).unwrap();
+    withdraw(&fixture.objects, Some(STORE), &manifest.run).unwrap();
     let add = |hours: u64, all_graphs: bool| {
         let run = format!("{hours:06}{}", if all_graphs { "" } else { "-some" });
         let started_ms = MONDAY_MS + hours * HOUR_MS;
-        publish(&fixture.objects, &Manifest { run, started_ms, all_graphs, ..manifest.clone() }).unwrap();
+        let named = if all_graphs { Vec::new() } else { vec![GRAPH.to_owned()] };
+        publish(&fixture.objects, &Manifest { run, started_ms, named, ..manifest.clone() }).unwrap();
     };
     for day in 0..30 {
         add(24 * day, true);
@@ -100,14 +104,14 @@ fn rules_keep_the_newest_run_of_each_period() {
 fn leftovers_go_when_they_are_old_and_a_damaged_manifest_only_by_name() {
     let fixture = Fixture::new();
     fixture.create(false).unwrap();
-    let left = object_name("20200101T000000000Z-00000000", 1, crate::backup::PieceKind::Full);
+    let left = pack(STORE, "20200101T000000000Z-00000000", 1);
     fixture.objects.put_new(&left, "half".into()).unwrap();
     prune(&fixture.objects, &pruning(last(1))).unwrap();
     assert!(objects(&fixture).contains(&left));
     prune(&fixture.objects, &Pruning { leftover_ms: 0, ..pruning(last(1)) }).unwrap();
     assert!(!objects(&fixture).contains(&left));
 
-    fixture.objects.put_new("manifests/broken.json", "{}".into()).unwrap();
+    fixture.objects.put_new(&format!("stores/{STORE}/runs/broken.json"), "{}".into()).unwrap();
     let error = prune(&fixture.objects, &pruning(last(1))).unwrap_err();
     assert!(error.to_string().contains("--forget broken"), "{error}");
     let forget = ["broken".to_owned()];

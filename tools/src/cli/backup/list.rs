@@ -7,8 +7,10 @@ use clap::Args;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::FromArgs;
-use crate::backup::{Manifest, PieceKind, Run, load_all, shown_time};
+use super::{FromArgs, StoreArgs};
+use crate::backup::{
+    Choice, GraphEntry, Listed, Manifest, PieceKind, Run, Tier, load_tiers, matching, shown_time,
+};
 use crate::cli::EXIT_CODES;
 use crate::cli::output::{OutputArgs, Report};
 use crate::cli::table::{shortened, write_table};
@@ -19,6 +21,8 @@ use crate::cli::table::{shortened, write_table};
 pub(in crate::cli) struct ListArgs {
     #[command(flatten)]
     from: FromArgs,
+    #[command(flatten)]
+    stores: StoreArgs,
     /// Exact name of a graph.
     #[arg(long, value_name = "NAME")]
     graph: Option<String>,
@@ -27,12 +31,27 @@ pub(in crate::cli) struct ListArgs {
 }
 
 pub(super) fn run(args: &ListArgs, runtime: &Runtime) -> Result<()> {
-    let runs = load_all(&args.from.open(runtime)?)?;
+    let objects = args.from.open(runtime)?;
+    let listed = Listed::of(&objects)?;
+    let wanted = args.stores.wanted();
     match &args.graph {
-        None => args.output.print(&Runs { runs: runs.iter().map(RunRow::new).collect() }),
+        None => {
+            let mut runs = listed.load_all(&objects, None)?;
+            if wanted.is_some() {
+                let stores = matching(&objects, &listed, &wanted)?;
+                runs.retain(|run| run.store.as_ref().is_some_and(|store| stores.contains_key(store)));
+            }
+            let tiers = load_tiers(&objects)?.iter().map(TierRow::new).collect();
+            args.output.print(&Runs { runs: runs.iter().map(RunRow::new).collect(), tiers })
+        }
         Some(name) => {
-            let intact = runs.iter().filter_map(|run| run.manifest.as_ref().ok());
-            let rows = intact.flat_map(|manifest| GraphRow::all(manifest, name)).collect();
+            let mut rows = Vec::new();
+            for store in matching(&objects, &listed, &wanted)?.into_keys() {
+                let choice = Choice::load(&objects, &listed, &store, None)?;
+                for (manifest, entry) in choice.history(name)? {
+                    rows.extend(GraphRow::all(manifest, &entry));
+                }
+            }
             args.output.print(&Graphs { graph: name.clone(), runs: rows })
         }
     }
@@ -41,19 +60,37 @@ pub(super) fn run(args: &ListArgs, runtime: &Runtime) -> Result<()> {
 #[derive(Serialize)]
 struct Runs {
     runs: Vec<RunRow>,
+    /// Backups of the whole tier.
+    tiers: Vec<TierRow>,
+}
+
+#[derive(Serialize)]
+struct TierRow {
+    tier: String,
+    /// Whether every shard was backed up.
+    complete: bool,
+    shards: usize,
+}
+
+impl TierRow {
+    fn new(tier: &Tier) -> Self {
+        Self { tier: tier.run.clone(), complete: tier.is_complete(), shards: tier.shards.len() }
+    }
 }
 
 #[derive(Serialize)]
 struct RunRow {
     run: String,
+    /// Identity of the store.
+    store: Option<String>,
     /// Unix milliseconds.
     started_ms: u64,
     source: String,
     /// Whether all graphs were meant.
     all_graphs: bool,
-    graphs: usize,
+    graphs: u64,
     /// Objects written by this run, and their bytes.
-    objects: usize,
+    objects: u64,
     bytes: u64,
     /// Why it cannot be used.
     damage: Option<String>,
@@ -63,6 +100,7 @@ impl RunRow {
     fn new(run: &Run) -> Self {
         let mut row = Self {
             run: run.name.clone(),
+            store: run.store.clone(),
             started_ms: 0,
             source: String::new(),
             all_graphs: false,
@@ -75,12 +113,9 @@ impl RunRow {
             Ok(manifest) => {
                 row.started_ms = manifest.started_ms;
                 row.source.clone_from(&manifest.source);
-                row.all_graphs = manifest.all_graphs;
-                row.graphs = manifest.graphs.len();
-                for piece in manifest.pieces().filter(|piece| piece.object.contains(&run.name)) {
-                    row.objects += 1;
-                    row.bytes += piece.bytes;
-                }
+                row.all_graphs = manifest.is_of_all();
+                row.graphs = manifest.graphs;
+                (row.objects, row.bytes) = (manifest.objects, manifest.bytes);
             }
             Err(error) => row.damage = Some(error.to_string()),
         }
@@ -91,15 +126,34 @@ impl RunRow {
 impl Report for Runs {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let rows: Vec<_> = self.runs.iter().map(RunRow::cells).collect();
-        write_table(out, ["run", "started", "graphs", "objects", "bytes", "source"], &rows)
+        write_table(out, ["run", "started", "graphs", "objects", "bytes", "store", "source"], &rows)?;
+        if self.tiers.is_empty() {
+            return Ok(());
+        }
+        let rows = self.tiers.iter().map(|tier| {
+            let state = if tier.complete { "complete" } else { "INCOMPLETE" };
+            [tier.tier.clone(), tier.shards.to_string(), state.to_owned()]
+        });
+        let rows: Vec<_> = rows.collect();
+        writeln!(out)?;
+        write_table(out, ["tier", "shards", "state"], &rows)
     }
 }
 
 impl RunRow {
-    fn cells(&self) -> [String; 6] {
+    fn cells(&self) -> [String; 7] {
+        let store = self.store.clone().unwrap_or_default();
         if let Some(damage) = &self.damage {
             let blank = String::new;
-            return [self.run.clone(), blank(), blank(), blank(), blank(), format!("DAMAGED: {damage}")];
+            return [
+                self.run.clone(),
+                blank(),
+                blank(),
+                blank(),
+                blank(),
+                store,
+                format!("DAMAGED: {damage}"),
+            ];
         }
         let graphs = if self.all_graphs { "all, " } else { "" };
         [
@@ -108,6 +162,7 @@ impl RunRow {
             format!("{graphs}{}", self.graphs),
             self.objects.to_string(),
             self.bytes.to_string(),
+            store,
             self.source.clone(),
         ]
     }
@@ -123,9 +178,12 @@ struct Graphs {
 #[derive(Serialize)]
 struct GraphRow {
     run: String,
-    /// Objects of the chain.
+    /// Identity of the store.
+    store: String,
+    /// Links of the chain.
     objects: usize,
     increments: usize,
+    /// Before compression.
     bytes: u64,
     /// Sequence numbers that can be restored.
     first_sequence: u64,
@@ -140,19 +198,19 @@ struct GraphRow {
 }
 
 impl GraphRow {
-    fn all(manifest: &Manifest, graph: &str) -> Vec<Self> {
-        let Some(entry) = manifest.graph(graph) else { return Vec::new() };
+    fn all(manifest: &Manifest, entry: &GraphEntry) -> Vec<Self> {
         let chains = [&entry.ended, &entry.chain].into_iter().filter_map(|chain| {
             let (first, last) = (chain.first()?, chain.last()?);
             Some(Self {
                 run: manifest.run.clone(),
+                store: manifest.store.clone(),
                 objects: chain.len(),
                 increments: chain.iter().filter(|piece| piece.kind == PieceKind::Increment).count(),
-                bytes: chain.iter().map(|piece| piece.bytes).sum(),
+                bytes: chain.iter().map(|piece| piece.stored.bytes).sum(),
                 first_sequence: first.sequence,
                 last_sequence: last.sequence,
                 first_ms: first.changed_ms,
-                last_ms: entry.taken_ms,
+                last_ms: entry.covered_ms,
                 nodes: last.content.nodes,
                 edges: last.content.edges,
                 digest: last.content.digest.clone(),
@@ -173,9 +231,10 @@ impl Report for Graphs {
                 format!("{} to {}", shown_time(row.first_ms), shown_time(row.last_ms)),
                 row.nodes.to_string(),
                 row.edges.to_string(),
+                row.store.clone(),
             ]
         });
         let rows: Vec<_> = rows.collect();
-        write_table(out, ["run", "objects", "sequences", "times", "nodes", "edges"], &rows)
+        write_table(out, ["run", "links", "sequences", "times", "nodes", "edges", "store"], &rows)
     }
 }

@@ -18,7 +18,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Remove runs that no rule keeps, and the objects that no run needs any more.
 ///
-/// A run stays when any of the --keep rules names it; objects stay while a run that stays needs them. What runs that
+/// Rules count for each store of the backup alone. A run stays when any of the --keep rules names it; objects stay while a run that stays needs them. What runs that
 /// were cut short left is removed when it is a day old.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]

@@ -1,37 +1,49 @@
 //! `egctl backup restore`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
 use chrono::DateTime;
 use clap::Args;
-use indicatif::{HumanBytes, HumanCount};
-use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::FromArgs;
-use crate::backup::{Choice, Name, Objects, Point, Restored, Route, check_name, restore};
-use crate::cli::output::{OutputArgs, Report};
+use super::restored::{Row, ServiceRow, Summary};
+use super::selection::{Job, jobs};
+use super::target::Target;
+use super::{FromArgs, StoreArgs};
+use crate::backup::{
+    Listed, Name, Objects, Point, Route, check_name, is_unknown, must_be_guarded, restore, restore_service,
+};
+use crate::cli::output::OutputArgs;
 use crate::cli::progress::{Progress, Total};
 use crate::cli::shards::ShardArgs;
-use crate::cli::table::{shown, write_table};
-use crate::cli::{Directory, EXIT_CODES, Exit, Failure, exit_of, message_of};
-use crate::moves::{DirectoryParty, Party};
+use crate::cli::{EXIT_CODES, Exit, Failure, exit_of, message_of};
+use crate::moves::Party;
 
-/// Restore one graph or all: the newest state, or that of a sequence number or a time.
+/// Restore one graph, those of a tenant, a store or a whole tier: the newest state, or that of a sequence number or a time.
 ///
 /// Each graph appears as a whole, in one commit, checked; or everything stays as it was. With --to-dir, an empty
 /// directory becomes a new persist directory. Otherwise each graph goes to the shard that owns it, or to the one given
-/// with --endpoint, which goes on serving.
+/// with --endpoint, which goes on serving. All graphs of a store come with its identities and channels; agents and channels
+/// that are there already stay as they are. A restore that was killed holds its name: the next one frees it, and so does
+/// egctl moves --forget NAME.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(in crate::cli) struct RestoreArgs {
     #[command(flatten)]
-    from: FromArgs,
+    pub(super) from: FromArgs,
+    #[command(flatten)]
+    pub(super) stores: StoreArgs,
+    /// All shards of a backup of the whole tier: the newest one, or the one named. With --to-dir, each becomes a directory
+    /// shard-1, shard-2 and so on below it, in the order of the list.
+    #[arg(long, value_name = "TIER", num_args = 0..=1, conflicts_with_all = ["store", "shard", "run", "graph"])]
+    pub(super) tier: Option<Option<String>>,
     /// Exact name of a graph in the backup. Default: all graphs.
     #[arg(long, value_name = "NAME")]
-    graph: Option<String>,
+    pub(super) graph: Option<String>,
+    /// Only graphs that were created for this tenant.
+    #[arg(long, value_name = "TENANT", conflicts_with = "graph")]
+    pub(super) tenant: Option<String>,
     /// Another name for the graph.
     #[arg(long = "as", value_name = "NAME", requires = "graph")]
     name: Option<String>,
@@ -40,18 +52,28 @@ pub(in crate::cli) struct RestoreArgs {
     replace: bool,
     /// Only what this run knows (egctl backup list). Default: the newest run that has what is asked for.
     #[arg(long, value_name = "RUN")]
-    run: Option<String>,
+    pub(super) run: Option<String>,
     /// Stop with the change of this sequence number.
     #[arg(long, value_name = "N", requires = "graph", conflicts_with = "at_time")]
     at_sequence: Option<u64>,
-    /// Stop with the newest change that is not later than this time: 2026-11-23T21:20:00Z or with an offset.
+    /// Stop with the newest change that is not later than this time by the clock of the shard: 2026-11-23T21:20:00Z or with an
+    /// offset.
     #[arg(long, value_name = "RFC3339", value_parser = parse_time)]
     at_time: Option<u64>,
     /// Restore offline into the persist directory of a stopped server.
     #[arg(long, value_name = "PATH", conflicts_with_all = ["endpoint", "endpoints"])]
-    to_dir: Option<PathBuf>,
+    pub(super) to_dir: Option<PathBuf>,
+    /// Register the agents of the backup and open its channels, also for single graphs.
+    #[arg(long, conflicts_with = "without_identities")]
+    with_identities: bool,
+    /// Restore graphs alone, also for all of a store.
+    #[arg(long)]
+    without_identities: bool,
+    /// Graphs of a store with access control may go where there is none, open to everybody.
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
-    shards: ShardArgs,
+    pub(super) shards: ShardArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -63,7 +85,7 @@ fn parse_time(text: &str) -> Result<u64, String> {
 }
 
 impl RestoreArgs {
-    fn point(&self) -> Point {
+    pub(super) fn point(&self) -> Point {
         match (self.at_sequence, self.at_time) {
             (Some(sequence), _) => Point::Sequence(sequence),
             (None, Some(time)) => Point::Time(time),
@@ -71,88 +93,131 @@ impl RestoreArgs {
         }
     }
 
-    fn name<'r>(&'r self, route: &'r Route) -> Name<'r> {
-        Name { name: self.name.as_deref().unwrap_or(&route.graph), replace: self.replace }
+    fn name<'r>(&'r self, graph: &'r str) -> Name<'r> {
+        let name = self.name.as_deref().unwrap_or(graph);
+        Name { name, replace: self.replace }
     }
-}
 
-/// The store, or the stores, that take the graphs.
-enum Place {
-    Directory(DirectoryParty),
-    Shards,
-}
-
-impl Place {
-    /// Calls `work` with the party that takes `graph`.
-    fn with<T>(
-        &self,
-        args: &RestoreArgs,
-        graph: &str,
-        runtime: &Runtime,
-        work: impl FnOnce(&dyn Party) -> Result<T>,
-    ) -> Result<T> {
-        match self {
-            Place::Directory(party) => work(party),
-            Place::Shards => {
-                let endpoint = runtime.block_on(args.shards.owner_of(graph))?.endpoint().clone();
-                work(&args.shards.party(&endpoint, runtime.handle())?)
-            }
-        }
+    /// Whether identities and channels come with the graphs.
+    fn wants_service(&self) -> bool {
+        let is_all = self.graph.is_none() && self.tenant.is_none();
+        (is_all || self.with_identities) && !self.without_identities
     }
 }
 
 pub(super) fn run(args: &RestoreArgs, runtime: &Runtime) -> Result<()> {
     let objects = args.from.open(runtime)?;
-    let (routes, mut failed) = routes(args, &objects)?;
-    let place = match &args.to_dir {
-        Some(dir) => {
-            let (graphs, owner) = Directory::open_writable(dir)?.into();
-            Place::Directory(DirectoryParty::new(dir.display().to_string(), graphs, owner))
-        }
-        None => Place::Shards,
-    };
-    // Names first: nothing is restored when one of them is taken.
-    for route in &routes {
-        let to = args.name(route);
-        place.with(args, to.name, runtime, |target| check_name(target, &to))?;
+    let listed = Listed::of(&objects)?;
+    let jobs = jobs(args, &objects, &listed)?;
+    let mut work = Work::new(args, &objects);
+    let mut checked = Vec::new();
+    let mut bytes = 0;
+    for job in &jobs {
+        let target = Target::new(job.to_dir.as_deref(), &args.shards, runtime)?;
+        bytes += work.check(job, &target)?;
+        checked.push((job, target));
     }
-    let all: u64 = routes.iter().flat_map(|route| &route.pieces).map(|piece| piece.bytes).sum();
-    let mut progress = Progress::new("restore", Total::Bytes(all));
-    let mut before = 0;
-    let mut rows = Vec::new();
-    for route in &routes {
-        let to = args.name(route);
-        let restored = place.with(args, to.name, runtime, |target| {
-            let mut told = |bytes: u64, _| progress.update(before + bytes, 0);
-            Ok((restore(&objects, route, target, &to, &mut told)?, target.endpoint().to_owned()))
-        });
-        match restored {
-            Ok((restored, place)) => rows.push(Row::new(route, to.name, place, restored)),
-            Err(error) if args.graph.is_some() => return Err(error),
-            Err(error) => failed.push(error.context(format!("graph {:?} was not restored", route.graph))),
-        }
-        before += route.pieces.iter().map(|piece| piece.bytes).sum::<u64>();
+    work.progress = Progress::new("restore", Total::Bytes(bytes));
+    for (job, target) in &checked {
+        work.restore(job, target)?;
     }
-    drop(progress);
+    let Work { rows, service, warnings, failed, .. } = work;
     let restored = rows.len();
-    args.output.print(&Summary { from: objects.url().to_owned(), graphs: rows })?;
+    args.output.print(&Summary { from: objects.url().to_owned(), graphs: rows, service, warnings })?;
     all_done(restored, failed)
 }
 
-/// The ways to all graphs that are meant, and the errors of those that cannot be restored.
-fn routes(args: &RestoreArgs, objects: &Objects) -> Result<(Vec<Route>, Vec<anyhow::Error>)> {
-    let choice = Choice::load(objects, args.run.as_deref())?;
-    if let Some(graph) = &args.graph {
-        return Ok((vec![choice.route(objects, graph, args.point())?], Vec::new()));
-    }
-    let (mut routes, mut failed) = (Vec::new(), Vec::new());
-    for graph in choice.all_graphs(args.point())? {
-        match choice.route(objects, &graph, args.point()) {
-            Ok(route) => routes.push(route),
-            Err(error) => failed.push(error),
+/// A restore under way.
+struct Work<'w> {
+    args: &'w RestoreArgs,
+    objects: &'w Objects,
+    progress: Progress,
+    bytes: u64,
+    rows: Vec<Row>,
+    service: Vec<ServiceRow>,
+    warnings: Vec<String>,
+    failed: Vec<anyhow::Error>,
+}
+
+impl<'w> Work<'w> {
+    fn new(args: &'w RestoreArgs, objects: &'w Objects) -> Self {
+        Self {
+            args,
+            objects,
+            progress: Progress::new("restore", Total::Unknown),
+            bytes: 0,
+            rows: Vec::new(),
+            service: Vec::new(),
+            warnings: Vec::new(),
+            failed: Vec::new(),
         }
     }
-    Ok((routes, failed))
+
+    /// Nothing is restored when a name is taken, or a graph would be open to everybody that was not. Returns about how many
+    /// bytes will be read.
+    fn check(&mut self, job: &Job<'_>, target: &Target<'_>) -> Result<u64> {
+        let mut all = 0;
+        for graph in job.graphs()? {
+            let (graph, bytes) = graph?;
+            all += bytes;
+            let to = self.args.name(&graph);
+            target.with(to.name, |target| check_name(target, &to))?;
+        }
+        let manifest = job.manifest()?;
+        if is_unknown(manifest) {
+            let warning = format!(
+                "run {} has no identities and channels: if access control was on, register the agents before clients are let in",
+                manifest.run
+            );
+            self.warnings.push(warning);
+        }
+        if self.args.open || (self.args.wants_service() && manifest.service.is_some()) {
+            return Ok(all);
+        }
+        let guarded = |target: &dyn Party| must_be_guarded(manifest, target);
+        match &self.args.graph {
+            Some(graph) => target.with(self.args.name(graph).name, guarded)?,
+            None => target.each(guarded)?,
+        }
+        Ok(all)
+    }
+
+    fn restore(&mut self, job: &Job<'_>, target: &Target<'_>) -> Result<()> {
+        // Agents before graphs: what is restored is never open to everybody.
+        if let Some(service) = job.manifest()?.service.as_ref().filter(|_| self.args.wants_service()) {
+            target.each(|target| {
+                let taken = restore_service(self.objects, service, target)?;
+                self.service.push(ServiceRow::new(target.endpoint(), taken));
+                Ok(())
+            })?;
+        }
+        for route in job.routes()? {
+            match route? {
+                Ok(route) => self.graph(&route, target)?,
+                Err(error) if self.args.graph.is_some() => return Err(error),
+                Err(error) => self.failed.push(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn graph(&mut self, route: &Route, target: &Target<'_>) -> Result<()> {
+        let to = self.args.name(&route.graph);
+        let (before, count) = (self.bytes, self.rows.len() as u64);
+        let restored = target.with(to.name, |target| {
+            let mut told = |bytes: u64, _| self.progress.update(before + bytes, count);
+            Ok((restore(self.objects, route, target, &to, &mut told)?, target.endpoint().to_owned()))
+        });
+        self.bytes += route.bytes();
+        match restored {
+            Ok((restored, place)) => self.rows.push(Row::new(route, to.name, place, restored)),
+            Err(error) if self.args.graph.is_some() => return Err(error),
+            Err(error) => {
+                self.failed.push(error.context(format!("graph {:?} was not restored", route.graph)));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The error of a restore of several graphs.
@@ -164,75 +229,4 @@ fn all_done(restored: usize, mut failed: Vec<anyhow::Error>) -> Result<()> {
     let exit = if restored == 0 { exit_of(first) } else { Exit::Partly };
     let messages: Vec<String> = failed.iter().map(message_of).collect();
     Err(Failure::new(exit, messages.join("\negctl: ")).into())
-}
-
-#[derive(Serialize)]
-struct Summary {
-    from: String,
-    graphs: Vec<Row>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    /// Its name in the backup.
-    graph: String,
-    /// Its name now.
-    name: String,
-    /// Endpoint or directory.
-    place: String,
-    /// The run that it was restored from.
-    run: String,
-    /// Objects read, and their bytes.
-    objects: usize,
-    bytes: u64,
-    /// Sequence number that it was restored to.
-    sequence: u64,
-    nodes: u64,
-    edges: u64,
-    vectors: u64,
-    digest: String,
-    /// Whether the manifest tells counts and digest at this sequence number; they are equal then.
-    compared: bool,
-}
-
-impl Row {
-    fn new(route: &Route, name: &str, place: String, restored: Restored) -> Self {
-        let Restored { sequence, content, compared } = restored;
-        Self {
-            graph: route.graph.clone(),
-            name: name.to_owned(),
-            place,
-            run: route.run.clone(),
-            objects: route.pieces.len(),
-            bytes: route.pieces.iter().map(|piece| piece.bytes).sum(),
-            sequence,
-            nodes: content.nodes,
-            edges: content.edges,
-            vectors: content.vectors,
-            digest: content.digest,
-            compared,
-        }
-    }
-}
-
-impl Report for Summary {
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        if let [row] = self.graphs.as_slice() {
-            writeln!(out, "restored  {}  ({})", shown(&row.name), HumanBytes(row.bytes))?;
-            writeln!(out, "  from      {} of {}, {} objects", row.run, self.from, row.objects)?;
-            writeln!(out, "  place     {}", row.place)?;
-            writeln!(out, "  content   {} nodes, {} edges", HumanCount(row.nodes), HumanCount(row.edges))?;
-            writeln!(out, "  sequence  {}", row.sequence)?;
-            let note = if row.compared { ", as in the manifest" } else { "" };
-            return writeln!(out, "  digest    {}{note}", row.digest);
-        }
-        let rows = self.graphs.iter().map(|row| {
-            let compared = if row.compared { "as in the manifest" } else { "" };
-            let count = [row.nodes, row.edges, row.sequence].map(|count| count.to_string());
-            let [nodes, edges, sequence] = count;
-            [shown(&row.name), nodes, edges, sequence, row.place.clone(), compared.to_owned()]
-        });
-        let rows: Vec<_> = rows.collect();
-        write_table(out, ["graph", "nodes", "edges", "sequence", "place", "content"], &rows)
-    }
 }
