@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use epistemic_tests::server::free_loopback_addr;
+use epistemic_tests::wire::params;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -47,6 +48,29 @@ fn two_shards_in_one_place_are_kept_apart() -> Result<()> {
     fails(env, 1, &[&restore[..], &["--graph", GRAPH, "--shard", "tcp://none:1"]].concat());
     let verified = json(env, &["backup", "verify", "--from", url])?;
     assert_eq!(verified["runs"].as_array().map(Vec::len), Some(2), "{verified}");
+    Ok(())
+}
+
+#[test]
+fn a_tenant_is_restored_from_all_shards() -> Result<()> {
+    let ([mut a, mut b], home) = (two()?, TempDir::new()?);
+    let url = home.path().join("backup");
+    // One tells its tenant, the other is of a client that does not.
+    let claim =
+        [("graph_name", "tenant__acme__x".into()), ("graph_type", "Agent".into()), ("tenant", "Acme".into())];
+    a.client.call("", "CreateGraph", params(claim))?;
+    b.client.create_graph("tenant__acme__y")?;
+    for shard in [&a, &b] {
+        create(shard, text(&url))?;
+    }
+    let dir = home.path().join("restored");
+    fs_err::create_dir(&dir)?;
+    let restore = ["backup", "restore", "--from", text(&url), "--to-dir", text(&dir), "--tenant"];
+    let restored = json(&a.env, &[&restore[..], &["Acme"]].concat())?;
+    let graphs = restored["graphs"].as_array().context("graphs")?;
+    let mut names: Vec<_> = graphs.iter().filter_map(|row| row["name"].as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["tenant__acme__x", "tenant__acme__y"], "{restored}");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::manifest::{Layer, Manifest, Service, VERSION};
 use super::objects::Objects;
 use super::pack::Packs;
 use super::runs::{self, Listed};
-use super::source::{Head, Source, graph_cannot_be_read};
+use super::source::{Head, Source};
 use super::{before, prune, service};
 use crate::cli::{Exit, Failure, message_of};
 
@@ -108,8 +108,8 @@ pub(crate) fn create(
         packs.finish()?;
         match service::back_up(source.party, &mut packs, service.as_ref()) {
             Ok(copied) => service = Some(copied),
-            Err(error) if graph_cannot_be_read(&error) => service_error = Some(error),
-            Err(error) => return Err(error),
+            // The graphs are worth a run without it.
+            Err(error) => service_error = Some(error),
         }
     }
     packs.finish()?;

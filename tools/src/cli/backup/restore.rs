@@ -1,6 +1,8 @@
 //! `egctl backup restore`.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use chrono::DateTime;
@@ -41,7 +43,7 @@ pub(in crate::cli) struct RestoreArgs {
     /// Exact name of a graph in the backup. Default: all graphs.
     #[arg(long, value_name = "NAME")]
     pub(super) graph: Option<String>,
-    /// Only graphs that were created for this tenant.
+    /// Only graphs of this tenant: created for it, or named like its graphs.
     #[arg(long, value_name = "TENANT", conflicts_with = "graph")]
     pub(super) tenant: Option<String>,
     /// Another name for the graph.
@@ -110,16 +112,22 @@ pub(super) fn run(args: &RestoreArgs, runtime: &Runtime) -> Result<()> {
     let listed = Listed::of(&objects)?;
     let jobs = jobs(args, &objects, &listed)?;
     let mut work = Work::new(args, &objects);
-    let mut checked = Vec::new();
+    // Several jobs may go to one directory, which is opened once.
+    let mut targets: BTreeMap<Option<&Path>, Target<'_>> = BTreeMap::new();
     let mut bytes = 0;
     for job in &jobs {
-        let target = Target::new(job.to_dir.as_deref(), &args.shards, runtime)?;
-        bytes += work.check(job, &target)?;
-        checked.push((job, target));
+        let dir = job.to_dir.as_deref();
+        let target = match targets.entry(dir) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(free) => free.insert(Target::new(dir, &args.shards, runtime)?),
+        };
+        bytes += work.check(job, target)?;
     }
     work.progress = Progress::new("restore", Total::Bytes(bytes));
-    for (job, target) in &checked {
-        work.restore(job, target)?;
+    for job in &jobs {
+        if let Some(target) = targets.get(&job.to_dir.as_deref()) {
+            work.restore(job, target)?;
+        }
     }
     let Work { rows, service, warnings, failed, .. } = work;
     let restored = rows.len();

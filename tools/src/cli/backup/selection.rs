@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use epistemic_router::tenant_graph_name;
 use epistemic_storage::graph::COMMONS;
 
 use super::restore::RestoreArgs;
@@ -13,12 +14,34 @@ use crate::backup::{
     load_tier, load_tiers, matching, several,
 };
 
+/// Whose graphs are meant.
+#[derive(Clone)]
+struct Tenant {
+    id: String,
+    /// How the names of its graphs begin.
+    prefix: String,
+}
+
+impl Tenant {
+    fn new(id: &str) -> Result<Self> {
+        Ok(Self { id: id.to_owned(), prefix: tenant_graph_name(Some(id), "")? })
+    }
+
+    /// Graphs of clients that tell no tenant are known by their names.
+    fn owns(&self, entry: &GraphEntry) -> bool {
+        match &entry.tenant {
+            Some(tenant) => *tenant == self.id,
+            None => entry.name.starts_with(&self.prefix),
+        }
+    }
+}
+
 /// Graphs of one store and where they go.
 pub(super) struct Job<'o> {
     objects: &'o Objects,
     choice: Choice<'o>,
     graph: Option<String>,
-    tenant: Option<String>,
+    tenant: Option<Tenant>,
     point: Point,
     /// Every shard has a `__commons__`, and one owns that name: an empty one is not brought there.
     but_empty_commons: bool,
@@ -42,7 +65,7 @@ impl Job<'_> {
         let is_empty = |piece: &Piece| piece.content.nodes == 0 && piece.content.edges == 0;
         let is_left_out =
             self.but_empty_commons && entry.name == COMMONS && entry.chain.last().is_none_or(is_empty);
-        !is_left_out && (self.tenant.is_none() || self.tenant == entry.tenant)
+        !is_left_out && self.tenant.as_ref().is_none_or(|tenant| tenant.owns(entry))
     }
 
     /// The names of the graphs in the backup, each with the bytes of its chain.
@@ -73,9 +96,10 @@ impl Job<'_> {
 /// It is not said which of several stores is meant; there is no such run.
 pub(super) fn jobs<'o>(args: &RestoreArgs, objects: &'o Objects, listed: &Listed) -> Result<Vec<Job<'o>>> {
     let but_empty_commons = args.to_dir.is_none() && args.shards.list()?.as_slice().len() > 1;
+    let tenant = args.tenant.as_deref().map(Tenant::new).transpose()?;
     let job = |store: &str, run: Option<&str>, to_dir: Option<PathBuf>| {
         let choice = Choice::load(objects, listed, store, run)?;
-        let (graph, tenant, point) = (args.graph.clone(), args.tenant.clone(), args.point());
+        let (graph, tenant, point) = (args.graph.clone(), tenant.clone(), args.point());
         anyhow::Ok(Job { objects, choice, graph, tenant, point, but_empty_commons, to_dir })
     };
     if let Some(tier) = &args.tier {
