@@ -36,7 +36,7 @@ impl GraphEntry {
 }
 
 enum Lines {
-    Layer(LayerReader),
+    Layer(Box<LayerReader>),
     Memory(vec::IntoIter<Line>),
 }
 
@@ -90,7 +90,7 @@ impl<'m> History<'m> {
                     Some(place) => *place,
                     None => {
                         let reader = LayerReader::open(objects, &manifest.run, layer)?;
-                        history.add(&manifest.run, Lines::Layer(reader))?
+                        history.add(&manifest.run, Lines::Layer(Box::new(reader)))?
                     }
                 };
                 known.insert(&layer.object, place);
