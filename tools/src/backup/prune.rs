@@ -12,6 +12,7 @@ use epistemic_storage::clock;
 use fs_err as fs;
 
 use super::choose::shown_time;
+use super::error::BackupError;
 use super::layout::{self, OBJECTS_V1, PRUNING, STORES};
 use super::manifest::Manifest;
 use super::objects::{Listed, Objects};
@@ -120,7 +121,10 @@ fn sweep(objects: &Objects, pruning: &Pruning<'_>, now_ms: u64) -> Result<Pruned
     let runs = load_all(objects)?;
     let manifests = intact(&runs, pruning.forget)?;
     let keep = kept(&manifests, pruning);
-    let known: HashSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let known_runs: HashSet<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    // A run may need objects of runs that went before.
+    let told = manifests.iter().copied().filter(|manifest| !pruning.forget.contains(&manifest.run));
+    let known = needed(objects, &told.collect::<Vec<_>>()).map_err(cannot_be_told)?;
     let (kept, removed): (Vec<&Run>, Vec<&Run>) =
         runs.iter().partition(|run| keep.contains(run.name.as_str()));
     if !pruning.dry_run {
@@ -143,7 +147,8 @@ fn sweep(objects: &Objects, pruning: &Pruning<'_>, now_ms: u64) -> Result<Pruned
             // Manifests and marks are no objects of a run.
             let Some(run) = layout::run_of(&name) else { continue };
             let is_old = now_ms.saturating_sub(modified_ms) >= pruning.leftover_ms;
-            let may_go = known.contains(run) || pruning.forget.iter().any(|forget| forget == run) || is_old;
+            let is_known = known.contains(&name) || known_runs.contains(run);
+            let may_go = is_known || pruning.forget.iter().any(|forget| forget == run) || is_old;
             if needed.contains(&name) || !may_go {
                 continue;
             }
@@ -159,6 +164,18 @@ fn sweep(objects: &Objects, pruning: &Pruning<'_>, now_ms: u64) -> Result<Pruned
         remove_unfinished_files(objects, pruning.leftover_ms)?;
     }
     Ok(pruned)
+}
+
+/// A layer that is damaged, which the error names with a run.
+fn cannot_be_told(error: anyhow::Error) -> anyhow::Error {
+    if !error.is::<BackupError>() {
+        return error;
+    }
+    let message = format!(
+        "{error}. What runs with that layer need cannot be told, so nothing was removed; give --forget RUN for each of them to \
+         remove it"
+    );
+    Failure::new(Exit::Refused, message).into()
 }
 
 /// The objects that these runs need.
