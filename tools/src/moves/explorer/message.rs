@@ -277,4 +277,19 @@ impl Party for MessageParty<'_> {
         let (graph, move_id) = (graph.to_owned(), move_id.to_owned());
         self.step("come_back", move |server| server.party.come_back(&graph, &move_id))
     }
+
+    fn export_service(&self) -> Result<Box<dyn Read + Send>> {
+        let bytes = self.read("export_service", |server| {
+            let mut bytes = Vec::new();
+            server.party.export_service()?.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })?;
+        Ok(Box::new(std::io::Cursor::new(bytes)))
+    }
+
+    fn import_service(&self, input: &mut (dyn Read + Send)) -> Result<ServiceTaken> {
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes)?;
+        self.step("import_service", move |server| server.party.import_service(&mut &bytes[..]))
+    }
 }
