@@ -132,21 +132,6 @@ impl Party for MessageParty<'_> {
         Ok(Export { origin, stream: Box::new(std::io::Cursor::new(bytes)) })
     }
 
-    fn export_service(&self) -> Result<Box<dyn Read + Send>> {
-        let bytes = self.read("export_service", |server| {
-            let mut bytes = Vec::new();
-            server.party.export_service()?.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        })?;
-        Ok(Box::new(std::io::Cursor::new(bytes)))
-    }
-
-    fn import_service(&self, input: &mut (dyn Read + Send)) -> Result<ServiceTaken> {
-        let mut bytes = Vec::new();
-        input.read_to_end(&mut bytes)?;
-        self.step("import_service", move |server| server.party.import_service(&mut &bytes[..]))
-    }
-
     fn changes(&self, graph: &str, after: u64, max_bytes: usize) -> Result<Changes> {
         let graph = graph.to_owned();
         self.read("changes", move |server| server.party.changes(&graph, after, max_bytes))
