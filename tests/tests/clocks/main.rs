@@ -1,8 +1,9 @@
 //! Wall clocks that are wrong by an hour, in both directions, and that are stepped while everything runs: nothing is lost, no
-//! lease depends on them, and the times of a graph's changes never go back.
+//! lease depends on them, the times of a graph's changes never go back, and backups go by the clock of the shard.
 //!
 //! `EG_CLOCK_ROUNDS` sets the number of rounds of each test.
 
+mod backup;
 mod fence;
 mod shard;
 
