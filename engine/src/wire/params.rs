@@ -642,7 +642,7 @@ pub struct LedgerRead {
 #[derive(Debug, Default, Deserialize)]
 pub struct GraphHeads<'a> {
     /// Graphs behind this name; from the first one without it.
-    #[serde(default, borrow, deserialize_with = "some_text")]
+    #[serde(borrow, default, deserialize_with = "text_or_nil")]
     pub after: Option<&'a str>,
     /// Graphs at most.
     #[serde(default)]

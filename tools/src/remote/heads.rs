@@ -37,6 +37,7 @@ pub(crate) struct Heads {
 
 #[derive(Serialize)]
 struct Params<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<&'a str>,
 }
 
