@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use epistemic_storage::datadir::{DataDir, Restored};
 use tokio::runtime::Runtime;
 
 use crate::cli::Directory;
@@ -21,7 +22,10 @@ impl<'a> Target<'a> {
     /// The directory, which must be there, or else the shards meant.
     pub(super) fn new(dir: Option<&Path>, shards: &'a ShardArgs, runtime: &'a Runtime) -> Result<Self> {
         let Some(dir) = dir else { return Ok(Target::Shards(shards, runtime)) };
-        let (graphs, owner) = Directory::open_writable(dir)?.into();
+        let (graphs, owner): (_, Option<DataDir>) = Directory::open_writable(dir)?.into();
+        if let Some(owner) = &owner {
+            owner.note_restored(&Restored::now("a backup", None))?;
+        }
         Ok(Target::Directory(DirectoryParty::new(dir.display().to_string(), graphs, owner)))
     }
 
