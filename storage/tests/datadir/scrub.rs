@@ -42,7 +42,7 @@ fn stopped() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
     (folder, path, needle)
 }
 
-/// Flips a bit of `needle` in the table of nodes; returns the file with its sound bytes.
+/// Flips a bit of `needle` in a table, that of nodes or of the ledger; returns the file with its sound bytes.
 fn damage(path: &Path, needle: &[u8]) -> (PathBuf, Vec<u8>) {
     let tables = fs::read_dir(path.join("db")).unwrap().map(|entry| entry.unwrap().path());
     let tables = tables.filter(|file| file.extension().is_some_and(|extension| extension == "sst"));
@@ -134,8 +134,10 @@ fn damage_that_a_reader_met_during_a_pass_is_not_forgotten_by_it() {
     damage(&path, &needle);
     assert!(graphs.store().verify().is_err());
     let graph = graphs.graph(GRAPHS[1]).unwrap();
-    let read = graphs.latest(&graph).for_each_node(|_, _, _| Ok(())).unwrap_err();
-    graphs.damage(GRAPHS[1], read);
+    let reader = graphs.latest(&graph);
+    let nodes = reader.for_each_node(|_, _, _| Ok(()));
+    let read = nodes.and_then(|()| reader.for_each_ledger(0, |_, _| Ok(())));
+    graphs.damage(GRAPHS[1], read.unwrap_err());
     while !pass.step(&graphs, &mut log).unwrap().is_last {}
     assert_eq!(log.found, 0);
     assert!(graphs.store().damage().is_some());
