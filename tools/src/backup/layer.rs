@@ -3,7 +3,7 @@
 
 use std::io::{BufReader, Read, Write};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use zstd::bulk::Compressor;
 use zstd::stream::read::Decoder;
 
@@ -28,6 +28,8 @@ pub(crate) struct LayerWriter {
     compressor: Compressor<'static>,
     block: Vec<u8>,
     entries: u64,
+    /// The name of the line before.
+    last: Option<String>,
 }
 
 impl LayerWriter {
@@ -36,11 +38,19 @@ impl LayerWriter {
         let mut compressor = Compressor::new(LEVEL)?;
         compressor.include_checksum(true)?;
         let upload = objects.upload(&object);
-        Ok(Self { object, upload, compressor, block: Vec::new(), entries: 0 })
+        Ok(Self { object, upload, compressor, block: Vec::new(), entries: 0, last: None })
     }
 
-    /// Adds a line; names must ascend.
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// Its name is not behind that of the line before: readers could not use the layer. The objects fail.
     pub(crate) fn put(&mut self, line: &Line) -> Result<()> {
+        if let Some(last) = self.last.replace(line.name.clone())
+            && last >= line.name
+        {
+            bail!("graph {:?} was listed behind graph {last:?}", line.name);
+        }
         serde_json::to_writer(&mut self.block, line)?;
         self.block.push(b'\n');
         self.entries += 1;

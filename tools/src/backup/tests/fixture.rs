@@ -147,6 +147,7 @@ impl Fixture {
             found.unwrap_or_else(|| gone(name))
         };
         listing.graphs = names.map(head).collect();
+        listing.graphs.sort_by(|one, other| one.name.cmp(&other.name));
         let source = Source { party, listing };
         create(&source, &self.objects, &Plan { graphs: &[], full }, &mut |_, _, _| {})
     }
