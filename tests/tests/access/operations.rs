@@ -7,8 +7,8 @@ use epistemic_tests::wire::field;
 
 use crate::{call_as, guarded};
 
-/// Operations that need to write their graph (wire.md section 9).
-const WRITE: [&str; 19] = [
+/// Operations that need to write their graph (wire.md section 9), and ours.
+const WRITE: [&str; 23] = [
     "AddNode",
     "RemoveNode",
     "AddEdge",
@@ -28,6 +28,10 @@ const WRITE: [&str; 19] = [
     "ApplyMutation",
     "ApplyMultisigMutation",
     "RunDatalogReasoning",
+    "CompareAndSetNodeFields",
+    "ClaimNext",
+    "CreateNodeIfAbsent",
+    "LedgerKeep",
 ];
 
 /// Operations on no graph, or on one in their parameters, which other tests check.
