@@ -111,6 +111,8 @@ pub(super) fn remembered(graphs: &GraphStore) -> Result<(), GraphError> {
     step(graphs, "in", arrive("m1"))?;
     step(graphs, "in", admit("m1", 0))?;
     assert_eq!(graphs.graphs_that_arrived().len(), 1);
+    let late = graphs.fence("in", "m1", THERE, LONG);
+    assert!(matches!(late, Err(GraphError::MoveConflict { .. })), "{late:?}");
     graphs.write("in", Op::Delete)?;
     step(graphs, "nothing", refuse("m2", MoveRole::Destination))?;
     let all = graphs.move_records(None, 10)?;

@@ -176,12 +176,17 @@ impl GraphStore {
     /// fence stands. Renew it before it ends; [`super::MAX_PAUSE`] is the longest. Not stored.
     ///
     /// # Errors
-    /// As [`GraphStore::graph`]; [`GraphError::MoveConflict`] while another move has done so;
+    /// As [`GraphStore::graph`]; [`GraphError::MoveConflict`] while another move has done so, or when this one is done here;
     /// [`GraphError::MoveAborted`].
     pub fn fence(&self, graph: &str, move_id: &str, to: &str, lease: Duration) -> Result<Fenced, GraphError> {
         let _one_at_a_time = self.commits.lock();
-        if self.move_record(move_id)?.is_some_and(|record| record.outcome == MoveOutcome::Refused) {
-            return Err(GraphError::aborted(graph, move_id));
+        match self.move_record(move_id)?.map(|record| record.outcome) {
+            None => {}
+            Some(MoveOutcome::Refused) => return Err(GraphError::aborted(graph, move_id)),
+            // A fence that comes late must not stop the writes of what is done.
+            Some(MoveOutcome::Departed | MoveOutcome::Admitted) => {
+                return Err(GraphError::conflict(graph, format!("move {move_id} is done here")));
+            }
         }
         let found = self.graph(graph)?;
         let token = found.fence().raise(graph, move_id, to, lease, self.leases.now())?;

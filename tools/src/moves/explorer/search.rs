@@ -143,8 +143,10 @@ pub(super) fn exhaustive(cast: &Cast, depth: usize) -> Result<u64, Box<Found>> {
         .enumerate()
         .flat_map(|(step, count)| (1..*count).map(move |index| (step, index)))
         .collect();
-    let runs = search(cast)
-        .share(first.len(), |search, base, piece| search.explore(base, &mut vec![first[piece]], depth - 1))?;
+    // The last ones first: most of what breaks does so around the handover.
+    let runs = search(cast).share(first.len(), |search, base, piece| {
+        search.explore(base, &mut vec![first[first.len() - 1 - piece]], depth - 1)
+    })?;
     Ok(runs + 1)
 }
 
