@@ -147,7 +147,8 @@ fn large_graphs_are_whole_or_absent_after_a_kill() -> Result<()> {
         expected = found;
     }
     server.terminate()?;
-    let verified = Command::new(binaries::egctl()?).arg("verify").arg(server.persist_dir()).output()?;
+    let verified =
+        Command::new(binaries::egctl()?).args(["verify", "--dir"]).arg(server.persist_dir()).output()?;
     ensure!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     eprintln!("figures: kills={rounds} acknowledged={acknowledged} done={done} not_done={not_done}");
     Ok(())

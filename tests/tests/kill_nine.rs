@@ -33,7 +33,8 @@ fn acknowledged_writes_survive_kill_nine() -> Result<()> {
         verdict.into_result().with_context(|| format!("round {round}\n{}", server.output()))?;
     }
     server.terminate()?;
-    let verified = Command::new(binaries::egctl()?).arg("verify").arg(server.persist_dir()).output()?;
+    let verified =
+        Command::new(binaries::egctl()?).args(["verify", "--dir"]).arg(server.persist_dir()).output()?;
     ensure!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
     eprintln!(
         "figures: kills={rounds} acknowledged={answers} in_flight_done={done} in_flight_not_done={not_done}"
