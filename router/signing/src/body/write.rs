@@ -30,16 +30,16 @@ pub(super) fn params(
     let mut given: Vec<Option<Vec<u8>>> = vec![None; fields.len()];
     if let Some(params) = params {
         let mut reader = Reader::new(params);
-        let pairs = match reader.item()? {
-            Item::Map(pairs) => pairs,
-            Item::Nil if fields.iter().all(Field::may_be_left_out) => 0,
-            _ => return Err(BodyError::Type("params")),
+        let item = reader.item()?;
+        let pairs = if let Item::Map(pairs) = item {
+            pairs
+        } else if matches!(item, Item::Nil) && fields.iter().all(Field::may_be_left_out) {
+            0
+        } else {
+            return Err(BodyError::Type("params"));
         };
         for _ in 0..pairs {
-            let name = match reader.item()? {
-                Item::Str(name) | Item::Bin(name) => name,
-                _ => return Err(BodyError::Type("params")),
-            };
+            let name = reader.item()?.text().ok_or(BodyError::Type("params"))?;
             let unknown = || BodyError::Unknown(String::from_utf8_lossy(name).into_owned());
             let index = fields.iter().position(|field| field.name.as_bytes() == name).ok_or_else(unknown)?;
             if given[index].is_some() {
@@ -131,10 +131,7 @@ fn variant(
     out: &mut Vec<u8>,
 ) -> Result<(), BodyError> {
     let wrong = BodyError::Type(name);
-    let named = |item: Item<'_>| match item {
-        Item::Str(text) | Item::Bin(text) => String::from_utf8(text.to_vec()).ok(),
-        _ => None,
-    };
+    let named = |item: Item<'_>| String::from_utf8(item.text()?.to_vec()).ok();
     let Item::Map(1) = item else {
         let text = named(item).filter(|text| unit.contains(&text.as_str())).ok_or(wrong)?;
         str(out, &text);

@@ -22,6 +22,13 @@ pub(super) enum Item<'a> {
     Map(usize),
 }
 
+impl<'a> Item<'a> {
+    /// The bytes of a text, in either form that clients write.
+    pub(super) fn text(self) -> Option<&'a [u8]> {
+        if let Item::Str(text) | Item::Bin(text) = self { Some(text) } else { None }
+    }
+}
+
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
