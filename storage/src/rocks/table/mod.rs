@@ -66,6 +66,9 @@ struct Records {
     keys: KeyRange,
 }
 
+/// Keys with their values.
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Why a block is no use.
 enum Fault {
     /// Its bytes are not what was written, or cannot be read.
@@ -176,7 +179,7 @@ impl RocksTableCheck {
         Ok((read, checksums, records(index, user_keys, &self.table.keys)))
     }
 
-    fn entries(&self, checksums: Checksums, handle: Handle) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Fault> {
+    fn entries(&self, checksums: Checksums, handle: Handle) -> Result<Entries, Fault> {
         let block = self.block(checksums, handle)?;
         let contents = block::contents(&block).map_err(Fault::Damaged)?;
         block::entries(&contents).ok_or_else(|| unknown(handle))
