@@ -157,7 +157,7 @@ fn authentication(config: &Config, auth: &AuthChoice) -> Authentication {
     let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref());
     let by_id = (signed.min_auth == MinAuth::Token).then(|| Authenticator::with_secret(secret));
     tracing::info!("Auth: enabled{}", if by_id.is_none() { ", signed requests only" } else { "" });
-    Authentication::Secret { by_id, signed: checks }
+    Authentication::Secret { by_id, signed: Box::new(checks) }
 }
 
 fn warn_of_risks(config: &Config) {

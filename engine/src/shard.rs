@@ -90,7 +90,7 @@ pub(crate) enum Authentication {
     Secret {
         /// Tokens over the id of a request; not taken without.
         by_id: Option<Authenticator>,
-        signed: SignedRequests,
+        signed: Box<SignedRequests>,
     },
 }
 

@@ -72,7 +72,7 @@ pub(crate) struct History<'m> {
 
 /// What the layers say of one graph, each line with the place of its layer among those that were opened.
 pub(crate) struct Told {
-    lines: Vec<(usize, Line)>,
+    lines: PlacedLines,
 }
 
 impl<'m> History<'m> {
@@ -156,9 +156,12 @@ impl<'m> History<'m> {
     }
 }
 
+/// Lines, each with the place of its layer in the manifest.
+pub(crate) type PlacedLines = Vec<(usize, Line)>;
+
 impl Told {
     /// The lines of the only run, which are those of its layers `from` on, and those before.
-    pub(crate) fn split(self, from: usize) -> (Vec<(usize, Line)>, Vec<(usize, Line)>) {
+    pub(crate) fn split(self, from: usize) -> (PlacedLines, PlacedLines) {
         self.lines.into_iter().partition(|(place, _)| *place < from)
     }
 }
@@ -232,7 +235,7 @@ impl<'f> Finder<'f> {
     /// A layer is missing or damaged; the objects fail.
     pub(crate) fn find(&mut self, objects: &Objects, manifest: &Manifest) -> Result<Option<GraphEntry>> {
         let inline = manifest.inline.iter().find(|line| line.name == self.graph);
-        let mut lines: Vec<(usize, Line)> = inline.map(|line| (0, line.clone())).into_iter().collect();
+        let mut lines: PlacedLines = inline.map(|line| (0, line.clone())).into_iter().collect();
         for (place, layer) in manifest.layers.iter().enumerate() {
             if !self.found.contains_key(&layer.object) {
                 let line = self.read(objects, manifest, layer)?;

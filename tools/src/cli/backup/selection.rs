@@ -14,6 +14,9 @@ use crate::backup::{
     load_tier, load_tiers, matching, several,
 };
 
+/// Items that are read one by one.
+type Each<'s, T> = Box<dyn Iterator<Item = Result<T>> + 's>;
+
 /// Whose graphs are meant.
 #[derive(Clone)]
 struct Tenant {
@@ -69,7 +72,7 @@ impl Job<'_> {
     }
 
     /// The names of the graphs in the backup, each with the bytes of its chain.
-    pub(super) fn graphs(&self) -> Result<Box<dyn Iterator<Item = Result<(String, u64)>> + '_>> {
+    pub(super) fn graphs(&self) -> Result<Each<'_, (String, u64)>> {
         if let Some(graph) = &self.graph {
             let bytes = self.choice.route(graph, self.point)?.bytes();
             return Ok(Box::new(std::iter::once(Ok((graph.clone(), bytes)))));
@@ -82,7 +85,7 @@ impl Job<'_> {
     }
 
     /// The ways to them; an inner error is of a graph that no run has at the point that is asked for.
-    pub(super) fn routes(&self) -> Result<Box<dyn Iterator<Item = Result<Result<Route>>> + '_>> {
+    pub(super) fn routes(&self) -> Result<Each<'_, Result<Route>>> {
         if let Some(graph) = &self.graph {
             return Ok(Box::new(std::iter::once(self.choice.route(graph, self.point).map(Ok))));
         }
