@@ -191,6 +191,7 @@ fn open_store(
         serve_without_room: true,
         ballast_bytes: config.ballast_bytes,
         max_open_tables: shares.tables,
+        merge_tables: true,
     };
     let begun = Instant::now();
     let found = expected.check(path)?;

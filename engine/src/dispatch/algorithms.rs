@@ -1,6 +1,7 @@
 //! Algorithms over a graph: decoded here, run on its projection, answered by node id.
 
 use epistemic_storage::{graph::GraphReader, view};
+use serde::de::Error;
 
 use super::{
     OpError,
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     analytics::{self, Groups, Teleport, Topology},
     projection::{Ids, IdsBuilder, Nodes, Projection, SHORT_ID},
-    wire::{Method, encode, params, response},
+    wire::{DecodeError, Method, encode, params, response},
 };
 
 /// Rounds of PageRank at most.
@@ -202,11 +203,15 @@ fn ephemeral_communities(
     }
     let mut edges = Vec::with_capacity(params.edges.len());
     for edge in &params.edges {
-        if !edge.weight.is_finite() || edge.weight < 0.0 {
-            return Err(OpError::Text(format!("edges: a weight of {} is none", edge.weight)).into());
+        if edge.weight.is_some() && !computation.request.envelope.reply_to().coded {
+            return Err(DecodeError::invalid_length(3, &"2 elements in sequence").into());
+        }
+        let weight = edge.weight.unwrap_or(1.0);
+        if !weight.is_finite() || weight < 0.0 {
+            return Err(OpError::Text(format!("edges: a weight of {weight} is none")).into());
         }
         let ends = ids.number(edge.source).zip(ids.number(edge.target));
-        edges.extend(ends.map(|(source, target)| (source, target, edge.weight)));
+        edges.extend(ends.map(|(source, target)| (source, target, weight)));
     }
     let labels = analytics::weighted_communities(ids.len(), &edges, params.resolution, computation.cancel)?;
     // Nodes were added in the order of their ids.

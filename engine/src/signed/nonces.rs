@@ -168,8 +168,9 @@ mod tests {
 
     #[test]
     fn restarts_forget_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let open = |now| Nonces::open(Some(dir.path()), 300, now);
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("nonces");
+        let open = |now| Nonces::open(Some(&dir), 300, now);
         let first = open(NOW);
         for (nonce, timestamp) in [("a", NOW), ("b", NOW + 200), ("c", NOW - 100)] {
             assert_eq!(take(&first, nonce, timestamp, NOW), Ok(()));
@@ -185,7 +186,7 @@ mod tests {
         }
         assert_eq!(take(&open(NOW + 2), "new", NOW - 300, NOW + 2), Ok(()), "nothing was lost");
         assert_eq!(open(NOW + 2000).state.lock().count, 0);
-        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 1, "files of expired nonces are gone");
+        assert_eq!(fs_err::read_dir(&dir).unwrap().count(), 1, "files of expired nonces are gone");
     }
 
     #[test]
@@ -203,19 +204,20 @@ mod tests {
     /// After a power cut the newest nonces may be missing: older tokens are refused then.
     #[test]
     fn after_a_power_cut_tokens_of_before_it_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let first = Nonces::open(Some(dir.path()), 300, NOW);
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("nonces");
+        let first = Nonces::open(Some(&dir), 300, NOW);
         assert_eq!(take(&first, "a", NOW, NOW), Ok(()));
         drop(first);
-        let state = dir.path().join("state");
+        let state = dir.join("state");
         let text = fs_err::read_to_string(&state).unwrap();
         for damaged in [text.replace("open ", "open x"), text.replace("open", "lost"), String::new()] {
             fs_err::write(&state, damaged).unwrap();
-            let restarted = Nonces::open(Some(dir.path()), 300, NOW + 30);
+            let restarted = Nonces::open(Some(&dir), 300, NOW + 30);
             assert_eq!(take(&restarted, "lost", NOW, NOW + 30), Err(Refusal::Expired));
             assert_eq!(take(&restarted, "lost", NOW + 30 + AHEAD, NOW + 30), Err(Refusal::Expired));
             assert_eq!(take(&restarted, "later", NOW + 31 + AHEAD, NOW + 36), Ok(()));
-            fs_err::remove_file(dir.path().join((NOW / 60).to_string())).ok();
+            fs_err::remove_file(dir.join((NOW / 60).to_string())).ok();
         }
     }
 }

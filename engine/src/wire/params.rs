@@ -247,7 +247,7 @@ pub struct EphemeralCommunities<'a> {
     /// Nodes; repeats are dropped.
     #[serde(borrow, deserialize_with = "texts")]
     pub node_ids: Vec<&'a str>,
-    /// Sources and targets, and a weight, 1.0 where there is none; those at other nodes are dropped.
+    /// Sources and targets, with a weight or without; those at other nodes are dropped.
     #[serde(borrow)]
     pub edges: Vec<WeightedEdge<'a>>,
     /// Larger values make smaller communities; 1.0 is modularity.

@@ -85,8 +85,8 @@ pub struct WeightedEdge<'a> {
     pub source: &'a str,
     /// Where it ends.
     pub target: &'a str,
-    /// 1.0 unless it is given.
-    pub weight: f64,
+    /// What clients from 2.27 on give.
+    pub weight: Option<f64>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for WeightedEdge<'a> {
@@ -110,7 +110,7 @@ impl<'de> Visitor<'de> for EdgeVisitor {
             None => Err(A::Error::invalid_length(place, &self)),
         };
         let (source, target) = (text(0)?, text(1)?);
-        Ok(WeightedEdge { source, target, weight: items.next_element()?.unwrap_or(1.0) })
+        Ok(WeightedEdge { source, target, weight: items.next_element()? })
     }
 }
 

@@ -56,5 +56,8 @@ fn fill(damaged: &GraphStore, db: &Path, progress: &mut dyn FnMut(u64, u64)) -> 
 }
 
 fn of_store(error: GraphError) -> StoreError {
-    if let GraphError::Store(error) = error { error } else { StoreError::Io(error.to_string()) }
+    if let GraphError::Store(error) = error {
+        return error;
+    }
+    StoreError::Io(error.to_string())
 }

@@ -68,13 +68,8 @@ impl GraphStore {
     /// time for their records, whatever the size of the graph. Blocks.
     ///
     /// # Errors
-    /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`; [`GraphError::Corrupt`] for
-    /// damage, and the graph is quarantined then.
+    /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
     pub fn changed_digest(&self, graph: &Graph, after: u64) -> Result<ChangedDigest, GraphError> {
-        self.digest_changes(graph, after).map_err(|error| self.struck(graph, error))
-    }
-
-    fn digest_changes(&self, graph: &Graph, after: u64) -> Result<ChangedDigest, GraphError> {
         let view = self.view();
         let state = GraphReader::new(&*view, graph).state()?;
         check_complete(graph, &state, after)?;

@@ -30,13 +30,8 @@ impl GraphStore {
     /// least one if there is one. Of a graph of any standing. [`super::MoveOp::Replay`] makes them again elsewhere.
     ///
     /// # Errors
-    /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`; [`GraphError::Corrupt`] when
-    /// it is damaged, and the graph is quarantined then.
+    /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
     pub fn changes(&self, graph: &Graph, after: u64, max_bytes: usize) -> Result<Changes, GraphError> {
-        self.read_changes(graph, after, max_bytes).map_err(|error| self.struck(graph, error))
-    }
-
-    fn read_changes(&self, graph: &Graph, after: u64, max_bytes: usize) -> Result<Changes, GraphError> {
         let view = self.view();
         let state = GraphReader::new(&*view, graph).state()?;
         check_complete(graph, &state, after)?;

@@ -31,6 +31,8 @@ pub struct RocksOptions {
     pub ballast_bytes: u64,
     /// Tables open at a time; none keeps all of them open.
     pub max_open_tables: Option<u32>,
+    /// Merges tables in the background. A repair goes without: a merge that meets a damaged block stops all writes.
+    pub merge_tables: bool,
 }
 
 impl Default for RocksOptions {
@@ -43,6 +45,7 @@ impl Default for RocksOptions {
             serve_without_room: false,
             ballast_bytes: 0,
             max_open_tables: None,
+            merge_tables: true,
         }
     }
 }

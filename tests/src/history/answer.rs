@@ -51,9 +51,7 @@ impl Question {
             }
             Question::Metrics => fields(&answer, ["node_count", "edge_count", "total_mutations"]),
             Question::Stats => {
-                let own = |row: &&Value| field(row, "name").and_then(Value::as_str) == Some(graph);
-                let row = answer.as_array().and_then(|rows| rows.iter().find(own));
-                row.and_then(|row| fields(row, ["nodes", "edges", "sequence"]))
+                row_of(graph, &answer).and_then(|row| fields(row, ["nodes", "edges", "sequence"]))
             }
             Question::Ledger => lines(&answer),
             Question::Changes(_) => changes(&answer),
@@ -61,6 +59,12 @@ impl Question {
         }
         .with_context(told)
     }
+}
+
+/// The row of a graph in an answer of `GraphStats`; none when the shard does not serve it.
+pub(super) fn row_of<'a>(graph: &str, answer: &'a Value) -> Option<&'a Value> {
+    let own = |row: &&Value| field(row, "name").and_then(Value::as_str) == Some(graph);
+    answer.as_array()?.iter().find(own)
 }
 
 /// An array whose order says nothing.

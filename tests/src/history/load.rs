@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use super::answer::row_of;
 use super::choose::{Chooser, first_write};
 use super::event::{Change, Clock, History, Outcome, Read, Write};
 use super::log::Log;
@@ -175,7 +176,7 @@ impl<'s> Connection<'s> {
             let next = match chooser.percent(WRITES) {
                 true if own => Sent::Write { called, changes: chooser.own_write(), own },
                 true => Sent::Write { called, changes: chooser.write(), own: false },
-                false => Sent::Read { called, question: chooser.question() },
+                false => Sent::Read { called, question: self.question(chooser) },
             };
             let (method, params) = match &next {
                 Sent::Write { changes, .. } => request(changes),
@@ -210,6 +211,13 @@ impl<'s> Connection<'s> {
             self.follow(&text)?;
         }
         Ok(!broken)
+    }
+
+    fn question(&self, chooser: &mut Chooser) -> Question {
+        let question = chooser.question();
+        // It tells of a copy that has left or arrives, too: it is what moves are made with.
+        let of_any_copy = matches!(question, Question::Changes(_));
+        if of_any_copy && self.shared.places.len() > 1 { Question::Stats } else { question }
     }
 
     /// Records a write; `own` is who chose it, when it was one to his own node. Returns the text of a refusal.
@@ -251,6 +259,10 @@ impl<'s> Connection<'s> {
         chooser: &mut Chooser,
     ) -> Result<Option<String>> {
         let answer = match outcome {
+            // The next request that names the graph is told where it is.
+            Ok(answer) if question == Question::Stats && row_of(&self.shared.graph, &answer).is_none() => {
+                return Ok(None);
+            }
             Ok(answer) => question.normalised(&self.shared.graph, answer)?,
             Err(text) if text.starts_with("Node '") => Value::Nil,
             Err(text) => return Ok(Some(text)),

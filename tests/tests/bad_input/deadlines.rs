@@ -70,9 +70,10 @@ fn a_quiet_client_is_let_be_while_there_are_few() -> Result<()> {
     }
     let crowded =
         ServerProcess::ours().arg("--frame-deadline").arg("1").arg("--max-connections").arg("8").start()?;
-    for client in &mut quiet(&crowded, 3)? {
-        ensure!(client.is_closed_by_server()?);
-    }
+    // A quarter of them may stay.
+    let answers =
+        quiet(&crowded, 6)?.iter_mut().filter_map(|client| client.call("", "Ping", None).ok()).count();
+    ensure!((1..=3).contains(&answers), "{answers} of 6 were let be");
     Ok(())
 }
 

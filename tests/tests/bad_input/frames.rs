@@ -161,7 +161,7 @@ fn a_document_comes_back_and_what_is_too_large_is_answered() -> Result<()> {
     }
     let page = http::get(server.metrics_addr(), "/metrics")?.body;
     ensure!(http::series(&page, "epistemic_graph_oversized_frames_total") == Some(2.0), "{page}");
-    ensure!(server.output().contains("request refused: frame of 50000"), "{}", server.output());
+    ensure!(server.output().contains("request refused: frame of 50001"), "{}", server.output());
     Ok(())
 }
 

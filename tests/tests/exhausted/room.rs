@@ -10,7 +10,7 @@ use epistemic_tests::wire::params;
 use epistemic_tests::{ServerProcess, WireError};
 use rand::Rng;
 
-use super::{LOOK, Told, check, wait_until};
+use super::{LOOK, Told, check};
 
 const MIB: u64 = 1 << 20;
 const LIMIT: Duration = Duration::from_secs(90);
@@ -33,7 +33,6 @@ fn a_deletion_frees_the_disk() -> Result<()> {
         client.add_node("large", &format!("n{number}"), &bytes).err()
     });
     ensure!(matches!(&refusal, Some(WireError::Server(text)) if text.contains("disk full")), "{refusal:?}");
-    wait_until(&server, false)?;
     let full = disk.free()?;
 
     client.call("__commons__", "DeleteGraph", params([("graph_name", "large".into())]))?;

@@ -50,10 +50,11 @@ pub(super) fn open_store_read_only(path: &Path) -> Result<(Option<DataDir>, Rock
     datadir::open_read_only(path).map_err(in_use)
 }
 
-/// Opens the store of a stopped directory for writing, which must be one. Its catalog may be damaged.
+/// Opens the store of a stopped directory to repair it. Its catalog may be damaged, and so may tables.
 pub(super) fn open_store_writable(path: &Path) -> Result<(DataDir, RocksStore)> {
     let owner = own(path)?;
-    let store = RocksStore::open(&path.join(DB_DIR), &RocksOptions::default())?;
+    let options = RocksOptions { merge_tables: false, ..RocksOptions::default() };
+    let store = RocksStore::open(&path.join(DB_DIR), &options)?;
     Ok((owner, store))
 }
 
