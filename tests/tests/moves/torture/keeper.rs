@@ -176,13 +176,12 @@ impl Keeper {
                 Err(error) => return Err(error.into()),
             };
             let other = &self.places[1 - place].name;
+            let is_missing = text == format!("Graph '{}' not found", self.graph);
             if ["MOVED: ", "ARRIVING: "].iter().any(|code| text.starts_with(code)) {
                 ensure!(text.contains(other.as_str()), "{method}: {text}");
                 place = 1 - place;
                 pause(PACE / 3);
-            } else if text.starts_with("MOVING: ") {
-                return Ok(false);
-            } else if text == format!("Graph '{}' not found", self.graph) && self.model.is_none() {
+            } else if text.starts_with("MOVING: ") || (is_missing && self.model.is_none()) {
                 return Ok(false);
             } else {
                 bail!("{method} at place {place}, there is to be a graph: {}: {text}", self.model.is_some());
