@@ -321,7 +321,7 @@ mod tests {
         let told = Told { claims, admitted, asked: AtomicUsize::new(0) };
         let (secret, options) = (Secret::none(), ConnectOptions::default());
         let local: (&Endpoint, &dyn Local) = (&own, &told);
-        survey(&[own.clone()], Some(local), &secret, &options, Scope::All).await
+        survey(std::slice::from_ref(&own), Some(local), &secret, &options, Scope::All).await
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,8 +7,11 @@ use tempfile::TempDir;
 
 use super::{egctl, fails, json, text};
 
+/// Variables for `egctl`.
+type Env = Vec<(String, String)>;
+
 /// A server with a private graph of `alice`, and the environment and endpoint for `egctl`.
-fn guarded() -> Result<(ServerProcess, Vec<(String, String)>, String)> {
+fn guarded() -> Result<(ServerProcess, Env, String)> {
     let server = ServerProcess::ours().arg("--system-agent").arg("ops").start()?;
     let mut alice = server.client()?.acting_as("alice");
     alice.create_graph("private")?;
