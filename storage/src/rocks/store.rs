@@ -255,7 +255,11 @@ impl Store for RocksStore {
     fn accepts_writes(&self) -> Result<()> {
         self.writable()?;
         self.free_space.check(0, Reserve::Kept)?;
-        self.stuck.lock().as_ref().map_or(Ok(()), |(error, _)| Err(error.clone()))
+        if let Some((error, _)) = &*self.stuck.lock() {
+            return Err(error.clone());
+        }
+        // A flush may have failed since `recover` looked: RocksDB may refuse the next write for it.
+        if self.background_errors() == self.failures.load(Ordering::Relaxed) { Ok(()) } else { self.probe() }
     }
 
     fn recover(&self) -> Result<()> {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock,
     error::{Result, StoreError},
-    graph::{Graph, GraphReader, GraphState, GraphStore},
+    graph::{Graph, GraphError, GraphReader, GraphState, GraphStore},
     store::Read,
 };
 
@@ -43,7 +43,8 @@ pub fn export(
 /// As [`export`], with the ledger or without it.
 ///
 /// # Errors
-/// [`crate::graph::GraphError::Corrupt`] for damage, and the graph is quarantined then; errors of `out`.
+/// [`GraphError::Corrupt`] for damage, and the graph is quarantined then; the same without that when its counters are not those
+/// of its records; errors of `out`.
 pub fn export_parts(
     graphs: &GraphStore,
     graph: &Graph,
@@ -91,7 +92,9 @@ fn write(
             state.nodes,
             state.edges
         );
-        return Err(StoreError::Corrupt { place: "the graph's records".into(), detail }.into());
+        // Each record can be read: that is for egctl repair, and no reason to stop writes.
+        let error = StoreError::Corrupt { place: "the graph's records".into(), detail };
+        return Err(GraphError::Corrupt { graph: graph.name().to_string(), error }.into());
     }
     let text = serde_json::to_vec(&totals).map_err(std::io::Error::from)?;
     writer.chunks.write(Kind::Trailer, &text)?;
