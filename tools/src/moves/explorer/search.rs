@@ -135,8 +135,9 @@ fn search(cast: &Cast) -> Search<'_> {
     Search { cast, runs: AtomicU64::new(0), is_over: AtomicBool::new(false), found: Mutex::new(None) }
 }
 
-/// Every run with at most `depth` deviations; returns how many there are.
-pub(super) fn exhaustive(cast: &Cast, depth: usize) -> Result<u64, Box<Found>> {
+/// Every run with at most `depth` deviations, but goes beyond the first one only for one in `one_in` of them, others by
+/// another seed; returns how many runs there were.
+pub(super) fn exhaustive(cast: &Cast, depth: usize, one_in: u64, seed: u64) -> Result<u64, Box<Found>> {
     let counts = run_deviating(&World::new(), cast, &[])?;
     let first: Vec<Deviation> = counts
         .iter()
@@ -145,7 +146,9 @@ pub(super) fn exhaustive(cast: &Cast, depth: usize) -> Result<u64, Box<Found>> {
         .collect();
     // The last ones first: most of what breaks does so around the handover.
     let runs = search(cast).share(first.len(), |search, base, piece| {
-        search.explore(base, &mut vec![first[first.len() - 1 - piece]], depth - 1)
+        let deeper = (piece as u64).wrapping_add(seed).is_multiple_of(one_in);
+        let more = if deeper { depth - 1 } else { 0 };
+        search.explore(base, &mut vec![first[first.len() - 1 - piece]], more)
     })?;
     Ok(runs + 1)
 }
