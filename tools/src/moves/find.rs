@@ -4,21 +4,22 @@ use anyhow::Result;
 
 use super::party::{Party, StandingName, Status};
 
-/// The move from `source` to `destination` that has begun, if any. A place that is not given is not asked.
+/// The move from `source` to `destination` that has begun, if any: one that is not done before one that is. A place that is
+/// not given is not asked.
 pub(crate) fn begun(
     graph: &str,
     source: (&str, Option<&dyn Party>),
     destination: (&str, Option<&dyn Party>),
 ) -> Result<Option<String>> {
     let ask = |party: Option<&dyn Party>| party.map_or(Ok(None), |party| party.status(graph));
-    if let Some(here) = ask(source.1)?
-        && let Some(move_id) = leaves(&here, destination.0)
-    {
-        return Ok(Some(move_id));
+    let here = ask(source.1)?;
+    let left = here.as_ref().and_then(|here| leaves(here, destination.0));
+    if left.is_some() && here.is_some_and(|here| here.standing == StandingName::Moved && !here.dropped) {
+        return Ok(left);
     }
     let there = ask(destination.1)?
         .filter(|there| there.standing == StandingName::Arriving && there.from.as_deref() == Some(source.0));
-    Ok(there.and_then(|there| there.move_id))
+    Ok(there.and_then(|there| there.move_id).or(left))
 }
 
 /// The move by which a graph left, or is about to leave, for `to`.
