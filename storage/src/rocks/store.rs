@@ -152,12 +152,12 @@ impl RocksStore {
         db.write_opt(rocksdb::WriteBatch::default(), &options).map_err(|error| self.write_failed(&db, &error))
     }
 
-    /// Flushes and merges that have failed since the database was opened.
+    /// Flushes and merges that have failed since the database was opened. RocksDB counts those of all families with the
+    /// default one.
     fn background_errors(&self) -> u64 {
-        self.database.get().map_or(0, |db| {
-            let of = |space| db.property_int_value_cf(handle(&db, space), "rocksdb.background-errors");
-            Space::ALL.into_iter().filter_map(|space| of(space).ok().flatten()).sum()
-        })
+        self.database
+            .get()
+            .map_or(0, |db| db.property_int_value("rocksdb.background-errors").ok().flatten().unwrap_or(0))
     }
 
     /// Whether a flush or a merge has failed since the last time it was asked.
