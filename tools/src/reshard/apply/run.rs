@@ -130,7 +130,10 @@ impl Run<'_> {
             Ok(())
         })?;
         let mut failed = failed.into_inner();
-        failed.extend(self.leave(numbers, board));
+        let left = self.leave(numbers, board);
+        if !self.control.is_stopped() {
+            failed.extend(left);
+        }
         Ok(failed)
     }
 

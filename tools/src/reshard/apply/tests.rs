@@ -181,7 +181,8 @@ fn a_reshard_that_dies_again_and_again_comes_to_its_end() {
             let before = state.task.moves().count();
             // Each run lives longer, so that it ends.
             let failed = world.run(&mut state, calls + 5 * runs);
-            assert!(failed.is_empty(), "a stop is no failure");
+            let errors: Vec<_> = failed.iter().map(|failed| format!("{:#}", failed.error)).collect();
+            assert!(errors.is_empty(), "a stop is no failure: {calls} calls, {runs} deaths: {errors:?}");
             assert_eq!(state.task.moves().count(), before, "nothing is planned twice");
             if state.outcomes().iter().all(|outcome| !outcome.is_open()) {
                 let told = format!("{calls} calls, {runs} deaths");
