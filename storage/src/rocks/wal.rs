@@ -53,7 +53,7 @@ pub struct DamagedLog {
 /// # Errors
 /// [`StoreError::Corrupt`] with file and offset when commits are missing: a log is shorter than it was or gone, or a
 /// damaged record has whole records behind it, in its file or in a newer one, or cannot be what a crash leaves. As
-/// [`check_manifest`] when the manifest or a mark is damaged.
+/// `check_manifest` when the manifest or a mark is damaged.
 pub fn check_wals(db: &Path, strict: bool) -> Result<Vec<WalReport>> {
     check_logs(db, &check_manifest(db)?, strict)
 }

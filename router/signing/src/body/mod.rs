@@ -1,7 +1,7 @@
 //! The canonical body: a request's method and parameters in the one form that is signed.
 //!
 //! MessagePack of `{"method": NAME}`, or of `{"method": NAME, "params": {...}}` with the parameters in the order of
-//! [`fields`], absent ones filled in, every value in its shortest form and in its type. Methods that have no entry there are
+//! `fields`, absent ones filled in, every value in its shortest form and in its type. Methods that have no entry there are
 //! those of this product alone: their parameters are signed as they are on the wire.
 
 mod fields;
