@@ -1,12 +1,15 @@
 //! The commit thread: one writer, group commit.
 //!
 //! Waiting writes are drained, applied in the order of their arrival and committed as one batch with one fsync; then
-//! all are answered. While the disk works the next group gathers.
+//! all are answered. While the disk works the next group gathers. Writes of a graph that is about to move are put aside
+//! and tried again (`held_up.rs`); the others go on.
+
+mod held_up;
 
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -14,8 +17,9 @@ use std::{
 
 use epistemic_storage::{
     Durability, GraphStore,
-    graph::{GraphError, MoveOp, Op, Outcome, Write},
+    graph::{FENCE_CHECK, GraphError, LONGEST_WAIT, MoveOp, Op, Outcome, Write},
 };
+use held_up::HeldUp;
 use tokio::sync::oneshot;
 
 use crate::{admission::Permit, checkpoints::Dirty, metrics::Metrics};
@@ -33,8 +37,23 @@ pub(crate) type Reply = Result<Outcome, GraphError>;
 
 struct Job {
     write: Write,
+    waiter: Waiter,
+}
+
+/// Whoever waits for a write.
+struct Waiter {
     reply: oneshot::Sender<Reply>,
     permit: Option<Permit>,
+    /// Until when the write is tried again, once it met a fence.
+    until: Option<Instant>,
+}
+
+impl Waiter {
+    fn answer(self, result: Reply) {
+        drop(self.permit);
+        // The client may be gone; its write is committed all the same.
+        let _ = self.reply.send(result);
+    }
 }
 
 /// Sends writes to the commit thread. The thread ends when the last clone is dropped.
@@ -53,7 +72,7 @@ pub(crate) fn start(
     let (jobs, queue) = channel();
     let thread = std::thread::Builder::new().name("commit".into()).spawn(move || {
         let _guard = AbortOnPanic;
-        run(&graphs, durability, &dirty, &metrics, &queue);
+        Thread { graphs, durability, dirty, metrics, queue, held_up: HeldUp::new(LONGEST_WAIT) }.run();
     })?;
     Ok((Committer { jobs }, thread))
 }
@@ -77,37 +96,84 @@ impl Committer {
     pub(crate) fn submit(&self, write: Write, permit: Option<Permit>) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
         // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
-        let _ = self.jobs.send(Job { write, reply, permit });
+        let _ = self.jobs.send(Job { write, waiter: Waiter { reply, permit, until: None } });
         receiver
     }
 }
 
-fn run(graphs: &GraphStore, durability: Durability, dirty: &Dirty, metrics: &Metrics, queue: &Receiver<Job>) {
-    let mut writes = Vec::new();
-    let mut replies = Vec::new();
-    let mut last_group = 0;
-    while let Ok(first) = queue.recv() {
-        let begun = Instant::now();
-        let mut bytes = 0;
-        let mut next = Some(first);
-        while let Some(Job { write, reply, permit }) = next {
-            bytes += weight(&write.op);
-            writes.push(write);
-            replies.push((reply, permit));
-            let full = writes.len() >= MAX_GROUP || bytes >= MAX_GROUP_BYTES;
-            next = if full { None } else { next_job(queue, begun, writes.len() < last_group) };
+/// What the commit thread works with.
+struct Thread {
+    graphs: Arc<GraphStore>,
+    durability: Durability,
+    dirty: Arc<Dirty>,
+    metrics: Arc<Metrics>,
+    queue: Receiver<Job>,
+    held_up: HeldUp,
+}
+
+impl Thread {
+    /// Until nobody can send writes any more.
+    fn run(mut self) {
+        let mut last_group = 0;
+        loop {
+            let begun = Instant::now();
+            let mut group = Group::default();
+            self.held_up.release(&self.graphs, &mut group);
+            if group.writes.is_empty() {
+                match self.first_job() {
+                    Ok(job) => self.held_up.pass(job, &mut group),
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+            while !group.is_full()
+                && let Some(job) = next_job(&self.queue, begun, group.writes.len() < last_group)
+            {
+                self.held_up.pass(job, &mut group);
+            }
+            last_group = group.writes.len();
+            if last_group > 0 {
+                self.commit(group);
+            }
         }
-        last_group = writes.len();
-        let results = graphs.commit(&writes, durability);
-        metrics.commit_group(writes.len());
-        dirty.note(
-            writes.drain(..).zip(&results).filter(|(_, result)| result.is_ok()).map(|(write, _)| write.graph),
-        );
-        for ((reply, permit), result) in replies.drain(..).zip(results) {
-            drop(permit);
-            // The client may be gone; its write is committed all the same.
-            let _ = reply.send(result);
+    }
+
+    /// Waits for a write; not for long while others are held up.
+    fn first_job(&self) -> Result<Job, RecvTimeoutError> {
+        if self.held_up.is_empty() {
+            return self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected);
         }
+        self.queue.recv_timeout(FENCE_CHECK)
+    }
+
+    fn commit(&mut self, group: Group) {
+        let results = self.graphs.commit(&group.writes, self.durability);
+        self.metrics.commit_group(group.writes.len());
+        let done = group.writes.iter().zip(&results).filter(|(_, result)| result.is_ok());
+        self.dirty.note(done.map(|(write, _)| Arc::clone(&write.graph)));
+        let jobs = group.writes.into_iter().zip(group.waiters);
+        let jobs = jobs.map(|(write, waiter)| Job { write, waiter });
+        self.held_up.answer(&self.graphs, jobs.zip(results));
+    }
+}
+
+/// Writes that are committed together, and who waits for them.
+#[derive(Default)]
+struct Group {
+    writes: Vec<Write>,
+    waiters: Vec<Waiter>,
+    bytes: usize,
+}
+
+impl Group {
+    fn push(&mut self, Job { write, waiter }: Job) {
+        self.bytes += weight(&write.op);
+        self.writes.push(write);
+        self.waiters.push(waiter);
+    }
+
+    fn is_full(&self) -> bool {
+        self.writes.len() >= MAX_GROUP || self.bytes >= MAX_GROUP_BYTES
     }
 }
 
@@ -140,6 +206,7 @@ fn weight(op: &Op) -> usize {
         Op::Batch(items) => items.iter().map(|item| RECORD + item.bytes()).sum(),
         Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
         Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
+        Op::Once(_, op) => RECORD + weight(op),
         Op::Replace(_) | Op::Install { .. } | Op::Move(MoveOp::Fill { .. }) => MAX_GROUP_BYTES,
         Op::Move(MoveOp::Replay { records, .. }) => {
             records.iter().map(|(_, record)| RECORD + 2 * record.len()).sum()

@@ -16,13 +16,17 @@ use tokio::{
 };
 
 use crate::{
-    dispatch::{self, Part, Pending, Step},
+    dispatch::{
+        self, Part, Pending, Step,
+        authenticate::{self, Shown},
+    },
     oversized::{self, Oversized},
     shard::{Shard, stopped},
     stream::Stream,
     transfer::Transfers,
     unauthenticated::Charge,
     wire::{
+        Envelope,
         frame::{self, FrameTooLarge},
         response,
     },
@@ -107,17 +111,6 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
     }
     // Its promises are dropped and with them their computations cancelled.
     shard.compute.discard_cancelled();
-}
-
-fn too_large(error: FrameTooLarge) -> String {
-    format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes, for documents --max-document-bytes")
-}
-
-fn tell_of_size(peer: &str, error: FrameTooLarge) {
-    static LINES: Limit = Limit::new(5, Duration::from_secs(60));
-    if let Some(left_out) = LINES.admit() {
-        tracing::warn!(peer, left_out, "request refused: {error}");
-    }
 }
 
 /// What a large frame may take on a slow network beyond the usual: a second for each MiB.
@@ -219,7 +212,7 @@ impl<S: Stream> Connection<S> {
                     Ok(Some(body)) => (body, false),
                     Ok(None) => break false,
                     Err(error) => {
-                        self.refuse(&too_large(error));
+                        self.refuse(&oversized::text(error));
                         return false;
                     }
                 },
@@ -231,9 +224,7 @@ impl<S: Stream> Connection<S> {
                     self.pending.extend(refusal);
                 }
                 Step::Authenticated(pending) => {
-                    if self.unauthenticated.take().is_some() {
-                        self.place.work();
-                    }
+                    self.sender_is_known();
                     self.deadline = None;
                     let document = self.document.take();
                     let pending = pending.map(|pending| pending.holding(document));
@@ -253,26 +244,35 @@ impl<S: Stream> Connection<S> {
         more
     }
 
-    /// The next frame, once it is complete. Frames over the limit are passed over, if their sender is known.
+    fn sender_is_known(&mut self) {
+        if self.unauthenticated.take().is_some() {
+            self.place.work();
+        }
+    }
+
+    /// The next frame, once it is complete. Frames over the limit are passed over, if their sender is known or signs
+    /// them.
     ///
     /// # Errors
     /// One that is not, with which the connection ends.
     fn next_frame(&mut self) -> Result<Option<Bytes>, FrameTooLarge> {
         loop {
-            if let Some(oversized) = &mut self.oversized {
+            if let Some(mut oversized) = self.oversized.take() {
                 if !oversized.pass_over(&mut self.inbox) {
+                    self.oversized = Some(oversized);
                     return Ok(None);
                 }
-                self.pending.extend(oversized.answer().ok().map(Pending::ready));
-                self.oversized = None;
+                self.pending.push_back(Pending::ready(oversized.answer()));
             }
             let (limits, known) = (self.shard.limits, self.unauthenticated.is_none());
-            let text = match frame::body_length(&self.inbox, limits.frame_bytes(known)) {
+            let (length, text) = match frame::body_length(&self.inbox, limits.frame_bytes(known)) {
                 Ok(Some(length)) if length > limits.max_frame_bytes && self.document.is_none() => {
                     self.deadline = Some(Instant::now() + limits.frame_deadline + time_for(length));
                     match Arc::clone(&self.shard.documents).try_acquire_owned() {
                         Ok(place) => {
                             self.document = Some(place);
+                            // All at once: a buffer that grows by doubling takes twice as much.
+                            self.inbox.reserve(length.saturating_sub(self.inbox.len()) + READ_BYTES);
                             continue;
                         }
                         Err(_) => {
@@ -281,15 +281,41 @@ impl<S: Stream> Connection<S> {
                     }
                 }
                 Ok(_) => return frame::split_frame(&mut self.inbox, limits.frame_bytes(known)),
-                Err(error) if known && error.length <= oversized::LONGEST => {
-                    self.shard.metrics.oversized();
-                    tell_of_size(&self.peer, error);
+                Err(error) if error.length > oversized::LONGEST => return Err(error),
+                Err(error) if known => {
                     self.deadline = Some(Instant::now() + limits.frame_deadline + time_for(error.length));
-                    (error.length, too_large(error))
+                    self.note_oversized(error);
+                    (error.length, oversized::text(error))
                 }
-                Err(error) => return Err(error),
+                Err(error) => match self.first_frame() {
+                    None => return Ok(None),
+                    Some(Shown::Known) => {
+                        self.sender_is_known();
+                        continue;
+                    }
+                    Some(Shown::Signs) => {
+                        self.note_oversized(error);
+                        (error.length, oversized::signed_text(error))
+                    }
+                    Some(Shown::Nothing) => return Err(error),
+                },
             };
-            self.oversized = Some(Oversized::begin(&mut self.inbox, text.0, text.1));
+            self.oversized = Some(Oversized::begin(&mut self.inbox, length, text));
+        }
+    }
+
+    fn note_oversized(&self, error: FrameTooLarge) {
+        self.shard.metrics.oversized();
+        oversized::tell(&self.peer, error);
+    }
+
+    /// What the beginning of a connection's first frame shows of its sender; none while too little of it is there.
+    fn first_frame(&self) -> Option<Shown> {
+        let begun = &self.inbox[frame::PREFIX..];
+        match Envelope::parse(begun) {
+            Ok(envelope) => Some(authenticate::look(&self.shard, &envelope)),
+            Err(_) if begun.len() < oversized::HEAD => None,
+            Err(_) => Some(Shown::Nothing),
         }
     }
 

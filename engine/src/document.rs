@@ -1,6 +1,6 @@
 //! The document form of a graph: `ToMsgpack` streamed from storage, `FromMsgpack` loaded beside the old graph.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use epistemic_storage::{
     GraphStore, StoreError, clock,
@@ -12,7 +12,8 @@ use crate::{
     dispatch::{OpError, Part, ReadError, Request, answer},
     shard::Shard,
     wire::{
-        document::{Document, SemanticStore},
+        DecodeError,
+        document::Document,
         encode, params,
         response::{self, ResponseTooLarge},
     },
@@ -161,66 +162,140 @@ fn walk(
 }
 
 /// Loads a document beside the graph it is to replace. The error is what clients are told.
-pub(crate) fn load(graphs: &GraphStore, document: &[u8]) -> Result<LoadedGraph, OpError> {
-    let document = Document::parse(document).map_err(|error| OpError::Text(error.reason().to_owned()))?;
-    let mut loader = graphs.load();
-    let now = clock::unix_ms();
-    let make_ledger = document.ledger.is_none();
-    let log = |loader: &mut GraphLoader<'_>, sequence, record: LedgerRecord<'_>| {
-        if make_ledger { loader.ledger(sequence, record.encode(now)) } else { Ok(()) }
-    };
-    let mut last: HashMap<&str, &[u8]> = HashMap::with_capacity(document.nodes.len());
-    for (id, properties) in &document.nodes {
-        last.insert(id.0, &properties.0);
-    }
-    let mut sequence = 0;
-    let mut seen = std::collections::HashSet::with_capacity(last.len());
-    for (id, _) in &document.nodes {
-        if let Some(properties) = last.get(id.0).filter(|_| seen.insert(id.0)) {
-            sequence += 1;
-            loader.node(id.0, sequence, properties).map_err(storage)?;
-            log(&mut loader, sequence, LedgerRecord::AddNode { id: id.0, properties }).map_err(storage)?;
-        }
-    }
-    for (source, target, properties) in &document.edges {
-        if last.contains_key(source.0) && last.contains_key(target.0) {
-            sequence += 1;
-            let (source, target, properties) = (source.0, target.0, &*properties.0);
-            loader.edge(source, target, sequence, properties).map_err(storage)?;
-            log(&mut loader, sequence, LedgerRecord::AddEdge { source, target, properties })
-                .map_err(storage)?;
-        }
-    }
-    for (line, sequence) in document.ledger.iter().flatten().zip(1..) {
-        loader.ledger(sequence, LedgerRecord::Text(line).encode(now)).map_err(storage)?;
-    }
-    load_vectors(&mut loader, &document.semantic_store, &last)?;
-    loader.finish().map_err(storage)
+pub(crate) fn load(graphs: &GraphStore, bytes: &[u8]) -> Result<LoadedGraph, OpError> {
+    let document = Document::parse(bytes).map_err(Unloadable::from)?;
+    load_parts(graphs.load(), &document).map_err(OpError::from)
 }
 
-fn storage(error: StoreError) -> OpError {
-    OpError::Graph(error.into())
+/// Why a document cannot be loaded.
+enum Unloadable {
+    Document(DecodeError),
+    Store(StoreError),
+    Embedding(String),
+}
+
+impl From<DecodeError> for Unloadable {
+    fn from(error: DecodeError) -> Self {
+        Unloadable::Document(error)
+    }
+}
+
+impl From<StoreError> for Unloadable {
+    fn from(error: StoreError) -> Self {
+        Unloadable::Store(error)
+    }
+}
+
+impl From<Unloadable> for OpError {
+    fn from(error: Unloadable) -> Self {
+        match error {
+            Unloadable::Document(error) => OpError::Text(error.reason().to_owned()),
+            Unloadable::Store(error) => OpError::Graph(error.into()),
+            Unloadable::Embedding(text) => OpError::Text(text),
+        }
+    }
+}
+
+/// The node ids of a document: of one that comes twice the first place counts, with the properties of the last.
+#[derive(Default)]
+struct Nodes<'a> {
+    last: HashMap<&'a str, usize>,
+    repeated: HashSet<&'a str>,
+}
+
+impl<'a> Nodes<'a> {
+    fn of(document: &Document<'a>) -> Result<Self, DecodeError> {
+        let mut nodes = Self::default();
+        document.for_each_node_place(|(id, place)| {
+            if nodes.last.insert(id, place).is_some() {
+                nodes.repeated.insert(id);
+            }
+            Ok::<_, DecodeError>(())
+        })?;
+        Ok(nodes)
+    }
+
+    fn contain(&self, id: &str) -> bool {
+        self.last.contains_key(id)
+    }
+}
+
+fn load_parts(mut loader: GraphLoader<'_>, document: &Document<'_>) -> Result<LoadedGraph, Unloadable> {
+    let now = clock::unix_ms();
+    let make_ledger = !document.has_ledger();
+    let nodes = Nodes::of(document)?;
+    let mut seen = HashSet::new();
+    let mut sequence = 0;
+    document.for_each_node(|(id, _), properties| {
+        let last;
+        let properties = match nodes.last.get(id).filter(|_| nodes.repeated.contains(id)) {
+            None => properties,
+            Some(_) if !seen.insert(id) => return Ok(()),
+            Some(place) => {
+                last = document.properties(*place)?;
+                &*last.0
+            }
+        };
+        sequence += 1;
+        loader.node(id, sequence, properties)?;
+        if make_ledger {
+            loader.ledger(sequence, LedgerRecord::AddNode { id, properties }.encode(now))?;
+        }
+        Ok::<_, Unloadable>(())
+    })?;
+    document.for_each_edge(|(source, target, properties)| {
+        let (source, target, properties) = (source.0, target.0, &*properties.0);
+        if nodes.contain(source) && nodes.contain(target) {
+            sequence += 1;
+            loader.edge(source, target, sequence, properties)?;
+            if make_ledger {
+                let record = LedgerRecord::AddEdge { source, target, properties };
+                loader.ledger(sequence, record.encode(now))?;
+            }
+        }
+        Ok::<_, Unloadable>(())
+    })?;
+    let mut lines = 0;
+    document.for_each_line(|line| {
+        lines += 1;
+        Ok::<_, Unloadable>(loader.ledger(lines, LedgerRecord::Text(line).encode(now))?)
+    })?;
+    load_vectors(&mut loader, document, &nodes)?;
+    Ok(loader.finish()?)
 }
 
 /// Embeddings of nodes that exist, of any length; their components must be finite. Empty ones are left out, of repeated
 /// ones the last counts.
 fn load_vectors(
     loader: &mut GraphLoader<'_>,
-    store: &SemanticStore<'_>,
-    nodes: &HashMap<&str, &[u8]>,
-) -> Result<(), OpError> {
-    let flat = store.ids.iter().copied().zip(store.data.chunks(store.dim.max(1)));
-    let named = store.embeddings.iter().map(|(id, vector)| (*id, vector.as_slice()));
-    let all = named.chain(flat).filter(|(id, vector)| nodes.contains_key(id) && !vector.is_empty());
-    let last: BTreeMap<&str, &[f32]> = all.collect();
-    for (id, vector) in last {
+    document: &Document<'_>,
+    nodes: &Nodes<'_>,
+) -> Result<(), Unloadable> {
+    let flat = document.flat();
+    let flat: BTreeMap<&str, &[f32]> =
+        flat.ids.iter().copied().zip(flat.data.chunks(flat.dim.max(1))).collect();
+    let mut named: BTreeMap<&str, usize> = BTreeMap::new();
+    document.for_each_embedding_place(|(id, place)| {
+        named.insert(id, place);
+        Ok::<_, DecodeError>(())
+    })?;
+    let mut load = |id: &str, vector: &[f32]| {
+        if vector.is_empty() || !nodes.contain(id) {
+            return Ok(());
+        }
         if vector.iter().any(|component| !component.is_finite()) {
-            return Err(OpError::Text(format!(
+            return Err(Unloadable::Embedding(format!(
                 "embedding of '{id}' has a component that is no finite number; nothing was imported"
             )));
         }
         let bytes: Vec<u8> = vector.iter().flat_map(|component| component.to_le_bytes()).collect();
-        loader.vector(id, &bytes).map_err(storage)?;
+        Ok(loader.vector(id, &bytes)?)
+    };
+    for (id, place) in named {
+        let vector = document.components(place)?;
+        if !flat.contains_key(id) {
+            load(id, &vector)?;
+        }
     }
-    Ok(())
+    flat.into_iter().try_for_each(|(id, vector)| load(id, vector))
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use epistemic_storage::graph::Graph;
+use epistemic_storage::{clock, graph::Graph};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
@@ -101,6 +101,10 @@ fn reclaim(shard: &Arc<Shard>) {
         Ok(0) => {}
         Ok(graphs) => tracing::debug!(graphs, "reclaimed the records of deleted graphs"),
         Err(error) => tracing::warn!(%error, "cannot reclaim the records of deleted graphs yet"),
+    }
+    let before = clock::unix_ms().saturating_sub(shard.authentication.keys_kept_ms());
+    if let Err(error) = shard.graphs.forget_made_once(before) {
+        tracing::warn!(%error, "cannot forget the idempotency keys of writes yet");
     }
 }
 

@@ -1,18 +1,23 @@
 //! Frames over the limit from clients that are known: read and thrown away, so that their sender, who is still writing,
 //! can read why, and the connection goes on behind them.
 
-use bytes::{Buf, BytesMut};
+use std::time::Duration;
 
-use crate::wire::{
-    envelope,
-    frame::PREFIX,
-    response::{self, ResponseTooLarge},
+use bytes::{Buf, BytesMut};
+use epistemic_logging::Limit;
+
+use crate::{
+    dispatch::{OpError, answer},
+    wire::{
+        Envelope, ReplyTo, envelope,
+        frame::{FrameTooLarge, PREFIX},
+    },
 };
 
 /// The longest frame that is passed over; at a longer one the connection ends.
 pub(crate) const LONGEST: usize = 2 << 30;
-/// Bytes that are kept to find the id in, which clients put first.
-const HEAD: usize = 4 << 10;
+/// Bytes in which the id and the token are looked for, which clients put first.
+pub(crate) const HEAD: usize = 16 << 10;
 
 /// A frame that is being passed over.
 pub(crate) struct Oversized {
@@ -40,13 +45,31 @@ impl Oversized {
     }
 
     /// The answer frame.
-    ///
-    /// # Errors
-    /// Never: its text is short.
-    pub(crate) fn answer(&self) -> Result<Vec<u8>, ResponseTooLarge> {
-        let mut answer = Vec::new();
-        response::error(&mut answer, envelope::id_of(&self.head), &self.text)?;
-        Ok(answer)
+    pub(crate) fn answer(self) -> Vec<u8> {
+        let unread = |_| ReplyTo { id: envelope::id_of(&self.head), coded: false };
+        let to = Envelope::parse(&self.head).map_or_else(unread, |envelope| envelope.reply_to());
+        let mut out = Vec::new();
+        answer::error(&mut out, to, &OpError::Text(self.text));
+        out
+    }
+}
+
+/// What is answered to one that is too long for its sender.
+pub(crate) fn text(error: FrameTooLarge) -> String {
+    format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes, for documents --max-document-bytes")
+}
+
+/// That of a sender who signs: whether he is known shows only when all of a frame is there, which takes more room than
+/// strangers get.
+pub(crate) fn signed_text(error: FrameTooLarge) -> String {
+    format!("FRAME_TOO_LARGE: {error} for the first request of a connection that signs; send Ping first")
+}
+
+/// Logs it.
+pub(crate) fn tell(peer: &str, error: FrameTooLarge) {
+    static LINES: Limit = Limit::new(5, Duration::from_secs(60));
+    if let Some(left_out) = LINES.admit() {
+        tracing::warn!(peer, left_out, "request refused: {error}");
     }
 }
 
@@ -62,6 +85,6 @@ mod tests {
         inbox.extend_from_slice(b"12345next");
         assert!(frame.pass_over(&mut inbox));
         assert_eq!(&inbox[..], b"next");
-        assert_eq!(frame.answer().unwrap()[4..], *b"\x82\xa2id\x07\xa5error\xafFRAME_TOO_LARGE");
+        assert_eq!(frame.answer()[4..], *b"\x82\xa2id\x07\xa5error\xafFRAME_TOO_LARGE");
     }
 }

@@ -95,6 +95,15 @@ pub(crate) enum Authentication {
 }
 
 impl Authentication {
+    /// How long the idempotency key of a write is kept, in milliseconds.
+    pub(crate) fn keys_kept_ms(&self) -> u64 {
+        const WITHOUT_WINDOW: u64 = 600_000;
+        match self {
+            Authentication::None => WITHOUT_WINDOW,
+            Authentication::Secret { signed, .. } => signed.keys_kept_ms(),
+        }
+    }
+
     /// Says that nonces are on disk. Blocks.
     pub(crate) fn close(&self) {
         if let Authentication::Secret { signed, .. } = self {

@@ -9,6 +9,7 @@
 //! | catalog | `0x05` agent id | identity (MessagePack map) |
 //! | catalog | `0x06` move id | what became of a move (MessagePack map), see [`crate::graph::MoveRecord`] |
 //! | catalog | `0x07` id | empty: removed records of the id may still lie in tables |
+//! | catalog | `0x08` minute, key | a write that is made once, and what became of it (MessagePack map) |
 //! | nodes | id, node id | sequence, property bytes |
 //! | out_edges | id, esc(source), esc(target), sequence | property bytes |
 //! | in_edges | id, esc(target), esc(source), sequence | empty |
@@ -53,6 +54,7 @@ const RECLAIM: u8 = 0x04;
 const IDENTITY: u8 = 0x05;
 const MOVE_OUTCOME: u8 = 0x06;
 const EMPTIED: u8 = 0x07;
+const MADE_ONCE: u8 = 0x08;
 
 const CHANNEL: u8 = 0x01;
 const COUNTERS: u8 = 0x02;
@@ -105,6 +107,22 @@ pub(crate) fn all_emptied() -> KeyRange {
 /// The graph id in a key of [`reclaims`], [`all_emptied`] or of a graph state.
 pub(crate) fn tagged_id(key: &[u8]) -> Option<GraphId> {
     Some(GraphId(u64::from_be_bytes(key.get(1..)?.try_into().ok()?)))
+}
+
+/// A write that is made once: the minute in which it was, and its key.
+pub(crate) fn made_once(minute: u64, key: &[u8; 16]) -> Vec<u8> {
+    [&[MADE_ONCE][..], &minute.to_be_bytes(), key].concat()
+}
+
+/// All writes that are made once.
+pub(crate) fn all_made_once() -> KeyRange {
+    KeyRange::prefix(&[MADE_ONCE])
+}
+
+/// Minute and key of a write in [`all_made_once`].
+pub(crate) fn made_once_parts(key: &[u8]) -> Option<(u64, [u8; 16])> {
+    let (minute, key) = key.get(1..)?.split_first_chunk::<8>()?;
+    Some((u64::from_be_bytes(*minute), key.try_into().ok()?))
 }
 
 pub(crate) fn identity(agent: &str) -> Vec<u8> {

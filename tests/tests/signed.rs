@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::binaries::SIGNING_CLIENT;
 use epistemic_tests::server::ServerBuilder;
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::{bin, field, params, unpack};
-use epistemic_tests::{Client, ServerProcess, Value, binaries, http, shared};
+use epistemic_tests::{Client, ServerProcess, Value, binaries, http, python, shared};
 use serde_json::Value as Json;
 
 /// A server that is configured as the one of the recordings was. Their clock is long gone.
@@ -198,5 +199,18 @@ fn only_signed_requests_are_taken_if_told_so() -> Result<()> {
     ensure!(text.starts_with("Authentication failed: ") && text.contains("--min-auth signed"), "{text}");
     let fields = [("node_id", "n".into()), ("properties_msgpack", bin([0x80]))];
     ensure!(older.call("__commons__", "AddNode", params(fields)).is_err());
+    Ok(())
+}
+
+/// What was acknowledged is not done a second time, also by a server that was killed in between.
+#[test]
+fn a_write_with_a_key_is_made_once() -> Result<()> {
+    let mut server = ServerProcess::ours().start()?;
+    for phase in ["first", "again"] {
+        let endpoint = format!("unix://{}", server.socket().display());
+        python::judge(SIGNING_CLIENT, "once_ops.py", &[&endpoint, phase], server.secret())?;
+        server.kill9()?;
+        server = server.restart()?;
+    }
     Ok(())
 }

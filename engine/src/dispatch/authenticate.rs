@@ -23,6 +23,28 @@ fn tell(refusal: &Refusal) {
     }
 }
 
+/// What the beginning of a request shows of its sender.
+pub(crate) enum Shown {
+    /// He is known.
+    Known,
+    /// He signs all of the request, which must be there to be checked.
+    Signs,
+    /// Nothing.
+    Nothing,
+}
+
+/// Looks at the token of a request that has not arrived as a whole. Nothing is taken note of.
+pub(crate) fn look(shard: &Shard, envelope: &Envelope<'_>) -> Shown {
+    let Authentication::Secret { by_id, .. } = &shard.authentication else { return Shown::Known };
+    if SignedRequests::is_meant(envelope.auth_token) {
+        return Shown::Signs;
+    }
+    match by_id {
+        Some(by_id) if by_id.verify(envelope.id, envelope.auth_token) => Shown::Known,
+        Some(_) | None => Shown::Nothing,
+    }
+}
+
 /// Whether the token is one of this request. A signed request is to be checked once. `method` is none for an unknown one.
 ///
 /// # Errors

@@ -11,14 +11,14 @@ use tokio::sync::mpsc;
 
 use super::{
     OpError, Part, Pending, Request, access, algorithms, answer, claim, context_view, diff, lifecycle,
-    reads::ReadError, reasoning, replace, semantic, subgraph_match,
+    reads::ReadError, reasoning, replace, semantic, subgraph_match, takes_documents,
 };
 use crate::{
     analytics::{Cancel, Cancelled},
     lifecycle::Target,
     projection::{Projection, ProjectionError},
     shard::Shard,
-    wire::{Envelope, Method},
+    wire::{Envelope, Method, in_place},
 };
 
 /// Bytes of an answer that is built in memory.
@@ -60,6 +60,7 @@ pub(super) fn submit(
     let pending = Pending::computation(to, receiver, permit, cancel.clone());
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
     shard.compute.submit(&Arc::clone(graph.name()), &cancel.clone(), move || {
+        let body = if takes_documents(method) { in_place::list_as_bin(body) } else { body };
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun };

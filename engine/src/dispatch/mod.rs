@@ -3,7 +3,7 @@
 mod access;
 mod algorithms;
 pub(crate) mod answer;
-mod authenticate;
+pub(crate) mod authenticate;
 mod channels;
 mod claim;
 mod codes;

@@ -10,6 +10,7 @@ use epistemic_storage::{
 use super::{OpError, Pending, Request, answer::WriteAnswer, pending::PendingWrite, semantic::check_finite};
 use crate::{
     shard::Shard,
+    signed,
     wire::{DecodeError, Method, params, parse_batch, parse_ledger_lines},
 };
 
@@ -54,6 +55,10 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
         Method::DeleteGraph => WriteAnswer::Deleted(Arc::clone(&graph)),
         Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
+    };
+    let op = match signed::once(&request.envelope) {
+        Some(once) => Op::Once(once, Box::new(op)),
+        None => op,
     };
     let write = PendingWrite {
         shard: Arc::clone(shard),

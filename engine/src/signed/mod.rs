@@ -6,6 +6,7 @@
 mod expected;
 mod nonce_files;
 mod nonces;
+mod once;
 mod refusal;
 mod scopes;
 
@@ -15,6 +16,7 @@ use epistemic_signing::{BodyHash, Key, PREFIX, Request, Token};
 use epistemic_storage::{clock, view::token::Reader};
 
 pub(crate) use expected::Expected;
+pub(crate) use once::once;
 pub(crate) use refusal::Refusal;
 
 use crate::wire::{Envelope, Method};
@@ -72,6 +74,11 @@ impl SignedRequests {
         }
         self.nonces.remember(&token.nonce, token.timestamp, now)?;
         scopes::check(&context.scopes, method)
+    }
+
+    /// How long the idempotency key of a write is kept, in milliseconds: for as long as the nonce of its token at most is.
+    pub(crate) fn keys_kept_ms(&self) -> u64 {
+        self.window.saturating_mul(2_000)
     }
 
     /// Says that all nonces are on disk. Blocks.

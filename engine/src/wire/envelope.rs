@@ -105,7 +105,7 @@ pub fn id_of(body: &[u8]) -> u64 {
 }
 
 /// The bytes of a field's name; empty for a scalar that is no string, which is no field's name.
-fn field<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+pub(super) fn field<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
     match reader.token()? {
         Token::Str(name) | Token::Bin(name) => Ok(name),
         Token::Nil | Token::Bool(_) | Token::Uint(_) | Token::Int(_) | Token::Float(_) => Ok(b""),

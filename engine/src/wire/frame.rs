@@ -5,6 +5,9 @@ use bytes::{Buf, Bytes, BytesMut};
 /// Bytes of the length prefix.
 pub const PREFIX: usize = 4;
 
+/// A frame above this many bytes takes the buffer along.
+const LARGE: usize = 1 << 20;
+
 /// A length prefix over the cap. Nothing of the frame was buffered for it; the connection cannot go on, because
 /// where the next frame starts is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +20,7 @@ pub struct FrameTooLarge {
 }
 
 /// Cuts the first frame off `buffer` and returns its body (which may be empty: a request nobody can decode).
-/// `None`: the frame is not complete yet, read more; `buffer` is left as it is. Copies nothing.
+/// `None`: the frame is not complete yet, read more; `buffer` is left as it is. Copies nothing of the frame.
 ///
 /// # Errors
 /// [`FrameTooLarge`] as soon as the prefix is there.
@@ -28,8 +31,16 @@ pub fn split_frame(buffer: &mut BytesMut, limit: usize) -> Result<Option<Bytes>,
     if buffer.len() - PREFIX < length {
         return Ok(None);
     }
-    buffer.advance(PREFIX);
-    Ok(Some(buffer.split_to(length).freeze()))
+    if length <= LARGE {
+        buffer.advance(PREFIX);
+        return Ok(Some(buffer.split_to(length).freeze()));
+    }
+    // Else the connection would hold that much for as long as it lives.
+    let behind = BytesMut::from(&buffer[PREFIX + length..]);
+    let mut frame = std::mem::replace(buffer, behind);
+    frame.truncate(PREFIX + length);
+    frame.advance(PREFIX);
+    Ok(Some(frame.freeze()))
 }
 
 /// The length of the body of the first frame in `buffer`, once its prefix is there.

@@ -14,6 +14,7 @@ pub mod envelope;
 mod error;
 mod floats;
 pub mod frame;
+pub mod in_place;
 pub(crate) mod json;
 mod ledger_lines;
 pub mod method;

@@ -67,7 +67,9 @@ pub(super) fn departs_by_proof(graphs: &GraphStore) -> Result<(), GraphError> {
     ];
     let told = graphs.commit(&group, Durability::Sync);
     assert!(matches!(told[0], Err(GraphError::Moving { .. })) && told[1].is_ok(), "{told:?}");
-    assert!(matches!(told[2], Err(GraphError::Moved { .. })), "{told:?}");
+    assert!(matches!(told[2], Err(GraphError::Moving { .. })), "behind one that met the fence: {told:?}");
+    let again = graphs.commit(&[write(add_node("d", b""))], Durability::Sync);
+    assert!(matches!(again[0], Err(GraphError::Moved { .. })), "{again:?}");
     let graph = graphs.graph_of_any_standing("g")?;
     assert_eq!((graph.state().sequence, graph.state().nodes, graph.epoch()), (2, 1, 1));
     let record = graphs.move_record("m1")?.expect("the departure is recorded");

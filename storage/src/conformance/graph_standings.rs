@@ -105,6 +105,7 @@ pub(super) fn fence(graphs: &GraphStore) -> Result<(), GraphError> {
     let first = graphs.fence("g", "m1", "there", LONG)?;
     assert_eq!((first.graph_id, first.sequence), (id.number(), 2));
     assert_eq!(graphs.fenced_by(&*graphs.graph("g")?), Some(("m1".into(), "there".into())));
+    assert_eq!((graphs.held_up("g"), graphs.held_up("missing")), (Some(moving.clone()), None));
     let before = everything(graphs)?;
     for op in mutations(graphs, id)? {
         let told = format!("{op:?}");

@@ -3,8 +3,8 @@
 use super::{
     audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_conditional,
     graph_cursors, graph_edges, graph_fork, graph_groups, graph_heads, graph_ledger, graph_moves,
-    graph_names, graph_nodes, graph_owners, graph_proofs, graph_reclaim, graph_replay, graph_revise,
-    graph_standings, graph_vectors, identities, reads, scans, service, sizes, views, writes,
+    graph_names, graph_nodes, graph_once, graph_owners, graph_proofs, graph_reclaim, graph_replay,
+    graph_revise, graph_standings, graph_vectors, identities, reads, scans, service, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -62,6 +62,7 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("embeddings: of any length", graph_vectors::lengths),
     ("compare and set", graph_conditional::compare_and_set),
     ("nodes added unless they are there", graph_conditional::add_missing),
+    ("writes made once", graph_once::made_once),
     ("embeddings: seen within a group", graph_vectors::within_a_group),
     ("ledger: one line for each change", graph_admin::ledger),
     ("ledger: trimmed to the newest records", graph_ledger::trimmed),

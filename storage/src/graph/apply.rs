@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     batch_ops::{BatchOp, BatchReport},
     catalog::GraphType,
@@ -10,6 +12,7 @@ use super::{
     ledger_keep::LedgerKeep,
     load::LoadedGraph,
     moves::MoveOp,
+    once::Once,
     revise::{Revised, Revision},
     state::GraphState,
     transaction::{Creator, Transaction},
@@ -131,6 +134,8 @@ pub enum Op {
         /// Whether a graph of this name may be there and is replaced.
         replace: bool,
     },
+    /// Does this unless it was done under the same key before.
+    Once(Once, Box<Op>),
     /// A step of a move.
     Move(MoveOp),
 }
@@ -145,6 +150,7 @@ impl Op {
     /// Whether it gives more room back than it takes, so that it may be done on a full disk.
     pub(super) fn frees_room(&self) -> bool {
         match self {
+            Op::Once(_, op) => op.frees_room(),
             Op::Delete
             | Op::Clear
             | Op::ClearLedger
@@ -171,6 +177,7 @@ impl Op {
     /// Calls `each` with the nodes whose records the mutation looks at, repeats included.
     pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {
+            Op::Once(_, op) => op.for_each_node(each),
             Op::AddNode { id, .. }
             | Op::AddMissingNode { id, .. }
             | Op::RemoveNode { id }
@@ -197,7 +204,7 @@ impl Op {
 }
 
 /// Result of a mutation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// Done.
     Done,
@@ -215,8 +222,12 @@ impl Transaction<'_> {
     /// Applies one mutation to the group. An error leaves the group as it was, except
     /// [`GraphError::Store`], after which the group must be dropped.
     pub(super) fn apply(&mut self, write: &Write) -> Result<Outcome, GraphError> {
-        let name = &write.graph;
-        match &write.op {
+        self.apply_op(&write.graph, &write.op)
+    }
+
+    pub(super) fn apply_op(&mut self, name: &Arc<str>, op: &Op) -> Result<Outcome, GraphError> {
+        match op {
+            Op::Once(once, op) => return self.apply_once(name, *once, op),
             Op::Create { kind, owner, tenant } => {
                 if self.live(name).is_some() {
                     self.existing(name)?;

@@ -1,5 +1,7 @@
 //! The items of a batch update.
 
+use serde::{Deserialize, Serialize};
+
 use crate::view::batch;
 
 /// One item of a batch update. Items run in order; one that fails is reported and the rest still runs.
@@ -79,7 +81,7 @@ impl From<batch::BatchOp<'_>> for BatchOp {
 }
 
 /// What a batch update did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchReport {
     /// Nodes added or replaced.
     pub added_nodes: u64,

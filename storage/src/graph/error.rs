@@ -176,6 +176,15 @@ pub enum GraphError {
         /// What the store found.
         error: StoreError,
     },
+    /// The key of a write that is made once came with another one before.
+    #[error(
+        "IDEMPOTENCY_CONFLICT: this idempotency key was used for another request to graph '{0}'; nothing was done, use a \
+         new key for a new request"
+    )]
+    KeyReused(String),
+    /// No room for the key of a write that is made once.
+    #[error("BUSY: {0} idempotency keys are remembered, no more; nothing was done, retry with backoff")]
+    TooManyKeys(usize),
     /// Too many identities, or too much in one.
     #[error(transparent)]
     Limit(#[from] OverLimit),

@@ -16,6 +16,11 @@ use super::error::GraphError;
 /// However often it is renewed, a fence stands for so long at most.
 pub const MAX_PAUSE: Duration = Duration::from_secs(60);
 
+/// A write that meets a fence is tried again for so long. A drain takes some milliseconds; beyond this something stalls.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How often whoever waits looks whether the fence stands still.
+pub const FENCE_CHECK: Duration = Duration::from_millis(2);
+
 /// The time that leases see: the monotonic clock, and what tests add to it.
 #[derive(Debug, Default)]
 pub(super) struct LeaseClock {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     edit::{Edit, take},
     error::GraphError,
@@ -75,7 +77,7 @@ impl Revision {
 }
 
 /// What became of [`Revision`]s. Those that found something else than they expected are not counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revised {
     /// Nodes rewritten.
     pub nodes_set: u64,

@@ -6,7 +6,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -17,8 +17,9 @@ use super::{
     catalog::{COMMONS, CatalogEntry, Graph},
     emptied::EmptiedGraphs,
     error::GraphError,
-    fence::{Fenced, LeaseClock},
+    fence::{FENCE_CHECK, Fenced, LONGEST_WAIT, LeaseClock},
     moves::MoveOp,
+    once::MadeOnce,
     outcomes::MoveOutcome,
     state::GraphState,
     transaction::{Publish, Retired, Transaction},
@@ -59,6 +60,7 @@ pub struct GraphStore {
     pub(super) retired: Mutex<Vec<Retired>>,
     /// Whose removed records may still lie in tables.
     pub(super) emptied: Mutex<EmptiedGraphs>,
+    made_once: Mutex<MadeOnce>,
     leases: LeaseClock,
     /// Gives changes their times.
     pub(super) clock: SteadyClock,
@@ -79,6 +81,7 @@ impl GraphStore {
         let store: Box<dyn Store> = store.into();
         let retired = reclaims(&*store)?;
         let emptied = EmptiedGraphs::left_over(&*store)?;
+        let made_once = MadeOnce::load(&*store)?;
         let catalog = load_catalog(&*store)?;
         let stored = match store.get(Space::Catalog, &keys::next_id())? {
             Some(bytes) => u64::from_be_bytes(bytes.as_slice().try_into().map_err(|_| {
@@ -99,6 +102,7 @@ impl GraphStore {
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
             emptied: Mutex::new(emptied),
+            made_once: Mutex::new(made_once),
             leases: LeaseClock::default(),
             clock: SteadyClock::default(),
         })
@@ -215,6 +219,12 @@ impl GraphStore {
         graph.fence().raised_by(self.leases.now())
     }
 
+    /// What a write of the graph is answered because it is about to move, if it is ([`GraphError::Moving`]).
+    pub fn held_up(&self, graph: &str) -> Option<GraphError> {
+        let found = self.lookup(graph).filter(|graph| graph.is_served())?;
+        found.fence().pass(graph, &self.leases).err()
+    }
+
     /// Has leases see the time so much further on, for tests of what happens when they lapse.
     pub fn advance_leases(&self, by: Duration) {
         self.leases.advance(by);
@@ -225,6 +235,10 @@ impl GraphStore {
         &self.next_id
     }
 
+    pub(super) fn made_once(&self) -> &Mutex<MadeOnce> {
+        &self.made_once
+    }
+
     /// Held while a group is built, committed and published.
     pub(super) fn commits(&self) -> MutexGuard<'_, ()> {
         self.commits.lock()
@@ -232,8 +246,16 @@ impl GraphStore {
 
     /// Commits one mutation durably.
     pub fn write(&self, graph: &str, op: Op) -> Result<Outcome, GraphError> {
-        let writes = [Write { graph: graph.into(), op }];
-        self.commit(&writes, Durability::Sync).pop().expect("one result per write")
+        let write = Write { graph: graph.into(), op };
+        let result = self.commit_one(&write);
+        if matches!(result, Err(GraphError::Moving { .. })) {
+            self.abandon(write);
+        }
+        result
+    }
+
+    fn commit_one(&self, write: &Write) -> Result<Outcome, GraphError> {
+        self.commit(std::slice::from_ref(write), Durability::Sync).pop().expect("one result per write")
     }
 
     /// Applies a group of mutations in order and commits them as one batch: group commit.
@@ -241,7 +263,9 @@ impl GraphStore {
     /// Returns one result per mutation. With [`Durability::Sync`] every `Ok` is durable. A mutation that is refused
     /// does not affect the others. When the commit itself fails nothing of the group is visible and every mutation
     /// gets the error; any failure but a full disk also poisons the store for writes. Records of a refused
-    /// [`Op::Replace`] or [`Op::Install`] are given up: load them again to try again.
+    /// [`Op::Replace`] or [`Op::Install`] are given up: load them again to try again. Only a write that met a fence
+    /// ([`GraphError::Moving`]) may be committed again as it is; whoever does not calls [`GraphStore::abandon`]. Behind
+    /// such a one all others of its graph in the group meet the fence, so that none overtakes it.
     pub fn commit(&self, writes: &[Write], durability: Durability) -> Vec<Result<Outcome, GraphError>> {
         let _one_at_a_time = self.commits.lock();
         if let Err(error) = self.writable() {
@@ -269,7 +293,8 @@ impl GraphStore {
     /// A damaged block that a cleared ledger shares with another one keeps it from being read: that is no success.
     fn check_cleared_ledgers(&self, writes: &[Write], results: &mut Results) {
         for (write, result) in writes.iter().zip(results) {
-            if matches!((&write.op, &*result), (Op::ClearLedger, Ok(_)))
+            let op = if let Op::Once(_, op) = &write.op { op } else { &write.op };
+            if matches!((op, &*result), (Op::ClearLedger, Ok(_)))
                 && let Some(graph) = self.lookup(&write.graph)
                 && let Err(error) = self.latest(&graph).for_each_ledger(0, |_, _| Ok(()))
             {
@@ -288,9 +313,9 @@ impl GraphStore {
         let lookup = |name: &str| self.lookup(name);
         let (transaction, results) = loop {
             let names = self.names.get().map(|rule| &**rule);
-            let now = self.clock.unix_ms();
+            let (now, made) = (self.clock.unix_ms(), self.made_once.lock());
             let mut transaction =
-                Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, now);
+                Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now);
             transaction.ask_ahead(writes);
             match apply_all(&mut transaction, writes, refused) {
                 Ok(results) => break (transaction, results),
@@ -313,6 +338,7 @@ impl GraphStore {
             return Err(CommitFailure { error, results });
         }
         self.publish(finished.graphs);
+        self.made_once.lock().extend(finished.made.into_iter());
         self.retired.lock().extend(finished.retired);
         finished.emptied.into_iter().for_each(|(id, why)| self.emptied.lock().add(id, why));
         Ok(results)
@@ -321,14 +347,24 @@ impl GraphStore {
     /// Hands the records of loads that were refused to [`GraphStore::reclaim`].
     fn give_up_loads(&self, writes: &[Write], results: &Results) {
         for (write, result) in writes.iter().zip(results) {
-            if let (
-                Op::Replace(loaded) | Op::Install { loaded, .. } | Op::Move(MoveOp::Fill { loaded, .. }),
-                Err(_),
-            ) = (&write.op, result)
-            {
-                self.retired.lock().push(Retired { id: loaded.parts().0, readers: None });
+            if result.is_err() && !matches!(result, Err(GraphError::Moving { .. })) {
+                self.give_up_load(write);
             }
         }
+    }
+
+    fn give_up_load(&self, write: &Write) {
+        if let Op::Replace(loaded) | Op::Install { loaded, .. } | Op::Move(MoveOp::Fill { loaded, .. }) =
+            &write.op
+        {
+            self.retired.lock().push(Retired { id: loaded.parts().0, readers: None });
+        }
+    }
+
+    /// Takes a write that met a fence and will not be committed again. Hands the records of a load to
+    /// [`GraphStore::reclaim`].
+    pub fn abandon(&self, write: Write) {
+        self.give_up_load(&write);
     }
 
     fn publish(&self, graphs: Vec<(Arc<str>, Publish)>) {
@@ -417,7 +453,8 @@ impl GraphStore {
         self.store.commit(batch, durability).inspect_err(|error| self.poison_unless_retryable(error))
     }
 
-    /// Commits loaded records as the new graph `name`, or in place of it when `replace`. Durable on return.
+    /// Commits loaded records as the new graph `name`, or in place of it when `replace`. Durable on return. Waits for
+    /// [`LONGEST_WAIT`] while the graph is about to move.
     pub fn install(
         &self,
         name: &str,
@@ -426,7 +463,19 @@ impl GraphStore {
         owner: Option<String>,
         replace: bool,
     ) -> Result<(), GraphError> {
-        self.write(name, Op::Install { loaded, kind, owner, replace }).map(|_| ())
+        let write = Write { graph: name.into(), op: Op::Install { loaded, kind, owner, replace } };
+        let begun = Instant::now();
+        loop {
+            let result = self.commit_one(&write);
+            if !matches!(result, Err(GraphError::Moving { .. })) {
+                return result.map(|_| ());
+            }
+            if begun.elapsed() >= LONGEST_WAIT {
+                self.abandon(write);
+                return result.map(|_| ());
+            }
+            std::thread::sleep(FENCE_CHECK);
+        }
     }
 }
 
@@ -466,11 +515,19 @@ fn apply_all(
     failed: &HashMap<usize, GraphError>,
 ) -> Result<Results, (usize, StoreError)> {
     let mut results = Vec::with_capacity(writes.len());
+    // Graphs of which a write met the fence: none behind it may overtake it, though the fence fall meanwhile.
+    let mut held_up: HashMap<&str, GraphError> = HashMap::new();
     for (index, write) in writes.iter().enumerate() {
-        let result = match failed.get(&index) {
+        let is_step = matches!(write.op, Op::Move(_));
+        let result = match failed.get(&index).or_else(|| held_up.get(&*write.graph).filter(|_| !is_step)) {
             Some(error) => Err(error.clone()),
             None => transaction.apply(write),
         };
+        if let Err(moving @ GraphError::Moving { .. }) = &result
+            && !is_step
+        {
+            held_up.entry(&write.graph).or_insert_with(|| moving.clone());
+        }
         match result {
             Err(GraphError::Store(error)) if !failed.contains_key(&index) => return Err((index, error)),
             result => results.push(result),

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, atomic::AtomicU64, atomic::Ordering},
 };
 
+use parking_lot::MutexGuard;
+
 use super::{
     apply::Write,
     catalog::{CatalogEntry, Graph, GraphType, Versions},
@@ -13,6 +15,7 @@ use super::{
     error::GraphError,
     fence::LeaseClock,
     ledger_keep::LedgerKeep,
+    once::{Made, MadeOnce},
     outcomes::{MoveOutcome, MoveRecord, MoveRole},
     overlay::Overlay,
     standing::Standing,
@@ -72,6 +75,8 @@ pub(super) struct Finished {
     pub(super) retired: Vec<Retired>,
     /// Graphs that are there and of whose ledgers records were removed.
     pub(super) emptied: Vec<(GraphId, Removal)>,
+    /// Keys of writes that were made once, and their spans.
+    pub(super) made: Vec<([u8; 16], u64)>,
 }
 
 /// How the in-memory catalog changes.
@@ -109,6 +114,9 @@ pub(super) struct Transaction<'s> {
     last_states: Vec<(Arc<str>, Publish)>,
     next_id: &'s AtomicU64,
     leases: &'s LeaseClock,
+    stored_made: MutexGuard<'s, MadeOnce>,
+    /// Writes that the group made once, and the spans of their keys.
+    pub(super) made_now: HashMap<[u8; 16], (u64, Made)>,
     allocated: bool,
     now_ms: u64,
 }
@@ -120,6 +128,7 @@ impl<'s> Transaction<'s> {
         names: Option<&'s NameRule>,
         next_id: &'s AtomicU64,
         leases: &'s LeaseClock,
+        stored_made: MutexGuard<'s, MadeOnce>,
         now_ms: u64,
     ) -> Self {
         Self {
@@ -132,9 +141,19 @@ impl<'s> Transaction<'s> {
             last_states: Vec::new(),
             next_id,
             leases,
+            stored_made,
+            made_now: HashMap::new(),
             allocated: false,
             now_ms,
         }
+    }
+
+    pub(super) fn stored_made(&self) -> &MadeOnce {
+        &self.stored_made
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.now_ms
     }
 
     pub(super) fn allocate_id(&mut self) -> GraphId {
@@ -442,6 +461,7 @@ impl<'s> Transaction<'s> {
             let next = self.next_id.load(Ordering::Relaxed);
             self.overlay.put(Space::Catalog, &keys::next_id(), &next.to_be_bytes());
         }
-        Finished { batch: self.overlay.into_batch(), graphs: published, retired: self.retired, emptied }
+        let made = self.made_now.iter().map(|(key, (span, _))| (*key, *span)).collect();
+        Finished { batch: self.overlay.into_batch(), graphs: published, retired: self.retired, emptied, made }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use epistemic_tests::wait::poll;
-use epistemic_tests::wire::{bin, params};
-use epistemic_tests::{Client, ServerProcess, http};
+use epistemic_tests::wire::{bin, field, params, unpack};
+use epistemic_tests::{Client, ServerProcess, Value, http};
 
 use crate::bystander::Bystander;
 use crate::{MIB, endpoints, memory, node};
@@ -107,11 +107,11 @@ fn the_limit_is_exact() -> Result<()> {
                 ensure!(client.receive()?.outcome == Ok("ok".into()));
                 ensure!(client.node_properties("g", "n")?.is_some_and(|bytes| bytes.len() == LIMIT - frame));
             } else {
-                client.send_raw(&u32::try_from(body.len())?.to_be_bytes())?;
-                is_refused(
-                    &mut client,
-                    "FRAME_TOO_LARGE: frame of 100001 bytes is over the limit of 100000 bytes",
-                )?;
+                client.send_body(&body)?;
+                let answer = client.receive()?;
+                let words = "FRAME_TOO_LARGE: frame of 100001 bytes is over the limit of 100000 bytes";
+                let told = answer.outcome.as_ref().is_err_and(|text| text.starts_with(words));
+                ensure!(answer.id > 0 && told, "{answer:?}");
             }
         }
     }
@@ -162,6 +162,54 @@ fn a_document_comes_back_and_what_is_too_large_is_answered() -> Result<()> {
     let page = http::get(server.metrics_addr(), "/metrics")?.body;
     ensure!(http::series(&page, "epistemic_graph_oversized_frames_total") == Some(2.0), "{page}");
     ensure!(server.output().contains("request refused: frame of 50001"), "{}", server.output());
+    Ok(())
+}
+
+/// A document may be the first request of a connection, if its token is good and in front; of a stranger nothing is held.
+#[test]
+fn a_document_may_come_first_on_a_connection() -> Result<()> {
+    let server = ServerProcess::ours()
+        .tcp()
+        .metrics()
+        .arg("--max-frame-bytes")
+        .arg("100000")
+        .arg("--max-document-bytes")
+        .arg("1000000")
+        .start()?;
+    let mut client = server.client()?;
+    client.create_graph("g")?;
+    for node in 0..3 {
+        client.add_node("g", &format!("n{node}"), &vec![0x90; 60_000])?;
+    }
+    let document = client.call("g", "ToMsgpack", None)?;
+    for endpoint in endpoints(&server) {
+        let mut first = Client::connect(&endpoint, server.secret())?;
+        let request = first.request("g", "FromMsgpack", params([("msgpack", document.clone())]));
+        first.send_body(&request.body())?;
+        ensure!(first.receive()?.outcome == Ok("ok".into()));
+        ensure!(first.call("g", "NodeCount", None)? == 3.into());
+
+        let mut stranger = Client::connect(&endpoint, "wrong")?;
+        stranger.send_raw(&u32::try_from(request.body().len())?.to_be_bytes())?;
+        let request = stranger.request("g", "FromMsgpack", params([("msgpack", document.clone())]));
+        stranger.send_raw(&request.body()[..20_000])?;
+        is_refused(&mut stranger, "FRAME_TOO_LARGE")?;
+
+        // Who signs all of it is known only at its end.
+        let mut signing = Client::connect(&endpoint, "wrong")?;
+        let request = signing.request("g", "FromMsgpack", params([("msgpack", document.clone())]));
+        let request = request.with("auth_token", "eg2.00").with("agent_id", "a");
+        let id = request.id();
+        signing.send_body(&request.body())?;
+        let answer = unpack(&signing.receive_body()?)?;
+        let told = field(&answer, "error_detail").and_then(Value::as_str).unwrap_or_default();
+        ensure!(
+            field(&answer, "id") == Some(&id.into())
+                && field(&answer, "error") == Some(&"FRAME_TOO_LARGE".into())
+                && told.ends_with("send Ping first"),
+            "{answer}"
+        );
+    }
     Ok(())
 }
 

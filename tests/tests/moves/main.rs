@@ -13,6 +13,7 @@ mod pause;
 mod power_cut;
 mod reproduced;
 mod torture;
+mod waiting;
 mod written;
 
 use anyhow::{Context, Result, ensure};

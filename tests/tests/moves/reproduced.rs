@@ -121,16 +121,18 @@ fn d10_a_destination_that_stalls_during_the_fence_is_caught_up_with() -> Result<
     let destination = Pid::from_raw(i32::try_from(pair.destination.pid())?).context("pid")?;
     kill_process(destination, Signal::STOP)?;
     held.go_on()?;
-    let mut number = 0;
-    let mut until = |stopped: bool| {
-        poll(LIMIT, OFTEN, || {
-            number += 1;
-            let done = client.add_node(GRAPH, &format!("meanwhile {number}"), b"\x80");
-            anyhow::Ok((done.is_err() == stopped).then_some(()))
-        })
+    let mut other = pair.source.client()?;
+    let stopped = || {
+        let rows = other.call(GRAPH, "MoveStatus", params([("graph_name", GRAPH.into())]))?;
+        anyhow::Ok(rows.to_string().contains("fenced_by").then_some(()))
     };
-    until(true)?.context("writes are not stopped")?;
-    until(false)?.context("writes are stopped for ever")?;
+    poll(LIMIT, OFTEN, stopped)?.context("writes are not stopped")?;
+    let mut number = 0;
+    let written = || {
+        number += 1;
+        anyhow::Ok(client.add_node(GRAPH, &format!("meanwhile {number}"), b"\x80").ok())
+    };
+    poll(LIMIT, OFTEN, written)?.context("writes are stopped for ever")?;
     let expected = digest(&mut client, GRAPH)?;
     kill_process(destination, Signal::CONT)?;
     let output = held.ended()?;

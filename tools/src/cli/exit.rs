@@ -158,7 +158,9 @@ fn of_graph(error: &GraphError) -> Exit {
         | GraphError::NodeNotFound(_)
         | GraphError::SourceNotFound(_)
         | GraphError::TargetNotFound(_)
-        | GraphError::EmptyVector(_) => Exit::Failed,
+        | GraphError::EmptyVector(_)
+        | GraphError::KeyReused(_)
+        | GraphError::TooManyKeys(_) => Exit::Failed,
     }
 }
 

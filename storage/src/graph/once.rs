@@ -1,0 +1,135 @@
+//! Writes that are made once, however often their client sends them: it gives them a key, which is kept with what became
+//! of the write, in the same commit. So a server that was killed, or lost its power, knows them all.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    apply::{Op, Outcome},
+    error::GraphError,
+    store::GraphStore,
+    transaction::Transaction,
+};
+use crate::{
+    batch::WriteBatch,
+    error::{Result, StoreError},
+    keys,
+    space::Space,
+    store::{Direction, Durability, Store},
+};
+
+/// Keys that are kept at most.
+const MOST: usize = 1 << 20;
+/// Keys of this many milliseconds are forgotten together.
+const SPAN_MS: u64 = 60_000;
+/// Keys that are removed in one commit.
+const PART: usize = 10_000;
+
+/// Names a write, whichever request brings it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Once {
+    /// Hash of whatever is to be told apart: who asks, the graph, his key.
+    pub key: [u8; 16],
+    /// Hash of what is asked.
+    pub request: [u8; 16],
+}
+
+/// What is kept of a write, a MessagePack map.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Made {
+    request: [u8; 16],
+    outcome: Outcome,
+}
+
+/// Where the writes that were made are kept: the span of each key.
+#[derive(Debug, Default)]
+pub(super) struct MadeOnce(HashMap<[u8; 16], u64>);
+
+impl MadeOnce {
+    /// Those of earlier runs.
+    pub(super) fn load(store: &dyn Store) -> Result<Self> {
+        let mut made = Self::default();
+        let mut cursor = store.scan(Space::Catalog, keys::all_made_once(), Direction::Forward)?;
+        while let Some((key, _)) = cursor.next()? {
+            let (span, key) = keys::made_once_parts(key)
+                .ok_or_else(|| StoreError::corrupt(Space::Catalog, "key of a write that is made once"))?;
+            made.0.insert(key, span);
+        }
+        Ok(made)
+    }
+
+    pub(super) fn extend(&mut self, made: impl Iterator<Item = ([u8; 16], u64)>) {
+        self.0.extend(made);
+    }
+}
+
+impl Transaction<'_> {
+    /// Applies the mutation unless it was made: then its first outcome is returned. One that is refused may be tried again.
+    pub(super) fn apply_once(
+        &mut self,
+        name: &std::sync::Arc<str>,
+        once: Once,
+        op: &Op,
+    ) -> std::result::Result<Outcome, GraphError> {
+        if let Some(made) = self.made(once.key)? {
+            return match made.request == once.request {
+                true => Ok(made.outcome),
+                false => Err(GraphError::KeyReused(name.to_string())),
+            };
+        }
+        if self.stored_made().0.len() + self.made_now.len() >= MOST {
+            return Err(GraphError::TooManyKeys(MOST));
+        }
+        let outcome = self.apply_op(name, op)?;
+        let made = Made { request: once.request, outcome: outcome.clone() };
+        let span = self.now_ms() / SPAN_MS;
+        let value = rmp_serde::to_vec_named(&made).expect("plain fields always encode");
+        self.overlay.put(Space::Catalog, &keys::made_once(span, &once.key), &value);
+        self.made_now.insert(once.key, (span, made));
+        Ok(outcome)
+    }
+
+    fn made(&self, key: [u8; 16]) -> Result<Option<Made>> {
+        if let Some((_, made)) = self.made_now.get(&key) {
+            return Ok(Some(made.clone()));
+        }
+        let Some(span) = self.stored_made().0.get(&key).copied() else { return Ok(None) };
+        let stored = self.overlay.stored_in_catalog(&keys::made_once(span, &key))?;
+        let decode = |bytes: Vec<u8>| {
+            rmp_serde::from_slice(&bytes)
+                .map_err(|error| StoreError::corrupt(Space::Catalog, format!("a write made once: {error}")))
+        };
+        stored.map(decode).transpose()
+    }
+}
+
+impl GraphStore {
+    /// Forgets the keys of writes that were made before this time, Unix milliseconds, to the minute. Call it now and then;
+    /// an error leaves the rest for the next call.
+    pub fn forget_made_once(&self, before_ms: u64) -> Result<()> {
+        let before = before_ms / SPAN_MS;
+        loop {
+            let expired: Vec<_> = {
+                let made = self.made_once().lock();
+                let old = made.0.iter().filter(|(_, span)| **span < before);
+                old.map(|(key, span)| (*key, *span)).take(PART).collect()
+            };
+            if expired.is_empty() {
+                return Ok(());
+            }
+            let mut batch = WriteBatch::new();
+            for (key, span) in &expired {
+                batch.delete(Space::Catalog, keys::made_once(*span, key));
+            }
+            self.commit_service(batch, Durability::Buffered)?;
+            let mut made = self.made_once().lock();
+            for (key, span) in &expired {
+                // It may have been made again since.
+                if made.0.get(key) == Some(span) {
+                    made.0.remove(key);
+                }
+            }
+        }
+    }
+}
