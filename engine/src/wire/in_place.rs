@@ -1,18 +1,20 @@
 //! Documents that came as lists of integers, as the published clients send back what `ToMsgpack` gave them: made bytes in the
 //! room that they take.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use epistemic_storage::view::token::{Reader, Token};
 
 use super::envelope::Envelope;
 
-/// Looks for the only owner of a frame, whose other one is about to let go of it.
-const LOOKS: usize = 10_000;
+/// Milliseconds at most for the connection to let go of the frame that it has handed over.
+const PATIENCE: usize = 20;
 
 /// The same request with its parameter `msgpack` as a bin, if that is a long list of integers 0-255.
 pub fn list_as_bin(mut body: Bytes) -> Bytes {
     let Some(list) = find(&body) else { return body };
-    for _ in 0..LOOKS {
+    for _ in 0..PATIENCE {
         match body.try_into_mut() {
             Ok(mut bytes) => {
                 let end = list.pack(&mut bytes);
@@ -21,7 +23,7 @@ pub fn list_as_bin(mut body: Bytes) -> Bytes {
             }
             Err(shared) => body = shared,
         }
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
     // Decoding copies it then.
     body
