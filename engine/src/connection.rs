@@ -16,8 +16,9 @@ use tokio::{
 };
 
 use crate::{
+    answers::AnswerPlace,
     dispatch::{
-        self, Part, Pending, Step,
+        self, Client, Part, Pending, Step,
         authenticate::{self, Shown},
     },
     oversized::{self, Oversized},
@@ -55,9 +56,13 @@ struct Connection<S> {
     place: Place,
     /// Who is at the other end, for the log.
     peer: String,
+    /// The same without the port: connections from one place share what it gets.
+    origin: Arc<str>,
     stream: S,
     inbox: BytesMut,
     outbox: Vec<u8>,
+    /// Room of large answers in the outbox.
+    large: Vec<AnswerPlace>,
     pending: VecDeque<Pending>,
     /// Bytes of the requests that wait for their answer.
     pending_bytes: usize,
@@ -89,10 +94,12 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
     let connection = Connection {
         shard: Arc::clone(&shard),
         place,
+        origin: peer.rsplit_once(':').map_or(peer.as_str(), |(host, _)| host).into(),
         peer,
         stream,
         inbox: BytesMut::new(),
         outbox: Vec::new(),
+        large: Vec::new(),
         pending: VecDeque::new(),
         pending_bytes: 0,
         transfers: shard.open_transfers.connect(),
@@ -111,6 +118,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
     }
     // Its promises are dropped and with them their computations cancelled.
     shard.compute.discard_cancelled();
+    shard.reads.discard_cancelled();
 }
 
 /// What a large frame may take on a slow network beyond the usual: a second for each MiB.
@@ -190,6 +198,7 @@ impl<S: Stream> Connection<S> {
             self.gone = true;
             self.pending.iter().for_each(Pending::client_gone);
             self.shard.compute.discard_cancelled();
+            self.shard.reads.discard_cancelled();
         }
     }
 
@@ -217,8 +226,9 @@ impl<S: Stream> Connection<S> {
                     }
                 },
             };
-            let Self { shard, transfers, pending, outbox, .. } = self;
-            match dispatch::dispatch(shard, transfers, &body, authenticated, pending, outbox) {
+            let Self { shard, transfers, origin, pending, outbox, .. } = self;
+            let client = Client { transfers, peer: origin };
+            match dispatch::dispatch(shard, client, &body, authenticated, pending, outbox) {
                 Step::Answered(refusal) => {
                     self.document = None;
                     self.pending.extend(refusal);
@@ -363,6 +373,10 @@ impl<S: Stream> Connection<S> {
         let (bytes, last) = match part {
             Part::More(bytes) => (bytes, false),
             Part::Last(bytes) => (bytes, true),
+            Part::Large(bytes, place) => {
+                self.large.push(place);
+                (bytes, true)
+            }
             Part::Broken => return Err(io::Error::other("an answer failed after its first part was sent")),
         };
         if self.outbox.is_empty() {
@@ -406,6 +420,7 @@ impl<S: Stream> Connection<S> {
             self.outbox = Vec::new();
         }
         self.outbox.clear();
+        self.large.clear();
         Ok(())
     }
 }

@@ -29,9 +29,10 @@ use crate::{
     access::AccessControl,
     admission::Admission,
     analytics::Cancel,
+    answers::AnswerMemory,
     checkpoints::{Checkpoints, Dirty},
     commit,
-    compute_pool::ComputePool,
+    compute_pool::{ComputePool, Shares as ComputeShares},
     config::{AuthChoice, Config, DurabilityMode, MinAuth},
     descriptors::{self, Shares},
     expected_store::{Expected, Found, WrongStore},
@@ -242,6 +243,7 @@ fn open_shard(
         let ownership = Arc::clone(ownership);
         graphs.restrict_names(Box::new(move |name| ownership.may_create(name)));
     }
+    graphs.limit_requests(config.written.of_requests());
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new(log)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
@@ -268,12 +270,14 @@ fn open_shard(
         access,
         authentication,
         admission: Admission::new(config.max_inflight),
+        answers: AnswerMemory::new(config.answer_memory),
         metrics,
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
         reasoning: Mutex::default(),
         vectors: Indexes::new(config.vector_memory),
-        compute: ComputePool::start(cores)?,
+        compute: ComputePool::start("compute", ComputeShares::of(cores), cores, config.compute_deadline())?,
+        reads: ComputePool::start("reads", ComputeShares::of_reads(cores), 1, config.compute_deadline())?,
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),
@@ -282,6 +286,7 @@ fn open_shard(
         documents: Arc::new(tokio::sync::Semaphore::new(1)),
         limits: Limits::new(config),
         open_transfers: OpenTransfers::new(
+            config.max_transfers as usize,
             (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
         ),
         started: Instant::now(),

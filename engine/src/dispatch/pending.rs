@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
-    OpError,
+    OpError, Request,
     answer::{self, WriteAnswer},
+    table::{self, Access},
 };
 use crate::{
+    account::Account,
     admission::Permit,
     analytics::Cancel,
+    answers::AnswerPlace,
     commit::Reply,
     shard::Shard,
     wire::{Method, ReplyTo},
@@ -22,8 +25,27 @@ pub(crate) enum Part {
     More(Vec<u8>),
     /// The last bytes.
     Last(Vec<u8>),
+    /// A whole answer that is large, and its room in memory.
+    Large(Vec<u8>, AnswerPlace),
     /// The answer cannot be finished.
     Broken,
+}
+
+impl Part {
+    /// A whole answer; an error in its place when there is no room for it.
+    pub(super) fn whole(shard: &Shard, account: &Account, request: &Request<'_>, mut bytes: Vec<u8>) -> Self {
+        // It tells what was done.
+        let must = table::row(request.method).access == Access::Write;
+        match shard.answers.take(&account.tenant, bytes.len(), must) {
+            Ok(None) => Part::Last(bytes),
+            Ok(Some(place)) => Part::Large(bytes, place),
+            Err(no_room) => {
+                bytes = Vec::new();
+                answer::error(&mut bytes, request.envelope.reply_to(), &OpError::Text(no_room.to_string()));
+                Part::Last(bytes)
+            }
+        }
+    }
 }
 
 /// An answer that keeps its place in the order of a connection.
@@ -122,6 +144,14 @@ impl Pending {
         matches!(&self.source, Source::Write(write) if !matches!(write.answer, WriteAnswer::Ok))
     }
 
+    /// Whether it is a write that was not decoded yet, so that none may be queued behind it.
+    pub(super) fn is_decoded_elsewhere(&self) -> bool {
+        let Source::Write(PendingWrite { queued: Queued::Decoding(decoding), .. }) = &self.source else {
+            return false;
+        };
+        decoding.is_empty() && !decoding.is_terminated()
+    }
+
     pub(crate) fn is_write(&self) -> bool {
         matches!(self.source, Source::Write(_) | Source::Ready(_))
     }
@@ -130,10 +160,7 @@ impl Pending {
     pub(crate) async fn part(&mut self) -> Part {
         match &mut self.source {
             Source::Ready(bytes) => Part::Last(bytes.take().unwrap_or_default()),
-            Source::Write(write) => {
-                let reply = (&mut write.reply).await.ok();
-                write.answer(reply)
-            }
+            Source::Write(write) => write.part().await,
             Source::Task(parts) => parts.recv().await.unwrap_or_else(|| self.broken_off()),
         }
     }
@@ -142,11 +169,7 @@ impl Pending {
     pub(crate) fn try_part(&mut self) -> Option<Part> {
         match &mut self.source {
             Source::Ready(bytes) => Some(Part::Last(bytes.take().unwrap_or_default())),
-            Source::Write(write) => match write.reply.try_recv() {
-                Ok(reply) => Some(write.answer(Some(reply))),
-                Err(oneshot::error::TryRecvError::Empty) => None,
-                Err(oneshot::error::TryRecvError::Closed) => Some(write.answer(None)),
-            },
+            Source::Write(write) => write.try_part(),
             Source::Task(parts) => match parts.try_recv() {
                 Ok(part) => Some(part),
                 Err(mpsc::error::TryRecvError::Empty) => None,
@@ -176,10 +199,69 @@ pub(super) struct PendingWrite {
     pub(super) method: Method,
     pub(super) begun: Instant,
     pub(super) answer: WriteAnswer,
-    pub(super) reply: oneshot::Receiver<Reply>,
+    pub(super) queued: Queued,
+}
+
+/// Where a write is.
+pub(super) enum Queued {
+    /// On a thread that decodes it and then queues it.
+    Decoding(oneshot::Receiver<Result<oneshot::Receiver<Reply>, OpError>>),
+    /// In the queue of the commit thread.
+    Reply(oneshot::Receiver<Reply>),
 }
 
 impl PendingWrite {
+    async fn part(&mut self) -> Part {
+        if let Queued::Decoding(receiver) = &mut self.queued {
+            let decoded = receiver.await.ok();
+            if let Some(refused) = self.decoded(decoded) {
+                return refused;
+            }
+        }
+        let reply = match &mut self.queued {
+            Queued::Reply(reply) => reply.await.ok(),
+            Queued::Decoding(_) => None,
+        };
+        self.answer(reply)
+    }
+
+    fn try_part(&mut self) -> Option<Part> {
+        if let Queued::Decoding(receiver) = &mut self.queued {
+            let decoded = match receiver.try_recv() {
+                Ok(decoded) => Some(decoded),
+                Err(oneshot::error::TryRecvError::Empty) => return None,
+                Err(oneshot::error::TryRecvError::Closed) => None,
+            };
+            if let Some(refused) = self.decoded(decoded) {
+                return Some(refused);
+            }
+        }
+        let Queued::Reply(reply) = &mut self.queued else { return Some(self.answer(None)) };
+        match reply.try_recv() {
+            Ok(reply) => Some(self.answer(Some(reply))),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(self.answer(None)),
+        }
+    }
+
+    /// Goes on with what was decoded, or answers why it was refused. Without anything the thread is gone.
+    fn decoded(&mut self, decoded: Option<Result<oneshot::Receiver<Reply>, OpError>>) -> Option<Part> {
+        let error = match decoded {
+            Some(Ok(reply)) => {
+                self.queued = Queued::Reply(reply);
+                return None;
+            }
+            Some(Err(error)) => error,
+            None => {
+                OpError::Text("INTERNAL: the request was not decoded; the server's log tells more".into())
+            }
+        };
+        let mut out = Vec::new();
+        answer::error(&mut out, self.to, &error);
+        self.shard.metrics.answered(self.method, self.begun.elapsed());
+        Some(Part::Last(out))
+    }
+
     fn answer(&self, reply: Option<Reply>) -> Part {
         if let (WriteAnswer::Deleted(graph), Some(Ok(_))) = (&self.answer, &reply) {
             self.shard.metrics.renew_graph(graph, &self.shard.graphs);

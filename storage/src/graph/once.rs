@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     apply::{Op, Outcome},
     error::GraphError,
+    part::Progress,
     store::GraphStore,
     transaction::Transaction,
 };
@@ -81,7 +82,8 @@ impl Transaction<'_> {
         if self.stored_made().0.len() + self.made_now.len() >= MOST {
             return Err(GraphError::TooManyKeys(MOST));
         }
-        let outcome = self.apply_op(name, op)?;
+        // It is not made in parts: its key goes with all of it.
+        let outcome = self.apply_op(name, op, &Progress::default())?;
         let made = Made { request: once.request, outcome: outcome.clone() };
         let span = self.now_ms() / SPAN_MS;
         let value = rmp_serde::to_vec_named(&made).expect("plain fields always encode");
