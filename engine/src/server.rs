@@ -14,7 +14,8 @@ use clap::Parser;
 use epistemic_listen::Places;
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_storage::{
-    Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, rocks::RocksOptions,
+    Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, graph::Asking,
+    rocks::RocksOptions,
 };
 use parking_lot::Mutex;
 use rustix::{fs::Mode, process::umask};
@@ -124,7 +125,7 @@ fn run(
     // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
     let umask = umask(Mode::RWXG | Mode::RWXO);
     let shares = descriptors::shares();
-    let peers = Peers::of(ownership.as_ref(), auth);
+    let peers = Peers::of(ownership.as_ref(), auth).map(Arc::new);
     warn_of_risks(config);
     let opened = open_store(config, shares, expected)?;
     let (shard, commit_thread) = open_shard(config, opened, shares, auth, (ownership, peers), log)?;
@@ -232,15 +233,21 @@ fn open_shard(
     (directory, graphs): (Option<DataDir>, GraphStore),
     shares: Shares,
     auth: &AuthChoice,
-    (ownership, peers): (Option<Ownership>, Option<Peers>),
+    (ownership, peers): (Option<Ownership>, Option<Arc<Peers>>),
     log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let authentication = authentication(config, auth);
     let ownership = ownership.map(Arc::new);
     if let Some(ownership) = &ownership {
         tracing::info!(fingerprint = ownership.fingerprint(), "Advertised as {}", ownership.advertised());
-        let ownership = Arc::clone(ownership);
-        graphs.restrict_names(Box::new(move |name| ownership.may_create(name)));
+        let (ownership, peers) = (Arc::clone(ownership), peers.clone());
+        graphs.restrict_names(Box::new(move |name, asking| {
+            // What is brought is the cure for what is missing.
+            if let (Asking::Client, Some(peers)) = (asking, &peers) {
+                peers.may_create(name)?;
+            }
+            ownership.may_create(name)
+        }));
     }
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new(log)?);

@@ -39,7 +39,7 @@ pub(crate) struct Shard {
     /// Which graphs may be created here; without it, all.
     pub(crate) ownership: Option<Arc<Ownership>>,
     /// The other shards, where the list has any.
-    pub(crate) peers: Option<Peers>,
+    pub(crate) peers: Option<Arc<Peers>>,
     pub(crate) committer: Committer,
     pub(crate) channels: Channels,
     pub(crate) access: AccessControl,

@@ -89,7 +89,7 @@ pub use secret::{SECRET_VAR, Secret, read_private_file};
 pub use server_text::Standing;
 pub use signer::CONTEXT_VAR;
 pub use tenant::{
-    DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, resolve_routing_graph,
-    tenant_graph_name, with_tenant,
+    CLIENTS_DEFAULT_GRAPH, DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, other_base,
+    resolve_routing_graph, tenant_graph_name, with_tenant,
 };
 pub use topology::{EndpointStatus, Mode, Topology};

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use epistemic_storage::{
-    graph::Origin,
+    graph::{Asking, Origin},
     service::{Imported, Wanted},
     snapshot::{ImportTarget, Ledger},
 };
@@ -155,7 +155,7 @@ fn run(
             // A move names its graph also when the name is empty.
             let name = (!graph_name.is_empty() || move_id.is_some()).then(|| graph_name.to_owned());
             if let (Some(name), None) = (&name, move_id) {
-                shard.graphs.may_create(name)?;
+                shard.graphs.may_create(name, Asking::Import)?;
             }
             let move_id = move_id.map(str::to_owned);
             // A graph that is not there was not checked, so it must not be there at the end either.

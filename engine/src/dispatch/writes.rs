@@ -37,11 +37,8 @@ pub(super) fn submit(
 
 fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
     let bytes = request.envelope.params.map_or(0, <[u8]>::len);
-    let (graph, op) = if bytes > LARGE {
-        tokio::task::block_in_place(|| decode(shard, request))?
-    } else {
-        decode(shard, request)?
-    };
+    let (graph, op) =
+        if bytes > LARGE { tokio::task::block_in_place(|| decode(request))? } else { decode(request)? };
     let known = shard.graphs.graph(graph).ok().map(|graph| Arc::clone(graph.name()));
     if let Some(name) = &known {
         shard.metrics.graph_op(name);
@@ -71,7 +68,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
     Ok(Pending::write(write, bytes))
 }
 
-fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
+fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
     let Request { envelope, method, .. } = *request;
     let raw = envelope.params;
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only mutations here")]
@@ -150,9 +147,6 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
         }
         Method::CreateGraph => {
             let params::CreateGraph { graph_name, graph_type, tenant } = params::params(method, raw)?;
-            if let Some(peers) = &shard.peers {
-                peers.may_create(graph_name).map_err(OpError::Text)?;
-            }
             let owner = envelope.agent_id.map(str::to_owned);
             let tenant = tenant.filter(|tenant| !tenant.is_empty()).map(str::to_owned);
             return Ok((graph_name, Op::Create { kind: graph_type, owner, tenant }));

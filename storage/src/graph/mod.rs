@@ -71,6 +71,6 @@ pub use size::GraphSizes;
 pub use standing::{Origin, RESTORE, Signpost, Standing};
 pub use state::GraphState;
 pub use states::Together;
-pub use store::{GraphStore, NameRule};
+pub use store::{Asking, GraphStore, NameRule};
 pub use tenant::tenant_of;
 pub use trim::Trim;

@@ -35,7 +35,16 @@ use crate::{
 };
 
 /// Whether a graph of this name may be created, else what its creator is told.
-pub type NameRule = dyn Fn(&str) -> std::result::Result<(), String> + Send + Sync;
+pub type NameRule = dyn Fn(&str, Asking) -> std::result::Result<(), String> + Send + Sync;
+
+/// Who asks for a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// A client, for a graph of its own: a new one, a fork, or a change of `__commons__`.
+    Client,
+    /// An operator, for a graph that is brought: an import or a restore.
+    Import,
+}
 
 /// Named graphs in a [`Store`]. All methods block; share it by `Arc`.
 ///
@@ -70,7 +79,7 @@ impl GraphStore {
     /// Opens the graphs of a store and creates `__commons__` when it is missing. Reads the whole catalog.
     pub fn open(store: impl Into<Box<dyn Store>>) -> Result<Self, GraphError> {
         let graphs = Self::open_read_only(store)?;
-        if graphs.graph(COMMONS).is_err() {
+        if graphs.lookup(COMMONS).is_none() {
             graphs.write(COMMONS, Op::Create { kind: GraphType::Commons, owner: None, tenant: None })?;
         }
         Ok(graphs)
@@ -132,8 +141,9 @@ impl GraphStore {
         self.catalog.read().get(name).cloned()
     }
 
-    /// Asks `rule` from now on before a graph is created under a name that is free. Graphs that are there stay as they
-    /// are. A first rule stays: set it before others use the store.
+    /// Asks `rule` from now on before a graph is created under a name that is free, and before `__commons__` is changed,
+    /// unless a move, a restore or a hand-over gave it to this store. Other graphs that are there stay as they are. A first
+    /// rule stays: set it before others use the store.
     pub fn restrict_names(&self, rule: Box<NameRule>) {
         let first = self.names.set(rule).is_ok();
         debug_assert!(first, "there is one rule");
@@ -141,18 +151,18 @@ impl GraphStore {
 
     /// Whether a graph could be created under this name, for those who would do much work before: it may be there, or the
     /// rule of [`GraphStore::restrict_names`] may allow it.
-    pub fn may_create(&self, name: &str) -> std::result::Result<(), GraphError> {
-        if self.lookup(name).is_some() {
+    pub fn may_create(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
+        if self.lookup(name).is_some_and(|graph| name != COMMONS || graph.entry().is_given()) {
             return Ok(());
         }
         limits::check_name("graph_name", name)?;
-        self.must_own(name)
+        self.must_own(name, asking)
     }
 
     /// Whether the rule of [`GraphStore::restrict_names`] allows a graph of this name, whatever is there: for one that comes
     /// from elsewhere to be served here.
-    pub fn must_own(&self, name: &str) -> std::result::Result<(), GraphError> {
-        self.names.get().map_or(Ok(()), |rule| rule(name).map_err(GraphError::NotHere))
+    pub fn must_own(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
+        self.names.get().map_or(Ok(()), |rule| rule(name, asking).map_err(GraphError::NotHere))
     }
 
     /// All graphs that are served here, oldest first.

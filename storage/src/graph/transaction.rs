@@ -9,7 +9,7 @@ use parking_lot::MutexGuard;
 
 use super::{
     apply::Write,
-    catalog::{CatalogEntry, Graph, GraphType, Versions},
+    catalog::{COMMONS, CatalogEntry, Graph, GraphType, Versions},
     edit::Edit,
     emptied::Removal,
     error::GraphError,
@@ -20,7 +20,7 @@ use super::{
     overlay::Overlay,
     standing::Standing,
     state::GraphState,
-    store::NameRule,
+    store::{Asking, NameRule},
 };
 use crate::{
     batch::WriteBatch,
@@ -51,6 +51,13 @@ pub(super) struct Live {
 }
 
 impl Live {
+    /// [`Graph::is_empty_commons`], as the group sees it.
+    fn is_empty_commons(&self, name: &str) -> bool {
+        let is_sound = self.base.as_ref().is_none_or(|graph| graph.quarantined().is_none());
+        let is_empty = self.state.nodes == 0 && self.state.edges == 0 && is_sound;
+        name == COMMONS && self.entry.standing.is_none() && is_empty
+    }
+
     /// Refuses a graph with damaged records.
     pub(super) fn sound(&self, name: &str) -> Result<(), GraphError> {
         match self.base.as_ref().and_then(|graph| graph.quarantined()) {
@@ -232,6 +239,12 @@ impl<'s> Transaction<'s> {
 
     /// The graph, to be changed by a client.
     pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
+        self.may_fill_commons(name, Asking::Client)?;
+        self.edit_upkeep(name)
+    }
+
+    /// The graph, to be changed in a way that no client sees.
+    pub(super) fn edit_upkeep(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
         self.unfenced(name)?.sound(name)?;
         let mut edit = self.edit_at(name, self.now_ms)?;
         edit.go_on_from_newest()?;
@@ -254,10 +267,25 @@ impl<'s> Transaction<'s> {
         Ok(Edit { overlay: &mut self.overlay, live, now_ms })
     }
 
+    /// Whether the name is that of an empty `__commons__`, whose place any graph may take.
+    pub(super) fn has_empty_commons(&mut self, name: &Arc<str>) -> bool {
+        self.live(name).is_some_and(|live| live.is_empty_commons(name))
+    }
+
     /// Whether a graph of this name, which is not there, may be created.
-    pub(super) fn may_create(&self, name: &str) -> Result<(), GraphError> {
+    pub(super) fn may_create(&self, name: &str, asking: Asking) -> Result<(), GraphError> {
         limits::check_name("graph_name", name)?;
-        self.names.map_or(Ok(()), |rule| rule(name)).map_err(GraphError::NotHere)
+        self.names.map_or(Ok(()), |rule| rule(name, asking)).map_err(GraphError::NotHere)
+    }
+
+    /// Every store has a `__commons__`, so it is its first content that is asked for, not its creation. One that a move or an
+    /// operator gave to this store stays in use.
+    pub(super) fn may_fill_commons(&mut self, name: &Arc<str>, asking: Asking) -> Result<(), GraphError> {
+        let is_asked = |live: &mut Live| live.entry.standing.is_none() && !live.entry.is_given();
+        if **name != *COMMONS || !self.live(name).is_some_and(is_asked) {
+            return Ok(());
+        }
+        self.may_create(name, asking)
     }
 
     /// The tenant of a graph that `tenant` asks for too.

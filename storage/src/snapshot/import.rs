@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::audit_records,
     error::StoreError,
-    graph::{GraphError, GraphLoader, GraphStore, LoadedGraph, MoveOp, Op, Origin},
+    graph::{Asking, GraphError, GraphLoader, GraphStore, LoadedGraph, MoveOp, Op, Origin},
 };
 
 /// A graph that has changed so often is made up: 1,000 changes in each millisecond take 8,900 years. Exports of graphs that went
@@ -24,7 +24,7 @@ const MAX_SEQUENCE: u64 = 1 << 48;
 pub struct ImportTarget {
     /// Name of the graph; `None` keeps the snapshot's.
     pub name: Option<String>,
-    /// Whether a graph of that name may be there and is replaced.
+    /// Whether a graph of that name may be there and is replaced. An empty `__commons__` always may.
     pub replace: bool,
     /// The move that reserved the name ([`MoveOp::Arrive`]); the graph is not served until that move admits it.
     pub move_id: Option<String>,
@@ -99,9 +99,9 @@ fn check_records<R: Read>(
 /// Tells early what the installation would be refused for.
 fn may_install(graphs: &GraphStore, name: &str, replace: bool) -> Result<(), GraphError> {
     match graphs.graph(name) {
-        Ok(_) if replace => Ok(()),
+        Ok(graph) if replace || graph.is_empty_commons() => graphs.may_create(name, Asking::Import),
         Ok(_) => Err(GraphError::GraphExists(name.to_owned())),
-        Err(GraphError::GraphNotFound(_)) => graphs.may_create(name),
+        Err(GraphError::GraphNotFound(_)) => graphs.may_create(name, Asking::Import),
         Err(error) => Err(error),
     }
 }

@@ -1,7 +1,7 @@
 //! What a shard says of itself.
 
 use epistemic_storage::GraphStore;
-use epistemic_storage::graph::{Graph, GraphSizes};
+use epistemic_storage::graph::{COMMONS, Graph, GraphSizes};
 use serde::{Deserialize, Serialize};
 
 use super::{DamageStatus, ScrubStatus};
@@ -46,6 +46,11 @@ pub(crate) struct GraphStatsParams {
 }
 
 impl GraphStats {
+    /// Whether it is the `__commons__` that every shard has: one without content is nobody's.
+    pub(crate) fn is_empty_commons(&self) -> bool {
+        self.name == COMMONS && self.nodes == 0 && self.edges == 0 && self.quarantined.is_none()
+    }
+
     /// Those of a graph in an open store. With `sizes` it blocks on disk.
     pub(crate) fn of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> Self {
         // Damage that is found on the way shows as quarantine.

@@ -199,6 +199,7 @@ function graphRow(graph) {
   if (graph.belongs_to) {
     shard.append(element("small", "warn", `Clients look on ${visible(graph.belongs_to)}`));
   }
+  if (graph.other_base) name.append(element("small", "warn", `Base name ${visible(graph.other_base)}`));
   row.append(name, cell("owner", graph.owner == null ? unknown : visible(graph.owner)), cell("type", graph.type),
     cell("nodes", count(graph.nodes), "number"), cell("edges", count(graph.edges), "number"), shard);
   return row;
@@ -220,8 +221,12 @@ async function listGraphs() {
     body.replaceChildren(...(page.graphs.length ? page.graphs.map(graphRow) : [nothing]));
     body.dataset.shown = shown;
   }
-  at("missing").replaceChildren(...page.missing.map((shard) =>
-    element("p", "bad", `Without the graphs of ${visible(shard.endpoint)}: ${visible(shard.reason.slice(0, 200))}`)));
+  const missing = page.missing.map((shard) =>
+    element("p", "bad", `Without the graphs of ${visible(shard.endpoint)}: ${visible(shard.reason.slice(0, 200))}`));
+  const others = page.other_bases.map((other) => element("p", "warn",
+    `${count(other.graphs)} ${other.graphs === 1 ? "graph has its" : "graphs have their"} data under the base name ${visible(other.base)}, ` +
+    `and this page uses ${visible(page.default_graph)} (KG_DEFAULT_GRAPH)`));
+  at("missing").replaceChildren(...missing, ...others);
   const last = offset + page.graphs.length;
   write(at("position"), page.matched ? `${count(offset + 1)}–${count(last)} of ${count(page.matched)}` : "");
   at("previous").disabled = offset === 0;
