@@ -77,7 +77,7 @@ mod union;
 pub use affinity::{AFFINITY_VAR, Affinity};
 pub use autostart::{AUTOSTART_VAR, SERVER_BIN_VAR};
 pub use breaker::{Breaker, BreakerOptions, BreakerState, CircuitOpen, Outcomes};
-pub use client::{Bin, Client, ConnectOptions, FOLLOW_MOVES_VAR};
+pub use client::{Bin, Client, ConnectOptions, FOLLOW_MOVES_VAR, FOLLOW_TO_VAR};
 pub use endpoint::{Endpoint, Target};
 pub use endpoints::{DEFAULT_ENDPOINT, ENDPOINTS_VAR, EndpointList, SOCKET_VAR, TCP_ADDR_VAR};
 pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, OtherList, RouterError};
