@@ -18,7 +18,10 @@ use epistemic_storage::{
     rocks::RocksOptions,
 };
 use parking_lot::Mutex;
-use rustix::{fs::Mode, process::umask};
+use rustix::{
+    fs::Mode,
+    process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask},
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -101,7 +104,10 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = match run(&config, &auth, ownership, &expected, &log) {
+    if !config.allow_core_dumps {
+        keep_memory_private();
+    }
+    let code = match run(&config, auth, ownership, &expected, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -113,10 +119,19 @@ pub fn main() -> ExitCode {
     code
 }
 
+/// Memory holds the secret and what all tenants wrote: no core dump, and no debugger of the same user.
+fn keep_memory_private() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = setrlimit(Resource::Core, none);
+    if let Err(error) = limited.and(set_dumpable_behavior(DumpableBehavior::NotDumpable)) {
+        tracing::warn!(%error, "core dumps of this process cannot be turned off");
+    }
+}
+
 /// Runs a shard until it is told to stop. Blocks.
 fn run(
     config: &Config,
-    auth: &AuthChoice,
+    auth: AuthChoice,
     ownership: Option<Ownership>,
     expected: &Expected,
     log: &LogWriter,
@@ -125,10 +140,12 @@ fn run(
     // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
     let umask = umask(Mode::RWXG | Mode::RWXO);
     let shares = descriptors::shares();
-    let peers = Peers::of(ownership.as_ref(), auth).map(Arc::new);
+    let peers = Peers::of(ownership.as_ref(), &auth).map(Arc::new);
     warn_of_risks(config);
     let opened = open_store(config, shares, expected)?;
-    let (shard, commit_thread) = open_shard(config, opened, shares, auth, (ownership, peers), log)?;
+    let (shard, commit_thread) = open_shard(config, opened, shares, &auth, (ownership, peers), log)?;
+    // Keys made of the secret are all that is needed from here on.
+    drop(auth);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -262,7 +279,8 @@ fn open_shard(
     };
     let keep = Keep { messages: config.channel_messages, bytes: CHANNEL_BYTES };
     let channels = Channels::open(&graphs, keep, durability)?;
-    let access = AccessControl::open(&graphs, &config.system_agents, durability)?;
+    let access = AccessControl::open(&graphs, config.access_control, &config.system_agents, durability)?;
+    access.log();
     let (committer, commit_thread) =
         commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -355,7 +373,8 @@ async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>)
 /// Binds the unix socket. A shard with a TCP address does without the default one, which other shards of the machine may
 /// have.
 fn bind_socket(config: &Config, umask: Mode) -> anyhow::Result<Option<UnixSocket>> {
-    match listen::bind_unix(&config.socket(), umask) {
+    let mode = Mode::from_bits_truncate(config.socket_mode.unwrap_or(0o777 & !umask.bits()));
+    match listen::bind_unix(&config.socket(), mode) {
         Ok(socket) => Ok(Some(socket)),
         Err(error) if config.socket_path.is_none() && config.tcp_addr().is_some() => {
             tracing::warn!("no unix socket, only TCP: {error:#}");

@@ -142,6 +142,12 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
     });
+    if shard.access.hides(caller) {
+        fields["pid"] = json!(0);
+        fields["persist_dir"] = Value::Null;
+        fields["free_bytes"] = Value::Null;
+        fields["checkpoints"] = json!([]);
+    }
     add_ownership(shard, &mut fields);
     if let Some(peers) = &shard.peers {
         fields["ownership"] = peers.status();

@@ -81,8 +81,9 @@ impl Identity {
 pub struct Identities {
     known: RwLock<HashMap<Box<str>, Identity>>,
     any: AtomicBool,
+    any_system: AtomicBool,
     durability: Durability,
-    /// Held from the check of a registration to its end.
+    /// Held from the check of a registration or removal to its end.
     registrations: Mutex<()>,
 }
 
@@ -100,13 +101,31 @@ impl Identities {
                 .map_err(|error| corrupt(&format!("identity of agent '{agent}': {error}")))?;
             known.insert(agent.into(), identity);
         }
-        let any = AtomicBool::new(!known.is_empty());
-        Ok(Self { known: RwLock::new(known), any, durability, registrations: Mutex::new(()) })
+        let identities = Self {
+            known: RwLock::new(known),
+            any: AtomicBool::default(),
+            any_system: AtomicBool::default(),
+            durability,
+            registrations: Mutex::new(()),
+        };
+        identities.note(&identities.known.read());
+        Ok(identities)
     }
 
-    /// Whether anyone is registered. Once true it stays so. Costs one load.
+    /// Whether anyone is registered. Costs one load.
     pub fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)
+    }
+
+    /// Whether anyone is registered as [`Role::System`]. Costs one load.
+    pub fn any_system(&self) -> bool {
+        self.any_system.load(Ordering::Acquire)
+    }
+
+    fn note(&self, known: &HashMap<Box<str>, Identity>) {
+        let system = known.values().any(|identity| identity.role == Role::System);
+        self.any_system.store(system, Ordering::Release);
+        self.any.store(!known.is_empty(), Ordering::Release);
     }
 
     /// Calls `look` with the identity of `agent`, if registered.
@@ -141,9 +160,28 @@ impl Identities {
         let mut batch = WriteBatch::new();
         batch.put(Space::Catalog, keys::identity(agent), value);
         graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
-        self.known.write().insert(agent.into(), identity);
-        self.any.store(true, Ordering::Release);
+        let mut known = self.known.write();
+        known.insert(agent.into(), identity);
+        self.note(&known);
         Ok(())
+    }
+
+    /// Removes an agent; false when it is not registered. Durable on return as configured.
+    ///
+    /// # Errors
+    /// The commit fails; nothing has changed then.
+    pub fn unregister(&self, graphs: &GraphStore, agent: &str) -> Result<bool, GraphError> {
+        let _one_at_a_time = self.registrations.lock();
+        if !self.known.read().contains_key(agent) {
+            return Ok(false);
+        }
+        let mut batch = WriteBatch::new();
+        batch.delete(Space::Catalog, keys::identity(agent));
+        graphs.commit_service(batch, self.durability)?;
+        let mut known = self.known.write();
+        known.remove(agent);
+        self.note(&known);
+        Ok(true)
     }
 
     fn check_limits(&self, agent: &str, identity: &Identity) -> Result<(), OverLimit> {

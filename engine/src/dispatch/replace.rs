@@ -78,6 +78,7 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     }
     let params::Fork { graph_name } = params::params(request.method, request.envelope.params)?;
     let shard = computation.shard;
+    access::create(shard, &request.envelope, graph_name, computation.graph.kind(), None)?;
     if shard.graphs.graph(graph_name).is_ok() {
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
     }

@@ -91,6 +91,7 @@ fn run(
             status::shard_status(shard, Caller::new(envelope.agent_id), out)?;
         }
         Method::RegisterIdentity => channels::register(shard, request, out)?,
+        Method::UnregisterIdentity => channels::unregister(shard, request, out)?,
         Method::ListIdentities => {
             params::no_params(method, raw)?;
             channels::list_identities(shard, out);
@@ -163,7 +164,7 @@ fn run(
                 && (!shard.access.is_on() || name.is_none() || shard.graphs.graph(graph_name).is_ok());
             let origin = origin_id.map(|graph_id| Origin { graph_id, epoch: origin_epoch });
             let target = ImportTarget { name, replace, move_id, origin };
-            let upload = transfers.open_import(&shard.graphs, target)?;
+            let upload = transfers.open_import(shard, Caller::new(envelope.agent_id), target)?;
             encode::map(out, 1);
             field_uint(out, "upload", upload);
         }

@@ -39,6 +39,8 @@ pub(super) enum Access {
     Channel,
     /// To be a `System` identity.
     System,
+    /// To be one where the rules hold for everything.
+    SystemOfAll,
 }
 
 /// One operation.
@@ -126,7 +128,6 @@ pub(super) const fn row(method: Method) -> Row {
         M::CreateGraph => Row { route: Route::Write, access: Access::Open },
         M::DeleteGraph => Row { route: Route::Write, access: Access::WriteNamed },
         M::ListGraphs
-        | M::Checkpoint
         | M::RegisterIdentity
         | M::SnapshotRead
         | M::SnapshotClose
@@ -147,6 +148,7 @@ pub(super) const fn row(method: Method) -> Row {
             Row { route: Route::Service, access: Access::Read }
         }
         M::ListIdentities
+        | M::UnregisterIdentity
         | M::GraphDigest
         | M::LedgerRead
         | M::MoveStatus
@@ -170,6 +172,7 @@ pub(super) const fn row(method: Method) -> Row {
         | M::OwnerHold
         | M::OwnerGiveWay
         | M::Scrub => Row { route: Route::Service, access: Access::System },
+        M::Checkpoint => Row { route: Route::Service, access: Access::SystemOfAll },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },
         M::ParseRepository
         | M::ParseFile

@@ -14,6 +14,7 @@ use super::{
     whole,
 };
 use crate::{
+    access::Need,
     shard::Shard,
     wire::{Method, encode, params},
 };
@@ -112,7 +113,9 @@ fn each(
                 access::read(shard, &request.envelope, &graph)?;
                 readable.push(graph);
             }
-            Err(GraphError::GraphNotFound(_)) => {}
+            Err(GraphError::GraphNotFound(name)) => {
+                access::missing(shard, &request.envelope, Need::Read, &name).map_or(Ok(()), Err)?;
+            }
             Err(elsewhere) => return Err(elsewhere.into()),
         }
     }

@@ -7,7 +7,9 @@ use epistemic_storage::{
     graph::{BatchOp, Op, Write},
 };
 
-use super::{OpError, Pending, Request, answer::WriteAnswer, pending::PendingWrite, semantic::check_finite};
+use super::{
+    OpError, Pending, Request, access, answer::WriteAnswer, pending::PendingWrite, semantic::check_finite,
+};
 use crate::{
     shard::Shard,
     signed,
@@ -39,6 +41,9 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
     let bytes = request.envelope.params.map_or(0, <[u8]>::len);
     let (graph, op) =
         if bytes > LARGE { tokio::task::block_in_place(|| decode(request))? } else { decode(request)? };
+    if let Op::Create { kind, tenant, .. } = &op {
+        access::create(shard, &request.envelope, graph, *kind, tenant.as_deref())?;
+    }
     let known = shard.graphs.graph(graph).ok().map(|graph| Arc::clone(graph.name()));
     if let Some(name) = &known {
         shard.metrics.graph_op(name);

@@ -144,3 +144,20 @@ fn a_text_log_has_no_colour_codes() -> Result<()> {
     );
     Ok(())
 }
+
+/// The memory of a server is not to be had by other processes of its user, nor in a core dump. Needs root to look.
+#[test]
+fn memory_is_shown_to_nobody_unless_asked_for() -> Result<()> {
+    for (flags, limit) in [(&[][..], "0"), (&["--allow-core-dumps"], "")] {
+        let mut server = ServerProcess::ours().in_memory();
+        for flag in flags {
+            server = server.arg(flag);
+        }
+        let server = server.start()?;
+        let limits = fs_err::read_to_string(format!("/proc/{}/limits", server.pid()))?;
+        let cores = limits.lines().find(|line| line.starts_with("Max core file size")).context("a limit")?;
+        let soft = cores.split_whitespace().nth(4).context("a value")?;
+        ensure!(limit.is_empty() || soft == limit, "{cores}");
+    }
+    Ok(())
+}
