@@ -114,7 +114,7 @@ impl From<&std::fs::Metadata> for FileId {
 /// the other's new socket for one that is left behind otherwise.
 struct SocketLock {
     path: PathBuf,
-    _held: fs::File,
+    held: fs::File,
 }
 
 impl SocketLock {
@@ -136,19 +136,27 @@ impl SocketLock {
                 Err(Errno::WOULDBLOCK) => return Err(taken(socket)),
                 Err(error) => tracing::debug!(%error, "the file system of the socket knows no locks"),
             }
+            let lock = Self { path: path.clone(), held };
             // A server that has just stopped may have removed it.
-            if FileId::of(&path).is_ok_and(|there| held.metadata().is_ok_and(|held| there == (&held).into()))
-            {
-                return Ok(Self { path, _held: held });
+            if lock.is_there() {
+                return Ok(lock);
             }
         }
+    }
+
+    /// Whether the file that is locked is the one of that name.
+    fn is_there(&self) -> bool {
+        let held = self.held.metadata().map(|metadata| FileId::from(&metadata));
+        FileId::of(&self.path).is_ok_and(|there| held.is_ok_and(|held| there == held))
     }
 }
 
 impl Drop for SocketLock {
     fn drop(&mut self) {
-        // A leftover is in nobody's way.
-        let _ = fs::remove_file(&self.path);
+        if self.is_there() {
+            // A leftover is in nobody's way.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

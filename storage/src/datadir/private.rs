@@ -43,7 +43,8 @@ pub(super) fn close(path: &Path) -> Result<()> {
     let metadata = fs::metadata(path)?;
     let is_open = metadata.permissions().mode() & 0o077 != 0;
     if is_open && metadata.uid() == geteuid().as_raw() {
-        fs::set_permissions(path, PermissionsExt::from_mode(OWNER_ONLY))?;
+        let closed = fs::set_permissions(path, PermissionsExt::from_mode(OWNER_ONLY));
+        closed.map_err(|error| bad(path, error.to_string()))?;
     }
     check(path)
 }

@@ -439,9 +439,9 @@ fn an_operator_undoes_registrations() -> Result<()> {
             ("teams", epistemic_tests::Value::Array(Vec::new())),
             ("signature", "".into()),
         ];
-        server.client()?.call("", "RegisterIdentity", epistemic_tests::wire::params(fields))
+        anyhow::Ok(server.client()?.call("", "RegisterIdentity", epistemic_tests::wire::params(fields))?)
     };
-    let count = |server: &ServerProcess| server.client()?.call("g", "NodeCount", None);
+    let count = |server: &ServerProcess| anyhow::Ok(server.client()?.call("g", "NodeCount", None)?);
     let mut server = ServerProcess::ours().arg("--access-control").arg("first-identity").start()?;
     server.client()?.create_graph("g")?;
     for agent in ["mallory", "other"] {

@@ -65,7 +65,7 @@ fn a_link_in_place_of_the_lock_is_refused() -> Result<()> {
     let precious = lock_of(&server).with_extension("precious");
     fs_err::write(&precious, "kept")?;
     fs_err::os::unix::fs::symlink(&precious, lock_of(&server))?;
-    exits(server, 1, &["cannot listen on socket"])?;
+    exits(server.clone(), 1, &["cannot listen on socket"])?;
     ensure!(fs_err::read_to_string(&precious)? == "kept");
     Ok(())
 }
