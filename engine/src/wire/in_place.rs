@@ -8,6 +8,8 @@ use epistemic_storage::view::token::{Reader, Token};
 
 use super::envelope::Envelope;
 
+/// No bit of these is set in eight integers of one byte each.
+const SMALL: u64 = 0x8080_8080_8080_8080;
 /// Milliseconds at most for the connection to let go of the frame that it has handed over.
 const PATIENCE: usize = 20;
 
@@ -63,7 +65,6 @@ fn find(body: &[u8]) -> Option<List> {
 
 /// Passes over `count` integers 0-255.
 fn pass_integers(reader: &mut Reader<'_>, count: usize) -> Option<()> {
-    const SMALL: u64 = 0x8080_8080_8080_8080;
     let mut left = count;
     while left > 0 {
         if let Some(run) = reader.rest().first_chunk::<8>()
@@ -88,6 +89,12 @@ impl List {
         body[self.start] = if body[self.start] == ARRAY_16 { BIN_16 } else { BIN_32 };
         let (mut read, mut write) = (self.first, self.first);
         while read < self.end {
+            let run = body[read..self.end].first_chunk::<8>();
+            if run.is_some_and(|run| u64::from_ne_bytes(*run) & SMALL == 0) {
+                body.copy_within(read..read + 8, write);
+                (read, write) = (read + 8, write + 8);
+                continue;
+            }
             // The value is in the last byte.
             read += length(body[read]);
             body[write] = body[read - 1];
