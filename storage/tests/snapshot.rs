@@ -143,6 +143,10 @@ fn imports_go_where_they_are_told() {
     let sample = graph_dump(&graphs, NAME);
     assert_eq!(import_as(&graphs, &bytes, Some("other"), false).unwrap(), "other");
     assert_eq!(graph_dump(&graphs, "other"), sample);
+    // An empty `__commons__` is in nobody's way, one with content is.
+    assert_eq!(import_as(&graphs, &bytes, Some("__commons__"), false).unwrap(), "__commons__");
+    assert_eq!(graph_dump(&graphs, "__commons__"), sample);
+    assert_eq!(graphs.reclaim().unwrap(), 1, "the empty one");
     for name in [None, Some("other"), Some("__commons__")] {
         let exists = GraphError::GraphExists(name.unwrap_or(NAME).into());
         let before = dump(&graphs).unwrap();
