@@ -25,6 +25,7 @@ pub fn list_as_bin(mut body: Bytes) -> Bytes {
             }
             Err(shared) => body = shared,
         }
+        #[expect(clippy::disallowed_methods, reason = "nothing tells when the last clone is dropped")]
         std::thread::sleep(Duration::from_millis(1));
     }
     // Decoding copies it then.
