@@ -41,9 +41,10 @@ pub(super) fn check(path: &Path) -> Result<()> {
 /// Keeps others out of a directory in which a store is about to be made; as [`check`] where that cannot be.
 pub(super) fn close(path: &Path) -> Result<()> {
     let metadata = fs::metadata(path)?;
-    let is_open = metadata.permissions().mode() & 0o077 != 0;
-    if is_open && metadata.uid() == geteuid().as_raw() {
-        let closed = fs::set_permissions(path, PermissionsExt::from_mode(OWNER_ONLY));
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & !OWNER_ONLY != 0 && metadata.uid() == geteuid().as_raw() {
+        // What its owner may not do stays so: he may have shut it on purpose.
+        let closed = fs::set_permissions(path, PermissionsExt::from_mode(mode & OWNER_ONLY));
         closed.map_err(|error| bad(path, error.to_string()))?;
     }
     check(path)
