@@ -154,6 +154,11 @@ impl AccessControl {
         self.guard() == Guard::All
     }
 
+    /// Whether the rules hold for everything, and for this caller.
+    pub(crate) fn binds(&self, caller: Caller<'_>) -> bool {
+        self.guards_all() && !self.is_system(caller)
+    }
+
     /// Whether what a caller may not use looks to him as if it were there, whether it is or not. The reference tells.
     pub(crate) fn hides(&self, caller: Caller<'_>) -> bool {
         self.mode == AccessMode::On && !self.is_system(caller)
@@ -175,14 +180,14 @@ impl AccessControl {
     /// Whether the caller is `System`: by configuration, or registered so.
     pub(crate) fn is_system(&self, caller: Caller<'_>) -> bool {
         caller.0.is_some_and(|agent| self.system_agents.contains(agent))
-            || self.with(caller, |identity| identity.is_some_and(|identity| identity.role == Role::System))
+            || self.with(caller, |identity| identity.is_some_and(Identity::is_system))
     }
 
     /// A name that is `System`, if there is any.
     pub(crate) fn a_system_agent(&self) -> Option<String> {
         let registered = || {
             let mut all = self.identities.list().into_iter();
-            all.find(|(_, identity)| identity.role == Role::System).map(|(agent, _)| agent.into())
+            all.find(|(_, identity)| identity.is_system()).map(|(agent, _)| agent.into())
         };
         self.system_agents.iter().min().cloned().or_else(registered)
     }
@@ -222,7 +227,7 @@ impl AccessControl {
         kind: GraphType,
         claimed_by: Option<&str>,
     ) -> Result<(), Denied> {
-        if !self.guards_all() || self.is_system(caller) {
+        if !self.binds(caller) {
             return Ok(());
         }
         let denied = |tenant: &str| {
@@ -253,7 +258,7 @@ impl AccessControl {
         header: &Header,
         there: Option<&Graph>,
     ) -> Result<(), Denied> {
-        if !self.guards_all() || self.is_system(caller) {
+        if !self.binds(caller) {
             return Ok(());
         }
         let owner = header.owner.as_deref().filter(|owner| !owner.is_empty());

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -61,6 +61,11 @@ impl Identity {
         Self { role, teams, registered_ms: clock::unix_ms() }
     }
 
+    /// Whether its role is [`Role::System`].
+    pub fn is_system(&self) -> bool {
+        self.role == Role::System
+    }
+
     fn check_limits(&self) -> Result<(), OverLimit> {
         let subordinates = match &self.role {
             Role::Manager { subordinates } => &subordinates[..],
@@ -81,7 +86,8 @@ impl Identity {
 pub struct Identities {
     known: RwLock<HashMap<Box<str>, Identity>>,
     any: AtomicBool,
-    any_system: AtomicBool,
+    /// How many are [`Role::System`].
+    systems: AtomicUsize,
     durability: Durability,
     /// Held from the check of a registration or removal to its end.
     registrations: Mutex<()>,
@@ -101,15 +107,10 @@ impl Identities {
                 .map_err(|error| corrupt(&format!("identity of agent '{agent}': {error}")))?;
             known.insert(agent.into(), identity);
         }
-        let identities = Self {
-            known: RwLock::new(known),
-            any: AtomicBool::default(),
-            any_system: AtomicBool::default(),
-            durability,
-            registrations: Mutex::new(()),
-        };
-        identities.note(&identities.known.read());
-        Ok(identities)
+        let any = AtomicBool::new(!known.is_empty());
+        let systems =
+            AtomicUsize::new(known.values().filter(|identity: &&Identity| identity.is_system()).count());
+        Ok(Self { known: RwLock::new(known), any, systems, durability, registrations: Mutex::new(()) })
     }
 
     /// Whether anyone is registered. Costs one load.
@@ -119,13 +120,7 @@ impl Identities {
 
     /// Whether anyone is registered as [`Role::System`]. Costs one load.
     pub fn any_system(&self) -> bool {
-        self.any_system.load(Ordering::Acquire)
-    }
-
-    fn note(&self, known: &HashMap<Box<str>, Identity>) {
-        let system = known.values().any(|identity| identity.role == Role::System);
-        self.any_system.store(system, Ordering::Release);
-        self.any.store(!known.is_empty(), Ordering::Release);
+        self.systems.load(Ordering::Acquire) > 0
     }
 
     /// Calls `look` with the identity of `agent`, if registered.
@@ -161,8 +156,12 @@ impl Identities {
         batch.put(Space::Catalog, keys::identity(agent), value);
         graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
         let mut known = self.known.write();
-        known.insert(agent.into(), identity);
-        self.note(&known);
+        let is_system = identity.is_system();
+        let was_system = known.insert(agent.into(), identity).is_some_and(|before| before.is_system());
+        // The new one first: at no moment is there none between two.
+        self.systems.fetch_add(usize::from(is_system), Ordering::Release);
+        self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
+        self.any.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -179,8 +178,9 @@ impl Identities {
         batch.delete(Space::Catalog, keys::identity(agent));
         graphs.commit_service(batch, self.durability)?;
         let mut known = self.known.write();
-        known.remove(agent);
-        self.note(&known);
+        let was_system = known.remove(agent).is_some_and(|before| before.is_system());
+        self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
+        self.any.store(!known.is_empty(), Ordering::Release);
         Ok(true)
     }
 

@@ -39,8 +39,9 @@ pub(super) fn submit(
 
 fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
     let bytes = request.envelope.params.map_or(0, <[u8]>::len);
-    let (graph, op) =
-        if bytes > LARGE { tokio::task::block_in_place(|| decode(request))? } else { decode(request)? };
+    // A key is looked up by a hash of all parameters.
+    let decode = || Ok::<_, OpError>((decode(request)?, signed::once(&request.envelope)));
+    let ((graph, op), once) = if bytes > LARGE { tokio::task::block_in_place(decode)? } else { decode()? };
     if let Op::Create { kind, tenant, .. } = &op {
         access::create(shard, &request.envelope, graph, *kind, tenant.as_deref())?;
     }
@@ -58,7 +59,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError
         Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
     };
-    let op = match signed::once(&request.envelope) {
+    let op = match once {
         Some(once) => Op::Once(once, Box::new(op)),
         None => op,
     };

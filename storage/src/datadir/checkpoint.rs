@@ -217,14 +217,11 @@ fn manifest(path: &Path) -> Result<CheckpointInfo> {
     };
     let info: CheckpointInfo =
         sealed::open_json(&text, &MEMBERS).map_err(|reason| corrupt(reason.to_string()))?;
-    let mut names = info.files.iter().map(|file| &file.name).chain([&info.name]);
-    match names.find(|name| !is_plain(name)).cloned() {
-        Some(name) => Err(corrupt(format!("{name:?} is no name of a file in it"))),
-        None => {
-            drop(names);
-            Ok(info)
-        }
+    let stray = info.files.iter().map(|file| &file.name).chain([&info.name]).find(|name| !is_plain(name));
+    if let Some(name) = stray {
+        return Err(corrupt(format!("{name:?} is no name of a file in it")));
     }
+    Ok(info)
 }
 
 /// Whether a name leads nowhere but to an entry of its folder.

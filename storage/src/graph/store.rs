@@ -476,13 +476,13 @@ impl GraphStore {
         let write = Write { graph: name.into(), op: Op::Install { loaded, kind, owner, replace } };
         let begun = Instant::now();
         loop {
-            let result = self.commit_one(&write);
-            if !matches!(result, Err(GraphError::Moving { .. })) {
-                return result.map(|_| ());
-            }
-            if begun.elapsed() >= LONGEST_WAIT {
-                self.abandon(write);
-                return result.map(|_| ());
+            match self.commit_one(&write) {
+                Err(GraphError::Moving { .. }) if begun.elapsed() < LONGEST_WAIT => {}
+                Err(moving @ GraphError::Moving { .. }) => {
+                    self.abandon(write);
+                    return Err(moving);
+                }
+                result => return result.map(|_| ()),
             }
             #[expect(
                 clippy::disallowed_methods,
