@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
-use epistemic_storage::graph::LedgerKeep;
+use epistemic_storage::{graph::LedgerKeep, limits::MAX_NAME_BYTES};
 use zeroize::Zeroizing;
 
 use crate::signed::Expected;
@@ -125,6 +125,11 @@ pub struct Config {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: Option<u32>,
 
+    /// Of these, connections of one address, or of one user of the socket, without an authenticated request. Beyond, the
+    /// oldest of them is closed [default: half of --max-connections]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_unauthenticated: Option<u32>,
+
     /// Memory for blocks read from disk
     #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
     pub block_cache_bytes: usize,
@@ -152,6 +157,18 @@ pub struct Config {
     /// HTTP address for /metrics (Prometheus), /healthz and /readyz
     #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
     pub metrics_addr: Option<String>,
+
+    /// Longest name of a new graph; graphs of longer names stay in use
+    #[arg(long, default_value_t = MAX_NAME_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=1 << 20))]
+    pub max_graph_name_bytes: u32,
+
+    /// Longest id of a new node; nodes of longer ids stay in use
+    #[arg(long, default_value_t = MAX_NAME_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=16 << 20))]
+    pub max_node_id_bytes: u32,
+
+    /// Graphs with metrics of their own; the operations of further ones are counted together
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
+    pub max_graph_series: u32,
 
     /// Largest request frame, but for documents of clients that are known; a larger one is refused before anything is
     /// allocated for it
@@ -347,6 +364,16 @@ pub enum AuthChoice {
     Secret(Zeroizing<String>),
     /// No authentication, on request.
     Insecure,
+}
+
+/// A secret of fewer bytes is warned about.
+pub const SHORT_SECRET: usize = 16;
+
+impl AuthChoice {
+    /// Whether the secret has so few bytes that it can be guessed from a request that was overheard.
+    pub fn is_short(&self) -> bool {
+        matches!(self, AuthChoice::Secret(secret) if secret.len() < SHORT_SECRET)
+    }
 }
 
 const NO_SECRET: &str = "error: no auth secret configured — refusing to start.

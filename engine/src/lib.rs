@@ -18,6 +18,7 @@ mod dispatch;
 mod document;
 mod expected_store;
 mod graph_cache;
+mod guesses;
 mod http;
 mod lifecycle;
 mod listen;

@@ -15,7 +15,7 @@ use epistemic_listen::Places;
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_storage::{
     Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, graph::Asking,
-    rocks::RocksOptions,
+    limits::NameLimits, rocks::RocksOptions,
 };
 use parking_lot::Mutex;
 use rustix::{
@@ -36,14 +36,16 @@ use crate::{
     checkpoints::{Checkpoints, Dirty},
     commit,
     compute_pool::ComputePool,
-    config::{AuthChoice, Config, DurabilityMode, MinAuth},
+    config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
+    dispatch::screen,
     expected_store::{Expected, Found, WrongStore},
+    guesses::Guesses,
     http,
     lifecycle::Decay,
     listen::{self, UnixSocket},
     logging, maintenance,
-    metrics::Metrics,
+    metrics::{Metrics, Page},
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
     owners::{self, Peers},
@@ -170,6 +172,12 @@ fn authentication(config: &Config, auth: &AuthChoice) -> Authentication {
         );
         return Authentication::None;
     };
+    if auth.is_short() {
+        tracing::warn!(
+            "SECURITY: the secret has fewer than {SHORT_SECRET} bytes: who overhears one request can find it by trying; \
+             make one with: openssl rand -hex 32"
+        );
+    }
     let signed = &config.signed;
     let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
     let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref());
@@ -266,8 +274,13 @@ fn open_shard(
             ownership.may_create(name)
         }));
     }
+    let longest = |bytes: u32| bytes as usize;
+    graphs.limit_names(NameLimits {
+        graph: longest(config.max_graph_name_bytes),
+        node: longest(config.max_node_id_bytes),
+    });
     let graphs = Arc::new(graphs);
-    let metrics = Arc::new(Metrics::new(log)?);
+    let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
     let path = directory.as_ref().map(|directory| directory.path().to_owned());
     let scrub = Scrub::new(path, config.scrub_interval);
@@ -302,9 +315,12 @@ fn open_shard(
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),
-        places: Places::new(config.max_connections.map_or(shares.connections, |most| most as usize)),
+        places: places(config, shares),
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         documents: Arc::new(tokio::sync::Semaphore::new(1)),
+        large_strangers: tokio::sync::Semaphore::new(screen::AT_ONCE),
+        guesses: Guesses::default(),
+        short_secret: auth.is_short(),
         limits: Limits::new(config),
         open_transfers: OpenTransfers::new(
             (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
@@ -331,6 +347,19 @@ fn open_shard(
     Ok((Arc::new(shard), commit_thread))
 }
 
+fn places(config: &Config, shares: Shares) -> Arc<Places> {
+    let wanted = config.max_connections.map_or(shares.connections, |most| most as usize);
+    let most = wanted.min(shares.connections);
+    if most < wanted {
+        tracing::warn!(
+            "--max-connections {wanted} is more than the limit of open files leaves beside the files of the store: \
+             {most} are served at a time; raise it (ulimit -n, LimitNOFILE=)"
+        );
+    }
+    let of_one = config.max_unauthenticated.map_or((most / 2).max(1), |most| most as usize);
+    Places::new(most, of_one)
+}
+
 /// Listens, serves until told to stop, and drains.
 async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>) -> anyhow::Result<()> {
     // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
@@ -347,7 +376,8 @@ async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>)
         let listener = bind(address, "--metrics-addr").await?;
         tracing::info!("Metrics on http://{}/metrics", listener.local_addr()?);
         // Not drained: it ends with the runtime, whatever its clients do.
-        tokio::spawn(http::serve(Arc::clone(shard), listener, shares.http));
+        let page = Page::start(shard).context("cannot start the thread of the metrics page")?;
+        tokio::spawn(http::serve(Arc::clone(shard), listener, page, shares.http));
     }
     if let Some(socket) = socket {
         tracing::info!("Listening on UDS: {}", socket.path().display());

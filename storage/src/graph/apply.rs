@@ -19,7 +19,7 @@ use super::{
     transaction::{Creator, Transaction},
     trim::Trim,
 };
-use crate::keys::GraphId;
+use crate::{keys::GraphId, limits};
 
 /// A mutation of the named graph.
 #[derive(Debug)]
@@ -240,6 +240,8 @@ impl Transaction<'_> {
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
                 self.may_create(name, Asking::Client)?;
+                owner.iter().try_for_each(|owner| limits::check_name("agent_id", owner))?;
+                tenant.iter().try_for_each(|tenant| limits::check_name("tenant", tenant))?;
                 let id = self.allocate_id();
                 let creator = Creator { owner: owner.clone(), tenant: tenant.clone(), ..Creator::default() };
                 self.insert(name, id, *kind, creator, GraphState::default());

@@ -18,18 +18,19 @@ use super::{
     emptied::EmptiedGraphs,
     error::GraphError,
     fence::{FENCE_CHECK, Fenced, LONGEST_WAIT, LeaseClock},
-    moves::MoveOp,
+    hang::Busy,
+    moves::{MoveOp, check_move_id},
     once::MadeOnce,
     outcomes::MoveOutcome,
     state::GraphState,
-    transaction::{Publish, Retired, Transaction},
+    transaction::{Names, Publish, Retired, Transaction},
 };
 use crate::{
     batch::WriteBatch,
     clock::SteadyClock,
     error::{Result, StoreError},
     keys::{self, GraphId},
-    limits,
+    limits::{self, NameLimits},
     space::Space,
     store::{Direction, Durability, Store},
 };
@@ -63,6 +64,7 @@ pub struct GraphStore {
     pub(super) catalog: RwLock<HashMap<Arc<str>, Arc<Graph>>>,
     next_id: AtomicU64,
     names: OnceLock<Box<NameRule>>,
+    name_limits: OnceLock<NameLimits>,
     /// Held while a group is built, committed and published: groups are applied one after the other.
     commits: Mutex<()>,
     poisoned: RwLock<Option<String>>,
@@ -71,6 +73,7 @@ pub struct GraphStore {
     pub(super) emptied: Mutex<EmptiedGraphs>,
     made_once: Mutex<MadeOnce>,
     leases: LeaseClock,
+    busy: Busy,
     /// Gives changes their times.
     pub(super) clock: SteadyClock,
 }
@@ -107,12 +110,14 @@ impl GraphStore {
             catalog: RwLock::new(catalog),
             next_id: AtomicU64::new(next_id),
             names: OnceLock::new(),
+            name_limits: OnceLock::new(),
             commits: Mutex::new(()),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
             emptied: Mutex::new(emptied),
             made_once: Mutex::new(made_once),
             leases: LeaseClock::default(),
+            busy: Busy::default(),
             clock: SteadyClock::default(),
         })
     }
@@ -149,13 +154,24 @@ impl GraphStore {
         debug_assert!(first, "there is one rule");
     }
 
+    /// Bounds names that clients make from now on. The first bounds stay: set them before others use the store.
+    pub fn limit_names(&self, limits: NameLimits) {
+        let first = self.name_limits.set(limits).is_ok();
+        debug_assert!(first, "they are set once");
+    }
+
+    /// The bounds of names that clients make.
+    pub fn name_limits(&self) -> NameLimits {
+        self.name_limits.get().copied().unwrap_or_default()
+    }
+
     /// Whether a graph could be created under this name, for those who would do much work before: it may be there, or the
     /// rule of [`GraphStore::restrict_names`] may allow it.
     pub fn may_create(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
         if self.lookup(name).is_some_and(|graph| name != COMMONS || graph.entry().is_given()) {
             return Ok(());
         }
-        limits::check_name("graph_name", name)?;
+        limits::check_bytes("graph_name", name, self.name_limits().graph)?;
         self.must_own(name, asking)
     }
 
@@ -193,6 +209,8 @@ impl GraphStore {
     /// As [`GraphStore::graph`]; [`GraphError::MoveConflict`] while another move has done so, or when this one is done here;
     /// [`GraphError::MoveAborted`].
     pub fn fence(&self, graph: &str, move_id: &str, to: &str, lease: Duration) -> Result<Fenced, GraphError> {
+        check_move_id(graph, move_id)?;
+        limits::check_name("endpoint", to)?;
         let _one_at_a_time = self.commits.lock();
         match self.move_record(move_id)?.map(|record| record.outcome) {
             None => {}
@@ -322,7 +340,7 @@ impl GraphStore {
     ) -> Result<Results, CommitFailure> {
         let lookup = |name: &str| self.lookup(name);
         let (transaction, results) = loop {
-            let names = self.names.get().map(|rule| &**rule);
+            let names = Names { rule: self.names.get().map(|rule| &**rule), limits: self.name_limits() };
             let (now, made) = (self.clock.unix_ms(), self.made_once.lock());
             let mut transaction =
                 Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now);
@@ -342,7 +360,7 @@ impl GraphStore {
             |(index, write): (usize, &Write)| refused.contains_key(&index) || write.op.frees_room();
         finished.batch.set_frees_room(writes.iter().enumerate().all(frees_room));
         let _committing = Committing::begin(&finished.graphs);
-        if let Err(error) = self.store.commit(finished.batch, durability) {
+        if let Err(error) = self.busy.with(|| self.store.commit(finished.batch, durability)) {
             self.poison_unless_retryable(&error);
             let results = results.into_iter().map(|result| result.and(Err(error.clone().into()))).collect();
             return Err(CommitFailure { error, results });
@@ -412,9 +430,17 @@ impl GraphStore {
         self.poisoned().map_or(Ok(()), |reason| Err(StoreError::Poisoned { reason }))
     }
 
-    /// Why a write would be refused now, if so: the store is poisoned or its disk is full.
+    /// Why a write would be refused now, or would wait, if so: the store is poisoned, its disk is full, or a write hangs.
     pub fn refusal(&self) -> Option<String> {
-        self.poisoned().or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+        // A store that hangs is not asked: the answer could hang too.
+        self.poisoned()
+            .or_else(|| self.hanging())
+            .or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+    }
+
+    fn hanging(&self) -> Option<String> {
+        let seconds = self.busy.hangs()?.as_secs();
+        Some(format!("the disk has not completed a write for {seconds} s: writes hang until it does"))
     }
 
     /// Looks after a store that takes no writes for want of room or descriptors ([`Store::recover`]). Call it every second
@@ -432,7 +458,7 @@ impl GraphStore {
 
     /// Makes earlier [`Durability::Buffered`] commits durable; a failure poisons the store.
     pub fn sync(&self) -> Result<()> {
-        self.store.sync().inspect_err(|error| self.poison_unless_retryable(error))
+        self.busy.with(|| self.store.sync()).inspect_err(|error| self.poison_unless_retryable(error))
     }
 
     /// Starts loading the records of a graph that nobody sees until [`Op::Install`] or [`Op::Replace`] commits it.

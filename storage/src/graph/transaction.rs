@@ -26,7 +26,7 @@ use crate::{
     batch::WriteBatch,
     error::Result as StoreResult,
     keys::{self, GraphId},
-    limits,
+    limits::{self, NameLimits},
     space::Space,
     store::Store,
 };
@@ -109,10 +109,17 @@ pub(super) struct Creator {
     pub(super) ledger_keep: Option<LedgerKeep>,
 }
 
+/// Which names clients may make.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'s> {
+    pub(super) rule: Option<&'s NameRule>,
+    pub(super) limits: NameLimits,
+}
+
 pub(super) struct Transaction<'s> {
     pub(super) overlay: Overlay<'s>,
     lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
-    names: Option<&'s NameRule>,
+    names: Names<'s>,
     graphs: HashMap<Arc<str>, Option<Live>>,
     /// What the group decided on moves.
     decided: HashMap<String, MoveRecord>,
@@ -132,7 +139,7 @@ impl<'s> Transaction<'s> {
     pub(super) fn new(
         store: &'s dyn Store,
         lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
-        names: Option<&'s NameRule>,
+        names: Names<'s>,
         next_id: &'s AtomicU64,
         leases: &'s LeaseClock,
         stored_made: MutexGuard<'s, MadeOnce>,
@@ -246,7 +253,9 @@ impl<'s> Transaction<'s> {
     /// The graph, to be changed in a way that no client sees.
     pub(super) fn edit_upkeep(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
         self.unfenced(name)?.sound(name)?;
+        let longest_id = self.names.limits.node;
         let mut edit = self.edit_at(name, self.now_ms)?;
+        edit.longest_id = longest_id;
         edit.go_on_from_newest()?;
         Ok(edit)
     }
@@ -264,7 +273,7 @@ impl<'s> Transaction<'s> {
         let live = self.graphs.get_mut(name).and_then(Option::as_mut);
         let live = live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
         live.changed = true;
-        Ok(Edit { overlay: &mut self.overlay, live, now_ms })
+        Ok(Edit { overlay: &mut self.overlay, live, now_ms, longest_id: usize::MAX })
     }
 
     /// Whether the name is that of an empty `__commons__`, whose place any graph may take.
@@ -274,8 +283,8 @@ impl<'s> Transaction<'s> {
 
     /// Whether a graph of this name, which is not there, may be created.
     pub(super) fn may_create(&self, name: &str, asking: Asking) -> Result<(), GraphError> {
-        limits::check_name("graph_name", name)?;
-        self.names.map_or(Ok(()), |rule| rule(name, asking)).map_err(GraphError::NotHere)
+        limits::check_bytes("graph_name", name, self.names.limits.graph)?;
+        self.names.rule.map_or(Ok(()), |rule| rule(name, asking)).map_err(GraphError::NotHere)
     }
 
     /// Every store has a `__commons__`, so it is its first content that is asked for, not its creation. One that a move or an

@@ -10,6 +10,7 @@ mod names;
 mod overload;
 mod pipelining;
 mod silent;
+mod strangers;
 mod tokens;
 
 use anyhow::{Context, Result};
