@@ -1,4 +1,5 @@
-//! Access control: who may do what with which graph (wire.md section 9). Off until the first registration ever.
+//! Access control: who may do what with which graph (wire.md section 9), and from when on the rules hold
+//! ([`AccessMode`]).
 //!
 //! Nothing proves an `agent_id`: everyone with the shared secret can give any. The rules keep agents that tell the truth
 //! apart; they do not stop one that lies.
@@ -7,9 +8,12 @@ use std::{collections::HashSet, fmt};
 
 use epistemic_storage::{
     Durability, GraphStore, Identities, StoreError,
-    graph::{Graph, GraphType},
+    graph::{Graph, GraphType, tenant_of},
     identities::{Identity, Role},
+    snapshot::Header,
 };
+
+use crate::config::AccessMode;
 
 /// What is wanted of a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,53 +66,221 @@ pub(crate) enum Denied {
     NewSystem { agent: String },
     #[error("ACCESS_DENIED: only a System identity may change the System identity '{agent}'")]
     OldSystem { agent: String },
+    #[error("ACCESS_DENIED: '{agent}' is System by --system-agent, which no request changes")]
+    Configured { agent: String },
+    #[error(
+        "ACCESS_DENIED: agent '{agent}' did not create channel '{channel}'; only its creator or a System identity may \
+         close it"
+    )]
+    NotCreator { agent: String, channel: String },
+    #[error(
+        "ACCESS_DENIED: agent '{agent}' was not invited to channel '{channel}'; its creator may add it with JoinChannel"
+    )]
+    NotInvited { agent: String, channel: String },
+    #[error("ACCESS_DENIED: graph '{graph}' is of tenant '{tenant}', whom agent '{agent}' does not act for")]
+    OtherTenant { agent: String, graph: String, tenant: String },
+    #[error(
+        "ACCESS_DENIED: the snapshot of graph '{graph}' is owned by '{owner}'; agent '{agent}' may restore only its own"
+    )]
+    ForeignOwner { agent: String, graph: String, owner: String },
+}
+
+/// What the rules hold for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Guard {
+    /// Nothing.
+    Off,
+    /// Graphs that have an owner, and what only a `System` identity may: nobody could open anything else again.
+    Owned,
+    /// Everything.
+    All,
 }
 
 /// The identities and what the operator said of them.
 pub(crate) struct AccessControl {
     pub(crate) identities: Identities,
-    /// Names that anyone may register as `System`.
+    mode: AccessMode,
+    /// Names that are `System` whatever is registered.
     system_agents: HashSet<String>,
 }
 
 impl AccessControl {
     pub(crate) fn open(
         graphs: &GraphStore,
+        mode: AccessMode,
         system_agents: &[String],
         durability: Durability,
     ) -> Result<Self, StoreError> {
-        let system_agents = system_agents.iter().cloned().collect();
-        Ok(Self { identities: Identities::open(graphs, durability)?, system_agents })
+        let system_agents = system_agents.iter().filter(|agent| !agent.is_empty()).cloned().collect();
+        Ok(Self { identities: Identities::open(graphs, durability)?, mode, system_agents })
     }
 
-    /// Whether there are rules at all. Costs one load.
+    /// Tells the operator of what he may not expect.
+    pub(crate) fn log(&self) {
+        match self.guard() {
+            Guard::All if self.a_system_agent().is_none() => tracing::warn!(
+                "access control is on and nobody is System: --system-agent NAME lets NAME register and remove others"
+            ),
+            Guard::Owned => tracing::warn!(
+                identities = self.identities.list().len(),
+                "agents are registered and none is System: only graphs that have an owner are guarded (--access-control)"
+            ),
+            Guard::Off if self.identities.any() => {
+                tracing::warn!("agents are registered, and --access-control off checks nothing")
+            }
+            Guard::All | Guard::Off => {}
+        }
+    }
+
+    /// What the rules hold for now. Costs one load, two at most.
+    pub(crate) fn guard(&self) -> Guard {
+        match self.mode {
+            AccessMode::On => Guard::All,
+            AccessMode::Off => Guard::Off,
+            AccessMode::FirstIdentity if self.identities.any() => Guard::All,
+            AccessMode::Auto if self.identities.any_system() => Guard::All,
+            AccessMode::Auto if self.identities.any() => Guard::Owned,
+            AccessMode::FirstIdentity | AccessMode::Auto => Guard::Off,
+        }
+    }
+
+    /// Whether there are rules at all.
     pub(crate) fn is_on(&self) -> bool {
-        self.identities.any()
+        self.guard() != Guard::Off
+    }
+
+    /// Whether the rules hold for all graphs and channels.
+    pub(crate) fn guards_all(&self) -> bool {
+        self.guard() == Guard::All
+    }
+
+    /// Whether the rules hold for everything, and for this caller.
+    pub(crate) fn binds(&self, caller: Caller<'_>) -> bool {
+        self.guards_all() && !self.is_system(caller)
+    }
+
+    /// Whether what a caller may not use looks to him as if it were there, whether it is or not. The reference tells.
+    pub(crate) fn hides(&self, caller: Caller<'_>) -> bool {
+        self.mode == AccessMode::On && !self.is_system(caller)
     }
 
     /// Whether the caller may do this with the graph.
     pub(crate) fn may(&self, caller: Caller<'_>, need: Need, graph: &Graph) -> bool {
-        if !self.is_on() {
-            return true;
-        }
         let (kind, name, owner) = (graph.kind(), graph.name(), graph.owner());
-        self.with(caller, |identity| allows(caller, identity, need, kind, name, owner))
+        let is_guarded = match self.guard() {
+            Guard::Off => false,
+            Guard::Owned => owner.is_some_and(|owner| !owner.is_empty()),
+            Guard::All => true,
+        };
+        !is_guarded
+            || self.is_system(caller)
+            || self.with(caller, |identity| allows(caller, identity, need, kind, name, owner))
     }
 
-    /// Whether the caller is registered as `System`.
+    /// Whether the caller is `System`: by configuration, or registered so.
     pub(crate) fn is_system(&self, caller: Caller<'_>) -> bool {
-        self.with(caller, |identity| identity.is_some_and(|identity| identity.role == Role::System))
+        caller.0.is_some_and(|agent| self.system_agents.contains(agent))
+            || self.with(caller, |identity| identity.is_some_and(Identity::is_system))
+    }
+
+    /// A name that is `System`, if there is any.
+    pub(crate) fn a_system_agent(&self) -> Option<String> {
+        let registered = || {
+            let mut all = self.identities.list().into_iter();
+            all.find(|(_, identity)| identity.is_system()).map(|(agent, _)| agent.into())
+        };
+        self.system_agents.iter().min().cloned().or_else(registered)
+    }
+
+    /// Whether the name is `System` by configuration.
+    pub(crate) fn is_configured(&self, agent: &str) -> bool {
+        self.system_agents.contains(agent)
     }
 
     /// Whether the caller may register `agent` as `role`.
     pub(crate) fn may_register(&self, caller: Caller<'_>, agent: &str, role: &Role) -> Result<(), Denied> {
-        let old = self.is_system(Caller(Some(agent)));
-        let new = *role == Role::System;
-        if !(old || new) || self.is_system(caller) || self.system_agents.contains(agent) {
+        let (new, configured) = (*role == Role::System, self.is_configured(agent));
+        if configured && !new {
+            return Err(Denied::Configured { agent: agent.to_owned() });
+        }
+        if self.is_system(caller) {
             return Ok(());
         }
-        let agent = agent.to_owned();
-        Err(if new { Denied::NewSystem { agent } } else { Denied::OldSystem { agent } })
+        if new && !configured {
+            return Err(Denied::NewSystem { agent: agent.to_owned() });
+        }
+        if !configured && self.is_system(Caller(Some(agent))) {
+            return Err(Denied::OldSystem { agent: agent.to_owned() });
+        }
+        if self.registering_needs_system() {
+            return Err(Denied::NotSystem { agent: caller.to_string(), method: "RegisterIdentity" });
+        }
+        Ok(())
+    }
+
+    /// Whether the caller may make a graph of this name and type that `claimed_by` claims. A graph of a tenant ([`tenant_of`])
+    /// is for agents of that name or in a team of that name, and not of a type that everybody uses.
+    pub(crate) fn may_create(
+        &self,
+        caller: Caller<'_>,
+        name: &str,
+        kind: GraphType,
+        claimed_by: Option<&str>,
+    ) -> Result<(), Denied> {
+        if !self.binds(caller) {
+            return Ok(());
+        }
+        let denied = |tenant: &str| {
+            let (graph, tenant) = (name.to_owned(), tenant.to_owned());
+            Err(Denied::OtherTenant { agent: caller.to_string(), graph, tenant })
+        };
+        let is_private = matches!(kind, GraphType::Agent | GraphType::Team);
+        match (tenant_of(None, name, None), claimed_by) {
+            (Some(tenant), _) if !(is_private && self.is_any(caller, |own| names(name, own))) => {
+                denied(tenant)
+            }
+            (None, Some(tenant)) if !self.is_any(caller, |own| own == tenant) => denied(tenant),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the caller's name or one of its teams is one that `fits`.
+    fn is_any(&self, caller: Caller<'_>, fits: impl Fn(&str) -> bool) -> bool {
+        let in_team = |identity: &Identity| identity.teams.iter().any(|team| fits(team));
+        caller.0.is_some_and(&fits) || self.with(caller, |identity| identity.is_some_and(in_team))
+    }
+
+    /// Whether the caller may restore a graph whose snapshot says whose it is. `there` is the graph that it replaces.
+    pub(crate) fn may_restore(
+        &self,
+        caller: Caller<'_>,
+        name: &str,
+        header: &Header,
+        there: Option<&Graph>,
+    ) -> Result<(), Denied> {
+        if !self.binds(caller) {
+            return Ok(());
+        }
+        let owner = header.owner.as_deref().filter(|owner| !owner.is_empty());
+        if let Some(owner) = owner
+            && !caller.is(owner)
+            && there.and_then(|graph| graph.owner()) != Some(owner)
+        {
+            let (agent, graph, owner) = (caller.to_string(), name.to_owned(), owner.to_owned());
+            return Err(Denied::ForeignOwner { agent, graph, owner });
+        }
+        // Under another name it is a copy, which no tenant has claimed.
+        let claimed_by = header.tenant.as_deref().filter(|_| name == header.graph);
+        let stays = there.is_some_and(|graph| {
+            graph.kind() == header.kind && (claimed_by.is_none() || graph.tenant() == claimed_by)
+        });
+        if stays { Ok(()) } else { self.may_create(caller, name, header.kind, claimed_by) }
+    }
+
+    /// In the mode of the reference everybody registers, for as long as there is nobody who could do it for him.
+    fn registering_needs_system(&self) -> bool {
+        let someone_can = || !self.system_agents.is_empty() || self.identities.any_system();
+        self.guards_all() && (self.mode != AccessMode::FirstIdentity || someone_can())
     }
 
     fn with<T>(&self, caller: Caller<'_>, look: impl FnOnce(Option<&Identity>) -> T) -> T {
@@ -117,6 +289,12 @@ impl AccessControl {
             None => look(None),
         }
     }
+}
+
+/// Whether a graph's name, `tenant__TENANT__BASE` as clients make it, may be one of this tenant.
+fn names(graph: &str, tenant: &str) -> bool {
+    let behind = graph.strip_prefix("tenant__").and_then(|rest| rest.strip_prefix(tenant));
+    !tenant.is_empty() && behind.is_some_and(|rest| rest.starts_with("__"))
 }
 
 /// The table of wire.md section 9.

@@ -21,7 +21,7 @@ pub(crate) struct Account {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sender<'a> {
     pub(crate) agent: Option<&'a str>,
-    /// Where the connection comes from, without the port.
+    /// Where the connection comes from: its origin.
     pub(crate) peer: &'a str,
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use epistemic_storage::{
     GraphStore, StoreError, clock,
-    datadir::{DataDir, create_checkpoint, list_checkpoints},
+    datadir::{DataDir, Retention, create_checkpoint_keeping, list_checkpoints},
 };
 use parking_lot::Mutex;
 
@@ -35,7 +35,7 @@ impl Dirty {
 /// Takes checkpoints, one at a time.
 pub(crate) struct Checkpoints {
     directory: Option<DataDir>,
-    keep: usize,
+    retention: Retention,
     dirty: Arc<Dirty>,
     metrics: Arc<Metrics>,
     /// Change number of the store at the newest checkpoint.
@@ -63,7 +63,8 @@ impl Checkpoints {
                 dirty.note(graphs.graphs().iter().map(|graph| Arc::clone(graph.name())));
             }
         }
-        Ok(Self { directory, keep, dirty, metrics, newest: Mutex::new(newest) })
+        let retention = Retention { newest: keep, by_age: true };
+        Ok(Self { directory, retention, dirty, metrics, newest: Mutex::new(newest) })
     }
 
     pub(crate) fn directory(&self) -> Option<&DataDir> {
@@ -84,7 +85,7 @@ impl Checkpoints {
         }
         let dirty = self.dirty.take();
         let begun = Instant::now();
-        let info = create_checkpoint(directory, graphs.store(), self.keep)
+        let info = create_checkpoint_keeping(directory, graphs.store(), self.retention)
             .inspect_err(|_| self.dirty.note(dirty.iter().cloned()))?;
         *newest = Some(info.sequence);
         self.metrics.checkpoint_done(Some(begun.elapsed()), clock::unix_ms());

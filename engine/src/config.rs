@@ -5,8 +5,9 @@ use std::{path::PathBuf, time::Duration};
 use clap::Parser;
 use epistemic_storage::{
     graph::LedgerKeep,
-    limits::{self, RequestLimits},
+    limits::{MAX_NAME_BYTES, RequestLimits},
 };
+use zeroize::Zeroizing;
 
 use crate::signed::Expected;
 
@@ -18,6 +19,11 @@ pub struct Config {
     /// --tcp-addr a server goes on without the default one when another has it]
     #[arg(long, env = "GRAPH_SERVICE_SOCKET", value_name = "PATH")]
     pub socket_path: Option<PathBuf>,
+
+    /// Permissions of the socket, in octal: who may write to it may connect. 0600 is for the user of the server alone
+    /// [default: what the umask leaves of 0777]
+    #[arg(long, env = "GRAPH_SERVICE_SOCKET_MODE", value_name = "MODE", value_parser = parse_mode)]
+    pub socket_mode: Option<u32>,
 
     /// TCP address to listen on as well, e.g. 127.0.0.1:9101. There is no TLS: keep it on loopback or a private network
     #[arg(long, env = "GRAPH_SERVICE_TCP_ADDR", value_name = "HOST:PORT")]
@@ -34,6 +40,11 @@ pub struct Config {
     /// About tokens.
     #[command(flatten)]
     pub signed: SignedConfig,
+
+    /// Let core dumps of this process be written and debuggers of its user look into it. Both show the secret and everybody's
+    /// data
+    #[arg(long)]
+    pub allow_core_dumps: bool,
 
     /// Serve without authentication: everyone who can connect can do everything
     #[arg(long)]
@@ -117,6 +128,11 @@ pub struct Config {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: Option<u32>,
 
+    /// Of these, connections of one address, or of one user of the socket, without an authenticated request. Beyond, the
+    /// oldest of them is closed [default: half of --max-connections]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_unauthenticated: Option<u32>,
+
     /// Memory for blocks read from disk
     #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
     pub block_cache_bytes: usize,
@@ -144,6 +160,18 @@ pub struct Config {
     /// HTTP address for /metrics (Prometheus), /healthz and /readyz
     #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
     pub metrics_addr: Option<String>,
+
+    /// Longest name of a new graph; graphs of longer names stay in use
+    #[arg(long, default_value_t = MAX_NAME_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=1 << 20))]
+    pub max_graph_name_bytes: u32,
+
+    /// Longest id of a new node; nodes of longer ids stay in use
+    #[arg(long, default_value_t = MAX_NAME_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=16 << 20))]
+    pub max_node_id_bytes: u32,
+
+    /// Graphs with metrics of their own; the operations of further ones are counted together
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
+    pub max_graph_series: u32,
 
     /// Largest request frame, but for documents of clients that are known; a larger one is refused before anything is
     /// allocated for it
@@ -190,8 +218,12 @@ pub struct Config {
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub channel_messages: u64,
 
-    /// Agent that may be registered as System; repeat it, or separate several by commas. Others need a System identity
-    /// to register them
+    /// From when on the rules of identities and owners hold
+    #[arg(long, env = "GRAPH_SERVICE_ACCESS_CONTROL", default_value = "auto", value_name = "MODE")]
+    pub access_control: AccessMode,
+
+    /// Agent that is System, which no request changes; repeat it, or separate several by commas. Others are registered as
+    /// System by a System identity
     #[arg(
         long = "system-agent",
         env = "GRAPH_SERVICE_SYSTEM_AGENTS",
@@ -227,7 +259,6 @@ impl WriteLimits {
         RequestLimits {
             value_bytes: self.max_property_bytes as usize,
             labels: self.max_node_labels as usize,
-            id_bytes: limits::MAX_NODE_ID_BYTES,
             batch_bytes: self.max_batch_bytes as usize,
         }
     }
@@ -286,6 +317,20 @@ impl SignedConfig {
     }
 }
 
+/// From when on the rules of identities and owners hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AccessMode {
+    /// For graphs that have an owner as soon as anyone is registered, for everything as soon as someone is registered as
+    /// System: before that nobody could let others in again
+    Auto,
+    /// Always. What a caller may not use is told as if it were there
+    On,
+    /// Never: registrations are kept and change nothing
+    Off,
+    /// For everything as soon as anyone is registered, as in the reference server
+    FirstIdentity,
+}
+
 /// Kinds of tokens, the weaker one first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum MinAuth {
@@ -325,6 +370,16 @@ fn parse_durability(text: &str) -> Result<DurabilityMode, String> {
     }
 }
 
+/// Permissions in octal digits.
+fn parse_mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode & !0o777 == 0 && mode & 0o200 != 0 => Ok(mode),
+        _ => {
+            Err("give octal permissions with which the owner may connect, such as 0600, 0660 or 0666".into())
+        }
+    }
+}
+
 /// Seconds, or a number with one of the units `s`, `m`, `h`, `d`.
 fn parse_time(text: &str) -> Result<Duration, String> {
     let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
@@ -352,10 +407,20 @@ pub enum LogFormat {
 /// Where clients authenticate with, or why the server must not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuthChoice {
-    /// Tokens made with this secret.
-    Secret(String),
+    /// Tokens made with this secret, which is wiped from memory when this is dropped.
+    Secret(Zeroizing<String>),
     /// No authentication, on request.
     Insecure,
+}
+
+/// A secret of fewer bytes is warned about.
+pub const SHORT_SECRET: usize = 16;
+
+impl AuthChoice {
+    /// Whether the secret has so few bytes that it can be guessed from a request that was overheard.
+    pub fn is_short(&self) -> bool {
+        matches!(self, AuthChoice::Secret(secret) if secret.len() < SHORT_SECRET)
+    }
 }
 
 const NO_SECRET: &str = "error: no auth secret configured — refusing to start.
@@ -390,8 +455,8 @@ impl Config {
             return read_secret(file).map(AuthChoice::Secret);
         }
         let variable = std::env::var("GRAPH_SERVICE_AUTH_SECRET").ok();
-        let secret =
-            [self.auth_secret.clone(), variable].into_iter().flatten().find(|secret| !secret.is_empty());
+        let mut given = [self.auth_secret.clone(), variable].into_iter().flatten().map(Zeroizing::new);
+        let secret = given.find(|secret| !secret.is_empty());
         let insecure = self.allow_insecure
             || std::env::var("EPISTEMIC_GRAPH_ALLOW_INSECURE")
                 .is_ok_and(|value| value == "1" || value == "true");
@@ -406,9 +471,15 @@ impl Config {
     }
 }
 
-fn read_secret(file: &std::path::Path) -> Result<String, String> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs_err::metadata(file).map_err(|error| format!("error: {error}"))?.permissions().mode();
+/// A file that never ends would be read for ever.
+const MAX_SECRET_BYTES: usize = 64 << 10;
+
+fn read_secret(file: &std::path::Path) -> Result<Zeroizing<String>, String> {
+    use std::{io::Read, os::unix::fs::PermissionsExt};
+    let failed = |error: std::io::Error| format!("error: {error}");
+    // What is read is what was checked, whatever becomes of the name meanwhile.
+    let mut open = fs_err::File::open(file).map_err(failed)?;
+    let mode = open.metadata().map_err(failed)?.permissions().mode();
     if mode & 0o077 != 0 {
         return Err(format!(
             "error: secret file '{}' can be read by others (mode {:03o}); run: chmod 600 '{0}'",
@@ -416,10 +487,15 @@ fn read_secret(file: &std::path::Path) -> Result<String, String> {
             mode & 0o777
         ));
     }
-    let text = fs_err::read_to_string(file).map_err(|error| format!("error: {error}"))?;
+    // Room for all of it, so that no shorter copy is left behind.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_SECRET_BYTES));
+    open.by_ref().take(MAX_SECRET_BYTES as u64).read_to_string(&mut text).map_err(failed)?;
+    if text.len() == MAX_SECRET_BYTES {
+        return Err(format!("error: secret file '{}' is longer than a secret can be", file.display()));
+    }
     match text.trim_end_matches(['\r', '\n']) {
         "" => Err(format!("error: secret file '{}' is empty", file.display())),
-        secret => Ok(secret.to_owned()),
+        secret => Ok(secret.to_owned().into()),
     }
 }
 
@@ -434,6 +510,16 @@ mod tests {
         assert!(parse_durability("interval:0").is_err());
         assert!(parse_durability("interval:").is_err());
         assert!(parse_durability("async").is_err());
+    }
+
+    #[test]
+    fn modes_of_sockets() {
+        for (text, mode) in [("0600", 0o600), ("660", 0o660), ("0666", 0o666), ("777", 0o777)] {
+            assert_eq!(parse_mode(text), Ok(mode), "{text}");
+        }
+        for text in ["", "8", "0400", "1777", "-600", "rw-"] {
+            assert!(parse_mode(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -455,6 +541,6 @@ mod tests {
         fs_err::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
         assert!(read_secret(&file).unwrap_err().contains("chmod 600"));
         fs_err::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
-        assert_eq!(read_secret(&file).unwrap(), "s3cret");
+        assert_eq!(*read_secret(&file).unwrap(), "s3cret");
     }
 }

@@ -21,6 +21,7 @@ mod document;
 mod expected_store;
 mod fair_queue;
 mod graph_cache;
+mod guesses;
 mod http;
 mod lifecycle;
 mod listen;

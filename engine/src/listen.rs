@@ -3,17 +3,19 @@
 use std::{
     fs::Permissions,
     io,
-    os::unix::fs::{FileTypeExt, PermissionsExt},
+    os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use epistemic_listen::Origin;
 use epistemic_logging::Limit;
 use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::{
-    fs::{FlockOperation, Mode, flock},
+    fs::{FlockOperation, Mode, OFlags, flock},
     io::Errno,
 };
 use tokio::{
@@ -31,10 +33,12 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_PROBES: u32 = 6;
 
-/// A bound unix socket; its file is removed when this is dropped.
+/// A bound unix socket; its file is removed when this is dropped, unless another one is in its place.
 pub(crate) struct UnixSocket {
     listener: UnixListener,
     path: PathBuf,
+    file: FileId,
+    _lock: SocketLock,
 }
 
 impl UnixSocket {
@@ -44,49 +48,117 @@ impl UnixSocket {
 }
 
 impl Drop for UnixSocket {
+    /// The listener is still open, so that no other file can have got the number of this one.
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, "socket file not removed");
+        match FileId::of(&self.path) {
+            Ok(there) if there == self.file => {
+                if let Err(error) = fs::remove_file(&self.path) {
+                    tracing::debug!(%error, "socket file not removed");
+                }
+            }
+            _ => tracing::warn!(
+                "socket '{}' is not the file that this server made: it is left there",
+                self.path.display()
+            ),
         }
     }
 }
 
-/// Binds a unix socket with the permissions that `umask` leaves. A file left behind by a dead server is replaced; one
-/// that a live server answers on is not.
-pub(crate) fn bind_unix(path: &Path, umask: Mode) -> anyhow::Result<UnixSocket> {
-    let _turn = take_turn(path);
+/// Binds a unix socket with the permissions `mode`. A file left behind by a dead server is replaced; one that a live server
+/// answers on is not.
+pub(crate) fn bind_unix(path: &Path, mode: Mode) -> anyhow::Result<UnixSocket> {
+    let lock = SocketLock::take(path)?;
     if let Ok(metadata) = fs::symlink_metadata(path) {
         if !metadata.file_type().is_socket() {
             bail!("'{}' exists and is no socket; choose another --socket-path", path.display());
         }
         match std::os::unix::net::UnixStream::connect(path) {
-            Ok(_) => bail!(
-                "another server is listening on socket '{}' — refusing to take it over; stop it or choose another --socket-path",
-                path.display()
-            ),
+            Ok(_) => return Err(taken(path)),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)?,
             Err(error) => return Err(error).with_context(|| format!("socket '{}'", path.display())),
         }
     }
     let listener =
         UnixListener::bind(path).with_context(|| format!("cannot listen on socket '{}'", path.display()))?;
-    fs::set_permissions(path, Permissions::from_mode(0o777 & !umask.bits()))?;
-    Ok(UnixSocket { listener, path: path.to_path_buf() })
+    fs::set_permissions(path, Permissions::from_mode(mode.bits()))?;
+    let file = FileId::of(path)?;
+    Ok(UnixSocket { listener, path: path.to_path_buf(), file, _lock: lock })
 }
 
-/// Keeps servers that start at the same moment from taking each other's new socket for one that is left behind: a lock on
-/// its folder while one looks and binds. Nobody is kept out for long by whoever else holds such a lock.
-fn take_turn(path: &Path) -> Option<std::fs::File> {
-    let folder = fs::File::open(path.parent()?).ok()?.into_file();
-    for _ in 0..100 {
-        match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => {}
-            _ => return Some(folder),
-        }
-        #[expect(clippy::disallowed_methods, reason = "before anything is served")]
-        std::thread::sleep(Duration::from_millis(10));
+fn taken(path: &Path) -> anyhow::Error {
+    anyhow!(
+        "another server is listening on socket '{}' — refusing to take it over; stop it or choose another --socket-path",
+        path.display()
+    )
+}
+
+/// Which file a name leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self::from(&fs::symlink_metadata(path)?))
     }
-    None
+}
+
+impl From<&std::fs::Metadata> for FileId {
+    fn from(metadata: &std::fs::Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// A locked file beside a socket, for as long as a server has the socket: of servers that start at the same moment one takes
+/// the other's new socket for one that is left behind otherwise.
+struct SocketLock {
+    path: PathBuf,
+    held: fs::File,
+}
+
+impl SocketLock {
+    fn take(socket: &Path) -> anyhow::Result<Self> {
+        let mut path = socket.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        loop {
+            let held = fs::OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+                .open(&path)
+                .with_context(|| format!("cannot listen on socket '{}'", socket.display()))?;
+            match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Err(taken(socket)),
+                Err(error) => tracing::debug!(%error, "the file system of the socket knows no locks"),
+            }
+            let lock = Self { path: path.clone(), held };
+            // A server that has just stopped may have removed it.
+            if lock.is_there() {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// Whether the file that is locked is the one of that name.
+    fn is_there(&self) -> bool {
+        let held = self.held.metadata().map(|metadata| FileId::from(&metadata));
+        FileId::of(&self.path).is_ok_and(|there| held.is_ok_and(|held| there == held))
+    }
+}
+
+impl Drop for SocketLock {
+    fn drop(&mut self) {
+        if self.is_there() {
+            // A leftover is in nobody's way.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Accepts on the unix socket until the shard stops, then waits for its connections.
@@ -97,11 +169,12 @@ pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket) {
         tokio::select! {
             accepted = socket.listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    let (origin, peer) = local_peer(&stream);
                     let place = tokio::select! {
-                        place = shard.places.take() => place,
+                        place = shard.places.take(origin) => place,
                         () = stopped(&mut stop) => break,
                     };
-                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place, "unix".to_owned()));
+                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer));
                 }
                 Err(error) => accept_failed(&error).await,
             },
@@ -125,7 +198,7 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
                         tracing::debug!(%error, "socket options");
                     }
                     let place = tokio::select! {
-                        place = shard.places.take() => place,
+                        place = shard.places.take(Origin::of(peer)) => place,
                         () = stopped(&mut stop) => break,
                     };
                     connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer.to_string()));
@@ -138,6 +211,18 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Who is at the other end of a unix socket, for the bounds and for the log.
+fn local_peer(stream: &tokio::net::UnixStream) -> (Origin, String) {
+    match stream.peer_cred() {
+        Ok(peer) => {
+            let (uid, pid) = (peer.uid(), peer.pid().unwrap_or(0));
+            (Origin::User(uid), format!("unix, uid {uid}, pid {pid}"))
+        }
+        // A client that is gone already.
+        Err(_) => (Origin::User(u32::MAX), "unix".to_owned()),
+    }
 }
 
 /// Answers go out at once, and a client whose machine is gone is noticed.

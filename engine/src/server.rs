@@ -14,10 +14,14 @@ use clap::Parser;
 use epistemic_listen::Places;
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_storage::{
-    Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, rocks::RocksOptions,
+    Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, graph::Asking,
+    limits::NameLimits, rocks::RocksOptions,
 };
 use parking_lot::Mutex;
-use rustix::{fs::Mode, process::umask};
+use rustix::{
+    fs::Mode,
+    process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask},
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -33,14 +37,16 @@ use crate::{
     checkpoints::{Checkpoints, Dirty},
     commit,
     compute_pool::{ComputePool, Shares as ComputeShares},
-    config::{AuthChoice, Config, DurabilityMode, MinAuth},
+    config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
+    dispatch::screen,
     expected_store::{Expected, Found, WrongStore},
+    guesses::Guesses,
     http,
     lifecycle::Decay,
     listen::{self, UnixSocket},
     logging, maintenance,
-    metrics::Metrics,
+    metrics::{Metrics, Page},
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
     owners::{self, Peers},
@@ -101,7 +107,10 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = match run(&config, &auth, ownership, &expected, &log) {
+    if !config.allow_core_dumps {
+        keep_memory_private();
+    }
+    let code = match run(&config, auth, ownership, &expected, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -113,10 +122,19 @@ pub fn main() -> ExitCode {
     code
 }
 
+/// Memory holds the secret and what all tenants wrote: no core dump, and no debugger of the same user.
+fn keep_memory_private() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = setrlimit(Resource::Core, none);
+    if let Err(error) = limited.and(set_dumpable_behavior(DumpableBehavior::NotDumpable)) {
+        tracing::warn!(%error, "core dumps of this process cannot be turned off");
+    }
+}
+
 /// Runs a shard until it is told to stop. Blocks.
 fn run(
     config: &Config,
-    auth: &AuthChoice,
+    auth: AuthChoice,
     ownership: Option<Ownership>,
     expected: &Expected,
     log: &LogWriter,
@@ -125,10 +143,12 @@ fn run(
     // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
     let umask = umask(Mode::RWXG | Mode::RWXO);
     let shares = descriptors::shares();
-    let peers = Peers::of(ownership.as_ref(), auth);
+    let peers = Peers::of(ownership.as_ref(), &auth).map(Arc::new);
     warn_of_risks(config);
     let opened = open_store(config, shares, expected)?;
-    let (shard, commit_thread) = open_shard(config, opened, shares, auth, (ownership, peers), log)?;
+    let (shard, commit_thread) = open_shard(config, opened, shares, &auth, (ownership, peers), log)?;
+    // Keys made of the secret are all that is needed from here on.
+    drop(auth);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -153,6 +173,12 @@ fn authentication(config: &Config, auth: &AuthChoice) -> Authentication {
         );
         return Authentication::None;
     };
+    if auth.is_short() {
+        tracing::warn!(
+            "SECURITY: the secret has fewer than {SHORT_SECRET} bytes: who overhears one request can find it by trying; \
+             make one with: openssl rand -hex 32"
+        );
+    }
     let signed = &config.signed;
     let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
     let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref());
@@ -233,19 +259,30 @@ fn open_shard(
     (directory, graphs): (Option<DataDir>, GraphStore),
     shares: Shares,
     auth: &AuthChoice,
-    (ownership, peers): (Option<Ownership>, Option<Peers>),
+    (ownership, peers): (Option<Ownership>, Option<Arc<Peers>>),
     log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let authentication = authentication(config, auth);
     let ownership = ownership.map(Arc::new);
     if let Some(ownership) = &ownership {
         tracing::info!(fingerprint = ownership.fingerprint(), "Advertised as {}", ownership.advertised());
-        let ownership = Arc::clone(ownership);
-        graphs.restrict_names(Box::new(move |name| ownership.may_create(name)));
+        let (ownership, peers) = (Arc::clone(ownership), peers.clone());
+        graphs.restrict_names(Box::new(move |name, asking| {
+            // What is brought is the cure for what is missing.
+            if let (Asking::Client, Some(peers)) = (asking, &peers) {
+                peers.may_create(name)?;
+            }
+            ownership.may_create(name)
+        }));
     }
     graphs.limit_requests(config.written.of_requests());
+    let longest = |bytes: u32| bytes as usize;
+    graphs.limit_names(NameLimits {
+        graph: longest(config.max_graph_name_bytes),
+        node: longest(config.max_node_id_bytes),
+    });
     let graphs = Arc::new(graphs);
-    let metrics = Arc::new(Metrics::new(log)?);
+    let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
     let path = directory.as_ref().map(|directory| directory.path().to_owned());
     let scrub = Scrub::new(path, config.scrub_interval);
@@ -257,7 +294,8 @@ fn open_shard(
     };
     let keep = Keep { messages: config.channel_messages, bytes: CHANNEL_BYTES };
     let channels = Channels::open(&graphs, keep, durability)?;
-    let access = AccessControl::open(&graphs, &config.system_agents, durability)?;
+    let access = AccessControl::open(&graphs, config.access_control, &config.system_agents, durability)?;
+    access.log();
     let (committer, commit_thread) =
         commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -281,9 +319,12 @@ fn open_shard(
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),
-        places: Places::new(config.max_connections.map_or(shares.connections, |most| most as usize)),
+        places: places(config, shares),
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         documents: Arc::new(tokio::sync::Semaphore::new(1)),
+        large_strangers: tokio::sync::Semaphore::new(screen::AT_ONCE),
+        guesses: Guesses::default(),
+        short_secret: auth.is_short(),
         limits: Limits::new(config),
         open_transfers: OpenTransfers::new(
             config.max_transfers as usize,
@@ -311,6 +352,19 @@ fn open_shard(
     Ok((Arc::new(shard), commit_thread))
 }
 
+fn places(config: &Config, shares: Shares) -> Arc<Places> {
+    let wanted = config.max_connections.map_or(shares.connections, |most| most as usize);
+    let most = wanted.min(shares.connections);
+    if most < wanted {
+        tracing::warn!(
+            "--max-connections {wanted} is more than the limit of open files leaves beside the files of the store: \
+             {most} are served at a time; raise it (ulimit -n, LimitNOFILE=)"
+        );
+    }
+    let of_one = config.max_unauthenticated.map_or((most / 2).max(1), |most| most as usize);
+    Places::new(most, of_one)
+}
+
 /// Listens, serves until told to stop, and drains.
 async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>) -> anyhow::Result<()> {
     // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
@@ -327,7 +381,8 @@ async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>)
         let listener = bind(address, "--metrics-addr").await?;
         tracing::info!("Metrics on http://{}/metrics", listener.local_addr()?);
         // Not drained: it ends with the runtime, whatever its clients do.
-        tokio::spawn(http::serve(Arc::clone(shard), listener, shares.http));
+        let page = Page::start(shard).context("cannot start the thread of the metrics page")?;
+        tokio::spawn(http::serve(Arc::clone(shard), listener, page, shares.http));
     }
     if let Some(socket) = socket {
         tracing::info!("Listening on UDS: {}", socket.path().display());
@@ -353,7 +408,8 @@ async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>)
 /// Binds the unix socket. A shard with a TCP address does without the default one, which other shards of the machine may
 /// have.
 fn bind_socket(config: &Config, umask: Mode) -> anyhow::Result<Option<UnixSocket>> {
-    match listen::bind_unix(&config.socket(), umask) {
+    let mode = Mode::from_bits_truncate(config.socket_mode.unwrap_or(0o777 & !umask.bits()));
+    match listen::bind_unix(&config.socket(), mode) {
         Ok(socket) => Ok(Some(socket)),
         Err(error) if config.socket_path.is_none() && config.tcp_addr().is_some() => {
             tracing::warn!("no unix socket, only TCP: {error:#}");

@@ -20,6 +20,7 @@ use crate::{
     commit::Committer,
     compute_pool::ComputePool,
     config::{Config, DurabilityMode},
+    guesses::Guesses,
     lifecycle::Decay,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
@@ -40,7 +41,7 @@ pub(crate) struct Shard {
     /// Which graphs may be created here; without it, all.
     pub(crate) ownership: Option<Arc<Ownership>>,
     /// The other shards, where the list has any.
-    pub(crate) peers: Option<Peers>,
+    pub(crate) peers: Option<Arc<Peers>>,
     pub(crate) committer: Committer,
     pub(crate) channels: Channels,
     pub(crate) access: AccessControl,
@@ -63,6 +64,12 @@ pub(crate) struct Shard {
     pub(crate) places: Arc<Places>,
     /// Places for answers that are streamed from a thread: clients that take theirs slowly must not use up all threads.
     pub(crate) streams: Arc<tokio::sync::Semaphore>,
+    /// Places for large first requests of connections, while their tokens are checked.
+    pub(crate) large_strangers: tokio::sync::Semaphore,
+    /// Who has sent wrong tokens.
+    pub(crate) guesses: Guesses,
+    /// The secret is so short that one request that was overheard is enough to find it.
+    pub(crate) short_secret: bool,
     /// Places for requests over the usual limit: documents, one at a time.
     pub(crate) documents: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Limits,

@@ -137,11 +137,18 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         "writable": refusal.is_none(),
         "refusal": refusal,
         "poisoned": shard.graphs.poisoned(),
+        "short_secret": shard.short_secret,
         "damage": Damage::of(shard).json(shard, caller),
         "scrub": scrub_json(shard, caller),
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
     });
+    if shard.access.hides(caller) {
+        fields["pid"] = json!(0);
+        fields["persist_dir"] = Value::Null;
+        fields["free_bytes"] = Value::Null;
+        fields["checkpoints"] = json!([]);
+    }
     add_ownership(shard, &mut fields);
     if let Some(peers) = &shard.peers {
         fields["ownership"] = peers.status();

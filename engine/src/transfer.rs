@@ -222,16 +222,27 @@ impl Transfers {
         self.exports.lock().remove(&id).map(drop).ok_or(TransferError::Unknown(id))
     }
 
-    /// Begins an import.
+    /// Begins an import. What the snapshot says of its owner is the caller's, or must be refused.
     pub(crate) fn open_import(
         &self,
-        graphs: &Arc<GraphStore>,
+        shard: &Arc<Shard>,
+        caller: Caller<'_>,
         target: ImportTarget,
     ) -> Result<u64, TransferError> {
-        let graphs = Arc::clone(graphs);
+        let shard = Arc::clone(shard);
+        let agent = caller.id().map(str::to_owned);
         let replaces = target.name.clone().filter(|_| target.replace);
         self.take_in(replaces, move |input| {
-            let (header, totals, name) = snapshot::import(&graphs, input, &target, &mut |_| {})?;
+            let graphs = &shard.graphs;
+            let admit = |header: &Header, name: &str| {
+                let there = graphs.graph(name).ok();
+                let caller = Caller::new(agent.as_deref());
+                shard.access.may_restore(caller, name, header, there.as_deref()).map_err(|denied| {
+                    shard.metrics.access_denied();
+                    denied.to_string()
+                })
+            };
+            let (header, totals, name) = snapshot::import_if(graphs, input, &target, &admit, &mut |_| {})?;
             Ok(Committed::Graph(header, totals, name))
         })
     }

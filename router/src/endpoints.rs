@@ -106,7 +106,7 @@ impl fmt::Display for EndpointList {
     }
 }
 
-fn parse_entries(text: &str) -> Result<Vec<Endpoint>, ConfigError> {
+pub(crate) fn parse_entries(text: &str) -> Result<Vec<Endpoint>, ConfigError> {
     let entries: Vec<String> = if text.trim_start().starts_with('[') {
         serde_json::from_str(text)
             .map_err(|error| ConfigError::EndpointJson { text: text.to_owned(), reason: error.to_string() })?

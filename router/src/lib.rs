@@ -77,7 +77,7 @@ mod union;
 pub use affinity::{AFFINITY_VAR, Affinity};
 pub use autostart::{AUTOSTART_VAR, SERVER_BIN_VAR};
 pub use breaker::{Breaker, BreakerOptions, BreakerState, CircuitOpen, Outcomes};
-pub use client::{Bin, Client, ConnectOptions, FOLLOW_MOVES_VAR};
+pub use client::{Bin, Client, ConnectOptions, FOLLOW_MOVES_VAR, FOLLOW_TO_VAR};
 pub use endpoint::{Endpoint, Target};
 pub use endpoints::{DEFAULT_ENDPOINT, ENDPOINTS_VAR, EndpointList, SOCKET_VAR, TCP_ADDR_VAR};
 pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, OtherList, RouterError};
@@ -89,7 +89,7 @@ pub use secret::{SECRET_VAR, Secret, read_private_file};
 pub use server_text::Standing;
 pub use signer::CONTEXT_VAR;
 pub use tenant::{
-    DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, resolve_routing_graph,
-    tenant_graph_name, with_tenant,
+    CLIENTS_DEFAULT_GRAPH, DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, other_base,
+    resolve_routing_graph, tenant_graph_name, with_tenant,
 };
 pub use topology::{EndpointStatus, Mode, Topology};

@@ -206,6 +206,11 @@ impl ShardRouter {
         &self.moves
     }
 
+    /// Whether a graph may be followed to this endpoint: it is in the list, or the operator named it.
+    pub(crate) fn may_follow_to(&self, endpoint: &Endpoint) -> bool {
+        self.pools.are_for(endpoint) || self.options().follow_to.contains(endpoint)
+    }
+
     /// Whether calls can be sent to this endpoint, which need not be in the list.
     pub(crate) fn has_pool(&self, endpoint: &Endpoint) -> bool {
         self.pools.any(endpoint).is_some()

@@ -32,17 +32,24 @@ const CODES: [(&str, ErrorKind); 20] = [
 pub(crate) const MOVING: &str = "MOVING";
 /// The graph belongs to another shard; nothing was created.
 pub(crate) const WRONG_SHARD: &str = "WRONG_SHARD";
+/// The token is not that of the request.
+const AUTHENTICATION: &str = "Authentication failed";
 
 /// The code of a server's text, and what to do.
 pub(crate) fn code_of(text: &str) -> (&'static str, ErrorKind) {
     let named = text.split_once(": ").map(|(code, _)| code);
     let known = CODES.into_iter().find(|(code, _)| named == Some(code));
     known.unwrap_or_else(|| match text {
-        "Authentication failed" => ("SERVER_ERROR", ErrorKind::Repair),
+        AUTHENTICATION => ("SERVER_ERROR", ErrorKind::Repair),
         // The reference fixes this prefix only.
         _ if text.starts_with("BUSY") => ("BUSY", ErrorKind::Retry),
         _ => ("SERVER_ERROR", ErrorKind::FixRequest),
     })
+}
+
+/// Whether the server did not take the token.
+pub(crate) fn is_authentication(text: &str) -> bool {
+    text.starts_with(AUTHENTICATION)
 }
 
 /// What a shard said of a graph that it has and does not serve.

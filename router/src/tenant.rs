@@ -6,6 +6,8 @@ use crate::error::ConfigError;
 
 /// The graph that is used when a caller names none.
 pub const DEFAULT_GRAPH: &str = "__bus__";
+/// What published clients use for it since 0.48, unless they have [`DEFAULT_GRAPH_VAR`].
+pub const CLIENTS_DEFAULT_GRAPH: &str = "__commons__";
 /// Variable that replaces [`DEFAULT_GRAPH`].
 pub const DEFAULT_GRAPH_VAR: &str = "KG_DEFAULT_GRAPH";
 
@@ -29,6 +31,16 @@ pub fn ambient_tenant() -> Option<String> {
 /// An empty value counts as unset.
 pub fn default_graph(lookup: impl Fn(&str) -> Option<String>) -> String {
     lookup(DEFAULT_GRAPH_VAR).filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_GRAPH.to_owned())
+}
+
+/// The well-known base name that `graph` stands under, itself or as a tenant's graph, when `base` is another one.
+#[must_use]
+pub fn other_base(graph: &str, base: &str) -> Option<&'static str> {
+    let stands_under = |known: &str| {
+        let slug = || graph.strip_prefix("tenant__")?.strip_suffix(known)?.strip_suffix("__");
+        graph == known || slug().is_some_and(|slug| !slug.is_empty())
+    };
+    [DEFAULT_GRAPH, CLIENTS_DEFAULT_GRAPH].into_iter().find(|known| *known != base && stands_under(known))
 }
 
 /// The graph of a tenant: `tenant__{slug}__{base}`; no tenant or an empty one gives `base` itself.
@@ -141,6 +153,24 @@ mod tests {
         });
         let expected = (Some("acme".to_owned()), Some("globex".to_owned()), None, None);
         assert_eq!(seen.await, expected);
+    }
+
+    #[test]
+    fn graphs_under_the_other_base_name_are_known() {
+        for (graph, base, other) in [
+            ("__commons__", "__bus__", Some("__commons__")),
+            ("tenant__acme____commons__", "__bus__", Some("__commons__")),
+            ("tenant__acme____bus__", "__commons__", Some("__bus__")),
+            ("tenant__acme____bus__", "main", Some("__bus__")),
+            ("tenant__acme____bus__", "__bus__", None),
+            ("__bus__", "__bus__", None),
+            ("tenant____bus__", "__commons__", None),
+            ("my__commons__", "__bus__", None),
+            ("__ingest__", "__bus__", None),
+        ] {
+            assert_eq!(other_base(graph, base), other, "{graph} {base}");
+        }
+        assert!(other_base(&tenant_graph_name(Some("A b"), "__commons__").unwrap(), "__bus__").is_some());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -61,6 +61,11 @@ impl Identity {
         Self { role, teams, registered_ms: clock::unix_ms() }
     }
 
+    /// Whether its role is [`Role::System`].
+    pub fn is_system(&self) -> bool {
+        self.role == Role::System
+    }
+
     fn check_limits(&self) -> Result<(), OverLimit> {
         let subordinates = match &self.role {
             Role::Manager { subordinates } => &subordinates[..],
@@ -81,8 +86,10 @@ impl Identity {
 pub struct Identities {
     known: RwLock<HashMap<Box<str>, Identity>>,
     any: AtomicBool,
+    /// How many are [`Role::System`].
+    systems: AtomicUsize,
     durability: Durability,
-    /// Held from the check of a registration to its end.
+    /// Held from the check of a registration or removal to its end.
     registrations: Mutex<()>,
 }
 
@@ -101,12 +108,19 @@ impl Identities {
             known.insert(agent.into(), identity);
         }
         let any = AtomicBool::new(!known.is_empty());
-        Ok(Self { known: RwLock::new(known), any, durability, registrations: Mutex::new(()) })
+        let systems =
+            AtomicUsize::new(known.values().filter(|identity: &&Identity| identity.is_system()).count());
+        Ok(Self { known: RwLock::new(known), any, systems, durability, registrations: Mutex::new(()) })
     }
 
-    /// Whether anyone is registered. Once true it stays so. Costs one load.
+    /// Whether anyone is registered. Costs one load.
     pub fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)
+    }
+
+    /// Whether anyone is registered as [`Role::System`]. Costs one load.
+    pub fn any_system(&self) -> bool {
+        self.systems.load(Ordering::Acquire) > 0
     }
 
     /// Calls `look` with the identity of `agent`, if registered.
@@ -141,9 +155,33 @@ impl Identities {
         let mut batch = WriteBatch::new();
         batch.put(Space::Catalog, keys::identity(agent), value);
         graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
-        self.known.write().insert(agent.into(), identity);
+        let mut known = self.known.write();
+        let is_system = identity.is_system();
+        let was_system = known.insert(agent.into(), identity).is_some_and(|before| before.is_system());
+        // The new one first: at no moment is there none between two.
+        self.systems.fetch_add(usize::from(is_system), Ordering::Release);
+        self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
         self.any.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Removes an agent; false when it is not registered. Durable on return as configured.
+    ///
+    /// # Errors
+    /// The commit fails; nothing has changed then.
+    pub fn unregister(&self, graphs: &GraphStore, agent: &str) -> Result<bool, GraphError> {
+        let _one_at_a_time = self.registrations.lock();
+        if !self.known.read().contains_key(agent) {
+            return Ok(false);
+        }
+        let mut batch = WriteBatch::new();
+        batch.delete(Space::Catalog, keys::identity(agent));
+        graphs.commit_service(batch, self.durability)?;
+        let mut known = self.known.write();
+        let was_system = known.remove(agent).is_some_and(|before| before.is_system());
+        self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
+        self.any.store(!known.is_empty(), Ordering::Release);
+        Ok(true)
     }
 
     fn check_limits(&self, agent: &str, identity: &Identity) -> Result<(), OverLimit> {

@@ -3,7 +3,8 @@
 
 use crate::view;
 
-/// Bytes of the name of a new graph, a channel, an agent or a team.
+/// Bytes of the name of a channel, an agent, a tenant or a team, of a place that graphs move to, and if nothing else is said
+/// of a new graph and of the id of a new node. The published clients are tested with names just above 4 KiB.
 pub const MAX_NAME_BYTES: usize = 8 << 10;
 /// Members of a channel.
 pub const MAX_MEMBERS: usize = 10_000;
@@ -14,21 +15,37 @@ pub const MAX_CHANNELS: usize = 100_000;
 /// Identities of a shard.
 pub const MAX_IDENTITIES: usize = 100_000;
 
-/// Bytes of the id of a node that is written.
-pub const MAX_NODE_ID_BYTES: usize = 4 << 10;
 /// Lists and maps in the properties of a node or an edge: each takes many times its byte when it is shown.
 pub const MAX_CONTAINERS: usize = 256 << 10;
+
+/// Bytes of names that clients make. What is there already stays as it is, whatever its length; copies of graphs are taken
+/// as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameLimits {
+    /// Of the name of a new graph.
+    pub graph: usize,
+    /// Of the id of a new node.
+    pub node: usize,
+}
+
+impl Default for NameLimits {
+    fn default() -> Self {
+        Self { graph: MAX_NAME_BYTES, node: MAX_NAME_BYTES }
+    }
+}
 
 /// A bound was met; nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OverLimit {
     /// A name is too long.
-    #[error("the {of} has {bytes} bytes, {MAX_NAME_BYTES} are the most")]
+    #[error("the {of} has {bytes} bytes, {most} are the most")]
     Name {
         /// Whose name, as in the parameters.
         of: &'static str,
         /// Its length.
         bytes: usize,
+        /// As many may be.
+        most: usize,
     },
     /// There are too many.
     #[error("{count} {of}, {most} are the most")]
@@ -71,17 +88,6 @@ pub enum OverLimit {
         /// The limit.
         most: usize,
     },
-    /// A node id is too long.
-    #[error(
-        "LIMIT_EXCEEDED: a node id of {bytes} bytes, {most} are the most; nothing was written \
-         (docs/errors/limit-exceeded.md)"
-    )]
-    Id {
-        /// Its length.
-        bytes: usize,
-        /// The limit.
-        most: usize,
-    },
     /// An embedding is too large.
     #[error(
         "LIMIT_EXCEEDED: an embedding of {bytes} bytes, {most} are the most (--max-property-bytes); nothing was written \
@@ -111,8 +117,6 @@ pub struct RequestLimits {
     pub value_bytes: usize,
     /// Labels of a node.
     pub labels: usize,
-    /// Bytes of a node id.
-    pub id_bytes: usize,
     /// Bytes that a batch writes: its records, and its ledger records.
     pub batch_bytes: usize,
 }
@@ -120,17 +124,16 @@ pub struct RequestLimits {
 /// No bounds.
 impl Default for RequestLimits {
     fn default() -> Self {
-        Self { value_bytes: usize::MAX, labels: usize::MAX, id_bytes: usize::MAX, batch_bytes: usize::MAX }
+        Self { value_bytes: usize::MAX, labels: usize::MAX, batch_bytes: usize::MAX }
     }
 }
 
 impl RequestLimits {
-    /// Checks a node that is to be written. Takes time with the size of its properties.
+    /// Checks the properties of a node that is to be written. Takes time with the size of its properties.
     ///
     /// # Errors
     /// What is beyond its limit.
-    pub fn check_node(&self, id: &str, properties: &[u8]) -> Result<(), OverLimit> {
-        self.check_id(id)?;
+    pub fn check_node(&self, properties: &[u8]) -> Result<(), OverLimit> {
         self.check_properties(properties)?;
         // A label takes a byte at least.
         if properties.len() <= self.labels {
@@ -140,15 +143,6 @@ impl RequestLimits {
             count if count <= self.labels => Ok(()),
             count => Err(OverLimit::Labels { count, most: self.labels }),
         }
-    }
-
-    /// Checks the id of a new node.
-    ///
-    /// # Errors
-    /// It is too long.
-    pub fn check_id(&self, id: &str) -> Result<(), OverLimit> {
-        let (bytes, most) = (id.len(), self.id_bytes);
-        if bytes <= most { Ok(()) } else { Err(OverLimit::Id { bytes, most }) }
     }
 
     /// Checks properties.
@@ -193,8 +187,16 @@ pub(crate) fn properties_too_large(bytes: usize, most: usize) -> OverLimit {
 }
 
 pub(crate) fn check_name(of: &'static str, name: &str) -> Result<(), OverLimit> {
+    check_bytes(of, name, MAX_NAME_BYTES)
+}
+
+/// Whether a name has `most` bytes at most.
+///
+/// # Errors
+/// [`OverLimit::Name`], which says whose name it is: `of`.
+pub fn check_bytes(of: &'static str, name: &str, most: usize) -> Result<(), OverLimit> {
     let bytes = name.len();
-    if bytes <= MAX_NAME_BYTES { Ok(()) } else { Err(OverLimit::Name { of, bytes }) }
+    if bytes <= most { Ok(()) } else { Err(OverLimit::Name { of, bytes, most }) }
 }
 
 pub(crate) fn check_count(of: &'static str, count: usize, most: usize) -> Result<(), OverLimit> {

@@ -143,6 +143,11 @@ fn imports_go_where_they_are_told() {
     let sample = graph_dump(&graphs, NAME);
     assert_eq!(import_as(&graphs, &bytes, Some("other"), false).unwrap(), "other");
     assert_eq!(graph_dump(&graphs, "other"), sample);
+    // An empty `__commons__` is in nobody's way, one with content is.
+    assert_eq!(import_as(&graphs, &bytes, Some("__commons__"), false).unwrap(), "__commons__");
+    let filled = graph_dump(&graphs, "__commons__");
+    assert_eq!((filled.nodes, filled.out_edges), (sample.nodes.clone(), sample.out_edges.clone()));
+    assert_eq!(graphs.reclaim().unwrap(), 1, "the empty one");
     for name in [None, Some("other"), Some("__commons__")] {
         let exists = GraphError::GraphExists(name.unwrap_or(NAME).into());
         let before = dump(&graphs).unwrap();
@@ -310,8 +315,9 @@ fn foreign_streams_are_refused() {
     let bytes = exported(&graphs, "g");
     let before = dump(&graphs).unwrap();
     let huge = [&b"EGSNAP01"[..], &[1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]].concat();
-    let long = [&b"EGSNAP01"[..], &[1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x3f], b"short"].concat();
-    let cases: [(&[u8], &str); 9] = [
+    let large = [&b"EGSNAP01"[..], &[1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x3f], b"short"].concat();
+    let long = [&b"EGSNAP01"[..], &[1, 0, 0, 0, 0, 0, 0, 1, 0], b"short"].concat();
+    let cases: [(&[u8], &str); 10] = [
         (b"", "truncated"),
         (b"{}", "truncated"),
         (b"{\"graph\": \"g\", \"nodes\": []}", "not a graph snapshot"),
@@ -319,7 +325,8 @@ fn foreign_streams_are_refused() {
         (b"EGSNAP02\0\0\0", "not a graph snapshot"),
         (b"EGSNAP01", "truncated"),
         (&huge, "claims 4294967295 bytes"),
-        (&long, "after 5 of 1073741823 bytes"),
+        (&large, "claims 1073741823 bytes"),
+        (&long, "after 5 of 65536 bytes"),
         (&[&bytes[..], b"\0"].concat(), "bytes follow the trailer"),
     ];
     for (stream, reason) in cases {

@@ -64,6 +64,7 @@ async def content(check, client):
         [{"op": "add_node", "id": "c"}, {"op": "add_edge", "source": "b", "target": "c"}]
     )
     check.equal("batch", (answer["added_nodes"], answer["added_edges"]), (1, 1))
+    check.equal("later counts", [answer[key] for key in ("added_embeddings", "upserted_nodes", "upserted_edges")], [0, 0, 0])
     check.equal("created once", [await client.nodes.create_if_absent("t", {"type": "T", "status": "pending"}) for _ in "ab"], [True, False])
     claims = [client.nodes.compare_and_set("t", {"status": "pending"}, {"status": by}) for by in "xy"]
     check.equal("one of two claims", await asyncio.gather(*claims), [True, False])

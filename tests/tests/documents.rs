@@ -17,7 +17,14 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 /// `PATH.rs`: `test`, `test`; ...
 #[test]
 fn every_test_that_is_named_exists() -> Result<()> {
-    let page = fs_err::read_to_string(root()?.join("docs/bugs-we-had.md"))?;
+    for (page, least) in [("docs/bugs-we-had.md", 20), ("docs/security.md", 15)] {
+        tests_of(page, least).with_context(|| page.to_owned())?;
+    }
+    Ok(())
+}
+
+fn tests_of(page: &str, least: usize) -> Result<()> {
+    let page = fs_err::read_to_string(root()?.join(page))?;
     let mut named = 0;
     for row in page.lines().filter(|line| line.starts_with("| ") && line.contains("| `")) {
         let mut source = None;
@@ -35,7 +42,7 @@ fn every_test_that_is_named_exists() -> Result<()> {
         }
         ensure!(source.is_some(), "names no test: {row}");
     }
-    ensure!(named > 20, "only {named} tests found");
+    ensure!(named > least, "only {named} tests found");
     Ok(())
 }
 

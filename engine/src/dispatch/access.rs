@@ -6,7 +6,10 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use epistemic_storage::graph::Graph;
+use epistemic_storage::{
+    channels::ChannelError,
+    graph::{Graph, GraphType},
+};
 
 use super::{
     OpError, Pending, Request,
@@ -44,7 +47,8 @@ pub(super) fn check(
     let envelope = &request.envelope;
     let (name, need) = match access {
         Access::Open | Access::Channel => return Ok(()),
-        Access::System => return Ok(system(shard, request)?),
+        Access::SystemOfAll if !shard.access.guards_all() => return Ok(()),
+        Access::System | Access::SystemOfAll => return Ok(system(shard, request)?),
         Access::Read | Access::ReadBoth => (envelope.graph, Need::Read),
         Access::Write => (envelope.graph, Need::Write),
         Access::WriteNamed => match written_graph(shard, request)? {
@@ -60,12 +64,14 @@ pub(super) fn check(
         Err(_) if !pending.is_empty() => return Err(Refusal::Wait),
         // A restore makes it.
         Err(_) if request.method == Method::RestoreOpen => {}
-        Err(missing) => return Err(missing.into()),
+        Err(error) => return Err(missing(shard, envelope, need, name).unwrap_or(error.into()).into()),
     }
-    if access == Access::ReadBoth
-        && let Ok(second) = shard.graphs.graph(second_graph(request)?)
-    {
-        read(shard, envelope, &second)?;
+    if access == Access::ReadBoth {
+        let second = second_graph(request)?;
+        match shard.graphs.graph(second) {
+            Ok(second) => read(shard, envelope, &second)?,
+            Err(_) => missing(shard, envelope, Need::Read, second).map_or(Ok(()), Err)?,
+        }
     }
     Ok(())
 }
@@ -117,7 +123,12 @@ pub(super) fn current(
 pub(super) fn again(shard: &Shard, request: &Request<'_>, graph: &Graph) -> Result<(), OpError> {
     let need = match table::row(request.method).access {
         Access::Write | Access::WriteNamed => Need::Write,
-        Access::Read | Access::ReadBoth | Access::Open | Access::Channel | Access::System => Need::Read,
+        Access::Read
+        | Access::ReadBoth
+        | Access::Open
+        | Access::Channel
+        | Access::System
+        | Access::SystemOfAll => Need::Read,
     };
     graph_access(shard, &request.envelope, need, graph)
 }
@@ -133,11 +144,32 @@ pub(super) fn read(shard: &Shard, envelope: &Envelope<'_>, graph: &Graph) -> Res
 }
 
 fn graph_access(shard: &Shard, envelope: &Envelope<'_>, need: Need, graph: &Graph) -> Result<(), OpError> {
-    let caller = Caller::new(envelope.agent_id);
-    if shard.access.may(caller, need, graph) {
+    if shard.access.may(Caller::new(envelope.agent_id), need, graph) {
         return Ok(());
     }
-    Err(deny(shard, Denied::Graph { agent: caller.to_string(), need, graph: graph.name().to_string() }))
+    Err(lacks(shard, envelope, need, graph.name()))
+}
+
+fn lacks(shard: &Shard, envelope: &Envelope<'_>, need: Need, graph: &str) -> OpError {
+    let agent = Caller::new(envelope.agent_id).to_string();
+    deny(shard, Denied::Graph { agent, need, graph: graph.to_owned() })
+}
+
+/// What an operation that finds no graph answers a caller who may not know that there is none.
+pub(super) fn missing(shard: &Shard, envelope: &Envelope<'_>, need: Need, graph: &str) -> Option<OpError> {
+    shard.access.hides(Caller::new(envelope.agent_id)).then(|| lacks(shard, envelope, need, graph))
+}
+
+/// Whether the caller may create a graph of this name and type, claimed by this tenant: those of a tenant are for the tenant.
+pub(super) fn create(
+    shard: &Shard,
+    envelope: &Envelope<'_>,
+    graph: &str,
+    kind: GraphType,
+    claimed_by: Option<&str>,
+) -> Result<(), OpError> {
+    let allowed = shard.access.may_create(Caller::new(envelope.agent_id), graph, kind, claimed_by);
+    allowed.map_err(|denied| deny(shard, denied))
 }
 
 /// Whether the caller may do what only a `System` identity may.
@@ -152,23 +184,68 @@ pub(super) fn system(shard: &Shard, request: &Request<'_>) -> Result<(), OpError
 /// Whether the caller may do something in the name of `agent`.
 pub(super) fn acts_as(shard: &Shard, envelope: &Envelope<'_>, agent: &str) -> Result<(), OpError> {
     let caller = Caller::new(envelope.agent_id);
-    if !shard.access.is_on() || caller.is(agent) || shard.access.is_system(caller) {
+    if caller.is(agent) || !shard.access.binds(caller) {
         return Ok(());
     }
     Err(deny(shard, Denied::Pretends { agent: caller.to_string(), other: agent.to_owned() }))
 }
 
-/// Whether the caller may see into the channel, and close it.
+/// Whether the caller may see into the channel.
 pub(super) fn takes_part(shard: &Shard, envelope: &Envelope<'_>, channel: &str) -> Result<(), OpError> {
     let caller = Caller::new(envelope.agent_id);
-    if !shard.access.is_on() || shard.access.is_system(caller) {
+    if !shard.access.binds(caller) {
         return Ok(());
     }
     // Also when the caller is anonymous: that a channel is missing comes first.
-    if shard.channels.is_member(channel, caller.id().unwrap_or_default())? && caller.id().is_some() {
+    let member = shard.channels.is_member(channel, caller.id().unwrap_or_default());
+    if known(shard, caller, member)? && caller.id().is_some() {
         return Ok(());
     }
     Err(deny(shard, Denied::Outside { agent: caller.to_string(), channel: channel.to_owned() }))
+}
+
+/// Whether `agent` may become a member at the wish of the caller: who creates a channel invites to it.
+pub(super) fn may_join(
+    shard: &Shard,
+    envelope: &Envelope<'_>,
+    channel: &str,
+    agent: &str,
+) -> Result<(), OpError> {
+    let caller = Caller::new(envelope.agent_id);
+    if !shard.access.binds(caller) {
+        return Ok(());
+    }
+    let creates = shard.channels.is_creator(channel, caller.id().unwrap_or_default());
+    if caller.id().is_some() && creates.is_ok_and(|creates| creates) {
+        return Ok(());
+    }
+    acts_as(shard, envelope, agent)?;
+    if known(shard, caller, shard.channels.admits(channel, agent))? {
+        return Ok(());
+    }
+    Err(deny(shard, Denied::NotInvited { agent: caller.to_string(), channel: channel.to_owned() }))
+}
+
+/// Whether the caller may close the channel.
+pub(super) fn may_close(shard: &Shard, envelope: &Envelope<'_>, channel: &str) -> Result<(), OpError> {
+    let caller = Caller::new(envelope.agent_id);
+    if !shard.access.binds(caller) {
+        return Ok(());
+    }
+    let creates = shard.channels.is_creator(channel, caller.id().unwrap_or_default());
+    if known(shard, caller, creates)? && caller.id().is_some() {
+        return Ok(());
+    }
+    takes_part(shard, envelope, channel)?;
+    Err(deny(shard, Denied::NotCreator { agent: caller.to_string(), channel: channel.to_owned() }))
+}
+
+/// What is asked of a channel; no where there is none, for callers who may not know.
+fn known(shard: &Shard, caller: Caller<'_>, asked: Result<bool, ChannelError>) -> Result<bool, ChannelError> {
+    match asked {
+        Err(ChannelError::NotFound(_)) if shard.access.hides(caller) => Ok(false),
+        asked => asked,
+    }
 }
 
 /// The error of a refusal, counted.

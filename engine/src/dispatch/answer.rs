@@ -98,7 +98,7 @@ pub(super) fn write_reply(out: &mut Vec<u8>, to: ReplyTo, answer: &WriteAnswer, 
         let gone = || OpError::Text("the server is shutting down: the write was not acknowledged".into());
         match reply.ok_or_else(gone)?? {
             Outcome::Batch(report) if matches!(answer, WriteAnswer::Ledger) => ledger_report(out, &report)?,
-            Outcome::Batch(report) => batch_report(out, &report),
+            Outcome::Batch(report) => batch_report(out, &report, to.coded),
             Outcome::Touched(count) => encode::uint(out, count),
             Outcome::Decided(made) => encode::bool(out, made),
             // The commit thread goes on until there is no rest.
@@ -129,8 +129,11 @@ fn ledger_report(out: &mut Vec<u8>, report: &BatchReport) -> Result<(), OpError>
     )))
 }
 
-fn batch_report(out: &mut Vec<u8>, report: &BatchReport) {
-    encode::map(out, 5);
+/// Clients from 2.27 on look for more counts, of operations that only they know.
+fn batch_report(out: &mut Vec<u8>, report: &BatchReport, coded: bool) {
+    const OF_LATER_OPERATIONS: [&str; 3] = ["added_embeddings", "upserted_nodes", "upserted_edges"];
+    let more: &[&str] = if coded { &OF_LATER_OPERATIONS } else { &[] };
+    encode::map(out, 5 + more.len());
     for (key, count) in [
         ("added_nodes", report.added_nodes),
         ("added_edges", report.added_edges),
@@ -139,6 +142,10 @@ fn batch_report(out: &mut Vec<u8>, report: &BatchReport) {
     ] {
         encode::str(out, key);
         encode::uint(out, count);
+    }
+    for key in more {
+        encode::str(out, key);
+        encode::uint(out, 0);
     }
     encode::str(out, "errors");
     encode::array(out, report.errors.len());

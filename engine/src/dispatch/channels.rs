@@ -1,7 +1,7 @@
 //! The operations on channels and identities.
 
 use epistemic_storage::{
-    channels::{ChannelError, Closed, Listed, Message},
+    channels::{ChannelError, Closed, Listed, Message, NewChannel},
     identities::{Identity, Role},
 };
 
@@ -37,16 +37,17 @@ pub(super) fn channel(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
     match method {
         Method::CreateChannel => {
-            let params::CreateChannel { channel_id, channel_type, creator, initial_members } =
+            let params::CreateChannel { channel_id, channel_type: kind, creator, initial_members, open } =
                 params::params(method, raw)?;
             access::acts_as(shard, &envelope, creator)?;
-            channels.create(graphs, channel_id, channel_type, creator, &initial_members)?;
+            let new = NewChannel { kind, creator, members: &initial_members, open };
+            channels.create_new(graphs, channel_id, new)?;
             encode::map(out, 1);
             field_str(out, "channel", channel_id);
         }
         Method::JoinChannel => {
             let params::ChannelAgent { channel_id, agent_id } = params::params(method, raw)?;
-            access::acts_as(shard, &envelope, agent_id)?;
+            access::may_join(shard, &envelope, channel_id, agent_id)?;
             channels.join(graphs, channel_id, agent_id)?;
             encode::str(out, "joined");
         }
@@ -61,7 +62,7 @@ pub(super) fn channel(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -
         Method::CloseChannel => {
             let params::CloseChannel { channel_id, summary_embedding, topic_metadata } =
                 params::params(method, raw)?;
-            access::takes_part(shard, &envelope, channel_id)?;
+            access::may_close(shard, &envelope, channel_id)?;
             let end = channels.close(graphs, channel_id)?;
             closed(out, channel_id, &end, summary_embedding.as_deref(), topic_metadata);
         }
@@ -99,7 +100,7 @@ pub(super) fn channel(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -
 
 /// The channels that the caller may know of: with access control on, his own.
 fn listed(shard: &Shard, caller: Caller<'_>) -> Result<Vec<Listed>, ChannelError> {
-    if !shard.access.is_on() || shard.access.is_system(caller) {
+    if !shard.access.binds(caller) {
         return shard.channels.list(None);
     }
     caller.id().map_or(Ok(Vec::new()), |agent| shard.channels.list(Some(agent)))
@@ -118,6 +119,19 @@ pub(super) fn register(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) 
         checked.map_err(|denied| access::deny(shard, denied))
     })?;
     encode::str(out, "registered");
+    Ok(())
+}
+
+/// `UnregisterIdentity`. Blocks.
+pub(super) fn unregister(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let params::Agent { agent_id } = params::params(request.method, request.envelope.params)?;
+    if !shard.access.identities.unregister(&shard.graphs, agent_id)? {
+        let by_flag =
+            if shard.access.is_configured(agent_id) { ": it is System by --system-agent" } else { "" };
+        return Err(OpError::Text(format!("Agent '{agent_id}' is not registered{by_flag}")));
+    }
+    tracing::info!(agent = agent_id, by = %Caller::new(request.envelope.agent_id), "an identity was removed");
+    encode::str(out, "unregistered");
     Ok(())
 }
 

@@ -32,8 +32,9 @@ pub(super) fn diff_against(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
     let pair = Pair::find(computation, other_graph, "Other")?;
     let (this, that) = pair.readers();
     let mut difference = Difference::default();
-    nodes(computation, &this, &that, &mut difference)?;
-    edges(computation, &this, &that, &mut difference)?;
+    let of_that = |error: StoreError| pair.of_other(computation.shard, error);
+    nodes(computation, &this, (&that, &of_that), &mut difference)?;
+    edges(computation, &this, (&that, &of_that), &mut difference)?;
     encode::map(out, 5);
     for (name, ids) in [
         ("nodes_added", &difference.nodes_added),
@@ -61,14 +62,17 @@ impl Difference {
     }
 }
 
+/// The other graph, and whose its errors are.
+type That<'t, 'r> = (&'t GraphReader<'r>, &'t dyn Fn(StoreError) -> ReadError);
+
 fn nodes(
     computation: &Computation<'_>,
     this: &GraphReader<'_>,
-    that: &GraphReader<'_>,
+    (that, of_that): That<'_, '_>,
     difference: &mut Difference,
 ) -> Result<(), ReadError> {
-    let (mut ours, mut theirs) = (this.node_cursor()?, that.node_cursor()?);
-    let (mut our, mut their) = (ours.advance()?, theirs.advance()?);
+    let (mut ours, mut theirs) = (this.node_cursor()?, that.node_cursor().map_err(of_that)?);
+    let (mut our, mut their) = (ours.advance()?, theirs.advance().map_err(of_that)?);
     loop {
         let order = match (our, their) {
             (None, None) => return Ok(()),
@@ -93,7 +97,7 @@ fn nodes(
             our = ours.advance()?;
         }
         if order.is_ge() {
-            their = theirs.advance()?;
+            their = theirs.advance().map_err(of_that)?;
         }
     }
 }
@@ -101,11 +105,11 @@ fn nodes(
 fn edges(
     computation: &Computation<'_>,
     this: &GraphReader<'_>,
-    that: &GraphReader<'_>,
+    (that, of_that): That<'_, '_>,
     difference: &mut Difference,
 ) -> Result<(), ReadError> {
-    let (mut ours, mut theirs) = (this.edge_cursor()?, that.edge_cursor()?);
-    let (mut our, mut their) = (ours.advance()?, theirs.advance()?);
+    let (mut ours, mut theirs) = (this.edge_cursor()?, that.edge_cursor().map_err(of_that)?);
+    let (mut our, mut their) = (ours.advance()?, theirs.advance().map_err(of_that)?);
     loop {
         let order = match (&our, &their) {
             (None, None) => return Ok(()),
@@ -127,7 +131,7 @@ fn edges(
             our = next_pair(&mut ours, our.as_ref())?;
         }
         if order.is_ge() {
-            their = next_pair(&mut theirs, their.as_ref())?;
+            their = next_pair(&mut theirs, their.as_ref()).map_err(of_that)?;
         }
     }
 }

@@ -18,6 +18,7 @@ mod pending;
 mod reads;
 mod reasoning;
 mod replace;
+pub(crate) mod screen;
 mod semantic;
 mod service;
 mod subgraph_match;
@@ -33,6 +34,7 @@ use access::Refusal;
 pub(crate) use answer::OpError;
 pub(crate) use pending::{Part, Pending};
 pub(crate) use reads::ReadError;
+pub(crate) use screen::dispatch_stranger;
 use table::Route;
 pub(crate) use table::served;
 
@@ -49,6 +51,8 @@ use crate::{
 pub(crate) enum Step {
     /// Answered into the outbox or promised, without proof of who sent it.
     Answered(Option<Pending>),
+    /// The same, because its token is wrong.
+    WrongToken(Option<Pending>),
     /// An authenticated request: answered into the outbox, or promised.
     Authenticated(Option<Pending>),
     /// An authenticated request that must see the answers before it first; dispatch it again when they are out.
@@ -61,7 +65,7 @@ pub(crate) struct Request<'a> {
     pub(crate) envelope: Envelope<'a>,
     pub(crate) method: Method,
     pub(crate) begun: Instant,
-    /// Where it comes from, without the port.
+    /// Where it comes from: its origin.
     pub(crate) peer: &'a Arc<str>,
 }
 
@@ -76,7 +80,7 @@ impl Request<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Client<'a> {
     pub(crate) transfers: &'a Arc<Transfers>,
-    /// Where it comes from, without the port.
+    /// Where it comes from: its origin.
     pub(crate) peer: &'a Arc<str>,
 }
 
@@ -107,7 +111,12 @@ pub(crate) fn dispatch(
             return Step::Authenticated(answer);
         }
         shard.metrics.auth_failure();
-        return Step::Answered(answer);
+        let wrong_secret = match &refusal {
+            OpError::Token(refusal) => refusal.is_wrong_secret(),
+            OpError::Unserved(_) => false,
+            _ => true,
+        };
+        return if wrong_secret { Step::WrongToken(answer) } else { Step::Answered(answer) };
     }
     let method = match method {
         Ok(method) => method,

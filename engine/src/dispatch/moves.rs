@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use epistemic_storage::{
     graph::{
-        Departure, Fenced, Graph, GraphError, MoveOp, MoveRecord, MoveRole, NameAfter, Op, Rename, Standing,
+        Asking, Departure, Fenced, Graph, GraphError, MoveOp, MoveRecord, MoveRole, NameAfter, Op, Rename,
+        Standing,
     },
     snapshot::{content_digest_of, pack_ledger, unpack_ledger},
 };
@@ -97,7 +98,7 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
         }
         _ => {
             if method == Method::MoveArrive && params::params::<params::MoveArrive<'_>>(method, raw)?.owned {
-                shard.graphs.must_own(name)?;
+                shard.graphs.must_own(name, Asking::Import)?;
             }
             change(shard, name, step(request)?)?;
             let graph = shard.graphs.graph_of_any_standing(name).ok();

@@ -8,6 +8,7 @@ use epistemic_storage::{
 };
 
 use super::{OpError, access, compute::Computation, reads::ReadError};
+use crate::shard::Shard;
 
 /// Two graphs in one state.
 pub(super) struct Pair<'s> {
@@ -42,6 +43,11 @@ impl<'s> Pair<'s> {
         access::again(shard, request, &this)?;
         access::read(shard, &request.envelope, &other)?;
         Ok(Self { view, this, other })
+    }
+
+    /// An error of reading the other graph, as one of that graph.
+    pub(super) fn of_other(&self, shard: &Shard, error: impl Into<ReadError>) -> ReadError {
+        error.into().of_second(shard, &self.other)
     }
 
     pub(super) fn view(&self) -> &(dyn Read + 's) {

@@ -39,6 +39,16 @@ impl ReadError {
             ReadError::Store(error) => OpError::Graph(shard.graphs.damage(graph.name(), error)),
         }
     }
+
+    /// Damage of a second graph that the operation reads is charged to that one. Whatever else went wrong stays as it is.
+    pub(crate) fn of_second(self, shard: &Shard, graph: &Graph) -> Self {
+        match self {
+            ReadError::Store(error) if error.is_corruption() => {
+                ReadError::Store(error).of(shard, graph).into()
+            }
+            other @ (ReadError::Op(_) | ReadError::Store(_)) => other,
+        }
+    }
 }
 
 /// Edges that a read passes over on the connection's task.

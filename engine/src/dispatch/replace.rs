@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use epistemic_storage::graph::{GraphError, Op};
+use epistemic_storage::graph::{Asking, GraphError, Op};
 
 use super::{OpError, access, compute::Computation, reads::ReadError, whole};
 use crate::{
@@ -75,10 +75,11 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     }
     let params::Fork { graph_name } = params::params(request.method, request.envelope.params)?;
     let shard = computation.shard;
+    access::create(shard, &request.envelope, graph_name, computation.graph.kind(), None)?;
     if shard.graphs.graph(graph_name).is_ok() {
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
     }
-    shard.graphs.may_create(graph_name).map_err(OpError::from)?;
+    shard.graphs.may_create(graph_name, Asking::Client).map_err(OpError::from)?;
     let forked = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok());
     #[expect(clippy::wildcard_enum_match_arm, reason = "only what the store says may mean damage")]
     let loaded = forked.map_err(|error| match error {

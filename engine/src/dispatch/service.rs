@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use epistemic_storage::{
-    graph::Origin,
+    graph::{Asking, Origin},
     service::{Imported, Wanted},
     snapshot::{ImportTarget, Ledger},
 };
@@ -92,6 +92,7 @@ fn run(
             status::shard_status(shard, Caller::new(envelope.agent_id), out)?;
         }
         Method::RegisterIdentity => channels::register(shard, request, out)?,
+        Method::UnregisterIdentity => channels::unregister(shard, request, out)?,
         Method::ListIdentities => {
             params::no_params(method, raw)?;
             channels::list_identities(shard, out);
@@ -153,7 +154,7 @@ fn run(
             // A move names its graph also when the name is empty.
             let name = (!graph_name.is_empty() || move_id.is_some()).then(|| graph_name.to_owned());
             if let (Some(name), None) = (&name, move_id) {
-                shard.graphs.may_create(name)?;
+                shard.graphs.may_create(name, Asking::Import)?;
             }
             let move_id = move_id.map(str::to_owned);
             // A graph that is not there was not checked, so it must not be there at the end either.
@@ -161,7 +162,7 @@ fn run(
                 && (!shard.access.is_on() || name.is_none() || shard.graphs.graph(graph_name).is_ok());
             let origin = origin_id.map(|graph_id| Origin { graph_id, epoch: origin_epoch });
             let target = ImportTarget { name, replace, move_id, origin };
-            let upload = transfers.open_import(&shard.graphs, target)?;
+            let upload = transfers.open_import(shard, Caller::new(envelope.agent_id), target)?;
             encode::map(out, 1);
             field_uint(out, "upload", upload);
         }

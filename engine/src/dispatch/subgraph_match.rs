@@ -27,7 +27,8 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let coded = request.envelope.reply_to().coded;
     let pair = Pair::find(computation, pattern_graph_name, "Pattern")?;
     let (reader, pattern_reader) = pair.readers();
-    let state = pattern_reader.state()?;
+    let Computation { shard, cancel, .. } = computation;
+    let state = pattern_reader.state().map_err(|error| pair.of_other(shard, error))?;
     if state.nodes + state.edges > MAX_PATTERN {
         let (nodes, edges) = (state.nodes, state.edges);
         return Err(OpError::Text(format!(
@@ -35,10 +36,10 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
         ))
         .into());
     }
-    let Computation { shard, cancel, .. } = computation;
     let target = shard.projections.at(&shard.graphs, &pair.this, pair.view(), cancel)?;
-    let pattern = shard.projections.build(&pattern_reader, &state, &pair.other, cancel)?;
-    let wanted = read_pattern(&pattern_reader, &pattern.ids)?;
+    let pattern = shard.projections.build(&pattern_reader, &state, &pair.other, cancel);
+    let pattern = pattern.map_err(|error| pair.of_other(shard, error))?;
+    let wanted = read_pattern(&pattern_reader, &pattern.ids).map_err(|error| pair.of_other(shard, error))?;
     let mut constraints = Properties { reader, ids: &target.ids, wanted: &wanted };
     let most = MAX_MATCHES.min(MAX_RESULT / (4 * pattern.ids.len().max(1)));
     let most = if max_results > 0 { most.min(max_results) } else { most };

@@ -41,6 +41,8 @@ pub(super) enum Access {
     Channel,
     /// To be a `System` identity.
     System,
+    /// To be one where the rules hold for everything.
+    SystemOfAll,
 }
 
 /// One operation.
@@ -128,7 +130,6 @@ pub(super) const fn row(method: Method) -> Row {
         M::CreateGraph => Row { route: Route::Write, access: Access::Open },
         M::DeleteGraph => Row { route: Route::Write, access: Access::WriteNamed },
         M::ListGraphs
-        | M::Checkpoint
         | M::RegisterIdentity
         | M::SnapshotRead
         | M::SnapshotClose
@@ -150,6 +151,7 @@ pub(super) const fn row(method: Method) -> Row {
             Row { route: Route::Union, access: Access::Read }
         }
         M::ListIdentities
+        | M::UnregisterIdentity
         | M::GraphDigest
         | M::LedgerRead
         | M::MoveStatus
@@ -173,6 +175,7 @@ pub(super) const fn row(method: Method) -> Row {
         | M::OwnerHold
         | M::OwnerGiveWay
         | M::Scrub => Row { route: Route::Service, access: Access::System },
+        M::Checkpoint => Row { route: Route::Service, access: Access::SystemOfAll },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },
         M::ParseRepository
         | M::ParseFile

@@ -16,6 +16,7 @@ use super::{
     whole,
 };
 use crate::{
+    access::Need,
     admission::Kind,
     analytics::Cancel,
     shard::Shard,
@@ -155,7 +156,9 @@ fn each(
                 access::read(shard, &request.envelope, &graph)?;
                 readable.push(graph);
             }
-            Err(GraphError::GraphNotFound(_)) => {}
+            Err(GraphError::GraphNotFound(name)) => {
+                access::missing(shard, &request.envelope, Need::Read, &name).map_or(Ok(()), Err)?;
+            }
             Err(elsewhere) => return Err(elsewhere.into()),
         }
     }

@@ -11,7 +11,7 @@ use epistemic_storage::{
 use tokio::sync::oneshot;
 
 use super::{
-    OpError, Pending, Request,
+    OpError, Pending, Request, access,
     answer::WriteAnswer,
     pending::{PendingWrite, Queued},
     semantic::check_finite,
@@ -54,6 +54,9 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Bytes) -> Result<Pe
         return prepare_large(shard, request, body, bytes);
     }
     let (graph, op) = decode(shard, request)?;
+    if let Op::Create { kind, tenant, .. } = &op {
+        access::create(shard, &request.envelope, graph, *kind, tenant.as_deref())?;
+    }
     let (account, permit) = admit(shard, request, graph, bytes)?;
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others answer ok or what was done")]
     let answer = match request.method {
@@ -140,18 +143,18 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
     let op = match method {
         Method::AddNode => {
             let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
-            limits.check_node(node_id, &properties_msgpack)?;
+            limits.check_node(&properties_msgpack)?;
             Op::AddNode { id: node_id.into(), properties: properties_msgpack.into_owned() }
         }
         Method::CreateNodeIfAbsent => {
             let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
-            limits.check_node(node_id, &properties_msgpack)?;
+            limits.check_node(&properties_msgpack)?;
             Op::AddMissingNode { id: node_id.into(), properties: properties_msgpack.into_owned() }
         }
         Method::CompareAndSetNodeFields => {
             let params::CompareAndSet { node_id, conditions_msgpack, updates_msgpack } =
                 params::params(method, raw)?;
-            limits.check_node(node_id, &updates_msgpack)?;
+            limits.check_node(&updates_msgpack)?;
             Op::CompareAndSet {
                 node: node_id.into(),
                 conditions: conditions_msgpack.into_owned(),
@@ -217,9 +220,6 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
         }
         Method::CreateGraph => {
             let params::CreateGraph { graph_name, graph_type, tenant } = params::params(method, raw)?;
-            if let Some(peers) = &shard.peers {
-                peers.may_create(graph_name).map_err(OpError::Text)?;
-            }
             let owner = envelope.agent_id.map(str::to_owned);
             let tenant = tenant.filter(|tenant| !tenant.is_empty()).map(str::to_owned);
             return Ok((graph_name, Op::Create { kind: graph_type, owner, tenant }));
@@ -243,7 +243,7 @@ fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for item in items {
         let checked = match &item {
-            BatchOp::AddNode { id, properties } => limits.check_node(id, properties),
+            BatchOp::AddNode { properties, .. } => limits.check_node(properties),
             BatchOp::AddEdge { properties, .. } => limits.check_properties(properties),
             BatchOp::RemoveNode { .. } | BatchOp::RemoveEdge { .. } | BatchOp::Rejected(_) => Ok(()),
         };

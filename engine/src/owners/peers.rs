@@ -9,7 +9,7 @@ use epistemic_router::{
     ConnectOptions, Endpoint, Secret,
     owners::{Conflict, Kind, Scope, Survey, Unasked, survey},
 };
-use epistemic_storage::{clock, graph::Superseded, identities::Role};
+use epistemic_storage::{clock, graph::Superseded};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -65,13 +65,12 @@ impl Peers {
 
     /// Asks the others once; takes in what they say.
     pub(super) async fn ask(&self, shard: &Shard) {
-        let identities = shard.access.identities.list();
         // They are the same on all shards: whoever may list names here may there.
-        let system = identities.into_iter().find(|(_, identity)| identity.role == Role::System);
+        let system = shard.access.a_system_agent();
         let options = ConnectOptions {
             connect_timeout: CONNECT,
             deadline: ANSWER,
-            agent_id: system.map(|(agent, _)| agent.into()),
+            agent_id: system,
             ..ConnectOptions::default()
         };
         let own = Own(&shard.graphs);

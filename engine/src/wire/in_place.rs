@@ -8,6 +8,8 @@ use epistemic_storage::view::token::{Reader, Token};
 
 use super::envelope::Envelope;
 
+/// No bit of these is set in eight integers of one byte each.
+const SMALL: u64 = 0x8080_8080_8080_8080;
 /// Milliseconds at most for the connection to let go of the frame that it has handed over.
 const PATIENCE: usize = 20;
 
@@ -23,6 +25,7 @@ pub fn list_as_bin(mut body: Bytes) -> Bytes {
             }
             Err(shared) => body = shared,
         }
+        #[expect(clippy::disallowed_methods, reason = "nothing tells when the last clone is dropped")]
         std::thread::sleep(Duration::from_millis(1));
     }
     // Decoding copies it then.
@@ -63,7 +66,6 @@ fn find(body: &[u8]) -> Option<List> {
 
 /// Passes over `count` integers 0-255.
 fn pass_integers(reader: &mut Reader<'_>, count: usize) -> Option<()> {
-    const SMALL: u64 = 0x8080_8080_8080_8080;
     let mut left = count;
     while left > 0 {
         if let Some(run) = reader.rest().first_chunk::<8>()
@@ -88,6 +90,12 @@ impl List {
         body[self.start] = if body[self.start] == ARRAY_16 { BIN_16 } else { BIN_32 };
         let (mut read, mut write) = (self.first, self.first);
         while read < self.end {
+            let run = body[read..self.end].first_chunk::<8>();
+            if run.is_some_and(|run| u64::from_ne_bytes(*run) & SMALL == 0) {
+                body.copy_within(read..read + 8, write);
+                (read, write) = (read + 8, write + 8);
+                continue;
+            }
             // The value is in the last byte.
             read += length(body[read]);
             body[write] = body[read - 1];

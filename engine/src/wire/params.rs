@@ -444,6 +444,9 @@ pub struct CreateChannel<'a> {
     /// The other members; the creator may be among them.
     #[serde(borrow, deserialize_with = "texts")]
     pub initial_members: Vec<&'a str>,
+    /// Whether everybody may join when there is access control; an addition of ours.
+    #[serde(default)]
+    pub open: bool,
 }
 
 /// `JoinChannel`, `LeaveChannel`
@@ -502,6 +505,14 @@ pub struct Channel<'a> {
     /// Id of the channel.
     #[serde(borrow, deserialize_with = "text")]
     pub channel_id: &'a str,
+}
+
+/// `UnregisterIdentity`
+#[derive(Debug, Deserialize)]
+pub struct Agent<'a> {
+    /// Who is removed.
+    #[serde(borrow, deserialize_with = "text")]
+    pub agent_id: &'a str,
 }
 
 /// `RegisterIdentity`

@@ -1,15 +1,17 @@
 //! A process log that cannot stop, slow or end the process that writes it.
 //!
 //! Nobody may read the log, its disk may be full, its reader may be gone: a [`LogWriter`] takes each line at once and
-//! writes it on a thread of its own, or drops and counts it. [`Limit`] bounds the lines that others can cause, and
+//! writes it on a thread of its own, or drops and counts it; an event stays on one line, whatever it says ([`escaped`]). [`Limit`] bounds the lines that others can cause, and
 //! [`log_panics`] sends the text of a panic the same way.
 
+mod escape;
 mod limit;
 mod panics;
 mod writer;
 
 use std::{io, os::fd::AsFd, time::Duration};
 
+pub use escape::{escaped, line as escaped_line};
 pub use limit::Limit;
 pub use panics::log_panics;
 pub use writer::LogWriter;
@@ -37,7 +39,7 @@ pub fn to_stderr() -> io::Result<LogWriter> {
 pub fn complain(line: &str) {
     // Nobody is left to tell when it cannot be said.
     if let Ok(log) = to_stderr() {
-        log.line(format!("{line}\n").as_bytes());
+        log.line(format!("{}\n", escaped(line, &['\n', '\t'])).as_bytes());
         log.flush(LAST_LINES);
     }
 }

@@ -13,6 +13,8 @@ use std::{
 use parking_lot::{Condvar, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::escape;
+
 /// Bytes of lines that wait.
 const MAX_BYTES: usize = 1 << 20;
 /// An output that takes nothing for now is tried again after this.
@@ -150,8 +152,9 @@ impl Shared {
 }
 
 impl Write for LogWriter {
+    /// An event comes in one piece.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.line(line);
+        self.line(&escape::line(line));
         Ok(line.len())
     }
 

@@ -18,5 +18,5 @@ pub use bin::Bin;
 pub use handle::Client;
 pub(crate) use handle::{decode, unpack};
 pub(crate) use methods::{is_heavy, is_read, is_union};
-pub use options::{ConnectOptions, FOLLOW_MOVES_VAR};
+pub use options::{ConnectOptions, FOLLOW_MOVES_VAR, FOLLOW_TO_VAR};
 pub(crate) use transport::open;

@@ -7,11 +7,16 @@ use std::time::Duration;
 use super::methods::is_heavy;
 use crate::autostart::AUTOSTART_VAR;
 use crate::breaker::BreakerOptions;
+use crate::endpoint::Endpoint;
+use crate::endpoints::parse_entries;
 use crate::error::ConfigError;
 use crate::settings;
 
 /// Variable that makes routers follow graphs that moved: 1 or 0.
 pub const FOLLOW_MOVES_VAR: &str = "EPISTEMIC_GRAPH_FOLLOW_MOVES";
+
+/// Variable with endpoints outside of the list that routers may follow graphs to, separated by commas.
+pub const FOLLOW_TO_VAR: &str = "EPISTEMIC_GRAPH_FOLLOW_TO";
 
 /// Limits of a [`Client`](super::Client) and of the pools of a [`ShardRouter`](crate::ShardRouter). The times are those
 /// of the reference client.
@@ -47,6 +52,9 @@ pub struct ConnectOptions {
     /// remembers it. False: the error names the new owner, so that the list is corrected. The memory is this process's
     /// own, ends with it, and needs the shard that the graph left. With it, `compare_lists` only logs.
     pub follow_moves: bool,
+    /// Endpoints that a router follows graphs to beside those of its list. None: whoever answers for a shard could name any
+    /// address, and requests with their tokens and data would go there.
+    pub follow_to: Vec<Endpoint>,
     /// When the breaker of an endpoint opens.
     pub breaker: BreakerOptions,
 }
@@ -66,6 +74,7 @@ impl Default for ConnectOptions {
             compare_lists: true,
             autostart: false,
             follow_moves: false,
+            follow_to: Vec::new(),
             breaker: BreakerOptions::default(),
         }
     }
@@ -74,10 +83,10 @@ impl Default for ConnectOptions {
 impl ConnectOptions {
     /// The defaults, replaced by the reference client's variables read through `lookup`: `GRAPH_SERVICE_RPC_TIMEOUT`,
     /// `GRAPH_SERVICE_HEAVY_RPC_TIMEOUT`, `GRAPH_SERVICE_CONNECT_TIMEOUT`, `GRAPH_SERVICE_WRITE_TIMEOUT` (seconds),
-    /// [`AUTOSTART_VAR`], [`FOLLOW_MOVES_VAR`], and those of [`BreakerOptions::resolve`]. Empty values count as unset.
+    /// [`AUTOSTART_VAR`], [`FOLLOW_MOVES_VAR`], [`FOLLOW_TO_VAR`], and those of [`BreakerOptions::resolve`]. Empty values count as unset.
     ///
     /// # Errors
-    /// [`ConfigError::Setting`] for a value that is no time above 0.
+    /// [`ConfigError::Setting`] for a value that is no time above 0; as [`Endpoint::parse`].
     pub fn resolve(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let default = Self::default();
         let limit = |name, default| Ok(settings::limit(&lookup, name)?.unwrap_or(default));
@@ -88,6 +97,7 @@ impl ConnectOptions {
             write_timeout: limit("GRAPH_SERVICE_WRITE_TIMEOUT", default.write_timeout)?,
             autostart: settings::switch(&lookup, AUTOSTART_VAR)?,
             follow_moves: settings::switch(&lookup, FOLLOW_MOVES_VAR)?,
+            follow_to: lookup(FOLLOW_TO_VAR).map_or(Ok(Vec::new()), |list| parse_entries(&list))?,
             breaker: BreakerOptions::resolve(&lookup)?,
             ..default
         })
@@ -116,6 +126,7 @@ mod tests {
         let lookup = |name: &str| match name {
             "GRAPH_SERVICE_RPC_TIMEOUT" => Some("1.5".to_owned()),
             "ENGINE_BREAKER_THRESHOLD" => Some("9".to_owned()),
+            "EPISTEMIC_GRAPH_FOLLOW_TO" => Some("tcp://a:1, unix:///b".to_owned()),
             "EPISTEMIC_GRAPH_AUTOSTART" | "EPISTEMIC_GRAPH_FOLLOW_MOVES" => Some("1".to_owned()),
             _ => None,
         };
@@ -124,6 +135,10 @@ mod tests {
         assert_eq!(options.write_timeout, Duration::from_secs(30));
         assert_eq!(options.breaker.threshold, 9);
         assert!(options.autostart && !ConnectOptions::default().autostart);
+        assert_eq!(
+            options.follow_to.iter().map(Endpoint::as_str).collect::<Vec<_>>(),
+            ["tcp://a:1", "unix:///b"]
+        );
         assert!(options.follow_moves && !ConnectOptions::default().follow_moves);
         assert!(ConnectOptions::resolve(|_| Some("0".to_owned())).is_err());
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::trail::{Step, Trail};
+use crate::client::FOLLOW_TO_VAR;
 use crate::endpoint::Endpoint;
 use crate::error::RouterError;
 use crate::router::ShardRouter;
@@ -78,6 +79,13 @@ impl<'a> Way<'a> {
             return false;
         };
         let (here, next) = (self.place(graph), standing.served_by());
+        if !self.router.may_follow_to(next) {
+            tracing::warn!(
+                graph, from = %here, to = %next,
+                "not following a graph to an endpoint that is neither in the list nor in {FOLLOW_TO_VAR}"
+            );
+            return false;
+        }
         let found = self.found.entry(graph);
         let found = found.or_insert_with(|| Found { place: here.clone(), trail: Trail::default() });
         let Some(step) = found.trail.follow(&here, &standing) else { return false };

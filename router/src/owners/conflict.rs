@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::claim::{Claim, Place, Stands};
 use crate::endpoint::Endpoint;
 
-/// The graph that every shard has for itself.
+/// The graph that every shard has, most of them an empty one.
 const COMMONS: &str = "__commons__";
 
 /// How many shards serve a name, where it is not one.
@@ -109,11 +109,25 @@ pub(super) type Answers = [(Endpoint, Option<Vec<Claim>>)];
 pub(super) fn conflicts(answers: &Answers) -> Vec<Conflict> {
     let mut names: BTreeMap<&str, Vec<(&Endpoint, &Claim)>> = BTreeMap::new();
     for (endpoint, claims) in answers {
-        for claim in claims.iter().flatten().filter(|claim| claim.name != COMMONS) {
+        for claim in claims.iter().flatten() {
             names.entry(&claim.name).or_default().push((endpoint, claim));
         }
     }
+    if let Some(claims) = names.get_mut(COMMONS) {
+        leave_out_stand_ins(claims);
+    }
     names.into_iter().filter_map(|(graph, claims)| judge(graph, &claims, answers)).collect()
+}
+
+/// Leaves out the empty `__commons__` that every shard has; not the one to which the newest signpost leads, whose clients may
+/// have emptied it.
+fn leave_out_stand_ins(claims: &mut Vec<(&Endpoint, &Claim)>) {
+    let posts = claims.iter().filter(|(_, claim)| claim.standing == Stands::Moved);
+    let newest = posts.map(|(_, claim)| claim.epoch).max();
+    claims.retain(|(_, claim)| {
+        let is_empty = claim.standing == Stands::Served && claim.nodes == 0 && claim.edges == 0;
+        !is_empty || newest.is_some_and(|newest| claim.epoch >= newest)
+    });
 }
 
 fn judge(graph: &str, claims: &[(&Endpoint, &Claim)], answers: &Answers) -> Option<Conflict> {
@@ -235,8 +249,23 @@ mod tests {
         assert_eq!(conflict.missing_at(), None);
         let equal = conflicts(&tier([served(1), served(1)]));
         assert_eq!(equal[0].newest_owner(), None);
-        let commons = Claim { name: COMMONS.into(), ..claim(Stands::Served, 0) };
-        assert_eq!(conflicts(&tier([Some(commons.clone()), Some(commons)])), []);
+    }
+
+    #[test]
+    fn commons_with_content_have_one_owner_and_empty_ones_are_nobody_s() {
+        let commons = |claim: Option<Claim>| claim.map(|claim| Claim { name: COMMONS.into(), ..claim });
+        let empty = |epoch| commons(served(epoch)).map(|claim| Claim { nodes: 0, edges: 0, ..claim });
+        let full = |epoch| commons(served(epoch));
+        let post = |to, epoch| commons(moved("m", to, epoch, true));
+        assert_eq!(kind(&tier([empty(0), full(0), empty(0)])), None);
+        assert_eq!(kind(&tier([full(0), full(0)])), Some(Kind::TwoOwners));
+        assert_eq!(kind(&tier([post(2, 1), full(1), empty(0)])), None);
+        // Its clients emptied it there.
+        assert_eq!(kind(&tier([post(2, 1), empty(1), empty(0)])), None);
+        // The destination was set back to before the move.
+        let found = conflicts(&tier([post(2, 1), empty(0), empty(0)]));
+        assert_eq!((found[0].kind, found[0].missing_at()), (Kind::NoOwner, Some("tcp://h:2")));
+        assert_eq!(kind(&tier([full(0), full(1), empty(0)])), Some(Kind::TwoOwners));
     }
 
     #[test]

@@ -90,6 +90,13 @@ fn old_list(holder: &Holder, follow_moves: bool) -> ShardRouter {
     router(vec![holder.endpoint()], follow_moves)
 }
 
+/// Knows only this shard, and may follow graphs to others.
+fn following<const N: usize>(holder: &Holder, others: [Endpoint; N]) -> ShardRouter {
+    let follow_to = others.to_vec();
+    let options = ConnectOptions { follow_moves: true, follow_to, ..ConnectOptions::default() };
+    ShardRouter::new(EndpointList::new(vec![holder.endpoint()]).unwrap(), Secret::none(), options)
+}
+
 async fn write(router: &ShardRouter, graph: &str) -> Result<(), RouterError> {
     router.call(graph, "AddNode", &()).await.map(drop)
 }
@@ -148,7 +155,7 @@ async fn a_moved_graph_is_followed_and_found_at_once_later() {
     for graph in graphs {
         old.says(graph, moved(graph, new.endpoint()));
     }
-    let router = old_list(&old, true);
+    let router = following(&old, [new.endpoint()]);
     for (round, graph) in graphs.into_iter().enumerate() {
         write(&router, graph).await.unwrap();
         write(&router.clone(), graph).await.unwrap();
@@ -164,7 +171,8 @@ async fn a_moved_graph_is_followed_and_found_at_once_later() {
 #[tokio::test]
 async fn what_cannot_be_followed_stays_the_servers_error() {
     let (old, new) = (Holder::start().await, Holder::start().await);
-    let router = old_list(&old, true);
+    let down = Down::new();
+    let router = following(&old, [new.endpoint(), down.endpoint()]);
     let texts = [
         moved("another", new.endpoint()),
         moved("g", "http://127.0.0.1:1"),
@@ -178,7 +186,6 @@ async fn what_cannot_be_followed_stays_the_servers_error() {
     }
     assert_eq!((old.asked(), new.asked()), (4, 0));
     // And one that can be, to where nobody listens.
-    let down = Down::new();
     old.says("g", moved("g", down.endpoint()));
     let error = write(&router, "g").await.unwrap_err();
     assert!(
@@ -188,12 +195,29 @@ async fn what_cannot_be_followed_stays_the_servers_error() {
     assert_eq!(router.place("g"), old.endpoint(), "never reached, so not remembered");
 }
 
+/// Requests carry tokens and data: nobody but the operator says where they go.
+#[tokio::test]
+async fn a_graph_is_followed_to_no_endpoint_that_nobody_listed() {
+    let (old, new, other) = (Holder::start().await, Holder::start().await, Holder::start().await);
+    old.says("g", moved("g", new.endpoint()));
+    for router in [old_list(&old, true), following(&old, [other.endpoint()])] {
+        let error = write(&router, "g").await.unwrap_err();
+        assert_eq!((error.code(), error.kind()), ("MOVED", ErrorKind::Reroute), "{error}");
+    }
+    assert_eq!((old.asked(), new.shard.count("Health"), new.asked()), (2, 0, 0));
+    let listed = router(vec![old.endpoint(), new.endpoint()], true);
+    old.says("g", moved("g", new.endpoint()));
+    new.says("g", moved("g", old.endpoint()));
+    assert_eq!(write(&listed, "g").await.unwrap_err().code(), "MOVED");
+    assert!(new.asked() > 0, "those of the list are asked");
+}
+
 #[tokio::test]
 async fn shards_that_name_each_other_are_asked_five_times_in_all() {
     let (a, b) = (Holder::start().await, Holder::start().await);
     a.says("g", moved("g", b.endpoint()));
     b.says("g", moved("g", a.endpoint()));
-    let router = old_list(&a, true);
+    let router = following(&a, [b.endpoint()]);
     let error = write(&router, "g").await.unwrap_err();
     assert_eq!((error.code(), a.asked(), b.asked()), ("MOVED", 3, 2));
     a.serves("g");
@@ -210,7 +234,7 @@ async fn a_graph_is_followed_over_four_shards_and_back_home() {
     for pair in holders.windows(2) {
         pair[0].says("g", moved("g", pair[1].endpoint()));
     }
-    let router = old_list(&holders[0], true);
+    let router = following(&holders[0], [1, 2, 3, 4, 5].map(|n| holders[n].endpoint()));
     assert_eq!(write(&router, "g").await.unwrap_err().code(), "MOVED");
     assert_eq!(holders[5].asked(), 0);
     holders[4].serves("g");
@@ -237,7 +261,7 @@ async fn a_graph_is_followed_over_four_shards_and_back_home() {
 async fn a_graph_on_its_way_is_asked_for_where_it_still_is() {
     let (old, new) = (Holder::start().await, Holder::start().await);
     new.says("g", arriving("g", &old.endpoint()));
-    let router = old_list(&new, true);
+    let router = following(&new, [old.endpoint()]);
     write(&router, "g").await.unwrap();
     write(&router, "g").await.unwrap();
     assert_eq!((old.asked(), new.asked()), (2, 1));
@@ -271,7 +295,7 @@ async fn lists_that_differ_are_no_hindrance_to_those_who_follow() {
     let (old, new) = (Holder::start().await, new.await);
     *list.lock() = vec![Value::from(new.endpoint().as_str())];
     old.says("g", moved("g", new.endpoint()));
-    write(&old_list(&old, true), "g").await.unwrap();
+    write(&following(&old, [new.endpoint()]), "g").await.unwrap();
     write(&router(vec![new.endpoint()], true), "g").await.unwrap();
     let error = write(&router(vec![new.endpoint()], false), "g").await.unwrap_err();
     assert_eq!(error.code(), "ENDPOINT_LIST_MISMATCH");
@@ -283,7 +307,7 @@ async fn a_union_leaves_no_graph_behind() {
     a.says("moved", moved("moved", b.endpoint()));
     b.says("stays", "it was asked for here".to_owned());
     let graphs = ["moved", "stays", "also stays"];
-    let router = old_list(&a, true);
+    let router = following(&a, [b.endpoint()]);
     for _ in 0..2 {
         let mut found = router.union_neighbors("n", &graphs).await.unwrap();
         found.sort_unstable();
@@ -296,7 +320,7 @@ async fn a_union_leaves_no_graph_behind() {
     assert_eq!(alone.union_neighbors("n", &graphs).await.unwrap_err().code(), "MOVED");
     // As a plain call it is not sent on: the shard would pass over the other two.
     let params = HashMap::from([("graphs", graphs)]);
-    let error = old_list(&a, true).call("moved", "UnionGetNeighbors", &params).await.unwrap_err();
+    let error = following(&a, [b.endpoint()]).call("moved", "UnionGetNeighbors", &params).await.unwrap_err();
     assert_eq!(error.code(), "MOVED");
 }
 
@@ -304,7 +328,7 @@ async fn a_union_leaves_no_graph_behind() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writers_survive_moves_to_and_fro_without_a_failed_call() {
     let (a, b) = (Holder::start().await, Holder::start().await);
-    let routers = [old_list(&a, true), router(vec![a.endpoint(), b.endpoint()], true)];
+    let routers = [following(&a, [b.endpoint()]), router(vec![a.endpoint(), b.endpoint()], true)];
     let mut names = (0..).map(|n| format!("g{n}"));
     let graph = names.find(|graph| *routers[1].owner(graph) == b.endpoint()).unwrap();
     b.says(&graph, arriving(&graph, &a.endpoint()));

@@ -34,6 +34,19 @@ impl ChannelType {
     }
 }
 
+/// A channel that is to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewChannel<'a> {
+    /// Its type.
+    pub kind: ChannelType,
+    /// The first member.
+    pub creator: &'a str,
+    /// The other members; the creator may be among them.
+    pub members: &'a [&'a str],
+    /// Whether everybody may join.
+    pub open: bool,
+}
+
 /// What is kept of a channel's messages: the oldest are dropped beyond either bound, the newest never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {

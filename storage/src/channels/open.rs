@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    Channel, ChannelError, ChannelType, Closed, Keep, Listed, Message,
+    Channel, ChannelError, ChannelType, Closed, Keep, Listed, Message, NewChannel,
     record::{ChannelRecord, Counters, corrupt, decode_message, encode_message},
 };
 use crate::{
@@ -61,7 +61,7 @@ impl Channels {
         }
     }
 
-    /// Opens a channel; the creator is a member.
+    /// Opens a channel that agents join by invitation; the creator is a member.
     pub fn create(
         &self,
         graphs: &GraphStore,
@@ -69,6 +69,16 @@ impl Channels {
         kind: ChannelType,
         creator: &str,
         members: &[&str],
+    ) -> Result<(), ChannelError> {
+        self.create_new(graphs, id, NewChannel { kind, creator, members, open: false })
+    }
+
+    /// [`Channels::create`], also for a channel that everybody may join: [`Channels::admits`].
+    pub fn create_new(
+        &self,
+        graphs: &GraphStore,
+        id: &str,
+        NewChannel { kind, creator, members, open: is_open }: NewChannel<'_>,
     ) -> Result<(), ChannelError> {
         limits::check_name("channel_id", id)?;
         for agent in members.iter().chain([&creator]) {
@@ -87,7 +97,7 @@ impl Channels {
         }
         let number = free_number(&open);
         let creator = creator.to_owned();
-        let record = ChannelRecord { number, kind, creator, created_ms: clock::unix_ms() };
+        let record = ChannelRecord { number, kind, creator, created_ms: clock::unix_ms(), open: is_open };
         let counters = Counters::default();
         let mut batch = WriteBatch::new();
         batch.put(Space::Channels, keys::channel(id), record.encode());
@@ -237,7 +247,7 @@ impl Channels {
         channel: ChannelCopy,
         messages: &[Vec<u8>],
     ) -> Result<bool, ChannelError> {
-        let ChannelCopy { id, kind, creator, created_ms, members, first } = channel;
+        let ChannelCopy { id, kind, creator, created_ms, open: is_open, members, first } = channel;
         limits::check_name("channel_id", &id)?;
         for agent in members.iter().chain([&creator]) {
             limits::check_name("member's agent_id", agent)?;
@@ -260,7 +270,7 @@ impl Channels {
             counters.next += 1;
             counters.bytes += value.len() as u64;
         }
-        let record = ChannelRecord { number, kind, creator, created_ms };
+        let record = ChannelRecord { number, kind, creator, created_ms, open: is_open };
         batch.put(Space::Channels, keys::channel(&id), record.encode());
         batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
         for member in &members {
@@ -317,6 +327,18 @@ impl Channels {
     pub fn is_member(&self, id: &str, agent: &str) -> Result<bool, ChannelError> {
         Ok(find(&*self.lock()?, id)?.members.contains(agent))
     }
+
+    /// Whether `agent` is the creator, who need not be a member any more.
+    pub fn is_creator(&self, id: &str, agent: &str) -> Result<bool, ChannelError> {
+        Ok(find(&*self.lock()?, id)?.record.creator == agent)
+    }
+
+    /// Whether `agent` may join on its own: it is in already, or everybody may.
+    pub fn admits(&self, id: &str, agent: &str) -> Result<bool, ChannelError> {
+        let open = self.lock()?;
+        let channel = find(&open, id)?;
+        Ok(channel.record.open || channel.members.contains(agent))
+    }
 }
 
 fn find<'o>(open: &'o ById, id: &str) -> Result<&'o Channel, ChannelError> {
@@ -345,10 +367,10 @@ fn newest(messages: &[Vec<u8>], keep: Keep) -> &[Vec<u8>] {
 /// All open channels with their numbers, by id.
 pub(crate) fn copies(view: &dyn Read) -> Result<Vec<(u64, ChannelCopy)>> {
     let copy = |(id, channel): (String, Channel)| {
-        let ChannelRecord { number, kind, creator, created_ms } = channel.record;
+        let ChannelRecord { number, kind, creator, created_ms, open } = channel.record;
         let members = channel.members.into_iter().collect();
         let first = channel.counters.first;
-        (number, ChannelCopy { id, kind, creator, created_ms, members, first })
+        (number, ChannelCopy { id, kind, creator, created_ms, open, members, first })
     };
     Ok(load(view)?.into_iter().map(copy).collect())
 }

@@ -16,6 +16,9 @@ pub(super) struct ChannelRecord {
     pub(super) kind: ChannelType,
     pub(super) creator: String,
     pub(super) created_ms: u64,
+    /// Left out where it is false, as before it was known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) open: bool,
 }
 
 impl ChannelRecord {

@@ -127,7 +127,7 @@ pub(super) fn renamed(graphs: &GraphStore) -> Result<(), GraphError> {
     step(graphs, "expected", arrive("m9"))?;
     prepare(graphs, "m1")?;
     let before = everything(graphs)?;
-    for (name, replace) in [("taken", false), (COMMONS, false), ("expected", false), ("expected", true)] {
+    for (name, replace) in [("taken", false), ("expected", false), ("expected", true)] {
         let refused = step(graphs, "m1", rename("m1", 7, name, replace));
         match name {
             "expected" => assert!(matches!(refused, Err(GraphError::Arriving { .. })), "{refused:?}"),
@@ -195,7 +195,7 @@ pub(super) fn rename_refused(graphs: &GraphStore) -> Result<(), GraphError> {
     step(graphs, "m1", rename("m1", 7, "claimed", true))?;
     assert_eq!(graphs.graph("claimed")?.tenant(), Some("first"), "the claim stays");
 
-    graphs.restrict_names(Box::new(|name| if name == "m2" { Ok(()) } else { Err("not here".into()) }));
+    graphs.restrict_names(Box::new(|name, _| if name == "m2" { Ok(()) } else { Err("not here".into()) }));
     let refused = step(graphs, "m2", rename("m2", 0, "elsewhere", false));
     assert_eq!(refused, Err(GraphError::NotHere("not here".into())));
     step(graphs, "m2", rename("m2", 0, "m2", false))

@@ -4,11 +4,11 @@ use super::{
     fixture::{add_node, counts, create},
     graph_moves::{admit, arrive, step},
 };
-use crate::graph::{COMMONS, GraphError, GraphStore, GraphType, MoveOp, Op, Rename};
+use crate::graph::{Asking, COMMONS, GraphError, GraphStore, GraphType, MoveOp, Op, Rename};
 
 pub(super) fn rule(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "old b")?;
-    graphs.restrict_names(Box::new(|name| {
+    graphs.restrict_names(Box::new(|name, _| {
         if name.starts_with('a') { Ok(()) } else { Err(format!("no {name:?} here")) }
     }));
     let refused = |name: &str| Err(GraphError::NotHere(format!("no {name:?} here")));
@@ -18,11 +18,12 @@ pub(super) fn rule(graphs: &GraphStore) -> Result<(), GraphError> {
     for replace in [false, true] {
         assert_eq!(graphs.install("b", copy()?, GraphType::Agent, None, replace), refused("b"));
     }
-    assert_eq!((graphs.may_create("a2"), graphs.may_create("b")), (Ok(()), refused("b")));
+    let may_create = |name: &str| graphs.may_create(name, Asking::Client);
+    assert_eq!((may_create("a2"), may_create("b")), (Ok(()), refused("b")));
     // What is there stays in use, and goes for good.
     graphs.write("old b", add_node("n", b""))?;
     graphs.install("old b", copy()?, GraphType::Agent, None, true)?;
-    assert_eq!((graphs.may_create("old b"), graphs.may_create(COMMONS)), (Ok(()), Ok(())));
+    assert_eq!((may_create("old b"), may_create(COMMONS)), (Ok(()), refused(COMMONS)));
     graphs.write("old b", Op::Clear)?;
     assert_eq!(counts(graphs, "old b")?, (0, 0));
     graphs.write("old b", Op::Delete)?;

@@ -91,7 +91,6 @@ pub(super) fn refusals(graphs: &GraphStore) -> Result<(), GraphError> {
     let taken = GraphError::GraphExists("taken".into());
     assert_eq!(refused("g", 1, Keep::As("taken".into())), Err(taken));
     assert!(matches!(refused("g", 1, Keep::As("x".repeat(1 << 20).into())), Err(GraphError::Limit(_))));
-    assert!(matches!(refused(COMMONS, 1, dropped(1)), Err(GraphError::MoveConflict { .. })));
     let giving = GiveWay { to: THERE.into(), term: 1, graph_id: 0, keep: dropped(sequence) };
     let other = step(graphs, "g", MoveOp::GiveWay { move_id: "o1".into(), giving });
     assert!(matches!(other, Err(GraphError::Overtaken { .. })));

@@ -50,5 +50,15 @@ pub(super) fn register(graphs: &GraphStore) -> Result<(), GraphError> {
         assert!(matches!(result, Err(GraphError::Limit(_))), "{result:?}");
     }
     assert_eq!(open(graphs)?.list(), again.list(), "nothing has changed");
+    assert!(!identities.any_system());
+    register("s", Role::System, &[])?;
+    assert!(identities.any_system() && open(graphs)?.any_system());
+    assert_eq!(identities.unregister(graphs, "nobody"), Ok(false));
+    for agent in ["s", "", "a", "m\0"] {
+        assert!(identities.any());
+        assert_eq!(identities.unregister(graphs, agent), Ok(true), "{agent:?}");
+        assert_eq!(open(graphs)?.list(), identities.list(), "{agent:?}");
+    }
+    assert!(!identities.any() && !identities.any_system() && !open(graphs)?.any());
     Ok(())
 }

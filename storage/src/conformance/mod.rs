@@ -18,6 +18,7 @@ mod channels;
 mod fixture;
 mod graph_admin;
 mod graph_arrivals;
+mod graph_commons;
 mod graph_conditional;
 mod graph_cursors;
 mod graph_edges;

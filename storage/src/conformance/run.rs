@@ -1,9 +1,9 @@
 //! The list of cases, and running them.
 
 use super::{
-    audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_conditional,
-    graph_cursors, graph_edges, graph_fork, graph_groups, graph_heads, graph_ledger, graph_moves,
-    graph_names, graph_nodes, graph_once, graph_owners, graph_parts, graph_proofs, graph_reclaim,
+    audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_commons,
+    graph_conditional, graph_cursors, graph_edges, graph_fork, graph_groups, graph_heads, graph_ledger,
+    graph_moves, graph_names, graph_nodes, graph_once, graph_owners, graph_parts, graph_proofs, graph_reclaim,
     graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans, service, sizes,
     views, writes,
 };
@@ -113,6 +113,11 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("moves: what is no copy", graph_replay::no_copy),
     ("moves: a graph created anew", graph_replay::created_anew),
     ("moves: what the ledger does not tell", graph_replay::truncated),
+    ("moves: the commons leave", graph_commons::leaves),
+    ("moves: the commons arrive", graph_commons::arrives),
+    ("graphs: the commons are filled", graph_commons::is_filled),
+    ("graphs: a rule for the commons", graph_commons::rule),
+    ("owners: the commons give way", graph_commons::gives_way),
     ("owners: a graph that is superseded", graph_owners::superseded),
     ("owners: a graph is set aside", graph_owners::set_aside),
     ("owners: what does not give way", graph_owners::refusals),

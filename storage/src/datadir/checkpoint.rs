@@ -1,6 +1,6 @@
 //! Checkpoints: complete copies of the store that share its table files by hard link.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -51,11 +51,45 @@ impl CheckpointInfo {
     }
 }
 
-/// Takes a checkpoint and deletes all but the newest `keep` (at least one), or none while the database is known to be
+/// Which checkpoints stay when a new one is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// As many of the newest ones, at least one.
+    pub newest: usize,
+    /// Also the oldest one of the last hour and the oldest one of the last day, by the time of the newest: however many are
+    /// taken in a row, there is one from before.
+    pub by_age: bool,
+}
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+impl Retention {
+    /// Those of `all`, oldest first, that go.
+    fn surplus<'c>(&self, all: &'c [CheckpointInfo]) -> Vec<&'c CheckpointInfo> {
+        let now = all.last().map_or(0, |newest| newest.created_ms);
+        let oldest_since = |age: u64| all.iter().position(|info| info.created_ms + age >= now);
+        let by_age = if self.by_age { [oldest_since(HOUR_MS), oldest_since(DAY_MS)] } else { [None; 2] };
+        let older = all.len().saturating_sub(self.newest.max(1));
+        let goes = |(place, info)| (!by_age.contains(&Some(place))).then_some(info);
+        all[..older].iter().enumerate().filter_map(goes).collect()
+    }
+}
+
+/// [`create_checkpoint_keeping`] the newest `keep`, at least one.
+pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Result<CheckpointInfo> {
+    create_checkpoint_keeping(dir, store, Retention { newest: keep, by_age: false })
+}
+
+/// Takes a checkpoint and deletes all that `retention` does not keep, or none while the database is known to be
 /// damaged: an older one may be intact. One that cannot be deleted is told in the log and stays. Durable on return; blocks
 /// while RocksDB writes its memtables out. A crash leaves the earlier checkpoints and a `.tmp` folder that the next one
 /// removes.
-pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Result<CheckpointInfo> {
+pub fn create_checkpoint_keeping(
+    dir: &DataDir,
+    store: &dyn Store,
+    retention: Retention,
+) -> Result<CheckpointInfo> {
     let parent = dir.path().join(CHECKPOINTS_DIR);
     fs::create_dir_all(&parent)?;
     remove_leftovers(&parent);
@@ -78,17 +112,17 @@ pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Resul
     if is_damaged(&dir.path().join(DB_DIR)) {
         return Ok(info);
     }
-    if let Err(error) = remove_older(dir.path(), keep.max(1)) {
+    if let Err(error) = remove_older(dir.path(), retention) {
         tracing::warn!(%error, "older checkpoints stay: they cannot be listed");
     }
     Ok(info)
 }
 
-/// Removes all checkpoints of `dir` but the newest `keep`. A crash leaves each of them whole or not listed any more.
-fn remove_older(dir: &Path, keep: usize) -> Result<()> {
+/// Removes the checkpoints of `dir` that `retention` does not keep. A crash leaves each of them whole or not listed any more.
+fn remove_older(dir: &Path, retention: Retention) -> Result<()> {
     let parent = dir.join(CHECKPOINTS_DIR);
     let all = list_checkpoints(dir)?;
-    for old in &all[..all.len().saturating_sub(keep)] {
+    for old in retention.surplus(&all) {
         let gone = parent.join(format!("{}.{LEFTOVER}", old.name));
         let removed = fs::rename(parent.join(&old.name), &gone).and_then(|()| fs::remove_dir_all(&gone));
         if let Err(error) = removed {
@@ -122,6 +156,7 @@ pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo
     let db = target.join(DB_DIR);
     fs::create_dir_all(target)?;
     refuse_occupied(target)?;
+    super::private::close(target)?;
     let _owner = super::lock::DirLock::acquire(target)?;
     // Again, as its owner: another process may have restored into it meanwhile.
     refuse_occupied(target)?;
@@ -176,10 +211,24 @@ pub(super) fn check_files(path: &Path) -> Result<CheckpointInfo> {
 
 fn manifest(path: &Path) -> Result<CheckpointInfo> {
     let text = fs::read(path.join(MANIFEST_FILE))?;
-    sealed::open_json(&text, &MEMBERS).map_err(|reason| StoreError::Corrupt {
+    let corrupt = |reason: String| StoreError::Corrupt {
         place: format!("'{}'", path.join(MANIFEST_FILE).display()),
         detail: format!("{reason}; use another checkpoint"),
-    })
+    };
+    let info: CheckpointInfo =
+        sealed::open_json(&text, &MEMBERS).map_err(|reason| corrupt(reason.to_string()))?;
+    let stray = info.files.iter().map(|file| &file.name).chain([&info.name]).find(|name| !is_plain(name));
+    if let Some(name) = stray {
+        return Err(corrupt(format!("{name:?} is no name of a file in it")));
+    }
+    Ok(info)
+}
+
+/// Whether a name leads nowhere but to an entry of its folder.
+fn is_plain(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let only = (parts.next(), parts.next());
+    matches!(only, (Some(Component::Normal(part)), None) if part == name) && !name.contains('\0')
 }
 
 /// Removes what unfinished checkpoints and unfinished removals have left. What cannot be removed is in nobody's way.
@@ -206,12 +255,79 @@ fn describe_files(db: &Path) -> Result<Vec<FileEntry>> {
     Ok(files)
 }
 
+/// Describes a regular file; what a link leads to is not of the checkpoint.
 fn describe(path: &PathBuf, name: String) -> Result<FileEntry> {
-    let bytes = fs::metadata(path)?.len();
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_file() {
+        return Err(bad(path, "it is no regular file"));
+    }
+    let bytes = metadata.len();
     let crc32 = if is_table(path) { None } else { Some(crc32fast::hash(&fs::read(path)?)) };
     Ok(FileEntry { name, bytes, crc32 })
 }
 
 fn is_table(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "sst")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(minutes: &[u64]) -> Vec<CheckpointInfo> {
+        let info = |minute: &u64| CheckpointInfo {
+            name: format!("{minute:015}"),
+            store_id: String::new(),
+            created_ms: (10_000 + minute) * 60_000,
+            sequence: *minute,
+            files: Vec::new(),
+        };
+        minutes.iter().map(info).collect()
+    }
+
+    fn left(retention: Retention, minutes: &[u64]) -> Vec<u64> {
+        let mut all = taken(minutes);
+        let gone: Vec<u64> = retention.surplus(&all).iter().map(|info| info.sequence).collect();
+        all.retain(|info| !gone.contains(&info.sequence));
+        all.iter().map(|info| info.sequence).collect()
+    }
+
+    #[test]
+    fn a_flood_of_checkpoints_leaves_one_of_the_hour_and_one_of_the_day() {
+        let retention = Retention { newest: 2, by_age: true };
+        let mut kept = vec![0, 700, 1_400, 1_410];
+        for minute in 1_411..=1_430 {
+            kept.push(minute);
+            kept = left(retention, &kept);
+        }
+        assert_eq!(kept, [0, 1_400, 1_429, 1_430]);
+        assert_eq!(left(retention, &[0, 700, 1_430, 1_441]), [700, 1_430, 1_441], "older than a day");
+        assert_eq!(left(Retention { by_age: false, ..retention }, &[0, 700, 1_430, 1_441]), [1_430, 1_441]);
+        assert_eq!(left(Retention { newest: 0, by_age: false }, &[1, 2]), [2]);
+        assert_eq!(left(retention, &[]), [0; 0]);
+    }
+
+    /// Checkpoints at every interval for days: there are never more than two beside the newest.
+    #[test]
+    fn they_are_few_whatever_the_interval() {
+        let retention = Retention { newest: 2, by_age: true };
+        for interval in [1, 5, 61, 300, 1_500] {
+            let mut kept = Vec::new();
+            for number in 0..2_000 {
+                kept.push(number * interval);
+                kept = left(retention, &kept);
+                assert!(kept.len() <= 4, "{interval}: {kept:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for name in ["000012.sst", "CURRENT", "OPTIONS-000007", ".hidden", "a b"] {
+            assert!(is_plain(name), "{name}");
+        }
+        for name in ["", ".", "..", "../x", "a/b", "/etc/hostname", "a/", "./a", "a/..", "a\0b"] {
+            assert!(!is_plain(name), "{name:?}");
+        }
+    }
 }

@@ -11,6 +11,8 @@ use std::{
 };
 
 use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt;
+use rustix::fs::OFlags;
 
 use crate::error::{Result, StoreError};
 
@@ -40,8 +42,10 @@ impl DirLock {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
             .open(dir.join(FILE))
-            .map_err(|error| super::bad(dir, format!("{error}")))?;
+            .map_err(|error| super::bad(dir, of_link(dir).unwrap_or_else(|| error.to_string())))?;
         lock(dir, &file)?;
         file.set_len(0)?;
         writeln!(file, "{}", std::process::id())?;
@@ -63,6 +67,12 @@ impl DirLock {
         }
         Ok(Self { _held: held })
     }
+}
+
+/// Why the file cannot be opened, when it is a link.
+fn of_link(dir: &Path) -> Option<String> {
+    let is_link = fs::symlink_metadata(dir.join(FILE)).is_ok_and(|metadata| metadata.is_symlink());
+    is_link.then(|| format!("'{FILE}' in it is a symbolic link, which no server has made: remove it"))
 }
 
 /// Locks the directory itself, unless its file system cannot.

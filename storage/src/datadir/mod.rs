@@ -15,6 +15,7 @@ mod checkpoint;
 mod foreign;
 mod identity;
 mod lock;
+mod private;
 mod restored;
 mod salvage;
 
@@ -22,7 +23,10 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
-pub use checkpoint::{CheckpointInfo, create_checkpoint, list_checkpoints, restore_checkpoint};
+pub use checkpoint::{
+    CheckpointInfo, Retention, create_checkpoint, create_checkpoint_keeping, list_checkpoints,
+    restore_checkpoint,
+};
 pub use identity::{FORMAT_VERSION, Identity};
 pub use restored::Restored;
 pub use salvage::salvage;
@@ -71,6 +75,7 @@ impl DataDir {
             return Err(bad(path, "it has no identity.json: not a data directory of this server"));
         }
         if let Use::Write = usage {
+            private::check(path)?;
             foreign::refuse_reference(path)?;
         }
         refuse_checkpoint(path)?;
@@ -119,6 +124,7 @@ impl DataDir {
     fn create(path: &Path, options: &RocksOptions) -> Result<(Self, RocksStore)> {
         fs::create_dir_all(path).map_err(|error| bad(path, format!("{error}")))?;
         foreign::refuse_any(path)?;
+        private::close(path)?;
         let lock = lock::DirLock::acquire(path)?;
         // Again, as its owner: another process may have created it meanwhile.
         if Identity::load(path)?.is_some() {
@@ -184,11 +190,18 @@ fn bad(path: &Path, detail: impl Into<String>) -> StoreError {
 }
 
 /// Writes a file so that it has its old or its new content after a crash, by way of one with the extension `tmp` beside it.
-/// Durable on return; blocks.
+/// It is the user's alone, and no link is followed. Durable on return; blocks.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
+
+    use fs_err::os::unix::fs::OpenOptionsExt;
     let tmp = path.with_extension("tmp");
-    let mut file = fs::File::create(&tmp)?;
+    // What an earlier attempt left, or a link that somebody laid there.
+    match fs::remove_file(&tmp) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&tmp)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&tmp, path)?;

@@ -5,8 +5,8 @@ use std::path::Path;
 use fs_err as fs;
 
 use super::{
-    DB_DIR, Identity, Restored, bad, checkpoint::refuse_occupied, lock::DirLock, open_read_only, sync_dir,
-    sync_parent,
+    DB_DIR, Identity, Restored, bad, checkpoint::refuse_occupied, lock::DirLock, open_read_only, private,
+    sync_dir, sync_parent,
 };
 use crate::{
     error::{Result, StoreError},
@@ -31,6 +31,7 @@ pub fn salvage(source: &Path, target: &Path, progress: &mut dyn FnMut(u64, u64))
     };
     fs::create_dir_all(target)?;
     refuse_occupied(target)?;
+    private::close(target)?;
     let _owner = DirLock::acquire(target)?;
     // Again, as its owner: another process may have filled it meanwhile.
     refuse_occupied(target)?;

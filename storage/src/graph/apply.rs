@@ -16,10 +16,11 @@ use super::{
     part::Progress,
     revise::{Revised, Revision},
     state::GraphState,
+    store::Asking,
     transaction::{Creator, Transaction},
     trim::Trim,
 };
-use crate::keys::GraphId;
+use crate::{keys::GraphId, limits};
 
 /// A mutation of the named graph.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ pub enum Op {
         kind: GraphType,
         /// Identity of the creator.
         owner: Option<String>,
-        /// Whether a graph of this name may be there and is replaced.
+        /// Whether a graph of this name may be there and is replaced. An empty `__commons__` always may.
         replace: bool,
     },
     /// Does this unless it was done under the same key before.
@@ -312,11 +313,17 @@ impl Transaction<'_> {
             Op::Once(once, op) => return self.apply_once(name, *once, op),
             Op::Create { kind, owner, tenant } => {
                 if self.live(name).is_some() {
+                    // It is on every store, wherever its content is.
+                    if **name == *super::COMMONS {
+                        return Err(GraphError::GraphExists(name.to_string()));
+                    }
                     self.existing(name)?;
                     self.claim(name, tenant.as_deref())?;
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
-                self.may_create(name)?;
+                self.may_create(name, Asking::Client)?;
+                owner.iter().try_for_each(|owner| limits::check_name("agent_id", owner))?;
+                tenant.iter().try_for_each(|tenant| limits::check_name("tenant", tenant))?;
                 let id = self.allocate_id();
                 let creator = Creator { owner: owner.clone(), tenant: tenant.clone(), ..Creator::default() };
                 self.insert(name, id, *kind, creator, GraphState::default());
@@ -324,10 +331,10 @@ impl Transaction<'_> {
                 self.edit(name)?.log_beginning(&LedgerRecord::Created);
             }
             Op::Delete => {
-                let id = GraphId(self.unfenced(name)?.entry.id);
                 if **name == *super::COMMONS {
                     return Err(GraphError::CannotDeleteCommons);
                 }
+                let id = GraphId(self.unfenced(name)?.entry.id);
                 self.remove(name, id);
             }
             Op::Clear => {
@@ -363,7 +370,7 @@ impl Transaction<'_> {
                 return edit.revise(*since, changes, reached);
             }
             Op::ClearLedger => self.edit(name)?.clear_ledger(),
-            Op::TrimLedger(trim) => self.edit(name)?.trim_ledger(trim)?,
+            Op::TrimLedger(trim) => self.edit_upkeep(name)?.trim_ledger(trim)?,
             Op::KeepLedger(keep) => {
                 let live = self.unfenced(name)?;
                 live.entry.ledger_keep = *keep;
@@ -381,17 +388,18 @@ impl Transaction<'_> {
             }
             Op::Install { loaded, kind, owner, replace } => {
                 let doomed = self.live(name).map(|live| (live.entry.clone(), live.state.sequence));
-                if doomed.is_some() && !*replace {
+                if doomed.is_some() && !*replace && !self.has_empty_commons(name) {
                     self.existing(name)?;
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
                 let tenant = match doomed {
                     Some(_) => {
                         self.unfenced(name)?;
+                        self.may_fill_commons(name, Asking::Import)?;
                         self.claim(name, loaded.tenant())?
                     }
                     None => {
-                        self.may_create(name)?;
+                        self.may_create(name, Asking::Import)?;
                         loaded.tenant().map(str::to_owned)
                     }
                 };

@@ -18,7 +18,8 @@ use crate::{
     space::Space,
 };
 
-/// The graph that exists on every store and cannot be deleted.
+/// The graph that is there on every store and cannot be deleted. With content it is a graph as others are, and moves; an empty
+/// one is in nobody's way.
 pub const COMMONS: &str = "__commons__";
 
 /// Bytes of a large record.
@@ -81,6 +82,11 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl CatalogEntry {
+    /// Whether a move, a restore or a hand-over gave the graph to this store.
+    pub(super) fn is_given(&self) -> bool {
+        self.arrived.is_some() || self.epoch > 0
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         rmp_serde::to_vec_named(self).expect("plain fields always encode")
     }
@@ -304,6 +310,13 @@ impl Graph {
             (None, Some(other)) => Err(GraphError::moved(&self.name, &other.by)),
             (None, None) => Ok(()),
         }
+    }
+
+    /// Whether it is the `__commons__` that every store has, served and without content: any graph may take its place.
+    pub fn is_empty_commons(&self) -> bool {
+        let state = self.state();
+        let is_empty = state.nodes == 0 && state.edges == 0 && self.quarantined().is_none();
+        *self.name == *COMMONS && self.is_served() && is_empty
     }
 
     /// Whether it is here and neither arrives nor has moved, be it superseded or not.

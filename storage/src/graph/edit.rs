@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::{Result, StoreError},
     keys::{self, GraphId},
+    limits,
     space::Space,
     view,
 };
@@ -23,6 +24,8 @@ pub(super) struct Edit<'t, 's> {
     pub(super) overlay: &'t mut Overlay<'s>,
     pub(super) live: &'t mut Live,
     pub(super) now_ms: u64,
+    /// Bytes of the id of a new node at most.
+    pub(super) longest_id: usize,
     /// What the mutation may change in this group.
     pub(super) part: Part,
 }
@@ -76,6 +79,9 @@ impl Edit<'_, '_> {
     pub(super) fn add_node(&mut self, node: &str, properties: &[u8]) -> Result<(), GraphError> {
         let key = keys::node(self.id(), node);
         let old = self.old_node(&key)?;
+        if old.is_none() {
+            limits::check_bytes("node_id", node, self.longest_id)?;
+        }
         let new_sequence = self.log(&LedgerRecord::AddNode { id: node, properties });
         if old.is_none() {
             self.live.state.nodes += 1;

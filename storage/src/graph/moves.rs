@@ -13,9 +13,10 @@ use super::{
     replay,
     standing::{Origin, RESTORE, Signpost, Standing},
     state::GraphState,
+    store::Asking,
     transaction::{Creator, Decision, Live, Transaction},
 };
-use crate::keys::GraphId;
+use crate::{keys::GraphId, limits};
 
 /// Bytes of a move id at most.
 const MAX_MOVE_ID: usize = 1024;
@@ -28,7 +29,8 @@ const MAX_MOVE_ID: usize = 1024;
 /// deleted since.
 #[derive(Debug)]
 pub enum MoveOp {
-    /// Reserves the name for a graph that arrives. It must be free, or a signpost whose records are gone.
+    /// Reserves the name for a graph that arrives. It must be free, a signpost whose records are gone, or an empty
+    /// `__commons__`.
     Arrive {
         /// The move.
         move_id: String,
@@ -171,7 +173,7 @@ impl NameAfter {
 pub struct Rename {
     /// Exact name.
     pub name: Arc<str>,
-    /// Whether a graph of this name may be there and is replaced.
+    /// Whether a graph of this name may be there and is replaced. An empty `__commons__` always may.
     pub replace: bool,
 }
 
@@ -182,8 +184,36 @@ struct Agreed {
     epoch: Option<u64>,
 }
 
+/// Bounds what a step leaves behind: its id, and the place that it names.
+fn check_texts(name: &str, op: &MoveOp) -> Result<(), GraphError> {
+    let (move_id, place) = match op {
+        MoveOp::Arrive { move_id, from } => (move_id, from.as_str()),
+        MoveOp::Depart { move_id, departure } => (move_id, departure.to.as_str()),
+        MoveOp::Refuse { move_id, peer, .. } => (move_id, peer.as_str()),
+        MoveOp::GiveWay { move_id, giving } => (move_id, giving.to.as_str()),
+        MoveOp::Fill { move_id, .. }
+        | MoveOp::Replay { move_id, .. }
+        | MoveOp::Admit { move_id, .. }
+        | MoveOp::Drop { move_id }
+        | MoveOp::Return { move_id }
+        | MoveOp::Hold { move_id, .. } => (move_id, ""),
+        MoveOp::Forget => return Ok(()),
+    };
+    check_move_id(name, move_id)?;
+    Ok(limits::check_name("endpoint", place)?)
+}
+
+pub(super) fn check_move_id(name: &str, move_id: &str) -> Result<(), GraphError> {
+    if move_id.len() <= MAX_MOVE_ID {
+        return Ok(());
+    }
+    let detail = format!("its move id has {} bytes, {MAX_MOVE_ID} are the most", move_id.len());
+    Err(GraphError::conflict(name, detail))
+}
+
 impl Transaction<'_> {
     pub(super) fn apply_move(&mut self, name: &Arc<str>, op: &MoveOp) -> Result<(), GraphError> {
+        check_texts(name, op)?;
         match op {
             MoveOp::Arrive { move_id, from } => self.arrive(name, move_id, from),
             MoveOp::Fill { move_id, loaded, kind, owner, origin } => {
@@ -214,18 +244,19 @@ impl Transaction<'_> {
             }
             Some(MoveOutcome::Refused) | None => {}
         }
-        if move_id.len() > MAX_MOVE_ID {
-            let detail = format!("its move id has {} bytes, {MAX_MOVE_ID} are the most", move_id.len());
-            return Err(GraphError::conflict(name, detail));
-        }
         // A name that begins like this is that of a copy that takes a graph's place; it is asked for when it is admitted.
         if move_id.starts_with(RESTORE) && !name.starts_with(RESTORE) {
-            self.may_create(name)?;
+            self.may_create(name, Asking::Import)?;
         }
         let (mut before, mut epoch) = (None, 0);
+        let is_empty_commons = self.has_empty_commons(name);
         if let Some(entry) = self.live(name).map(|live| live.entry.clone()) {
             match entry.standing {
                 Some(Standing::Arriving { move_id: here, .. }) if here == move_id => return Ok(()),
+                None if is_empty_commons => {
+                    self.remove(name, GraphId(entry.id));
+                    epoch = entry.epoch;
+                }
                 None => return Err(GraphError::GraphExists(name.to_string())),
                 Some(Standing::Moved(post)) if post.dropped && post.move_id != move_id => {
                     self.remove(name, GraphId(entry.id));
@@ -256,6 +287,7 @@ impl Transaction<'_> {
         self.keep_id();
         let (id, records, state) = loaded.parts();
         self.remove(name, old);
+        let kind = kind_of(name, kind);
         let tenant = loaded.tenant().map(str::to_owned);
         let ledger_keep = loaded.ledger_keep();
         self.insert(name, id, kind, Creator { owner, tenant, ledger_keep }, state);
@@ -311,7 +343,7 @@ impl Transaction<'_> {
         match rename.filter(|rename| rename.name != *name) {
             Some(rename) => self.rename(name, rename)?,
             // Where a graph that moves goes is the operator's word; where one is restored is the rule's.
-            None if move_id.starts_with(RESTORE) => self.may_create(name)?,
+            None if move_id.starts_with(RESTORE) => self.may_create(name, Asking::Import)?,
             None => {}
         }
         let live = self.live(served).ok_or_else(|| GraphError::GraphNotFound(served.to_string()))?;
@@ -327,17 +359,19 @@ impl Transaction<'_> {
     fn rename(&mut self, name: &Arc<str>, to: &Rename) -> Result<(), GraphError> {
         let own = self.live(name).and_then(|live| live.entry.tenant.clone());
         let doomed = self.live(&to.name).map(|live| (live.entry.clone(), live.state.sequence));
+        let replace = to.replace || self.has_empty_commons(&to.name);
         let tenant = match doomed {
             None => {
-                self.may_create(&to.name)?;
+                self.may_create(&to.name, Asking::Import)?;
                 own
             }
-            Some(_) if !to.replace => {
+            Some(_) if !replace => {
                 self.existing(&to.name)?;
                 return Err(GraphError::GraphExists(to.name.to_string()));
             }
             Some(_) => {
                 self.unfenced(&to.name)?;
+                self.may_fill_commons(&to.name, Asking::Import)?;
                 self.claim(&to.name, own.as_deref())?
             }
         };
@@ -348,7 +382,7 @@ impl Transaction<'_> {
             self.remove(&to.name, GraphId(doomed.id));
             state.sequence = state.sequence.max(*sequence);
         }
-        let kind = if *to.name == *COMMONS { GraphType::Commons } else { kind };
+        let kind = kind_of(&to.name, kind);
         self.insert(&to.name, GraphId(id), kind, Creator { owner, tenant, ledger_keep }, state);
         if let Some((doomed, _)) = doomed {
             self.keep_tenure(&to.name, doomed.arrived, doomed.epoch)?;
@@ -358,9 +392,6 @@ impl Transaction<'_> {
     }
 
     fn depart(&mut self, name: &Arc<str>, move_id: &str, departure: &Departure) -> Result<(), GraphError> {
-        if **name == *COMMONS {
-            return Err(GraphError::conflict(name, "it is on every shard and does not move".into()));
-        }
         match self.outcome(name, move_id)? {
             Some(MoveOutcome::Departed) => return Ok(()),
             Some(MoveOutcome::Admitted) => return Err(arrived_by(name, move_id)),
@@ -445,7 +476,7 @@ impl Transaction<'_> {
     fn drop_copy(&mut self, name: &Arc<str>, before: Option<Signpost>) -> Result<(), GraphError> {
         let Some(entry) = self.live(name).map(|live| live.entry.clone()) else { return Ok(()) };
         self.remove(name, GraphId(entry.id));
-        let Some(post) = before else { return Ok(()) };
+        let Some(post) = before else { return self.leave_commons(name, entry.epoch) };
         self.insert_empty(name, entry.kind, Creator::default(), Standing::Moved(post), entry.epoch)
     }
 
@@ -470,7 +501,7 @@ impl Transaction<'_> {
         match entry.standing {
             Some(Standing::Moved(post)) if post.dropped => {
                 self.remove(name, GraphId(entry.id));
-                Ok(())
+                self.leave_commons(name, 0)
             }
             Some(standing) if standing.is_restore() => {
                 self.refuse(name, standing.move_id(), NameAfter::Free, (MoveRole::Destination, ""))
@@ -515,6 +546,19 @@ impl Transaction<'_> {
         }
     }
 
+    /// Of a name that was removed: an empty `__commons__`, which every store has.
+    fn leave_commons(&mut self, name: &Arc<str>, epoch: u64) -> Result<(), GraphError> {
+        if **name != *COMMONS {
+            return Ok(());
+        }
+        let id = self.allocate_id();
+        self.insert(name, id, GraphType::Commons, Creator::default(), GraphState::default());
+        self.stand(name, None, epoch)?;
+        self.has_change_at(name, 0);
+        self.edit_upkeep(name)?.log_beginning(&LedgerRecord::Created);
+        Ok(())
+    }
+
     fn insert_empty(
         &mut self,
         name: &Arc<str>,
@@ -524,6 +568,7 @@ impl Transaction<'_> {
         epoch: u64,
     ) -> Result<(), GraphError> {
         let id = self.allocate_id();
+        let kind = kind_of(name, kind);
         self.insert(name, id, kind, creator, GraphState::default());
         self.stand(name, Some(standing), epoch)
     }
@@ -537,6 +582,11 @@ impl Live {
         }
         Err(GraphError::overtaken(name, "the copy was filled anew since".into()))
     }
+}
+
+/// The type of a graph of this name.
+fn kind_of(name: &str, kind: GraphType) -> GraphType {
+    if name == COMMONS { GraphType::Commons } else { kind }
 }
 
 fn arrived_by(name: &str, move_id: &str) -> GraphError {

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::{
-    catalog::COMMONS,
     error::GraphError,
     outcomes::{MoveOutcome, MoveRole},
     standing::{Signpost, Standing},
@@ -65,7 +64,6 @@ impl Transaction<'_> {
     /// Raises the ownership term of a graph that is served here. It is remembered as one that was admitted by the move: so a
     /// signpost of the move that leads here has led to it.
     pub(super) fn hold(&mut self, name: &Arc<str>, move_id: &str, holding: &Hold) -> Result<(), GraphError> {
-        not_commons(name)?;
         if self.outcome(name, move_id)? == Some(MoveOutcome::Admitted) {
             return Ok(());
         }
@@ -88,7 +86,6 @@ impl Transaction<'_> {
         move_id: &str,
         giving: &GiveWay,
     ) -> Result<(), GraphError> {
-        not_commons(name)?;
         let GiveWay { to, term, graph_id, keep } = giving;
         if self.outcome(name, move_id)? == Some(MoveOutcome::Departed) {
             return Ok(());
@@ -134,14 +131,6 @@ impl Transaction<'_> {
         self.insert(kept, GraphId(entry.id), entry.kind, creator, live.state);
         Ok(())
     }
-}
-
-/// Every store has commons of its own.
-fn not_commons(name: &str) -> Result<(), GraphError> {
-    if name == COMMONS {
-        return Err(GraphError::conflict(name, "it is on every shard, each has its own".into()));
-    }
-    Ok(())
 }
 
 /// A name under which a graph can be kept that gives way by the move: the graph's own, and behind it what tells it apart.

@@ -18,25 +18,35 @@ use super::{
     emptied::EmptiedGraphs,
     error::GraphError,
     fence::{FENCE_CHECK, Fenced, LONGEST_WAIT, LeaseClock},
-    moves::MoveOp,
+    hang::Busy,
+    moves::{MoveOp, check_move_id},
     once::MadeOnce,
     outcomes::MoveOutcome,
     part::Progress,
     state::GraphState,
-    transaction::{Publish, Retired, Transaction},
+    transaction::{Names, Publish, Retired, Transaction},
 };
 use crate::{
     batch::WriteBatch,
     clock::SteadyClock,
     error::{Result, StoreError},
     keys::{self, GraphId},
-    limits::{self, RequestLimits},
+    limits::{self, NameLimits, RequestLimits},
     space::Space,
     store::{Direction, Durability, Store},
 };
 
 /// Whether a graph of this name may be created, else what its creator is told.
-pub type NameRule = dyn Fn(&str) -> std::result::Result<(), String> + Send + Sync;
+pub type NameRule = dyn Fn(&str, Asking) -> std::result::Result<(), String> + Send + Sync;
+
+/// Who asks for a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// A client, for a graph of its own: a new one, a fork, or a change of `__commons__`.
+    Client,
+    /// An operator, for a graph that is brought: an import or a restore.
+    Import,
+}
 
 /// Named graphs in a [`Store`]. All methods block; share it by `Arc`.
 ///
@@ -55,7 +65,8 @@ pub struct GraphStore {
     pub(super) catalog: RwLock<HashMap<Arc<str>, Arc<Graph>>>,
     next_id: AtomicU64,
     names: OnceLock<Box<NameRule>>,
-    limits: OnceLock<RequestLimits>,
+    name_limits: OnceLock<NameLimits>,
+    request_limits: OnceLock<RequestLimits>,
     /// Held while a group is built, committed and published: groups are applied one after the other.
     commits: Mutex<()>,
     poisoned: RwLock<Option<String>>,
@@ -64,6 +75,7 @@ pub struct GraphStore {
     pub(super) emptied: Mutex<EmptiedGraphs>,
     made_once: Mutex<MadeOnce>,
     leases: LeaseClock,
+    busy: Busy,
     /// Gives changes their times.
     pub(super) clock: SteadyClock,
 }
@@ -72,7 +84,7 @@ impl GraphStore {
     /// Opens the graphs of a store and creates `__commons__` when it is missing. Reads the whole catalog.
     pub fn open(store: impl Into<Box<dyn Store>>) -> Result<Self, GraphError> {
         let graphs = Self::open_read_only(store)?;
-        if graphs.graph(COMMONS).is_err() {
+        if graphs.lookup(COMMONS).is_none() {
             graphs.write(COMMONS, Op::Create { kind: GraphType::Commons, owner: None, tenant: None })?;
         }
         Ok(graphs)
@@ -100,13 +112,15 @@ impl GraphStore {
             catalog: RwLock::new(catalog),
             next_id: AtomicU64::new(next_id),
             names: OnceLock::new(),
-            limits: OnceLock::new(),
+            name_limits: OnceLock::new(),
+            request_limits: OnceLock::new(),
             commits: Mutex::new(()),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
             emptied: Mutex::new(emptied),
             made_once: Mutex::new(made_once),
             leases: LeaseClock::default(),
+            busy: Busy::default(),
             clock: SteadyClock::default(),
         })
     }
@@ -135,27 +149,39 @@ impl GraphStore {
         self.catalog.read().get(name).cloned()
     }
 
-    /// Asks `rule` from now on before a graph is created under a name that is free. Graphs that are there stay as they
-    /// are. A first rule stays: set it before others use the store.
+    /// Asks `rule` from now on before a graph is created under a name that is free, and before `__commons__` is changed,
+    /// unless a move, a restore or a hand-over gave it to this store. Other graphs that are there stay as they are. A first
+    /// rule stays: set it before others use the store.
     pub fn restrict_names(&self, rule: Box<NameRule>) {
         let first = self.names.set(rule).is_ok();
         debug_assert!(first, "there is one rule");
     }
 
+    /// Bounds names that clients make from now on. The first bounds stay: set them before others use the store.
+    pub fn limit_names(&self, limits: NameLimits) {
+        let first = self.name_limits.set(limits).is_ok();
+        debug_assert!(first, "they are set once");
+    }
+
+    /// The bounds of names that clients make.
+    pub fn name_limits(&self) -> NameLimits {
+        self.name_limits.get().copied().unwrap_or_default()
+    }
+
     /// Whether a graph could be created under this name, for those who would do much work before: it may be there, or the
     /// rule of [`GraphStore::restrict_names`] may allow it.
-    pub fn may_create(&self, name: &str) -> std::result::Result<(), GraphError> {
-        if self.lookup(name).is_some() {
+    pub fn may_create(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
+        if self.lookup(name).is_some_and(|graph| name != COMMONS || graph.entry().is_given()) {
             return Ok(());
         }
-        limits::check_name("graph_name", name)?;
-        self.must_own(name)
+        limits::check_bytes("graph_name", name, self.name_limits().graph)?;
+        self.must_own(name, asking)
     }
 
     /// Whether the rule of [`GraphStore::restrict_names`] allows a graph of this name, whatever is there: for one that comes
     /// from elsewhere to be served here.
-    pub fn must_own(&self, name: &str) -> std::result::Result<(), GraphError> {
-        self.names.get().map_or(Ok(()), |rule| rule(name).map_err(GraphError::NotHere))
+    pub fn must_own(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
+        self.names.get().map_or(Ok(()), |rule| rule(name, asking).map_err(GraphError::NotHere))
     }
 
     /// All graphs that are served here, oldest first.
@@ -186,6 +212,8 @@ impl GraphStore {
     /// As [`GraphStore::graph`]; [`GraphError::MoveConflict`] while another move has done so, or when this one is done here;
     /// [`GraphError::MoveAborted`].
     pub fn fence(&self, graph: &str, move_id: &str, to: &str, lease: Duration) -> Result<Fenced, GraphError> {
+        check_move_id(graph, move_id)?;
+        limits::check_name("endpoint", to)?;
         let _one_at_a_time = self.commits.lock();
         match self.move_record(move_id)?.map(|record| record.outcome) {
             None => {}
@@ -249,13 +277,13 @@ impl GraphStore {
 
     /// Bounds the mutations of this store from now on. First limits stay: set them before others use it.
     pub fn limit_requests(&self, limits: RequestLimits) {
-        let first = self.limits.set(limits).is_ok();
+        let first = self.request_limits.set(limits).is_ok();
         debug_assert!(first, "they are set once");
     }
 
     /// The limits of [`GraphStore::limit_requests`].
     pub fn request_limits(&self) -> RequestLimits {
-        self.limits.get().copied().unwrap_or_default()
+        self.request_limits.get().copied().unwrap_or_default()
     }
 
     /// Commits one mutation durably.
@@ -351,7 +379,7 @@ impl GraphStore {
         let limits = self.request_limits();
         let lookup = |name: &str| self.lookup(name);
         let (transaction, results) = loop {
-            let names = self.names.get().map(|rule| &**rule);
+            let names = Names { rule: self.names.get().map(|rule| &**rule), limits: self.name_limits() };
             let (now, made) = (self.clock.unix_ms(), self.made_once.lock());
             let mut transaction =
                 Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now)
@@ -375,7 +403,7 @@ impl GraphStore {
             |(index, write): (usize, &Write)| refused.contains_key(&index) || write.op.frees_room();
         finished.batch.set_frees_room(writes.iter().enumerate().all(frees_room));
         let _committing = Committing::begin(&finished.graphs);
-        if let Err(error) = self.store.commit(finished.batch, durability) {
+        if let Err(error) = self.busy.with(|| self.store.commit(finished.batch, durability)) {
             self.poison_unless_retryable(&error);
             let results = results.into_iter().map(|result| result.and(Err(error.clone().into()))).collect();
             return Err(CommitFailure { error, results });
@@ -445,9 +473,17 @@ impl GraphStore {
         self.poisoned().map_or(Ok(()), |reason| Err(StoreError::Poisoned { reason }))
     }
 
-    /// Why a write would be refused now, if so: the store is poisoned or its disk is full.
+    /// Why a write would be refused now, or would wait, if so: the store is poisoned, its disk is full, or a write hangs.
     pub fn refusal(&self) -> Option<String> {
-        self.poisoned().or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+        // A store that hangs is not asked: the answer could hang too.
+        self.poisoned()
+            .or_else(|| self.hanging())
+            .or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+    }
+
+    fn hanging(&self) -> Option<String> {
+        let seconds = self.busy.hangs()?.as_secs();
+        Some(format!("the disk has not completed a write for {seconds} s: writes hang until it does"))
     }
 
     /// Looks after a store that takes no writes for want of room or descriptors ([`Store::recover`]). Call it every second
@@ -465,7 +501,7 @@ impl GraphStore {
 
     /// Makes earlier [`Durability::Buffered`] commits durable; a failure poisons the store.
     pub fn sync(&self) -> Result<()> {
-        self.store.sync().inspect_err(|error| self.poison_unless_retryable(error))
+        self.busy.with(|| self.store.sync()).inspect_err(|error| self.poison_unless_retryable(error))
     }
 
     /// Starts loading the records of a graph that nobody sees until [`Op::Install`] or [`Op::Replace`] commits it.
@@ -509,14 +545,18 @@ impl GraphStore {
         let write = Write { graph: name.into(), op: Op::Install { loaded, kind, owner, replace } };
         let begun = Instant::now();
         loop {
-            let result = self.commit_one(&write);
-            if !matches!(result, Err(GraphError::Moving { .. })) {
-                return result.map(|_| ());
+            match self.commit_one(&write) {
+                Err(GraphError::Moving { .. }) if begun.elapsed() < LONGEST_WAIT => {}
+                Err(moving @ GraphError::Moving { .. }) => {
+                    self.abandon(write);
+                    return Err(moving);
+                }
+                result => return result.map(|_| ()),
             }
-            if begun.elapsed() >= LONGEST_WAIT {
-                self.abandon(write);
-                return result.map(|_| ());
-            }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "a fence lapses by itself: nothing tells when it falls"
+            )]
             std::thread::sleep(FENCE_CHECK);
         }
     }

@@ -9,7 +9,7 @@ use parking_lot::MutexGuard;
 
 use super::{
     apply::Write,
-    catalog::{CatalogEntry, Graph, GraphType, Versions},
+    catalog::{COMMONS, CatalogEntry, Graph, GraphType, Versions},
     edit::Edit,
     emptied::Removal,
     error::GraphError,
@@ -21,13 +21,13 @@ use super::{
     part::Part,
     standing::Standing,
     state::GraphState,
-    store::NameRule,
+    store::{Asking, NameRule},
 };
 use crate::{
     batch::WriteBatch,
     error::Result as StoreResult,
     keys::{self, GraphId},
-    limits::{self, RequestLimits},
+    limits::{self, NameLimits, RequestLimits},
     space::Space,
     store::Store,
 };
@@ -52,6 +52,13 @@ pub(super) struct Live {
 }
 
 impl Live {
+    /// [`Graph::is_empty_commons`], as the group sees it.
+    fn is_empty_commons(&self, name: &str) -> bool {
+        let is_sound = self.base.as_ref().is_none_or(|graph| graph.quarantined().is_none());
+        let is_empty = self.state.nodes == 0 && self.state.edges == 0 && is_sound;
+        name == COMMONS && self.entry.standing.is_none() && is_empty
+    }
+
     /// Refuses a graph with damaged records.
     pub(super) fn sound(&self, name: &str) -> Result<(), GraphError> {
         match self.base.as_ref().and_then(|graph| graph.quarantined()) {
@@ -103,10 +110,17 @@ pub(super) struct Creator {
     pub(super) ledger_keep: Option<LedgerKeep>,
 }
 
+/// Which names clients may make.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'s> {
+    pub(super) rule: Option<&'s NameRule>,
+    pub(super) limits: NameLimits,
+}
+
 pub(super) struct Transaction<'s> {
     pub(super) overlay: Overlay<'s>,
     lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
-    names: Option<&'s NameRule>,
+    names: Names<'s>,
     graphs: HashMap<Arc<str>, Option<Live>>,
     /// What the group decided on moves.
     decided: HashMap<String, MoveRecord>,
@@ -132,7 +146,7 @@ impl<'s> Transaction<'s> {
     pub(super) fn new(
         store: &'s dyn Store,
         lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
-        names: Option<&'s NameRule>,
+        names: Names<'s>,
         next_id: &'s AtomicU64,
         leases: &'s LeaseClock,
         stored_made: MutexGuard<'s, MadeOnce>,
@@ -260,8 +274,16 @@ impl<'s> Transaction<'s> {
 
     /// The graph, to be changed by a client.
     pub(super) fn edit(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
+        self.may_fill_commons(name, Asking::Client)?;
+        self.edit_upkeep(name)
+    }
+
+    /// The graph, to be changed in a way that no client sees.
+    pub(super) fn edit_upkeep(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
         self.unfenced(name)?.sound(name)?;
+        let longest_id = self.names.limits.node;
         let mut edit = self.edit_at(name, self.now_ms)?;
+        edit.longest_id = longest_id;
         edit.go_on_from_newest()?;
         Ok(edit)
     }
@@ -279,13 +301,28 @@ impl<'s> Transaction<'s> {
         let live = self.graphs.get_mut(name).and_then(Option::as_mut);
         let live = live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
         live.changed = true;
-        Ok(Edit { overlay: &mut self.overlay, live, now_ms, part: self.part })
+        Ok(Edit { overlay: &mut self.overlay, live, now_ms, longest_id: usize::MAX, part: self.part })
+    }
+
+    /// Whether the name is that of an empty `__commons__`, whose place any graph may take.
+    pub(super) fn has_empty_commons(&mut self, name: &Arc<str>) -> bool {
+        self.live(name).is_some_and(|live| live.is_empty_commons(name))
     }
 
     /// Whether a graph of this name, which is not there, may be created.
-    pub(super) fn may_create(&self, name: &str) -> Result<(), GraphError> {
-        limits::check_name("graph_name", name)?;
-        self.names.map_or(Ok(()), |rule| rule(name)).map_err(GraphError::NotHere)
+    pub(super) fn may_create(&self, name: &str, asking: Asking) -> Result<(), GraphError> {
+        limits::check_bytes("graph_name", name, self.names.limits.graph)?;
+        self.names.rule.map_or(Ok(()), |rule| rule(name, asking)).map_err(GraphError::NotHere)
+    }
+
+    /// Every store has a `__commons__`, so it is its first content that is asked for, not its creation. One that a move or an
+    /// operator gave to this store stays in use.
+    pub(super) fn may_fill_commons(&mut self, name: &Arc<str>, asking: Asking) -> Result<(), GraphError> {
+        let is_asked = |live: &mut Live| live.entry.standing.is_none() && !live.entry.is_given();
+        if **name != *COMMONS || !self.live(name).is_some_and(is_asked) {
+            return Ok(());
+        }
+        self.may_create(name, asking)
     }
 
     /// The tenant of a graph that `tenant` asks for too.

@@ -24,7 +24,9 @@ impl From<SnapshotError> for IncrementError {
         match error {
             SnapshotError::Refused { offset, reason } => IncrementError::Refused { offset, reason },
             SnapshotError::Stream(error) => IncrementError::Stream(error),
-            SnapshotError::Graph(error) => IncrementError::Stream(std::io::Error::other(error)),
+            other @ (SnapshotError::Graph(_) | SnapshotError::NotAdmitted(_)) => {
+                IncrementError::Stream(std::io::Error::other(other))
+            }
         }
     }
 }

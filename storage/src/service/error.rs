@@ -39,7 +39,9 @@ impl From<SnapshotError> for ServiceError {
             SnapshotError::Refused { offset, reason } => ServiceError::Refused { offset, reason },
             SnapshotError::Stream(error) => ServiceError::Stream(error),
             SnapshotError::Graph(GraphError::Store(error)) => ServiceError::Store(error),
-            SnapshotError::Graph(error) => ServiceError::Stream(std::io::Error::other(error)),
+            other @ (SnapshotError::Graph(_) | SnapshotError::NotAdmitted(_)) => {
+                ServiceError::Stream(std::io::Error::other(other))
+            }
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct ChannelCopy {
     pub(crate) kind: ChannelType,
     pub(crate) creator: String,
     pub(crate) created_ms: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) open: bool,
     pub(crate) members: Vec<String>,
     /// Sequence of the first message that follows, and so the number of those that were dropped.
     pub(crate) first: u64,

@@ -2,7 +2,10 @@
 
 use std::io::{Read, Write};
 
-use super::{error::SnapshotError, record::Kind};
+use super::{
+    error::SnapshotError,
+    record::{Field, Kind},
+};
 
 /// First bytes of every snapshot.
 pub const MAGIC: &[u8; 8] = b"EGSNAP01";
@@ -23,6 +26,8 @@ const FRAME: usize = 9;
 pub(crate) const TARGET_BYTES: usize = 256 << 10;
 /// Payloads above this are refused: no record can be so large.
 const MAX_BYTES: u32 = 1 << 30;
+/// Up to here a chunk may hold many records, whoever wrote it. What is larger is so for its last record, which begins before.
+const MANY_BYTES: usize = 8 << 20;
 
 /// Writes chunks with running indexes.
 pub(crate) struct ChunkWriter<W> {
@@ -109,13 +114,11 @@ impl<R: Read> ChunkReader<R> {
             return Err(self.refuse(format!("a chunk claims {length} bytes, {MAX_BYTES} is the most")));
         }
         payload.clear();
-        let read = self.input.by_ref().take(u64::from(length)).read_to_end(payload)?;
-        self.offset += read as u64;
-        if read < length as usize {
-            return Err(
-                self.refuse(format!("the stream ends after {read} of {length} bytes of a chunk: truncated"))
-            );
+        let length = length as usize;
+        if length > MANY_BYTES {
+            self.check_last_record(frame[0], length, payload)?;
         }
+        self.read_up_to(length, length, payload)?;
         let mut stored = [0; 4];
         self.fill(&mut stored, "a chunk checksum")?;
         let mut crc = crc32fast::Hasher::new();
@@ -135,6 +138,64 @@ impl<R: Read> ChunkReader<R> {
         Kind::from_byte(frame[0]).ok_or_else(|| self.refuse(format!("unknown chunk kind {}", frame[0])))
     }
 
+    /// Reads until the payload has `bytes` bytes of its `length`.
+    fn read_up_to(
+        &mut self,
+        bytes: usize,
+        length: usize,
+        payload: &mut Vec<u8>,
+    ) -> Result<(), SnapshotError> {
+        let wanted = bytes.saturating_sub(payload.len()) as u64;
+        let read = self.input.by_ref().take(wanted).read_to_end(payload)?;
+        self.offset += read as u64;
+        if payload.len() < bytes {
+            let read = payload.len();
+            return Err(
+                self.refuse(format!("the stream ends after {read} of {length} bytes of a chunk: truncated"))
+            );
+        }
+        Ok(())
+    }
+
+    /// Of a chunk that claims much: whether the record that begins last before [`MANY_BYTES`] ends where the chunk does. What
+    /// is read for that stays in `payload`.
+    fn check_last_record(
+        &mut self,
+        kind: u8,
+        length: usize,
+        payload: &mut Vec<u8>,
+    ) -> Result<(), SnapshotError> {
+        let Some(fields) = Kind::from_byte(kind).and_then(Kind::fields) else {
+            // Records of channels tell their own lengths; JSON is never so long.
+            return match Kind::from_byte(kind) {
+                Some(Kind::Service) => Ok(()),
+                _ => Err(self.refuse(format!("a chunk without records claims {length} bytes"))),
+            };
+        };
+        let mut end = 0;
+        while end < MANY_BYTES {
+            for field in fields {
+                end += match field {
+                    Field::Sequence => 8,
+                    Field::Bytes => {
+                        // Not four bytes at a time.
+                        let ahead = (end + 4).next_multiple_of(TARGET_BYTES);
+                        self.read_up_to(ahead.min(length), length, payload)?;
+                        let head = payload.get(end..end + 4).and_then(|head| head.try_into().ok());
+                        4 + head.map_or(length, |head| u32::from_le_bytes(head) as usize)
+                    }
+                };
+                if end > length {
+                    return Err(self.refuse(format!("a record goes beyond its chunk of {length} bytes")));
+                }
+            }
+        }
+        if end == length {
+            return Ok(());
+        }
+        Err(self.refuse(format!("a chunk claims {length} bytes, and not for a record that is so large")))
+    }
+
     /// The stream behind what was read.
     pub(crate) fn into_inner(self) -> R {
         self.input
@@ -147,6 +208,90 @@ impl<R: Read> ChunkReader<R> {
         match self.input.read(&mut byte)? {
             0 => Ok(()),
             _ => Err(self.refuse("bytes follow the trailer")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::io;
+
+    use super::*;
+    use crate::snapshot::record::put_bytes;
+
+    /// A stream that begins with some bytes and goes on with zeros for ever, as a file with a hole does; it counts.
+    struct Endless<'a>(io::Cursor<Vec<u8>>, &'a Cell<u64>);
+
+    impl Read for Endless<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let read = match self.0.read(buffer)? {
+                0 => {
+                    buffer.fill(0);
+                    buffer.len()
+                }
+                some => some,
+            };
+            self.1.set(self.1.get() + read as u64);
+            Ok(read)
+        }
+    }
+
+    fn claim(kind: Kind, length: u32, begins: &[u8]) -> (SnapshotError, u64) {
+        let mut bytes = MAGIC.to_vec();
+        bytes.push(kind as u8);
+        bytes.extend_from_slice(&0u32.to_le_bytes());
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(begins);
+        let read = Cell::new(0);
+        let mut reader = ChunkReader::new(Endless(io::Cursor::new(bytes), &read), &SNAPSHOT).unwrap();
+        let error = reader.next(&mut Vec::new()).unwrap_err();
+        (error, read.get())
+    }
+
+    #[test]
+    fn a_chunk_that_only_claims_to_be_large_is_not_read() {
+        let kinds = [Kind::Header, Kind::Nodes, Kind::Edges, Kind::Ledger, Kind::Vectors, Kind::Trailer];
+        for kind in kinds {
+            for length in [MAX_BYTES, MAX_BYTES + 1] {
+                let (error, read) = claim(kind, length, b"");
+                assert!(matches!(error, SnapshotError::Refused { .. }), "{error}");
+                assert!(read <= 2 * MANY_BYTES as u64, "{kind:?} {length}: {read}");
+            }
+        }
+        let mut long = Vec::new();
+        put_bytes(&mut long, b"id");
+        long.extend_from_slice(&[0; 8]);
+        long.extend_from_slice(&(900u32 << 20).to_le_bytes());
+        let (error, read) = claim(Kind::Nodes, MAX_BYTES, &long);
+        assert!(error.to_string().contains("not for a record"), "{error}");
+        assert!(read <= 2 * MANY_BYTES as u64, "{read}");
+    }
+
+    #[test]
+    fn large_chunks_for_one_record_and_many_small_ones_are_read() {
+        let record = |bytes: usize| {
+            let mut record = Vec::new();
+            put_bytes(&mut record, b"id");
+            record.extend_from_slice(&[7; 8]);
+            put_bytes(&mut record, &vec![b'x'; bytes]);
+            record
+        };
+        let small = record(1_000);
+        for payload in [
+            record(3 * MANY_BYTES),
+            [small.clone(), small.clone(), record(2 * MANY_BYTES)].concat(),
+            small.repeat(MANY_BYTES / small.len()),
+        ] {
+            let mut out = Vec::new();
+            let mut chunks = ChunkWriter::new(&mut out, &SNAPSHOT).unwrap();
+            chunks.write(Kind::Nodes, &payload).unwrap();
+            chunks.finish().unwrap();
+            let mut reader = ChunkReader::new(&out[..], &SNAPSHOT).unwrap();
+            let mut read = Vec::new();
+            assert_eq!(reader.next(&mut read).unwrap(), Kind::Nodes);
+            assert!(read == payload);
+            reader.expect_end().unwrap();
         }
     }
 }

@@ -15,6 +15,9 @@ pub enum SnapshotError {
         /// What is wrong.
         reason: String,
     },
+    /// Whoever imports may not make a graph of this one, in the words of [`super::Admit`].
+    #[error("{0}")]
+    NotAdmitted(String),
     /// The stream could not be read or written.
     #[error("snapshot stream: {0}")]
     Stream(#[from] std::io::Error),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::audit_records,
     error::StoreError,
-    graph::{GraphError, GraphLoader, GraphStore, LoadedGraph, MoveOp, Op, Origin},
+    graph::{Asking, GraphError, GraphLoader, GraphStore, LoadedGraph, MoveOp, Op, Origin},
 };
 
 /// A graph that has changed so often is made up: 1,000 changes in each millisecond take 8,900 years. Exports of graphs that went
@@ -24,7 +24,7 @@ const MAX_SEQUENCE: u64 = 1 << 48;
 pub struct ImportTarget {
     /// Name of the graph; `None` keeps the snapshot's.
     pub name: Option<String>,
-    /// Whether a graph of that name may be there and is replaced.
+    /// Whether a graph of that name may be there and is replaced. An empty `__commons__` always may.
     pub replace: bool,
     /// The move that reserved the name ([`MoveOp::Arrive`]); the graph is not served until that move admits it.
     pub move_id: Option<String>,
@@ -32,15 +32,31 @@ pub struct ImportTarget {
     pub origin: Option<Origin>,
 }
 
+/// Whether a snapshot of this header may become the graph of this name; the error says why not.
+pub type Admit<'a> = &'a dyn Fn(&Header, &str) -> Result<(), String>;
+
+/// [`import_if`] of whatever the snapshot says.
+pub fn import(
+    graphs: &GraphStore,
+    input: impl Read,
+    target: &ImportTarget,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Header, Totals, String), SnapshotError> {
+    import_if(graphs, input, target, &|_, _| Ok(()), progress)
+}
+
 /// Imports a snapshot as a graph with bounded memory. Durable and visible as a whole on return; when it is refused
 /// the store is as before. `progress` is told the records read so far. Returns header, totals and the graph's name.
 ///
 /// Records that contradict each other, by the measure of [`crate::audit::audit`], are refused, whatever checksums they have. The
 /// copy of a move is not read again for that: it is compared with its original before it is handed over.
-pub fn import(
+///
+/// `admit` is asked before anything is read but the header, and again before the graph is installed.
+pub fn import_if(
     graphs: &GraphStore,
     input: impl Read,
     target: &ImportTarget,
+    admit: Admit<'_>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Header, Totals, String), SnapshotError> {
     let mut reader = SnapshotReader::new(input)?;
@@ -49,6 +65,7 @@ pub fn import(
     if target.move_id.is_none() {
         may_install(graphs, &name, target.replace)?;
     }
+    admit(reader.header(), &name).map_err(SnapshotError::NotAdmitted)?;
     let mut loader = graphs.load();
     read_all(&mut reader, |record| load(&mut loader, record), progress)?;
     let mut loaded = loader.finish()?;
@@ -62,6 +79,10 @@ pub fn import(
     {
         graphs.give_up(loaded);
         return Err(error);
+    }
+    if let Err(reason) = admit(reader.header(), &name) {
+        graphs.give_up(loaded);
+        return Err(SnapshotError::NotAdmitted(reason));
     }
     let (header, totals) = reader.into_parts();
     let (kind, owner) = (header.kind, header.owner.clone());
@@ -99,9 +120,9 @@ fn check_records<R: Read>(
 /// Tells early what the installation would be refused for.
 fn may_install(graphs: &GraphStore, name: &str, replace: bool) -> Result<(), GraphError> {
     match graphs.graph(name) {
-        Ok(_) if replace => Ok(()),
+        Ok(graph) if replace || graph.is_empty_commons() => graphs.may_create(name, Asking::Import),
         Ok(_) => Err(GraphError::GraphExists(name.to_owned())),
-        Err(GraphError::GraphNotFound(_)) => graphs.may_create(name),
+        Err(GraphError::GraphNotFound(_)) => graphs.may_create(name, Asking::Import),
         Err(error) => Err(error),
     }
 }

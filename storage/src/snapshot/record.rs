@@ -38,6 +38,29 @@ impl Kind {
     }
 }
 
+/// A field of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    /// A length and as many bytes.
+    Bytes,
+    /// Eight bytes.
+    Sequence,
+}
+
+impl Kind {
+    /// The fields of each record of a chunk of this kind; none when they differ, or the chunk has no records.
+    pub(super) fn fields(self) -> Option<&'static [Field]> {
+        use Field::{Bytes, Sequence};
+        match self {
+            Kind::Nodes => Some(&[Bytes, Sequence, Bytes]),
+            Kind::Edges => Some(&[Bytes, Bytes, Sequence, Bytes]),
+            Kind::Ledger => Some(&[Sequence, Bytes]),
+            Kind::Vectors => Some(&[Bytes, Bytes]),
+            Kind::Header | Kind::Service | Kind::Trailer => None,
+        }
+    }
+}
+
 /// One record of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record<'p> {

@@ -63,6 +63,9 @@ pub fn text(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(bytes).ok()
 }
 
+/// No bit of these is set in eight integers of one byte each.
+const SMALL: u64 = 0x8080_8080_8080_8080;
+
 /// A position in MessagePack bytes. Copy it to look ahead.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
@@ -159,6 +162,15 @@ impl<'a> Reader<'a> {
                     Some(items) => left = items,
                     None => return Ok(()),
                 }
+            }
+            // Long lists of integers are bytes of published clients.
+            if left >= 8
+                && let Some((run, rest)) = self.rest.split_first_chunk::<8>()
+                && u64::from_ne_bytes(*run) & SMALL == 0
+            {
+                self.rest = rest;
+                left -= 8;
+                continue;
             }
             left -= 1;
             let Some(items) = self.token()?.children() else {

@@ -138,7 +138,7 @@ impl Program {
     fn revise(&mut self, graphs: &GraphStore, name: &str) -> Op {
         let mut seen = Vec::new();
         let name = if self.random.below(8) == 0 { self.name() } else { name.into() };
-        let target = graphs.graph(&name).or_else(|_| graphs.graph(COMMONS)).unwrap();
+        let target = graphs.graph(&name).or_else(|_| graphs.graph_of_any_standing(COMMONS)).unwrap();
         let (of, since) = (target.id(), target.state().sequence.saturating_sub(self.random.below(4) as u64));
         if let Ok(graph) = graphs.graph(&name) {
             let reader = graphs.latest(&graph);

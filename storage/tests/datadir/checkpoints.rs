@@ -180,6 +180,34 @@ fn every_flip_of_a_manifest_is_found() {
     assert_eq!(list_checkpoints(folder.path()).unwrap(), [info]);
 }
 
+/// A checkpoint from elsewhere must not write beside its target, nor read what it does not hold.
+#[test]
+fn names_and_links_that_lead_out_of_it_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let (graphs, dir) = open(&path);
+    let info = create_checkpoint(&dir, graphs.store(), 1).unwrap();
+    let checkpoint = path.join("checkpoints").join(&info.name);
+    let manifest = String::from_utf8(without_checksum(&fs::read(checkpoint.join("manifest.json")).unwrap()));
+    let manifest = manifest.unwrap();
+    let (payload, target) = (folder.path().join("payload"), folder.path().join("target"));
+    let current = checkpoint.join("db/CURRENT");
+    fs::copy(&current, &payload).unwrap();
+    let absolute = payload.to_str().unwrap().to_owned();
+    for name in ["../../../../payload", "../db/CURRENT", "./CURRENT", "..", &absolute] {
+        fs::write(checkpoint.join("manifest.json"), manifest.replace("\"CURRENT\"", &format!("{name:?}")))
+            .unwrap();
+        let error = restore_checkpoint(&checkpoint, &target).unwrap_err().to_string();
+        assert!(error.contains("is no name of a file in it"), "{name}: {error}");
+        assert!(!target.exists(), "{name}");
+    }
+    fs::write(checkpoint.join("manifest.json"), &manifest).unwrap();
+    fs::remove_file(&current).unwrap();
+    std::os::unix::fs::symlink(&payload, &current).unwrap();
+    let error = restore_checkpoint(&checkpoint, &target).unwrap_err().to_string();
+    assert!(error.contains("no regular file") && !target.exists(), "{error}");
+}
+
 #[test]
 fn a_new_file_system_is_a_new_directory() {
     let folder = tempfile::tempdir().unwrap();

@@ -54,7 +54,7 @@ fn nobody_acts_as_another() -> Result<()> {
     assert_eq!(call("", "CreateChannel", channel("d", "", &[]))?, Err(anonymous.into()));
     assert_eq!(call("b", "SendMessage", message("c", "b", "hi"))?, Ok("sent".into()));
     assert!(call("b", "GetChannelMessages", of_channel("c"))?.is_ok());
-    assert_eq!(call("x", "JoinChannel", with_agent("c", "x"))?, Ok("joined".into()));
+    assert_eq!(call("a", "JoinChannel", with_agent("c", "x"))?, Ok("joined".into()), "invited");
     assert!(call("x", "GetChannelMembers", of_channel("c"))?.is_ok());
     assert!(call("y", "CreateChannel", channel("of y", "y", &[]))?.is_ok());
     for (agent, seen) in [("x", &["c"][..]), ("y", &["of y"]), ("s", &["c", "of y"]), ("z", &[]), ("", &[])] {
@@ -65,6 +65,48 @@ fn nobody_acts_as_another() -> Result<()> {
     assert_eq!(call("x", "LeaveChannel", with_agent("c", "x"))?, Ok("left".into()));
     assert_eq!(call("s", "SendMessage", message("c", "a", "in its name"))?, Ok("sent".into()));
     assert!(call("s", "CloseChannel", of_channel("c"))?.is_ok());
+    Ok(())
+}
+
+/// Mallory was told ACCESS_DENIED, joined, read everything and closed the channel.
+#[test]
+fn joining_needs_an_invitation_and_closing_is_for_the_creator() -> Result<()> {
+    let server = guarded()?;
+    let call = |agent: &str, method: &str, fields| call_as(&server, agent, "", method, fields);
+    assert!(call("a", "CreateChannel", channel("board", "a", &["b"]))?.is_ok());
+    assert!(call("a", "SendMessage", message("board", "a", "secret"))?.is_ok());
+    let uninvited = "ACCESS_DENIED: agent 'mallory' was not invited to channel 'board'; its creator may add it with JoinChannel";
+    assert_eq!(call("mallory", "JoinChannel", with_agent("board", "mallory"))?, Err(uninvited.into()));
+    let others = "ACCESS_DENIED: agent 'b' may not act as 'mallory'; only a System identity may";
+    assert_eq!(call("b", "JoinChannel", with_agent("board", "mallory"))?, Err(others.into()));
+    assert!(call("mallory", "GetChannelMessages", of_channel("board"))?.is_err());
+    let close = "ACCESS_DENIED: agent 'b' did not create channel 'board'; only its creator or a System identity may close it";
+    assert_eq!(call("b", "CloseChannel", of_channel("board"))?, Err(close.into()));
+    assert_eq!(call("b", "JoinChannel", with_agent("board", "b"))?, Ok("joined".into()), "it is in");
+    // Who is invited reads what was said before.
+    assert_eq!(call("a", "JoinChannel", with_agent("board", "c"))?, Ok("joined".into()));
+    let read = call("c", "GetChannelMessages", of_channel("board"))?.map_err(anyhow::Error::msg)?;
+    assert_eq!(read.as_array().map(Vec::len), Some(1));
+    assert_eq!(call("a", "LeaveChannel", with_agent("board", "a"))?, Ok("left".into()));
+    assert!(call("a", "CloseChannel", of_channel("board"))?.is_ok(), "the creator, member or not");
+    Ok(())
+}
+
+#[test]
+fn an_open_channel_is_joined_by_everybody_also_after_a_restart() -> Result<()> {
+    let server = ServerProcess::ours().arg("--system-agent").arg("s").arg("--access-control").arg("on");
+    let server = server.start()?;
+    let open = params([
+        ("channel_id", "hall".into()),
+        ("channel_type", "Group".into()),
+        ("creator", "a".into()),
+        ("initial_members", texts(&[])),
+        ("open", true.into()),
+    ]);
+    assert!(call_as(&server, "a", "", "CreateChannel", open)?.is_ok());
+    assert_eq!(call_as(&server, "x", "", "JoinChannel", with_agent("hall", "x"))?, Ok("joined".into()));
+    let server = server.restart()?;
+    assert_eq!(call_as(&server, "y", "", "JoinChannel", with_agent("hall", "y"))?, Ok("joined".into()));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Access control on a running server: the rules for graphs, for operations, for channels and for `System` identities.
 
 mod channels;
+mod modes;
 mod operations;
 mod pipelined;
 mod queued;

@@ -35,7 +35,7 @@ const WRITE: [&str; 23] = [
 ];
 
 /// Operations on no graph, or on one in their parameters, which other tests check.
-const OTHERS: [&str; 23] = [
+const OTHERS: [&str; 22] = [
     "Ping",
     "Health",
     "CreateGraph",
@@ -43,7 +43,6 @@ const OTHERS: [&str; 23] = [
     "ListGraphs",
     "GraphStats",
     "ShardStatus",
-    "Checkpoint",
     "RegisterIdentity",
     "CreateChannel",
     "JoinChannel",
@@ -62,9 +61,11 @@ const OTHERS: [&str; 23] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 25] = [
+const SYSTEM: [&str; 27] = [
     "Shutdown",
+    "Checkpoint",
     "ListIdentities",
+    "UnregisterIdentity",
     "GraphDigest",
     "LedgerRead",
     "MoveStatus",

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use epistemic_tests::wire::{bin, field, params};
-use epistemic_tests::{ServerProcess, Value, http};
+use epistemic_tests::{ServerProcess, Value, http, transfer};
 
-use crate::{call_as, guarded, manager_of, register};
+use crate::{call_as, create, guarded, manager_of, register};
 
 /// What an agent may do with each of the four graphs: `-`, `r` or `rw`, or an unexpected text.
 fn row(server: &ServerProcess, agent: &str) -> Result<Vec<String>> {
@@ -29,7 +29,7 @@ fn row(server: &ServerProcess, agent: &str) -> Result<Vec<String>> {
 #[test]
 fn every_row_of_the_table() -> Result<()> {
     let server = guarded()?;
-    let mut operator = server.client()?;
+    let mut operator = server.client()?.acting_as("s");
     for (agent, role, teams) in [
         ("other", "Agent".into(), &["u"][..]),
         ("member", "Agent".into(), &["t"]),
@@ -134,5 +134,86 @@ fn refusals_are_counted() -> Result<()> {
     }
     let page = http::get(server.metrics_addr(), "/metrics")?.body;
     assert_eq!(http::series(&page, "epistemic_graph_access_denied_total"), Some(3.0));
+    Ok(())
+}
+
+fn created(server: &ServerProcess, agent: &str, graph: &str, kind: &str) -> Result<Result<Value, String>> {
+    let fields = params([("graph_name", graph.into()), ("graph_type", kind.into())]);
+    call_as(server, agent, "", "CreateGraph", fields)
+}
+
+#[test]
+fn a_tenants_name_is_for_the_tenant() -> Result<()> {
+    let server = guarded()?;
+    let mut operator = server.client()?.acting_as("s");
+    assert!(register(&mut operator, "worker", "Agent".into(), &["acme"])?.is_ok());
+    let refusal = |agent: &str| {
+        Err(format!(
+            "ACCESS_DENIED: graph 'tenant__acme____bus__' is of tenant 'acme', whom agent '{agent}' does not act for"
+        ))
+    };
+    for (agent, shown, kind) in [
+        ("mallory", "mallory", "Agent"),
+        ("mallory", "mallory", "Commons"),
+        ("", "<anonymous>", "Commons"),
+        ("acm", "acm", "Agent"),
+        ("worker", "worker", "Commons"),
+        ("worker", "worker", "Global"),
+    ] {
+        assert_eq!(created(&server, agent, "tenant__acme____bus__", kind)?, refusal(shown), "{agent} {kind}");
+    }
+    // Nor by way of a copy.
+    create(&mut server.client()?.acting_as("mallory"), "mine", "Agent")?;
+    let fork = params([("graph_name", "tenant__acme____bus__".into())]);
+    assert_eq!(call_as(&server, "mallory", "mine", "Fork", fork)?, refusal("mallory"));
+    let mut mallory = server.client()?.acting_as("mallory");
+    let mut snapshot = Vec::new();
+    transfer::export(&mut mallory, "mine", &mut snapshot)?;
+    let error = transfer::import(&mut mallory, "tenant__acme____bus__", &snapshot[..]).unwrap_err();
+    assert!(error.to_string().contains("whom agent 'mallory' does not act for"), "{error}");
+    assert!(created(&server, "worker", "tenant__acme____bus__", "Agent")?.is_ok());
+    assert!(created(&server, "acme", "tenant__acme__notes", "Agent")?.is_ok());
+    assert!(created(&server, "s", "tenant__other____bus__", "Commons")?.is_ok());
+    assert!(created(&server, "mallory", "tenants", "Agent")?.is_ok());
+    Ok(())
+}
+
+#[test]
+fn a_restore_forges_no_owner_and_no_tenant() -> Result<()> {
+    let server = guarded()?;
+    let mut operator = server.client()?.acting_as("s");
+    assert!(register(&mut operator, "victim", "Agent".into(), &["acme"])?.is_ok());
+    let mut victim = server.client()?.acting_as("victim");
+    let fields = [("graph_name", "papers".into()), ("graph_type", "Agent".into()), ("tenant", "acme".into())];
+    victim.call("", "CreateGraph", params(fields))?;
+    victim.add_node("papers", "n", b"\x80")?;
+    let mut snapshot = Vec::new();
+    transfer::export(&mut victim, "papers", &mut snapshot)?;
+    let mut mallory = server.client()?.acting_as("mallory");
+    for name in ["planted", "commons", ""] {
+        let error = if name == "commons" {
+            transfer::replace(&mut mallory, name, &snapshot[..])
+        } else {
+            transfer::import(&mut mallory, name, &snapshot[..])
+        };
+        let error = error.err().with_context(|| format!("{name:?} was taken"))?.to_string();
+        let expected = ["is owned by 'victim'; agent 'mallory' may restore only its own", "already exists"];
+        assert!(expected.iter().any(|text| error.contains(text)), "{name:?}: {error}");
+    }
+    let list = call_as(&server, "s", "", "GraphStats", None)?.map_err(anyhow::Error::msg)?;
+    let named = |name: &str| {
+        list.as_array().into_iter().flatten().find(|row| field(row, "name") == Some(&name.into())).cloned()
+    };
+    assert_eq!(named("planted"), None);
+    let commons = named("commons").context("commons")?;
+    assert_eq!((field(&commons, "owner"), field(&commons, "nodes")), (Some(&"o".into()), Some(&0.into())));
+    let claim = [("graph_name", "x".into()), ("graph_type", "Agent".into()), ("tenant", "acme".into())];
+    let refused = call_as(&server, "mallory", "", "CreateGraph", params(claim))?.err();
+    let text = "ACCESS_DENIED: graph 'x' is of tenant 'acme', whom agent 'mallory' does not act for";
+    assert_eq!(refused.as_deref(), Some(text));
+    // Its own it may, under another name; whose tenant it is, a copy does not say.
+    transfer::import(&mut victim, "copy", &snapshot[..])?;
+    transfer::replace(&mut victim, "papers", &snapshot[..])?;
+    transfer::import(&mut operator, "by the operator", &snapshot[..])?;
     Ok(())
 }

@@ -12,6 +12,7 @@ mod neighbours;
 mod overload;
 mod pipelining;
 mod silent;
+mod strangers;
 mod tokens;
 
 use anyhow::{Context, Result};

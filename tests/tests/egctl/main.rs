@@ -3,6 +3,7 @@
 mod copies;
 mod damage;
 mod salvage;
+mod status;
 mod upkeep;
 
 use std::os::unix::net::UnixListener;
@@ -405,6 +406,7 @@ fn an_agent_id_is_asked_for_once_access_control_is_on() -> Result<()> {
     assert_eq!(json(&["identities", "--endpoint", &endpoint])?["identities"], serde_json::json!([]));
     let mut client = server.client()?.acting_as("a");
     client.create_graph("mine")?;
+    let mut client = client.acting_as("root");
     for (agent, role) in [("root", "System"), ("a", "Agent")] {
         let fields = [
             ("agent_id", agent.into()),
@@ -425,5 +427,73 @@ fn an_agent_id_is_asked_for_once_access_control_is_on() -> Result<()> {
         Ok(answer["graphs"].as_array().context("no list")?.len())
     };
     assert_eq!((graphs(&[])?, graphs(&["--agent-id", "root"])?), (1, 2));
+    Ok(())
+}
+
+/// Somebody registered himself, and nobody may do anything about it: but the operator.
+#[test]
+fn an_operator_undoes_registrations() -> Result<()> {
+    let register = |server: &ServerProcess, agent: &str| {
+        let fields = [
+            ("agent_id", agent.into()),
+            ("role", "Agent".into()),
+            ("teams", epistemic_tests::Value::Array(Vec::new())),
+            ("signature", "".into()),
+        ];
+        anyhow::Ok(server.client()?.call("", "RegisterIdentity", epistemic_tests::wire::params(fields))?)
+    };
+    let count = |server: &ServerProcess| anyhow::Ok(server.client()?.call("g", "NodeCount", None)?);
+    let mut server = ServerProcess::ours().arg("--access-control").arg("first-identity").start()?;
+    server.client()?.create_graph("g")?;
+    for agent in ["mallory", "other"] {
+        register(&server, agent)?;
+    }
+    assert!(count(&server).is_err(), "locked out");
+
+    // On the stopped directory.
+    let dir = server.persist_dir().display().to_string();
+    server.terminate()?;
+    let listed = json(&["identities", "list", "--dir", &dir])?;
+    assert_eq!(listed["identities"][0]["agent_id"], "mallory");
+    let missing = fails(1, &["identities", "remove", "nobody", "--dir", &dir]);
+    assert!(missing.contains("nobody is not registered"), "{missing}");
+    let removed = json(&["identities", "remove", "mallory", "--dir", &dir])?;
+    assert_eq!(removed["removed"], serde_json::json!([{"agent_id": "mallory", "place": dir}]));
+    json(&["identities", "remove", "--all", "--dir", &dir])?;
+    assert_eq!(json(&["identities", "--dir", &dir])?["identities"], serde_json::json!([]));
+    let server = server.restart()?;
+    assert_eq!(count(&server)?, 0.into());
+
+    // On a running shard, as a name that the server was started with.
+    register(&server, "mallory")?;
+    assert!(count(&server).is_err(), "locked out again");
+    let builder = server.builder();
+    drop(server);
+    let server = builder.arg("--system-agent").arg("ops").start()?;
+    let endpoint = format!("unix://{}", server.socket().display());
+    let ask = |agent: &str, more: &[&str]| {
+        let args = ["identities", "remove", "--endpoint", &endpoint, "--agent-id", agent];
+        [&args[..], more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let denied = ask("mallory", &["mallory"]);
+    let denied = fails(1, &denied.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(denied.contains("ACCESS_DENIED"), "{denied}");
+    let all = ask("ops", &["--all"]);
+    let removed = json(&all.iter().map(String::as_str).collect::<Vec<_>>())?;
+    assert_eq!(removed["removed"][0]["agent_id"], "mallory");
+    assert_eq!(count(&server)?, 0.into());
+    Ok(())
+}
+
+/// What a server says is text, and of one line.
+#[test]
+fn nothing_that_a_server_says_is_obeyed_by_the_terminal() -> Result<()> {
+    let server = ServerProcess::ours().in_memory().start()?;
+    let endpoint = format!("unix://{}", server.socket().display());
+    let (folder, name) = (tempfile::tempdir()?, "x\u{1b}[2J\negctl: all is well");
+    let file = folder.path().join("g.snap").display().to_string();
+    let said = fails(1, &["snapshot", "export", name, "-o", &file, "--endpoint", &endpoint]);
+    assert!(said.contains("not found") && said.contains("all is well"), "{said:?}");
+    assert!(!said.contains('\u{1b}') && said.trim_end().lines().count() == 1, "{said:?}");
     Ok(())
 }

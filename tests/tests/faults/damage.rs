@@ -116,6 +116,39 @@ fn fault_06_a_flipped_byte_costs_one_graph_and_is_not_overwritten() -> Result<()
     Ok(())
 }
 
+/// A second graph that an operation reads is as damaged as it is; the graph of the request is not for that.
+#[test]
+fn damage_of_a_second_graph_is_charged_to_it() -> Result<()> {
+    let (builder, directory) = stopped(ServerProcess::ours())?;
+    let mut told = 0;
+    for (number, (file, at)) in places(&directory.join("db"), ".sst")?.iter().enumerate() {
+        let home = tempfile::tempdir()?;
+        let data = home.path().join(number.to_string());
+        copy(&directory, &data)?;
+        flip(&data.join(file.strip_prefix(&directory)?), *at)?;
+        let union = || Value::Array(vec!["before".into(), "damaged".into()]);
+        for (method, fields) in [
+            ("DiffAgainst", vec![("other_graph", "damaged".into())]),
+            ("Vf2SubgraphMatch", vec![("pattern_graph_name", "damaged".into())]),
+            (
+                "UnionGetNodesByLabel",
+                vec![("graphs", union()), ("label", "Sample".into()), ("limit", 0.into())],
+            ),
+        ] {
+            let server = builder.clone().persist_dir(&data).start()?;
+            let mut client = server.client()?;
+            if let Err(error) = client.call("before", method, params(fields)) {
+                let text = error.to_string();
+                ensure!(text.contains("CORRUPT: graph 'damaged'"), "{method}: {text}");
+                told += 1;
+            }
+            client.add_node("before", "written", b"\x80").with_context(|| format!("after {method}"))?;
+        }
+    }
+    ensure!(told == 3, "{told} of three met the damage");
+    Ok(())
+}
+
 /// Nodes and ledger lie in tables of their own: one of them is damaged.
 fn the_damage_is_told(client: &mut Client) -> Result<()> {
     let reads = ["GetNodes", "GetLedger"].map(|method| client.call("damaged", method, None));

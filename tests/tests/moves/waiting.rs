@@ -32,9 +32,9 @@ fn published_clients_that_write_all_the_time_notice_no_fence() -> Result<()> {
             pair.prepare(&graph, NODES)?;
             let (old, new) = (places[0].name.clone(), places[1].name.clone());
             let (name, secret) = (graph.clone(), pair.source.secret().to_owned());
-            let writers = thread::spawn(move || {
-                python::judge(version, "moving_writer.py", &[&old, &new, &name], &secret)
-            });
+            let writers = thread::Builder::new()
+                .name("writers".into())
+                .spawn(move || python::judge(version, "moving_writer.py", &[&old, &new, &name], &secret))?;
             let mut client = pair.source.client()?;
             let writing = || {
                 let count = client.call(&graph, "NodeCount", None)?.as_u64().context("a count")?;

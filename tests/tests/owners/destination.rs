@@ -40,6 +40,9 @@ fn a_destination_without_what_moved_there_does_not_create_it_and_says_what_to_do
     let create = [("graph_name", GRAPH.into()), ("graph_type", "Agent".into())];
     let text = refused(&mut destination, GRAPH, "CreateGraph", &create)?;
     ensure!(text.starts_with("GRAPH_MISSING: ") || text.contains("WRONG_SHARD: "), "{text}");
+    // Nor as a copy of another graph.
+    let text = refused(&mut destination, "__commons__", "Fork", &[("graph_name", GRAPH.into())])?;
+    ensure!(text.starts_with("GRAPH_MISSING: "), "{text}");
     tier.is_told("no_owner")?;
     let (_, advice) = tier.egctl(1, &["owners", "resolve", GRAPH])?;
     ensure!(advice.contains("egctl backup restore") && advice.contains("egctl moves --forget"), "{advice}");

@@ -22,14 +22,36 @@ fn each_graph_is_created_by_its_owner_alone_and_refused_by_name_elsewhere() -> R
         }
     }
     ensure!(owned.iter().all(|count| *count > 0), "{owned:?}");
-    // Ingest lanes are placed with the commons, which every shard has.
+    // Ingest lanes are placed with the commons.
     let lanes: Vec<_> = ["__ingest__", "__ingest_a__", "__ingest_b__"]
         .iter()
         .map(|lane| create(&shards, lane))
         .collect::<Result<_>>()?;
     ensure!(lanes.iter().all(|owner| *owner == lanes[0]), "{lanes:?}");
-    for client in &mut shards.clients()? {
-        client.add_node("__commons__", "n", b"\x80")?;
+    // Which every shard has, one owns, and the others do not change.
+    let owner = shards.endpoints()[lanes[0]];
+    for (index, client) in shards.clients()?.iter_mut().enumerate() {
+        let created = client.create_graph("__commons__").err().context("it was created")?.to_string();
+        ensure!(created.contains("Graph '__commons__' already exists"), "{created}");
+        if index == lanes[0] {
+            client.add_node("__commons__", "n", b"\x80")?;
+            continue;
+        }
+        let added = client.add_node("__commons__", "n", b"\x80").err().context("it was written")?.to_string();
+        ensure!(added.contains("WRONG_SHARD: ") && added.contains("nothing was written"), "{added}");
+        let document = client.call("__commons__", "ToMsgpack", None)?;
+        for (method, fields) in [
+            ("ClearGraph", vec![]),
+            ("BatchUpdate", vec![("operations_msgpack", bin(b"\x90"))]),
+            ("FromMsgpack", vec![("msgpack", document)]),
+        ] {
+            let text = refused(client, "__commons__", method, &fields)?;
+            ensure!(
+                text.starts_with(&format!("WRONG_SHARD: graph '__commons__' belongs to '{owner}'")),
+                "{text}"
+            );
+        }
+        ensure!(client.call("__commons__", "NodeCount", None)? == Value::from(0));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A load on a recorded server, and what a power cut leaves of it.
 
 use anyhow::{Context, Result};
-use epistemic_tests::crash::{Mix, Verdict, Writers};
+use epistemic_tests::crash::{Mix, SYSTEM_AGENT, Verdict, Writers};
 use epistemic_tests::powercut::{Loss, Recording};
 use epistemic_tests::{ServerBuilder, ServerProcess, scratch};
 
@@ -32,7 +32,7 @@ pub(crate) fn record_load_with_checkpoint(
     let (data, recording, server, writers) = start(server, mix, seed)?;
     let mut writers = writers.with_history(recording.log());
     writers.write_and_stop(&server, ANSWERS)?;
-    server.client()?.call("__commons__", "Checkpoint", None)?;
+    server.client()?.acting_as(SYSTEM_AGENT).call("__commons__", "Checkpoint", None)?;
     run_load(data, recording, server, writers)
 }
 

@@ -216,3 +216,29 @@ fn the_gateway_is_no_worse() -> Result<()> {
     ensure!(status.success(), "SIGTERM: {status}");
     Ok(())
 }
+
+/// Names are the clients' to choose: a line of the log is one line, and no terminal obeys it.
+#[test]
+fn a_name_forges_no_line() -> Result<()> {
+    let agent = "ops\n2026-01-01T00:00:00Z ERROR the store is on fire\u{1b}[31m";
+    let server = ServerProcess::ours().arg("--system-agent").arg(agent).start()?;
+    let mut client = server.client()?.acting_as(agent);
+    let fields = [
+        ("agent_id", "x".into()),
+        ("role", "Agent".into()),
+        ("teams", epistemic_tests::Value::Array(Vec::new())),
+        ("signature", "".into()),
+    ];
+    client.call("", "RegisterIdentity", epistemic_tests::wire::params(fields))?;
+    let fields = [("agent_id", "x".into())];
+    client.call("", "UnregisterIdentity", epistemic_tests::wire::params(fields))?;
+    let told = poll(SOON, Duration::from_millis(10), || {
+        Ok::<_, anyhow::Error>(server.output().contains("an identity was removed").then_some(()))
+    })?;
+    told.context("the removal is in the log")?;
+    let output = server.output();
+    ensure!(output.contains("on fire"), "{output}");
+    ensure!(!output.contains('\u{1b}'), "{output:?}");
+    ensure!(output.lines().all(|line| !line.starts_with("2026-01-01T00:00:00Z")), "{output}");
+    Ok(())
+}

@@ -75,6 +75,38 @@ fn graphs_are_pulled_to_the_shards_that_own_them() -> Result<()> {
     Ok(())
 }
 
+/// The default graph of published clients, which every shard has from its first start on.
+#[test]
+fn the_default_graph_goes_into_a_new_directory_and_to_a_shard() -> Result<()> {
+    let mut server = reference("0.31.0").start()?;
+    let mut client = server.client()?;
+    for node in ["a", "b"] {
+        client.add_node("__commons__", node, b"\x80")?;
+    }
+    client.add_edge("__commons__", "a", "b", b"\x80")?;
+    let work = TempDir::new()?;
+    let (new, other) = (work.path().join("new"), work.path().join("other"));
+    let args = ["pull", "--from", &endpoint(&server), "--to-dir", text(&new)];
+    let dry = report(0, &[&args[..], &["--dry-run"]].concat())?;
+    ensure!(graph(&dry, "__commons__")?["error"].is_null() && !new.exists(), "{dry:#}");
+    let done = report(0, &args)?;
+    ensure!(graph(&done, "__commons__")?["outcome"] == "imported", "{done:#}");
+    checkpoint(&server)?;
+    server.kill9()?;
+    let done = report(0, &["import-reference", text(server.persist_dir()), "--to-dir", text(&other)])?;
+    ensure!(graph(&done, "__commons__")?["found"]["edges"] == 1, "{done:#}");
+    let ours = ours_on(&other)?;
+    let count = ours.client()?.call("__commons__", "NodeCount", None)?;
+    ensure!(count.as_u64() == Some(2), "{count}");
+    // With content it is replaced only when that is said.
+    let shard = ServerProcess::ours().in_memory().start()?;
+    let args = ["pull", "--from", &endpoint(&ours), "--endpoint", &endpoint(&shard)];
+    report(0, &args)?;
+    let again = egctl(&args)?;
+    ensure!(again.status.code() == Some(1), "{again:?}");
+    report(0, &[&args[..], &["--replace"]].concat()).map(drop)
+}
+
 #[test]
 fn owners_come_with_graphs_of_ours() -> Result<()> {
     let server = ServerProcess::ours().in_memory().start()?;

@@ -2,6 +2,7 @@
 
 mod advertised;
 mod apply;
+mod commons;
 mod load;
 mod offline;
 mod plan;

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 
 use anyhow::Result;
-use epistemic_storage::graph::{COMMONS, RESTORE};
+use epistemic_storage::graph::RESTORE;
 use epistemic_storage::snapshot;
 use rand::random;
 
@@ -47,8 +47,7 @@ pub(crate) struct Name<'n> {
 /// Fails when the name is taken and not to be replaced. An empty `__commons__` is in every store and does not count.
 pub(crate) fn check_name(target: &dyn Party, to: &Name<'_>) -> Result<()> {
     let Some(there) = served(target, to.name)? else { return Ok(()) };
-    let is_empty_commons = to.name == COMMONS && there.nodes == 0 && there.edges == 0;
-    if to.replace || is_empty_commons {
+    if to.replace || there.is_empty_commons() {
         return Ok(());
     }
     let message = format!(

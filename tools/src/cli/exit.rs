@@ -75,7 +75,20 @@ pub(crate) fn message_of(error: &anyhow::Error) -> String {
             message = format!("{message}: {cause}");
         }
     }
+    for text in error.chain().filter_map(server_text) {
+        // What a server says is one line of ours.
+        message = message.replace(text, &epistemic_logging::escaped(text, &[]));
+    }
     message
+}
+
+fn server_text<'e>(cause: &'e (dyn Error + 'static)) -> Option<&'e str> {
+    let of_router =
+        |error: &'e RouterError| if let RouterError::Call(error) = error { Some(error) } else { None };
+    match cause.downcast_ref::<CallError>().or_else(|| cause.downcast_ref().and_then(of_router)) {
+        Some(CallError::Server(text)) if !text.is_empty() => Some(text),
+        _ => None,
+    }
 }
 
 fn exit_of_cause(cause: &(dyn Error + 'static)) -> Option<Exit> {
@@ -125,7 +138,7 @@ fn of_call(error: &CallError) -> Exit {
 
 fn of_snapshot(error: &SnapshotError) -> Exit {
     match error {
-        SnapshotError::Refused { .. } => Exit::Refused,
+        SnapshotError::Refused { .. } | SnapshotError::NotAdmitted(_) => Exit::Refused,
         SnapshotError::Graph(error) => of_graph(error),
         // A download carries the failure of its connection through the stream.
         SnapshotError::Stream(error) => {

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Args;
 use epistemic_router::owners::Scope;
-use epistemic_router::{Affinity, EndpointList, hrw};
-use epistemic_storage::graph::{COMMONS, GraphSizes};
+use epistemic_router::{Affinity, EndpointList, default_graph, hrw};
+use epistemic_storage::graph::GraphSizes;
 use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -19,7 +19,7 @@ use super::owners::{Conflicts, failure};
 use super::place::PlaceArgs;
 use super::shards::{Answers, affinity};
 use super::table::{shortened, write_table};
-use crate::remote::{GraphStats, GraphStatsParams};
+use crate::remote::{BaseNames, GraphStats, GraphStatsParams};
 
 /// List graphs with their counts: of all configured shards, of one, or of a directory.
 ///
@@ -34,6 +34,10 @@ pub(super) struct GraphsArgs {
     /// the tables of all of them.
     #[arg(long)]
     sizes: bool,
+    /// The base name of graphs that clients use; data under the other well-known one is warned about. Default:
+    /// KG_DEFAULT_GRAPH, else __bus__.
+    #[arg(long, value_name = "NAME")]
+    default_graph: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -41,6 +45,8 @@ pub(super) struct GraphsArgs {
 #[derive(Serialize)]
 struct Graphs {
     graphs: Vec<Row>,
+    #[serde(flatten)]
+    base_names: BaseNames,
     /// Graphs that two shards serve, or none; of several shards.
     #[serde(flatten)]
     owners: Option<Conflicts>,
@@ -54,12 +60,16 @@ struct Row {
     place: String,
     /// The shard that owns it instead, when it lies on another.
     belongs_on: Option<String>,
+    /// The base name that it stands under, when it has content and another base name is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_base: Option<&'static str>,
 }
 
 /// Prints the graphs. When a shard fails, those of the others are printed before the error.
 pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
+    let base = args.default_graph.clone().unwrap_or_else(|| default_graph(|name| std::env::var(name).ok()));
     if let Some(path) = &args.place.dir {
-        return args.output.print(&offline(path, args.sizes)?);
+        return args.output.print(&offline(path, args.sizes, &base)?);
     }
     let (shards, affinity) = (args.place.shards.list()?, affinity()?);
     let answers: Answers<Vec<GraphStats>> = runtime
@@ -68,8 +78,8 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     for (endpoint, answer) in &answers.0 {
         for graph in answer.iter().flatten() {
             graphs.push(Row {
-                belongs_on: belongs_on(&shards, &affinity, &graph.name)
-                    .filter(|owner| owner != endpoint.as_str()),
+                belongs_on: belongs_on(&shards, &affinity, graph).filter(|owner| owner != endpoint.as_str()),
+                other_base: graph.other_base(&base),
                 graph: graph.clone(),
                 place: endpoint.to_string(),
             });
@@ -80,7 +90,7 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     } else {
         None
     };
-    let report = Graphs { graphs, owners: owners.map(Conflicts) };
+    let report = Graphs { base_names: base_names(&graphs, &base), graphs, owners: owners.map(Conflicts) };
     args.output.print(&report)?;
     answers.failure()?;
     let Some(Conflicts(survey)) = &report.owners else { return Ok(()) };
@@ -91,33 +101,36 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     if survey.conflicts.is_empty() { Ok(()) } else { Ok(failure(survey)?) }
 }
 
-/// The owner of a graph among several shards; every shard has its own `__commons__`.
-fn belongs_on(shards: &EndpointList, affinity: &Affinity, graph: &str) -> Option<String> {
-    let placed = shards.is_sharded() && graph != COMMONS;
-    placed.then(|| hrw::owner(shards, affinity.anchor(graph)).to_string())
+/// The owner of a graph among several shards; an empty `__commons__` is on every one.
+fn belongs_on(shards: &EndpointList, affinity: &Affinity, graph: &GraphStats) -> Option<String> {
+    let placed = shards.is_sharded() && !graph.is_empty_commons();
+    placed.then(|| hrw::owner(shards, affinity.anchor(&graph.name)).to_string())
 }
 
-fn offline(path: &Path, sizes: bool) -> Result<Graphs> {
+fn base_names(rows: &[Row], base: &str) -> BaseNames {
+    BaseNames::of(rows.iter().map(|row| &row.graph), base)
+}
+
+fn offline(path: &Path, sizes: bool, base: &str) -> Result<Graphs> {
     let directory = Directory::open_read_only(path)?;
-    let row = |graph: &epistemic_storage::graph::Graph| Row {
-        graph: GraphStats::of(&directory.graphs, graph, sizes),
-        place: path.display().to_string(),
-        belongs_on: None,
+    let row = |graph: &epistemic_storage::graph::Graph| {
+        let graph = GraphStats::of(&directory.graphs, graph, sizes);
+        let other_base = graph.other_base(base);
+        Row { graph, place: path.display().to_string(), belongs_on: None, other_base }
     };
-    let graphs = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
-    Ok(Graphs { graphs, owners: None })
+    let graphs: Vec<_> = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
+    Ok(Graphs { base_names: base_names(&graphs, base), graphs, owners: None })
 }
 
 impl Report for Graphs {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let owners = self.owners.as_ref();
         if self.graphs.is_empty() {
-            return owners.map_or(Ok(()), |owners| owners.write_text(out));
+            return self.write_notices(out);
         }
         if self.graphs.iter().all(|row| row.graph.sizes.is_none()) {
             let rows: Vec<_> = self.graphs.iter().map(Row::cells).collect();
             write_table(out, ["graph", "type", "nodes", "edges", "sequence", "size", "place"], &rows)?;
-            return owners.map_or(Ok(()), |owners| owners.write_text(out));
+            return self.write_notices(out);
         }
         let rows: Vec<_> = self.graphs.iter().map(Row::cells_with_sizes).collect();
         let heading = [
@@ -135,7 +148,17 @@ impl Report for Graphs {
             "place",
         ];
         write_table(out, heading, &rows)?;
-        owners.map_or(Ok(()), |owners| owners.write_text(out))
+        self.write_notices(out)
+    }
+}
+
+impl Graphs {
+    fn write_notices(&self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.graphs.is_empty() {
+            writeln!(out)?;
+            self.base_names.lines().iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        }
+        self.owners.as_ref().map_or(Ok(()), |owners| owners.write_text(out))
     }
 }
 
@@ -145,6 +168,9 @@ impl Row {
         let mut place = self.place.clone();
         if let Some(owner) = &self.belongs_on {
             place.push_str(&format!("  (belongs on {owner})"));
+        }
+        if let Some(base) = self.other_base {
+            place.push_str(&format!("  (base name {base})"));
         }
         if let Some(reason) = quarantined {
             place.push_str(&format!("  QUARANTINED: {reason}"));

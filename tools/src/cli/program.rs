@@ -1,12 +1,13 @@
 //! The life of a program: log, runtime, and the exit code of what it came to.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use epistemic_logging::{LAST_LINES, LogWriter};
+use epistemic_logging::{LAST_LINES, LogWriter, escaped, escaped_line};
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::exit::{exit_of, message_of};
 
@@ -15,15 +16,16 @@ use super::exit::{exit_of, message_of};
 pub(crate) fn run(name: &str, logged: &str, work: impl FnOnce(&Runtime) -> Result<()>) -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter(logged))
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_writer(Escaping)
+        .with_ansi(false)
         .log_internal_errors(false)
         .init();
     match runtime().and_then(|runtime| work(&runtime)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(io::stderr(), "{name}: {}", message_of(&error));
+            let message = message_of(&error);
+            let _ = writeln!(io::stderr(), "{name}: {}", escaped(&message, &['\n', '\t']));
             exit_of(&error).into()
         }
     }
@@ -41,7 +43,7 @@ pub(crate) fn serve(name: &str, work: impl FnOnce(&Runtime, LogWriter) -> Result
     tracing_subscriber::fmt()
         .with_env_filter(filter("info"))
         .with_writer(log.clone())
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(false)
         .log_internal_errors(false)
         .init();
     epistemic_logging::log_panics();
@@ -51,6 +53,28 @@ pub(crate) fn serve(name: &str, work: impl FnOnce(&Runtime, LogWriter) -> Result
     }
     log.flush(LAST_LINES);
     outcome.map_or_else(|error| exit_of(&error).into(), |()| ExitCode::SUCCESS)
+}
+
+/// Standard error for events, each of which comes in one piece and stays on one line.
+struct Escaping;
+
+impl Write for Escaping {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(&escaped_line(event))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl MakeWriter<'_> for Escaping {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        Self
+    }
 }
 
 fn filter(logged: &str) -> EnvFilter {

@@ -11,6 +11,7 @@ use super::exit::{EXIT_CODES, Exit, Failure};
 use super::output::{OutputArgs, Report};
 use super::shards::{affinity, must_have_schemes};
 use super::table::{shortened, shown, write_table};
+use crate::remote::base_name_told;
 
 /// Show the graph and the shard of a tenant or graph. Asks no server.
 ///
@@ -131,6 +132,7 @@ impl Report for Routes {
         };
         let rows: Vec<_> = self.routes.iter().map(row).collect();
         write_table(out, ["tenant", "graph", "shard"], &rows)?;
+        writeln!(out, "\n{}", base_name_told(&self.default_graph))?;
         for route in &self.routes {
             if let Some(anchor) = &route.anchor {
                 writeln!(out, "\n{} is placed with its group, as {}", shown(&route.graph), shown(anchor))?;

@@ -4,12 +4,11 @@
 use std::cmp::Reverse;
 
 use epistemic_router::owners::Kind;
-use epistemic_storage::graph::COMMONS;
 use serde::Serialize;
 
 use super::Gateway;
 use super::watch::Graphs;
-use crate::remote::GraphStats;
+use crate::remote::{BaseNames, GraphStats};
 
 /// Rows of a page, at most.
 const MAX_ROWS: usize = 200;
@@ -40,6 +39,9 @@ pub(super) struct Page {
     matched: usize,
     offset: usize,
     graphs: Vec<Row>,
+    /// Of all graphs, not of this page.
+    #[serde(flatten)]
+    base_names: BaseNames,
     /// Shards whose graphs are not in these numbers.
     missing: Vec<Missing>,
 }
@@ -51,6 +53,9 @@ struct Row {
     shard: String,
     /// The shard that clients go to for it, when that is another one.
     belongs_to: Option<String>,
+    /// The base name that it stands under, when it has content and the gateway uses another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_base: Option<&'static str>,
     /// That another shard serves it too: `two_owners`.
     #[serde(skip_serializing_if = "Option::is_none")]
     conflict: Option<Kind>,
@@ -135,16 +140,19 @@ impl Gateway {
         };
         let graphs = found.iter().skip(wanted.offset).take(wanted.limit).map(|(stats, shard)| {
             let owner = self.placement.owner(&stats.name);
-            // Every shard has commons of its own.
-            let elsewhere = *owner != shard.endpoint && stats.name != COMMONS;
+            let elsewhere = *owner != shard.endpoint && !stats.is_empty_commons();
             Row {
                 stats: (*stats).clone(),
                 shard: shard.endpoint.to_string(),
                 belongs_to: elsewhere.then(|| owner.to_string()),
+                other_base: stats.other_base(&self.default_graph),
                 conflict: conflict(&stats.name),
             }
         });
-        Page { total, matched: found.len(), offset: wanted.offset, graphs: graphs.collect(), missing }
+        let all = answers.iter().flatten().flat_map(|graphs| graphs.iter());
+        let base_names = BaseNames::of(all, &self.default_graph);
+        let (matched, offset) = (found.len(), wanted.offset);
+        Page { total, matched, offset, graphs: graphs.collect(), base_names, missing }
     }
 
     /// The page that `query` asks for.
@@ -205,6 +213,38 @@ mod tests {
         assert_eq!(page(&[("search", "ann"), ("limit", "9999")]).graphs.len(), MAX_ROWS);
         assert_eq!(page(&[("offset", "18446744073709551615")]).graphs.len(), 0);
         assert_eq!(page(&[("offset", "-1"), ("limit", "x")]).graphs.len(), 50);
+    }
+
+    #[test]
+    fn data_under_the_other_base_name_is_told_of_and_marked() {
+        let gateway = gateway(&["tcp://localhost:9101"]);
+        let names = [
+            ("__commons__", 3),
+            ("tenant__a____commons__", 1),
+            ("tenant__b____commons__", 0),
+            ("__bus__", 1),
+        ];
+        let graphs: Vec<_> = names.iter().map(|(name, nodes)| graph((*name).into(), *nodes)).collect();
+        let page = gateway.page_of(&Wanted::from_query(&[]), &[Ok(Arc::new(graphs))]);
+        assert_eq!(page.base_names.default_graph, "__bus__");
+        let [other] = &page.base_names.other_bases[..] else { panic!("{page:?}") };
+        assert_eq!((other.base, other.graphs), ("__commons__", 2));
+        let marked = page.graphs.iter().filter(|row| row.other_base.is_some());
+        assert_eq!(
+            marked.map(|row| &*row.stats.name).collect::<Vec<_>>(),
+            ["__commons__", "tenant__a____commons__"]
+        );
+    }
+
+    #[test]
+    fn commons_with_content_are_marked_where_no_client_looks_and_empty_ones_are_not() {
+        let gateway = gateway(&["tcp://localhost:9101", "tcp://localhost:9102"]);
+        let marked = |nodes| {
+            let graphs = || Ok(Arc::new(vec![graph("__commons__".into(), nodes)]));
+            let page = gateway.page_of(&Wanted::from_query(&[]), &[graphs(), graphs()]);
+            page.graphs.iter().filter(|row| row.belongs_to.is_some()).count()
+        };
+        assert_eq!((marked(0), marked(1)), (0, 1));
     }
 
     #[test]

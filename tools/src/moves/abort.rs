@@ -67,7 +67,10 @@ pub(crate) fn abort(
     match (there.decided(), left) {
         (Some(MoveOutcome::Refused), false) => {}
         (Some(MoveOutcome::Refused), true) => {
-            if there.graph.is_some_and(|other| other.standing == StandingName::Served) {
+            if there
+                .graph
+                .is_some_and(|other| other.standing == StandingName::Served && !other.is_empty_commons())
+            {
                 return Err(failed(format!(
                     "'{to}' has another graph of this name, created there since. Delete it there to have this one back at \
                      '{from}' by the same command"

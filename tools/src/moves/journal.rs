@@ -5,6 +5,7 @@ use std::{collections::HashMap, io::Write, path::Path};
 
 use anyhow::{Context, Result};
 use epistemic_storage::clock;
+use fs_err::os::unix::fs::OpenOptionsExt;
 use fs_err::{File, OpenOptions};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -126,7 +127,9 @@ impl Journal {
     /// # Errors
     /// Another process has it ([`is_locked`]). A line is no journal line; nothing is changed then.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let no_link = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+        let mut file =
+            OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(no_link).open(path)?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
             .with_context(|| format!("another process works with '{}'", path.display()))?;
         let (lines, whole) = read(path)?;

@@ -6,8 +6,8 @@ use anyhow::Result;
 use epistemic_router::{CallError, ConnectError};
 use epistemic_storage::GraphStore;
 use epistemic_storage::graph::{
-    Changes, Departure, Fenced, Graph, GraphError, MoveOutcome, MoveRecord, MoveRole, NameAfter, Origin,
-    Standing,
+    COMMONS, Changes, Departure, Fenced, Graph, GraphError, MoveOutcome, MoveRecord, MoveRole, NameAfter,
+    Origin, Standing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,12 @@ impl Status {
             }
         }
         status
+    }
+
+    /// Whether it is the `__commons__` that every shard has, served and without content.
+    pub(crate) fn is_empty_commons(&self) -> bool {
+        let is_served = self.standing == StandingName::Served;
+        self.name == COMMONS && is_served && self.nodes == 0 && self.edges == 0
     }
 
     /// Whether it arrives by this move.

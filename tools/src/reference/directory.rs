@@ -192,7 +192,7 @@ impl Found {
                 return Some("manifest.json is missing, so the file alone names the graph".to_owned());
             }
             // Before the first checkpoint there is no manifest.
-            let replaced = stem.contains('_') && stem != COMMONS;
+            let replaced = stem.contains('_') && !is_of_the_stack(stem);
             return replaced.then(|| {
                 "only its log is there, which does not say what the '_' in its name stand for, or whether several graphs share it".to_owned()
             });
@@ -203,4 +203,15 @@ impl Found {
             None => "manifest.json does not name it: it was created after the last checkpoint, or deleted before it".to_owned(),
         })
     }
+}
+
+/// Whether the stem is a name as the published clients make them, whose '_' are its own: `__commons__`, `__ingest_news__`,
+/// `tenant__acme____commons__`.
+fn is_of_the_stack(stem: &str) -> bool {
+    let is_base = |name: &str| name.len() > 4 && name.starts_with("__") && name.ends_with("__");
+    let tenant = stem.strip_prefix("tenant__").and_then(|rest| rest.strip_suffix("__"));
+    let is_tenant = tenant.and_then(|rest| rest.rsplit_once("____")).is_some_and(|(slug, base)| {
+        !slug.is_empty() && !base.is_empty() && slug.chars().all(|c| !c.is_ascii_uppercase())
+    });
+    is_base(stem) || is_tenant
 }

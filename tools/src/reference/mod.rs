@@ -12,6 +12,7 @@
 mod cursor;
 mod directory;
 mod document;
+mod file;
 mod log;
 mod manifest;
 mod order;
@@ -23,6 +24,7 @@ mod tests;
 
 pub(crate) use directory::{Directory, DirectoryError, Source};
 pub(crate) use document::{Counts, Document, Stated};
+pub(crate) use file::read_whole;
 pub(crate) use log::Log;
 pub(crate) use manifest::GraphName;
 pub(crate) use pull::{Listed, Server};

@@ -2,11 +2,13 @@
 //!
 //! * `call`: a call with a typed result; `status`: what a shard says of itself and of its graphs; `heads`: the newest change of
 //!   each graph.
+//! * `base_names`: graphs under a base name that is not in use.
 //! * `download` and `upload`: one graph as a snapshot stream (format: `epistemic_storage::snapshot`).
 //! * `frame`: how much one request can carry.
 //!
 //! Sessions of a download or upload belong to their connection and end with it.
 
+mod base_names;
 mod call;
 mod damage;
 mod download;
@@ -15,6 +17,7 @@ mod heads;
 mod status;
 mod upload;
 
+pub(crate) use base_names::{BaseNames, told as base_name_told};
 pub(crate) use call::call;
 pub(crate) use damage::{DamageStatus, ScrubFinding, ScrubStatus};
 pub(crate) use download::{Download, content, content_without_ledger};

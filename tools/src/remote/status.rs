@@ -1,7 +1,7 @@
 //! What a shard says of itself.
 
 use epistemic_storage::GraphStore;
-use epistemic_storage::graph::{Graph, GraphSizes};
+use epistemic_storage::graph::{COMMONS, Graph, GraphSizes};
 use serde::{Deserialize, Serialize};
 
 use super::{DamageStatus, ScrubStatus};
@@ -46,6 +46,11 @@ pub(crate) struct GraphStatsParams {
 }
 
 impl GraphStats {
+    /// Whether it is the `__commons__` that every shard has: one without content is nobody's.
+    pub(crate) fn is_empty_commons(&self) -> bool {
+        self.name == COMMONS && self.nodes == 0 && self.edges == 0 && self.quarantined.is_none()
+    }
+
     /// Those of a graph in an open store. With `sizes` it blocks on disk.
     pub(crate) fn of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> Self {
         // Damage that is found on the way shows as quarantine.
@@ -137,6 +142,9 @@ pub(crate) struct ShardStatus {
     pub(crate) refusal: Option<String>,
     /// The failure after which it stopped taking writes.
     pub(crate) poisoned: Option<String>,
+    /// Whether its secret is so short that it can be guessed.
+    #[serde(default)]
+    pub(crate) short_secret: bool,
     /// What is damaged; earlier versions do not tell.
     #[serde(default)]
     pub(crate) damage: Option<DamageStatus>,

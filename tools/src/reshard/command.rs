@@ -33,7 +33,7 @@ pub(crate) enum ReshardCommand {
 
 /// Show which graphs have to move when the list of endpoints changes, and whether they can. Changes nothing.
 ///
-/// Every graph on any shard of both lists goes to its owner by the new list; __commons__ is on every shard and stays. All
+/// Every graph on any shard of both lists goes to its owner by the new list; an empty __commons__ is on every shard. All
 /// shards are read, the new ones too: running ones over the network, others from the directory given with --dir. There is no
 /// plan when a graph could be lost, doubled or left behind; each reason is told with what to do.
 #[derive(Args, Debug)]

@@ -30,7 +30,7 @@ pub(crate) struct Plan {
     pub(super) shards: Vec<PlannedShard>,
     /// All graphs that move, together.
     pub(super) moving: Counts,
-    /// All graphs that stay, together; without `__commons__`.
+    /// All graphs that stay, together; without the empty `__commons__` that every shard has.
     pub(super) staying: Counts,
     /// How long it will take.
     pub(super) expected: Expected,

@@ -1,6 +1,6 @@
 //! Decides what moves where. No I/O: the same shards give the same plan, byte by byte.
 //!
-//! Every graph goes to its owner by the new list, wherever it is now. `__commons__` is on every shard and stays.
+//! Every graph goes to its owner by the new list, wherever it is now. An empty `__commons__` is on every shard and is none.
 
 mod checks;
 #[cfg(test)]
@@ -9,7 +9,6 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use epistemic_router::{Endpoint, hrw};
-use epistemic_storage::graph::COMMONS;
 
 use super::estimate::Expected;
 use super::inventory::{Change, Shard};
@@ -97,7 +96,7 @@ impl<'s> Draft<'s> {
         let (mut steps, mut staying) = (Vec::new(), Counts::default());
         let (mut outgoing, mut incoming) = (none(), none());
         for (source, shard) in shards.iter().enumerate() {
-            for graph in shard.graphs.iter().filter(|graph| graph.name != COMMONS) {
+            for graph in shard.graphs.iter().filter(|graph| !graph.is_empty_commons()) {
                 let owner = hrw::owner(&change.to, change.affinity.anchor(&graph.name));
                 let destination = places[owner.as_str()];
                 if destination == source {

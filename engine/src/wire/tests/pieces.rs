@@ -7,7 +7,7 @@ use rmpv::Value;
 use super::super::frame::{FrameTooLarge, split_frame};
 use super::super::params::{AddNode, BatchUpdate, CreateGraph, RestoreOpen, params};
 use super::super::response::{self, Response};
-use super::super::{Authenticator, Envelope, GraphType, Method, encode, parse_batch};
+use super::super::{Authenticator, Envelope, GraphType, Method, encode, envelope, parse_batch};
 
 fn pack(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -78,7 +78,7 @@ fn methods_keep_their_names() {
         "Invalid request MsgPack: unknown variant `addnode`, expected one of `AddNode`, `RemoveNode`, ";
     assert!(error.starts_with(start), "{error}");
     // Those of 0.31.0, those that 2.0.0 and later ones added, and ours.
-    assert_eq!(error.matches('`').count(), 2 * (1 + 165 + 3 + 3 + 34));
+    assert_eq!(error.matches('`').count(), 2 * (1 + 165 + 3 + 3 + 35));
     assert!(
         error.contains("`RegisterIdentity`, `ApplyMultisigMutation`, `UnionGetNodeProperties`, "),
         "{error}"
@@ -131,6 +131,27 @@ fn parameters_may_come_before_other_fields() {
     assert_eq!(envelope.params, Some(pack(&fields[0].1).as_slice()));
     assert_eq!((envelope.id, envelope.graph, envelope.method), (3, "g", "HasNode"));
     assert_eq!((envelope.auth_token, envelope.agent_id), ("t", Some("me")));
+}
+
+/// What stands behind the parameters, or behind anything that would have to be walked, is not looked for.
+#[test]
+fn the_token_is_found_before_the_parameters_only() {
+    let [id, token, graph] = [("id", Value::from(3)), ("auth_token", "t".into()), ("graph", "g".into())];
+    let params = ("params", map(&[("node_id", "n".into())]));
+    let found = |fields: &[(&str, Value)]| {
+        let body = pack(&map(fields));
+        envelope::before_params(&body).map(|head| (head.id, head.auth_token.to_owned()))
+    };
+    let here = Some((3, "t".to_owned()));
+    assert_eq!(found(&[id.clone(), graph.clone(), token.clone(), params.clone()]), here);
+    assert_eq!(found(&[graph.clone(), token.clone(), ("agent_id", Value::Nil), id.clone()]), here);
+    assert_eq!(found(&[id.clone(), params, token.clone()]), None);
+    assert_eq!(found(&[("other", Value::Nil), id.clone(), token.clone()]), None);
+    assert_eq!(found(&[("graph", map(&[])), id.clone(), token.clone()]), None);
+    assert_eq!(found(&[id.clone(), graph]), None);
+    assert_eq!(found(&[("id", "3".into()), token]), None);
+    let body = pack(&map(&[id, ("auth_token", "t".into())]));
+    assert_eq!(envelope::before_params(&body[..body.len() - 1]), None, "it is cut off");
 }
 
 fn batch(operations: &[Value]) -> Vec<BatchOp<'static>> {

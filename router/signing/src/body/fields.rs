@@ -218,6 +218,7 @@ pub(super) fn of(method: &str) -> Option<&'static [Field]> {
                     must("channel_type", &CHANNEL_TYPE),
                     must("creator", &Str),
                     must("initial_members", &STRS),
+                    added("open", &Bool),
                 ]
             }
         }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use fs_err as fs;
 use tokio::runtime::Runtime;
 
 use super::target::TargetArgs;
@@ -13,7 +12,7 @@ use super::transfer::{Input, Transfer};
 use crate::cli::output::OutputArgs;
 use crate::cli::progress::{Progress, Total};
 use crate::cli::{EXIT_CODES, Exit, Failure};
-use crate::reference::{Directory, DirectoryError, Document, Log, Source};
+use crate::reference::{Directory, DirectoryError, Document, Log, Source, read_whole};
 
 /// Take over the persist directory of a stopped reference server 0.28 to 0.31: into a directory, or into running shards.
 ///
@@ -65,7 +64,8 @@ pub(in crate::cli) fn run(args: &ImportReferenceArgs, runtime: &Runtime) -> Resu
 }
 
 fn take(transfer: &mut Transfer<'_>, source: Source) {
-    let (snapshot, log) = (source.snapshot.map(fs::read).transpose(), source.log.map(fs::read).transpose());
+    let read = |path: PathBuf| read_whole(&path);
+    let (snapshot, log) = (source.snapshot.map(read).transpose(), source.log.map(read).transpose());
     let (snapshot, log) = match (snapshot, log) {
         (Ok(snapshot), Ok(log)) => (snapshot, log),
         (Err(error), _) | (_, Err(error)) => {

@@ -76,7 +76,7 @@ enum Place<'a> {
 
 impl Target<'_> {
     /// Where `graph` goes, and whether what is there may be replaced; an error when it may not. An empty `__commons__`
-    /// is on every shard and always may.
+    /// is on every shard, also in a directory that is still to be made, and always may.
     pub(super) fn admit(&mut self, graph: &str) -> Result<(String, bool)> {
         let (place, there) = match &mut self.place {
             Place::Dir { path, open } => {
@@ -88,8 +88,12 @@ impl Target<'_> {
                     };
                     *open = Some(Box::new(dir));
                 }
-                let there = open.as_ref().and_then(|dir| dir.graphs.graph(graph).ok());
-                let there = there.map(|graph| (graph.state().nodes, graph.state().edges));
+                let there = match open.as_ref().map(|dir| dir.graphs.graph(graph)) {
+                    Some(Ok(graph)) => Some((graph.state().nodes, graph.state().edges)),
+                    Some(Err(GraphError::GraphNotFound(_))) | None => None,
+                    // It arrives there or has moved.
+                    Some(Err(error)) => return Err(error.into()),
+                };
                 (path.display().to_string(), there)
             }
             Place::Shards { args, runtime, known } => {
@@ -105,7 +109,7 @@ impl Target<'_> {
             }
         };
         match there {
-            None => Ok((place, self.replace)),
+            None => Ok((place, self.replace || graph == COMMONS)),
             Some(_) if self.replace => Ok((place, true)),
             Some((0, 0)) if graph == COMMONS => Ok((place, true)),
             Some((nodes, edges)) => {

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt;
 
 /// Bytes written at once.
 const BUFFER: usize = 1 << 20;
@@ -21,7 +22,13 @@ impl NewFile {
         let mut tmp = path.as_os_str().to_owned();
         tmp.push(".tmp");
         let tmp = PathBuf::from(tmp);
-        let out = BufWriter::with_capacity(BUFFER, fs::File::create(&tmp)?);
+        // What an earlier attempt left, or a link that somebody laid there.
+        match fs::remove_file(&tmp) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&tmp)?;
+        let out = BufWriter::with_capacity(BUFFER, file);
         Ok(Self { out: Some(out), tmp, path: path.to_owned() })
     }
 
@@ -65,6 +72,22 @@ impl Drop for NewFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_link_is_followed_and_nobody_else_reads_it() {
+        use std::os::unix::fs::{MetadataExt, symlink};
+
+        let dir = tempfile::tempdir().unwrap();
+        let (path, precious) = (dir.path().join("g.snap"), dir.path().join("precious"));
+        fs::write(&precious, "kept").unwrap();
+        symlink(&precious, dir.path().join("g.snap.tmp")).unwrap();
+        let mut file = NewFile::create(&path).unwrap();
+        file.write_all(b"new").unwrap();
+        file.finish().unwrap();
+        let read = |path| fs::read_to_string(path).unwrap();
+        assert_eq!((read(&precious), read(&path)), ("kept".to_owned(), "new".to_owned()));
+        assert_eq!(fs::symlink_metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
 
     #[test]
     fn the_old_file_stays_until_the_new_one_is_complete() {

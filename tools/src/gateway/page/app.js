@@ -85,14 +85,20 @@ function problemsOf(shard) {
     ...shard.damage.map((line) => `Damaged: ${line}`), shard.store_changed].filter(Boolean);
 }
 
+// A shard that takes connections and says nothing is as good as one that is down.
+const isUp = (shard) => shard.reachable && !shard.hung;
+
+function moodOf(shard) {
+  if (!isUp(shard)) return "bad";
+  return shard.breaker === "closed" && !problemsOf(shard).length ? "good" : "warn";
+}
+
 function showShard(shard) {
   const { root, state, values, problem } = card(shard.endpoint);
-  const healthy = shard.reachable && shard.breaker === "closed" && !shard.error;
-  const problems = problemsOf(shard);
-  const mood = !shard.reachable ? "bad" : healthy && !problems.length ? "good" : "warn";
+  const problems = problemsOf(shard), mood = moodOf(shard);
   dress(root, `shard is-${mood}`);
   dress(state, `state ${mood}`);
-  const words = [shard.reachable ? "reachable" : "unreachable", BREAKER[shard.breaker]];
+  const words = [shard.hung ? "hung" : shard.reachable ? "reachable" : "unreachable", BREAKER[shard.breaker]];
   if (shard.refusal) words.push("takes no writes");
   if (shard.damage.length) words.push("damaged");
   if (shard.store_changed) words.push("another store");
@@ -126,8 +132,8 @@ function showOwners(owners) {
 function showOverview(overview) {
   overview.shards.forEach(showShard);
   showOwners(overview.owners);
-  const up = overview.shards.filter((shard) => shard.reachable).length;
-  const troubled = overview.shards.filter((shard) => shard.reachable && problemsOf(shard).length).length;
+  const up = overview.shards.filter(isUp).length;
+  const troubled = overview.shards.filter((shard) => moodOf(shard) === "warn").length;
   const all = overview.shards.length, nodes = overview.shards.reduce((sum, shard) => sum + (shard.nodes ?? 0), 0);
   const summary = at("summary");
   dress(summary, up < all ? "bad" : troubled ? "warn" : "good");
@@ -199,6 +205,7 @@ function graphRow(graph) {
   if (graph.belongs_to) {
     shard.append(element("small", "warn", `Clients look on ${visible(graph.belongs_to)}`));
   }
+  if (graph.other_base) name.append(element("small", "warn", `Base name ${visible(graph.other_base)}`));
   row.append(name, cell("owner", graph.owner == null ? unknown : visible(graph.owner)), cell("type", graph.type),
     cell("nodes", count(graph.nodes), "number"), cell("edges", count(graph.edges), "number"), shard);
   return row;
@@ -220,8 +227,12 @@ async function listGraphs() {
     body.replaceChildren(...(page.graphs.length ? page.graphs.map(graphRow) : [nothing]));
     body.dataset.shown = shown;
   }
-  at("missing").replaceChildren(...page.missing.map((shard) =>
-    element("p", "bad", `Without the graphs of ${visible(shard.endpoint)}: ${visible(shard.reason.slice(0, 200))}`)));
+  const missing = page.missing.map((shard) =>
+    element("p", "bad", `Without the graphs of ${visible(shard.endpoint)}: ${visible(shard.reason.slice(0, 200))}`));
+  const others = page.other_bases.map((other) => element("p", "warn",
+    `${count(other.graphs)} ${other.graphs === 1 ? "graph has its" : "graphs have their"} data under the base name ${visible(other.base)}, ` +
+    `and this page uses ${visible(page.default_graph)} (KG_DEFAULT_GRAPH)`));
+  at("missing").replaceChildren(...missing, ...others);
   const last = offset + page.graphs.length;
   write(at("position"), page.matched ? `${count(offset + 1)}–${count(last)} of ${count(page.matched)}` : "");
   at("previous").disabled = offset === 0;
@@ -258,6 +269,7 @@ async function ask(address) {
   } catch {
     write(at("freshness"), "the gateway does not answer: what you see is old");
     dress(at("freshness"), "bad");
+    dress(at("summary"), "bad");
     return null;
   }
 }

@@ -10,7 +10,6 @@ use super::super::{
     party::{Look, Party},
 };
 use super::{
-    GRAPH,
     message::{Answer, Message, MessageParty, Protocol},
     world::Place,
 };
@@ -49,23 +48,29 @@ impl Script {
     }
 
     /// Starts the program; it sends nothing before it is resumed.
-    pub(super) fn start(self, protocol: Protocol, journal: Rc<Journal>) -> Actor {
+    pub(super) fn start(self, graph: &'static str, protocol: Protocol, journal: Rc<Journal>) -> Actor {
         let run = move |yielder: &Yielder<Answer, Message>, _: Answer| {
             let source = MessageParty::new(self.from, protocol, yielder);
             let destination = MessageParty::new(self.to(), protocol, yielder);
-            self.run(&source, &destination, &journal)
+            self.run(graph, &source, &destination, &journal)
         };
         Actor(Coroutine::new(run))
     }
 
     /// Runs the program to its end between these two.
-    pub(super) fn run(self, source: &dyn Party, destination: &dyn Party, journal: &Journal) -> Ended {
+    pub(super) fn run(
+        self,
+        graph: &str,
+        source: &dyn Party,
+        destination: &dyn Party,
+        journal: &Journal,
+    ) -> Ended {
         match self.task {
-            Task::Abort => Ended::GivenUp(abort(GRAPH, self.move_id, source, destination, None)),
+            Task::Abort => Ended::GivenUp(abort(graph, self.move_id, source, destination, None)),
             Task::Move => {
                 let control = Control::new(None);
                 let one = Move {
-                    graph: GRAPH,
+                    graph,
                     move_id: self.move_id,
                     source,
                     destination,

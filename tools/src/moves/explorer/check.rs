@@ -9,7 +9,7 @@ use epistemic_storage::{
 
 use super::super::party::Party;
 use super::{
-    GRAPH, Violation,
+    COMMONS, Violation,
     actor::{Ended, Script},
     violation,
     world::{Place, World},
@@ -21,11 +21,15 @@ impl World {
     pub(super) fn check(&mut self) -> Result<(), Violation> {
         let serving = self.serving();
         match (&serving[..], &self.model) {
+            // An empty one may be what is proved to have moved.
+            ([], Some(_)) if self.graph == COMMONS => {
+                Place::BOTH.into_iter().try_for_each(|place| self.digest(place))?
+            }
             ([], _) => {}
             ([place, ..], None) => return violation(format!("{place:?} serves a graph that was deleted")),
             ([place], Some(model)) => {
                 let graphs = &self.server(*place).graphs;
-                let graph = graphs.graph(GRAPH).map_err(|error| Violation(error.to_string()))?;
+                let graph = graphs.graph(self.graph).map_err(|error| Violation(error.to_string()))?;
                 let mut nodes = BTreeMap::new();
                 let read = graphs.latest(&graph).for_each_node(|id, _, properties| {
                     nodes.insert(id.to_owned(), properties.to_vec());
@@ -36,26 +40,34 @@ impl World {
                     let (found, told): (Vec<_>, Vec<_>) = (nodes.keys().collect(), model.keys().collect());
                     return violation(format!("{place:?} has {found:?}, acknowledged were {told:?}"));
                 }
-                let (place, state) = (*place, graph.state());
-                let newest = (place, graph.id().number(), state.sequence);
-                if self.digested != Some(newest) {
-                    let totals =
-                        content_digest(graphs, &graph).map_err(|error| Violation(error.to_string()))?;
-                    self.served.entry((place, state.sequence)).or_default().insert(totals.digest);
-                    self.digested = Some(newest);
-                }
+                self.digest(*place)?;
             }
             (both, Some(_)) => return violation(format!("{both:?} serve it")),
         }
         for move_id in &self.given_up {
             for place in Place::BOTH {
-                let look = self.server(place).party.look(GRAPH, move_id);
+                let look = self.server(place).party.look(self.graph, move_id);
                 let decided = look.map_err(|error| Violation(error.to_string()))?.decided();
                 if matches!(decided, Some(MoveOutcome::Departed | MoveOutcome::Admitted)) {
                     return violation(format!("move {move_id} was given up, and {place:?} has {decided:?}"));
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Notes the digest of what the place serves, if it does.
+    fn digest(&mut self, place: Place) -> Result<(), Violation> {
+        let graphs = &self.server(place).graphs;
+        let Ok(graph) = graphs.graph(self.graph) else { return Ok(()) };
+        let sequence = graph.state().sequence;
+        let newest = (place, graph.id().number(), sequence);
+        if self.digested == Some(newest) {
+            return Ok(());
+        }
+        let totals = content_digest(graphs, &graph).map_err(|error| Violation(error.to_string()))?;
+        self.served.entry((place, sequence)).or_default().insert(totals.digest);
+        self.digested = Some(newest);
         Ok(())
     }
 
@@ -67,7 +79,7 @@ impl World {
             }
             Ended::Moved(Ok(receipt)) => {
                 let there = script.to();
-                let look = self.server(there).party.look(GRAPH, script.move_id);
+                let look = self.server(there).party.look(self.graph, script.move_id);
                 let decided = look.map_err(|error| Violation(error.to_string()))?.decided();
                 // It may have left from there since, by another move.
                 if decided != Some(MoveOutcome::Admitted) {
@@ -102,15 +114,16 @@ impl World {
     pub(super) fn check_settled(&mut self) -> Result<(), Violation> {
         self.check()?;
         let serving = self.serving();
-        if serving.len() != usize::from(self.model.is_some()) {
-            return violation(format!(
-                "in the end {serving:?} serve it, to be there: {}",
-                self.model.is_some()
-            ));
+        let is_there = match &self.model {
+            Some(nodes) => self.graph != COMMONS || !nodes.is_empty(),
+            None => false,
+        };
+        if serving.len() != usize::from(is_there) {
+            return violation(format!("in the end {serving:?} serve it, to be there: {is_there}"));
         }
         for place in Place::BOTH {
             let standing =
-                self.server(place).graphs.graph_of_any_standing(GRAPH).ok().and_then(|g| g.standing());
+                self.server(place).graphs.graph_of_any_standing(self.graph).ok().and_then(|g| g.standing());
             match standing {
                 None => {}
                 Some(Standing::Moved(post)) if post.dropped => {}
@@ -120,9 +133,12 @@ impl World {
         Ok(())
     }
 
-    /// The places that serve the graph.
+    /// The places that serve the graph; an empty `__commons__` is at every place and is not it.
     fn serving(&self) -> Vec<Place> {
-        let serves = |place: &Place| self.server(*place).graphs.graph(GRAPH).is_ok();
+        let serves = |place: &Place| {
+            let found = self.server(*place).graphs.graph(self.graph);
+            found.is_ok_and(|graph| self.graph != COMMONS || graph.state().nodes > 0)
+        };
         Place::BOTH.into_iter().filter(serves).collect()
     }
 }

@@ -13,10 +13,7 @@ use send_wrapper::SendWrapper;
 use super::super::party::{
     Admission, Changed, Content, Export, Look, Outcome, Party, Refusal, ServiceTaken, Status,
 };
-use super::{
-    GRAPH,
-    world::{Place, Server},
-};
+use super::world::{Place, Server};
 
 /// An answer, or that there is none.
 pub(super) type Answer = Result<Box<dyn Any>>;
@@ -36,10 +33,10 @@ pub(super) struct Message {
 
 impl Message {
     /// Has the fence of this token stand for as long as it may.
-    pub(super) fn renewal(to: Place, token: u64) -> Self {
+    pub(super) fn renewal(to: Place, graph: &'static str, token: u64) -> Self {
         let lease_ms = MAX_PAUSE.as_millis() as u64;
         let act = move |server: &Server| {
-            server.party.renew(GRAPH, token, lease_ms)?;
+            server.party.renew(graph, token, lease_ms)?;
             Ok(Box::new(()) as Box<dyn Any>)
         };
         Self { to, name: "renew", is_read: false, act: Rc::new(act) }

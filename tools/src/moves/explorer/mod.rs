@@ -23,6 +23,8 @@ mod world;
 
 /// The graph that is moved.
 const GRAPH: &str = "g";
+/// The graph that each place has from its start on, and that is moved where it has content.
+const COMMONS: &str = epistemic_storage::graph::COMMONS;
 
 /// What must not be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -53,6 +53,8 @@ pub(super) enum Event {
 
 /// What the programs and clients of a run may be.
 pub(super) struct Cast {
+    /// The graph that is moved.
+    pub(super) graph: &'static str,
     /// The first one begins.
     pub(super) scripts: &'static [Script],
     /// What clients may do while there is a graph.
@@ -201,7 +203,7 @@ impl<'c> Run<'c> {
             && let Some(fenced) = answer.downcast_ref::<Fenced>()
         {
             // The mover renews the lease on a connection of its own.
-            self.held.push(Message::renewal(message.to, fenced.token));
+            self.held.push(Message::renewal(message.to, self.world.graph, fenced.token));
         }
         if event == Event::DeliverAndCrash {
             self.world.crash(message.to);
@@ -230,7 +232,8 @@ impl<'c> Run<'c> {
             self.world.wiped[script.from as usize] = true;
             self.world.runs.push(script.move_id);
         }
-        let mut actor = script.start(self.cast.protocol, Rc::clone(&self.journals[script.directory]));
+        let graph = self.world.graph;
+        let mut actor = script.start(graph, self.cast.protocol, Rc::clone(&self.journals[script.directory]));
         let first = actor.resume(Err(anyhow!("nothing was asked yet")));
         self.turns.push(index);
         self.go_on(index, actor, first)

@@ -113,7 +113,7 @@ impl Search<'_> {
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(|| {
-                    let base = World::new();
+                    let base = World::new(self.cast.graph);
                     loop {
                         let piece = next.fetch_add(1, Ordering::Relaxed);
                         if piece >= pieces || self.is_over.load(Ordering::Relaxed) {
@@ -138,7 +138,7 @@ fn search(cast: &Cast) -> Search<'_> {
 /// Every run with at most `depth` deviations, but goes beyond the first one only for one in `one_in` of them, others by
 /// another seed; returns how many runs there were.
 pub(super) fn exhaustive(cast: &Cast, depth: usize, one_in: u64, seed: u64) -> Result<u64, Box<Found>> {
-    let counts = run_deviating(&World::new(), cast, &[])?;
+    let counts = run_deviating(&World::new(cast.graph), cast, &[])?;
     let first: Vec<Deviation> = counts
         .iter()
         .enumerate()

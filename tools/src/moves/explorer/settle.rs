@@ -7,7 +7,7 @@ use super::super::{
     party::{Party, StandingName, Status},
 };
 use super::{
-    GRAPH, Violation,
+    Violation,
     actor::{Ended, Script, Task},
     message::Message,
     schedule::Run,
@@ -64,7 +64,7 @@ fn finish(world: &mut World, first: Task, journals: &[Rc<Journal>]) -> Result<()
             let script = Script { task, move_id: known(&move_id)?, from, directory: 0 };
             world.runs.extend((task == Task::Move).then_some(script.move_id));
             let (source, destination) = (&world.server(from).party, &world.server(from.other()).party);
-            let ended = script.run(source, destination, &journals[0]);
+            let ended = script.run(world.graph, source, destination, &journals[0]);
             world.check()?;
             world.check_end(script, &ended)?;
             match ended {
@@ -83,8 +83,9 @@ fn unfinished(world: &World) -> Result<Option<(String, Place)>, Violation> {
     for from in Place::BOTH {
         let [here, there] = [from, from.other()].map(|place| &world.server(place).party);
         let find = || {
-            let begun = begun(GRAPH, (from.endpoint(), Some(here)), (from.other().endpoint(), Some(there)))?;
-            anyhow::Ok((begun, here.status(GRAPH)?, there.status(GRAPH)?))
+            let begun =
+                begun(world.graph, (from.endpoint(), Some(here)), (from.other().endpoint(), Some(there)))?;
+            anyhow::Ok((begun, here.status(world.graph)?, there.status(world.graph)?))
         };
         let (begun, here, there) = find().map_err(|error| Violation(format!("{error:#}")))?;
         let Some(move_id) = begun else { continue };

@@ -1,6 +1,7 @@
 //! The protocol holds under all that is tried, and each protocol without one of its proofs does not.
 
 use super::{
+    COMMONS, GRAPH,
     actor::{Script, Task},
     message::Protocol,
     schedule::Cast,
@@ -34,7 +35,12 @@ const MANY: [Script; 8] = [
 const DEEDS: [Deed; 4] = [Deed::Write, Deed::Clear, Deed::Delete, Deed::Recreate];
 
 fn cast(scripts: &'static [Script], protocol: Protocol) -> Cast {
-    Cast { scripts, deeds: &DEEDS, protocol }
+    Cast { graph: GRAPH, scripts, deeds: &DEEDS, protocol }
+}
+
+/// It is deleted by nobody, and each place has one.
+fn commons(scripts: &'static [Script]) -> Cast {
+    Cast { graph: COMMONS, scripts, deeds: &DEEDS[..2], protocol: Protocol::Real }
 }
 
 fn number(variable: &str, default: u64) -> u64 {
@@ -67,6 +73,19 @@ fn no_random_faults_break_moves_and_aborts() {
     let runs =
         random(&cast(&MANY, Protocol::Real), seed, runs).unwrap_or_else(|found| panic!("{}", told(&found)));
     eprintln!("figures: random={runs}");
+}
+
+/// The same of `__commons__`, which is in the way of no move while it is empty.
+#[test]
+fn no_faults_break_moves_of_the_commons() {
+    let seed = number("EG_SEED", rand::random());
+    eprintln!("repeat with EG_SEED={seed}");
+    let all = exhaustive(&commons(&THREE), 2, number("EG_EXPLORE_ONE_IN", 8), seed);
+    let all = all.unwrap_or_else(|found| panic!("{}", told(&found)));
+    let runs = number("EG_EXPLORE_RUNS", 100) as usize;
+    let random = random(&commons(&MANY), seed, runs).unwrap_or_else(|found| panic!("{}", told(&found)));
+    eprintln!("figures: commons={all} commons_random={random}");
+    assert!(all > 100, "{all}");
 }
 
 /// The explorer sees what it is made to see: what comes of a proof that is left out.

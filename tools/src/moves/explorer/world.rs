@@ -11,7 +11,7 @@ use epistemic_storage::{
 };
 
 use super::super::DirectoryParty;
-use super::{GRAPH, Violation, violation};
+use super::{COMMONS, Violation, violation};
 
 /// One of the two servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +70,8 @@ pub(super) enum Deed {
 
 /// Servers, disks, and what was acknowledged to clients.
 pub(super) struct World {
+    /// The graph's name.
+    pub(super) graph: &'static str,
     disks: [MemoryStore; 2],
     servers: [Server; 2],
     /// The nodes of the graph, if there is to be one.
@@ -90,10 +92,11 @@ pub(super) struct World {
 
 impl World {
     /// A graph with three nodes at the first place.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(graph: &'static str) -> Self {
         let disks = [MemoryStore::new(), MemoryStore::new()];
         let servers = Place::BOTH.map(|place| Server::start(place, &disks[place as usize]));
         let mut world = Self {
+            graph,
             disks,
             servers,
             model: None,
@@ -104,7 +107,11 @@ impl World {
             digested: None,
             given_up: BTreeSet::new(),
         };
-        world.client(Deed::Create).unwrap();
+        if graph == COMMONS {
+            world.model = Some(BTreeMap::new());
+        } else {
+            world.client(Deed::Create).unwrap();
+        }
         for _ in 0..3 {
             world.add().unwrap();
         }
@@ -116,6 +123,7 @@ impl World {
         let disks = Place::BOTH.map(|place| self.disks[place as usize].fork());
         let servers = Place::BOTH.map(|place| Server::start(place, &disks[place as usize]));
         Self {
+            graph: self.graph,
             disks,
             servers,
             model: self.model.clone(),
@@ -218,7 +226,8 @@ impl World {
 
     /// The newest change where the graph is served.
     fn sequence(&self) -> u64 {
-        let found = Place::BOTH.into_iter().find_map(|place| self.server(place).graphs.graph(GRAPH).ok());
+        let found =
+            Place::BOTH.into_iter().find_map(|place| self.server(place).graphs.graph(self.graph).ok());
         found.map_or(0, |graph| graph.state().sequence)
     }
 
@@ -228,7 +237,7 @@ impl World {
         // Between the handover and the admission each place names the other.
         for _ in 0..4 {
             way.push(place);
-            match self.server(place).graphs.write(GRAPH, op()) {
+            match self.server(place).graphs.write(self.graph, op()) {
                 Ok(_) => return Ok(Some(place)),
                 Err(GraphError::Moved { to, .. }) => place = Place::of(&to)?,
                 Err(GraphError::Arriving { from, .. }) => place = Place::of(&from)?,

@@ -70,6 +70,21 @@ fn what_is_missing_is_told_per_graph() {
     let names: Vec<_> = found.iter().map(|source| (source.graph.name.as_str(), source.graph.kind)).collect();
     assert_eq!(names, [("__commons__", GraphType::Commons), ("x", GraphType::Agent)]);
     assert!(found.iter().all(|source| source.problems.is_empty()));
+    // And one as the published clients make it, whose '_' are its own.
+    for (file, is_doubtful) in [
+        ("tenant__acme____commons__", false),
+        ("tenant__a_b.c____bus__", false),
+        ("__ingest_news__", false),
+        ("tenant__acme", true),
+        ("tenant__Acme____bus__", true),
+        ("tenant______bus__", true),
+        ("____", true),
+        ("a__b", true),
+    ] {
+        let name = format!("{file}.wal");
+        let found = sources(&[(name.as_str(), &log)]);
+        assert_eq!(!found[0].problems.is_empty(), is_doubtful, "{file}: {:?}", found[0].problems);
+    }
 }
 
 #[test]

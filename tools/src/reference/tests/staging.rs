@@ -130,6 +130,25 @@ fn a_log_that_the_snapshot_has_already_is_not_made_twice() {
     assert!(findings.problems.is_empty(), "{findings:?}");
 }
 
+/// Clients write an edge that is there by removing it first.
+#[test]
+fn what_is_written_again_behind_a_snapshot_is_no_repetition() {
+    let remove = record("RemoveEdge", &[("source_id", "a"), ("target_id", "b")], None);
+    let nodes: [(&str, &[u8]); 2] = [("a", b""), ("b", b"")];
+    let edges: [(&str, &str, &[u8]); 1] = [("a", "b", b"\x80")];
+    let ledger = ["ADD_NODE|a|", "ADD_NODE|b|", "ADD_EDGE|a|b|80"];
+    let log = [add_node("a", b""), add_node("b", b""), remove.clone(), add_edge("a", "b", b"\x80")].concat();
+    let (content, findings) = staged(Some(&document_of(&nodes, &edges, &ledger, &[])), Some(&log));
+    assert!(findings.problems.is_empty(), "{findings:?}");
+    assert_eq!((content.nodes.len(), content.edges.len(), findings.applied), (2, 1, 4));
+    // The snapshot has it all, the removal too.
+    let ledger = [&ledger[..], &["REMOVE_EDGE|a|b", "ADD_EDGE|a|b|80"]].concat();
+    let log = [remove, add_edge("a", "b", b"\x80")].concat();
+    let (content, findings) = staged(Some(&document_of(&nodes, &edges, &ledger, &[])), Some(&log));
+    has(&findings, "the first 2 of 2 changes in the log are also the last in the snapshot");
+    assert_eq!(content.edges.len(), 1);
+}
+
 #[test]
 fn what_the_format_does_not_allow_is_left_out_and_told() {
     let nodes: [(&str, &[u8]); 5] = [("a", b""), ("b", b""), ("a", b"\x01"), ("c", b""), ("d", b"")];

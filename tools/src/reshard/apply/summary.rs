@@ -135,7 +135,7 @@ impl Summary {
                 let mut text = format!("restart all shards and clients with\n  GRAPH_SERVICE_ENDPOINTS={}", list(&self.to));
                 for leaving in task.plan.from.iter().filter(|endpoint| !self.to.contains(endpoint)) {
                     text.push_str(&format!(
-                        "\n{leaving} has no graphs left but signposts and its own __commons__: stop it when no client has the \
+                        "\n{leaving} has no graphs left but signposts and an empty __commons__: stop it when no client has the \
                          old list any more"
                     ));
                 }

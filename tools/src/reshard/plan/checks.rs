@@ -48,7 +48,7 @@ fn conflicts(change: &Change, shards: &[Shard]) -> Vec<Refusal> {
     let mut first: HashMap<&str, (&Shard, &GraphStats)> = HashMap::new();
     let mut found = Vec::new();
     for shard in shards {
-        for graph in shard.graphs.iter().filter(|graph| graph.name != COMMONS) {
+        for graph in shard.graphs.iter().filter(|graph| !graph.is_empty_commons()) {
             let (holder, known) = *first.entry(&graph.name).or_insert((shard, graph));
             if holder.endpoint == shard.endpoint {
                 continue;
@@ -58,6 +58,11 @@ fn conflicts(change: &Change, shards: &[Shard]) -> Vec<Refusal> {
                 format!("'{}' ({nodes} nodes, {edges} edges, sequence {sequence})", shard.endpoint)
             };
             let owner = hrw::owner(&change.from, change.affinity.anchor(&graph.name));
+            let other = if graph.name == COMMONS {
+                "end it with egctl owners resolve"
+            } else {
+                "export and delete the other"
+            };
             found.push(Refusal::new(
                 Code::GraphConflict,
                 format!(
@@ -66,7 +71,7 @@ fn conflicts(change: &Change, shards: &[Shard]) -> Vec<Refusal> {
                     held(holder, known),
                     held(shard, graph)
                 ),
-                format!("clients with the old list use the one on '{owner}'; export and delete the other"),
+                format!("clients with the old list use the one on '{owner}'; {other}"),
             ));
         }
     }
@@ -77,8 +82,12 @@ fn conflicts(change: &Change, shards: &[Shard]) -> Vec<Refusal> {
 /// Graphs that an earlier move left on the way: those that arrive somewhere, and those that a signpost sends to where they
 /// are not, while their records are still behind it.
 fn unfinished(shards: &[Shard]) -> Vec<Refusal> {
-    let served: HashSet<&str> =
-        shards.iter().flat_map(|shard| &shard.graphs).map(|graph| graph.name.as_str()).collect();
+    let served: HashSet<&str> = shards
+        .iter()
+        .flat_map(|shard| &shard.graphs)
+        .filter(|graph| !graph.is_empty_commons())
+        .map(|graph| graph.name.as_str())
+        .collect();
     let mut found = Vec::new();
     for shard in shards {
         for graph in &shard.on_the_move {
@@ -157,7 +166,6 @@ fn no_room(draft: &Draft<'_>, index: usize, shard: &Shard) -> Option<Refusal> {
 
 pub(super) fn warnings(change: &Change, draft: &Draft<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    let stays = |shard: &Shard| change.to.as_slice().contains(&shard.endpoint);
     let known = [change.from.fingerprint(), change.to.fingerprint()];
     for (index, shard) in draft.shards.iter().enumerate() {
         let endpoint = &shard.endpoint;
@@ -167,16 +175,6 @@ pub(super) fn warnings(change: &Change, draft: &Draft<'_>) -> Vec<String> {
             found.push(format!(
                 "'{endpoint}' was started with the list [{told}], which is neither the old nor the new one: its clients \
                  may use graphs where this plan does not look"
-            ));
-        }
-        let commons = shard.graphs.iter().find(|graph| graph.name == COMMONS);
-        if let Some(GraphStats { nodes, edges, .. }) = commons
-            && !stays(shard)
-            && *nodes > 0
-        {
-            found.push(format!(
-                "{COMMONS} of '{endpoint}' ({nodes} nodes, {edges} edges) stays on the shard that leaves: every shard has \
-                 its own"
             ));
         }
         if shard.checkpoint && draft.outgoing[index].graphs > 0 {
