@@ -217,7 +217,6 @@ impl<S: Stream> Connection<S> {
             self.gone = true;
             self.pending.iter().for_each(Pending::client_gone);
             self.shard.compute.discard_cancelled();
-            self.shard.reads.discard_cancelled();
         }
     }
 

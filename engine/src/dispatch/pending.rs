@@ -55,21 +55,23 @@ pub(crate) struct Pending {
     bytes: usize,
     /// Held until the answer is out.
     _permit: Option<Permit>,
-    /// Present for a computation.
-    computation: Option<Computing>,
+    /// Present for what is ended when nobody waits for it any more.
+    work: Option<Work>,
     /// Held by a request over the usual limit until its answer is out.
     _document: Option<OwnedSemaphorePermit>,
 }
 
-/// A computation to end when nobody waits for it any more.
-struct Computing {
+/// A computation, or a read of much.
+struct Work {
     to: ReplyTo,
     cancel: Cancel,
+    /// It is finished for a client that has only ended its own side, as far as can be told.
+    is_read: bool,
 }
 
-impl Drop for Pending {
+impl Drop for Work {
     fn drop(&mut self) {
-        self.client_gone();
+        self.cancel.cancel();
     }
 }
 
@@ -82,13 +84,7 @@ enum Source {
 impl Pending {
     /// A finished answer behind others.
     pub(crate) fn ready(bytes: Vec<u8>) -> Self {
-        Self {
-            source: Source::Ready(Some(bytes)),
-            bytes: 0,
-            _permit: None,
-            computation: None,
-            _document: None,
-        }
+        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None, work: None, _document: None }
     }
 
     /// An error in its place: in the outbox when no answer is due before it, else promised.
@@ -103,11 +99,11 @@ impl Pending {
     }
 
     pub(super) fn write(write: PendingWrite, bytes: usize) -> Self {
-        Self { source: Source::Write(write), bytes, _permit: None, computation: None, _document: None }
+        Self { source: Source::Write(write), bytes, _permit: None, work: None, _document: None }
     }
 
     pub(super) fn task(parts: mpsc::Receiver<Part>, permit: Option<Permit>) -> Self {
-        Self { source: Source::Task(parts), bytes: 0, _permit: permit, computation: None, _document: None }
+        Self { source: Source::Task(parts), bytes: 0, _permit: permit, work: None, _document: None }
     }
 
     pub(super) fn computation(
@@ -116,9 +112,15 @@ impl Pending {
         permit: Permit,
         cancel: Cancel,
     ) -> Self {
-        let mut pending = Self::task(parts, Some(permit));
-        pending.computation = Some(Computing { to, cancel });
-        pending
+        Self::work(parts, permit, Work { to, cancel, is_read: false })
+    }
+
+    pub(super) fn read(to: ReplyTo, parts: mpsc::Receiver<Part>, permit: Permit, cancel: Cancel) -> Self {
+        Self::work(parts, permit, Work { to, cancel, is_read: true })
+    }
+
+    fn work(parts: mpsc::Receiver<Part>, permit: Permit, work: Work) -> Self {
+        Self { work: Some(work), ..Self::task(parts, Some(permit)) }
     }
 
     /// Keeps the place of a large document until the answer is out.
@@ -129,8 +131,8 @@ impl Pending {
 
     /// The client sends nothing more: a computation for it is ended, everything else finished.
     pub(crate) fn client_gone(&self) {
-        if let Some(computing) = &self.computation {
-            computing.cancel.cancel();
+        if let Some(Work { cancel, is_read: false, .. }) = &self.work {
+            cancel.cancel();
         }
     }
 
@@ -180,14 +182,14 @@ impl Pending {
 
     /// What is left to say when no last part comes.
     fn broken_off(&self) -> Part {
-        // A computation sends its answer in one part, so the client has seen nothing of it.
-        let Some(computing) = &self.computation else { return Part::Broken };
-        let error = match computing.cancel.check() {
+        // Its answer comes in one part, so the client has seen nothing of it.
+        let Some(work) = &self.work else { return Part::Broken };
+        let error = match work.cancel.check() {
             Err(cancelled) => cancelled.into(),
             Ok(()) => OpError::Text("INTERNAL: the computation failed; the server's log tells more".into()),
         };
         let mut out = Vec::new();
-        answer::error(&mut out, computing.to, &error);
+        answer::error(&mut out, work.to, &error);
         Part::Last(out)
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn submit(
         // A client that has gone needs no answer.
         let _ = parts.try_send(Part::whole(&owned, &charged, &request, out));
     });
-    Some(Pending::computation(to, receiver, permit, cancel))
+    Some(Pending::read(to, receiver, permit, cancel))
 }
 
 fn run(shard: &Shard, request: &Request<'_>, cancel: &Cancel, out: &mut Vec<u8>) -> Result<(), OpError> {

@@ -93,7 +93,7 @@ pub(super) fn run(
         return Some(Pending::task(receiver, Some(permit)));
     }
     shard.reads.submit(&account, &cancel, work);
-    Some(Pending::computation(to, receiver, permit, cancel))
+    Some(Pending::read(to, receiver, permit, cancel))
 }
 
 /// How far a read goes.
