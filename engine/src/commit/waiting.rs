@@ -89,11 +89,12 @@ fn cost_of(job: &Job) -> u64 {
 
 /// What a write costs its group.
 pub(super) fn cost(write: &Write, waiter: &Waiter) -> u64 {
-    match &write.op {
+    let op = if let Op::Once(_, op) = &write.op { op } else { &write.op };
+    match op {
         // What they really cost is known only when they are made; a part of them is all that a group does.
         Op::Touch { nodes, .. } if nodes.len() > 1 => PART_COST,
         _ if waiter.reached != Progress::default() => PART_COST,
-        op => op.cost() as u64,
+        _ => write.op.cost() as u64,
     }
 }
 

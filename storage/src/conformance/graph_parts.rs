@@ -5,7 +5,7 @@ use super::{
     graph_moves::{arrive, replay, step},
 };
 use crate::{
-    graph::{Graph, GraphError, GraphStore, Op, Outcome, Progress, Revision, Write},
+    graph::{Graph, GraphError, GraphStore, Once, Op, Outcome, Progress, Revision, Write},
     limits::RequestLimits,
     store::Durability,
     view,
@@ -94,6 +94,46 @@ pub(super) fn removed_hub(graphs: &GraphStore) -> Result<(), GraphError> {
     let copy = graphs.graph_of_any_standing("copy")?;
     assert_eq!(copy.state(), g.state());
     assert_eq!(self::records(graphs, &copy)?, records);
+    Ok(())
+}
+
+/// A key is stored with the last part: the write goes on until then, and is made once after.
+pub(super) fn made_once(graphs: &GraphStore) -> Result<(), GraphError> {
+    hub(graphs, "g")?;
+    let removal = || Op::Once(Once { key: [1; 16], request: [1; 16] }, Box::new(remove_node("hub")));
+    let write = [Write { graph: "g".into(), op: removal() }];
+    let begun = graphs.commit_in_parts(&write, &[Progress::default()], Durability::Buffered);
+    assert!(matches!(begun[..], [Ok(Outcome::Unfinished(_))]), "{begun:?}");
+    // Its first try is forgotten, as by a server that was killed.
+    let (results, groups) = in_parts(graphs, removal(), removal());
+    assert_eq!(results, [Ok(Outcome::Done), Ok(Outcome::Done)]);
+    assert!(groups > 2, "{groups}");
+    assert_eq!(counts(graphs, "g")?, (100, 1));
+    let before = graphs.graph("g")?.state().sequence;
+    write_all(graphs, "g", vec![removal()])?;
+    assert_eq!(graphs.graph("g")?.state().sequence, before, "nothing is done again");
+    Ok(())
+}
+
+/// How far a removal came says nothing of another graph that took the name meanwhile.
+pub(super) fn replaced_meanwhile(graphs: &GraphStore) -> Result<(), GraphError> {
+    hub(graphs, "g")?;
+    let write = [Write { graph: "g".into(), op: remove_node("hub") }];
+    let mut reached = Progress::default();
+    for _ in 0..2 {
+        let begun = graphs.commit_in_parts(&write, &[reached], Durability::Buffered).remove(0)?;
+        let Outcome::Unfinished(progress) = begun else { panic!("{begun:?}") };
+        reached = *progress;
+    }
+    write_all(graphs, "g", vec![Op::Delete])?;
+    create(graphs, "g")?;
+    let ops =
+        vec![add_node("hub", b""), add_node("a", b""), add_edge("hub", "a", b""), add_edge("a", "hub", b"")];
+    write_all(graphs, "g", ops)?;
+    let done = graphs.commit_in_parts(&write, &[reached], Durability::Buffered).remove(0)?;
+    assert_eq!(done, Outcome::Done);
+    assert_eq!(counts(graphs, "g")?, (1, 0));
+    assert_eq!(graphs.latest(&*graphs.graph("g")?).in_degree("a")?, 0);
     Ok(())
 }
 

@@ -218,8 +218,9 @@ impl Op {
 
     /// Whether it may be made in parts.
     fn is_divisible(&self) -> bool {
+        let op = if let Op::Once(_, op) = self { op } else { self };
         matches!(
-            self,
+            op,
             Op::Touch { .. }
                 | Op::RemoveNode { .. }
                 | Op::RemoveEdge { .. }
@@ -310,7 +311,7 @@ impl Transaction<'_> {
         reached: &Progress,
     ) -> Result<Outcome, GraphError> {
         match op {
-            Op::Once(once, op) => return self.apply_once(name, *once, op),
+            Op::Once(once, op) => return self.apply_once(name, *once, op, reached),
             Op::Create { kind, owner, tenant } => {
                 if self.live(name).is_some() {
                     // It is on every store, wherever its content is.

@@ -50,6 +50,7 @@ impl Edit<'_, '_> {
     pub(super) fn batch(&mut self, items: &[BatchOp]) -> Result<BatchReport, GraphError> {
         let mut report = BatchReport::default();
         for (index, item) in items.iter().enumerate() {
+            self.check_removal(item)?;
             let (done, count) = match item {
                 BatchOp::AddNode { id, properties } => {
                     (self.add_node(id, properties), &mut report.added_nodes)

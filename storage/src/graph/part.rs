@@ -2,6 +2,7 @@
 //! not wait for all of it.
 
 use super::{
+    batch_ops::BatchOp,
     edit::{EdgesAt, Edit},
     error::GraphError,
     ledger::LedgerRecord,
@@ -39,6 +40,13 @@ pub struct Progress {
     pub(super) behind: Option<(Space, Vec<u8>)>,
 }
 
+impl Progress {
+    /// The last edge that was removed, unless it was of another graph of this name.
+    fn behind_in(&self, prefix: &[u8]) -> Option<&(Space, Vec<u8>)> {
+        self.behind.as_ref().filter(|(_, key)| key.starts_with(prefix))
+    }
+}
+
 /// What a mutation may change in the running group.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
@@ -66,6 +74,11 @@ impl Part {
         changes >= GROUP_CHANGES || bytes >= GROUP_BYTES
     }
 
+    /// Bytes that a batch may still write.
+    fn room(&self, overlay: &Overlay<'_>) -> usize {
+        self.batch_bytes.saturating_sub(overlay.size().1.saturating_sub(self.begun.1))
+    }
+
     /// Fails when the mutation, a batch, has written more than a batch may.
     pub(super) fn check_batch(&self, overlay: &Overlay<'_>) -> Result<()> {
         let written = overlay.size().1.saturating_sub(self.begun.1);
@@ -83,6 +96,33 @@ impl Part {
 }
 
 impl Edit<'_, '_> {
+    /// Fails when an item of a batch would remove more edges than the batch may write, before all of them are looked up.
+    pub(super) fn check_removal(&self, item: &BatchOp) -> Result<()> {
+        let id = self.id();
+        let (spaces, prefix) = match item {
+            BatchOp::RemoveNode { id: node } => {
+                (&[Space::OutEdges, Space::InEdges][..], keys::edges_at(id, node))
+            }
+            BatchOp::RemoveEdge { source, target } => {
+                (&[Space::OutEdges][..], keys::pair(id, source, target))
+            }
+            BatchOp::AddNode { .. } | BatchOp::AddEdge { .. } | BatchOp::Rejected(_) => return Ok(()),
+        };
+        // Two keys of each edge are written, both longer than this.
+        let most = self.part.room(&*self.overlay) / (2 * prefix.len());
+        if self.live.state.edges <= most as u64 {
+            return Ok(());
+        }
+        let mut found = 0;
+        for space in spaces {
+            found += self.overlay.edge_keys_behind(*space, &prefix, None, most + 1 - found)?.len();
+            if found > most {
+                return Err(StoreError::OverBudget { entries: self.part.batch_bytes });
+            }
+        }
+        Ok(())
+    }
+
     /// Counts bytes that were read.
     pub(super) fn has_read(&mut self, bytes: usize) {
         self.part.read += bytes;
@@ -107,7 +147,7 @@ impl Edit<'_, '_> {
         let key = keys::node(id, node);
         let Some(old) = self.old_node(&key)? else { return Ok(None) };
         let (most, prefix) = (self.most_edges(), keys::edges_at(id, node));
-        let (out_behind, in_behind) = match &reached.behind {
+        let (out_behind, in_behind) = match reached.behind_in(&prefix) {
             Some((Space::OutEdges, key)) => (Some(key.as_slice()), None),
             Some((_, key)) => (None, Some(key.as_slice())),
             None => (None, None),
@@ -150,8 +190,8 @@ impl Edit<'_, '_> {
             return Ok(None);
         }
         let most = self.most_edges();
-        let behind = reached.behind.as_ref().map(|(_, key)| key.as_slice());
         let pair = keys::pair(id, source, target);
+        let behind = reached.behind_in(&pair).map(|(_, key)| key.as_slice());
         let mut edges =
             self.overlay.edge_keys_behind(Space::OutEdges, &pair, behind, most.saturating_add(1))?;
         if edges.len() <= most {
