@@ -51,7 +51,7 @@ fn edges_of_hub(client: &mut Client, graph: &str) -> Result<Option<usize>> {
 #[test]
 fn a_hub_that_was_being_removed_is_valid_and_can_be_removed_again() -> Result<()> {
     let rounds = number_from_env("EG_HUB_ROUNDS", 8);
-    let mut random = generator(seed("a_hub_that_was_being_removed"));
+    let mut random = generator(seed("a_hub_that_was_being_removed"), 0);
     let mut server = ServerProcess::ours().start()?;
     let (mut in_parts, mut whole, mut done) = (0, 0, 0);
     for round in 0..rounds {

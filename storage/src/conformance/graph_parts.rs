@@ -191,7 +191,7 @@ pub(super) fn limited_batch(graphs: &GraphStore) -> Result<(), GraphError> {
     let add = crate::graph::BatchOp::AddNode { id: "new".into(), properties: Vec::new() };
     let writes = [batch(vec![add.clone(), remove]), batch(vec![add])];
     let results = graphs.commit(&writes, Durability::Sync);
-    let text = results[0].as_ref().unwrap_err().to_string();
+    let text = results[0].as_ref().expect_err("too large").to_string();
     assert!(text.starts_with("LIMIT_EXCEEDED: the batch writes over 10000 bytes"), "{text}");
     assert!(results[1].is_ok());
     assert_eq!(counts(graphs, "g")?, (before.0 + 1, before.1));

@@ -166,11 +166,10 @@ impl Edit<'_, '_> {
             edges.chain(incoming.into_iter().map(|edge| (Space::InEdges, edge))).take(most).collect();
         for (space, edge) in &edges {
             let (other, sequence) = keys::edge_tail(edge, &prefix).ok_or_else(|| bad_key(*space, edge))?;
-            match space {
-                Space::OutEdges => self.drop_edge(node, &other, sequence)?,
-                // One that leads back was among the outgoing ones.
-                _ if other == node => {}
-                _ => self.drop_edge(&other, node, sequence)?,
+            if *space == Space::OutEdges {
+                self.drop_edge(node, &other, sequence)?;
+            } else if other != node {
+                self.drop_edge(&other, node, sequence)?;
             }
         }
         Ok(Some(Progress { behind: edges.into_iter().next_back(), ..reached.clone() }))
