@@ -14,7 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::account::Account;
+use crate::{account::Account, memory::Charge};
 
 /// Bytes of the requests in flight, whatever their number; one graph may have a quarter of them.
 const MAX_BYTES: usize = 256 << 20;
@@ -73,6 +73,16 @@ pub(crate) struct Permit {
     account: Account,
     kind: Kind,
     bytes: usize,
+    /// For what the request became when it was decoded.
+    _memory: Option<Charge>,
+}
+
+impl Permit {
+    /// The same, holding a charge for as long.
+    pub(crate) fn with(mut self, charge: Charge) -> Self {
+        self._memory = Some(charge);
+        self
+    }
 }
 
 /// Refusal of a request for lack of a place.
@@ -114,7 +124,7 @@ impl Admission {
         places.long += u32::from(kind == Kind::Long);
         places.tenants.entry(Arc::clone(&account.tenant)).or_default().add(bytes);
         places.graphs.entry(Arc::clone(&account.graph)).or_default().add(bytes);
-        Ok(Permit { admission: Arc::clone(self), account: account.clone(), kind, bytes })
+        Ok(Permit { admission: Arc::clone(self), account: account.clone(), kind, bytes, _memory: None })
     }
 
     fn refusal(&self, places: &Places, account: &Account, kind: Kind, bytes: usize) -> Option<Busy> {

@@ -3,13 +3,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
-use epistemic_storage::{
-    graph::LedgerKeep,
-    limits::{MAX_NAME_BYTES, RequestLimits},
-};
+use epistemic_storage::{graph::LedgerKeep, limits::MAX_NAME_BYTES};
 use zeroize::Zeroizing;
 
-use crate::signed::Expected;
+use crate::{
+    memory::{Given, MemoryBudget, Part},
+    signed::Expected,
+};
 
 /// A shard of the epistemic-graph service: named graphs over a unix socket and TCP, durable in a directory.
 #[derive(Debug, Clone, Parser)]
@@ -133,9 +133,9 @@ pub struct Config {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_unauthenticated: Option<u32>,
 
-    /// Memory for blocks read from disk
-    #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
-    pub block_cache_bytes: usize,
+    /// Flags about memory.
+    #[command(flatten)]
+    pub memory: MemoryConfig,
 
     /// Seconds between sweeps that let confidence decay in all graphs; 0 never sweeps
     #[arg(long, env = "GRAPH_SERVICE_DECAY_INTERVAL", default_value_t = 0, value_name = "SECONDS")]
@@ -148,14 +148,6 @@ pub struct Config {
     /// Above 0, those sweeps remove nodes and edges with less confidence than this
     #[arg(long, env = "GRAPH_SERVICE_DECAY_FLOOR", default_value_t = 0.0, value_name = "CONFIDENCE")]
     pub decay_floor: f64,
-
-    /// Memory for the projections that algorithms run on; a graph that needs more is refused them
-    #[arg(long, default_value_t = 512 << 20, value_name = "BYTES")]
-    pub projection_memory: usize,
-
-    /// Memory for the embeddings that searches run on; those of a graph that needs more are read from storage each time
-    #[arg(long, default_value_t = 1 << 30, value_name = "BYTES")]
-    pub vector_memory: usize,
 
     /// HTTP address for /metrics (Prometheus), /healthz and /readyz
     #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
@@ -174,14 +166,14 @@ pub struct Config {
     pub max_graph_series: u32,
 
     /// Largest request frame, but for documents of clients that are known; a larger one is refused before anything is
-    /// allocated for it
-    #[arg(long, default_value_t = 64 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
-    pub max_frame_bytes: u32,
+    /// allocated for it [default: 64 MiB, less where --memory-budget is small]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
+    pub max_frame_bytes: Option<u32>,
 
-    /// Largest document of `ToMsgpack` and `FromMsgpack`; one over --max-frame-bytes is taken at a time, and needs a few times
-    /// its size in memory
-    #[arg(long, default_value_t = 512 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..=1 << 30))]
-    pub max_document_bytes: u32,
+    /// Largest document of `ToMsgpack` and `FromMsgpack`; one over --max-frame-bytes is taken at a time [default: 512 MiB,
+    /// less where --memory-budget is small]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..=1 << 30))]
+    pub max_document_bytes: Option<u32>,
 
     /// Requests in flight; one graph may have a quarter of them. More are answered BUSY
     #[arg(long, env = "EPISTEMIC_GRAPH_MAX_INFLIGHT", default_value_t = 1024, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
@@ -206,13 +198,10 @@ pub struct Config {
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub transfer_idle: u64,
 
-    /// Memory for large answers that their clients have not taken yet; more are answered BUSY
-    #[arg(long, default_value_t = 512 << 20, value_name = "BYTES")]
-    pub answer_memory: usize,
-
-    /// Snapshots that are sent or received in pieces at a time, over all connections
-    #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_transfers: u32,
+    /// Snapshots that are sent or received in pieces at a time, over all connections [default: 64, fewer where
+    /// --memory-budget is small]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_transfers: Option<u32>,
 
     /// Messages kept of each channel; the oldest are dropped beyond
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -240,27 +229,59 @@ pub struct Config {
 /// Flags about what one request may write. What is stored beyond stays readable.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WriteLimits {
-    /// Largest properties of a node or an edge, and largest embedding, in a request
-    #[arg(long, default_value_t = 16 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
-    pub max_property_bytes: u32,
+    /// Largest properties of a node or an edge, and largest embedding, in a request [default: 16 MiB, less where
+    /// --memory-budget is small]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
+    pub max_property_bytes: Option<u32>,
 
     /// Labels of a node that is written
     #[arg(long, default_value_t = 1000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_node_labels: u32,
 
-    /// What one batch may write, its records and their part of the ledger: others' writes wait for it
-    #[arg(long, default_value_t = 64 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
-    pub max_batch_bytes: u32,
+    /// What one batch may write, its records and their part of the ledger: others' writes wait for it [default: 64 MiB,
+    /// less where --memory-budget is small]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
+    pub max_batch_bytes: Option<u32>,
 }
 
-impl WriteLimits {
-    /// As the store asks them.
-    pub(crate) fn of_requests(&self) -> RequestLimits {
-        RequestLimits {
-            value_bytes: self.max_property_bytes as usize,
-            labels: self.max_node_labels as usize,
-            batch_bytes: self.max_batch_bytes as usize,
-        }
+/// Flags about memory. What is not given is divided by the server.
+#[derive(Debug, Clone, clap::Args)]
+pub struct MemoryConfig {
+    /// Memory of the process: bytes, with a unit as in 2GiB, or a part of what the machine has or its cgroup allows. It is
+    /// divided among all that takes memory, and what does not fit is refused (docs/limits.md)
+    #[arg(long, env = "EPISTEMIC_GRAPH_MEMORY_BUDGET", default_value = "60%", value_name = "SIZE")]
+    pub memory_budget: MemoryBudget,
+
+    /// Of it, memory for blocks read from disk [default: 256 MiB at most]
+    #[arg(long, value_name = "BYTES")]
+    pub block_cache_bytes: Option<u64>,
+
+    /// Of it, memory for the projections that algorithms run on; a graph that needs more is refused them [default: 512 MiB
+    /// at most]
+    #[arg(long, value_name = "BYTES")]
+    pub projection_memory: Option<u64>,
+
+    /// Of it, memory for the embeddings that searches run on; those of a graph that needs more are read from storage each
+    /// time [default: 1 GiB at most]
+    #[arg(long, value_name = "BYTES")]
+    pub vector_memory: Option<u64>,
+
+    /// Of it, memory for answers that are made or that their clients have not taken yet; more are answered BUSY
+    /// [default: 1 GiB at most]
+    #[arg(long, value_name = "BYTES")]
+    pub answer_memory: Option<u64>,
+}
+
+impl MemoryConfig {
+    /// The parts whose sizes are given.
+    pub(crate) fn given(&self) -> Vec<Given> {
+        let all = [
+            (Part::Blocks, self.block_cache_bytes, "--block-cache-bytes"),
+            (Part::Projections, self.projection_memory, "--projection-memory"),
+            (Part::Vectors, self.vector_memory, "--vector-memory"),
+            (Part::Answers, self.answer_memory, "--answer-memory"),
+        ];
+        all.into_iter().filter_map(|(part, bytes, flag)| Some(Given { part, bytes: bytes?, flag })).collect()
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, io, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use epistemic_listen::Place;
 use epistemic_logging::Limit;
 use tokio::{
@@ -16,19 +16,19 @@ use tokio::{
 };
 
 use crate::{
-    answers::AnswerPlace,
     dispatch::{
-        self, Client, Part, Pending, Step,
+        self, Client, OpError, Part, Pending, Step, answer,
         authenticate::{self, Shown},
     },
     guesses::ON_ONE_CONNECTION,
+    memory::{Body, Charge as MemoryCharge, NoRoom, Part as MemoryPart},
     oversized::{self, Oversized},
     shard::{Shard, stopped},
     stream::Stream,
     transfer::Transfers,
     unauthenticated::Charge,
     wire::{
-        Envelope,
+        Envelope, ReplyTo,
         frame::{self, FrameTooLarge},
         response,
     },
@@ -44,11 +44,17 @@ const MAX_OUTBOX: usize = 256 << 10;
 const READ_BYTES: usize = 8 << 10;
 /// A client that takes nothing for this long is dropped.
 const WRITE_DEADLINE: Duration = Duration::from_secs(60);
+/// So many bytes a second it takes on average at least, after that.
+const SLOWEST: usize = 64 << 10;
+/// An empty inbox keeps no more room.
+const MAX_IDLE_INBOX: usize = 256 << 10;
 /// A refused connection is read from for this long, so that its client sees the last answer.
 const LINGER: Duration = Duration::from_millis(500);
 /// Bytes read ahead while a frame waits. The end of a TCP connection comes behind everything that was sent before, so a
 /// client that pipelines more than this and goes away is noticed only when its computation has ended.
 const READ_AHEAD: usize = 1 << 20;
+/// Buffers of no more bytes are part of what a connection takes anyway.
+const FREE: usize = 16 << 10;
 /// A stranger with a request of no more bytes is never turned away for others.
 const SMALL: usize = 1 << 10;
 
@@ -61,15 +67,21 @@ struct Connection<S> {
     origin: Arc<str>,
     stream: S,
     inbox: BytesMut,
+    /// Bytes of the frame that has begun, its prefix included.
+    expected: usize,
+    /// The charge for the inbox of a client that is known.
+    incoming: MemoryCharge,
     outbox: Vec<u8>,
-    /// Room of large answers in the outbox.
-    large: Vec<AnswerPlace>,
+    /// Charges of large answers in the outbox.
+    large: Vec<MemoryCharge>,
+    /// The charge for the rest of it.
+    outgoing: MemoryCharge,
     pending: VecDeque<Pending>,
     /// Bytes of the requests that wait for their answer.
     pending_bytes: usize,
     transfers: Arc<Transfers>,
     /// A complete frame that waits for the answers before it.
-    held: Option<Bytes>,
+    held: Option<Body>,
     /// A frame over the limit that is being passed over.
     oversized: Option<Oversized>,
     /// The place of a large document, from the time that its length is known.
@@ -96,18 +108,22 @@ struct Connection<S> {
 pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place, peer: String) {
     let charge = Charge::new(&shard);
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
+    let origin: Arc<str> = place.origin().to_string().into();
     let connection = Connection {
         shard: Arc::clone(&shard),
-        origin: place.origin().to_string().into(),
+        incoming: shard.memory.open(MemoryPart::Requests, &origin),
+        outgoing: shard.memory.open(MemoryPart::Answers, &origin),
         place,
         peer,
         stream,
         inbox: BytesMut::new(),
+        expected: 0,
         outbox: Vec::new(),
         large: Vec::new(),
         pending: VecDeque::new(),
         pending_bytes: 0,
-        transfers: shard.open_transfers.connect(),
+        transfers: shard.open_transfers.connect(&origin),
+        origin,
         held: None,
         oversized: None,
         document: None,
@@ -200,7 +216,8 @@ impl<S: Stream> Connection<S> {
     /// Makes room for a read: a little at first, then as much as has arrived of an incomplete frame.
     fn reserve(&mut self) {
         let least = if self.unauthenticated.is_some() { SMALL } else { READ_BYTES };
-        self.inbox.reserve(least.max(self.inbox.len().min(1 << 20)));
+        let missing = self.expected.saturating_sub(self.inbox.len()).max(least);
+        self.inbox.reserve(least.max(self.inbox.len().min(1 << 20)).min(missing));
         if let Some(charge) = &mut self.unauthenticated {
             // Whether there is room is asked when something has arrived.
             charge.set(self.inbox.capacity());
@@ -244,6 +261,7 @@ impl<S: Stream> Connection<S> {
                     }
                 },
             };
+            let begun = self.outbox.len();
             let Self { shard, transfers, origin, pending, outbox, .. } = self;
             let client = Client { transfers, peer: origin };
             let step = if self.unauthenticated.is_some() && !authenticated {
@@ -266,6 +284,9 @@ impl<S: Stream> Connection<S> {
                     self.sender_is_known();
                     self.wrong_tokens = 0;
                     self.deadline = None;
+                    if pending.is_none() {
+                        self.make_room(begun, &body);
+                    }
                     let document = self.document.take();
                     let pending = pending.map(|pending| pending.holding(document));
                     self.pending_bytes += pending.as_ref().map_or(0, Pending::bytes);
@@ -295,7 +316,7 @@ impl<S: Stream> Connection<S> {
     ///
     /// # Errors
     /// One that is not, with which the connection ends.
-    fn next_frame(&mut self) -> Result<Option<Bytes>, FrameTooLarge> {
+    fn next_frame(&mut self) -> Result<Option<Body>, FrameTooLarge> {
         loop {
             if let Some(mut oversized) = self.oversized.take() {
                 if !oversized.pass_over(&mut self.inbox) {
@@ -311,8 +332,6 @@ impl<S: Stream> Connection<S> {
                     match Arc::clone(&self.shard.documents).try_acquire_owned() {
                         Ok(place) => {
                             self.document = Some(place);
-                            // All at once: a buffer that grows by doubling takes twice as much.
-                            self.inbox.reserve(length.saturating_sub(self.inbox.len()) + READ_BYTES);
                             continue;
                         }
                         Err(_) => {
@@ -320,7 +339,11 @@ impl<S: Stream> Connection<S> {
                         }
                     }
                 }
-                Ok(_) => return frame::split_frame(&mut self.inbox, limits.frame_bytes(known)),
+                Ok(None) => return Ok(None),
+                Ok(Some(length)) => match self.frame(length, known) {
+                    Ok(frame) => return Ok(frame),
+                    Err(no_room) => (length, no_room.to_string()),
+                },
                 Err(error) if error.length > oversized::LONGEST => return Err(error),
                 Err(error) if known => {
                     self.deadline = Some(Instant::now() + limits.frame_deadline + time_for(error.length));
@@ -340,8 +363,77 @@ impl<S: Stream> Connection<S> {
                     Some(Shown::Nothing) => return Err(error),
                 },
             };
+            self.document = None;
+            (self.expected, self.incoming) = (0, self.shard.memory.open(MemoryPart::Requests, &self.origin));
             self.oversized = Some(Oversized::begin(&mut self.inbox, length, text));
         }
+    }
+
+    /// The frame of this length at the beginning of the inbox if it is complete; else makes room for more of it.
+    ///
+    /// # Errors
+    /// There is none.
+    fn frame(&mut self, length: usize, known: bool) -> Result<Option<Body>, NoRoom> {
+        let whole = frame::PREFIX + length;
+        if self.inbox.len() < whole {
+            // Strangers have little room together: who shows the token first needs none of it.
+            let looks = !known && length > FREE && self.inbox.len() <= 2 * oversized::HEAD;
+            if looks && matches!(self.first_frame(), Some(Shown::Known)) {
+                self.sender_is_known();
+            }
+            if self.unauthenticated.is_none() && length > FREE {
+                self.grow_inbox(whole)?;
+            }
+            return Ok(None);
+        }
+        let charge = if length <= FREE {
+            None
+        } else if known && length > frame::LARGE {
+            // The buffer goes along.
+            self.incoming.set(self.inbox.capacity())?;
+            let next = self.shard.memory.open(MemoryPart::Requests, &self.origin);
+            Some(std::mem::replace(&mut self.incoming, next))
+        } else {
+            Some(self.shard.memory.take(MemoryPart::Requests, &self.origin, length)?)
+        };
+        self.expected = 0;
+        let body = frame::split_frame(&mut self.inbox, length).ok().flatten();
+        Ok(body.map(|body| Body::new(body, charge)))
+    }
+
+    /// Makes room for more of a frame that has `whole` bytes: four times as much as has arrived, and all of it in one buffer once
+    /// a quarter has.
+    fn grow_inbox(&mut self, whole: usize) -> Result<(), NoRoom> {
+        let wanted = self.inbox.len().saturating_mul(4).max(FREE).min(whole) + READ_BYTES;
+        self.expected = whole;
+        let grows = self.inbox.capacity() < wanted && self.inbox.len() * 2 > self.inbox.capacity();
+        self.incoming.set(if grows { wanted } else { self.inbox.capacity() })?;
+        if grows {
+            // Reserving room would take twice as much in the end.
+            let mut larger = BytesMut::with_capacity(wanted);
+            larger.extend_from_slice(&self.inbox);
+            self.inbox = larger;
+        }
+        Ok(())
+    }
+
+    /// Counts an answer that was put into the outbox at once, from `begun` on; one for which there is no room gives way to an
+    /// error. Such an answer changed nothing.
+    fn make_room(&mut self, begun: usize, body: &[u8]) {
+        let large: usize = self.large.iter().map(MemoryCharge::bytes).sum();
+        let own = self.outbox.capacity().saturating_sub(large);
+        if own <= FREE {
+            return;
+        }
+        let Err(no_room) = self.outgoing.set(own) else { return };
+        if self.outbox.len() - begun <= FREE {
+            return;
+        }
+        let to =
+            Envelope::parse(body).map_or(ReplyTo { id: 0, coded: false }, |envelope| envelope.reply_to());
+        self.outbox.truncate(begun);
+        self.outbox.shrink_to(begun + FREE);
+        answer::error(&mut self.outbox, to, &OpError::Text(no_room.to_string()));
     }
 
     fn note_oversized(&self, error: FrameTooLarge) {
@@ -361,6 +453,13 @@ impl<S: Stream> Connection<S> {
 
     /// Keeps the deadline and the budget in step with what is in the inbox.
     fn watch_frame(&mut self) {
+        if self.inbox.is_empty() && self.inbox.capacity() > MAX_IDLE_INBOX {
+            self.inbox = BytesMut::new();
+        }
+        if self.unauthenticated.is_none() && self.expected == 0 {
+            let bytes = self.inbox.capacity();
+            self.incoming.note(if bytes > FREE { bytes } else { 0 });
+        }
         match &mut self.unauthenticated {
             Some(charge) => {
                 if !charge.set(self.inbox.capacity()) && self.inbox.len() > SMALL {
@@ -415,8 +514,8 @@ impl<S: Stream> Connection<S> {
         let (bytes, last) = match part {
             Part::More(bytes) => (bytes, false),
             Part::Last(bytes) => (bytes, true),
-            Part::Large(bytes, place) => {
-                self.large.push(place);
+            Part::Large(bytes, charge) => {
+                self.large.push(charge);
                 (bytes, true)
             }
             Part::Broken => return Err(io::Error::other("an answer failed after its first part was sent")),
@@ -449,10 +548,11 @@ impl<S: Stream> Connection<S> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        let mut written = 0;
+        let (mut written, begun) = (0, Instant::now());
         while written < self.outbox.len() {
             let write = self.stream.write(&self.outbox[written..]);
-            match timeout(WRITE_DEADLINE, write).await {
+            let pace = WRITE_DEADLINE + Duration::from_secs((written / SLOWEST) as u64);
+            match timeout(WRITE_DEADLINE.min(pace.saturating_sub(begun.elapsed())), write).await {
                 Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => written += count?,
                 Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads no answers")),
@@ -463,6 +563,7 @@ impl<S: Stream> Connection<S> {
         }
         self.outbox.clear();
         self.large.clear();
+        self.outgoing.note(0);
         Ok(())
     }
 }

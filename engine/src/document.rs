@@ -11,6 +11,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::{
     dispatch::{OpError, Part, ReadError, Request, answer},
+    memory::{Charge, NoRoom},
     shard::Shard,
     wire::{
         DecodeError,
@@ -163,9 +164,10 @@ fn walk(
 }
 
 /// Loads a document beside the graph it is to replace. The error is what clients are told.
-pub(crate) fn load(graphs: &GraphStore, bytes: &[u8]) -> Result<LoadedGraph, OpError> {
+pub(crate) fn load(graphs: &GraphStore, bytes: &[u8], charge: &mut Charge) -> Result<LoadedGraph, OpError> {
     let document = Document::parse(bytes).map_err(Unloadable::from)?;
-    load_parts(graphs.load(), &document, graphs.name_limits().node).map_err(OpError::from)
+    let nodes = Nodes::of(&document, charge)?;
+    load_parts(graphs.load(), &document, &nodes, graphs.name_limits().node).map_err(OpError::from)
 }
 
 /// Why a document cannot be loaded.
@@ -174,6 +176,13 @@ enum Unloadable {
     Store(StoreError),
     Embedding(String),
     Name(OverLimit),
+    NoRoom(NoRoom),
+}
+
+impl From<NoRoom> for Unloadable {
+    fn from(error: NoRoom) -> Self {
+        Unloadable::NoRoom(error)
+    }
 }
 
 impl From<DecodeError> for Unloadable {
@@ -195,6 +204,7 @@ impl From<Unloadable> for OpError {
             Unloadable::Store(error) => OpError::Graph(error.into()),
             Unloadable::Embedding(text) => OpError::Text(text),
             Unloadable::Name(error) => OpError::Graph(error.into()),
+            Unloadable::NoRoom(error) => error.into(),
         }
     }
 }
@@ -206,14 +216,20 @@ struct Nodes<'a> {
     repeated: HashSet<&'a str>,
 }
 
+/// Bytes of a place in a table of ids, while the table grows: the old one is there, and one twice as large.
+const GROWING: usize = 3 * 32;
+
 impl<'a> Nodes<'a> {
-    fn of(document: &Document<'a>) -> Result<Self, DecodeError> {
+    fn of(document: &Document<'a>, charge: &mut Charge) -> Result<Self, Unloadable> {
         let mut nodes = Self::default();
         document.for_each_node_place(|(id, place)| {
+            if nodes.last.len() == nodes.last.capacity() {
+                charge.set(GROWING * nodes.last.capacity())?;
+            }
             if nodes.last.insert(id, place).is_some() {
                 nodes.repeated.insert(id);
             }
-            Ok::<_, DecodeError>(())
+            Ok::<_, Unloadable>(())
         })?;
         Ok(nodes)
     }
@@ -226,11 +242,11 @@ impl<'a> Nodes<'a> {
 fn load_parts(
     mut loader: GraphLoader<'_>,
     document: &Document<'_>,
+    nodes: &Nodes<'_>,
     longest_id: usize,
 ) -> Result<LoadedGraph, Unloadable> {
     let now = clock::unix_ms();
     let make_ledger = !document.has_ledger();
-    let nodes = Nodes::of(document)?;
     let mut seen = HashSet::new();
     let mut sequence = 0;
     document.for_each_node(|(id, _), properties| {
@@ -268,7 +284,7 @@ fn load_parts(
         lines += 1;
         Ok::<_, Unloadable>(loader.ledger(lines, LedgerRecord::Text(line).encode(now))?)
     })?;
-    load_vectors(&mut loader, document, &nodes)?;
+    load_vectors(&mut loader, document, nodes)?;
     Ok(loader.finish()?)
 }
 

@@ -12,8 +12,6 @@ use lru::LruCache;
 use parking_lot::Mutex;
 
 const SHARDS: usize = 16;
-/// Bytes of keys and answers of one shard: 32 MiB in all.
-const SHARD_BYTES: usize = 2 << 20;
 /// Larger answers are not kept.
 const MAX_ANSWER: usize = 16 << 10;
 
@@ -30,13 +28,17 @@ struct Shard {
 /// A bounded cache of encoded answers.
 pub(crate) struct NeighborCache {
     hasher: RandomState,
+    /// Bytes of keys and answers of one shard.
+    shard_bytes: usize,
     shards: [Mutex<Shard>; SHARDS],
 }
 
 impl NeighborCache {
-    pub(crate) fn new() -> Self {
+    /// A cache of at most `bytes`.
+    pub(crate) fn new(bytes: usize) -> Self {
         let shard = |_| Mutex::new(Shard { answers: LruCache::unbounded(), bytes: 0 });
-        Self { hasher: RandomState::new(), shards: std::array::from_fn(shard) }
+        let shard_bytes = bytes / SHARDS;
+        Self { hasher: RandomState::new(), shard_bytes, shards: std::array::from_fn(shard) }
     }
 
     /// Appends the answer for `node` to `out` if it is known for the graph at `sequence`.
@@ -64,11 +66,16 @@ impl NeighborCache {
         if let Some(old) = shard.answers.put(key, Answer { sequence, bytes: bytes.into() }) {
             shard.bytes -= weight(length, old.bytes.len());
         }
-        while shard.bytes > SHARD_BYTES
+        while shard.bytes > self.shard_bytes
             && let Some((key, answer)) = shard.answers.pop_lru()
         {
             shard.bytes -= weight(key.len(), answer.bytes.len());
         }
+    }
+
+    /// Bytes of all keys and answers.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().bytes).sum()
     }
 
     fn shard(&self, key: &[u8]) -> &Mutex<Shard> {
@@ -103,7 +110,7 @@ mod tests {
 
     #[test]
     fn answers_end_with_the_next_change() {
-        let (graphs, cache) = (graphs(), NeighborCache::new());
+        let (graphs, cache) = (graphs(), NeighborCache::new(32 << 20));
         let graph = graphs.graph("g").unwrap();
         let known = |node| {
             let mut out = vec![1];
@@ -121,7 +128,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let (graphs, cache) = (graphs(), NeighborCache::new());
+        let (graphs, cache) = (graphs(), NeighborCache::new(32 << 20));
         let graph = graphs.graph("g").unwrap();
         for node in 0..20_000 {
             cache.put(&graph, 1, &format!("node {node}"), &[0; 4096]);
@@ -136,7 +143,7 @@ mod tests {
             let held: usize =
                 shard.answers.iter().map(|(key, answer)| weight(key.len(), answer.bytes.len())).sum();
             assert_eq!(held, shard.bytes);
-            assert!(held <= SHARD_BYTES && held > SHARD_BYTES / 2);
+            assert!(held <= cache.shard_bytes && held > cache.shard_bytes / 2);
         }
     }
 }

@@ -12,13 +12,14 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::transfer::Transfers;
+use crate::{memory::Accounts, transfer::Transfers};
 
 /// Watches over the transfers of all connections.
 pub(crate) struct OpenTransfers {
     connections: Mutex<Vec<Weak<Transfers>>>,
     /// Of all connections together: each has a thread and some buffers.
     places: Arc<Semaphore>,
+    memory: Arc<Accounts>,
     /// So long a transfer may wait for its next piece; none for ever.
     idle_limit: Option<Duration>,
     ended: AtomicU64,
@@ -33,14 +34,15 @@ pub(crate) struct Open {
 }
 
 impl OpenTransfers {
-    pub(crate) fn new(most: usize, idle_limit: Option<Duration>) -> Self {
-        let places = Arc::new(Semaphore::new(most));
-        Self { connections: Mutex::default(), places, idle_limit, ended: AtomicU64::new(0) }
+    pub(crate) fn new(most: usize, memory: &Arc<Accounts>, idle_limit: Option<Duration>) -> Self {
+        let (places, memory) = (Arc::new(Semaphore::new(most)), Arc::clone(memory));
+        Self { connections: Mutex::default(), places, memory, idle_limit, ended: AtomicU64::new(0) }
     }
 
-    /// The transfers of a new connection.
-    pub(crate) fn connect(&self) -> Arc<Transfers> {
-        let transfers = Arc::new(Transfers::new(Arc::clone(&self.places)));
+    /// The transfers of a new connection from `origin`.
+    pub(crate) fn connect(&self, origin: &Arc<str>) -> Arc<Transfers> {
+        let (places, memory) = (Arc::clone(&self.places), Arc::clone(&self.memory));
+        let transfers = Arc::new(Transfers::new(places, memory, Arc::clone(origin)));
         self.connections.lock().push(Arc::downgrade(&transfers));
         transfers
     }

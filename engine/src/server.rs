@@ -33,7 +33,6 @@ use crate::{
     access::AccessControl,
     admission::Admission,
     analytics::Cancel,
-    answers::AnswerMemory,
     checkpoints::{Checkpoints, Dirty},
     commit,
     compute_pool::{ComputePool, Shares as ComputeShares},
@@ -46,6 +45,7 @@ use crate::{
     lifecycle::Decay,
     listen::{self, UnixSocket},
     logging, maintenance,
+    memory::{Accounts, Budget, Limits as MemoryLimits, Part},
     metrics::{Metrics, Page},
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
@@ -107,10 +107,17 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let budget = match Budget::of(config.memory.memory_budget, &config.memory.given()) {
+        Ok(budget) => budget,
+        Err(text) => {
+            complain(&format!("error: {text}"));
+            return ExitCode::from(2);
+        }
+    };
     if !config.allow_core_dumps {
         keep_memory_private();
     }
-    let code = match run(&config, auth, ownership, &expected, &log) {
+    let code = match run(&config, &budget, auth, ownership, &expected, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -134,6 +141,7 @@ fn keep_memory_private() {
 /// Runs a shard until it is told to stop. Blocks.
 fn run(
     config: &Config,
+    budget: &Budget,
     auth: AuthChoice,
     ownership: Option<Ownership>,
     expected: &Expected,
@@ -142,11 +150,12 @@ fn run(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
     // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
     let umask = umask(Mode::RWXG | Mode::RWXO);
+    tracing::info!("Memory: {budget}");
     let shares = descriptors::shares();
     let peers = Peers::of(ownership.as_ref(), &auth).map(Arc::new);
     warn_of_risks(config);
-    let opened = open_store(config, shares, expected)?;
-    let (shard, commit_thread) = open_shard(config, opened, shares, &auth, (ownership, peers), log)?;
+    let opened = open_store(config, budget, shares, expected)?;
+    let (shard, commit_thread) = open_shard(config, budget, opened, shares, &auth, (ownership, peers), log)?;
     // Keys made of the secret are all that is needed from here on.
     drop(auth);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -204,6 +213,7 @@ fn warn_of_risks(config: &Config) {
 /// Opens the store, or creates it where that is allowed.
 fn open_store(
     config: &Config,
+    budget: &Budget,
     shares: Shares,
     expected: &Expected,
 ) -> anyhow::Result<(Option<DataDir>, GraphStore)> {
@@ -211,7 +221,8 @@ fn open_store(
         return Ok((None, GraphStore::open(MemoryStore::new())?));
     };
     let options = RocksOptions {
-        block_cache_bytes: config.block_cache_bytes,
+        block_cache_bytes: budget.bytes(Part::Blocks),
+        write_buffer_bytes: budget.bytes(Part::WriteBuffers) / 3 * 2,
         min_free_bytes: config.min_free_bytes,
         strict_wal: config.durability == DurabilityMode::Sync,
         read_only: false,
@@ -256,6 +267,7 @@ fn warn_of_readers(path: &Path) -> anyhow::Result<()> {
 
 fn open_shard(
     config: &Config,
+    budget: &Budget,
     (directory, graphs): (Option<DataDir>, GraphStore),
     shares: Shares,
     auth: &AuthChoice,
@@ -275,7 +287,8 @@ fn open_shard(
             ownership.may_create(name)
         }));
     }
-    graphs.limit_requests(config.written.of_requests());
+    let (memory, limits) = (Accounts::new(budget), MemoryLimits::of(config, budget));
+    graphs.limit_requests(limits.written);
     let longest = |bytes: u32| bytes as usize;
     graphs.limit_names(NameLimits {
         graph: longest(config.max_graph_name_bytes),
@@ -296,6 +309,8 @@ fn open_shard(
     let channels = Channels::open(&graphs, keep, durability)?;
     let access = AccessControl::open(&graphs, config.access_control, &config.system_agents, durability)?;
     access.log();
+    access.identities.limit_bytes(budget.bytes(Part::Names) / 2);
+    channels.limit_bytes(budget.bytes(Part::Names) / 2);
     let (committer, commit_thread) =
         commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -308,26 +323,28 @@ fn open_shard(
         access,
         authentication,
         admission: Admission::new(config.max_inflight),
-        answers: AnswerMemory::new(config.answer_memory),
+        budget: *budget,
+        memory: Arc::clone(&memory),
         metrics,
-        neighbors: NeighborCache::new(),
-        projections: Projections::new(config.projection_memory),
+        neighbors: NeighborCache::new(budget.bytes(Part::Neighbors)),
+        projections: Projections::new(budget.bytes(Part::Projections)),
         reasoning: Mutex::default(),
-        vectors: Indexes::new(config.vector_memory),
+        vectors: Indexes::new(budget.bytes(Part::Vectors)),
         compute: ComputePool::start("compute", ComputeShares::of(cores), cores, config.compute_deadline())?,
         reads: ComputePool::start("reads", ComputeShares::of_reads(cores), 1, config.compute_deadline())?,
         checkpoints,
         dirty,
-        unauthenticated: UnauthenticatedBudget::default(),
+        unauthenticated: UnauthenticatedBudget::new(budget.bytes(Part::Strangers)),
         places: places(config, shares),
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         documents: Arc::new(tokio::sync::Semaphore::new(1)),
         large_strangers: tokio::sync::Semaphore::new(screen::AT_ONCE),
         guesses: Guesses::default(),
         short_secret: auth.is_short(),
-        limits: Limits::new(config),
+        limits: Limits::new(config, &limits),
         open_transfers: OpenTransfers::new(
-            config.max_transfers as usize,
+            limits.transfers,
+            &memory,
             (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
         ),
         started: Instant::now(),

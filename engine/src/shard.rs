@@ -15,13 +15,13 @@ use crate::{
     access::AccessControl,
     admission::Admission,
     analytics::Cancel,
-    answers::AnswerMemory,
     checkpoints::{Checkpoints, Dirty},
     commit::Committer,
     compute_pool::ComputePool,
     config::{Config, DurabilityMode},
     guesses::Guesses,
     lifecycle::Decay,
+    memory::{Accounts, Budget, Limits as MemoryLimits},
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
@@ -47,7 +47,10 @@ pub(crate) struct Shard {
     pub(crate) access: AccessControl,
     pub(crate) authentication: Authentication,
     pub(crate) admission: Arc<Admission>,
-    pub(crate) answers: Arc<AnswerMemory>,
+    /// How the memory of the process is divided.
+    pub(crate) budget: Budget,
+    /// Who holds what of the memory that requests fill.
+    pub(crate) memory: Arc<Accounts>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,
@@ -137,6 +140,8 @@ pub(crate) struct Limits {
     pub(crate) max_frame_bytes: usize,
     /// Of a document, in both directions.
     pub(crate) max_document_bytes: usize,
+    /// Of an answer that is built in memory.
+    pub(crate) max_result_bytes: usize,
     pub(crate) frame_deadline: std::time::Duration,
     /// Computations that run for so long are ended.
     pub(crate) compute_deadline: Option<std::time::Duration>,
@@ -150,10 +155,11 @@ impl Limits {
         if authenticated { self.max_frame_bytes.max(document) } else { self.max_frame_bytes }
     }
 
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, memory: &MemoryLimits) -> Self {
         Self {
-            max_frame_bytes: config.max_frame_bytes as usize,
-            max_document_bytes: config.max_document_bytes as usize,
+            max_frame_bytes: memory.frame,
+            max_document_bytes: memory.document,
+            max_result_bytes: memory.answer,
             frame_deadline: std::time::Duration::from_secs(config.frame_deadline),
             compute_deadline: config.compute_deadline(),
         }

@@ -12,6 +12,7 @@ use crate::{
     access::{Caller, Need},
     damage::{Damage, scrub_json},
     dispatch::{OpError, served},
+    memory::{Part, Usage},
     shard::Shard,
     wire::{encode, json::value},
 };
@@ -142,6 +143,7 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         "scrub": scrub_json(shard, caller),
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
+        "memory": memory(shard),
     });
     if shard.access.hides(caller) {
         fields["pid"] = json!(0);
@@ -158,6 +160,22 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
     }
     value(out, &fields);
     Ok(())
+}
+
+/// What the memory of the process is divided into, and how much of it is in use.
+fn memory(shard: &Shard) -> Value {
+    let most = |part: Part| (part.name(), json!({"budget": shard.budget.bytes(part)}));
+    let mut parts: serde_json::Map<_, _> =
+        Part::ALL.map(most).into_iter().map(|(name, part)| (name.to_owned(), part)).collect();
+    for (part, used) in Usage::of(shard).parts() {
+        parts[part.name()]["used"] = json!(used);
+    }
+    json!({
+        "budget": shard.budget.total,
+        "resident": resident_bytes(),
+        "refused": shard.memory.refused(),
+        "parts": parts,
+    })
 }
 
 /// Resident memory of the process, 0 where the system does not tell.

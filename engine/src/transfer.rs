@@ -6,7 +6,7 @@ use std::{
     io::{self, Read, Write},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::JoinHandle,
@@ -22,18 +22,32 @@ use epistemic_storage::{
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{access::Caller, open_transfers::Open, shard::Shard};
+use crate::{
+    access::Caller,
+    memory::{Accounts, Charge, NoRoom, Part},
+    open_transfers::Open,
+    shard::Shard,
+};
 
 /// Transfers of one connection at a time.
 const MAX_TRANSFERS: usize = 4;
 /// Pieces that may wait between the two sides.
 const PIECES: usize = 2;
 const PIECE_BYTES: usize = 256 << 10;
+/// What a transfer takes with its thread and its pieces, while no record is large.
+const TRANSFER_BYTES: usize = 1 << 20;
+/// What one that is received takes besides, until its records are in tables.
+const LOADING_BYTES: usize = 10 << 20;
+/// Times its size that a large record takes: in storage's form, and in the buffer of its chunk.
+const RECORD: usize = 2;
 
 /// The transfers of a connection.
 pub(crate) struct Transfers {
     /// Places that all connections share.
     places: Arc<Semaphore>,
+    memory: Arc<Accounts>,
+    /// Where the connection comes from.
+    origin: Arc<str>,
     next: AtomicU64,
     exports: Mutex<HashMap<u64, Export>>,
     imports: Mutex<HashMap<u64, Import>>,
@@ -82,7 +96,7 @@ pub(crate) enum Committed {
 }
 
 enum Piece {
-    Data(Vec<u8>),
+    Data(Vec<u8>, Charge),
     Finish,
 }
 
@@ -97,6 +111,8 @@ pub(crate) enum TransferError {
     TooMany,
     #[error("BUSY: as many transfers are open as may be (--max-transfers), retry with backoff")]
     Busy,
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
@@ -119,9 +135,22 @@ fn join<T>(thread: JoinHandle<Result<T, TransferError>>) -> Result<T, TransferEr
 }
 
 impl Transfers {
-    pub(crate) fn new(places: Arc<Semaphore>) -> Self {
-        let next = AtomicU64::new(0);
-        Self { places, next, exports: Mutex::default(), imports: Mutex::default(), ended: Mutex::default() }
+    pub(crate) fn new(places: Arc<Semaphore>, memory: Arc<Accounts>, origin: Arc<str>) -> Self {
+        Self {
+            places,
+            memory,
+            origin,
+            next: AtomicU64::new(0),
+            exports: Mutex::default(),
+            imports: Mutex::default(),
+            ended: Mutex::default(),
+        }
+    }
+
+    /// Room for a new transfer.
+    fn room(&self, base: usize) -> Result<Held, TransferError> {
+        let charge = self.memory.take(Part::Transfers, &self.origin, base)?;
+        Ok(Arc::new(Mutex::new(Memory { charge, base, refused: None })))
     }
 
     /// The id of a new transfer, and its place.
@@ -189,10 +218,13 @@ impl Transfers {
         work: impl FnOnce(PieceWriter) -> Result<(), TransferError> + Send + 'static,
     ) -> Result<(u64, Export), TransferError> {
         let (id, place) = self.id()?;
+        let memory = self.room(TRANSFER_BYTES)?;
         let (sender, pieces) = sync_channel(PIECES);
-        let thread = std::thread::Builder::new()
-            .name("export".into())
-            .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))?;
+        let thread = std::thread::Builder::new().name("export".into()).spawn(move || {
+            let buffer = Vec::with_capacity(PIECE_BYTES);
+            let done = work(PieceWriter { sender, buffer, memory: Arc::clone(&memory) });
+            refused_or(done, &memory)
+        })?;
         let mut export = Export { _place: place, times: Times::now(), pieces, rest: Vec::new(), thread };
         match export.pieces.recv() {
             Ok(first) => export.rest = first,
@@ -242,7 +274,10 @@ impl Transfers {
                     denied.to_string()
                 })
             };
-            let (header, totals, name) = snapshot::import_if(graphs, input, &target, &admit, &mut |_| {})?;
+            let since = Arc::clone(&input.since);
+            // Records are given out of whole chunks.
+            let mut progress = |_| since.store(0, Ordering::Relaxed);
+            let (header, totals, name) = snapshot::import_if(graphs, input, &target, &admit, &mut progress)?;
             Ok(Committed::Graph(header, totals, name))
         })
     }
@@ -275,9 +310,18 @@ impl Transfers {
         work: impl FnOnce(PieceReader) -> Result<Committed, TransferError> + Send + 'static,
     ) -> Result<u64, TransferError> {
         let (id, place) = self.id()?;
+        let memory = self.room(TRANSFER_BYTES + LOADING_BYTES)?;
         let (pieces, receiver) = sync_channel(PIECES);
         let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
-            work(PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false })
+            let done = work(PieceReader {
+                pieces: receiver,
+                current: io::Cursor::default(),
+                charge: None,
+                since: Arc::default(),
+                memory: Arc::clone(&memory),
+                finished: false,
+            });
+            refused_or(done, &memory)
         })?;
         let import = Import { _place: place, times: Times::now(), pieces, received: 0, replaces, thread };
         self.imports.lock().insert(id, import);
@@ -286,9 +330,11 @@ impl Transfers {
 
     /// Hands the next bytes to an import; returns how many it has had.
     pub(crate) fn write(&self, id: u64, data: Vec<u8>) -> Result<u64, TransferError> {
+        // Refused for want of room it can be sent again.
+        let charge = self.memory.take(Part::Transfers, &self.origin, data.len())?;
         let mut import = self.imports.lock().remove(&id).ok_or_else(|| self.missing(id))?;
         import.received += data.len() as u64;
-        if import.pieces.send(Piece::Data(data)).is_err() {
+        if import.pieces.send(Piece::Data(data, charge)).is_err() {
             return Err(join(import.thread).err().unwrap_or(TransferError::Unknown(id)));
         }
         let received = import.received;
@@ -316,15 +362,48 @@ impl Transfers {
     }
 }
 
+/// What a transfer holds, and why it got no more.
+struct Memory {
+    charge: Charge,
+    /// While no record is large.
+    base: usize,
+    refused: Option<NoRoom>,
+}
+
+type Held = Arc<Mutex<Memory>>;
+
+impl Memory {
+    /// Makes the charge one for a record of so many bytes.
+    fn hold_record(&mut self, bytes: usize) -> io::Result<()> {
+        let large = if bytes > PIECE_BYTES { RECORD * bytes } else { 0 };
+        self.charge.set(self.base + large).map_err(|no_room| {
+            self.refused = Some(no_room);
+            io::Error::other(no_room)
+        })
+    }
+}
+
+/// The outcome of a transfer; the lack of room as such, not as a failed read or write.
+fn refused_or<T>(done: Result<T, TransferError>, memory: &Held) -> Result<T, TransferError> {
+    match memory.lock().refused {
+        Some(no_room) if done.is_err() => Err(no_room.into()),
+        _ => done,
+    }
+}
+
 struct PieceWriter {
     sender: SyncSender<Vec<u8>>,
     buffer: Vec<u8>,
+    memory: Held,
 }
 
 impl Write for PieceWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A large record goes out in several pieces: what waits for a slow reader stays small.
         let taken = bytes.len().min(PIECE_BYTES - self.buffer.len());
+        if bytes.len() > PIECE_BYTES {
+            self.memory.lock().hold_record(bytes.len())?;
+        }
         self.buffer.extend_from_slice(&bytes[..taken]);
         if self.buffer.len() == PIECE_BYTES {
             self.flush()?;
@@ -344,6 +423,11 @@ impl Write for PieceWriter {
 struct PieceReader {
     pieces: Receiver<Piece>,
     current: io::Cursor<Vec<u8>>,
+    /// For the current piece.
+    charge: Option<Charge>,
+    /// Bytes read since a record was last given out.
+    since: Arc<AtomicUsize>,
+    memory: Held,
     finished: bool,
 }
 
@@ -352,10 +436,19 @@ impl Read for PieceReader {
         loop {
             let count = self.current.read(buffer)?;
             if count > 0 || self.finished || buffer.is_empty() {
+                let since = self.since.fetch_add(count, Ordering::Relaxed) + count;
+                let mut memory = self.memory.lock();
+                // The buffer of chunks does not shrink.
+                if since > PIECE_BYTES && memory.base + RECORD * since > memory.charge.bytes() {
+                    memory.hold_record(since)?;
+                }
                 return Ok(count);
             }
             match self.pieces.recv() {
-                Ok(Piece::Data(data)) => self.current = io::Cursor::new(data),
+                Ok(Piece::Data(data, charge)) => {
+                    self.current = io::Cursor::new(data);
+                    self.charge = Some(charge);
+                }
                 Ok(Piece::Finish) => self.finished = true,
                 Err(_) => {
                     return Err(io::Error::new(

@@ -7,13 +7,22 @@ use std::sync::{
 
 use crate::shard::Shard;
 
-/// Bytes that connections without an authenticated request may hold together.
-const UNAUTHENTICATED_BYTES: usize = 64 << 20;
-
 /// Bytes held by connections that have not authenticated yet.
-#[derive(Default)]
 pub(crate) struct UnauthenticatedBudget {
+    limit: usize,
     held: AtomicUsize,
+}
+
+impl UnauthenticatedBudget {
+    /// They may hold `limit` bytes together.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, held: AtomicUsize::new(0) }
+    }
+
+    /// Bytes held now.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
 }
 
 /// One connection's part of the budget; given back when dropped.
@@ -29,16 +38,16 @@ impl Charge {
 
     /// Sets the part to `bytes`; false when all parts together are more than the budget.
     pub(crate) fn set(&mut self, bytes: usize) -> bool {
-        let held = &self.shard.unauthenticated.held;
+        let UnauthenticatedBudget { limit, held } = &self.shard.unauthenticated;
         if bytes <= self.bytes {
             let before = held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
             let fewer = self.bytes - bytes;
             self.bytes = bytes;
-            return before - fewer <= UNAUTHENTICATED_BYTES;
+            return before - fewer <= *limit;
         }
         let more = bytes - self.bytes;
         self.bytes = bytes;
-        held.fetch_add(more, Ordering::Relaxed) + more <= UNAUTHENTICATED_BYTES
+        held.fetch_add(more, Ordering::Relaxed) + more <= *limit
     }
 }
 

@@ -66,11 +66,23 @@ impl Identity {
         self.role == Role::System
     }
 
-    fn check_limits(&self) -> Result<(), OverLimit> {
-        let subordinates = match &self.role {
-            Role::Manager { subordinates } => &subordinates[..],
+    fn subordinates(&self) -> &[String] {
+        match &self.role {
+            Role::Manager { subordinates } => subordinates,
             Role::System | Role::Agent => &[],
-        };
+        }
+    }
+
+    /// Bytes in memory of the identity of `agent`, an estimate.
+    fn bytes(&self, agent: &str) -> usize {
+        let names = self.teams.iter().chain(self.subordinates());
+        limits::name_bytes(agent)
+            + size_of::<Self>()
+            + names.map(|name| limits::name_bytes(name)).sum::<usize>()
+    }
+
+    fn check_limits(&self) -> Result<(), OverLimit> {
+        let subordinates = self.subordinates();
         for (of, one, names) in
             [("subordinates", "subordinate", subordinates), ("teams", "team", &self.teams)]
         {
@@ -89,6 +101,9 @@ pub struct Identities {
     /// How many are [`Role::System`].
     systems: AtomicUsize,
     durability: Durability,
+    /// Bytes in memory, and how many there may be.
+    bytes: AtomicUsize,
+    most_bytes: AtomicUsize,
     /// Held from the check of a registration or removal to its end.
     registrations: Mutex<()>,
 }
@@ -99,7 +114,7 @@ impl Identities {
     /// # Errors
     /// Also when one of them is damaged: without it, rules would be other than agreed.
     pub fn open(graphs: &GraphStore, durability: Durability) -> Result<Self> {
-        let mut known = HashMap::new();
+        let mut known: HashMap<Box<str>, Identity> = HashMap::new();
         let mut cursor = graphs.store().scan(Space::Catalog, keys::identities(), Direction::Forward)?;
         while let Some((key, value)) = cursor.next()? {
             let agent = keys::name_of(key).ok_or_else(|| corrupt("identity key"))?;
@@ -107,10 +122,23 @@ impl Identities {
                 .map_err(|error| corrupt(&format!("identity of agent '{agent}': {error}")))?;
             known.insert(agent.into(), identity);
         }
+        let bytes = known.iter().map(|(agent, identity)| identity.bytes(agent)).sum();
+        let (bytes, most_bytes) = (AtomicUsize::new(bytes), AtomicUsize::new(usize::MAX));
         let any = AtomicBool::new(!known.is_empty());
         let systems =
             AtomicUsize::new(known.values().filter(|identity: &&Identity| identity.is_system()).count());
-        Ok(Self { known: RwLock::new(known), any, systems, durability, registrations: Mutex::new(()) })
+        let (known, registrations) = (RwLock::new(known), Mutex::new(()));
+        Ok(Self { known, any, systems, durability, bytes, most_bytes, registrations })
+    }
+
+    /// No registration makes them take more than `most` bytes of memory. What is there stays.
+    pub fn limit_bytes(&self, most: usize) {
+        self.most_bytes.store(most, Ordering::Relaxed);
+    }
+
+    /// Bytes in memory, an estimate.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed) as u64
     }
 
     /// Whether anyone is registered. Costs one load.
@@ -157,7 +185,10 @@ impl Identities {
         graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
         let mut known = self.known.write();
         let is_system = identity.is_system();
-        let was_system = known.insert(agent.into(), identity).is_some_and(|before| before.is_system());
+        self.bytes.fetch_add(identity.bytes(agent), Ordering::Relaxed);
+        let before = known.insert(agent.into(), identity);
+        self.gone(agent, before.as_ref());
+        let was_system = before.is_some_and(|before| before.is_system());
         // The new one first: at no moment is there none between two.
         self.systems.fetch_add(usize::from(is_system), Ordering::Release);
         self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
@@ -178,16 +209,30 @@ impl Identities {
         batch.delete(Space::Catalog, keys::identity(agent));
         graphs.commit_service(batch, self.durability)?;
         let mut known = self.known.write();
-        let was_system = known.remove(agent).is_some_and(|before| before.is_system());
+        let before = known.remove(agent);
+        self.gone(agent, before.as_ref());
+        let was_system = before.is_some_and(|before| before.is_system());
         self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
         self.any.store(!known.is_empty(), Ordering::Release);
         Ok(true)
+    }
+
+    fn gone(&self, agent: &str, before: Option<&Identity>) {
+        let bytes = before.map_or(0, |before| before.bytes(agent));
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     fn check_limits(&self, agent: &str, identity: &Identity) -> Result<(), OverLimit> {
         limits::check_name("agent_id", agent)?;
         identity.check_limits()?;
         let known = self.known.read();
+        let before = known.get(agent).map_or(0, |before| before.bytes(agent));
+        limits::check_memory(
+            "identities",
+            self.bytes.load(Ordering::Relaxed),
+            (before, identity.bytes(agent)),
+            self.most_bytes.load(Ordering::Relaxed),
+        )?;
         let new = usize::from(!known.contains_key(agent));
         limits::check_count("identities", known.len() + new, MAX_IDENTITIES)
     }

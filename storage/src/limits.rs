@@ -57,6 +57,19 @@ pub enum OverLimit {
         /// As many may be.
         most: usize,
     },
+    /// They would take too much memory together.
+    #[error(
+        "LIMIT_EXCEEDED: {of} would take {bytes} bytes of memory, {most} are the most (--memory-budget); remove some \
+         (docs/errors/limit-exceeded.md)"
+    )]
+    Memory {
+        /// What.
+        of: &'static str,
+        /// As many as they would take.
+        bytes: usize,
+        /// As many may be.
+        most: usize,
+    },
     /// Properties are too large.
     #[error(
         "LIMIT_EXCEEDED: properties of {bytes} bytes, {most} are the most (--max-property-bytes); nothing was written \
@@ -197,6 +210,22 @@ pub(crate) fn check_name(of: &'static str, name: &str) -> Result<(), OverLimit> 
 pub fn check_bytes(of: &'static str, name: &str, most: usize) -> Result<(), OverLimit> {
     let bytes = name.len();
     if bytes <= most { Ok(()) } else { Err(OverLimit::Name { of, bytes, most }) }
+}
+
+/// Bytes in memory of a name that is kept, with its place in a list or table.
+pub(crate) fn name_bytes(name: &str) -> usize {
+    name.len() + 64
+}
+
+/// Whether something that takes `new` bytes may take the place of what takes `old` of the `held` ones.
+pub(crate) fn check_memory(
+    of: &'static str,
+    held: usize,
+    (old, new): (usize, usize),
+    most: usize,
+) -> Result<(), OverLimit> {
+    let bytes = held.saturating_sub(old) + new;
+    if bytes <= most || new <= old { Ok(()) } else { Err(OverLimit::Memory { of, bytes, most }) }
 }
 
 pub(crate) fn check_count(of: &'static str, count: usize, most: usize) -> Result<(), OverLimit> {

@@ -129,6 +129,10 @@ pub struct StoreStats {
     pub free_bytes: Option<u64>,
     /// Inodes that its file system has left for it, where it has a number of them.
     pub free_inodes: Option<u64>,
+    /// Memory of blocks that were read.
+    pub cache_bytes: u64,
+    /// Memory of writes that are not in tables yet.
+    pub write_buffer_bytes: u64,
 }
 
 /// An ordered key-value store with atomic batches: a backend.

@@ -13,6 +13,7 @@
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
 //! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
 //! - [`disk`]: a small file system to fill up;
+//! - [`cgroup`]: a limit of memory, as containers have it;
 //! - [`faults`] and [`clock`]: system calls that fail at random, a wall clock that is wrong;
 //! - [`preload`]: compiles such a library; [`shared`]: finds the contract recordings and this package;
 //! - [`wait`]: polling with a deadline;
@@ -43,6 +44,7 @@
 
 pub mod binaries;
 pub mod browser;
+pub mod cgroup;
 pub mod clock;
 pub mod crash;
 pub mod disk;

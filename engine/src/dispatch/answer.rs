@@ -12,6 +12,7 @@ use crate::{
     access::Denied,
     admission::Busy,
     commit::Reply,
+    memory::NoRoom,
     signed,
     wire::{
         DecodeError, ReplyTo, encode,
@@ -37,6 +38,9 @@ pub(crate) enum OpError {
     /// The token of a signed request does not prove who asks, or what it may do.
     #[error(transparent)]
     Token(#[from] signed::Refusal),
+    /// No room in memory.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// A method of other servers.
     #[error("Method '{0}' is not served by this server")]
     Unserved(String),

@@ -1,8 +1,7 @@
 //! Computations over a graph: queued for the compute threads, ended when their client is gone.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
-use bytes::Bytes;
 use epistemic_storage::{
     StoreError,
     graph::{Graph, Op, Outcome},
@@ -17,19 +16,19 @@ use crate::{
     admission::Kind,
     analytics::{Cancel, Cancelled},
     lifecycle::Target,
+    memory::{Body, Charge, Part as MemoryPart, Room, decoded},
     projection::{Projection, ProjectionError},
     shard::Shard,
     wire::{Envelope, Method, in_place},
 };
-
-/// Bytes of an answer that is built in memory.
-pub(super) const MAX_RESULT: usize = 512 << 20;
 
 /// What a computation works with.
 pub(super) struct Computation<'a> {
     pub(super) shard: &'a Shard,
     pub(super) graph: &'a Arc<Graph>,
     pub(super) request: Request<'a>,
+    /// For the answer.
+    pub(super) room: &'a Room,
     /// Set when nobody waits for the answer any more.
     pub(super) cancel: &'a Cancel,
 }
@@ -38,7 +37,7 @@ pub(super) struct Computation<'a> {
 pub(super) fn submit(
     shard: &Arc<Shard>,
     request: &Request<'_>,
-    body: &Bytes,
+    body: &Body,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
     let to = request.envelope.reply_to();
@@ -63,20 +62,25 @@ pub(super) fn submit(
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
     let (peer, charged) = (Arc::clone(request.peer), account.clone());
     shard.compute.submit(&account, &cancel.clone(), move || {
-        let body = if takes_documents(method) { in_place::list_as_bin(body) } else { body };
+        let body = if takes_documents(method) { body.map(in_place::list_as_bin) } else { body };
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
+        let room = request.room(&owned, &charged);
         let mut out = Vec::new();
         answer::result(&mut out, envelope.reply_to(), |out| {
             cancel.check()?;
+            // Documents are read where they lie.
+            let params = envelope.params.filter(|_| !takes_documents(method));
+            let _decoded = decoded(&owned.memory, &charged.tenant, params)?;
             let graph = access::current(&owned, &request, &graph)?;
-            let computation = Computation { shard: &owned, graph: &graph, request, cancel: &cancel };
+            let computation =
+                Computation { shard: &owned, graph: &graph, request, room: &room, cancel: &cancel };
             run(&computation, out).map_err(|error| computation.failure(error))
         });
         owned.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.
-        let _ = parts.try_send(Part::whole(&owned, &charged, &request, out));
+        let _ = parts.try_send(Part::whole(room, &request, out));
     });
     Some(pending)
 }
@@ -105,6 +109,23 @@ fn overdue(shard: &Shard, request: &Request<'_>, cancel: &Cancel) -> OpError {
     ))
 }
 
+/// Bytes that an algorithm works with for each node.
+const EACH_NODE: usize = 32;
+
+/// A projection, with the charge for what an algorithm works with beside it.
+pub(super) struct Projected {
+    projection: Arc<Projection>,
+    _state: Charge,
+}
+
+impl Deref for Projected {
+    type Target = Projection;
+
+    fn deref(&self) -> &Projection {
+        &self.projection
+    }
+}
+
 impl From<Cancelled> for OpError {
     fn from(cancelled: Cancelled) -> Self {
         OpError::Text(cancelled.to_string())
@@ -115,9 +136,10 @@ impl From<ProjectionError> for ReadError {
     fn from(error: ProjectionError) -> Self {
         match error {
             ProjectionError::Store(error) => ReadError::Store(error),
-            ProjectionError::Cancelled(_) | ProjectionError::OverMemory { .. } | ProjectionError::TooMany => {
-                ReadError::Op(OpError::Text(error.to_string()))
-            }
+            ProjectionError::Cancelled(_)
+            | ProjectionError::OverMemory { .. }
+            | ProjectionError::Busy { .. }
+            | ProjectionError::TooMany => ReadError::Op(OpError::Text(error.to_string())),
         }
     }
 }
@@ -128,17 +150,19 @@ impl Computation<'_> {
             return overdue(self.shard, &self.request, self.cancel);
         }
         match error {
-            ReadError::Store(StoreError::OverBudget { .. }) => OpError::Text(format!(
-                "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time"
-            )),
+            ReadError::Store(StoreError::OverBudget { .. }) => OpError::Text(self.room.refusal()),
             ReadError::Store(StoreError::Stopped) => Cancelled.into(),
             other @ (ReadError::Op(_) | ReadError::Store(_)) => other.of(self.shard, self.graph),
         }
     }
 
     /// The graph as algorithms see it, in its newest state.
-    pub(super) fn projection(&self) -> Result<Arc<Projection>, ProjectionError> {
-        self.shard.projections.get(&self.shard.graphs, self.graph, self.cancel)
+    pub(super) fn projection(&self) -> Result<Projected, ReadError> {
+        let projection = self.shard.projections.get(&self.shard.graphs, self.graph, self.cancel)?;
+        let account = self.request.account(self.graph.name(), Some(self.graph));
+        let bytes = EACH_NODE * projection.ids.len();
+        let state = self.shard.memory.take(MemoryPart::Requests, &account.tenant, bytes)?;
+        Ok(Projected { projection, _state: state })
     }
 
     /// Whether the projection is there and needs not be built.

@@ -2,10 +2,10 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use epistemic_storage::{StoreError, graph::GraphReader};
+use epistemic_storage::graph::GraphReader;
 
 use super::{
-    compute::{Computation, MAX_RESULT},
+    compute::Computation,
     reads::{self, ReadError},
 };
 use crate::wire::{encode, params, response};
@@ -95,9 +95,7 @@ fn edges(
             encode::str(&mut rows, &target);
             response::integers(&mut rows, &properties);
         }
-        if rows.len() > MAX_RESULT {
-            return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
-        }
+        computation.room.check(rows.len())?;
     }
     encode::array(out, count);
     out.extend_from_slice(&rows);

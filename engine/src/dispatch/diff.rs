@@ -8,11 +8,17 @@ use epistemic_storage::{
 };
 
 use super::{
-    compute::{Computation, MAX_RESULT},
+    compute::Computation,
     pair::Pair,
     reads::{self, ReadError},
 };
-use crate::wire::{encode, params};
+use crate::{
+    memory::Room,
+    wire::{encode, params},
+};
+
+/// Bytes that a difference takes beside its names.
+const ENTRY: usize = 56;
 
 /// What is in the other graph only, in this one only, and in both with other properties.
 #[derive(Default)]
@@ -56,9 +62,9 @@ pub(super) fn diff_against(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
 
 impl Difference {
     /// Counts the bytes of one more difference.
-    fn note(&mut self, bytes: usize) -> Result<(), StoreError> {
-        self.bytes += bytes;
-        if self.bytes > MAX_RESULT { Err(StoreError::OverBudget { entries: MAX_RESULT }) } else { Ok(()) }
+    fn note(&mut self, bytes: usize, room: &Room) -> Result<(), StoreError> {
+        self.bytes += ENTRY + bytes;
+        room.check(self.bytes)
     }
 }
 
@@ -91,7 +97,7 @@ fn nodes(
         };
         if let Some((id, list)) = found {
             list.push(id.to_owned());
-            difference.note(id.len())?;
+            difference.note(id.len(), computation.room)?;
         }
         if order.is_le() {
             our = ours.advance()?;
@@ -125,7 +131,7 @@ fn edges(
         };
         if let Some((pair, list)) = found {
             list.push(pair.clone());
-            difference.note(pair.0.len() + pair.1.len())?;
+            difference.note(pair.0.len() + pair.1.len(), computation.room)?;
         }
         if order.is_le() {
             our = next_pair(&mut ours, our.as_ref())?;

@@ -42,6 +42,7 @@ use epistemic_storage::graph::Graph;
 
 use crate::{
     account::{Account, Sender},
+    memory::{Body, Room},
     shard::Shard,
     transfer::Transfers,
     wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge},
@@ -70,6 +71,13 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// Room for its answer.
+    pub(crate) fn room(&self, shard: &Shard, account: &Account) -> Room {
+        // It tells what was done.
+        let must = table::row(self.method).access == table::Access::Write;
+        Room::new(&shard.memory, &account.tenant, shard.limits.max_result_bytes, must)
+    }
+
     /// On whose account it is served. `graph` is there unless it is on its way.
     pub(crate) fn account(&self, name: &Arc<str>, graph: Option<&Graph>) -> Account {
         Account::of(name, graph, Sender { agent: self.envelope.agent_id, peer: self.peer })
@@ -89,7 +97,7 @@ pub(crate) struct Client<'a> {
 pub(crate) fn dispatch(
     shard: &Arc<Shard>,
     client: Client<'_>,
-    body: &bytes::Bytes,
+    body: &Body,
     authenticated: bool,
     pending: &VecDeque<Pending>,
     outbox: &mut Vec<u8>,

@@ -7,14 +7,12 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::{
     OpError, Request,
     answer::{self, WriteAnswer},
-    table::{self, Access},
 };
 use crate::{
-    account::Account,
     admission::Permit,
     analytics::Cancel,
-    answers::AnswerPlace,
     commit::Reply,
+    memory::{Answer, Charge, Room},
     shard::Shard,
     wire::{Method, ReplyTo},
 };
@@ -25,23 +23,21 @@ pub(crate) enum Part {
     More(Vec<u8>),
     /// The last bytes.
     Last(Vec<u8>),
-    /// A whole answer that is large, and its room in memory.
-    Large(Vec<u8>, AnswerPlace),
+    /// A whole answer that is large, and its charge.
+    Large(Vec<u8>, Charge),
     /// The answer cannot be finished.
     Broken,
 }
 
 impl Part {
     /// A whole answer; an error in its place when there is no room for it.
-    pub(super) fn whole(shard: &Shard, account: &Account, request: &Request<'_>, mut bytes: Vec<u8>) -> Self {
-        // It tells what was done.
-        let must = table::row(request.method).access == Access::Write;
-        match shard.answers.take(&account.tenant, bytes.len(), must) {
-            Ok(None) => Part::Last(bytes),
-            Ok(Some(place)) => Part::Large(bytes, place),
+    pub(super) fn whole(room: Room, request: &Request<'_>, bytes: Vec<u8>) -> Self {
+        match room.finish(bytes) {
+            Ok(Answer { bytes, charge: None }) => Part::Last(bytes),
+            Ok(Answer { bytes, charge: Some(charge) }) => Part::Large(bytes, charge),
             Err(no_room) => {
-                bytes = Vec::new();
-                answer::error(&mut bytes, request.envelope.reply_to(), &OpError::Text(no_room.to_string()));
+                let mut bytes = Vec::new();
+                answer::error(&mut bytes, request.envelope.reply_to(), &no_room.into());
                 Part::Last(bytes)
             }
         }

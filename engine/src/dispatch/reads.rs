@@ -9,6 +9,7 @@ use epistemic_storage::{
 
 use super::{OpError, Request, answer};
 use crate::{
+    memory::Room,
     shard::Shard,
     wire::{Method, encode, params, response},
 };
@@ -59,8 +60,9 @@ const FEW_BYTES_READ: usize = 1 << 20;
 pub(super) const FEW_DECODED_BYTES: usize = 64 << 10;
 /// Parameters of a batch read that is answered on the connection's task.
 const FEW_BYTES: usize = 8 << 10;
-/// Keys that a batch read looks up at a time.
-pub(super) const SLICE: usize = 32;
+/// Keys that a batch read looks up at a time, at first and at most: each may be of a large record.
+const FIRST_SLICE: usize = 8;
+const SLICE: usize = 32;
 /// Bytes of an answer that is built on the connection's task.
 pub(super) const SMALL_RESULT: usize = 1 << 20;
 
@@ -95,7 +97,7 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
             | Method::GetEdgeProperties
             | Method::ApplyMutation
             | Method::ApplyMultisigMutation => {
-                read(&few(shard.graphs.latest(&graph), request), request, SMALL_RESULT, out)
+                read(&few(shard.graphs.latest(&graph), request), request, &Room::small(SMALL_RESULT), out)
             }
             _ => read_on_view(shard, &graph, request, out),
         }
@@ -156,7 +158,7 @@ fn read_on_view(
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let view = shard.graphs.view();
-    read(&few(GraphReader::new(&*view, graph), request), request, SMALL_RESULT, out)
+    read(&few(GraphReader::new(&*view, graph), request), request, &Room::small(SMALL_RESULT), out)
 }
 
 /// A reader for the connection's task.
@@ -165,16 +167,25 @@ fn few<'r>(reader: GraphReader<'r>, request: &Request<'_>) -> GraphReader<'r> {
     reader.with_budget(FEW_EDGES).with_byte_budget(if decodes { FEW_DECODED_BYTES } else { FEW_BYTES_READ })
 }
 
-/// Fails with [`StoreError::OverBudget`] when an answer grows beyond `max` bytes.
-pub(super) fn check_size(out: &[u8], max: usize) -> Result<(), StoreError> {
-    if out.len() <= max { Ok(()) } else { Err(StoreError::OverBudget { entries: max }) }
+/// Calls `look` with some of the keys at a time, which it looks up at once; it tells how many bytes it found.
+pub(super) fn in_slices<'k, K>(
+    keys: &'k [K],
+    mut look: impl FnMut(&'k [K]) -> Result<usize, ReadError>,
+) -> Result<(), ReadError> {
+    let (mut rest, mut count) = (keys, FIRST_SLICE);
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(count.min(rest.len()));
+        count = if look(now)? > FEW_BYTES_READ { 1 } else { SLICE.min(count * 2) };
+        rest = later;
+    }
+    Ok(())
 }
 
-/// Runs a point read on the state of `reader`, for an answer of at most `max` bytes or so.
+/// Runs a point read on the state of `reader`, for an answer that has `room`.
 pub(super) fn read(
     reader: &GraphReader<'_>,
     request: &Request<'_>,
-    max: usize,
+    room: &Room,
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let Request { method, envelope, .. } = *request;
@@ -196,7 +207,8 @@ pub(super) fn read(
             let params::NodeIds { node_ids } = params::params(method, raw)?;
             response::bin_of(out, |out| {
                 encode::array(out, node_ids.len());
-                for ids in node_ids.chunks(SLICE) {
+                in_slices(&node_ids, |ids| {
+                    let before = out.len();
                     for (id, node) in ids.iter().zip(reader.nodes(ids)?) {
                         encode::array(out, 2);
                         encode::str(out, id);
@@ -205,9 +217,9 @@ pub(super) fn read(
                             None => encode::nil(out),
                         }
                     }
-                    check_size(out, max)?;
-                }
-                Ok::<_, ReadError>(())
+                    room.check(out.len())?;
+                    Ok(out.len() - before)
+                })
             })?;
         }
         Method::HasNodesBatch => {
@@ -231,14 +243,14 @@ pub(super) fn read(
             reader.for_each_edge_between(source_id, target_id, |properties| {
                 decoded_or_empty(&mut rows, properties);
                 count += 1;
-                check_size(&rows, max)
+                room.check(rows.len())
             })?;
             encode::array(out, count);
             out.extend_from_slice(&rows);
         }
         Method::GetEdgePropertiesBatch => {
             let params::EdgePairs { edges } = params::params(method, raw)?;
-            edge_properties(reader, &edges, max, out)?;
+            edge_properties(reader, &edges, room, out)?;
         }
         Method::InDegree | Method::OutDegree => {
             let params::NodeId { node_id } = params::params(method, raw)?;
@@ -302,7 +314,7 @@ fn exists_if(has_edges: bool, reader: &GraphReader<'_>, node: &str) -> Result<()
 fn edge_properties(
     reader: &GraphReader<'_>,
     pairs: &[(&str, &str)],
-    max: usize,
+    room: &Room,
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     response::bin_of(out, |out| {
@@ -312,11 +324,11 @@ fn edge_properties(
             reader.for_each_edge_between(source, target, |properties| {
                 encode::bin(&mut rows, properties);
                 count += 1;
-                check_size(&rows, max)
+                room.check(out.len() + rows.len())
             })?;
             encode::array(out, count);
             out.extend_from_slice(&rows);
-            check_size(out, max)?;
+            room.check(out.len())?;
         }
         Ok(())
     })

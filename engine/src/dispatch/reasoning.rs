@@ -4,17 +4,13 @@
 use std::collections::HashSet;
 
 use epistemic_storage::{
-    GraphId, StoreError,
+    GraphId,
     graph::{GraphReader, NodeRef, Op, Revision},
     view::{self, Strings},
 };
 use parking_lot::Mutex;
 
-use super::{
-    OpError,
-    compute::{Computation, MAX_RESULT},
-    reads::ReadError,
-};
+use super::{OpError, compute::Computation, reads::ReadError};
 use crate::{
     reasoning::{Inferences, Reasoner, ReasoningError, Rules},
     wire::{encode, params},
@@ -134,9 +130,7 @@ fn check_answer(computation: &Computation<'_>, inferred: &Inferences) -> Result<
     for triple in inferred.triples() {
         computation.cancel.check()?;
         bytes += NAMES + triple.subject.len() + triple.predicate.len() + triple.object.len();
-        if bytes > MAX_RESULT {
-            return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
-        }
+        computation.room.check(bytes)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use epistemic_storage::graph::{Asking, GraphError, Op};
 use super::{OpError, access, compute::Computation, reads::ReadError, whole};
 use crate::{
     document,
+    memory::{Charge, NoRoom, Part},
     wire::{DecodeError, encode, json, params},
 };
 
@@ -34,14 +35,30 @@ pub(super) fn reconcile(computation: &Computation<'_>, out: &mut Vec<u8>) -> Res
     match (msgpack, json_str) {
         (Some(document), _) => replace(computation, &document)?,
         (None, Some(text)) => {
+            let mut charge = memory(computation, JSON * text.len())?;
             let mut bytes = Vec::new();
             json::text(&mut bytes, text).map_err(|error| OpError::Text(error.to_string()))?;
+            charge.note(bytes.capacity());
             replace(computation, &bytes)?;
         }
         (None, None) => return Err(<DecodeError as serde::de::Error>::missing_field("msgpack").into()),
     }
     encode::str(out, "reconciled");
     Ok(())
+}
+
+/// Times its size that a JSON text takes at most while it becomes MessagePack: `[],` becomes 5 bytes, in a buffer that doubles.
+const JSON: usize = 5;
+
+/// What records take on their way into tables, unless they are few.
+const LOADING: usize = 10 << 20;
+/// Documents and graphs with fewer bytes or records take no more than that.
+const FEW: usize = 10_000;
+
+/// A charge of `bytes` for what a request becomes.
+fn memory(computation: &Computation<'_>, bytes: usize) -> Result<Charge, NoRoom> {
+    let account = computation.request.account(computation.graph.name(), Some(computation.graph));
+    computation.shard.memory.take(Part::Requests, &account.tenant, bytes)
 }
 
 fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError> {
@@ -55,7 +72,8 @@ fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError>
         .into());
     }
     // Another graph may have the name by the time that it is loaded.
-    let loaded = document::load(&shard.graphs, bytes)?;
+    let _loading = memory(computation, if bytes.len() > FEW { LOADING.min(8 * bytes.len()) } else { 0 })?;
+    let loaded = document::load(&shard.graphs, bytes, &mut memory(computation, 0)?)?;
     let graph = shard.graphs.graph(request.envelope.graph).map_err(OpError::from);
     if let Err(refusal) = graph.and_then(|graph| access::again(shard, request, &graph)) {
         shard.graphs.give_up(loaded);
@@ -80,6 +98,9 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
     }
     shard.graphs.may_create(graph_name, Asking::Client).map_err(OpError::from)?;
+    let state = computation.graph.state();
+    let few = state.nodes + state.edges < FEW as u64 && !computation.graph.has_large_records();
+    let _loading = memory(computation, if few { 0 } else { LOADING })?;
     let forked = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok());
     #[expect(clippy::wildcard_enum_match_arm, reason = "only what the store says may mean damage")]
     let loaded = forked.map_err(|error| match error {

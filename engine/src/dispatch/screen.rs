@@ -3,11 +3,11 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use bytes::Bytes;
 use tokio::task::block_in_place;
 
 use super::{Client, OpError, Pending, Step, dispatch};
 use crate::{
+    memory::Body,
     shard::{Authentication, Shard},
     signed::SignedRequests,
     wire::{ReplyTo, envelope},
@@ -22,7 +22,7 @@ pub(crate) const AT_ONCE: usize = 2;
 pub(crate) fn dispatch_stranger(
     shard: &Arc<Shard>,
     client: Client<'_>,
-    body: &Bytes,
+    body: &Body,
     pending: &VecDeque<Pending>,
     outbox: &mut Vec<u8>,
 ) -> Step {

@@ -2,12 +2,9 @@
 
 use epistemic_storage::graph::GraphReader;
 
-use super::{
-    OpError,
-    compute::{Computation, MAX_RESULT},
-    reads::{self, ReadError},
-};
+use super::{OpError, compute::Computation, reads::ReadError};
 use crate::{
+    memory::Room,
     semantic::{Match, SemanticError, search_stored},
     wire::{encode, params, response},
 };
@@ -33,38 +30,38 @@ pub(super) fn check_finite(field: &str, components: &[f32]) -> Result<(), OpErro
 
 /// The nodes whose embeddings point the way of the query, best first, among those of its length.
 pub(super) fn search(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let Computation { shard, graph, request, cancel } = computation;
+    let Computation { shard, graph, request, room, cancel } = computation;
     let params::SemanticSearch { query_embedding: query, n_results } =
         params::params(request.method, request.envelope.params)?;
     check_finite("query_embedding", &query)?;
     if n_results == 0 || query.iter().all(|component| *component == 0.0) {
-        return matches::<&str>(out, &[]);
+        return matches::<&str>(room, out, &[]);
     }
     match shard.vectors.get(&shard.graphs, graph, cancel) {
         Ok(index) => {
             let found = computation.parallel(|| index.search(&query, n_results, cancel))?;
             shard.metrics.passed_over((index.len() - index.len_of(query.len())) as u64);
-            matches(out, &found)
+            matches(room, out, &found)
         }
         Err(SemanticError::OverMemory { .. }) => {
             let view = shard.graphs.view();
             let reader = GraphReader::new(&*view, graph);
             let (found, passed_over) = search_stored(&reader, &query, n_results, cancel)?;
             shard.metrics.passed_over(passed_over);
-            matches(out, &found)
+            matches(room, out, &found)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn matches<I: AsRef<str>>(out: &mut Vec<u8>, found: &[Match<I>]) -> Result<(), ReadError> {
+fn matches<I: AsRef<str>>(room: &Room, out: &mut Vec<u8>, found: &[Match<I>]) -> Result<(), ReadError> {
     response::bin_of(out, |out| {
         encode::array(out, found.len());
         for Match { id, score } in found {
             encode::array(out, 2);
             encode::str(out, id.as_ref());
             encode::float32(out, *score);
-            reads::check_size(out, MAX_RESULT)?;
+            room.check(out.len())?;
         }
         Ok(())
     })
@@ -72,13 +69,14 @@ fn matches<I: AsRef<str>>(out: &mut Vec<u8>, found: &[Match<I>]) -> Result<(), R
 
 /// The pairs of nodes whose embeddings have a cosine at or above the threshold.
 pub(super) fn similarity_edges(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let Computation { shard, graph, request, cancel } = computation;
+    let Computation { shard, graph, request, room, cancel } = computation;
     let params::SimilarityEdges { threshold } = params::params(request.method, request.envelope.params)?;
     if threshold.is_nan() {
         return Err(OpError::Text("threshold: NaN is no number".into()).into());
     }
     let index = shard.vectors.get(&shard.graphs, graph, cancel)?;
-    let pairs = computation.parallel(|| index.similar_pairs(threshold as f32, MAX_RESULT, cancel))?;
+    let (threshold, most) = (threshold as f32, room.max());
+    let pairs = computation.parallel(|| index.similar_pairs(threshold, most, cancel))?;
     response::bin_of(out, |out| {
         encode::array(out, pairs.len());
         for pair in &pairs {
@@ -88,6 +86,7 @@ pub(super) fn similarity_edges(computation: &Computation<'_>, out: &mut Vec<u8>)
             encode::str(out, first);
             encode::str(out, second);
             encode::float32(out, pair.score);
+            room.check(out.len())?;
         }
         Ok(())
     })

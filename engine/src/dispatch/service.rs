@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
 use epistemic_storage::{
     graph::{Asking, Origin},
     service::{Imported, Wanted},
@@ -13,6 +12,7 @@ use tokio::sync::mpsc;
 use super::{OpError, Part, Pending, Request, access, answer, channels, moves, reads::strings};
 use crate::{
     access::Caller,
+    memory::{Body, decoded},
     shard::Shard,
     status,
     transfer::{Committed, TransferError, Transfers},
@@ -47,7 +47,7 @@ pub(super) fn spawn(
     shard: &Arc<Shard>,
     transfers: &Arc<Transfers>,
     request: &Request<'_>,
-    body: &Bytes,
+    body: &Body,
 ) -> Pending {
     let (parts, receiver) = mpsc::channel(1);
     let (shard, transfers, body) = (Arc::clone(shard), Arc::clone(transfers), body.clone());
@@ -57,11 +57,16 @@ pub(super) fn spawn(
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
+        let account = request.account(&Arc::from(envelope.graph), None);
+        let room = request.room(&shard, &account);
         let mut out = Vec::new();
-        answer::result(&mut out, envelope.reply_to(), |out| run(&shard, &transfers, &request, out));
+        answer::result(&mut out, envelope.reply_to(), |out| {
+            let _decoded = decoded(&shard.memory, &account.tenant, envelope.params)?;
+            run(&shard, &transfers, &request, out)
+        });
         shard.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.
-        let _ = parts.blocking_send(Part::Last(out));
+        let _ = parts.blocking_send(Part::whole(room, &request, out));
     });
     Pending::task(receiver, None)
 }

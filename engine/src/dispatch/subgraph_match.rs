@@ -4,12 +4,7 @@ use std::collections::HashMap;
 
 use epistemic_storage::{StoreError, graph::GraphReader};
 
-use super::{
-    OpError,
-    compute::{Computation, MAX_RESULT},
-    pair::Pair,
-    reads::ReadError,
-};
+use super::{OpError, compute::Computation, pair::Pair, reads::ReadError};
 use crate::{
     analytics::{Constraints, Wanted, subgraph_matches},
     projection::Ids,
@@ -41,7 +36,7 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let pattern = pattern.map_err(|error| pair.of_other(shard, error))?;
     let wanted = read_pattern(&pattern_reader, &pattern.ids).map_err(|error| pair.of_other(shard, error))?;
     let mut constraints = Properties { reader, ids: &target.ids, wanted: &wanted };
-    let most = MAX_MATCHES.min(MAX_RESULT / (4 * pattern.ids.len().max(1)));
+    let most = MAX_MATCHES.min(computation.room.max() / (4 * pattern.ids.len().max(1)));
     let most = if max_results > 0 { most.min(max_results) } else { most };
     let found = subgraph_matches(&pattern.topology, &target.topology, &mut constraints, most, cancel)?;
     // Clients from 2.27 on are told that there are more.
@@ -63,9 +58,7 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
                 encode::str(out, id);
                 encode::str(out, target.ids.get(node));
             }
-            if out.len() > MAX_RESULT {
-                return Err(StoreError::OverBudget { entries: MAX_RESULT }.into());
-            }
+            computation.room.check(out.len())?;
         }
         Ok(())
     })

@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use bytes::Bytes;
 use epistemic_storage::{
     StoreError,
     graph::{GraphError, GraphReader, Together},
@@ -11,14 +10,14 @@ use tokio::sync::mpsc;
 
 use super::{
     OpError, Part, Pending, Request, access, answer,
-    compute::{MAX_RESULT, ended},
+    compute::ended,
     reads::{self, ReadError},
-    whole,
 };
 use crate::{
     access::Need,
     admission::Kind,
     analytics::Cancel,
+    memory::{Body, Room, decoded},
     shard::Shard,
     wire::{Envelope, Method, encode, params},
 };
@@ -27,7 +26,7 @@ use crate::{
 pub(super) fn submit(
     shard: &Arc<Shard>,
     request: &Request<'_>,
-    body: &Bytes,
+    body: &Body,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
     let to = request.envelope.reply_to();
@@ -53,19 +52,27 @@ pub(super) fn submit(
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
+        let room = request.room(&owned, &charged);
         let mut out = Vec::new();
         answer::result(&mut out, envelope.reply_to(), |out| {
-            let read = run(&owned, &request, &own, out);
+            let _decoded = decoded(&owned.memory, &charged.tenant, envelope.params)?;
+            let read = run(&owned, &request, &own, &room, out);
             read.map_err(|error| if own.check().is_err() { ended(&owned, &request, &own) } else { error })
         });
         owned.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.
-        let _ = parts.try_send(Part::whole(&owned, &charged, &request, out));
+        let _ = parts.try_send(Part::whole(room, &request, out));
     });
     Some(Pending::read(to, receiver, permit, cancel))
 }
 
-fn run(shard: &Shard, request: &Request<'_>, cancel: &Cancel, out: &mut Vec<u8>) -> Result<(), OpError> {
+fn run(
+    shard: &Shard,
+    request: &Request<'_>,
+    cancel: &Cancel,
+    room: &Room,
+    out: &mut Vec<u8>,
+) -> Result<(), OpError> {
     let Request { method, envelope, .. } = *request;
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
     match method {
@@ -83,7 +90,7 @@ fn run(shard: &Shard, request: &Request<'_>, cancel: &Cancel, out: &mut Vec<u8>)
         }
         Method::UnionGetNodesByLabel => {
             let params::UnionByLabel { graphs, label, limit } = params::params(method, envelope.params)?;
-            by_label(shard, request, cancel, &graphs, label, limit, out)?;
+            by_label(shard, request, cancel, &graphs, (label, limit), room, out)?;
         }
         Method::UnionGetNeighbors => {
             let params::UnionNode { graphs, node_id } = params::params(method, envelope.params)?;
@@ -111,8 +118,8 @@ fn by_label(
     request: &Request<'_>,
     cancel: &Cancel,
     graphs: &[&str],
-    label: &str,
-    limit: usize,
+    (label, limit): (&str, usize),
+    room: &Room,
     out: &mut Vec<u8>,
 ) -> Result<(), OpError> {
     let (mut seen, mut rows) = (HashSet::new(), Vec::new());
@@ -126,10 +133,10 @@ fn by_label(
             encode::str(&mut rows, id);
             reads::decoded_or_empty(&mut rows, properties);
             seen.insert(id.to_owned());
-            reads::check_size(&rows, MAX_RESULT)
+            room.check(rows.len())
         });
         match read {
-            Err(StoreError::OverBudget { .. }) => Err(whole::too_large().into()),
+            Err(StoreError::OverBudget { .. }) => Err(OpError::Text(room.refusal()).into()),
             read => Ok(read.map(|()| limit == 0 || seen.len() < limit)?),
         }
     })?;

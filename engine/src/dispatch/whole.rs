@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use bytes::Bytes;
 use epistemic_storage::{
     StoreError,
     graph::{Graph, GraphError, GraphReader, LedgerRecord},
@@ -12,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     OpError, Part, Pending, Request, answer,
-    compute::{self, Computation, MAX_RESULT},
+    compute::{self, Computation},
     reads::{self, ReadError, decoded_or_empty},
 };
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
     admission::{Kind, Permit},
     analytics::Cancel,
     document,
+    memory::{Body, Room, decoded},
     shard::Shard,
     wire::{Envelope, Method, encode, params, response},
 };
@@ -33,7 +33,7 @@ const PARTS: usize = 2;
 pub(super) fn run(
     shard: &Arc<Shard>,
     request: &Request<'_>,
-    body: &Bytes,
+    body: &Body,
     first_try: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
@@ -49,8 +49,12 @@ pub(super) fn run(
     let state = graph.state();
     let small = state.nodes + state.edges + state.ledger_lines <= SMALL && reads::is_short(request);
     let try_here = small && first_try && request.method != Method::ToMsgpack && !graph.has_large_records();
-    if try_here && answer_whole(shard, &graph, request, &Bounds::HERE, outbox) {
-        return None;
+    if try_here {
+        let room = Room::small(reads::SMALL_RESULT);
+        let bounds = Bounds { room: &room, stored: reads::FEW_DECODED_BYTES, watch: &|| Ok(()) };
+        if answer_whole(shard, &graph, request, &bounds, outbox) {
+            return None;
+        }
     }
     let account = request.account(graph.name(), Some(&graph));
     let (permit, stream) = match places(shard, &account, request, body) {
@@ -73,17 +77,25 @@ pub(super) fn run(
             document::send(&owned, &graph, &request, &parts);
             drop(stream);
         } else {
+            let room = request.room(&owned, &charged);
             let mut out = Vec::new();
             let watch = || Ok(own.check()?);
-            let bounds = Bounds { max: MAX_RESULT, stored: usize::MAX, watch: &watch };
-            if !answer_whole(&owned, &graph, &request, &bounds, &mut out) {
-                answer::error(&mut out, envelope.reply_to(), &too_large());
-            } else if own.check().is_err() {
-                out.clear();
+            let bounds = Bounds { room: &room, stored: usize::MAX, watch: &watch };
+            match decoded(&owned.memory, &charged.tenant, envelope.params) {
+                Err(no_room) => answer::error(&mut out, envelope.reply_to(), &no_room.into()),
+                Ok(_decoded) => {
+                    if !answer_whole(&owned, &graph, &request, &bounds, &mut out) {
+                        out = Vec::new();
+                        answer::error(&mut out, envelope.reply_to(), &OpError::Text(room.refusal()));
+                    }
+                }
+            }
+            if own.check().is_err() {
+                out = Vec::new();
                 answer::error(&mut out, envelope.reply_to(), &compute::ended(&owned, &request, &own));
             }
             // A client that has gone needs no answer.
-            let _ = parts.blocking_send(Part::whole(&owned, &charged, &request, out));
+            let _ = parts.blocking_send(Part::whole(room, &request, out));
         }
         owned.metrics.answered(method, begun.elapsed());
     };
@@ -98,25 +110,11 @@ pub(super) fn run(
 
 /// How far a read goes.
 struct Bounds<'a> {
-    /// Bytes of the answer.
-    max: usize,
+    room: &'a Room,
     /// Bytes of stored records that are looked at.
     stored: usize,
     /// Asked at each record.
     watch: &'a dyn Fn() -> Result<(), StoreError>,
-}
-
-impl Bounds<'_> {
-    /// On the connection's task.
-    const HERE: Bounds<'static> =
-        Bounds { max: reads::SMALL_RESULT, stored: reads::FEW_DECODED_BYTES, watch: &|| Ok(()) };
-}
-
-/// The error of an answer over [`MAX_RESULT`].
-pub(super) fn too_large() -> OpError {
-    OpError::Text(format!(
-        "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time, or export a snapshot"
-    ))
 }
 
 /// A place in flight, and for a streamed answer one of the threads.
@@ -124,7 +122,7 @@ fn places(
     shard: &Shard,
     account: &Account,
     request: &Request<'_>,
-    body: &Bytes,
+    body: &Body,
 ) -> Result<(Permit, Option<OwnedSemaphorePermit>), OpError> {
     let stream = if request.method == Method::ToMsgpack {
         let place = Arc::clone(&shard.streams).try_acquire_owned();
@@ -148,14 +146,14 @@ fn answer_whole(
     reads::answer_within_budget(shard, graph, request, out, |out| {
         let view = shard.graphs.view();
         let reader = GraphReader::new(&*view, graph).with_byte_budget(bounds.stored).watched(bounds.watch);
-        read(&reader, request, bounds.max, out)
+        read(&reader, request, bounds.room, out)
     })
 }
 
 fn read(
     reader: &GraphReader<'_>,
     request: &Request<'_>,
-    max: usize,
+    room: &Room,
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let Request { method, envelope, .. } = *request;
@@ -164,7 +162,7 @@ fn read(
     match method {
         Method::GetNodes => {
             params::no_params(method, raw)?;
-            let mut rows = Rows::new(max);
+            let mut rows = Rows::new(room);
             reader.for_each_node(|id, sequence, properties| {
                 rows.add(sequence, |out| {
                     encode::array(out, 2);
@@ -176,7 +174,7 @@ fn read(
         }
         Method::NodeIds => {
             params::no_params(method, raw)?;
-            let mut rows = Rows::new(max);
+            let mut rows = Rows::new(room);
             reader.for_each_node(|id, sequence, _| rows.add(sequence, |out| encode::str(out, id)))?;
             rows.write(out);
         }
@@ -197,14 +195,14 @@ fn read(
                 encode::str(&mut rows, id);
                 decoded_or_empty(&mut rows, properties);
                 count += 1;
-                reads::check_size(&rows, max)
+                room.check(rows.len())
             })?;
             encode::array(out, count);
             out.extend_from_slice(&rows);
         }
         Method::GetEdges => {
             params::no_params(method, raw)?;
-            let mut rows = Rows::new(max);
+            let mut rows = Rows::new(room);
             reader.for_each_edge(|source, target, sequence, properties| {
                 rows.add(sequence, |out| {
                     encode::array(out, 3);
@@ -217,15 +215,15 @@ fn read(
         }
         Method::GetTriples => {
             params::no_params(method, raw)?;
-            triples(reader, max, out)?;
+            triples(reader, room, out)?;
         }
         Method::GetSubgraph => {
             let params::NodeIds { node_ids } = params::params(method, raw)?;
-            subgraph(reader, node_ids, max, out)?;
+            subgraph(reader, node_ids, room, out)?;
         }
         Method::GetLedger => {
             params::no_params(method, raw)?;
-            let mut rows = Rows::new(max);
+            let mut rows = Rows::new(room);
             reader.for_each_ledger(0, |sequence, record| {
                 if let Some(line) = LedgerRecord::decode(record)?.0.line() {
                     rows.add(sequence, |out| encode::str(out, &line))?;
@@ -245,28 +243,36 @@ fn read(
             rows.write(out);
         }
         // A point read that turned out to be long.
-        _ => reads::read(reader, request, max, out)?,
+        _ => reads::read(reader, request, room, out)?,
     }
     Ok(())
 }
 
 /// Encoded rows that are answered in insertion order although storage yields them in key order.
-struct Rows {
+struct Rows<'r> {
     bytes: Vec<u8>,
     ends: Vec<(u64, usize, usize)>,
-    max: usize,
+    /// Bytes of the answer beside these rows.
+    beside: usize,
+    room: &'r Room,
 }
 
-impl Rows {
-    fn new(max: usize) -> Self {
-        Self { bytes: Vec::new(), ends: Vec::new(), max }
+impl<'r> Rows<'r> {
+    fn new(room: &'r Room) -> Self {
+        Self::beside(0, room)
+    }
+
+    fn beside(bytes: usize, room: &'r Room) -> Self {
+        Self { bytes: Vec::new(), ends: Vec::new(), beside: bytes, room }
     }
 
     fn add(&mut self, sequence: u64, encode_row: impl FnOnce(&mut Vec<u8>)) -> Result<(), StoreError> {
         let start = self.bytes.len();
         encode_row(&mut self.bytes);
         self.ends.push((sequence, start, self.bytes.len()));
-        reads::check_size(&self.bytes, self.max)
+        // A place in the list is kept for each, whatever it says.
+        self.room
+            .check(self.beside + self.bytes.len() + self.ends.len() * size_of::<(u64, usize, usize)>() / 2)
     }
 
     /// Appends an array of all rows.
@@ -288,8 +294,7 @@ impl Rows {
 pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let view = computation.shard.graphs.view();
     let reader = GraphReader::new(&*view, computation.graph);
-    let (mut nodes, mut edges, mut ledger) =
-        (Rows::new(MAX_RESULT), Rows::new(MAX_RESULT), Rows::new(MAX_RESULT));
+    let mut nodes = Rows::new(computation.room);
     reader.for_each_node(|id, sequence, properties| {
         computation.cancel.check()?;
         nodes.add(sequence, |out| {
@@ -298,6 +303,7 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
             decoded_or_empty(out, properties);
         })
     })?;
+    let mut edges = Rows::beside(nodes.bytes.len(), computation.room);
     reader.for_each_edge(|source, target, sequence, properties| {
         computation.cancel.check()?;
         edges.add(sequence, |out| {
@@ -307,6 +313,7 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
             decoded_or_empty(out, properties);
         })
     })?;
+    let mut ledger = Rows::beside(nodes.bytes.len() + edges.bytes.len(), computation.room);
     reader.for_each_ledger(0, |sequence, record| match LedgerRecord::decode(record)?.0.line() {
         Some(line) => ledger.add(sequence, |out| encode::str(out, &line)),
         None => Ok(()),
@@ -319,12 +326,12 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-fn triples(reader: &GraphReader<'_>, max: usize, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let mut edges = Rows::new(max);
+fn triples(reader: &GraphReader<'_>, room: &Room, out: &mut Vec<u8>) -> Result<(), ReadError> {
+    let mut edges = Rows::new(room);
     reader.for_each_edge(|source, target, sequence, properties| {
         edges.add(sequence, |out| triple(out, source, view::edge_predicate(properties), target))
     })?;
-    let (mut nodes, mut count) = (Rows::new(max), edges.ends.len());
+    let (mut nodes, mut count) = (Rows::beside(edges.bytes.len(), room), edges.ends.len());
     reader.for_each_node(|id, sequence, properties| {
         nodes.add(sequence, |out| {
             for (predicate, object) in view::node_triples(properties) {
@@ -354,26 +361,29 @@ fn triple(out: &mut Vec<u8>, subject: &str, predicate: &str, object: &str) {
 fn subgraph(
     reader: &GraphReader<'_>,
     node_ids: Vec<&str>,
-    max: usize,
+    room: &Room,
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let mut wanted = HashSet::new();
     let ids: Vec<&str> = node_ids.into_iter().filter(|id| wanted.insert(*id)).collect();
     let (mut present, mut nodes) = (Vec::new(), Vec::new());
-    for ids in ids.chunks(reads::SLICE) {
+    reads::in_slices(&ids, |ids| {
+        let mut read = 0;
         for (id, node) in ids.iter().zip(reader.nodes(ids)?) {
             let Some(node) = node else { continue };
+            read += node.properties.len();
             present.push(*id);
             encode::map(&mut nodes, 2);
             encode::str(&mut nodes, "id");
             encode::str(&mut nodes, id);
             encode::str(&mut nodes, "properties");
             decoded_or_nil(&mut nodes, &node.properties);
-            reads::check_size(&nodes, max)?;
+            room.check(nodes.len())?;
         }
-    }
+        Ok(read)
+    })?;
     let inside: HashSet<&str> = present.iter().copied().collect();
-    let mut edges = Rows::new(max.saturating_sub(nodes.len()));
+    let mut edges = Rows::beside(nodes.len(), room);
     for source in &present {
         reader.for_each_edge_from(source, |target, sequence, properties| {
             if inside.contains(target) {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use epistemic_storage::{
     clock,
     graph::{BatchOp, Op},
@@ -20,6 +19,7 @@ use crate::{
     account::Account,
     admission::{Kind, Permit},
     analytics::Cancel,
+    memory::{Body, Charge, Part},
     shard::Shard,
     signed,
     wire::{DecodeError, Envelope, Method, params, parse_batch, parse_ledger_lines},
@@ -31,13 +31,15 @@ const MAX_BATCH: usize = 1_000_000;
 const MAX_TOUCHED: usize = 10_000;
 /// Requests above this many bytes are decoded on a thread of their own: the connection's task serves others too.
 const LARGE: usize = 64 << 10;
+/// Bytes that an operation of a batch takes beside its ids and properties.
+const OPERATION: usize = 192;
 
 /// Queues a mutation and promises its answer. A refusal goes to the outbox, or keeps its place when answers are due
 /// before it.
 pub(super) fn submit(
     shard: &Arc<Shard>,
     request: &Request<'_>,
-    body: &Bytes,
+    body: &Body,
     alone: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
@@ -47,13 +49,13 @@ pub(super) fn submit(
     }
 }
 
-fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Bytes) -> Result<Pending, OpError> {
+fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Body) -> Result<Pending, OpError> {
     let bytes = request.envelope.params.map_or(0, <[u8]>::len);
     let names_graph = matches!(request.method, Method::CreateGraph | Method::DeleteGraph);
     if bytes > LARGE && !names_graph {
         return prepare_large(shard, request, body, bytes);
     }
-    let (graph, op) = decode(shard, request)?;
+    let (graph, op) = decode(shard, request, None)?;
     if let Op::Create { kind, tenant, .. } = &op {
         access::create(shard, &request.envelope, graph, *kind, tenant.as_deref())?;
     }
@@ -73,7 +75,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Bytes) -> Result<Pe
 fn prepare_large(
     shard: &Arc<Shard>,
     request: &Request<'_>,
-    body: &Bytes,
+    body: &Body,
     bytes: usize,
 ) -> Result<Pending, OpError> {
     let (account, permit) = admit(shard, request, request.envelope.graph, bytes)?;
@@ -85,8 +87,10 @@ fn prepare_large(
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
-        let decoded = decode(&owned, &request).map(|(_, op)| once(&request, op));
+        let mut charge = owned.memory.open(Part::Requests, &account.tenant);
+        let decoded = decode(&owned, &request, Some(&mut charge)).map(|(_, op)| once(&request, op));
         drop(body);
+        let permit = permit.with(charge);
         let _ = queued.send(decoded.map(|op| owned.committer.submit(account, op, Some(permit))));
     });
     let answer = if request.method == Method::ApplyLedger { WriteAnswer::Ledger } else { WriteAnswer::Ok };
@@ -135,9 +139,19 @@ fn pending_write(
     }
 }
 
-fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
+/// The write that a request asks for. A large one takes its copies on a charge.
+fn decode<'a>(
+    shard: &Shard,
+    request: &Request<'a>,
+    mut charge: Option<&mut Charge>,
+) -> Result<(&'a str, Op), OpError> {
     let Request { envelope, method, .. } = *request;
     let raw = envelope.params;
+    let mut make_room = |operations: usize| match &mut charge {
+        Some(charge) => charge.set(raw.map_or(0, <[u8]>::len) + OPERATION * operations),
+        None => Ok(()),
+    };
+    make_room(0)?;
     let limits = shard.graphs.request_limits();
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only mutations here")]
     let op = match method {
@@ -189,11 +203,13 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
             let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
+            make_room(items.len())?;
             batch(&limits, items.map(BatchOp::from))?
         }
         Method::ApplyLedger => {
             let params::Transactions { transactions } = params::params(method, raw)?;
             too_many("ApplyLedger", transactions.len())?;
+            make_room(transactions.len())?;
             let items = parse_ledger_lines(&transactions)
                 .map_err(|error| OpError::Text(format!("ApplyLedger: {error}")))?;
             batch(&limits, items.into_iter())?

@@ -29,7 +29,7 @@ pub(super) fn build(
     let add = |source, target, sequence, ()| edges.add(source, target, sequence);
     nodes.for_each_edge(reader, cancel, |_| (), add)?;
     let topology = Topology::new(edges.finish(cancel)?);
-    Ok(Projection { ids: nodes.ids, topology })
+    Ok(Projection { ids: nodes.ids, topology, counted: None })
 }
 
 /// The nodes of a graph, to read its edges with.

@@ -4,7 +4,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -14,7 +14,7 @@ use epistemic_storage::{
     store::Read,
 };
 
-use super::{Projection, build};
+use super::{Counted, Projection, build};
 use crate::{
     analytics::{Cancel, Cancelled},
     graph_cache::{GraphCache, Kept},
@@ -31,6 +31,11 @@ pub(crate) enum ProjectionError {
         "PROJECTION_TOO_LARGE: the algorithm needs about {needed} MiB for graph '{graph}', --projection-memory allows {allowed} MiB; raise it"
     )]
     OverMemory { graph: Arc<str>, needed: u64, allowed: usize },
+    /// Computations in progress hold what others displaced.
+    #[error(
+        "BUSY: computations in progress hold twice --projection-memory, {allowed} MiB; nothing was changed, retry with backoff"
+    )]
+    Busy { allowed: usize },
     /// More nodes, edges or bytes of ids than 32 bits can number.
     #[error("PROJECTION_TOO_LARGE: over 2^32 nodes, edges or bytes of node ids")]
     TooMany,
@@ -55,11 +60,13 @@ impl Kept for Built {
 pub(crate) struct Projections {
     cache: GraphCache<Built>,
     builds: AtomicU64,
+    /// Bytes of those that are there, cached or in use.
+    all: Arc<AtomicUsize>,
 }
 
 impl Projections {
     pub(crate) fn new(budget: usize) -> Self {
-        Self { cache: GraphCache::new(budget), builds: AtomicU64::new(0) }
+        Self { cache: GraphCache::new(budget), builds: AtomicU64::new(0), all: Arc::default() }
     }
 
     /// The projection of the graph's newest state, built if need be. Blocks while it is read from storage.
@@ -127,11 +134,16 @@ impl Projections {
         cancel.check()?;
         let needed = self.check_bytes(graph, estimate(state, state.nodes.saturating_mul(SHORT_ID)))?;
         self.cache.make_room(graph, needed);
+        let allowed = self.cache.budget();
+        if self.all.load(Ordering::Relaxed) + needed > 2 * allowed {
+            return Err(ProjectionError::Busy { allowed: allowed >> 20 });
+        }
         self.builds.fetch_add(1, Ordering::Relaxed);
         // Its ids may be longer than was thought.
         let fits = |ids| self.check_bytes(graph, estimate(state, ids)).map(drop);
-        let built = build::build(reader, state, cancel, fits)?;
-        self.check_bytes(graph, built.bytes() as u64)?;
+        let mut built = build::build(reader, state, cancel, fits)?;
+        let bytes = self.check_bytes(graph, built.bytes() as u64)?;
+        built.counted = Some(Counted::new(&self.all, bytes));
         Ok(Arc::new(built))
     }
 
@@ -153,6 +165,11 @@ impl Projections {
     /// Drops what is kept of graphs that are gone.
     pub(crate) fn forget_deleted(&self) {
         self.cache.forget_deleted();
+    }
+
+    /// Bytes of all projections, cached or in use.
+    pub(crate) fn all_bytes(&self) -> usize {
+        self.all.load(Ordering::Relaxed)
     }
 
     /// Bytes of the cached projections.

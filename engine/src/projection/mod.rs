@@ -10,6 +10,11 @@ pub(crate) use build::Nodes;
 pub(crate) use cache::{ProjectionError, Projections, SHORT_ID};
 pub(crate) use ids::{Ids, IdsBuilder};
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use crate::analytics::Topology;
 
 /// Nodes and edges of one state of a graph, without properties.
@@ -18,6 +23,27 @@ pub(crate) struct Projection {
     pub(crate) ids: Ids,
     /// Edges between these numbers.
     pub(crate) topology: Topology,
+    /// Present once it is counted.
+    counted: Option<Counted>,
+}
+
+/// Bytes that are counted while their projection is there, cached or in use.
+struct Counted {
+    all: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Counted {
+    fn new(all: &Arc<AtomicUsize>, bytes: usize) -> Self {
+        all.fetch_add(bytes, Ordering::Relaxed);
+        Self { all: Arc::clone(all), bytes }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Projection {

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 pub const PREFIX: usize = 4;
 
 /// A frame above this many bytes takes the buffer along.
-const LARGE: usize = 1 << 20;
+pub const LARGE: usize = 1 << 20;
 
 /// A length prefix over the cap. Nothing of the frame was buffered for it; the connection cannot go on, because
 /// where the next frame starts is unknown.

@@ -15,6 +15,8 @@ pub(crate) use open::copies;
 use record::{ChannelRecord, Counters};
 use serde::{Deserialize, Serialize};
 
+use crate::limits;
+
 /// Who takes part in a channel. The order is that of the protocol's errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChannelType {
@@ -100,4 +102,12 @@ struct Channel {
     record: ChannelRecord,
     members: BTreeSet<String>,
     counters: Counters,
+}
+
+impl Channel {
+    /// Bytes in memory of the channel `id`, an estimate.
+    fn bytes(&self, id: &str) -> usize {
+        let names = self.members.iter().map(|name| limits::name_bytes(name)).sum::<usize>();
+        limits::name_bytes(id) + limits::name_bytes(&self.record.creator) + size_of::<Self>() + names
+    }
 }

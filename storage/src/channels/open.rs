@@ -1,6 +1,9 @@
 //! The open channels of a shard.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -14,7 +17,7 @@ use crate::{
     error::{Result, StoreError},
     graph::GraphStore,
     keys,
-    limits::{self, MAX_CHANNELS, MAX_MEMBERS},
+    limits::{self, MAX_CHANNELS, MAX_MEMBERS, OverLimit},
     service::ChannelCopy,
     space::Space,
     store::{Direction, Durability, Read, Store},
@@ -30,6 +33,9 @@ pub struct Channels {
     open: Mutex<ById>,
     keep: Keep,
     durability: Durability,
+    /// Bytes of names in memory, and how many there may be.
+    bytes: AtomicUsize,
+    most_bytes: AtomicUsize,
     /// Why they cannot be used, when their records are damaged. Graphs are not affected.
     damaged: Option<StoreError>,
 }
@@ -46,7 +52,24 @@ impl Channels {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { open: Mutex::new(open), keep, durability, damaged })
+        let (bytes, most_bytes) = (open.iter().map(|(id, channel)| channel.bytes(id)).sum(), usize::MAX);
+        let (bytes, most_bytes) = (AtomicUsize::new(bytes), AtomicUsize::new(most_bytes));
+        Ok(Self { open: Mutex::new(open), keep, durability, bytes, most_bytes, damaged })
+    }
+
+    /// Nothing makes their names take more than `most` bytes of memory. What is there stays.
+    pub fn limit_bytes(&self, most: usize) {
+        self.most_bytes.store(most, Ordering::Relaxed);
+    }
+
+    /// Bytes of names in memory, an estimate.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed) as u64
+    }
+
+    fn check_memory(&self, more: usize) -> Result<(), OverLimit> {
+        let (held, most) = (self.bytes.load(Ordering::Relaxed), self.most_bytes.load(Ordering::Relaxed));
+        limits::check_memory("channels", held, (0, more), most)
     }
 
     /// Why they cannot be used, when their records are damaged.
@@ -98,15 +121,19 @@ impl Channels {
         let number = free_number(&open);
         let creator = creator.to_owned();
         let record = ChannelRecord { number, kind, creator, created_ms: clock::unix_ms(), open: is_open };
-        let counters = Counters::default();
+        let channel = Channel { record, members, counters: Counters::default() };
+        let bytes = channel.bytes(id);
+        self.check_memory(bytes)?;
+        let Channel { record, members, counters } = &channel;
         let mut batch = WriteBatch::new();
         batch.put(Space::Channels, keys::channel(id), record.encode());
         batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
-        for member in &members {
+        for member in members {
             batch.put(Space::Channels, keys::channel_member(number, member), b"");
         }
         graphs.commit_service(batch, self.durability)?;
-        open.insert(id.to_owned(), Channel { record, members, counters });
+        open.insert(id.to_owned(), channel);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
     }
 
@@ -122,10 +149,12 @@ impl Channels {
         }
         limits::check_name("agent_id", agent)?;
         limits::check_count("members", channel.members.len() + 1, MAX_MEMBERS)?;
+        self.check_memory(limits::name_bytes(agent))?;
         let mut batch = WriteBatch::new();
         batch.put(Space::Channels, keys::channel_member(channel.record.number, agent), b"");
         graphs.commit_service(batch, self.durability)?;
         channel.members.insert(agent.to_owned());
+        self.bytes.fetch_add(limits::name_bytes(agent), Ordering::Relaxed);
         Ok(())
     }
 
@@ -145,6 +174,7 @@ impl Channels {
         batch.delete(Space::Channels, keys::channel_member(channel.record.number, agent));
         graphs.commit_service(batch, self.durability)?;
         channel.members.remove(agent);
+        self.bytes.fetch_sub(limits::name_bytes(agent), Ordering::Relaxed);
         Ok(None)
     }
 
@@ -180,7 +210,8 @@ impl Channels {
             closed_ms: clock::unix_ms(),
         };
         graphs.commit_service(batch, self.durability)?;
-        open.remove(id);
+        let bytes = open.remove(id).map_or(0, |channel| channel.bytes(id));
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         Ok(closed)
     }
 
@@ -258,6 +289,7 @@ impl Channels {
             return Ok(false);
         }
         limits::check_count("channels", open.len() + 1, MAX_CHANNELS)?;
+        self.check_memory(members.iter().map(|name| limits::name_bytes(name)).sum())?;
         let kept = newest(messages, self.keep);
         // Those that are left out were sent all the same.
         let first = first + (messages.len() - kept.len()) as u64;
@@ -277,8 +309,9 @@ impl Channels {
             batch.put(Space::Channels, keys::channel_member(number, member), b"");
         }
         graphs.commit_service(batch, self.durability)?;
-        let members = members.into_iter().collect();
-        open.insert(id, Channel { record, members, counters });
+        let channel = Channel { record, members: members.into_iter().collect(), counters };
+        self.bytes.fetch_add(channel.bytes(&id), Ordering::Relaxed);
+        open.insert(id, channel);
         Ok(true)
     }
 

@@ -18,6 +18,8 @@ pub(super) const DIRECTORY: &str = "bulk";
 
 /// Records of one space are sorted and written out when they reach this many bytes.
 const RUN_BYTES: usize = 6 << 20;
+/// The largest one is, too, when those of all spaces reach this many.
+const ALL_RUNS_BYTES: usize = 8 << 20;
 
 #[derive(Default)]
 struct Run {
@@ -85,7 +87,11 @@ impl BulkLoad for RocksBulk<'_> {
         run.bytes += key.len() + value.len() + 64;
         run.records.push((key, value));
         if run.bytes >= RUN_BYTES {
-            self.write_run(space)?;
+            return self.write_run(space);
+        }
+        if self.runs.iter().map(|run| run.bytes).sum::<usize>() >= ALL_RUNS_BYTES {
+            let largest = Space::ALL.into_iter().max_by_key(|space| self.runs[space.index()].bytes);
+            return largest.map_or(Ok(()), |space| self.write_run(space));
         }
         Ok(())
     }

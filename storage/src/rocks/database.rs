@@ -143,7 +143,7 @@ fn check(path: &Path, choices: &RocksOptions) -> Result<()> {
 }
 
 fn open(path: &Path, choices: &RocksOptions, cache: &Cache, read_only: bool) -> Result<DB> {
-    let mut families = options::families(cache, choices.merge_tables && !is_damaged(path));
+    let mut families = options::families(choices, cache, choices.merge_tables && !is_damaged(path));
     let database = options::database(choices);
     let opened = if read_only {
         // Opened for writing, a missing family is created.

@@ -85,7 +85,7 @@ pub fn accept_lost_writes(db: &Path) -> Result<LostWrites> {
 fn replay(db: &Path) -> Result<()> {
     let mut database = options::database(&RocksOptions::default());
     database.set_track_and_verify_wals_in_manifest(false);
-    let families = options::families(&Cache::new_lru_cache(8 << 20), false);
+    let families = options::families(&RocksOptions::default(), &Cache::new_lru_cache(8 << 20), false);
     DB::open_cf_descriptors(&database, db, families).map(drop).map_err(|error| map_error(&error, db))
 }
 

@@ -17,6 +17,8 @@ pub(super) const TABLE_FORMAT: u32 = 6;
 pub struct RocksOptions {
     /// Bytes of decompressed blocks kept in memory.
     pub block_cache_bytes: usize,
+    /// Bytes of writes that are not in tables yet: beyond, they are written out. While that is done new ones come beside.
+    pub write_buffer_bytes: usize,
     /// Commits are refused while the file system has fewer free bytes than this.
     pub min_free_bytes: u64,
     /// Whether each commit is synced before the next one starts, so that a damaged log record with whole
@@ -39,6 +41,7 @@ impl Default for RocksOptions {
     fn default() -> Self {
         Self {
             block_cache_bytes: 256 * MIB,
+            write_buffer_bytes: 96 * MIB,
             min_free_bytes: 64 * MIB as u64,
             strict_wal: true,
             read_only: false,
@@ -61,8 +64,8 @@ pub(super) fn database(choices: &RocksOptions) -> Options {
     options.create_missing_column_families(true);
     options.set_max_background_jobs(2);
     // Bounds the log that a restart after a crash must replay.
-    options.set_max_total_wal_size(64 * MIB as u64);
-    options.set_db_write_buffer_size(96 * MIB);
+    options.set_max_total_wal_size((choices.write_buffer_bytes / 3 * 2) as u64);
+    options.set_db_write_buffer_size(choices.write_buffer_bytes);
     // After an ENOSPC at a sync RocksDB writes the memtables out by itself and gives the log up, in which there is a group that
     // they do not have. Cut short between two families, that would leave the group to some of them.
     options.set_atomic_flush(true);
@@ -103,16 +106,16 @@ pub(super) fn family(space: Space, cache: &Cache) -> Options {
         options.set_memtable_whole_key_filtering(true);
     }
     options.set_block_based_table_factory(&table);
-    options.set_write_buffer_size(32 * MIB);
     options.set_compression_type(DBCompressionType::Lz4);
     options.set_level_compaction_dynamic_level_bytes(true);
     options
 }
 
 /// All column families; RocksDB's own `default` family stays empty.
-pub(super) fn families(cache: &Cache, compact: bool) -> Vec<ColumnFamilyDescriptor> {
+pub(super) fn families(choices: &RocksOptions, cache: &Cache, compact: bool) -> Vec<ColumnFamilyDescriptor> {
     let descriptor = |space: Space| {
         let mut options = family(space, cache);
+        options.set_write_buffer_size(choices.write_buffer_bytes / 3);
         options.set_disable_auto_compactions(!compact);
         ColumnFamilyDescriptor::new(space.name(), options)
     };

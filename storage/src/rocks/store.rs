@@ -326,16 +326,19 @@ impl Store for RocksStore {
 
     fn stats(&self) -> Result<StoreStats> {
         let db = self.database.get()?;
-        let mut bytes = 0;
+        let (mut tables, mut write_buffer_bytes) = (0, 0);
         for space in Space::ALL {
-            for property in ["rocksdb.total-sst-files-size", "rocksdb.size-all-mem-tables"] {
+            let value = |property| -> Result<u64> {
                 let value = db.property_int_value_cf(handle(&db, space), property);
-                bytes += value.map_err(|error| self.damage.sort(&db, &error))?.unwrap_or(0);
-            }
+                Ok(value.map_err(|error| self.damage.sort(&db, &error))?.unwrap_or(0))
+            };
+            tables += value("rocksdb.total-sst-files-size")?;
+            write_buffer_bytes += value("rocksdb.size-all-mem-tables")?;
         }
         let sequence = db.latest_sequence_number();
         let (free_bytes, free_inodes) = (self.free_space.left(), self.free_space.inodes_left());
-        Ok(StoreStats { bytes, sequence, free_bytes, free_inodes })
+        let (bytes, cache_bytes) = (tables + write_buffer_bytes, self.cache.get_usage() as u64);
+        Ok(StoreStats { bytes, sequence, free_bytes, free_inodes, cache_bytes, write_buffer_bytes })
     }
 
     fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::process::{START_LIMIT, ServerProcess};
-use crate::scratch;
+use crate::{cgroup::MemoryCgroup, scratch};
 
 /// What to start. Cloned from a running server to start it again.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct ServerBuilder {
     pub(super) tcp: bool,
     pub(super) metrics: bool,
     pub(super) open_files: Option<u64>,
+    /// File of the cgroup that it is to be in.
+    pub(super) cgroup: Option<PathBuf>,
     pub(super) secret: Option<String>,
     pub(super) args: Vec<OsString>,
     pub(super) env: Vec<(OsString, OsString)>,
@@ -41,6 +43,7 @@ impl ServerBuilder {
             tcp: false,
             metrics: false,
             open_files: None,
+            cgroup: None,
             secret: Some("test-secret".into()),
             args: Vec::new(),
             env: Vec::new(),
@@ -80,6 +83,12 @@ impl ServerBuilder {
     /// Lets the server have so many open files, as `ulimit -n` does.
     pub fn open_files(mut self, limit: u64) -> Self {
         self.open_files = Some(limit);
+        self
+    }
+
+    /// Starts the server in a cgroup.
+    pub fn in_cgroup(mut self, group: &MemoryCgroup) -> Self {
+        self.cgroup = Some(group.procs());
         self
     }
 
@@ -150,13 +159,18 @@ impl ServerBuilder {
         let tcp_addr = self.tcp.then(free_loopback_addr).transpose()?;
         let metrics_addr = self.metrics.then(free_loopback_addr).transpose()?;
 
-        let mut command = match self.open_files {
-            Some(limit) => {
+        let mut command = match (self.open_files, &self.cgroup) {
+            (Some(limit), _) => {
                 let mut command = Command::new("prlimit");
                 command.arg(format!("--nofile={limit}:{limit}")).arg(&self.program);
                 command
             }
-            None => Command::new(&self.program),
+            (None, Some(procs)) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(procs).arg(&self.program);
+                command
+            }
+            (None, None) => Command::new(&self.program),
         };
         command.arg("--socket-path").arg(&socket);
         if let Some(dir) = &self.persist_dir {

@@ -23,7 +23,7 @@ pub(crate) use damage::{DamageStatus, ScrubFinding, ScrubStatus};
 pub(crate) use download::{Download, content, content_without_ledger};
 pub(crate) use frame::{batches, data_limit};
 pub(crate) use heads::{GraphHead, Heads, heads};
-pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, ShardStatus};
+pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, MemoryStatus, ShardStatus};
 pub(crate) use upload::{upload, upload_arriving, upload_service};
 
 use std::time::Duration;

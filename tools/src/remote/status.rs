@@ -1,5 +1,7 @@
 //! What a shard says of itself.
 
+use std::collections::BTreeMap;
+
 use epistemic_storage::GraphStore;
 use epistemic_storage::graph::{COMMONS, Graph, GraphSizes};
 use serde::{Deserialize, Serialize};
@@ -164,6 +166,32 @@ pub(crate) struct ShardStatus {
     pub(crate) checkpoints: Vec<CheckpointStatus>,
     /// Seconds between automatic checkpoints, 0 for never.
     pub(crate) checkpoint_interval_s: u64,
+    /// What it may take of memory, and holds of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<MemoryStatus>,
+}
+
+/// The memory of a shard, in bytes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct MemoryStatus {
+    /// What all parts together may take.
+    pub(crate) budget: u64,
+    /// What is resident now.
+    pub(crate) resident: u64,
+    /// How often there was no room.
+    pub(crate) refused: u64,
+    /// By what it is for.
+    pub(crate) parts: BTreeMap<String, MemoryPart>,
+}
+
+/// One part of it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct MemoryPart {
+    /// What it may take.
+    pub(crate) budget: u64,
+    /// What it holds, where that is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) used: Option<u64>,
 }
 
 /// Graphs of a shard that two shards serve, or none, as it knows them.

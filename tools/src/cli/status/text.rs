@@ -8,7 +8,7 @@ use indicatif::{HumanBytes, HumanDuration};
 use super::shard::Shard;
 use super::{ago, scrub_line};
 use crate::cli::table::{shortened, shown};
-use crate::remote::ShardStatus;
+use crate::remote::{MemoryStatus, ShardStatus};
 
 const HEADING: [&str; 8] = ["shard", "state", "pid", "up", "graphs", "size", "durability", "checkpoint"];
 /// Characters of the columns behind the first, whose rows are printed before the next ones are known.
@@ -75,6 +75,9 @@ pub(super) fn write_details(out: &mut dyn Write, shard: &Shard) -> io::Result<()
         let (two, none) = (found.two_owners, found.no_owner);
         writeln!(out, "  TWO OWNERS: {two}, NO OWNER: {none} (egctl owners check): {}", graphs.join(", "))?;
     }
+    if let Some(memory) = &status.memory {
+        write_memory(out, memory)?;
+    }
     writeln!(out, "  scrub: {}", status.scrub.as_ref().map_or_else(|| "none".into(), scrub_line))?;
     if let Some(reason) = status.poisoned.as_ref().or(status.refusal.as_ref()) {
         writeln!(out, "  TAKES NO WRITES: {reason}")?;
@@ -98,4 +101,24 @@ fn write_damage(out: &mut dyn Write, status: &ShardStatus) -> io::Result<()> {
         writeln!(out, "    {}: {}", shown(&graph.graph), graph.reason)?;
     }
     writeln!(out, "  what to do: docs/errors/corrupt.md")
+}
+
+/// What is resident of the budget, and the parts of it that are nearly full.
+fn write_memory(out: &mut dyn Write, memory: &MemoryStatus) -> io::Result<()> {
+    // Others are caches, which are full when they are warm.
+    const BY_REQUESTS: [&str; 5] = ["names", "strangers", "requests", "answers", "transfers"];
+    let full = memory.parts.iter().filter_map(|(name, part)| {
+        let by_requests = BY_REQUESTS.contains(&name.as_str());
+        let used = part.used.filter(|used| by_requests && used / 4 >= part.budget / 5)?;
+        Some(format!("{} {} of {}", shown(name), HumanBytes(used), HumanBytes(part.budget)))
+    });
+    let full: Vec<_> = full.collect();
+    write!(out, "  memory: {} of {}", HumanBytes(memory.resident), HumanBytes(memory.budget))?;
+    if !full.is_empty() {
+        write!(out, ", nearly full: {}", full.join(", "))?;
+    }
+    if memory.refused > 0 {
+        write!(out, ", no room {} times", memory.refused)?;
+    }
+    writeln!(out)
 }
