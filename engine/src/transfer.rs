@@ -95,14 +95,10 @@ pub(crate) enum TransferError {
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Service(#[from] ServiceError),
+    #[error("BUSY: the system gives the server no thread ({0}); nothing was done, retry with backoff")]
+    NoThread(#[source] io::Error),
     #[error("transfer thread: {0}")]
     Thread(String),
-}
-
-impl From<io::Error> for TransferError {
-    fn from(error: io::Error) -> Self {
-        TransferError::Thread(error.to_string())
-    }
 }
 
 fn join<T>(thread: JoinHandle<Result<T, TransferError>>) -> Result<T, TransferError> {
@@ -179,7 +175,8 @@ impl Transfers {
         let (sender, pieces) = sync_channel(PIECES);
         let thread = std::thread::Builder::new()
             .name("export".into())
-            .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))?;
+            .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))
+            .map_err(TransferError::NoThread)?;
         let mut export = Export { times: Times::now(), pieces, rest: Vec::new(), thread };
         match export.pieces.recv() {
             Ok(first) => export.rest = first,
@@ -265,7 +262,8 @@ impl Transfers {
         let (pieces, receiver) = sync_channel(PIECES);
         let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
             work(PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false })
-        })?;
+        });
+        let thread = thread.map_err(TransferError::NoThread)?;
         let import = Import { times: Times::now(), pieces, received: 0, replaces, thread };
         self.imports.lock().insert(id, import);
         Ok(id)
