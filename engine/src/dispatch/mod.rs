@@ -91,10 +91,10 @@ pub(crate) fn dispatch(
             return Step::Authenticated(answer);
         }
         shard.metrics.auth_failure();
-        let wrong_secret = match &refusal {
-            OpError::Token(refusal) => refusal.is_wrong_secret(),
-            OpError::Unserved(_) => false,
-            _ => true,
+        let wrong_secret = if let OpError::Token(refusal) = &refusal {
+            refusal.is_wrong_secret()
+        } else {
+            !matches!(refusal, OpError::Unserved(_))
         };
         return if wrong_secret { Step::WrongToken(answer) } else { Step::Answered(answer) };
     }

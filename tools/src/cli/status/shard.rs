@@ -103,10 +103,10 @@ impl Look {
             Err(error) => {
                 let state = State::of(&error);
                 let reachable = matches!(state, State::WrongSecret | State::Failed);
-                let text = match state {
-                    State::WrongSecret => format!("{} (it has another secret)", message_of(&error)),
-                    _ => message_of(&error),
-                };
+                let mut text = message_of(&error);
+                if state == State::WrongSecret {
+                    text.push_str(" (it has another secret)");
+                }
                 Shard {
                     endpoint,
                     reachable,
