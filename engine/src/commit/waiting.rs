@@ -110,11 +110,8 @@ mod tests {
     }
 
     fn ids(group: &[Job]) -> Vec<String> {
-        let ids = group.iter().filter_map(|job| match &job.write.op {
-            Op::AddNode { id, .. } => Some(id.clone()),
-            _ => None,
-        });
-        ids.collect()
+        let id = |job: &Job| if let Op::AddNode { id, .. } = &job.write.op { Some(id.clone()) } else { None };
+        group.iter().filter_map(id).collect()
     }
 
     #[test]
