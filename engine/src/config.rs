@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
-use epistemic_storage::{graph::LedgerKeep, limits::MAX_NAME_BYTES};
+use epistemic_storage::{
+    graph::LedgerKeep,
+    limits::{MAX_NAME_BYTES, RequestLimits},
+};
 use zeroize::Zeroizing;
 
 use crate::signed::Expected;
@@ -189,10 +192,27 @@ pub struct Config {
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub frame_deadline: u64,
 
+    /// Seconds after which a computation, or a read of a whole graph, is ended with an error that says how far it came; 0 ends
+    /// none
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub compute_deadline: u64,
+
+    /// What one request may write.
+    #[command(flatten)]
+    pub written: WriteLimits,
+
     /// Seconds after which a snapshot that is sent or received in pieces is ended when nobody goes on with it: until then it
     /// keeps what was overwritten since on disk. 0 never ends one
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub transfer_idle: u64,
+
+    /// Memory for large answers that their clients have not taken yet; more are answered BUSY
+    #[arg(long, default_value_t = 512 << 20, value_name = "BYTES")]
+    pub answer_memory: usize,
+
+    /// Snapshots that are sent or received in pieces at a time, over all connections
+    #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_transfers: u32,
 
     /// Messages kept of each channel; the oldest are dropped beyond
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -215,6 +235,33 @@ pub struct Config {
     /// Form of the log on standard output
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// Flags about what one request may write. What is stored beyond stays readable.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WriteLimits {
+    /// Largest properties of a node or an edge, and largest embedding, in a request
+    #[arg(long, default_value_t = 16 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
+    pub max_property_bytes: u32,
+
+    /// Labels of a node that is written
+    #[arg(long, default_value_t = 1000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_node_labels: u32,
+
+    /// What one batch may write, its records and their part of the ledger: others' writes wait for it
+    #[arg(long, default_value_t = 64 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
+    pub max_batch_bytes: u32,
+}
+
+impl WriteLimits {
+    /// As the store asks them.
+    pub(crate) fn of_requests(&self) -> RequestLimits {
+        RequestLimits {
+            value_bytes: self.max_property_bytes as usize,
+            labels: self.max_node_labels as usize,
+            batch_bytes: self.max_batch_bytes as usize,
+        }
+    }
 }
 
 /// Flags about tokens.
@@ -381,6 +428,11 @@ Set GRAPH_SERVICE_AUTH_SECRET or give --auth-secret-file FILE, the same secret o
 For a throw-away server on a private socket, --allow-insecure serves everyone without authentication.";
 
 impl Config {
+    /// How long a computation may run.
+    pub(crate) fn compute_deadline(&self) -> Option<Duration> {
+        (self.compute_deadline > 0).then(|| Duration::from_secs(self.compute_deadline))
+    }
+
     /// The socket to listen on.
     pub fn socket(&self) -> PathBuf {
         self.socket_path.clone().unwrap_or_else(|| {

@@ -16,8 +16,9 @@ use tokio::{
 };
 
 use crate::{
+    answers::AnswerPlace,
     dispatch::{
-        self, Part, Pending, Step,
+        self, Client, Part, Pending, Step,
         authenticate::{self, Shown},
     },
     guesses::ON_ONE_CONNECTION,
@@ -56,9 +57,13 @@ struct Connection<S> {
     place: Place,
     /// Who is at the other end, for the log.
     peer: String,
+    /// Where it comes from: connections of one origin share what it gets.
+    origin: Arc<str>,
     stream: S,
     inbox: BytesMut,
     outbox: Vec<u8>,
+    /// Room of large answers in the outbox.
+    large: Vec<AnswerPlace>,
     pending: VecDeque<Pending>,
     /// Bytes of the requests that wait for their answer.
     pending_bytes: usize,
@@ -93,11 +98,13 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
     let connection = Connection {
         shard: Arc::clone(&shard),
+        origin: place.origin().to_string().into(),
         place,
         peer,
         stream,
         inbox: BytesMut::new(),
         outbox: Vec::new(),
+        large: Vec::new(),
         pending: VecDeque::new(),
         pending_bytes: 0,
         transfers: shard.open_transfers.connect(),
@@ -118,6 +125,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
     }
     // Its promises are dropped and with them their computations cancelled.
     shard.compute.discard_cancelled();
+    shard.reads.discard_cancelled();
 }
 
 /// What a large frame may take on a slow network beyond the usual: a second for each MiB.
@@ -236,11 +244,12 @@ impl<S: Stream> Connection<S> {
                     }
                 },
             };
-            let Self { shard, transfers, pending, outbox, .. } = self;
+            let Self { shard, transfers, origin, pending, outbox, .. } = self;
+            let client = Client { transfers, peer: origin };
             let step = if self.unauthenticated.is_some() && !authenticated {
-                dispatch::dispatch_stranger(shard, transfers, &body, pending, outbox)
+                dispatch::dispatch_stranger(shard, client, &body, pending, outbox)
             } else {
-                dispatch::dispatch(shard, transfers, &body, authenticated, pending, outbox)
+                dispatch::dispatch(shard, client, &body, authenticated, pending, outbox)
             };
             match step {
                 Step::Answered(refusal) => {
@@ -406,6 +415,10 @@ impl<S: Stream> Connection<S> {
         let (bytes, last) = match part {
             Part::More(bytes) => (bytes, false),
             Part::Last(bytes) => (bytes, true),
+            Part::Large(bytes, place) => {
+                self.large.push(place);
+                (bytes, true)
+            }
             Part::Broken => return Err(io::Error::other("an answer failed after its first part was sent")),
         };
         if self.outbox.is_empty() {
@@ -449,6 +462,7 @@ impl<S: Stream> Connection<S> {
             self.outbox = Vec::new();
         }
         self.outbox.clear();
+        self.large.clear();
         Ok(())
     }
 }

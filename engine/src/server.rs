@@ -33,9 +33,10 @@ use crate::{
     access::AccessControl,
     admission::Admission,
     analytics::Cancel,
+    answers::AnswerMemory,
     checkpoints::{Checkpoints, Dirty},
     commit,
-    compute_pool::ComputePool,
+    compute_pool::{ComputePool, Shares as ComputeShares},
     config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
     dispatch::screen,
@@ -279,6 +280,7 @@ fn open_shard(
             ownership.may_create(name)
         }));
     }
+    graphs.limit_requests(config.written.of_requests());
     let longest = |bytes: u32| bytes as usize;
     graphs.limit_names(NameLimits {
         graph: longest(config.max_graph_name_bytes),
@@ -311,12 +313,14 @@ fn open_shard(
         access,
         authentication,
         admission: Admission::new(config.max_inflight),
+        answers: AnswerMemory::new(config.answer_memory),
         metrics,
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
         reasoning: Mutex::default(),
         vectors: Indexes::new(config.vector_memory),
-        compute: ComputePool::start(cores)?,
+        compute: ComputePool::start("compute", ComputeShares::of(cores), cores, config.compute_deadline())?,
+        reads: ComputePool::start("reads", ComputeShares::of_reads(cores), 1, config.compute_deadline())?,
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),
@@ -328,6 +332,7 @@ fn open_shard(
         short_secret: auth.is_short(),
         limits: Limits::new(config),
         open_transfers: OpenTransfers::new(
+            config.max_transfers as usize,
             (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
         ),
         started: Instant::now(),

@@ -15,6 +15,7 @@ use crate::{
     access::AccessControl,
     admission::Admission,
     analytics::Cancel,
+    answers::AnswerMemory,
     checkpoints::{Checkpoints, Dirty},
     commit::Committer,
     compute_pool::ComputePool,
@@ -46,6 +47,7 @@ pub(crate) struct Shard {
     pub(crate) access: AccessControl,
     pub(crate) authentication: Authentication,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) answers: Arc<AnswerMemory>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,
@@ -53,6 +55,8 @@ pub(crate) struct Shard {
     pub(crate) reasoning: Mutex<HashSet<GraphId>>,
     pub(crate) vectors: Indexes,
     pub(crate) compute: ComputePool,
+    /// Threads for reads of much of a graph, and for decoding large requests.
+    pub(crate) reads: ComputePool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: UnauthenticatedBudget,
@@ -134,6 +138,8 @@ pub(crate) struct Limits {
     /// Of a document, in both directions.
     pub(crate) max_document_bytes: usize,
     pub(crate) frame_deadline: std::time::Duration,
+    /// Computations that run for so long are ended.
+    pub(crate) compute_deadline: Option<std::time::Duration>,
 }
 
 impl Limits {
@@ -149,6 +155,7 @@ impl Limits {
             max_frame_bytes: config.max_frame_bytes as usize,
             max_document_bytes: config.max_document_bytes as usize,
             frame_deadline: std::time::Duration::from_secs(config.frame_deadline),
+            compute_deadline: config.compute_deadline(),
         }
     }
 }

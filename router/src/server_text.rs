@@ -6,15 +6,17 @@ use crate::error::ErrorKind;
 
 /// The codes that texts of our server begin with, `CODE: ...`, and what to do about them. Of the reference's texts only
 /// `BUSY` and `Authentication failed` are fixed.
-const CODES: [(&str, ErrorKind); 18] = [
+const CODES: [(&str, ErrorKind); 20] = [
     ("ACCESS_DENIED", ErrorKind::FixRequest),
     ("ARRIVING", ErrorKind::Reroute),
     ("BUSY", ErrorKind::Retry),
+    ("COMPUTE_DEADLINE", ErrorKind::FixRequest),
     ("CORRUPT", ErrorKind::Repair),
     ("FRAME_TOO_LARGE", ErrorKind::FixRequest),
     ("GRAPH_MISSING", ErrorKind::Repair),
     ("IDEMPOTENCY_CONFLICT", ErrorKind::FixRequest),
     ("LEDGER_TRUNCATED", ErrorKind::FixRequest),
+    ("LIMIT_EXCEEDED", ErrorKind::FixRequest),
     ("MOVED", ErrorKind::Reroute),
     ("MOVE_ABORTED", ErrorKind::FixRequest),
     ("MOVE_CONFLICT", ErrorKind::FixRequest),

@@ -6,11 +6,10 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use tokio::task::block_in_place;
 
-use super::{OpError, Pending, Step, dispatch};
+use super::{Client, OpError, Pending, Step, dispatch};
 use crate::{
     shard::{Authentication, Shard},
     signed::SignedRequests,
-    transfer::Transfers,
     wire::{ReplyTo, envelope},
 };
 
@@ -22,13 +21,13 @@ pub(crate) const AT_ONCE: usize = 2;
 /// [`dispatch`] for a frame of a connection that has not authenticated.
 pub(crate) fn dispatch_stranger(
     shard: &Arc<Shard>,
-    transfers: &Arc<Transfers>,
+    client: Client<'_>,
     body: &Bytes,
     pending: &VecDeque<Pending>,
     outbox: &mut Vec<u8>,
 ) -> Step {
     if body.len() < LARGE {
-        return dispatch(shard, transfers, body, false, pending, outbox);
+        return dispatch(shard, client, body, false, pending, outbox);
     }
     let head = envelope::before_params(body);
     let mut refuse = |text: &str| {
@@ -39,13 +38,13 @@ pub(crate) fn dispatch_stranger(
         && !SignedRequests::is_meant(head.auth_token)
     {
         if by_id.verify(head.id, head.auth_token) {
-            return dispatch(shard, transfers, body, false, pending, outbox);
+            return dispatch(shard, client, body, false, pending, outbox);
         }
         shard.metrics.auth_failure();
         return Step::WrongToken(refuse("Authentication failed"));
     }
     match shard.large_strangers.try_acquire() {
-        Ok(_place) => block_in_place(|| dispatch(shard, transfers, body, false, pending, outbox)),
+        Ok(_place) => block_in_place(|| dispatch(shard, client, body, false, pending, outbox)),
         Err(_) => {
             Step::Answered(refuse("BUSY: other large first requests are being checked, retry with backoff"))
         }

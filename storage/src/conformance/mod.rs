@@ -31,6 +31,7 @@ mod graph_names;
 mod graph_nodes;
 mod graph_once;
 mod graph_owners;
+mod graph_parts;
 mod graph_proofs;
 mod graph_reclaim;
 mod graph_replay;

@@ -3,9 +3,9 @@
 use super::{
     audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_commons,
     graph_conditional, graph_cursors, graph_edges, graph_fork, graph_groups, graph_heads, graph_ledger,
-    graph_moves, graph_names, graph_nodes, graph_once, graph_owners, graph_proofs, graph_reclaim,
-    graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans, service, sizes,
-    views, writes,
+    graph_moves, graph_names, graph_nodes, graph_once, graph_owners, graph_parts, graph_proofs,
+    graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans,
+    service, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -77,6 +77,12 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("revisions: nodes that are as expected", graph_revise::nodes),
     ("revisions: one of several parallel edges", graph_revise::parallel_edges),
     ("revisions: edges between nodes that are there", graph_revise::added_edges),
+    ("parts: a node with many edges", graph_parts::removed_hub),
+    ("parts: a write made once", graph_parts::made_once),
+    ("parts: another graph of the name", graph_parts::replaced_meanwhile),
+    ("parts: many parallel edges", graph_parts::parallel_edges),
+    ("parts: nodes that are refreshed or revised", graph_parts::touched_and_revised),
+    ("parts: a batch beyond its limit", graph_parts::limited_batch),
     ("revisions: another graph", graph_revise::other_graph),
     ("revisions: a node that was added again", graph_revise::added_again),
     ("revisions: what the group did before", graph_revise::groups),

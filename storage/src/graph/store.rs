@@ -22,6 +22,7 @@ use super::{
     moves::{MoveOp, check_move_id},
     once::MadeOnce,
     outcomes::MoveOutcome,
+    part::Progress,
     state::GraphState,
     transaction::{Names, Publish, Retired, Transaction},
 };
@@ -30,7 +31,7 @@ use crate::{
     clock::SteadyClock,
     error::{Result, StoreError},
     keys::{self, GraphId},
-    limits::{self, NameLimits},
+    limits::{self, NameLimits, RequestLimits},
     space::Space,
     store::{Direction, Durability, Store},
 };
@@ -65,6 +66,7 @@ pub struct GraphStore {
     next_id: AtomicU64,
     names: OnceLock<Box<NameRule>>,
     name_limits: OnceLock<NameLimits>,
+    request_limits: OnceLock<RequestLimits>,
     /// Held while a group is built, committed and published: groups are applied one after the other.
     commits: Mutex<()>,
     poisoned: RwLock<Option<String>>,
@@ -111,6 +113,7 @@ impl GraphStore {
             next_id: AtomicU64::new(next_id),
             names: OnceLock::new(),
             name_limits: OnceLock::new(),
+            request_limits: OnceLock::new(),
             commits: Mutex::new(()),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
@@ -272,6 +275,17 @@ impl GraphStore {
         self.commits.lock()
     }
 
+    /// Bounds the mutations of this store from now on. First limits stay: set them before others use it.
+    pub fn limit_requests(&self, limits: RequestLimits) {
+        let first = self.request_limits.set(limits).is_ok();
+        debug_assert!(first, "they are set once");
+    }
+
+    /// The limits of [`GraphStore::limit_requests`].
+    pub fn request_limits(&self) -> RequestLimits {
+        self.request_limits.get().copied().unwrap_or_default()
+    }
+
     /// Commits one mutation durably.
     pub fn write(&self, graph: &str, op: Op) -> Result<Outcome, GraphError> {
         let write = Write { graph: graph.into(), op };
@@ -295,6 +309,28 @@ impl GraphStore {
     /// ([`GraphError::Moving`]) may be committed again as it is; whoever does not calls [`GraphStore::abandon`]. Behind
     /// such a one all others of its graph in the group meet the fence, so that none overtakes it.
     pub fn commit(&self, writes: &[Write], durability: Durability) -> Vec<Result<Outcome, GraphError>> {
+        self.commit_group(writes, None, durability)
+    }
+
+    /// As [`GraphStore::commit`], but only as much is done as keeps the group short: the rest of what a group has no room for,
+    /// and of a long [`Op::Touch`], [`Op::RemoveNode`], [`Op::RemoveEdge`] or [`Op::Revise`] that allows it, is told by
+    /// [`Outcome::Unfinished`]. Commit these again, in their order, with the progress that it tells, before others of their
+    /// graphs. `reached` has the progress of each write. What was done stays when the rest fails, and readers see it.
+    pub fn commit_in_parts(
+        &self,
+        writes: &[Write],
+        reached: &[Progress],
+        durability: Durability,
+    ) -> Vec<Result<Outcome, GraphError>> {
+        self.commit_group(writes, Some(reached), durability)
+    }
+
+    fn commit_group(
+        &self,
+        writes: &[Write],
+        reached: Option<&[Progress]>,
+        durability: Durability,
+    ) -> Results {
         let _one_at_a_time = self.commits.lock();
         if let Err(error) = self.writable() {
             return writes.iter().map(|_| Err(error.clone().into())).collect();
@@ -302,17 +338,18 @@ impl GraphStore {
         let must_sync = writes.iter().any(|write| write.op.is_always_durable());
         let durability = if must_sync { Durability::Sync } else { durability };
         let mut refused: HashMap<usize, GraphError> = HashMap::new();
-        let mut results = self.commit_all_but(&mut refused, writes, durability).unwrap_or_else(|failure| {
-            if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
-                // What frees room goes through without the rest of its group.
-                let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
-                refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
-                self.commit_all_but(&mut refused, writes, durability)
-                    .unwrap_or_else(|failure| failure.results)
-            } else {
-                failure.results
-            }
-        });
+        let mut results =
+            self.commit_all_but(&mut refused, writes, reached, durability).unwrap_or_else(|failure| {
+                if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
+                    // What frees room goes through without the rest of its group.
+                    let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
+                    refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
+                    self.commit_all_but(&mut refused, writes, reached, durability)
+                        .unwrap_or_else(|failure| failure.results)
+                } else {
+                    failure.results
+                }
+            });
         self.give_up_loads(writes, &results);
         self.check_cleared_ledgers(writes, &mut results);
         results
@@ -322,7 +359,7 @@ impl GraphStore {
     fn check_cleared_ledgers(&self, writes: &[Write], results: &mut Results) {
         for (write, result) in writes.iter().zip(results) {
             let op = if let Op::Once(_, op) = &write.op { op } else { &write.op };
-            if matches!((op, &*result), (Op::ClearLedger, Ok(_)))
+            if matches!((op, &*result), (Op::ClearLedger, Ok(Outcome::Done)))
                 && let Some(graph) = self.lookup(&write.graph)
                 && let Err(error) = self.latest(&graph).for_each_ledger(0, |_, _| Ok(()))
             {
@@ -336,17 +373,23 @@ impl GraphStore {
         &self,
         refused: &mut HashMap<usize, GraphError>,
         writes: &[Write],
+        reached: Option<&[Progress]>,
         durability: Durability,
     ) -> Result<Results, CommitFailure> {
+        let limits = self.request_limits();
         let lookup = |name: &str| self.lookup(name);
         let (transaction, results) = loop {
             let names = Names { rule: self.names.get().map(|rule| &**rule), limits: self.name_limits() };
             let (now, made) = (self.clock.unix_ms(), self.made_once.lock());
             let mut transaction =
-                Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now);
+                Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now)
+                    .bounded(limits, reached.is_some());
             transaction.ask_ahead(writes);
-            match apply_all(&mut transaction, writes, refused) {
+            match apply_all(&mut transaction, writes, reached, refused) {
                 Ok(results) => break (transaction, results),
+                Err((index, StoreError::OverBudget { .. })) => {
+                    refused.insert(index, limits.batch_too_large().into());
+                }
                 Err((index, error)) => {
                     refused.insert(index, self.damage(&writes[index].graph, error));
                 }
@@ -552,8 +595,10 @@ struct CommitFailure {
 fn apply_all(
     transaction: &mut Transaction<'_>,
     writes: &[Write],
+    reached: Option<&[Progress]>,
     failed: &HashMap<usize, GraphError>,
 ) -> Result<Results, (usize, StoreError)> {
+    let beginning = Progress::default();
     let mut results = Vec::with_capacity(writes.len());
     // Graphs of which a write met the fence: none behind it may overtake it, though the fence fall meanwhile.
     let mut held_up: HashMap<&str, GraphError> = HashMap::new();
@@ -561,7 +606,7 @@ fn apply_all(
         let is_step = matches!(write.op, Op::Move(_));
         let result = match failed.get(&index).or_else(|| held_up.get(&*write.graph).filter(|_| !is_step)) {
             Some(error) => Err(error.clone()),
-            None => transaction.apply(write),
+            None => transaction.apply(write, reached.map_or(&beginning, |reached| &reached[index])),
         };
         if let Err(moving @ GraphError::Moving { .. }) = &result
             && !is_step

@@ -1,7 +1,7 @@
 //! One group of mutations under construction.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::AtomicU64, atomic::Ordering},
 };
 
@@ -18,6 +18,7 @@ use super::{
     once::{Made, MadeOnce},
     outcomes::{MoveOutcome, MoveRecord, MoveRole},
     overlay::Overlay,
+    part::Part,
     standing::Standing,
     state::GraphState,
     store::{Asking, NameRule},
@@ -26,7 +27,7 @@ use crate::{
     batch::WriteBatch,
     error::Result as StoreResult,
     keys::{self, GraphId},
-    limits::{self, NameLimits},
+    limits::{self, NameLimits, RequestLimits},
     space::Space,
     store::Store,
 };
@@ -133,6 +134,12 @@ pub(super) struct Transaction<'s> {
     pub(super) made_now: HashMap<[u8; 16], (u64, Made)>,
     allocated: bool,
     now_ms: u64,
+    /// Whether mutations may be made in parts.
+    in_parts: bool,
+    limits: RequestLimits,
+    part: Part,
+    /// Graphs with a mutation of which a rest is left for the next group.
+    pub(super) unfinished: HashSet<Arc<str>>,
 }
 
 impl<'s> Transaction<'s> {
@@ -145,8 +152,10 @@ impl<'s> Transaction<'s> {
         stored_made: MutexGuard<'s, MadeOnce>,
         now_ms: u64,
     ) -> Self {
+        let overlay = Overlay::new(store);
+        let part = Part::begin(&overlay, false, &RequestLimits::default());
         Self {
-            overlay: Overlay::new(store),
+            overlay,
             lookup,
             names,
             graphs: HashMap::new(),
@@ -159,6 +168,10 @@ impl<'s> Transaction<'s> {
             made_now: HashMap::new(),
             allocated: false,
             now_ms,
+            in_parts: false,
+            limits: RequestLimits::default(),
+            part,
+            unfinished: HashSet::new(),
         }
     }
 
@@ -168,6 +181,21 @@ impl<'s> Transaction<'s> {
 
     pub(super) fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// Bounds mutations; with `in_parts` some of them are not made as a whole.
+    pub(super) fn bounded(self, limits: RequestLimits, in_parts: bool) -> Self {
+        Self { limits, in_parts, ..self }
+    }
+
+    /// Whether the group has enough to do, so that all others are left for the next one.
+    pub(super) fn is_full(&self) -> bool {
+        self.in_parts && Part::fill_a_group(&self.overlay)
+    }
+
+    /// Begins to count what the next mutation changes.
+    pub(super) fn begin_part(&mut self, divisible: bool) {
+        self.part = Part::begin(&self.overlay, divisible && self.in_parts, &self.limits);
     }
 
     pub(super) fn allocate_id(&mut self) -> GraphId {
@@ -273,7 +301,7 @@ impl<'s> Transaction<'s> {
         let live = self.graphs.get_mut(name).and_then(Option::as_mut);
         let live = live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
         live.changed = true;
-        Ok(Edit { overlay: &mut self.overlay, live, now_ms, longest_id: usize::MAX })
+        Ok(Edit { overlay: &mut self.overlay, live, now_ms, longest_id: usize::MAX, part: self.part })
     }
 
     /// Whether the name is that of an empty `__commons__`, whose place any graph may take.
