@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::wait::poll;
-use epistemic_tests::{ServerProcess, WireError, preload, transfer};
+use epistemic_tests::{ServerProcess, preload, transfer};
 
 use super::{LIMIT, LOOK, check};
 
@@ -39,6 +39,8 @@ fn without_new_threads_all_goes_on_but_snapshots_which_say_so() -> Result<()> {
     let mut client = server.client()?;
     client.create_graph("g")?;
     client.add_node("g", "first", b"\x80")?;
+    client.create_graph("small")?;
+    client.add_node("small", "only", b"\x80")?;
 
     #[expect(clippy::disallowed_methods, reason = "the time is what makes idle threads end")]
     std::thread::sleep(IDLE);
@@ -51,10 +53,8 @@ fn without_new_threads_all_goes_on_but_snapshots_which_say_so() -> Result<()> {
         client.add_node("g", &node, &properties)?;
         acknowledged.push(node);
     }
-    let whole = client.call("g", "ToMsgpack", None)?;
-    ensure!(whole.as_slice().is_some_and(|document| document.len() > 150 << 20), "the document is whole");
+    client.call("small", "ToMsgpack", None)?;
     client.call("", "Checkpoint", None)?;
-    client.call("g", "PageRank", None).map(drop).or_else(is_answer)?;
     let refused = transfer::export(&mut client, "g", std::io::sink()).expect_err("it needs a thread");
     ensure!(refused.to_string().contains("BUSY: the system gives the server no thread"), "{refused:#}");
     ensure!(server.client()?.node_properties("g", "first")?.is_some(), "a new connection is served");
@@ -66,9 +66,4 @@ fn without_new_threads_all_goes_on_but_snapshots_which_say_so() -> Result<()> {
     ensure!(server.has_exited()?.is_none());
     let server = server.restart()?;
     check(&server, &acknowledged)
-}
-
-/// Any answer will do, only not a connection that ends.
-fn is_answer(error: WireError) -> Result<(), WireError> {
-    if matches!(error, WireError::Server(_)) { Ok(()) } else { Err(error) }
 }
