@@ -76,7 +76,7 @@ impl Shares {
             threads,
             graph: (threads / 4).max(2),
             tenant: (threads / 2).max(2),
-            long: (2 * threads).max(8),
+            long: (4 * threads).max(16),
             long_niceness: LEAST,
         }
     }
@@ -116,7 +116,7 @@ impl Jobs {
     fn take(&mut self, thread: Option<Pid>) -> Option<(u64, Account, Job)> {
         let Self { waiting, running, shares, next, .. } = self;
         let free = |account: &Account| {
-            let of_graph = running.iter().filter(|other| other.account == *account).count();
+            let of_graph = running.iter().filter(|other| other.account.graph == account.graph).count();
             let of_tenant =
                 running.iter().filter(|other| !other.long && other.account.tenant == account.tenant).count();
             of_graph < shares.graph && of_tenant < shares.tenant
