@@ -197,13 +197,14 @@ fn weight(op: &Op) -> usize {
             RECORD + id.len() + properties.len()
         }
         // The node may be much larger than what is put into it.
-        Op::CompareAndSet { node, conditions, updates } => {
+        Op::CompareAndSet { node, conditions, updates } | Op::Claim { node, conditions, updates } => {
             2 * RECORD + node.len() + conditions.len() + 2 * updates.len()
         }
         Op::AddEdge { source, target, properties } => RECORD + source.len() + target.len() + properties.len(),
         // The ledger holds the components once more.
         Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),
         Op::Batch(items) => items.iter().map(|item| RECORD + item.bytes()).sum(),
+        Op::Transaction(transaction) => RECORD * transaction.changes.len() + 2 * transaction.bytes(),
         Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
         Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
         Op::Once(_, op) => RECORD + weight(op),

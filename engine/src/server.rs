@@ -53,6 +53,7 @@ use crate::{
     semantic::Indexes,
     shard::{Authentication, Limits, Periodic, Shard, stopped},
     signed::SignedRequests,
+    transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::Authenticator,
 };
@@ -309,6 +310,7 @@ fn open_shard(
         open_transfers: OpenTransfers::new(
             (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
         ),
+        transactions: Transactions::default(),
         started: Instant::now(),
         durability: config.durability,
         checkpoint_interval: config.checkpoint_interval,

@@ -9,6 +9,7 @@ use epistemic_storage::{
 
 use super::{
     OpError, Pending, Request, access, answer::WriteAnswer, pending::PendingWrite, semantic::check_finite,
+    transactions, whole_batch,
 };
 use crate::{
     shard::Shard,
@@ -31,7 +32,12 @@ pub(super) fn submit(
     alone: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
-    match prepare(shard, request) {
+    let prepared = if request.method == Method::Commit {
+        transactions::commit(shard, request)
+    } else {
+        prepare(shard, request)
+    };
+    match prepared {
         Ok(pending) => Some(pending),
         Err(error) => Pending::refused(&error, request.envelope.reply_to(), alone, outbox),
     }
@@ -120,6 +126,9 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
+            if envelope.reply_to().coded {
+                return Ok((envelope.graph, whole_batch::decode(&operations_msgpack)?));
+            }
             let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
             Op::Batch(items.map(BatchOp::from).collect())
@@ -170,7 +179,7 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
     Ok((envelope.graph, op))
 }
 
-fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
+pub(super) fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
     at_most(MAX_BATCH, operation, count)
 }
 

@@ -13,6 +13,7 @@ use super::{
     load::LoadedGraph,
     moves::MoveOp,
     once::Once,
+    optimistic::OptimisticTransaction,
     revise::{Revised, Revision},
     state::GraphState,
     store::Asking,
@@ -69,6 +70,15 @@ pub enum Op {
         /// A MessagePack map of the new ones.
         updates: Vec<u8>,
     },
+    /// As [`Op::CompareAndSet`], answered with the node.
+    Claim {
+        /// Node id.
+        node: String,
+        /// A MessagePack map of the expected fields.
+        conditions: Vec<u8>,
+        /// A MessagePack map of the new ones.
+        updates: Vec<u8>,
+    },
     /// Removes a node, its edges and its embedding; a missing node is fine.
     RemoveNode {
         /// Node id.
@@ -99,6 +109,8 @@ pub enum Op {
     },
     /// Runs many items in order.
     Batch(Vec<BatchOp>),
+    /// Makes the changes of a transaction, all or none.
+    Transaction(OptimisticTransaction),
     /// Sets `confidence` to 1.0 and `last_access` of nodes with a property map.
     Touch {
         /// Node ids, repeats counted each.
@@ -145,7 +157,18 @@ impl Op {
     /// Whether it is durable when it is answered, whatever the durability of its group: the replacement of a whole graph, and
     /// the steps of a move.
     pub(super) fn is_always_durable(&self) -> bool {
-        matches!(self, Op::Replace(_) | Op::Install { .. } | Op::Move(_))
+        let op = if let Op::Once(_, op) = self { op } else { self };
+        matches!(op, Op::Replace(_) | Op::Install { .. } | Op::Move(_))
+    }
+
+    /// The records that it puts into its graph as a whole.
+    pub(super) fn loaded(&self) -> Option<&LoadedGraph> {
+        let op = if let Op::Once(_, op) = self { op } else { self };
+        if let Op::Replace(loaded) | Op::Install { loaded, .. } | Op::Move(MoveOp::Fill { loaded, .. }) = op {
+            Some(loaded)
+        } else {
+            None
+        }
     }
 
     /// Whether it gives more room back than it takes, so that it may be done on a full disk.
@@ -161,11 +184,13 @@ impl Op {
             | Op::AddNode { .. }
             | Op::AddMissingNode { .. }
             | Op::CompareAndSet { .. }
+            | Op::Claim { .. }
             | Op::RemoveNode { .. }
             | Op::AddEdge { .. }
             | Op::RemoveEdge { .. }
             | Op::AddVector { .. }
             | Op::Batch(_)
+            | Op::Transaction(_)
             | Op::Touch { .. }
             | Op::Revise { .. }
             | Op::KeepLedger(_)
@@ -188,9 +213,12 @@ impl Op {
                 each(target);
             }
             Op::Batch(items) => items.iter().for_each(|item| item.for_each_node(each)),
+            Op::Transaction(transaction) => {
+                transaction.changes.iter().for_each(|change| change.for_each_node(each));
+            }
             Op::Revise { changes, .. } => changes.iter().for_each(|change| change.for_each_node(each)),
             // Their values are read anyway.
-            Op::Touch { .. } | Op::CompareAndSet { .. } => {}
+            Op::Touch { .. } | Op::CompareAndSet { .. } | Op::Claim { .. } => {}
             Op::Create { .. }
             | Op::Delete
             | Op::Clear
@@ -215,8 +243,33 @@ pub enum Outcome {
     Touched(u64),
     /// Whether a change that depends on its node was made.
     Decided(bool),
+    /// The node that was claimed and its properties; none when it was not as expected.
+    Claimed(Option<(String, Vec<u8>)>),
+    /// What became of a transaction.
+    Transaction {
+        /// Whether its changes were made: all, or none.
+        made: bool,
+        /// Whether that was before, under the same key ([`Op::Once`]).
+        replayed: bool,
+    },
     /// Revisions were made.
     Revised(Revised),
+}
+
+impl Outcome {
+    /// What is answered to whoever asks for the same again.
+    pub(super) fn again(self) -> Self {
+        if let Outcome::Transaction { made, .. } = self {
+            return Outcome::Transaction { made, replayed: true };
+        }
+        self
+    }
+
+    /// Whether a key stands for it from now on. A transaction or a claim that met a conflict did nothing and may be tried
+    /// again.
+    pub(super) fn is_kept(&self) -> bool {
+        !matches!(self, Outcome::Transaction { made: false, .. } | Outcome::Claimed(None))
+    }
 }
 
 impl Transaction<'_> {
@@ -266,6 +319,9 @@ impl Transaction<'_> {
             Op::CompareAndSet { node, conditions, updates } => {
                 return self.edit(name)?.compare_and_set(node, conditions, updates).map(Outcome::Decided);
             }
+            Op::Claim { node, conditions, updates } => {
+                return self.edit(name)?.claim(node, conditions, updates).map(Outcome::Claimed);
+            }
             Op::RemoveNode { id } => {
                 self.edit(name)?.remove_node(id)?;
             }
@@ -275,6 +331,11 @@ impl Transaction<'_> {
             Op::RemoveEdge { source, target } => self.edit(name)?.remove_edge(source, target)?,
             Op::AddVector { node, components } => self.edit(name)?.add_vector(node, components)?,
             Op::Batch(items) => return self.edit(name)?.batch(items).map(Outcome::Batch),
+            Op::Transaction(transaction) => {
+                let made = self.edit(name)?.transact(transaction)?;
+                let report = transaction.report.clone().filter(|_| made).map(Outcome::Batch);
+                return Ok(report.unwrap_or(Outcome::Transaction { made, replayed: false }));
+            }
             Op::Touch { nodes, now } => return self.edit(name)?.touch(nodes, *now).map(Outcome::Touched),
             Op::Revise { of, since, changes } => {
                 let mut edit = self.edit(name)?;
