@@ -1,10 +1,11 @@
 //! The commit thread: one writer, group commit.
 //!
-//! Waiting writes are drained, applied in the order of their arrival and committed as one batch with one fsync; then
-//! all are answered. While the disk works the next group gathers. Writes of a graph that is about to move are put aside
+//! Waiting writes are drained and committed as one batch with one fsync; then all are answered. While the disk works the next
+//! group gathers. When more wait than a group may cost, tenants take turns (`waiting.rs`). Writes of a graph that is about to move are put aside
 //! and tried again (`held_up.rs`); the others go on.
 
 mod held_up;
+mod waiting;
 
 use std::{
     sync::{
@@ -17,17 +18,20 @@ use std::{
 
 use epistemic_storage::{
     Durability, GraphStore,
-    graph::{FENCE_CHECK, GraphError, LONGEST_WAIT, MoveOp, Op, Outcome, Write},
+    graph::{FENCE_CHECK, GraphError, LONGEST_WAIT, Op, Outcome, Progress, Write},
 };
 use held_up::HeldUp;
 use tokio::sync::oneshot;
+use waiting::Waiting;
 
-use crate::{admission::Permit, checkpoints::Dirty, metrics::Metrics};
+use crate::{account::Account, admission::Permit, checkpoints::Dirty, metrics::Metrics};
 
 /// Writes of one group at most.
 const MAX_GROUP: usize = 1024;
-/// A group is closed when its payload reaches this many bytes.
-const MAX_GROUP_BYTES: usize = 8 << 20;
+/// A group is closed when it costs about so many bytes: nobody waits for more than one that has begun.
+const MAX_GROUP_COST: u64 = 3 << 20;
+/// What each part of a write costs that is made in parts.
+const PART_COST: u64 = 1 << 20;
 
 /// How long the thread waits for the writers of the last group to come back before it commits without them.
 const GATHER: Duration = Duration::from_micros(40);
@@ -42,6 +46,9 @@ struct Job {
 
 /// Whoever waits for a write.
 struct Waiter {
+    account: Account,
+    /// How much of the write is done.
+    reached: Progress,
     reply: oneshot::Sender<Reply>,
     permit: Option<Permit>,
     /// Until when the write is tried again, once it met a fence.
@@ -72,7 +79,16 @@ pub(crate) fn start(
     let (jobs, queue) = channel();
     let thread = std::thread::Builder::new().name("commit".into()).spawn(move || {
         let _guard = AbortOnPanic;
-        Thread { graphs, durability, dirty, metrics, queue, held_up: HeldUp::new(LONGEST_WAIT) }.run();
+        Thread {
+            graphs,
+            durability,
+            dirty,
+            metrics,
+            queue,
+            held_up: HeldUp::new(LONGEST_WAIT),
+            waiting: Waiting::default(),
+        }
+        .run();
     })?;
     Ok((Committer { jobs }, thread))
 }
@@ -91,12 +107,19 @@ impl Drop for AbortOnPanic {
 }
 
 impl Committer {
-    /// Queues a write. The receiver gets the outcome once it is durable as configured; it gets an error when the
+    /// Queues a write on an account. The receiver gets the outcome once it is durable as configured; it gets an error when the
     /// commit thread is gone. A place given with it is given back when the write is done, whenever its client takes the answer.
-    pub(crate) fn submit(&self, write: Write, permit: Option<Permit>) -> oneshot::Receiver<Reply> {
+    pub(crate) fn submit(
+        &self,
+        account: Account,
+        op: Op,
+        permit: Option<Permit>,
+    ) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
+        let write = Write { graph: Arc::clone(&account.graph), op };
+        let waiter = Waiter { account, reached: Progress::default(), reply, permit, until: None };
         // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
-        let _ = self.jobs.send(Job { write, waiter: Waiter { reply, permit, until: None } });
+        let _ = self.jobs.send(Job { write, waiter });
         receiver
     }
 }
@@ -109,6 +132,7 @@ struct Thread {
     metrics: Arc<Metrics>,
     queue: Receiver<Job>,
     held_up: HeldUp,
+    waiting: Waiting,
 }
 
 impl Thread {
@@ -119,17 +143,20 @@ impl Thread {
             let begun = Instant::now();
             let mut group = Group::default();
             self.held_up.release(&self.graphs, &mut group);
-            if group.writes.is_empty() {
+            if group.writes.is_empty() && self.waiting.is_empty() {
                 match self.first_job() {
-                    Ok(job) => self.held_up.pass(job, &mut group),
+                    Ok(job) => self.waiting.add(job),
                     Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
-            while !group.is_full()
-                && let Some(job) = next_job(&self.queue, begun, group.writes.len() < last_group)
-            {
-                self.held_up.pass(job, &mut group);
+            while let Some(job) = next_job(&self.queue, begun, self.waiting.len() < last_group) {
+                self.waiting.add(job);
+            }
+            if !group.is_full() {
+                for job in self.waiting.next_group(group.cost) {
+                    self.held_up.pass(job, &mut group);
+                }
             }
             last_group = group.writes.len();
             if last_group > 0 {
@@ -147,13 +174,16 @@ impl Thread {
     }
 
     fn commit(&mut self, group: Group) {
-        let results = self.graphs.commit(&group.writes, self.durability);
+        let reached: Vec<_> = group.waiters.iter().map(|waiter| waiter.reached.clone()).collect();
+        let results = self.graphs.commit_in_parts(&group.writes, &reached, self.durability);
         self.metrics.commit_group(group.writes.len());
         let done = group.writes.iter().zip(&results).filter(|(_, result)| result.is_ok());
         self.dirty.note(done.map(|(write, _)| Arc::clone(&write.graph)));
         let jobs = group.writes.into_iter().zip(group.waiters);
         let jobs = jobs.map(|(write, waiter)| Job { write, waiter });
-        self.held_up.answer(&self.graphs, jobs.zip(results));
+        let unfinished = self.held_up.answer(&self.graphs, jobs.zip(results));
+        // What was behind the rest of another write of its graph comes behind it again.
+        unfinished.into_iter().rev().for_each(|job| self.waiting.put_back(job));
     }
 }
 
@@ -162,18 +192,18 @@ impl Thread {
 struct Group {
     writes: Vec<Write>,
     waiters: Vec<Waiter>,
-    bytes: usize,
+    cost: u64,
 }
 
 impl Group {
     fn push(&mut self, Job { write, waiter }: Job) {
-        self.bytes += weight(&write.op);
+        self.cost += waiting::cost(&write, &waiter);
         self.writes.push(write);
         self.waiters.push(waiter);
     }
 
     fn is_full(&self) -> bool {
-        self.writes.len() >= MAX_GROUP || self.bytes >= MAX_GROUP_BYTES
+        self.writes.len() >= MAX_GROUP || self.cost >= MAX_GROUP_COST
     }
 }
 
@@ -186,40 +216,5 @@ fn next_job(queue: &Receiver<Job>, begun: Instant, gather: bool) -> Option<Job> 
             Err(_) if gather && begun.elapsed() < GATHER => std::thread::yield_now(),
             Err(_) => return None,
         }
-    }
-}
-
-/// Bytes a write adds to its group, roughly.
-fn weight(op: &Op) -> usize {
-    const RECORD: usize = 64;
-    match op {
-        Op::AddNode { id, properties } | Op::AddMissingNode { id, properties } => {
-            RECORD + id.len() + properties.len()
-        }
-        // The node may be much larger than what is put into it.
-        Op::CompareAndSet { node, conditions, updates } | Op::Claim { node, conditions, updates } => {
-            2 * RECORD + node.len() + conditions.len() + 2 * updates.len()
-        }
-        Op::AddEdge { source, target, properties } => RECORD + source.len() + target.len() + properties.len(),
-        // The ledger holds the components once more.
-        Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),
-        Op::Batch(items) => items.iter().map(|item| RECORD + item.bytes()).sum(),
-        Op::Transaction(transaction) => RECORD * transaction.changes.len() + 2 * transaction.bytes(),
-        Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
-        Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
-        Op::Once(_, op) => RECORD + weight(op),
-        Op::Replace(_) | Op::Install { .. } | Op::Move(MoveOp::Fill { .. }) => MAX_GROUP_BYTES,
-        Op::Move(MoveOp::Replay { records, .. }) => {
-            records.iter().map(|(_, record)| RECORD + 2 * record.len()).sum()
-        }
-        Op::Move(_)
-        | Op::Create { .. }
-        | Op::Delete
-        | Op::Clear
-        | Op::ClearLedger
-        | Op::TrimLedger(_)
-        | Op::KeepLedger(_)
-        | Op::RemoveNode { .. }
-        | Op::RemoveEdge { .. } => RECORD,
     }
 }

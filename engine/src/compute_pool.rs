@@ -1,24 +1,37 @@
-//! The threads that computations run on, beside the threads that serve connections.
+//! Threads for work that takes long, beside the threads that serve connections: one pool for computations, one for reads of
+//! whole graphs.
 //!
-//! They have a lower priority, so that point reads of other tenants keep their latency while algorithms use what is
-//! left of the cores. Graphs take turns, and one graph uses at most a quarter of the threads, or two, at a time. There are twice
-//! as many threads as cores: long computations of a few graphs share the cores with the short ones of others instead of
-//! keeping them waiting.
+//! They have a lower priority, so that point reads of other tenants keep their latency while others use what is left of the
+//! cores. Tenants take turns, and within a tenant its graphs; one graph has at most a quarter of the threads, or two, and one
+//! tenant half of them. Work that runs for over [`LONG`] gives its place up to others: its thread goes on with the least
+//! priority, beside a new one in its place. So short work gets a thread also while others compute for minutes. At its
+//! deadline work is told to end.
 
 use std::{
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
 };
 
 use epistemic_storage::StoreError;
 use parking_lot::{Condvar, Mutex};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rustix::process::Pid;
 
-use crate::analytics::{Cancel, Cancelled};
+use crate::{
+    account::Account,
+    analytics::{Cancel, Cancelled},
+    fair_queue::FairQueue,
+};
 
 /// Niceness of the threads: a tenth of the weight of a normal one.
 const NICENESS: i32 = 10;
+/// That of threads with long work: they get what nobody else wants.
+const LEAST: i32 = 19;
+/// Work that has run for so long is long.
+const LONG: Duration = Duration::from_millis(500);
+/// How often running work is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A scan of the store ends when nobody waits for what is made of it.
 impl From<Cancelled> for StoreError {
@@ -27,16 +40,49 @@ impl From<Cancelled> for StoreError {
     }
 }
 
-/// Runs computations: each graph's in the order of their arrival, the graphs in turn.
+/// Runs work: each graph's in the order of its arrival, tenants and their graphs in turn.
 pub(crate) struct ComputePool {
     queue: Arc<Queue>,
     parallel: Mutex<ThreadPool>,
 }
 
-#[derive(Default)]
+/// How many threads there are, and who may have how many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shares {
+    /// Threads for work that is not long.
+    pub(crate) threads: usize,
+    /// Pieces of work of one graph that run at a time.
+    pub(crate) graph: usize,
+    /// Pieces of work of one tenant that run at a time and are not long.
+    pub(crate) tenant: usize,
+    /// Pieces of long work at a time; of one tenant half of them.
+    pub(crate) long: usize,
+}
+
+impl Shares {
+    /// For reads, which wait for the disk now and then.
+    pub(crate) fn of_reads(cores: usize) -> Self {
+        let threads = (4 * cores).max(8);
+        Self { threads, graph: threads / 2, tenant: threads / 4 * 3, long: threads }
+    }
+
+    /// For a machine with so many cores.
+    pub(crate) fn of(cores: usize) -> Self {
+        let threads = (2 * cores).max(4);
+        Self {
+            threads,
+            graph: (threads / 4).max(2),
+            tenant: (threads / 2).max(2),
+            long: (2 * threads).max(8),
+        }
+    }
+}
+
 struct Queue {
+    name: &'static str,
     jobs: Mutex<Jobs>,
     changed: Condvar,
+    deadline: Option<Duration>,
 }
 
 struct Job {
@@ -44,89 +90,109 @@ struct Job {
     work: Box<dyn FnOnce() + Send>,
 }
 
-#[derive(Default)]
+struct Running {
+    number: u64,
+    account: Account,
+    cancel: Cancel,
+    begun: Instant,
+    thread: Option<Pid>,
+    long: bool,
+}
+
 struct Jobs {
-    /// Graphs with jobs, the one whose turn is next first.
-    waiting: VecDeque<(Arc<str>, VecDeque<Job>)>,
-    running: Vec<Arc<str>>,
-    share: usize,
+    waiting: FairQueue<Job>,
+    running: Vec<Running>,
+    shares: Shares,
+    next: u64,
     closed: bool,
 }
 
 impl Jobs {
-    fn add(&mut self, graph: &Arc<str>, job: Job) {
-        match self.waiting.iter_mut().find(|(other, _)| other == graph) {
-            Some((_, jobs)) => jobs.push_back(job),
-            None => self.waiting.push_back((Arc::clone(graph), VecDeque::from([job]))),
-        }
+    /// The next job of those who have not their share of threads. Its place is taken under the number.
+    fn take(&mut self, thread: Option<Pid>) -> Option<(u64, Account, Job)> {
+        let Self { waiting, running, shares, next, .. } = self;
+        let free = |account: &Account| {
+            let of_graph = running.iter().filter(|other| other.account == *account).count();
+            let of_tenant =
+                running.iter().filter(|other| !other.long && other.account.tenant == account.tenant).count();
+            of_graph < shares.graph && of_tenant < shares.tenant
+        };
+        let (account, _, job) = waiting.pop(None, free)?;
+        *next += 1;
+        let (number, cancel, begun) = (*next, job.cancel.clone(), Instant::now());
+        running.push(Running { number, account: account.clone(), cancel, begun, thread, long: false });
+        Some((number, account, job))
     }
 
-    /// The oldest job of the first graph that has not its share of threads. The graph's next turn comes after the others'.
-    fn take(&mut self) -> Option<(Arc<str>, Job)> {
-        let running = &self.running;
-        let free = |graph: &Arc<str>| running.iter().filter(|other| *other == graph).count() < self.share;
-        let index = self.waiting.iter().position(|(graph, _)| free(graph))?;
-        let (graph, mut jobs) = self.waiting.remove(index)?;
-        let job = jobs.pop_front()?;
-        if !jobs.is_empty() {
-            self.waiting.push_back((Arc::clone(&graph), jobs));
-        }
-        self.running.push(Arc::clone(&graph));
-        Some((graph, job))
+    /// Gives the place up; whether the work was long.
+    fn done(&mut self, number: u64) -> bool {
+        let index = self.running.iter().position(|running| running.number == number);
+        index.is_some_and(|index| self.running.swap_remove(index).long)
     }
 
-    fn done(&mut self, graph: &Arc<str>) {
-        if let Some(index) = self.running.iter().position(|running| running == graph) {
-            self.running.swap_remove(index);
+    /// Ends what is overdue, and tells the threads of work that has become long.
+    fn look(&mut self, deadline: Option<Duration>) -> Vec<Option<Pid>> {
+        let mut slowed = Vec::new();
+        for index in 0..self.running.len() {
+            let running = &self.running[index];
+            let age = running.begun.elapsed();
+            if deadline.is_some_and(|deadline| age >= deadline) && !running.account.is_own() {
+                running.cancel.expire();
+            }
+            let long = || self.running.iter().filter(|other| other.long);
+            let of_tenant = long().filter(|other| other.account.tenant == running.account.tenant).count();
+            if !running.long
+                && age >= LONG
+                && long().count() < self.shares.long
+                && of_tenant < self.shares.long / 2
+            {
+                slowed.push(running.thread);
+                self.running[index].long = true;
+            }
         }
-    }
-
-    fn take_cancelled(&mut self) -> Vec<Job> {
-        let mut cancelled = Vec::new();
-        for (_, jobs) in &mut self.waiting {
-            let (gone, kept): (Vec<_>, Vec<_>) = jobs.drain(..).partition(|job| job.cancel.check().is_err());
-            cancelled.extend(gone);
-            *jobs = kept.into();
-        }
-        self.waiting.retain(|(_, jobs)| !jobs.is_empty());
-        cancelled
+        slowed
     }
 }
 
 impl ComputePool {
-    /// Starts the threads for a machine with so many cores, and as many as it has cores for parallel parts.
-    pub(crate) fn start(cores: usize) -> anyhow::Result<Self> {
-        let threads = (2 * cores).max(4);
-        Self::with_threads(threads, (threads / 4).max(2), cores)
-    }
-
-    /// One graph uses at most `share` of the `threads`.
-    fn with_threads(threads: usize, share: usize, parallel: usize) -> anyhow::Result<Self> {
-        let queue = Arc::new(Queue::default());
-        queue.jobs.lock().share = share;
-        for number in 0..threads {
-            let queue = Arc::clone(&queue);
-            std::thread::Builder::new().name(format!("compute-{number}")).spawn(move || run(&queue))?;
+    /// Starts the threads, and as many as there are cores for parallel parts. Work is told to end after `deadline`.
+    pub(crate) fn start(
+        name: &'static str,
+        shares: Shares,
+        cores: usize,
+        deadline: Option<Duration>,
+    ) -> anyhow::Result<Self> {
+        let jobs =
+            Jobs { waiting: FairQueue::default(), running: Vec::new(), shares, next: 0, closed: false };
+        let queue = Arc::new(Queue { name, jobs: Mutex::new(jobs), changed: Condvar::new(), deadline });
+        for _ in 0..shares.threads {
+            start_thread(&queue)?;
         }
+        let watched = Arc::downgrade(&queue);
+        std::thread::Builder::new().name(format!("{name}-watch")).spawn(move || watch(&watched))?;
         let parallel = ThreadPoolBuilder::new()
-            .num_threads(parallel)
+            .num_threads(cores)
             .thread_name(|number| format!("parallel-{number}"))
             .start_handler(|_| lower_priority())
             .build()?;
         Ok(Self { queue, parallel: Mutex::new(parallel) })
     }
 
-    /// Queues a computation on behalf of `graph`. It is dropped instead of run when [`ComputePool::discard_cancelled`]
-    /// finds it cancelled.
-    pub(crate) fn submit(&self, graph: &Arc<str>, cancel: &Cancel, work: impl FnOnce() + Send + 'static) {
+    /// Queues work on an account. It is dropped instead of run when [`ComputePool::discard_cancelled`] finds it cancelled.
+    pub(crate) fn submit(&self, account: &Account, cancel: &Cancel, work: impl FnOnce() + Send + 'static) {
         let job = Job { cancel: cancel.clone(), work: Box::new(work) };
-        self.queue.jobs.lock().add(graph, job);
+        self.queue.jobs.lock().waiting.push(account, 1, job);
         self.queue.changed.notify_one();
     }
 
-    /// Drops waiting computations that were cancelled: what they hold must not pile up behind a long one.
+    /// Drops waiting work that was cancelled: what it holds must not pile up behind a long one.
     pub(crate) fn discard_cancelled(&self) {
-        let cancelled = self.queue.jobs.lock().take_cancelled();
+        let mut jobs = self.queue.jobs.lock();
+        if jobs.waiting.is_empty() {
+            return;
+        }
+        let cancelled = jobs.waiting.extract(|job| job.cancel.check().is_err());
+        drop(jobs);
         // Outside of the lock: anything may hang on them.
         drop(cancelled);
     }
@@ -141,10 +207,10 @@ impl ComputePool {
         }
     }
 
-    /// Computations that run and that wait.
+    /// Pieces of work that run and that wait.
     pub(crate) fn load(&self) -> (usize, usize) {
         let jobs = self.queue.jobs.lock();
-        (jobs.running.len(), jobs.waiting.iter().map(|(_, jobs)| jobs.len()).sum())
+        (jobs.running.len(), jobs.waiting.len())
     }
 }
 
@@ -155,27 +221,73 @@ impl Drop for ComputePool {
     }
 }
 
+fn start_thread(queue: &Arc<Queue>) -> std::io::Result<()> {
+    let own = Arc::clone(queue);
+    std::thread::Builder::new().name(queue.name.into()).spawn(move || run(&own)).map(drop)
+}
+
 fn run(queue: &Queue) {
     lower_priority();
     let _alone =
         alone().inspect_err(|error| tracing::error!(%error, "a compute thread without its own pool"));
+    let thread = own_id();
     let mut jobs = queue.jobs.lock();
     loop {
-        if let Some((graph, job)) = jobs.take() {
+        if let Some((number, account, job)) = jobs.take(thread) {
             drop(jobs);
             if catch_unwind(AssertUnwindSafe(job.work)).is_err() {
-                tracing::error!(%graph, "a computation panicked");
+                tracing::error!(graph = %account.graph, "a computation panicked");
             }
             jobs = queue.jobs.lock();
-            jobs.done(&graph);
-            // A job of the same graph may have waited for its share.
+            let long = jobs.done(number);
+            // A job of the same account may have waited for its share.
             queue.changed.notify_one();
+            if long {
+                // Another thread has its place, and it cannot get its priority back.
+                return;
+            }
         } else if jobs.closed {
             return;
         } else {
             queue.changed.wait(&mut jobs);
         }
     }
+}
+
+/// Looks after the work that runs, until the pool is gone.
+fn watch(watched: &Weak<Queue>) {
+    let mut missing = 0;
+    loop {
+        std::thread::park_timeout(LOOK);
+        let Some(queue) = watched.upgrade() else { return };
+        let mut jobs = queue.jobs.lock();
+        if jobs.closed {
+            return;
+        }
+        let slowed = jobs.look(queue.deadline);
+        drop(jobs);
+        missing += slowed.len();
+        for thread in slowed.into_iter().flatten() {
+            if let Err(error) = rustix::process::setpriority_process(Some(thread), LEAST) {
+                tracing::debug!(%error, "cannot lower the priority of long work");
+            }
+        }
+        while missing > 0 {
+            match start_thread(&queue) {
+                Ok(()) => missing -= 1,
+                Err(error) => {
+                    tracing::debug!(%error, pool = queue.name, "no thread beside long work yet");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The calling thread as the system names it, where it tells.
+fn own_id() -> Option<Pid> {
+    let own = fs_err::read_link("/proc/thread-self").ok()?;
+    Pid::from_raw(own.file_name()?.to_str()?.parse().ok()?)
 }
 
 /// Makes parallel iterators on the calling thread run there, instead of on rayon's global threads.
@@ -198,12 +310,23 @@ mod tests {
 
     use super::*;
 
-    fn names() -> [Arc<str>; 3] {
-        ["a", "b", "c"].map(Arc::from)
+    /// Graphs of one tenant each.
+    fn names() -> [Account; 3] {
+        ["a", "b", "c"].map(|name| account(name, name))
+    }
+
+    fn account(tenant: &str, graph: &str) -> Account {
+        Account { tenant: tenant.into(), graph: graph.into() }
+    }
+
+    /// One graph uses at most `share` of the `threads`.
+    fn pool(threads: usize, share: usize, parallel: usize) -> ComputePool {
+        let shares = Shares { threads, graph: share, tenant: threads, long: 8 };
+        ComputePool::start("test", shares, parallel, None).unwrap()
     }
 
     /// Queues a job that ends when the sender is used or dropped.
-    fn block(pool: &ComputePool, graph: &Arc<str>) -> mpsc::Sender<()> {
+    fn block(pool: &ComputePool, graph: &Account) -> mpsc::Sender<()> {
         let (release, gate) = mpsc::channel();
         let (begun, running) = mpsc::channel();
         pool.submit(graph, &Cancel::default(), move || {
@@ -216,13 +339,13 @@ mod tests {
 
     #[test]
     fn one_graph_leaves_threads_to_the_others() {
-        let pool = ComputePool::with_threads(2, 1, 2).unwrap();
+        let pool = pool(2, 1, 2);
         let [a, b, _] = names();
         let release = block(&pool, &a);
         let (done, finished) = mpsc::channel();
         for graph in [&a, &b] {
-            let (graph, done) = (Arc::clone(graph), done.clone());
-            pool.submit(&Arc::clone(&graph), &Cancel::default(), move || done.send(graph).unwrap());
+            let (graph, done) = (graph.clone(), done.clone());
+            pool.submit(&graph.clone(), &Cancel::default(), move || done.send(graph).unwrap());
         }
         assert_eq!(finished.recv().unwrap(), b, "the first job of `a` still runs");
         drop(release);
@@ -231,7 +354,7 @@ mod tests {
 
     #[test]
     fn graphs_take_turns() {
-        let pool = ComputePool::with_threads(1, 1, 1).unwrap();
+        let pool = pool(1, 1, 1);
         let [a, b, c] = names();
         let release = block(&pool, &a);
         let (done, finished) = mpsc::channel();
@@ -245,7 +368,7 @@ mod tests {
 
     #[test]
     fn cancelled_jobs_are_dropped_and_the_others_stay() {
-        let pool = ComputePool::with_threads(1, 1, 1).unwrap();
+        let pool = pool(1, 1, 1);
         let [a, b, _] = names();
         let release = block(&pool, &a);
         let (done, finished) = mpsc::channel();
@@ -264,7 +387,7 @@ mod tests {
 
     #[test]
     fn parallel_parts_do_not_wait_for_each_other() {
-        let pool = Arc::new(ComputePool::with_threads(2, 1, 2).unwrap());
+        let pool = Arc::new(pool(2, 1, 2));
         let [a, b, _] = names();
         let (release, gate) = mpsc::channel::<()>();
         let (begun, running) = mpsc::channel();
@@ -289,11 +412,53 @@ mod tests {
 
     #[test]
     fn a_panic_does_not_cost_a_thread() {
-        let pool = ComputePool::with_threads(1, 1, 1).unwrap();
+        let pool = pool(1, 1, 1);
         let [a, ..] = names();
         let (done, finished) = mpsc::channel();
         pool.submit(&a, &Cancel::default(), || panic!("on purpose"));
         pool.submit(&a, &Cancel::default(), move || done.send(1).unwrap());
         assert_eq!(finished.recv().unwrap(), 1);
+    }
+
+    #[test]
+    fn one_tenant_leaves_threads_to_the_others_however_many_graphs_it_has() {
+        let shares = Shares { threads: 2, graph: 1, tenant: 1, long: 0 };
+        let pool = ComputePool::start("test", shares, 1, None).unwrap();
+        let release = block(&pool, &account("many", "1"));
+        let (done, finished) = mpsc::channel();
+        for (tenant, graph) in [("many", "2"), ("many", "3"), ("other", "g")] {
+            let done = done.clone();
+            pool.submit(&account(tenant, graph), &Cancel::default(), move || done.send(graph).unwrap());
+        }
+        assert_eq!(finished.recv().unwrap(), "g");
+        drop(release);
+        assert_eq!([finished.recv().unwrap(), finished.recv().unwrap()], ["2", "3"]);
+    }
+
+    #[test]
+    fn long_work_gives_its_place_to_others() {
+        let shares = Shares { threads: 2, graph: 2, tenant: 2, long: 8 };
+        let pool = ComputePool::start("test", shares, 1, None).unwrap();
+        let releases: Vec<_> = ["1", "2", "3", "4"].map(|graph| block(&pool, &account("many", graph))).into();
+        assert_eq!(pool.load(), (4, 0), "all four run, on more than two threads");
+        let (done, finished) = mpsc::channel();
+        pool.submit(&account("other", "g"), &Cancel::default(), move || done.send(()).unwrap());
+        finished.recv().unwrap();
+        drop(releases);
+    }
+
+    #[test]
+    fn work_is_told_to_end_at_its_deadline() {
+        let shares = Shares { threads: 1, graph: 1, tenant: 1, long: 0 };
+        let pool = ComputePool::start("test", shares, 1, Some(Duration::from_millis(1))).unwrap();
+        let (cancel, (done, finished)) = (Cancel::default(), mpsc::channel());
+        let own = cancel.clone();
+        pool.submit(&account("t", "g"), &cancel, move || {
+            while own.check().is_ok() {
+                std::thread::yield_now();
+            }
+            done.send(own.is_overdue()).unwrap();
+        });
+        assert!(finished.recv().unwrap());
     }
 }

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
-use epistemic_storage::graph::LedgerKeep;
+use epistemic_storage::{
+    graph::LedgerKeep,
+    limits::{MAX_NAME_BYTES, RequestLimits},
+};
 use zeroize::Zeroizing;
 
 use crate::signed::Expected;
@@ -125,6 +128,11 @@ pub struct Config {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connections: Option<u32>,
 
+    /// Of these, connections of one address, or of one user of the socket, without an authenticated request. Beyond, the
+    /// oldest of them is closed [default: half of --max-connections]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_unauthenticated: Option<u32>,
+
     /// Memory for blocks read from disk
     #[arg(long, default_value_t = 256 << 20, value_name = "BYTES")]
     pub block_cache_bytes: usize,
@@ -153,6 +161,18 @@ pub struct Config {
     #[arg(long, env = "GRAPH_SERVICE_METRICS_ADDR", value_name = "HOST:PORT")]
     pub metrics_addr: Option<String>,
 
+    /// Longest name of a new graph; graphs of longer names stay in use
+    #[arg(long, default_value_t = MAX_NAME_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=1 << 20))]
+    pub max_graph_name_bytes: u32,
+
+    /// Longest id of a new node; nodes of longer ids stay in use
+    #[arg(long, default_value_t = MAX_NAME_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=16 << 20))]
+    pub max_node_id_bytes: u32,
+
+    /// Graphs with metrics of their own; the operations of further ones are counted together
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
+    pub max_graph_series: u32,
+
     /// Largest request frame, but for documents of clients that are known; a larger one is refused before anything is
     /// allocated for it
     #[arg(long, default_value_t = 64 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
@@ -172,10 +192,27 @@ pub struct Config {
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub frame_deadline: u64,
 
+    /// Seconds after which a computation, or a read of a whole graph, is ended with an error that says how far it came; 0 ends
+    /// none
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub compute_deadline: u64,
+
+    /// What one request may write.
+    #[command(flatten)]
+    pub written: WriteLimits,
+
     /// Seconds after which a snapshot that is sent or received in pieces is ended when nobody goes on with it: until then it
     /// keeps what was overwritten since on disk. 0 never ends one
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub transfer_idle: u64,
+
+    /// Memory for large answers that their clients have not taken yet; more are answered BUSY
+    #[arg(long, default_value_t = 512 << 20, value_name = "BYTES")]
+    pub answer_memory: usize,
+
+    /// Snapshots that are sent or received in pieces at a time, over all connections
+    #[arg(long, default_value_t = 64, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_transfers: u32,
 
     /// Messages kept of each channel; the oldest are dropped beyond
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -198,6 +235,33 @@ pub struct Config {
     /// Form of the log on standard output
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
+}
+
+/// Flags about what one request may write. What is stored beyond stays readable.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WriteLimits {
+    /// Largest properties of a node or an edge, and largest embedding, in a request
+    #[arg(long, default_value_t = 16 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
+    pub max_property_bytes: u32,
+
+    /// Labels of a node that is written
+    #[arg(long, default_value_t = 1000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_node_labels: u32,
+
+    /// What one batch may write, its records and their part of the ledger: others' writes wait for it
+    #[arg(long, default_value_t = 64 << 20, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..))]
+    pub max_batch_bytes: u32,
+}
+
+impl WriteLimits {
+    /// As the store asks them.
+    pub(crate) fn of_requests(&self) -> RequestLimits {
+        RequestLimits {
+            value_bytes: self.max_property_bytes as usize,
+            labels: self.max_node_labels as usize,
+            batch_bytes: self.max_batch_bytes as usize,
+        }
+    }
 }
 
 /// Flags about tokens.
@@ -349,11 +413,26 @@ pub enum AuthChoice {
     Insecure,
 }
 
+/// A secret of fewer bytes is warned about.
+pub const SHORT_SECRET: usize = 16;
+
+impl AuthChoice {
+    /// Whether the secret has so few bytes that it can be guessed from a request that was overheard.
+    pub fn is_short(&self) -> bool {
+        matches!(self, AuthChoice::Secret(secret) if secret.len() < SHORT_SECRET)
+    }
+}
+
 const NO_SECRET: &str = "error: no auth secret configured — refusing to start.
 Set GRAPH_SERVICE_AUTH_SECRET or give --auth-secret-file FILE, the same secret on every shard and client.
 For a throw-away server on a private socket, --allow-insecure serves everyone without authentication.";
 
 impl Config {
+    /// How long a computation may run.
+    pub(crate) fn compute_deadline(&self) -> Option<Duration> {
+        (self.compute_deadline > 0).then(|| Duration::from_secs(self.compute_deadline))
+    }
+
     /// The socket to listen on.
     pub fn socket(&self) -> PathBuf {
         self.socket_path.clone().unwrap_or_else(|| {

@@ -16,10 +16,12 @@ use tokio::{
 };
 
 use crate::{
+    answers::AnswerPlace,
     dispatch::{
-        self, Part, Pending, Step,
+        self, Client, Part, Pending, Step,
         authenticate::{self, Shown},
     },
+    guesses::ON_ONE_CONNECTION,
     oversized::{self, Oversized},
     shard::{Shard, stopped},
     stream::Stream,
@@ -47,17 +49,21 @@ const LINGER: Duration = Duration::from_millis(500);
 /// Bytes read ahead while a frame waits. The end of a TCP connection comes behind everything that was sent before, so a
 /// client that pipelines more than this and goes away is noticed only when its computation has ended.
 const READ_AHEAD: usize = 1 << 20;
-/// What each connection may hold before it counts: a client with small requests is never turned away for others.
-const FREE_BYTES: usize = 64 << 10;
+/// A stranger with a request of no more bytes is never turned away for others.
+const SMALL: usize = 1 << 10;
 
 struct Connection<S> {
     shard: Arc<Shard>,
     place: Place,
     /// Who is at the other end, for the log.
     peer: String,
+    /// Where it comes from: connections of one origin share what it gets.
+    origin: Arc<str>,
     stream: S,
     inbox: BytesMut,
     outbox: Vec<u8>,
+    /// Room of large answers in the outbox.
+    large: Vec<AnswerPlace>,
     pending: VecDeque<Pending>,
     /// Bytes of the requests that wait for their answer.
     pending_bytes: usize,
@@ -70,6 +76,10 @@ struct Connection<S> {
     document: Option<OwnedSemaphorePermit>,
     /// Present until the first authenticated request.
     unauthenticated: Option<Charge>,
+    /// Wrong tokens since the last right one.
+    wrong_tokens: u32,
+    /// The answer to a wrong token waits until then.
+    answer_at: Option<Instant>,
     /// Something has arrived.
     spoke: bool,
     /// When the first authenticated request, or the rest of the frame in the inbox, must be here.
@@ -88,11 +98,13 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
     let connection = Connection {
         shard: Arc::clone(&shard),
+        origin: place.origin().to_string().into(),
         place,
         peer,
         stream,
         inbox: BytesMut::new(),
         outbox: Vec::new(),
+        large: Vec::new(),
         pending: VecDeque::new(),
         pending_bytes: 0,
         transfers: shard.open_transfers.connect(),
@@ -100,6 +112,8 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
         oversized: None,
         document: None,
         unauthenticated: Some(charge),
+        wrong_tokens: 0,
+        answer_at: None,
         spoke: false,
         deadline,
         closing: false,
@@ -111,6 +125,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
     }
     // Its promises are dropped and with them their computations cancelled.
     shard.compute.discard_cancelled();
+    shard.reads.discard_cancelled();
 }
 
 /// What a large frame may take on a slow network beyond the usual: a second for each MiB.
@@ -131,6 +146,13 @@ impl<S: Stream> Connection<S> {
         let mut stop = self.shard.stop.subscribe();
         loop {
             let more = self.dispatch_frames();
+            if let Some(at) = self.answer_at.take() {
+                tokio::select! {
+                    () = sleep_until(at) => {}
+                    () = stopped(&mut stop) => self.closing = true,
+                    () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
+                }
+            }
             self.collect_answers()?;
             if !self.outbox.is_empty() {
                 self.flush().await?;
@@ -177,7 +199,12 @@ impl<S: Stream> Connection<S> {
 
     /// Makes room for a read: a little at first, then as much as has arrived of an incomplete frame.
     fn reserve(&mut self) {
-        self.inbox.reserve(READ_BYTES.max(self.inbox.len().min(1 << 20)));
+        let least = if self.unauthenticated.is_some() { SMALL } else { READ_BYTES };
+        self.inbox.reserve(least.max(self.inbox.len().min(1 << 20)));
+        if let Some(charge) = &mut self.unauthenticated {
+            // Whether there is room is asked when something has arrived.
+            charge.set(self.inbox.capacity());
+        }
     }
 
     fn received(&mut self, bytes: usize, everything: bool) {
@@ -217,14 +244,27 @@ impl<S: Stream> Connection<S> {
                     }
                 },
             };
-            let Self { shard, transfers, pending, outbox, .. } = self;
-            match dispatch::dispatch(shard, transfers, &body, authenticated, pending, outbox) {
+            let Self { shard, transfers, origin, pending, outbox, .. } = self;
+            let client = Client { transfers, peer: origin };
+            let step = if self.unauthenticated.is_some() && !authenticated {
+                dispatch::dispatch_stranger(shard, client, &body, pending, outbox)
+            } else {
+                dispatch::dispatch(shard, client, &body, authenticated, pending, outbox)
+            };
+            match step {
                 Step::Answered(refusal) => {
                     self.document = None;
                     self.pending.extend(refusal);
                 }
+                Step::WrongToken(refusal) => {
+                    self.document = None;
+                    self.pending.extend(refusal);
+                    self.guessed();
+                    break !self.closing;
+                }
                 Step::Authenticated(pending) => {
                     self.sender_is_known();
+                    self.wrong_tokens = 0;
                     self.deadline = None;
                     let document = self.document.take();
                     let pending = pending.map(|pending| pending.holding(document));
@@ -323,7 +363,7 @@ impl<S: Stream> Connection<S> {
     fn watch_frame(&mut self) {
         match &mut self.unauthenticated {
             Some(charge) => {
-                if !charge.set(self.inbox.len().saturating_sub(FREE_BYTES)) {
+                if !charge.set(self.inbox.capacity()) && self.inbox.len() > SMALL {
                     self.refuse("BUSY: too many bytes from connections that have not authenticated, retry with backoff");
                 }
             }
@@ -340,12 +380,24 @@ impl<S: Stream> Connection<S> {
     /// Answers that the stream cannot be followed any further, and ends it.
     fn refuse(&mut self, text: &str) {
         self.shard.metrics.undecodable();
-        self.inbox.clear();
+        self.inbox = BytesMut::new();
         self.closing = true;
         self.refused = true;
         let mut answer = Vec::new();
         if response::error(&mut answer, 0, text).is_ok() {
             self.pending.push_back(Pending::ready(answer));
+        }
+    }
+
+    /// A wrong token was answered. The answer may have to wait, and the connection may end with it.
+    fn guessed(&mut self) {
+        let wait = self.shard.guesses.count(self.place.origin(), &self.peer);
+        self.answer_at = (!wait.is_zero()).then(|| Instant::now() + wait);
+        self.wrong_tokens += 1;
+        if self.wrong_tokens >= ON_ONE_CONNECTION {
+            self.inbox = BytesMut::new();
+            self.closing = true;
+            self.refused = true;
         }
     }
 
@@ -363,6 +415,10 @@ impl<S: Stream> Connection<S> {
         let (bytes, last) = match part {
             Part::More(bytes) => (bytes, false),
             Part::Last(bytes) => (bytes, true),
+            Part::Large(bytes, place) => {
+                self.large.push(place);
+                (bytes, true)
+            }
             Part::Broken => return Err(io::Error::other("an answer failed after its first part was sent")),
         };
         if self.outbox.is_empty() {
@@ -406,6 +462,7 @@ impl<S: Stream> Connection<S> {
             self.outbox = Vec::new();
         }
         self.outbox.clear();
+        self.large.clear();
         Ok(())
     }
 }

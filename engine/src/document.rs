@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use epistemic_storage::{
     GraphStore, StoreError, clock,
     graph::{Graph, GraphLoader, GraphReader, GraphState, LedgerRecord, LoadedGraph},
+    limits::{OverLimit, check_bytes},
 };
 use tokio::sync::mpsc::Sender;
 
@@ -164,7 +165,7 @@ fn walk(
 /// Loads a document beside the graph it is to replace. The error is what clients are told.
 pub(crate) fn load(graphs: &GraphStore, bytes: &[u8]) -> Result<LoadedGraph, OpError> {
     let document = Document::parse(bytes).map_err(Unloadable::from)?;
-    load_parts(graphs.load(), &document).map_err(OpError::from)
+    load_parts(graphs.load(), &document, graphs.name_limits().node).map_err(OpError::from)
 }
 
 /// Why a document cannot be loaded.
@@ -172,6 +173,7 @@ enum Unloadable {
     Document(DecodeError),
     Store(StoreError),
     Embedding(String),
+    Name(OverLimit),
 }
 
 impl From<DecodeError> for Unloadable {
@@ -192,6 +194,7 @@ impl From<Unloadable> for OpError {
             Unloadable::Document(error) => OpError::Text(error.reason().to_owned()),
             Unloadable::Store(error) => OpError::Graph(error.into()),
             Unloadable::Embedding(text) => OpError::Text(text),
+            Unloadable::Name(error) => OpError::Graph(error.into()),
         }
     }
 }
@@ -220,7 +223,11 @@ impl<'a> Nodes<'a> {
     }
 }
 
-fn load_parts(mut loader: GraphLoader<'_>, document: &Document<'_>) -> Result<LoadedGraph, Unloadable> {
+fn load_parts(
+    mut loader: GraphLoader<'_>,
+    document: &Document<'_>,
+    longest_id: usize,
+) -> Result<LoadedGraph, Unloadable> {
     let now = clock::unix_ms();
     let make_ledger = !document.has_ledger();
     let nodes = Nodes::of(document)?;
@@ -236,6 +243,7 @@ fn load_parts(mut loader: GraphLoader<'_>, document: &Document<'_>) -> Result<Lo
                 &*last.0
             }
         };
+        check_bytes("node_id", id, longest_id).map_err(Unloadable::Name)?;
         sequence += 1;
         loader.node(id, sequence, properties)?;
         if make_ledger {

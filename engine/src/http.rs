@@ -14,18 +14,19 @@ use tokio::net::TcpListener;
 
 use crate::{
     damage::Damage,
+    metrics::Page,
     shard::{Shard, stopped},
 };
 
 /// Serves until the shard stops. Metrics are answered on every path but `/healthz` and `/readyz`, as ever.
 /// At most `connections` at a time; silent and slow clients are let go ([`Limits`]).
-pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener, connections: usize) {
+pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener, page: Page, connections: usize) {
     let mut stop = shard.stop.subscribe();
     let routes = Router::new()
         .route("/healthz", get(|| async { ([(header::CONNECTION, "close")], "ok\n") }))
         .route("/readyz", get(ready))
-        .fallback(metrics)
-        .with_state(shard);
+        .with_state(shard)
+        .fallback(move || metrics(State(page.clone())));
     let limits = Limits { connections, ..Limits::default() };
     epistemic_listen::http::serve(listener, routes, limits, stopped(&mut stop)).await;
 }
@@ -43,10 +44,9 @@ async fn ready(State(shard): State<Arc<Shard>>) -> Response {
     (status, [(header::CONNECTION, "close")], text).into_response()
 }
 
-async fn metrics(State(shard): State<Arc<Shard>>) -> Response {
-    let rendered = tokio::task::spawn_blocking(move || shard.metrics.render(&shard)).await;
-    match rendered {
-        Ok(Ok(text)) => (
+async fn metrics(State(page): State<Page>) -> Response {
+    match page.read().await {
+        Ok(text) => (
             [
                 (header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
                 (header::CONNECTION, "close"),
@@ -54,7 +54,6 @@ async fn metrics(State(shard): State<Arc<Shard>>) -> Response {
             text,
         )
             .into_response(),
-        Ok(Err(error)) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error).into_response(),
     }
 }

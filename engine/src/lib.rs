@@ -5,8 +5,10 @@
 //! [`server`] puts the parts together.
 
 mod access;
+mod account;
 mod admission;
 mod analytics;
+mod answers;
 mod checkpoints;
 mod commit;
 mod compute_pool;
@@ -17,7 +19,9 @@ mod descriptors;
 mod dispatch;
 mod document;
 mod expected_store;
+mod fair_queue;
 mod graph_cache;
+mod guesses;
 mod http;
 mod lifecycle;
 mod listen;

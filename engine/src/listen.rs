@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
+use epistemic_listen::Origin;
 use epistemic_logging::Limit;
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt;
@@ -168,11 +169,12 @@ pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket) {
         tokio::select! {
             accepted = socket.listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    let (origin, peer) = local_peer(&stream);
                     let place = tokio::select! {
-                        place = shard.places.take() => place,
+                        place = shard.places.take(origin) => place,
                         () = stopped(&mut stop) => break,
                     };
-                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place, "unix".to_owned()));
+                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer));
                 }
                 Err(error) => accept_failed(&error).await,
             },
@@ -196,7 +198,7 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
                         tracing::debug!(%error, "socket options");
                     }
                     let place = tokio::select! {
-                        place = shard.places.take() => place,
+                        place = shard.places.take(Origin::of(peer)) => place,
                         () = stopped(&mut stop) => break,
                     };
                     connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer.to_string()));
@@ -209,6 +211,18 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Who is at the other end of a unix socket, for the bounds and for the log.
+fn local_peer(stream: &tokio::net::UnixStream) -> (Origin, String) {
+    match stream.peer_cred() {
+        Ok(peer) => {
+            let (uid, pid) = (peer.uid(), peer.pid().unwrap_or(0));
+            (Origin::User(uid), format!("unix, uid {uid}, pid {pid}"))
+        }
+        // A client that is gone already.
+        Err(_) => (Origin::User(u32::MAX), "unix".to_owned()),
+    }
 }
 
 /// Answers go out at once, and a client whose machine is gone is noticed.

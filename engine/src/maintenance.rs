@@ -9,6 +9,7 @@ use epistemic_storage::{clock, graph::Graph};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
+    account::{Account, Sender},
     config::DurabilityMode,
     lifecycle::{self, LifecycleError, Swept, Target},
     scrub,
@@ -151,7 +152,7 @@ fn checkpoint(shard: &Arc<Shard>) {
 fn decay(shard: &Arc<Shard>) {
     let (done, swept) = std::sync::mpsc::channel::<()>();
     let sweeping = Arc::clone(shard);
-    shard.compute.submit(&"(decay sweep)".into(), &shard.stopping, move || {
+    shard.compute.submit(&Account::own("decay sweep"), &shard.stopping, move || {
         sweeping.graphs.graphs().iter().for_each(|graph| sweep(&sweeping, graph));
         drop(done);
     });
@@ -163,7 +164,9 @@ fn sweep(shard: &Shard, graph: &Arc<Graph>) {
     if graph.quarantined().is_some() || shard.stopping.check().is_err() {
         return;
     }
-    let target = Target { shard, graph, cancel: &shard.stopping };
+    let nobody = Sender { agent: None, peer: "server" };
+    let account = Account::of(graph.name(), Some(graph), nobody);
+    let target = Target { shard, graph, cancel: &shard.stopping, account };
     match lifecycle::decay_sweep(target, shard.decay.work) {
         Ok(swept) if swept == Swept::default() => {}
         Ok(swept) => tracing::info!(graph = %graph.name(), ?swept, "decay sweep"),

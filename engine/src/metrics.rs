@@ -1,6 +1,7 @@
 //! Every Prometheus series of the server, in one place. Names, types and labels are contract for dashboards.
 
 mod damage;
+mod page;
 
 use std::{
     collections::HashMap,
@@ -17,6 +18,7 @@ use prometheus::{
 };
 
 use self::damage::DamageSeries;
+pub(crate) use self::page::Page;
 use crate::{shard::Shard, wire::Method};
 
 const DURATION_BOUNDS: &[f64] = &[
@@ -25,6 +27,9 @@ const DURATION_BOUNDS: &[f64] = &[
 ];
 const CHECKPOINT_BOUNDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0];
 const GROUP_BOUNDS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// A graph with a name of more bytes has no series of its own.
+const LONGEST_LABEL: usize = 8 << 10;
 
 /// Series of one operation, looked up once.
 struct OpSeries {
@@ -46,6 +51,9 @@ pub(crate) struct Metrics {
     undecodable: IntCounter,
     oversized: IntCounter,
     graph_ops: IntCounterVec,
+    graph_ops_unlisted: IntCounter,
+    /// Of so many graphs at most.
+    most_graphs: usize,
     graph_series: RwLock<HashMap<Arc<str>, IntCounter>>,
     graph_nodes: IntGaugeVec,
     graph_edges: IntGaugeVec,
@@ -81,8 +89,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts what `log` drops, too.
-    pub(crate) fn new(log: &LogWriter) -> prometheus::Result<Self> {
+    /// Counts what `log` drops, too. Of `most_graphs` graphs each has series of its own.
+    pub(crate) fn new(log: &LogWriter, most_graphs: usize) -> prometheus::Result<Self> {
         let registry = Registry::new_custom(Some("epistemic_graph".into()), None)?;
         let requests = IntCounterVec::new(Opts::new("requests_total", "Requests dispatched."), &["op"])?;
         let durations = HistogramVec::new(
@@ -105,6 +113,11 @@ impl Metrics {
             access_denied: IntCounter::new("access_denied_total", "Requests refused by access control.")?,
             undecodable: IntCounter::new("undecodable_requests_total", "Frames that are not a request.")?,
             oversized: IntCounter::new("oversized_frames_total", "Frames over the limit of their sender.")?,
+            graph_ops_unlisted: IntCounter::new(
+                "graph_ops_unlisted_total",
+                "Graph operations of graphs that have no series of their own: there are too many, or the name is too long.",
+            )?,
+            most_graphs,
             graph_series: RwLock::default(),
             checkpoint_duration: Histogram::with_opts(
                 HistogramOpts::new("checkpoint_duration_seconds", "Time a checkpoint took.")
@@ -210,7 +223,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 35] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 36] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -221,6 +234,7 @@ impl Metrics {
             Box::new(self.undecodable.clone()),
             Box::new(self.oversized.clone()),
             Box::new(self.graph_ops.clone()),
+            Box::new(self.graph_ops_unlisted.clone()),
             Box::new(self.graph_nodes.clone()),
             Box::new(self.graph_edges.clone()),
             Box::new(self.checkpoint_duration.clone()),
@@ -325,9 +339,13 @@ impl Metrics {
             series.inc();
             return;
         }
-        let series = self.graph_ops.with_label_values(&[graph]);
-        series.inc();
-        self.graph_series.write().insert(Arc::clone(graph), series);
+        let mut listed = self.graph_series.write();
+        if graph.len() > LONGEST_LABEL || listed.len() >= self.most_graphs && !listed.contains_key(graph) {
+            self.graph_ops_unlisted.inc();
+            return;
+        }
+        let series = listed.entry(Arc::clone(graph));
+        series.or_insert_with(|| self.graph_ops.with_label_values(&[graph])).inc();
     }
 
     pub(crate) fn commit_group(&self, writes: usize) {

@@ -10,12 +10,15 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use crate::transfer::Transfers;
 
 /// Watches over the transfers of all connections.
 pub(crate) struct OpenTransfers {
     connections: Mutex<Vec<Weak<Transfers>>>,
+    /// Of all connections together: each has a thread and some buffers.
+    places: Arc<Semaphore>,
     /// So long a transfer may wait for its next piece; none for ever.
     idle_limit: Option<Duration>,
     ended: AtomicU64,
@@ -30,13 +33,14 @@ pub(crate) struct Open {
 }
 
 impl OpenTransfers {
-    pub(crate) fn new(idle_limit: Option<Duration>) -> Self {
-        Self { connections: Mutex::default(), idle_limit, ended: AtomicU64::new(0) }
+    pub(crate) fn new(most: usize, idle_limit: Option<Duration>) -> Self {
+        let places = Arc::new(Semaphore::new(most));
+        Self { connections: Mutex::default(), places, idle_limit, ended: AtomicU64::new(0) }
     }
 
     /// The transfers of a new connection.
     pub(crate) fn connect(&self) -> Arc<Transfers> {
-        let transfers = Arc::new(Transfers::default());
+        let transfers = Arc::new(Transfers::new(Arc::clone(&self.places)));
         self.connections.lock().push(Arc::downgrade(&transfers));
         transfers
     }

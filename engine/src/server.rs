@@ -15,7 +15,7 @@ use epistemic_listen::Places;
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_storage::{
     Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, graph::Asking,
-    rocks::RocksOptions,
+    limits::NameLimits, rocks::RocksOptions,
 };
 use parking_lot::Mutex;
 use rustix::{
@@ -33,17 +33,20 @@ use crate::{
     access::AccessControl,
     admission::Admission,
     analytics::Cancel,
+    answers::AnswerMemory,
     checkpoints::{Checkpoints, Dirty},
     commit,
-    compute_pool::ComputePool,
-    config::{AuthChoice, Config, DurabilityMode, MinAuth},
+    compute_pool::{ComputePool, Shares as ComputeShares},
+    config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
+    dispatch::screen,
     expected_store::{Expected, Found, WrongStore},
+    guesses::Guesses,
     http,
     lifecycle::Decay,
     listen::{self, UnixSocket},
     logging, maintenance,
-    metrics::Metrics,
+    metrics::{Metrics, Page},
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
     owners::{self, Peers},
@@ -61,6 +64,8 @@ use crate::{
 /// Streamed answers at a time; a quarter of the threads for blocking work.
 const STREAMS: usize = BLOCKING_THREADS / 4;
 const BLOCKING_THREADS: usize = 64;
+/// A thread for blocking work that ended could be one that the system does not give again.
+const FOR_GOOD: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Folder in the persist dir with the nonces of signed requests.
 const NONCES_DIR: &str = "nonces";
 /// Bytes of messages kept of each channel.
@@ -150,7 +155,10 @@ fn run(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(FOR_GOOD)
         .build()?;
+    // With one thread there, blocking work is only slow while the system gives no others.
+    runtime.spawn_blocking(|| ());
     let served = runtime.block_on(serve(config, shares, umask, &shard));
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
@@ -171,6 +179,12 @@ fn authentication(config: &Config, auth: &AuthChoice) -> Authentication {
         );
         return Authentication::None;
     };
+    if auth.is_short() {
+        tracing::warn!(
+            "SECURITY: the secret has fewer than {SHORT_SECRET} bytes: who overhears one request can find it by trying; \
+             make one with: openssl rand -hex 32"
+        );
+    }
     let signed = &config.signed;
     let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
     let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref());
@@ -267,8 +281,14 @@ fn open_shard(
             ownership.may_create(name)
         }));
     }
+    graphs.limit_requests(config.written.of_requests());
+    let longest = |bytes: u32| bytes as usize;
+    graphs.limit_names(NameLimits {
+        graph: longest(config.max_graph_name_bytes),
+        node: longest(config.max_node_id_bytes),
+    });
     let graphs = Arc::new(graphs);
-    let metrics = Arc::new(Metrics::new(log)?);
+    let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
     let path = directory.as_ref().map(|directory| directory.path().to_owned());
     let scrub = Scrub::new(path, config.scrub_interval);
@@ -294,20 +314,26 @@ fn open_shard(
         access,
         authentication,
         admission: Admission::new(config.max_inflight),
+        answers: AnswerMemory::new(config.answer_memory),
         metrics,
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
         reasoning: Mutex::default(),
         vectors: Indexes::new(config.vector_memory),
-        compute: ComputePool::start(cores)?,
+        compute: ComputePool::start("compute", ComputeShares::of(cores), cores, config.compute_deadline())?,
+        reads: ComputePool::start("reads", ComputeShares::of_reads(cores), 1, config.compute_deadline())?,
         checkpoints,
         dirty,
         unauthenticated: UnauthenticatedBudget::default(),
-        places: Places::new(config.max_connections.map_or(shares.connections, |most| most as usize)),
+        places: places(config, shares),
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         documents: Arc::new(tokio::sync::Semaphore::new(1)),
+        large_strangers: tokio::sync::Semaphore::new(screen::AT_ONCE),
+        guesses: Guesses::default(),
+        short_secret: auth.is_short(),
         limits: Limits::new(config),
         open_transfers: OpenTransfers::new(
+            config.max_transfers as usize,
             (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
         ),
         transactions: Transactions::default(),
@@ -333,6 +359,19 @@ fn open_shard(
     Ok((Arc::new(shard), commit_thread))
 }
 
+fn places(config: &Config, shares: Shares) -> Arc<Places> {
+    let wanted = config.max_connections.map_or(shares.connections, |most| most as usize);
+    let most = wanted.min(shares.connections);
+    if most < wanted {
+        tracing::warn!(
+            "--max-connections {wanted} is more than the limit of open files leaves beside the files of the store: \
+             {most} are served at a time; raise it (ulimit -n, LimitNOFILE=)"
+        );
+    }
+    let of_one = config.max_unauthenticated.map_or((most / 2).max(1), |most| most as usize);
+    Places::new(most, of_one)
+}
+
 /// Listens, serves until told to stop, and drains.
 async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>) -> anyhow::Result<()> {
     // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
@@ -349,7 +388,8 @@ async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>)
         let listener = bind(address, "--metrics-addr").await?;
         tracing::info!("Metrics on http://{}/metrics", listener.local_addr()?);
         // Not drained: it ends with the runtime, whatever its clients do.
-        tokio::spawn(http::serve(Arc::clone(shard), listener, shares.http));
+        let page = Page::start(shard).context("cannot start the thread of the metrics page")?;
+        tokio::spawn(http::serve(Arc::clone(shard), listener, page, shares.http));
     }
     if let Some(socket) = socket {
         tracing::info!("Listening on UDS: {}", socket.path().display());

@@ -15,10 +15,12 @@ use crate::{
     access::AccessControl,
     admission::Admission,
     analytics::Cancel,
+    answers::AnswerMemory,
     checkpoints::{Checkpoints, Dirty},
     commit::Committer,
     compute_pool::ComputePool,
     config::{Config, DurabilityMode},
+    guesses::Guesses,
     lifecycle::Decay,
     metrics::Metrics,
     neighbor_cache::NeighborCache,
@@ -46,6 +48,7 @@ pub(crate) struct Shard {
     pub(crate) access: AccessControl,
     pub(crate) authentication: Authentication,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) answers: Arc<AnswerMemory>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,
@@ -53,6 +56,8 @@ pub(crate) struct Shard {
     pub(crate) reasoning: Mutex<HashSet<GraphId>>,
     pub(crate) vectors: Indexes,
     pub(crate) compute: ComputePool,
+    /// Threads for reads of much of a graph, and for decoding large requests.
+    pub(crate) reads: ComputePool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: UnauthenticatedBudget,
@@ -60,6 +65,12 @@ pub(crate) struct Shard {
     pub(crate) places: Arc<Places>,
     /// Places for answers that are streamed from a thread: clients that take theirs slowly must not use up all threads.
     pub(crate) streams: Arc<tokio::sync::Semaphore>,
+    /// Places for large first requests of connections, while their tokens are checked.
+    pub(crate) large_strangers: tokio::sync::Semaphore,
+    /// Who has sent wrong tokens.
+    pub(crate) guesses: Guesses,
+    /// The secret is so short that one request that was overheard is enough to find it.
+    pub(crate) short_secret: bool,
     /// Places for requests over the usual limit: documents, one at a time.
     pub(crate) documents: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Limits,
@@ -129,6 +140,8 @@ pub(crate) struct Limits {
     /// Of a document, in both directions.
     pub(crate) max_document_bytes: usize,
     pub(crate) frame_deadline: std::time::Duration,
+    /// Computations that run for so long are ended.
+    pub(crate) compute_deadline: Option<std::time::Duration>,
 }
 
 impl Limits {
@@ -144,6 +157,7 @@ impl Limits {
             max_frame_bytes: config.max_frame_bytes as usize,
             max_document_bytes: config.max_document_bytes as usize,
             frame_deadline: std::time::Duration::from_secs(config.frame_deadline),
+            compute_deadline: config.compute_deadline(),
         }
     }
 }

@@ -137,6 +137,7 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         "writable": refusal.is_none(),
         "refusal": refusal,
         "poisoned": shard.graphs.poisoned(),
+        "short_secret": shard.short_secret,
         "damage": Damage::of(shard).json(shard, caller),
         "scrub": scrub_json(shard, caller),
         "checkpoints": checkpoints,

@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use epistemic_storage::graph::{OptimisticTransaction, Seen, TransactionChange};
+use epistemic_storage::{
+    graph::{OptimisticTransaction, Seen, TransactionChange},
+    limits::{OverLimit, RequestLimits},
+};
 use parking_lot::Mutex;
 
 use crate::transfer::Transfers;
@@ -48,6 +51,8 @@ pub(crate) enum Refusal {
     Changes,
     #[error("the transaction would have more than {MOST_BYTES} bytes, which is the most; commit it in parts")]
     Bytes,
+    #[error(transparent)]
+    OverLimit(#[from] OverLimit),
     #[error(
         "BUSY: the open transactions of all clients have their share of memory, commit or retry with backoff"
     )]
@@ -77,6 +82,8 @@ struct Open {
     reads: HashMap<String, Seen>,
     changes: Vec<TransactionChange>,
     bytes: usize,
+    /// Bytes that the changes write, roughly.
+    cost: usize,
     used: Instant,
 }
 
@@ -89,7 +96,6 @@ impl Open {
 /// A transaction that is to be committed.
 #[derive(Debug)]
 pub(crate) struct Staged {
-    pub(crate) graph: Arc<str>,
     pub(crate) transaction: OptimisticTransaction,
     pub(crate) bytes: usize,
 }
@@ -118,6 +124,7 @@ impl Transactions {
             reads: HashMap::new(),
             changes: Vec::new(),
             bytes: 0,
+            cost: 0,
             used: Instant::now(),
         };
         state.open.insert(id.clone(), open);
@@ -136,6 +143,7 @@ impl Transactions {
         agent: Option<&str>,
         change: TransactionChange,
         seen: Vec<(String, Seen)>,
+        limits: &RequestLimits,
     ) -> Result<(), Refusal> {
         let mut state = self.state.lock();
         let all = state.bytes;
@@ -149,6 +157,8 @@ impl Transactions {
         if open.bytes + bytes > MOST_BYTES {
             return Err(Refusal::Bytes);
         }
+        let cost = open.cost + change.cost();
+        limits.check_batch(cost)?;
         if all + bytes > MOST_BYTES_OF_ALL {
             return Err(Refusal::BytesOfAll);
         }
@@ -157,25 +167,26 @@ impl Transactions {
         }
         open.changes.push(change);
         open.bytes += bytes;
+        open.cost = cost;
         open.used = Instant::now();
         state.bytes += bytes;
         Ok(())
     }
 
-    /// Takes a transaction out, if `admit` has room for its bytes in its graph.
+    /// Takes a transaction out, if `admit` has room for its bytes.
     pub(crate) fn take<T, E: From<Refusal>>(
         &self,
         id: &str,
         agent: Option<&str>,
-        admit: impl FnOnce(&Arc<str>, usize) -> Result<T, E>,
+        admit: impl FnOnce(usize) -> Result<T, E>,
     ) -> Result<(Staged, T), E> {
         let mut state = self.state.lock();
         let open = state.of(id, agent)?;
-        let admitted = admit(&open.graph, open.bytes)?;
+        let admitted = admit(open.bytes)?;
         let open = state.remove(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
-        let Open { graph, reads, changes, bytes, .. } = open;
+        let Open { reads, changes, bytes, .. } = open;
         let transaction = OptimisticTransaction { reads: reads.into_iter().collect(), changes, report: None };
-        Ok((Staged { graph, transaction, bytes }, admitted))
+        Ok((Staged { transaction, bytes }, admitted))
     }
 
     /// Gives a transaction up.
@@ -235,7 +246,13 @@ mod tests {
     }
 
     fn add(transactions: &Transactions, id: &str, bytes: usize) -> Result<(), Refusal> {
-        transactions.stage(id, None, change(bytes), vec![("n".into(), Seen::of(None))])
+        transactions.stage(
+            id,
+            None,
+            change(bytes),
+            vec![("n".into(), Seen::of(None))],
+            &RequestLimits::default(),
+        )
     }
 
     fn unknown(id: &str) -> Refusal {
@@ -243,7 +260,7 @@ mod tests {
     }
 
     fn take(transactions: &Transactions, id: &str, agent: Option<&str>) -> Result<Staged, Refusal> {
-        transactions.take(id, agent, |_, _| Ok::<_, Refusal>(())).map(|(staged, ())| staged)
+        transactions.take(id, agent, |_| Ok::<_, Refusal>(())).map(|(staged, ())| staged)
     }
 
     #[test]
@@ -251,7 +268,9 @@ mod tests {
         let (transactions, connection) = (Transactions::default(), Arc::default());
         let id = transactions.begin("g".into(), None, &connection).unwrap();
         for seen in [None, Some(b"1".as_slice())] {
-            transactions.stage(&id, None, change(1), vec![("n".into(), Seen::of(seen))]).unwrap();
+            transactions
+                .stage(&id, None, change(1), vec![("n".into(), Seen::of(seen))], &RequestLimits::default())
+                .unwrap();
         }
         let staged = take(&transactions, &id, None).unwrap();
         assert_eq!(staged.transaction.reads, [("n".to_owned(), Seen::of(None))]);
@@ -276,7 +295,7 @@ mod tests {
     fn one_without_room_stays() {
         let (transactions, connection) = (Transactions::default(), Arc::default());
         let id = transactions.begin("g".into(), None, &connection).unwrap();
-        let refused = transactions.take(&id, None, |_, _| Err::<(), _>(Refusal::BytesOfAll));
+        let refused = transactions.take(&id, None, |_| Err::<(), _>(Refusal::BytesOfAll));
         assert_eq!(refused.unwrap_err(), Refusal::BytesOfAll);
         take(&transactions, &id, None).unwrap();
     }

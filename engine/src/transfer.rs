@@ -20,18 +20,20 @@ use epistemic_storage::{
     snapshot::{self, Header, ImportTarget, Ledger, SnapshotError, Totals},
 };
 use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{access::Caller, open_transfers::Open, shard::Shard};
 
 /// Transfers of one connection at a time.
 const MAX_TRANSFERS: usize = 4;
 /// Pieces that may wait between the two sides.
-const PIECES: usize = 4;
+const PIECES: usize = 2;
 const PIECE_BYTES: usize = 256 << 10;
 
 /// The transfers of a connection.
-#[derive(Default)]
 pub(crate) struct Transfers {
+    /// Places that all connections share.
+    places: Arc<Semaphore>,
     next: AtomicU64,
     exports: Mutex<HashMap<u64, Export>>,
     imports: Mutex<HashMap<u64, Import>>,
@@ -54,6 +56,7 @@ impl Times {
 }
 
 struct Export {
+    _place: OwnedSemaphorePermit,
     times: Times,
     pieces: Receiver<Vec<u8>>,
     rest: Vec<u8>,
@@ -61,6 +64,7 @@ struct Export {
 }
 
 struct Import {
+    _place: OwnedSemaphorePermit,
     times: Times,
     pieces: SyncSender<Piece>,
     received: u64,
@@ -91,18 +95,16 @@ pub(crate) enum TransferError {
     Ended(u64),
     #[error("this connection has {MAX_TRANSFERS} transfers already; finish or close one")]
     TooMany,
+    #[error("BUSY: as many transfers are open as may be (--max-transfers), retry with backoff")]
+    Busy,
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Service(#[from] ServiceError),
+    #[error("BUSY: the system gives the server no thread ({0}); nothing was done, retry with backoff")]
+    NoThread(#[source] io::Error),
     #[error("transfer thread: {0}")]
     Thread(String),
-}
-
-impl From<io::Error> for TransferError {
-    fn from(error: io::Error) -> Self {
-        TransferError::Thread(error.to_string())
-    }
 }
 
 fn join<T>(thread: JoinHandle<Result<T, TransferError>>) -> Result<T, TransferError> {
@@ -113,11 +115,18 @@ fn join<T>(thread: JoinHandle<Result<T, TransferError>>) -> Result<T, TransferEr
 }
 
 impl Transfers {
-    fn id(&self) -> Result<u64, TransferError> {
+    pub(crate) fn new(places: Arc<Semaphore>) -> Self {
+        let next = AtomicU64::new(0);
+        Self { places, next, exports: Mutex::default(), imports: Mutex::default(), ended: Mutex::default() }
+    }
+
+    /// The id of a new transfer, and its place.
+    fn id(&self) -> Result<(u64, OwnedSemaphorePermit), TransferError> {
         if self.exports.lock().len() + self.imports.lock().len() >= MAX_TRANSFERS {
             return Err(TransferError::TooMany);
         }
-        Ok(self.next.fetch_add(1, Ordering::Relaxed) + 1)
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| TransferError::Busy)?;
+        Ok((self.next.fetch_add(1, Ordering::Relaxed) + 1, place))
     }
 
     fn missing(&self, id: u64) -> TransferError {
@@ -175,12 +184,13 @@ impl Transfers {
         &self,
         work: impl FnOnce(PieceWriter) -> Result<(), TransferError> + Send + 'static,
     ) -> Result<(u64, Export), TransferError> {
-        let id = self.id()?;
+        let (id, place) = self.id()?;
         let (sender, pieces) = sync_channel(PIECES);
         let thread = std::thread::Builder::new()
             .name("export".into())
-            .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))?;
-        let mut export = Export { times: Times::now(), pieces, rest: Vec::new(), thread };
+            .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))
+            .map_err(TransferError::NoThread)?;
+        let mut export = Export { _place: place, times: Times::now(), pieces, rest: Vec::new(), thread };
         match export.pieces.recv() {
             Ok(first) => export.rest = first,
             Err(_) => return Err(join(export.thread).err().unwrap_or(TransferError::Unknown(id))),
@@ -261,12 +271,13 @@ impl Transfers {
         replaces: Option<String>,
         work: impl FnOnce(PieceReader) -> Result<Committed, TransferError> + Send + 'static,
     ) -> Result<u64, TransferError> {
-        let id = self.id()?;
+        let (id, place) = self.id()?;
         let (pieces, receiver) = sync_channel(PIECES);
         let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
             work(PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false })
-        })?;
-        let import = Import { times: Times::now(), pieces, received: 0, replaces, thread };
+        });
+        let thread = thread.map_err(TransferError::NoThread)?;
+        let import = Import { _place: place, times: Times::now(), pieces, received: 0, replaces, thread };
         self.imports.lock().insert(id, import);
         Ok(id)
     }
@@ -310,11 +321,13 @@ struct PieceWriter {
 
 impl Write for PieceWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= PIECE_BYTES {
+        // A large record goes out in several pieces: what waits for a slow reader stays small.
+        let taken = bytes.len().min(PIECE_BYTES - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..taken]);
+        if self.buffer.len() == PIECE_BYTES {
             self.flush()?;
         }
-        Ok(bytes.len())
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {

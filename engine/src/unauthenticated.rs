@@ -27,13 +27,14 @@ impl Charge {
         Self { shard: Arc::clone(shard), bytes: 0 }
     }
 
-    /// Sets the part to `bytes`; false when the budget has no room.
+    /// Sets the part to `bytes`; false when all parts together are more than the budget.
     pub(crate) fn set(&mut self, bytes: usize) -> bool {
         let held = &self.shard.unauthenticated.held;
         if bytes <= self.bytes {
-            held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            let before = held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
+            let fewer = self.bytes - bytes;
             self.bytes = bytes;
-            return true;
+            return before - fewer <= UNAUTHENTICATED_BYTES;
         }
         let more = bytes - self.bytes;
         self.bytes = bytes;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::breaker::CircuitOpen;
 use crate::endpoint::{Endpoint, Target};
 use crate::endpoints::EndpointList;
-use crate::server_text::{Standing, code_of};
+use crate::server_text::{Standing, code_of, is_authentication};
 
 /// What the receiver of an error should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -354,6 +354,12 @@ impl CallError {
             }
             Self::BadResponse { .. } => ErrorKind::Report,
         }
+    }
+
+    /// Whether the server did not take the token: it has another secret.
+    #[must_use]
+    pub fn is_authentication(&self) -> bool {
+        matches!(self, Self::Server(text) if is_authentication(text))
     }
 
     /// Whether the server said anything.

@@ -6,15 +6,17 @@ use crate::error::ErrorKind;
 
 /// The codes that texts of our server begin with, `CODE: ...`, and what to do about them. Of the reference's texts only
 /// `BUSY` and `Authentication failed` are fixed.
-const CODES: [(&str, ErrorKind); 18] = [
+const CODES: [(&str, ErrorKind); 20] = [
     ("ACCESS_DENIED", ErrorKind::FixRequest),
     ("ARRIVING", ErrorKind::Reroute),
     ("BUSY", ErrorKind::Retry),
+    ("COMPUTE_DEADLINE", ErrorKind::FixRequest),
     ("CORRUPT", ErrorKind::Repair),
     ("FRAME_TOO_LARGE", ErrorKind::FixRequest),
     ("GRAPH_MISSING", ErrorKind::Repair),
     ("IDEMPOTENCY_CONFLICT", ErrorKind::FixRequest),
     ("LEDGER_TRUNCATED", ErrorKind::FixRequest),
+    ("LIMIT_EXCEEDED", ErrorKind::FixRequest),
     ("MOVED", ErrorKind::Reroute),
     ("MOVE_ABORTED", ErrorKind::FixRequest),
     ("MOVE_CONFLICT", ErrorKind::FixRequest),
@@ -30,17 +32,24 @@ const CODES: [(&str, ErrorKind); 18] = [
 pub(crate) const MOVING: &str = "MOVING";
 /// The graph belongs to another shard; nothing was created.
 pub(crate) const WRONG_SHARD: &str = "WRONG_SHARD";
+/// The token is not that of the request.
+const AUTHENTICATION: &str = "Authentication failed";
 
 /// The code of a server's text, and what to do.
 pub(crate) fn code_of(text: &str) -> (&'static str, ErrorKind) {
     let named = text.split_once(": ").map(|(code, _)| code);
     let known = CODES.into_iter().find(|(code, _)| named == Some(code));
     known.unwrap_or_else(|| match text {
-        "Authentication failed" => ("SERVER_ERROR", ErrorKind::Repair),
+        AUTHENTICATION => ("SERVER_ERROR", ErrorKind::Repair),
         // The reference fixes this prefix only.
         _ if text.starts_with("BUSY") => ("BUSY", ErrorKind::Retry),
         _ => ("SERVER_ERROR", ErrorKind::FixRequest),
     })
+}
+
+/// Whether the server did not take the token.
+pub(crate) fn is_authentication(text: &str) -> bool {
+    text.starts_with(AUTHENTICATION)
 }
 
 /// What a shard said of a graph that it has and does not serve.

@@ -32,6 +32,6 @@ mod tests;
 
 pub use conditions::{meets, merged};
 pub use fields::{Strings, labels, number_field, string_field, strings_field};
-pub use transcode::write_view;
+pub use transcode::{containers, write_view};
 pub use triples::{edge_predicate, node_triples};
 pub use vitals::{Vitals, refreshed, vitals, with_fields};

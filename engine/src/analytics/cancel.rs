@@ -1,27 +1,57 @@
-//! Giving up computations whose client is gone.
+//! Giving up computations whose client is gone, or that take too long.
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicU8, AtomicU64, Ordering},
 };
+
+const RUNNING: u8 = 0;
+const CANCELLED: u8 = 1;
+const OVERDUE: u8 = 2;
 
 /// Asked for by a computation every few thousand steps.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Cancel(Arc<AtomicBool>);
+pub(crate) struct Cancel(Arc<State>);
 
-/// A computation ended because nobody waits for it.
+#[derive(Debug, Default)]
+struct State {
+    why: AtomicU8,
+    found: AtomicU64,
+}
+
+/// A computation ended because nobody waits for it, or because it took too long: [`Cancel::is_overdue`] tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("CANCELLED: the client closed the connection before the answer was ready")]
 pub(crate) struct Cancelled;
 
 impl Cancel {
-    /// Tells the computation to end.
+    /// Tells the computation to end because nobody waits for it.
     pub(crate) fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.why.store(CANCELLED, Ordering::Relaxed);
     }
 
-    /// Fails once [`Cancel::cancel`] was called. A few nanoseconds.
+    /// Tells the computation to end because its time is over.
+    pub(crate) fn expire(&self) {
+        let _ = self.0.why.compare_exchange(RUNNING, OVERDUE, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Fails once the computation is to end. A few nanoseconds.
     pub(crate) fn check(&self) -> Result<(), Cancelled> {
-        if self.0.load(Ordering::Relaxed) { Err(Cancelled) } else { Ok(()) }
+        if self.0.why.load(Ordering::Relaxed) == RUNNING { Ok(()) } else { Err(Cancelled) }
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.0.why.load(Ordering::Relaxed) == OVERDUE
+    }
+
+    /// Notes how many results there are so far, for who is told that its time is over.
+    pub(crate) fn has_found(&self, results: u64) {
+        self.0.found.store(results, Ordering::Relaxed);
+    }
+
+    /// Results so far, where the computation counts them.
+    pub(crate) fn found(&self) -> u64 {
+        self.0.found.load(Ordering::Relaxed)
     }
 }

@@ -81,6 +81,7 @@ pub(crate) fn subgraph_matches<C: Constraints>(
         }
         search.append_to(&mut found.targets);
         count += 1;
+        cancel.has_found(count as u64);
         search.mapped.pop();
     }
 }

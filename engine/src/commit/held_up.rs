@@ -13,7 +13,7 @@ use std::{
 
 use epistemic_storage::{
     GraphStore,
-    graph::{GraphError, Op},
+    graph::{GraphError, Op, Outcome},
 };
 
 use super::{Group, Job, Reply};
@@ -67,10 +67,15 @@ impl HeldUp {
         });
     }
 
-    /// Answers the writes of a group, but for those that met a fence: they wait.
-    pub(super) fn answer(&mut self, graphs: &GraphStore, results: impl Iterator<Item = (Job, Reply)>) {
+    /// Answers the writes of a group, but for those that met a fence, which wait, and those that are not done: it returns
+    /// these, in their order, unless others of their graph wait here, before which they come.
+    pub(super) fn answer(
+        &mut self,
+        graphs: &GraphStore,
+        results: impl Iterator<Item = (Job, Reply)>,
+    ) -> Vec<Job> {
         let now = Instant::now();
-        let mut waiting = Vec::new();
+        let (mut waiting, mut unfinished) = (Vec::new(), Vec::new());
         for (mut job, result) in results {
             match result {
                 Err(moving @ GraphError::Moving { .. }) if !is_step(&job) => {
@@ -80,6 +85,15 @@ impl HeldUp {
                         waiting.push(job);
                     }
                 }
+                Ok(Outcome::Unfinished(reached)) => {
+                    job.waiter.reached = *reached;
+                    if self.graphs.contains_key(&job.write.graph) {
+                        job.waiter.until = Some(now + self.longest);
+                        waiting.push(job);
+                    } else {
+                        unfinished.push(job);
+                    }
+                }
                 result => job.waiter.answer(result),
             }
         }
@@ -87,6 +101,7 @@ impl HeldUp {
         for job in waiting.into_iter().rev() {
             self.graphs.entry(Arc::clone(&job.write.graph)).or_default().push_front(job);
         }
+        unfinished
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use epistemic_storage::graph::{BatchReport, GraphError, Outcome};
+use epistemic_storage::{
+    graph::{BatchReport, GraphError, Outcome},
+    limits::OverLimit,
+};
 
 use super::codes;
 use crate::{
@@ -40,6 +43,12 @@ pub(crate) enum OpError {
     /// Anything else, in the words of the protocol.
     #[error("{0}")]
     Text(String),
+}
+
+impl From<OverLimit> for OpError {
+    fn from(beyond: OverLimit) -> Self {
+        OpError::Graph(beyond.into())
+    }
 }
 
 /// What a successful write answers.
@@ -103,14 +112,16 @@ pub(super) fn write_reply(out: &mut Vec<u8>, to: ReplyTo, answer: &WriteAnswer, 
                     encode::bool(out, made);
                 }
             }
-            // A claim is answered by its computation.
-            Outcome::Claimed(_) | Outcome::Revised(_) | Outcome::Done => match answer {
-                WriteAnswer::Ok | WriteAnswer::Ledger | WriteAnswer::Transaction { .. } => {
-                    encode::str(out, "ok")
+            // A claim is answered by its computation, and the commit thread goes on until there is no rest.
+            Outcome::Claimed(_) | Outcome::Unfinished(_) | Outcome::Revised(_) | Outcome::Done => {
+                match answer {
+                    WriteAnswer::Ok | WriteAnswer::Ledger | WriteAnswer::Transaction { .. } => {
+                        encode::str(out, "ok")
+                    }
+                    WriteAnswer::Created(name) => pair(out, "created", name),
+                    WriteAnswer::Deleted(name) => pair(out, "deleted", name),
                 }
-                WriteAnswer::Created(name) => pair(out, "created", name),
-                WriteAnswer::Deleted(name) => pair(out, "deleted", name),
-            },
+            }
         }
         Ok(())
     });

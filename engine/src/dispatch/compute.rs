@@ -14,6 +14,7 @@ use super::{
     reads::ReadError, reasoning, replace, semantic, subgraph_match, takes_documents,
 };
 use crate::{
+    admission::Kind,
     analytics::{Cancel, Cancelled},
     lifecycle::Target,
     projection::{Projection, ProjectionError},
@@ -45,10 +46,11 @@ pub(super) fn submit(
     let admitted = shard.graphs.graph(request.envelope.graph).map_err(OpError::from).and_then(|graph| {
         // Documents beyond that have a place of their own.
         let bytes = body.len().min(shard.limits.max_frame_bytes);
-        let permit = shard.admission.admit(graph.name(), bytes)?;
-        Ok((graph, permit))
+        let account = request.account(graph.name(), Some(&graph));
+        let permit = shard.admission.admit(&account, Kind::Long, bytes)?;
+        Ok((graph, account, permit))
     });
-    let (graph, permit) = match admitted {
+    let (graph, account, permit) = match admitted {
         Ok(admitted) => admitted,
         Err(error) => {
             answer::error(outbox, to, &error);
@@ -60,11 +62,12 @@ pub(super) fn submit(
     let cancel = Cancel::default();
     let pending = Pending::computation(to, receiver, permit, cancel.clone());
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
-    shard.compute.submit(&Arc::clone(graph.name()), &cancel.clone(), move || {
+    let (peer, charged) = (Arc::clone(request.peer), account.clone());
+    shard.compute.submit(&account, &cancel.clone(), move || {
         let body = if takes_documents(method) { in_place::list_as_bin(body) } else { body };
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
-        let request = Request { envelope, method, begun };
+        let request = Request { envelope, method, begun, peer: &peer };
         let mut out = Vec::new();
         answer::result(&mut out, envelope.reply_to(), |out| {
             cancel.check()?;
@@ -74,9 +77,33 @@ pub(super) fn submit(
         });
         owned.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.
-        let _ = parts.try_send(Part::Last(out));
+        let _ = parts.try_send(Part::whole(&owned, &charged, &request, out));
     });
     Some(pending)
+}
+
+/// The error of what was ended before its end.
+pub(super) fn ended(shard: &Shard, request: &Request<'_>, cancel: &Cancel) -> OpError {
+    if cancel.is_overdue() { overdue(shard, request, cancel) } else { Cancelled.into() }
+}
+
+/// The error of what was ended at its deadline: what was asked, and how far it came.
+fn overdue(shard: &Shard, request: &Request<'_>, cancel: &Cancel) -> OpError {
+    use Method as M;
+    let (method, seconds) = (request.method, shard.limits.compute_deadline.unwrap_or_default().as_secs());
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others only read")]
+    let reached = match method {
+        M::Vf2SubgraphMatch => format!("{} matches were found until then", cancel.found()),
+        M::DecaySweep | M::PruneByLifecycle | M::EvictLRU | M::CompactNodesByType => {
+            "what was changed until then stays, asking again goes on from there".into()
+        }
+        _ => "nothing was changed".into(),
+    };
+    OpError::Text(format!(
+        "COMPUTE_DEADLINE: {method} on graph '{}' was ended after {seconds} s (--compute-deadline); {reached} \
+         (docs/errors/compute-deadline.md)",
+        request.envelope.graph
+    ))
 }
 
 impl From<Cancelled> for OpError {
@@ -98,6 +125,9 @@ impl From<ProjectionError> for ReadError {
 
 impl Computation<'_> {
     fn failure(&self, error: ReadError) -> OpError {
+        if self.cancel.is_overdue() {
+            return overdue(self.shard, &self.request, self.cancel);
+        }
         match error {
             ReadError::Store(StoreError::OverBudget { .. }) => OpError::Text(format!(
                 "RESULT_TOO_LARGE: the answer is over {MAX_RESULT} bytes; ask for less at a time"
@@ -124,7 +154,8 @@ impl Computation<'_> {
 
     /// Writes to the graph. Durable on return as configured.
     pub(super) fn write(&self, op: Op) -> Result<Outcome, OpError> {
-        Ok(self.shard.write_blocking(self.graph.name(), op)?)
+        let account = self.request.account(self.graph.name(), Some(self.graph));
+        Ok(self.shard.write_blocking(account, op)?)
     }
 
     /// What it came to when it was made before under its idempotency key.
@@ -155,7 +186,8 @@ impl Computation<'_> {
     }
 
     pub(super) fn target(&self) -> Target<'_> {
-        Target { shard: self.shard, graph: self.graph, cancel: self.cancel }
+        let account = self.request.account(self.graph.name(), Some(self.graph));
+        Target { shard: self.shard, graph: self.graph, cancel: self.cancel, account }
     }
 }
 

@@ -22,7 +22,8 @@ pub(super) fn context_view(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
     let params::ContextView { agent_id, max_tokens } =
         params::params(request.method, request.envelope.params)?;
     let view = computation.shard.graphs.view();
-    let reader = GraphReader::new(&*view, computation.graph);
+    let watch = || Ok(computation.cancel.check()?);
+    let reader = GraphReader::new(&*view, computation.graph).watched(&watch);
     let budget = TOKEN * u64::from(max_tokens);
     let (taken, used) = walk(computation, &reader, agent_id, budget)?;
 

@@ -18,6 +18,7 @@ mod pending;
 mod reads;
 mod reasoning;
 mod replace;
+pub(crate) mod screen;
 mod semantic;
 mod service;
 mod subgraph_match;
@@ -35,10 +36,14 @@ use access::Refusal;
 pub(crate) use answer::OpError;
 pub(crate) use pending::{Part, Pending};
 pub(crate) use reads::ReadError;
+pub(crate) use screen::dispatch_stranger;
 use table::Route;
 pub(crate) use table::served;
 
+use epistemic_storage::graph::Graph;
+
 use crate::{
+    account::{Account, Sender},
     shard::Shard,
     transfer::Transfers,
     wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge},
@@ -48,6 +53,8 @@ use crate::{
 pub(crate) enum Step {
     /// Answered into the outbox or promised, without proof of who sent it.
     Answered(Option<Pending>),
+    /// The same, because its token is wrong.
+    WrongToken(Option<Pending>),
     /// An authenticated request: answered into the outbox, or promised.
     Authenticated(Option<Pending>),
     /// An authenticated request that must see the answers before it first; dispatch it again when they are out.
@@ -60,13 +67,30 @@ pub(crate) struct Request<'a> {
     pub(crate) envelope: Envelope<'a>,
     pub(crate) method: Method,
     pub(crate) begun: Instant,
+    /// Where it comes from: its origin.
+    pub(crate) peer: &'a Arc<str>,
+}
+
+impl Request<'_> {
+    /// On whose account it is served. `graph` is there unless it is on its way.
+    pub(crate) fn account(&self, name: &Arc<str>, graph: Option<&Graph>) -> Account {
+        Account::of(name, graph, Sender { agent: self.envelope.agent_id, peer: self.peer })
+    }
+}
+
+/// What a connection has for its requests.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) transfers: &'a Arc<Transfers>,
+    /// Where it comes from: its origin.
+    pub(crate) peer: &'a Arc<str>,
 }
 
 /// Decodes, authenticates and runs one request. `pending` are the answers this connection still waits for; an
 /// answer goes to `outbox` only when there are none. One that had to wait is `authenticated` already.
 pub(crate) fn dispatch(
     shard: &Arc<Shard>,
-    transfers: &Arc<Transfers>,
+    client: Client<'_>,
     body: &bytes::Bytes,
     authenticated: bool,
     pending: &VecDeque<Pending>,
@@ -89,7 +113,12 @@ pub(crate) fn dispatch(
             return Step::Authenticated(answer);
         }
         shard.metrics.auth_failure();
-        return Step::Answered(answer);
+        let wrong_secret = if let OpError::Token(refusal) = &refusal {
+            refusal.is_wrong_secret()
+        } else {
+            !matches!(refusal, OpError::Unserved(_))
+        };
+        return if wrong_secret { Step::WrongToken(answer) } else { Step::Answered(answer) };
     }
     let method = match method {
         Ok(method) => method,
@@ -104,10 +133,10 @@ pub(crate) fn dispatch(
         return Step::Authenticated(Pending::refused(&error, to, pending.is_empty(), outbox));
     }
     let row = table::row(method);
-    if must_wait(row.route, pending) {
+    if must_wait(row.route, pending) || pending.back().is_some_and(Pending::is_decoded_elsewhere) {
         return Step::Wait;
     }
-    let request = Request { envelope, method, begun: Instant::now() };
+    let request = Request { envelope, method, begun: Instant::now(), peer: client.peer };
     if let Err(refusal) = access::check(shard, row.access, &request, pending) {
         let Refusal::Error(error) = refusal else { return Step::Wait };
         shard.metrics.dispatched(method);
@@ -123,9 +152,10 @@ pub(crate) fn dispatch(
         Route::Read if reads::is_short(&request) && reads::run(shard, &request, outbox) => None,
         Route::Read => whole::run(shard, &request, body, false, outbox),
         Route::Whole => whole::run(shard, &request, body, true, outbox),
+        Route::Union => union::submit(shard, &request, body, outbox),
         Route::Compute => compute::submit(shard, &request, body, outbox),
-        Route::Write => writes::submit(shard, &request, pending.is_empty(), outbox),
-        Route::Service => Some(service::spawn(shard, transfers, &request, body)),
+        Route::Write => writes::submit(shard, &request, body, pending.is_empty(), outbox),
+        Route::Service => Some(service::spawn(shard, client.transfers, &request, body)),
         Route::Absent => {
             answer::error(outbox, to, &OpError::Text(absent_text(method)));
             None
@@ -148,9 +178,13 @@ fn must_wait(route: Route, pending: &VecDeque<Pending>) -> bool {
     match route {
         // Nothing but writes is ever promised behind a write, so the first tells of all.
         Route::Write => pending.front().is_some_and(|first| !first.is_write()),
-        Route::Inline | Route::Read | Route::Whole | Route::Compute | Route::Service | Route::Absent => {
-            !pending.is_empty()
-        }
+        Route::Inline
+        | Route::Read
+        | Route::Whole
+        | Route::Union
+        | Route::Compute
+        | Route::Service
+        | Route::Absent => !pending.is_empty(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The steps of a move between shards, for the program that moves a graph (docs/decisions/0019-moves.md), and what it
 //! and backups read. Each is durable when it is answered, whatever `--durability` says, and may be repeated.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use epistemic_storage::{
     graph::{
@@ -18,6 +18,7 @@ use super::{
     service::{field_str, field_uint},
 };
 use crate::{
+    account::Account,
     shard::Shard,
     transfer::TransferError,
     wire::{Method, encode, json::value, params},
@@ -167,7 +168,7 @@ fn step(request: &Request<'_>) -> Result<MoveOp, OpError> {
 
 /// Commits a step through the commit thread, so that it has its place among the writes.
 fn change(shard: &Shard, name: &str, step: MoveOp) -> Result<(), OpError> {
-    shard.write_blocking(&Arc::from(name), Op::Move(step))?;
+    shard.write_blocking(Account::own(name), Op::Move(step))?;
     shard.graphs.sync().map_err(GraphError::from)?;
     Ok(())
 }

@@ -5,12 +5,15 @@ use std::{sync::Arc, time::Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
-    OpError,
+    OpError, Request,
     answer::{self, WriteAnswer},
+    table::{self, Access},
 };
 use crate::{
+    account::Account,
     admission::Permit,
     analytics::Cancel,
+    answers::AnswerPlace,
     commit::Reply,
     shard::Shard,
     wire::{Method, ReplyTo},
@@ -22,8 +25,27 @@ pub(crate) enum Part {
     More(Vec<u8>),
     /// The last bytes.
     Last(Vec<u8>),
+    /// A whole answer that is large, and its room in memory.
+    Large(Vec<u8>, AnswerPlace),
     /// The answer cannot be finished.
     Broken,
+}
+
+impl Part {
+    /// A whole answer; an error in its place when there is no room for it.
+    pub(super) fn whole(shard: &Shard, account: &Account, request: &Request<'_>, mut bytes: Vec<u8>) -> Self {
+        // It tells what was done.
+        let must = table::row(request.method).access == Access::Write;
+        match shard.answers.take(&account.tenant, bytes.len(), must) {
+            Ok(None) => Part::Last(bytes),
+            Ok(Some(place)) => Part::Large(bytes, place),
+            Err(no_room) => {
+                bytes = Vec::new();
+                answer::error(&mut bytes, request.envelope.reply_to(), &OpError::Text(no_room.to_string()));
+                Part::Last(bytes)
+            }
+        }
+    }
 }
 
 /// An answer that keeps its place in the order of a connection.
@@ -33,21 +55,23 @@ pub(crate) struct Pending {
     bytes: usize,
     /// Held until the answer is out.
     _permit: Option<Permit>,
-    /// Present for a computation.
-    computation: Option<Computing>,
+    /// Present for what is ended when nobody waits for it any more.
+    work: Option<Work>,
     /// Held by a request over the usual limit until its answer is out.
     _document: Option<OwnedSemaphorePermit>,
 }
 
-/// A computation to end when nobody waits for it any more.
-struct Computing {
+/// A computation, or a read of much.
+struct Work {
     to: ReplyTo,
     cancel: Cancel,
+    /// It is finished for a client that has only ended its own side, as far as can be told.
+    is_read: bool,
 }
 
-impl Drop for Pending {
+impl Drop for Work {
     fn drop(&mut self) {
-        self.client_gone();
+        self.cancel.cancel();
     }
 }
 
@@ -60,13 +84,7 @@ enum Source {
 impl Pending {
     /// A finished answer behind others.
     pub(crate) fn ready(bytes: Vec<u8>) -> Self {
-        Self {
-            source: Source::Ready(Some(bytes)),
-            bytes: 0,
-            _permit: None,
-            computation: None,
-            _document: None,
-        }
+        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None, work: None, _document: None }
     }
 
     /// An error in its place: in the outbox when no answer is due before it, else promised.
@@ -81,11 +99,11 @@ impl Pending {
     }
 
     pub(super) fn write(write: PendingWrite, bytes: usize) -> Self {
-        Self { source: Source::Write(write), bytes, _permit: None, computation: None, _document: None }
+        Self { source: Source::Write(write), bytes, _permit: None, work: None, _document: None }
     }
 
     pub(super) fn task(parts: mpsc::Receiver<Part>, permit: Option<Permit>) -> Self {
-        Self { source: Source::Task(parts), bytes: 0, _permit: permit, computation: None, _document: None }
+        Self { source: Source::Task(parts), bytes: 0, _permit: permit, work: None, _document: None }
     }
 
     pub(super) fn computation(
@@ -94,9 +112,15 @@ impl Pending {
         permit: Permit,
         cancel: Cancel,
     ) -> Self {
-        let mut pending = Self::task(parts, Some(permit));
-        pending.computation = Some(Computing { to, cancel });
-        pending
+        Self::work(parts, permit, Work { to, cancel, is_read: false })
+    }
+
+    pub(super) fn read(to: ReplyTo, parts: mpsc::Receiver<Part>, permit: Permit, cancel: Cancel) -> Self {
+        Self::work(parts, permit, Work { to, cancel, is_read: true })
+    }
+
+    fn work(parts: mpsc::Receiver<Part>, permit: Permit, work: Work) -> Self {
+        Self { work: Some(work), ..Self::task(parts, Some(permit)) }
     }
 
     /// Keeps the place of a large document until the answer is out.
@@ -107,8 +131,8 @@ impl Pending {
 
     /// The client sends nothing more: a computation for it is ended, everything else finished.
     pub(crate) fn client_gone(&self) {
-        if let Some(computing) = &self.computation {
-            computing.cancel.cancel();
+        if let Some(Work { cancel, is_read: false, .. }) = &self.work {
+            cancel.cancel();
         }
     }
 
@@ -122,6 +146,14 @@ impl Pending {
         matches!(&self.source, Source::Write(write) if !matches!(write.answer, WriteAnswer::Ok))
     }
 
+    /// Whether it is a write that was not decoded yet, so that none may be queued behind it.
+    pub(super) fn is_decoded_elsewhere(&self) -> bool {
+        let Source::Write(PendingWrite { queued: Queued::Decoding(decoding), .. }) = &self.source else {
+            return false;
+        };
+        decoding.is_empty() && !decoding.is_terminated()
+    }
+
     pub(crate) fn is_write(&self) -> bool {
         matches!(self.source, Source::Write(_) | Source::Ready(_))
     }
@@ -130,10 +162,7 @@ impl Pending {
     pub(crate) async fn part(&mut self) -> Part {
         match &mut self.source {
             Source::Ready(bytes) => Part::Last(bytes.take().unwrap_or_default()),
-            Source::Write(write) => {
-                let reply = (&mut write.reply).await.ok();
-                write.answer(reply)
-            }
+            Source::Write(write) => write.part().await,
             Source::Task(parts) => parts.recv().await.unwrap_or_else(|| self.broken_off()),
         }
     }
@@ -142,11 +171,7 @@ impl Pending {
     pub(crate) fn try_part(&mut self) -> Option<Part> {
         match &mut self.source {
             Source::Ready(bytes) => Some(Part::Last(bytes.take().unwrap_or_default())),
-            Source::Write(write) => match write.reply.try_recv() {
-                Ok(reply) => Some(write.answer(Some(reply))),
-                Err(oneshot::error::TryRecvError::Empty) => None,
-                Err(oneshot::error::TryRecvError::Closed) => Some(write.answer(None)),
-            },
+            Source::Write(write) => write.try_part(),
             Source::Task(parts) => match parts.try_recv() {
                 Ok(part) => Some(part),
                 Err(mpsc::error::TryRecvError::Empty) => None,
@@ -157,14 +182,14 @@ impl Pending {
 
     /// What is left to say when no last part comes.
     fn broken_off(&self) -> Part {
-        // A computation sends its answer in one part, so the client has seen nothing of it.
-        let Some(computing) = &self.computation else { return Part::Broken };
-        let error = match computing.cancel.check() {
+        // Its answer comes in one part, so the client has seen nothing of it.
+        let Some(work) = &self.work else { return Part::Broken };
+        let error = match work.cancel.check() {
             Err(cancelled) => cancelled.into(),
             Ok(()) => OpError::Text("INTERNAL: the computation failed; the server's log tells more".into()),
         };
         let mut out = Vec::new();
-        answer::error(&mut out, computing.to, &error);
+        answer::error(&mut out, work.to, &error);
         Part::Last(out)
     }
 }
@@ -176,10 +201,69 @@ pub(super) struct PendingWrite {
     pub(super) method: Method,
     pub(super) begun: Instant,
     pub(super) answer: WriteAnswer,
-    pub(super) reply: oneshot::Receiver<Reply>,
+    pub(super) queued: Queued,
+}
+
+/// Where a write is.
+pub(super) enum Queued {
+    /// On a thread that decodes it and then queues it.
+    Decoding(oneshot::Receiver<Result<oneshot::Receiver<Reply>, OpError>>),
+    /// In the queue of the commit thread.
+    Reply(oneshot::Receiver<Reply>),
 }
 
 impl PendingWrite {
+    async fn part(&mut self) -> Part {
+        if let Queued::Decoding(receiver) = &mut self.queued {
+            let decoded = receiver.await.ok();
+            if let Some(refused) = self.decoded(decoded) {
+                return refused;
+            }
+        }
+        let reply = match &mut self.queued {
+            Queued::Reply(reply) => reply.await.ok(),
+            Queued::Decoding(_) => None,
+        };
+        self.answer(reply)
+    }
+
+    fn try_part(&mut self) -> Option<Part> {
+        if let Queued::Decoding(receiver) = &mut self.queued {
+            let decoded = match receiver.try_recv() {
+                Ok(decoded) => Some(decoded),
+                Err(oneshot::error::TryRecvError::Empty) => return None,
+                Err(oneshot::error::TryRecvError::Closed) => None,
+            };
+            if let Some(refused) = self.decoded(decoded) {
+                return Some(refused);
+            }
+        }
+        let Queued::Reply(reply) = &mut self.queued else { return Some(self.answer(None)) };
+        match reply.try_recv() {
+            Ok(reply) => Some(self.answer(Some(reply))),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(self.answer(None)),
+        }
+    }
+
+    /// Goes on with what was decoded, or answers why it was refused. Without anything the thread is gone.
+    fn decoded(&mut self, decoded: Option<Result<oneshot::Receiver<Reply>, OpError>>) -> Option<Part> {
+        let error = match decoded {
+            Some(Ok(reply)) => {
+                self.queued = Queued::Reply(reply);
+                return None;
+            }
+            Some(Err(error)) => error,
+            None => {
+                OpError::Text("INTERNAL: the request was not decoded; the server's log tells more".into())
+            }
+        };
+        let mut out = Vec::new();
+        answer::error(&mut out, self.to, &error);
+        self.shard.metrics.answered(self.method, self.begun.elapsed());
+        Some(Part::Last(out))
+    }
+
     fn answer(&self, reply: Option<Reply>) -> Part {
         if let (WriteAnswer::Deleted(graph), Some(Ok(_))) = (&self.answer, &reply) {
             self.shard.metrics.renew_graph(graph, &self.shard.graphs);

@@ -53,10 +53,14 @@ impl ReadError {
 
 /// Edges that a read passes over on the connection's task.
 const FEW_EDGES: usize = 2_000;
+/// Bytes of stored records that are copied on the connection's task.
+const FEW_BYTES_READ: usize = 1 << 20;
+/// Bytes of stored records that are decoded there: each may stand for a list, which takes many times its byte.
+pub(super) const FEW_DECODED_BYTES: usize = 64 << 10;
 /// Parameters of a batch read that is answered on the connection's task.
 const FEW_BYTES: usize = 8 << 10;
 /// Keys that a batch read looks up at a time.
-const SLICE: usize = 32;
+pub(super) const SLICE: usize = 32;
 /// Bytes of an answer that is built on the connection's task.
 pub(super) const SMALL_RESULT: usize = 1 << 20;
 
@@ -65,7 +69,7 @@ pub(super) fn is_short(request: &Request<'_>) -> bool {
     request.envelope.params.is_none_or(|params| params.len() <= FEW_BYTES)
 }
 
-/// Runs a point read into the outbox; false when it turned out to be long, with nothing in the outbox.
+/// Runs a point read into the outbox; false when it turned out to be long, or may be, with nothing in the outbox.
 pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) -> bool {
     let graph = match shard.graphs.graph(request.envelope.graph) {
         Ok(graph) => graph,
@@ -74,6 +78,9 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
             return true;
         }
     };
+    if graph.has_large_records() && !matches!(request.method, Method::NodeCount | Method::EdgeCount) {
+        return false;
+    }
     let answered = answer_within_budget(shard, &graph, request, outbox, |out| {
         #[expect(clippy::wildcard_enum_match_arm, reason = "one view is right for every read")]
         match request.method {
@@ -88,7 +95,7 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
             | Method::GetEdgeProperties
             | Method::ApplyMutation
             | Method::ApplyMultisigMutation => {
-                read(&shard.graphs.latest(&graph).with_budget(FEW_EDGES), request, SMALL_RESULT, out)
+                read(&few(shard.graphs.latest(&graph), request), request, SMALL_RESULT, out)
             }
             _ => read_on_view(shard, &graph, request, out),
         }
@@ -149,8 +156,13 @@ fn read_on_view(
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let view = shard.graphs.view();
-    let reader = GraphReader::new(&*view, graph).with_budget(FEW_EDGES);
-    read(&reader, request, SMALL_RESULT, out)
+    read(&few(GraphReader::new(&*view, graph), request), request, SMALL_RESULT, out)
+}
+
+/// A reader for the connection's task.
+fn few<'r>(reader: GraphReader<'r>, request: &Request<'_>) -> GraphReader<'r> {
+    let decodes = matches!(request.method, Method::GetEdgeProperties);
+    reader.with_budget(FEW_EDGES).with_byte_budget(if decodes { FEW_DECODED_BYTES } else { FEW_BYTES_READ })
 }
 
 /// Fails with [`StoreError::OverBudget`] when an answer grows beyond `max` bytes.
@@ -215,12 +227,14 @@ pub(super) fn read(
         }
         Method::GetEdgeProperties => {
             let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
-            let edges = reader.edges_between(source_id, target_id)?;
-            encode::array(out, edges.len());
-            for edge in edges {
-                decoded_or_empty(out, &edge.properties);
-                check_size(out, max)?;
-            }
+            let (mut rows, mut count) = (Vec::new(), 0);
+            reader.for_each_edge_between(source_id, target_id, |properties| {
+                decoded_or_empty(&mut rows, properties);
+                count += 1;
+                check_size(&rows, max)
+            })?;
+            encode::array(out, count);
+            out.extend_from_slice(&rows);
         }
         Method::GetEdgePropertiesBatch => {
             let params::EdgePairs { edges } = params::params(method, raw)?;
@@ -294,9 +308,14 @@ fn edge_properties(
     response::bin_of(out, |out| {
         encode::array(out, pairs.len());
         for (source, target) in pairs {
-            let edges = reader.edges_between(source, target)?;
-            encode::array(out, edges.len());
-            edges.iter().for_each(|edge| encode::bin(out, &edge.properties));
+            let (mut rows, mut count) = (Vec::new(), 0);
+            reader.for_each_edge_between(source, target, |properties| {
+                encode::bin(&mut rows, properties);
+                count += 1;
+                check_size(&rows, max)
+            })?;
+            encode::array(out, count);
+            out.extend_from_slice(&rows);
             check_size(out, max)?;
         }
         Ok(())

@@ -44,7 +44,7 @@ pub(super) fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<()
     let changes = revisions(computation, &reader, &inferred)?;
     if !changes.is_empty() {
         let (of, since) = (computation.graph.id(), reader.state()?.sequence);
-        computation.write(Op::Revise { of, since, changes })?;
+        computation.write(Op::Revise { of, since, changes, in_parts: false })?;
     }
     let coded = request.envelope.reply_to().coded;
     encode::map(out, if coded { 3 } else { 2 });

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use epistemic_storage::graph::{Asking, GraphError, Op};
-use serde_json::Value;
 
 use super::{OpError, access, compute::Computation, reads::ReadError, whole};
 use crate::{
@@ -35,10 +34,8 @@ pub(super) fn reconcile(computation: &Computation<'_>, out: &mut Vec<u8>) -> Res
     match (msgpack, json_str) {
         (Some(document), _) => replace(computation, &document)?,
         (None, Some(text)) => {
-            let document: Value =
-                serde_json::from_str(text).map_err(|error| OpError::Text(error.to_string()))?;
             let mut bytes = Vec::new();
-            json::value(&mut bytes, &document);
+            json::text(&mut bytes, text).map_err(|error| OpError::Text(error.to_string()))?;
             replace(computation, &bytes)?;
         }
         (None, None) => return Err(<DecodeError as serde::de::Error>::missing_field("msgpack").into()),
@@ -99,7 +96,7 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     let owner = request.envelope.agent_id.map(str::to_owned);
     let (name, kind) = (Arc::from(graph_name), computation.graph.kind());
     let install = computation.keyed(Op::Install { loaded, kind, owner, replace: false });
-    shard.write_blocking(&name, install).map_err(OpError::from)?;
+    shard.write_blocking(request.account(&name, None), install).map_err(OpError::from)?;
     created(out, graph_name);
     Ok(())
 }

@@ -10,9 +10,7 @@ use epistemic_storage::{
 };
 use tokio::sync::mpsc;
 
-use super::{
-    OpError, Part, Pending, Request, access, answer, channels, moves, reads::strings, transactions, union,
-};
+use super::{OpError, Part, Pending, Request, access, answer, channels, moves, reads::strings, transactions};
 use crate::{
     access::Caller,
     shard::Shard,
@@ -54,10 +52,11 @@ pub(super) fn spawn(
     let (parts, receiver) = mpsc::channel(1);
     let (shard, transfers, body) = (Arc::clone(shard), Arc::clone(transfers), body.clone());
     let (method, begun): (Method, Instant) = (request.method, request.begun);
+    let peer = Arc::clone(request.peer);
     tokio::task::spawn_blocking(move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
-        let request = Request { envelope, method, begun };
+        let request = Request { envelope, method, begun, peer: &peer };
         let mut out = Vec::new();
         answer::result(&mut out, envelope.reply_to(), |out| run(&shard, &transfers, &request, out));
         shard.metrics.answered(method, begun.elapsed());
@@ -97,9 +96,6 @@ fn run(
         Method::ListIdentities => {
             params::no_params(method, raw)?;
             channels::list_identities(shard, out);
-        }
-        Method::UnionGetNodeProperties | Method::UnionGetNodesByLabel | Method::UnionGetNeighbors => {
-            union::run(shard, request, out)?;
         }
         Method::CreateChannel
         | Method::JoinChannel

@@ -12,6 +12,8 @@ pub(super) enum Route {
     Read,
     /// A read of much of a graph, off the async threads unless the graph is small.
     Whole,
+    /// A read of several graphs.
+    Union,
     /// A computation over a graph, on the compute threads; ends when its client is gone.
     Compute,
     /// A mutation, through the commit thread.
@@ -152,8 +154,9 @@ pub(super) const fn row(method: Method) -> Row {
         | M::GetChannelMessages
         | M::ListChannels
         | M::GetChannelMembers => Row { route: Route::Service, access: Access::Channel },
-        M::SnapshotOpen | M::UnionGetNodeProperties | M::UnionGetNodesByLabel | M::UnionGetNeighbors => {
-            Row { route: Route::Service, access: Access::Read }
+        M::SnapshotOpen => Row { route: Route::Service, access: Access::Read },
+        M::UnionGetNodeProperties | M::UnionGetNodesByLabel | M::UnionGetNeighbors => {
+            Row { route: Route::Union, access: Access::Read }
         }
         M::ListIdentities
         | M::UnregisterIdentity

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use epistemic_storage::{
-    graph::{GraphError, Once, Op, Outcome, Seen, TransactionChange as Change, Write},
+    graph::{GraphError, Once, Op, Outcome, Seen, TransactionChange as Change},
     view,
 };
 
 use super::{
-    OpError, Pending, Request, access, answer, answer::WriteAnswer, pending::PendingWrite,
+    OpError, Pending, Request, access, answer,
+    answer::WriteAnswer,
+    pending::{PendingWrite, Queued},
     semantic::check_finite,
+    whole_batch,
 };
 use crate::{
     access::{Caller, Need},
+    admission::Kind,
     shard::Shard,
     signed,
     transactions::{Refusal, Staged},
@@ -80,6 +84,8 @@ fn begin(shard: &Shard, transfers: &Arc<Transfers>, request: &Request<'_>) -> Re
 /// Adds a change to its transaction, with what its nodes are now.
 fn stage(shard: &Shard, request: &Request<'_>) -> Result<(), OpError> {
     let (id, graph, change) = decode(request)?;
+    let limits = shard.graphs.request_limits();
+    whole_batch::check(&limits, &change)?;
     let name = shard.transactions.graph(id, agent(request))?;
     if let Some(other) = graph.filter(|graph| **graph != *name) {
         return Err(OpError::Text(format!(
@@ -101,7 +107,7 @@ fn stage(shard: &Shard, request: &Request<'_>) -> Result<(), OpError> {
     if let Some(error) = failed {
         return Err(OpError::Graph(shard.graphs.damage(&name, error)));
     }
-    Ok(shard.transactions.stage(id, agent(request), change, seen)?)
+    Ok(shard.transactions.stage(id, agent(request), change, seen, &limits)?)
 }
 
 /// The transaction, the graph that is named, if any, and the change.
@@ -163,7 +169,7 @@ const EMPTY_MAP: &[u8] = b"\x80";
 
 /// `Commit`: queues the changes of a transaction and promises the answer.
 pub(super) fn commit(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
-    let Request { method, envelope, begun } = *request;
+    let Request { method, envelope, begun, .. } = *request;
     let params::CommitTransaction { txn_id, idempotency_key } = params::params(method, envelope.params)?;
     let key = match (idempotency_key, signed::once(&envelope)) {
         (None, None) => None,
@@ -191,13 +197,15 @@ pub(super) fn commit(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pendin
         }
         (Err(unknown), None) => return Err(unknown.into()),
     };
-    if let Ok(graph) = shard.graphs.graph(&name) {
-        access::write(shard, &envelope, &graph)?;
+    let known = shard.graphs.graph(&name).ok();
+    if let Some(graph) = &known {
+        access::write(shard, &envelope, graph)?;
         shard.metrics.graph_op(graph.name());
     }
-    let admit = |graph: &Arc<str>, bytes| shard.admission.admit(graph, bytes).map_err(OpError::from);
+    let account = request.account(&name, known.as_deref());
+    let admit = |bytes| shard.admission.admit(&account, Kind::Short, bytes).map_err(OpError::from);
     let (staged, permit) = shard.transactions.take(txn_id, agent(request), admit)?;
-    let Staged { graph, transaction, bytes } = staged;
+    let Staged { transaction, bytes } = staged;
     let op = match key {
         Some(key) => {
             let once = Once { key, request: transaction.digest() };
@@ -211,7 +219,7 @@ pub(super) fn commit(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pendin
         method,
         begun,
         answer: WriteAnswer::Transaction { keyed },
-        reply: shard.committer.submit(Write { graph, op }, Some(permit)),
+        queued: Queued::Reply(shard.committer.submit(account, op, Some(permit))),
     };
     Ok(Pending::write(write, bytes))
 }

@@ -2,36 +2,77 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use bytes::Bytes;
 use epistemic_storage::{
     StoreError,
     graph::{GraphError, GraphReader, Together},
 };
+use tokio::sync::mpsc;
 
 use super::{
-    OpError, Request, access,
-    compute::MAX_RESULT,
+    OpError, Part, Pending, Request, access, answer,
+    compute::{MAX_RESULT, ended},
     reads::{self, ReadError},
     whole,
 };
 use crate::{
     access::Need,
+    admission::Kind,
+    analytics::Cancel,
     shard::Shard,
-    wire::{Method, encode, params},
+    wire::{Envelope, Method, encode, params},
 };
 
-/// Runs a union read. Blocks.
-pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), OpError> {
-    let Request { method, envelope, .. } = *request;
+/// Queues a union read and promises its answer; a refusal goes to the outbox.
+pub(super) fn submit(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    body: &Bytes,
+    outbox: &mut Vec<u8>,
+) -> Option<Pending> {
+    let to = request.envelope.reply_to();
     // It is only asked for: the reference wants it to be there and to be readable.
-    let home = shard.graphs.graph(envelope.graph)?;
-    let _permit = shard.admission.admit(home.name(), envelope.params.map_or(0, <[u8]>::len))?;
-    shard.metrics.graph_op(home.name());
+    let admitted = shard.graphs.graph(request.envelope.graph).map_err(OpError::from).and_then(|home| {
+        let account = request.account(home.name(), Some(&home));
+        let permit = shard.admission.admit(&account, Kind::Long, body.len())?;
+        shard.metrics.graph_op(home.name());
+        Ok((account, permit))
+    });
+    let (account, permit) = match admitted {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            answer::error(outbox, to, &error);
+            return None;
+        }
+    };
+    let (parts, receiver) = mpsc::channel(1);
+    let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
+    let (peer, cancel) = (Arc::clone(request.peer), Cancel::default());
+    let (own, charged) = (cancel.clone(), account.clone());
+    shard.reads.submit(&account, &cancel, move || {
+        // It was parsed from the same bytes before.
+        let Ok(envelope) = Envelope::parse(&body) else { return };
+        let request = Request { envelope, method, begun, peer: &peer };
+        let mut out = Vec::new();
+        answer::result(&mut out, envelope.reply_to(), |out| {
+            let read = run(&owned, &request, &own, out);
+            read.map_err(|error| if own.check().is_err() { ended(&owned, &request, &own) } else { error })
+        });
+        owned.metrics.answered(method, begun.elapsed());
+        // A client that has gone needs no answer.
+        let _ = parts.try_send(Part::whole(&owned, &charged, &request, out));
+    });
+    Some(Pending::read(to, receiver, permit, cancel))
+}
+
+fn run(shard: &Shard, request: &Request<'_>, cancel: &Cancel, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let Request { method, envelope, .. } = *request;
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
     match method {
         Method::UnionGetNodeProperties => {
             let params::UnionNode { graphs, node_id } = params::params(method, envelope.params)?;
             let mut found = None;
-            each(shard, request, &graphs, |reader| {
+            each(shard, request, cancel, &graphs, |reader| {
                 found = reader.node(node_id)?;
                 Ok(found.is_none())
             })?;
@@ -42,12 +83,12 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
         }
         Method::UnionGetNodesByLabel => {
             let params::UnionByLabel { graphs, label, limit } = params::params(method, envelope.params)?;
-            by_label(shard, request, &graphs, label, limit, out)?;
+            by_label(shard, request, cancel, &graphs, label, limit, out)?;
         }
         Method::UnionGetNeighbors => {
             let params::UnionNode { graphs, node_id } = params::params(method, envelope.params)?;
             let (mut seen, mut order) = (HashSet::new(), Vec::new());
-            each(shard, request, &graphs, |reader| {
+            each(shard, request, cancel, &graphs, |reader| {
                 for neighbor in reader.neighbors(node_id)?.iter() {
                     if !seen.contains(neighbor) {
                         let neighbor: Arc<str> = neighbor.into();
@@ -68,13 +109,14 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
 fn by_label(
     shard: &Shard,
     request: &Request<'_>,
+    cancel: &Cancel,
     graphs: &[&str],
     label: &str,
     limit: usize,
     out: &mut Vec<u8>,
 ) -> Result<(), OpError> {
     let (mut seen, mut rows) = (HashSet::new(), Vec::new());
-    each(shard, request, graphs, |reader| {
+    each(shard, request, cancel, graphs, |reader| {
         // With as many as are wanted in all, enough are new.
         let read = reader.for_each_by_label(label, 0, limit, |id, properties| {
             if (limit > 0 && seen.len() == limit) || seen.contains(id) {
@@ -100,6 +142,7 @@ fn by_label(
 fn each(
     shard: &Shard,
     request: &Request<'_>,
+    cancel: &Cancel,
     names: &[&str],
     mut read: impl FnMut(&GraphReader<'_>) -> Result<bool, ReadError>,
 ) -> Result<(), OpError> {
@@ -119,8 +162,9 @@ fn each(
             Err(elsewhere) => return Err(elsewhere.into()),
         }
     }
+    let watch = || Ok(cancel.check()?);
     for graph in &readable {
-        if !read(&GraphReader::new(&*view, graph)).map_err(|error| error.of(shard, graph))? {
+        if !read(&GraphReader::new(&*view, graph).watched(&watch)).map_err(|error| error.of(shard, graph))? {
             break;
         }
     }

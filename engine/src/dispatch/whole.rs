@@ -12,11 +12,13 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     OpError, Part, Pending, Request, answer,
-    compute::{Computation, MAX_RESULT},
+    compute::{self, Computation, MAX_RESULT},
     reads::{self, ReadError, decoded_or_empty},
 };
 use crate::{
-    admission::Permit,
+    account::Account,
+    admission::{Kind, Permit},
+    analytics::Cancel,
     document,
     shard::Shard,
     wire::{Envelope, Method, encode, params, response},
@@ -46,11 +48,12 @@ pub(super) fn run(
     shard.metrics.graph_op(graph.name());
     let state = graph.state();
     let small = state.nodes + state.edges + state.ledger_lines <= SMALL && reads::is_short(request);
-    let try_here = small && first_try && request.method != Method::ToMsgpack;
-    if try_here && answer_whole(shard, &graph, request, reads::SMALL_RESULT, outbox) {
+    let try_here = small && first_try && request.method != Method::ToMsgpack && !graph.has_large_records();
+    if try_here && answer_whole(shard, &graph, request, &Bounds::HERE, outbox) {
         return None;
     }
-    let (permit, stream) = match places(shard, &graph, request, body) {
+    let account = request.account(graph.name(), Some(&graph));
+    let (permit, stream) = match places(shard, &account, request, body) {
         Ok(places) => places,
         Err(busy) => {
             answer::error(outbox, to, &busy);
@@ -58,25 +61,55 @@ pub(super) fn run(
         }
     };
     let (parts, receiver) = mpsc::channel(PARTS);
-    let (shard, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
-    tokio::task::spawn_blocking(move || {
+    let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
+    let peer = Arc::clone(request.peer);
+    let cancel = Cancel::default();
+    let (own, charged) = (cancel.clone(), account.clone());
+    let work = move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
-        let request = Request { envelope, method, begun };
+        let request = Request { envelope, method, begun, peer: &peer };
         if method == Method::ToMsgpack {
-            document::send(&shard, &graph, &request, &parts);
+            document::send(&owned, &graph, &request, &parts);
             drop(stream);
         } else {
             let mut out = Vec::new();
-            if !answer_whole(&shard, &graph, &request, MAX_RESULT, &mut out) {
+            let watch = || Ok(own.check()?);
+            let bounds = Bounds { max: MAX_RESULT, stored: usize::MAX, watch: &watch };
+            if !answer_whole(&owned, &graph, &request, &bounds, &mut out) {
                 answer::error(&mut out, envelope.reply_to(), &too_large());
+            } else if own.check().is_err() {
+                out.clear();
+                answer::error(&mut out, envelope.reply_to(), &compute::ended(&owned, &request, &own));
             }
             // A client that has gone needs no answer.
-            let _ = parts.blocking_send(Part::Last(out));
+            let _ = parts.blocking_send(Part::whole(&owned, &charged, &request, out));
         }
-        shard.metrics.answered(method, begun.elapsed());
-    });
-    Some(Pending::task(receiver, Some(permit)))
+        owned.metrics.answered(method, begun.elapsed());
+    };
+    if method == Method::ToMsgpack {
+        // A slow client keeps its thread: it must not be one of those that others wait for.
+        tokio::task::spawn_blocking(work);
+        return Some(Pending::task(receiver, Some(permit)));
+    }
+    shard.reads.submit(&account, &cancel, work);
+    Some(Pending::read(to, receiver, permit, cancel))
+}
+
+/// How far a read goes.
+struct Bounds<'a> {
+    /// Bytes of the answer.
+    max: usize,
+    /// Bytes of stored records that are looked at.
+    stored: usize,
+    /// Asked at each record.
+    watch: &'a dyn Fn() -> Result<(), StoreError>,
+}
+
+impl Bounds<'_> {
+    /// On the connection's task.
+    const HERE: Bounds<'static> =
+        Bounds { max: reads::SMALL_RESULT, stored: reads::FEW_DECODED_BYTES, watch: &|| Ok(()) };
 }
 
 /// The error of an answer over [`MAX_RESULT`].
@@ -89,7 +122,7 @@ pub(super) fn too_large() -> OpError {
 /// A place in flight, and for a streamed answer one of the threads.
 fn places(
     shard: &Shard,
-    graph: &Graph,
+    account: &Account,
     request: &Request<'_>,
     body: &Bytes,
 ) -> Result<(Permit, Option<OwnedSemaphorePermit>), OpError> {
@@ -101,14 +134,21 @@ fn places(
     } else {
         None
     };
-    Ok((shard.admission.admit(graph.name(), body.len())?, stream))
+    Ok((shard.admission.admit(account, Kind::Long, body.len())?, stream))
 }
 
-/// Appends the answer; false, with nothing appended, when it has more than `max` bytes.
-fn answer_whole(shard: &Shard, graph: &Graph, request: &Request<'_>, max: usize, out: &mut Vec<u8>) -> bool {
+/// Appends the answer; false, with nothing appended, when it goes beyond its bounds.
+fn answer_whole(
+    shard: &Shard,
+    graph: &Graph,
+    request: &Request<'_>,
+    bounds: &Bounds<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
     reads::answer_within_budget(shard, graph, request, out, |out| {
         let view = shard.graphs.view();
-        read(&GraphReader::new(&*view, graph), request, max, out)
+        let reader = GraphReader::new(&*view, graph).with_byte_budget(bounds.stored).watched(bounds.watch);
+        read(&reader, request, bounds.max, out)
     })
 }
 
@@ -319,13 +359,24 @@ fn subgraph(
 ) -> Result<(), ReadError> {
     let mut wanted = HashSet::new();
     let ids: Vec<&str> = node_ids.into_iter().filter(|id| wanted.insert(*id)).collect();
-    let found: Vec<_> =
-        ids.iter().zip(reader.nodes(&ids)?).filter_map(|(id, node)| Some((*id, node?))).collect();
-    let present: HashSet<&str> = found.iter().map(|(id, _)| *id).collect();
-    let mut edges = Rows::new(max);
-    for (source, _) in &found {
+    let (mut present, mut nodes) = (Vec::new(), Vec::new());
+    for ids in ids.chunks(reads::SLICE) {
+        for (id, node) in ids.iter().zip(reader.nodes(ids)?) {
+            let Some(node) = node else { continue };
+            present.push(*id);
+            encode::map(&mut nodes, 2);
+            encode::str(&mut nodes, "id");
+            encode::str(&mut nodes, id);
+            encode::str(&mut nodes, "properties");
+            decoded_or_nil(&mut nodes, &node.properties);
+            reads::check_size(&nodes, max)?;
+        }
+    }
+    let inside: HashSet<&str> = present.iter().copied().collect();
+    let mut edges = Rows::new(max.saturating_sub(nodes.len()));
+    for source in &present {
         reader.for_each_edge_from(source, |target, sequence, properties| {
-            if present.contains(target) {
+            if inside.contains(target) {
                 edges.add(sequence, |out| {
                     encode::map(out, 3);
                     encode::str(out, "source");
@@ -341,14 +392,8 @@ fn subgraph(
     }
     encode::map(out, 2);
     encode::str(out, "nodes");
-    encode::array(out, found.len());
-    for (id, node) in &found {
-        encode::map(out, 2);
-        encode::str(out, "id");
-        encode::str(out, id);
-        encode::str(out, "properties");
-        decoded_or_nil(out, &node.properties);
-    }
+    encode::array(out, present.len());
+    out.extend_from_slice(&nodes);
     encode::str(out, "edges");
     edges.write(out);
     Ok(())

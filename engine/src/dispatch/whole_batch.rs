@@ -2,27 +2,45 @@
 
 use epistemic_storage::{
     graph::{BatchReport, Op, OptimisticTransaction, TransactionChange as Change},
+    limits::{OverLimit, RequestLimits},
     view::batch::{BatchOp, LaterOp, Rejection},
 };
 
 use super::{OpError, semantic::check_finite, writes::too_many};
 use crate::wire::{embedding, parse_batch};
 
-/// The changes, and the counts of what is done when all are made.
-pub(super) fn decode(payload: &[u8]) -> Result<Op, OpError> {
+/// The changes, and the counts of what is done when all are made. One that is beyond a limit refuses them all.
+pub(super) fn decode(limits: &RequestLimits, payload: &[u8]) -> Result<Op, OpError> {
     let mut items = parse_batch(payload).map_err(|error| OpError::Text(error.to_string()))?;
     too_many("[EpistemicGraph::batch_update]", items.len())?;
     let mut changes = Vec::with_capacity(items.len());
-    let mut report = BatchReport::default();
+    let (mut report, mut bytes) = (BatchReport::default(), 0);
     while let Some(item) = items.next_later() {
         let (change, count) = item
             .map_err(|rejection| rejection.to_string())
             .and_then(|item| change(item, &mut report))
             .map_err(|reason| OpError::Text(format!("op[{}]: {reason}; nothing was done", changes.len())))?;
         *count += 1;
+        check(limits, &change)?;
+        bytes += change.cost();
+        limits.check_batch(bytes)?;
         changes.push(change);
     }
     Ok(Op::Transaction(OptimisticTransaction { changes, report: Some(report), ..Default::default() }))
+}
+
+/// Checks what one change writes.
+pub(super) fn check(limits: &RequestLimits, change: &Change) -> Result<(), OverLimit> {
+    match change {
+        Change::AddNode { properties, .. } | Change::CompareAndSet { updates: properties, .. } => {
+            limits.check_node(properties)
+        }
+        Change::AddEdge { properties, .. } | Change::ReplaceEdges { properties, .. } => {
+            limits.check_properties(properties)
+        }
+        Change::AddVector { components, .. } => limits.check_embedding(components.len()),
+        Change::RemoveNode { .. } | Change::RemoveEdge { .. } => Ok(()),
+    }
 }
 
 /// The change, and what it counts as.

@@ -2,40 +2,50 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use epistemic_storage::{
     clock,
-    graph::{BatchOp, Op, Write},
+    graph::{BatchOp, Op},
+    limits::RequestLimits,
 };
+use tokio::sync::oneshot;
 
 use super::{
-    OpError, Pending, Request, access, answer::WriteAnswer, pending::PendingWrite, semantic::check_finite,
+    OpError, Pending, Request, access,
+    answer::WriteAnswer,
+    pending::{PendingWrite, Queued},
+    semantic::check_finite,
     transactions, whole_batch,
 };
 use crate::{
+    account::Account,
+    admission::{Kind, Permit},
+    analytics::Cancel,
     shard::Shard,
     signed,
-    wire::{DecodeError, Method, params, parse_batch, parse_ledger_lines},
+    wire::{DecodeError, Envelope, Method, params, parse_batch, parse_ledger_lines},
 };
 
 /// Operations of one batch at most.
 const MAX_BATCH: usize = 1_000_000;
 /// Nodes touched at once at most: the commit thread reads and rewrites their properties, while other writers wait.
 const MAX_TOUCHED: usize = 10_000;
-/// Requests above this many bytes are decoded while another thread looks after the other connections.
-const LARGE: usize = 2 << 20;
+/// Requests above this many bytes are decoded on a thread of their own: the connection's task serves others too.
+const LARGE: usize = 64 << 10;
 
 /// Queues a mutation and promises its answer. A refusal goes to the outbox, or keeps its place when answers are due
 /// before it.
 pub(super) fn submit(
     shard: &Arc<Shard>,
     request: &Request<'_>,
+    body: &Bytes,
     alone: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
     let prepared = if request.method == Method::Commit {
         transactions::commit(shard, request)
     } else {
-        prepare(shard, request)
+        prepare(shard, request, body)
     };
     match prepared {
         Ok(pending) => Some(pending),
@@ -43,59 +53,114 @@ pub(super) fn submit(
     }
 }
 
-fn prepare(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
+fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Bytes) -> Result<Pending, OpError> {
     let bytes = request.envelope.params.map_or(0, <[u8]>::len);
-    // A key is looked up by a hash of all parameters.
-    let decode = || Ok::<_, OpError>((decode(request)?, signed::once(&request.envelope)));
-    let ((graph, op), once) = if bytes > LARGE { tokio::task::block_in_place(decode)? } else { decode()? };
+    let names_graph = matches!(request.method, Method::CreateGraph | Method::DeleteGraph);
+    if bytes > LARGE && !names_graph {
+        return prepare_large(shard, request, body, bytes);
+    }
+    let (graph, op) = decode(shard, request)?;
     if let Op::Create { kind, tenant, .. } = &op {
         access::create(shard, &request.envelope, graph, *kind, tenant.as_deref())?;
     }
-    let known = shard.graphs.graph(graph).ok().map(|graph| Arc::clone(graph.name()));
-    if let Some(name) = &known {
-        shard.metrics.graph_op(name);
-    }
-    // The graph may be on its way: whether it exists is decided in the order of the writes.
-    let graph = known.unwrap_or_else(|| graph.into());
-    let permit = shard.admission.admit(&graph, bytes)?;
+    let (account, permit) = admit(shard, request, graph, bytes)?;
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others answer ok or what was done")]
     let answer = match request.method {
-        Method::CreateGraph => WriteAnswer::Created(Arc::clone(&graph)),
-        Method::DeleteGraph => WriteAnswer::Deleted(Arc::clone(&graph)),
+        Method::CreateGraph => WriteAnswer::Created(Arc::clone(&account.graph)),
+        Method::DeleteGraph => WriteAnswer::Deleted(Arc::clone(&account.graph)),
         Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
     };
-    let op = match once {
+    let reply = shard.committer.submit(account, once(request, op), Some(permit));
+    Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
+}
+
+/// As [`prepare`], decoding on one of the threads for reads.
+fn prepare_large(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    body: &Bytes,
+    bytes: usize,
+) -> Result<Pending, OpError> {
+    let (account, permit) = admit(shard, request, request.envelope.graph, bytes)?;
+    let (queued, receiver) = oneshot::channel();
+    let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
+    let peer = Arc::clone(request.peer);
+    // It is done whether or not its client waits, as any write.
+    shard.reads.submit(&account.clone(), &Cancel::default(), move || {
+        // It was parsed from the same bytes before.
+        let Ok(envelope) = Envelope::parse(&body) else { return };
+        let request = Request { envelope, method, begun, peer: &peer };
+        let decoded = decode(&owned, &request).map(|(_, op)| once(&request, op));
+        drop(body);
+        let _ = queued.send(decoded.map(|op| owned.committer.submit(account, op, Some(permit))));
+    });
+    let answer = if request.method == Method::ApplyLedger { WriteAnswer::Ledger } else { WriteAnswer::Ok };
+    Ok(Pending::write(pending_write(shard, request, answer, Queued::Decoding(receiver)), bytes))
+}
+
+/// The write, made once where its sender asks for that.
+fn once(request: &Request<'_>, op: Op) -> Op {
+    match signed::once(&request.envelope) {
         Some(once) => Op::Once(once, Box::new(op)),
         None => op,
-    };
-    let write = PendingWrite {
+    }
+}
+
+/// A place for the write, and on whose account it is.
+fn admit(
+    shard: &Shard,
+    request: &Request<'_>,
+    graph: &str,
+    bytes: usize,
+) -> Result<(Account, Permit), OpError> {
+    let known = shard.graphs.graph(graph).ok();
+    if let Some(graph) = &known {
+        shard.metrics.graph_op(graph.name());
+    }
+    // The graph may be on its way: whether it exists is decided in the order of the writes.
+    let name = known.as_ref().map_or_else(|| graph.into(), |graph| Arc::clone(graph.name()));
+    let account = request.account(&name, known.as_deref());
+    let permit = shard.admission.admit(&account, Kind::Short, bytes)?;
+    Ok((account, permit))
+}
+
+fn pending_write(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    answer: WriteAnswer,
+    queued: Queued,
+) -> PendingWrite {
+    PendingWrite {
         shard: Arc::clone(shard),
         to: request.envelope.reply_to(),
         method: request.method,
         begun: request.begun,
         answer,
-        reply: shard.committer.submit(Write { graph, op }, Some(permit)),
-    };
-    Ok(Pending::write(write, bytes))
+        queued,
+    }
 }
 
-fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
+fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
     let Request { envelope, method, .. } = *request;
     let raw = envelope.params;
+    let limits = shard.graphs.request_limits();
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only mutations here")]
     let op = match method {
         Method::AddNode => {
             let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
+            limits.check_node(&properties_msgpack)?;
             Op::AddNode { id: node_id.into(), properties: properties_msgpack.into_owned() }
         }
         Method::CreateNodeIfAbsent => {
             let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
+            limits.check_node(&properties_msgpack)?;
             Op::AddMissingNode { id: node_id.into(), properties: properties_msgpack.into_owned() }
         }
         Method::CompareAndSetNodeFields => {
             let params::CompareAndSet { node_id, conditions_msgpack, updates_msgpack } =
                 params::params(method, raw)?;
+            limits.check_node(&updates_msgpack)?;
             Op::CompareAndSet {
                 node: node_id.into(),
                 conditions: conditions_msgpack.into_owned(),
@@ -108,6 +173,7 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         }
         Method::AddEdge => {
             let params::AddEdge { source_id, target_id, properties_msgpack } = params::params(method, raw)?;
+            limits.check_properties(&properties_msgpack)?;
             Op::AddEdge {
                 source: source_id.into(),
                 target: target_id.into(),
@@ -121,24 +187,25 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         Method::AddEmbedding => {
             let params::AddEmbedding { node_id, embedding } = params::params(method, raw)?;
             check_finite("embedding", &embedding)?;
+            limits.check_embedding(4 * embedding.len())?;
             let components = embedding.iter().flat_map(|component| component.to_le_bytes()).collect();
             Op::AddVector { node: node_id.into(), components }
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
             if envelope.reply_to().coded {
-                return Ok((envelope.graph, whole_batch::decode(&operations_msgpack)?));
+                return Ok((envelope.graph, whole_batch::decode(&limits, &operations_msgpack)?));
             }
             let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
-            Op::Batch(items.map(BatchOp::from).collect())
+            batch(&limits, items.map(BatchOp::from))?
         }
         Method::ApplyLedger => {
             let params::Transactions { transactions } = params::params(method, raw)?;
             too_many("ApplyLedger", transactions.len())?;
             let items = parse_ledger_lines(&transactions)
                 .map_err(|error| OpError::Text(format!("ApplyLedger: {error}")))?;
-            Op::Batch(items)
+            batch(&limits, items.into_iter())?
         }
         Method::TouchNodes => {
             let params::NodeIds { node_ids } = params::params(method, raw)?;
@@ -177,6 +244,27 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Op), OpError> {
         }
     };
     Ok((envelope.graph, op))
+}
+
+/// A batch that does not write too much. Items beyond a limit of their own are rejected one by one.
+fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result<Op, OpError> {
+    const RECORD: usize = 64;
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    for item in items {
+        let checked = match &item {
+            BatchOp::AddNode { properties, .. } => limits.check_node(properties),
+            BatchOp::AddEdge { properties, .. } => limits.check_properties(properties),
+            BatchOp::RemoveNode { .. } | BatchOp::RemoveEdge { .. } | BatchOp::Rejected(_) => Ok(()),
+        };
+        let item = match checked {
+            Ok(()) => item,
+            Err(beyond) => BatchOp::Rejected(beyond.to_string()),
+        };
+        bytes += RECORD + 2 * item.bytes();
+        limits.check_batch(bytes)?;
+        batch.push(item);
+    }
+    Ok(Op::Batch(batch))
 }
 
 pub(super) fn too_many(operation: &str, count: usize) -> Result<(), OpError> {

@@ -59,10 +59,11 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let reader = GraphReader::new(&*view, target.graph);
     let mut swept = Swept::default();
 
-    let mut reviser = Reviser::new(target, &reader)?;
+    let mut reviser = Reviser::new(target.clone(), &reader)?;
     let mut goes = Going::default();
+    let cancel = target.cancel;
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
-        target.cancel.check()?;
+        cancel.check()?;
         revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Edge {
             source: source.to_owned(),
             target: destination.to_owned(),
@@ -78,7 +79,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut reviser = Reviser::new(target, &reader)?;
     let mut goes = Going::default();
     let read = reader.for_each_node(|id, _, properties| {
-        target.cancel.check()?;
+        cancel.check()?;
         revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Node {
             id: id.to_owned(),
             expected: properties.to_vec(),

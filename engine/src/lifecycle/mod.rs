@@ -17,6 +17,7 @@ use epistemic_storage::{
 };
 
 use crate::{
+    account::Account,
     analytics::{Cancel, Cancelled},
     shard::Shard,
 };
@@ -28,11 +29,12 @@ pub(crate) use prune::{Pruned, prune};
 pub(crate) use reviser::Reviser;
 
 /// Whom an operation works for, and on what.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Target<'a> {
     pub(crate) shard: &'a Shard,
     pub(crate) graph: &'a Arc<Graph>,
     pub(crate) cancel: &'a Cancel,
+    pub(crate) account: Account,
 }
 
 /// Why an operation ended before its end. What was committed until then stays.

@@ -28,9 +28,10 @@ pub(crate) fn prune(target: Target<'_>, max_age: u64, min_score: f64) -> Result<
     };
     let view = target.shard.graphs.view();
     let reader = GraphReader::new(&*view, target.graph);
-    let mut reviser = Reviser::new(target, &reader)?;
+    let cancel = target.cancel;
+    let mut reviser = Reviser::new(target.clone(), &reader)?;
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
-        target.cancel.check()?;
+        cancel.check()?;
         if !goes(properties) {
             return Ok(());
         }
@@ -45,7 +46,7 @@ pub(crate) fn prune(target: Target<'_>, max_age: u64, min_score: f64) -> Result<
     });
     let read = read.and_then(|()| {
         reader.for_each_node(|id, _, properties| {
-            target.cancel.check()?;
+            cancel.check()?;
             if !goes(properties) {
                 return Ok(());
             }

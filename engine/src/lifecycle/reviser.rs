@@ -6,6 +6,7 @@ use epistemic_storage::{
 };
 
 use super::{LifecycleError, Target};
+use crate::account::Account;
 
 /// Changes and bytes of one part: a few milliseconds of the commit thread.
 const PART: usize = 1_000;
@@ -61,9 +62,9 @@ impl<'a> Reviser<'a> {
         if part.is_empty() {
             return Ok(());
         }
-        let graph = self.target.graph;
-        let op = Op::Revise { of: graph.id(), since: self.since, changes: part };
-        if let Outcome::Revised(revised) = self.target.shard.write_blocking(graph.name(), op)? {
+        let Target { shard, graph, account, .. } = &self.target;
+        let op = Op::Revise { of: graph.id(), since: self.since, changes: part, in_parts: true };
+        if let Outcome::Revised(revised) = shard.write_blocking(account.clone(), op)? {
             self.done.add(revised);
         }
         Ok(())
@@ -72,9 +73,8 @@ impl<'a> Reviser<'a> {
 
 impl crate::shard::Shard {
     /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.
-    pub(crate) fn write_blocking(&self, graph: &std::sync::Arc<str>, op: Op) -> Result<Outcome, GraphError> {
-        let write = epistemic_storage::graph::Write { graph: std::sync::Arc::clone(graph), op };
+    pub(crate) fn write_blocking(&self, account: Account, op: Op) -> Result<Outcome, GraphError> {
         let gone = || GraphError::Store(StoreError::Io("the server is shutting down".into()));
-        self.committer.submit(write, None).blocking_recv().map_err(|_| gone())?
+        self.committer.submit(account, op, None).blocking_recv().map_err(|_| gone())?
     }
 }

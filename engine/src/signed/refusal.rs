@@ -52,6 +52,11 @@ impl Refusal {
         }
     }
 
+    /// Whether the token is one that somebody with another secret made.
+    pub(crate) fn is_wrong_secret(&self) -> bool {
+        *self == Refusal::Signature
+    }
+
     /// Whether the sender has shown that it knows the secret.
     pub(crate) fn is_of_a_friend(&self) -> bool {
         matches!(self, Refusal::Scope(_) | Refusal::TooMany)

@@ -87,6 +87,39 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// What stands in a request before its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// As in [`Envelope`].
+    pub id: u64,
+    /// As in [`Envelope`].
+    pub auth_token: &'a str,
+}
+
+/// Id and token of a request, if they stand before its parameters. Nothing from there on is looked at, nor behind a container
+/// or a field that is not known.
+pub fn before_params(body: &[u8]) -> Option<Head<'_>> {
+    let mut reader = Reader::new(body);
+    let Token::Map(pairs) = reader.token().ok()? else { return None };
+    let (mut id, mut auth_token) = (None, None);
+    for _ in 0..pairs {
+        match field(&mut reader).ok()? {
+            b"id" => id = Some(read::<u64>(&mut reader).ok()?),
+            b"auth_token" => auth_token = Some(read::<Text<'_>>(&mut reader).ok()?.0),
+            b"graph" | b"method" | b"agent_id" => {
+                if let Token::Array(_) | Token::Map(_) | Token::Ext = reader.token().ok()? {
+                    return None;
+                }
+            }
+            _ => break,
+        }
+        if let (Some(id), Some(auth_token)) = (id, auth_token) {
+            return Some(Head { id, auth_token });
+        }
+    }
+    None
+}
+
 /// The id in a body that is no request, so that its sender learns which of its requests is answered; 0 when it cannot
 /// be found.
 pub fn id_of(body: &[u8]) -> u64 {

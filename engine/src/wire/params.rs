@@ -17,7 +17,7 @@ use super::bytes_field::{bytes, some_bytes};
 use super::error::DecodeError;
 use super::floats::components;
 use super::method::Method;
-use super::text::{WeightedEdge, pairs, some_text, text, text_or_nil, texts, triples, weights};
+use super::text::{WeightedEdge, items, pairs, some_text, text, text_or_nil, texts, triples, weights};
 use super::value::{Value, invalid_type};
 use epistemic_storage::channels::ChannelType;
 use epistemic_storage::graph::GraphType;
@@ -253,7 +253,7 @@ pub struct EphemeralCommunities<'a> {
     #[serde(borrow, deserialize_with = "texts")]
     pub node_ids: Vec<&'a str>,
     /// Sources and targets, with a weight or without; those at other nodes are dropped.
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "items")]
     pub edges: Vec<WeightedEdge<'a>>,
     /// Larger values make smaller communities; 1.0 is modularity.
     pub resolution: f64,

@@ -1,6 +1,6 @@
 //! Strings of a request, borrowed from the frame. A bin of valid UTF-8 is a string too.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
 
@@ -39,6 +39,52 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de st
     Text::deserialize(deserializer).map(|text| text.0)
 }
 
+/// Items of one list in a request: each takes 16 to 48 bytes beside the request, which may have one of a byte.
+const MAX_ITEMS: usize = 4 << 20;
+
+/// A list of at most [`MAX_ITEMS`].
+fn list<'de, D, T, U>(deserializer: D, convert: fn(T) -> U) -> Result<Vec<U>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_seq(ListVisitor(convert, PhantomData))
+}
+
+struct ListVisitor<T, U>(fn(T) -> U, PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, U> Visitor<'de> for ListVisitor<T, U> {
+    type Value = Vec<U>;
+
+    /// The words of serde for a `Vec`.
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<U>, A::Error> {
+        // Room for a megabyte at first, as serde does it.
+        let expected = items.size_hint().unwrap_or(0);
+        if expected > MAX_ITEMS {
+            return Err(A::Error::custom(format!("a list of {expected} items, {MAX_ITEMS} are the most")));
+        }
+        let mut list = Vec::with_capacity(expected.min((1 << 20) / size_of::<U>().max(1)));
+        while let Some(item) = items.next_element()? {
+            if list.len() == MAX_ITEMS {
+                return Err(A::Error::custom(format!("a list of over {MAX_ITEMS} items")));
+            }
+            list.push((self.0)(item));
+        }
+        Ok(list)
+    }
+}
+
+/// For `deserialize_with`: a list of items with strings in them.
+pub(super) fn items<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    list(deserializer, |item: T| item)
+}
+
 /// For `deserialize_with`: a string or nil.
 pub(super) fn text_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
     Option::<Text<'de>>::deserialize(deserializer).map(|text| text.map(|text| text.0))
@@ -51,8 +97,7 @@ pub(super) fn some_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Op
 
 /// For `deserialize_with`: a list of strings.
 pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de str>, D::Error> {
-    let texts = Vec::<Text<'de>>::deserialize(deserializer)?;
-    Ok(texts.into_iter().map(|text| text.0).collect())
+    list(deserializer, |text: Text<'de>| text.0)
 }
 
 /// For `deserialize_with`: a list of strings that may be left out.
@@ -66,16 +111,16 @@ pub(super) fn some_texts<'de, D: Deserializer<'de>>(
 pub(super) fn pairs<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(&'de str, &'de str)>, D::Error> {
-    let pairs = Vec::<(Text<'de>, Text<'de>)>::deserialize(deserializer)?;
-    Ok(pairs.into_iter().map(|(first, second)| (first.0, second.0)).collect())
+    list(deserializer, |(first, second): (Text<'de>, Text<'de>)| (first.0, second.0))
 }
 
 /// For `deserialize_with`: a list of triples of strings.
 pub(super) fn triples<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(&'de str, &'de str, &'de str)>, D::Error> {
-    let triples = Vec::<(Text<'de>, Text<'de>, Text<'de>)>::deserialize(deserializer)?;
-    Ok(triples.into_iter().map(|(first, second, third)| (first.0, second.0, third.0)).collect())
+    list(deserializer, |(first, second, third): (Text<'de>, Text<'de>, Text<'de>)| {
+        (first.0, second.0, third.0)
+    })
 }
 
 /// `[source, target]` or `[source, target, weight]`.
@@ -116,6 +161,5 @@ impl<'de> Visitor<'de> for EdgeVisitor {
 
 /// For `deserialize_with`: a list of pairs of a string and a number.
 pub(super) fn weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(&'de str, f64)>, D::Error> {
-    let weights = Vec::<(Text<'de>, f64)>::deserialize(deserializer)?;
-    Ok(weights.into_iter().map(|(id, weight)| (id.0, weight)).collect())
+    list(deserializer, |(id, weight): (Text<'de>, f64)| (id.0, weight))
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{Place, Places};
+use super::{Origin, Place, Places};
 
 /// Pause after an address could not be accepted from: others must close first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -52,7 +52,7 @@ pub async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let places = Places::new(limits.connections);
+    let places = Places::new(limits.connections, limits.connections);
     let (stopping, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
@@ -78,8 +78,8 @@ pub async fn serve(
 }
 
 async fn accept(listener: &TcpListener, places: &Arc<Places>) -> io::Result<(TcpStream, Place)> {
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, places.take().await))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, places.take(Origin::of(peer)).await))
 }
 
 async fn connection(

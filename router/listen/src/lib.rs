@@ -1,10 +1,13 @@
 //! Listening with bounds, for every program of the tier that others connect to.
 //!
 //! * [`places`]: how many connections there may be, and which one goes when there are too many.
+//! * [`origin`]: whose they are.
 //! * [`http`]: HTTP/1 over such places, with deadlines for clients that are silent or slow.
 
 pub mod http;
+pub mod origin;
 pub mod places;
 
 pub use http::Limits;
+pub use origin::Origin;
 pub use places::{Place, Places};

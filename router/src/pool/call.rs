@@ -16,6 +16,10 @@ use crate::error::{CallError, ConnectCause, ConnectError};
 /// How often a call is sent at most: again only if it was not sent at all, or is a read whose answer was lost.
 const ATTEMPTS: usize = 2;
 
+/// From then on an attempt to connect counts as a failure for each call whose deadline ends meanwhile. A call in a greater
+/// hurry says nothing about the endpoint.
+const SILENCE: Duration = Duration::from_millis(500);
+
 /// Why a call has no result.
 #[derive(Debug)]
 pub(crate) enum CallFailure {
@@ -80,7 +84,7 @@ impl Pool {
                 // What the first attempt met says more than that the breaker has opened since.
                 Err(refusal) => return Err(failure.unwrap_or(CallFailure::Connect(refusal))),
             };
-            let member = match timeout(left, self.checkout(&mut pass)).await {
+            let member = match timeout(left, self.checkout(&mut pass, left)).await {
                 Ok(Ok(member)) => member,
                 Ok(Err(cause)) => {
                     // A connection that died unseen is in the way of one that works; no connection is an answer.
@@ -94,6 +98,9 @@ impl Pool {
                 }
                 Err(_) => {
                     let cause = format!("there was no connection within {after:?}");
+                    if self.has_been_dialled_for(SILENCE) {
+                        self.failed(pass, &cause);
+                    }
                     let endpoint = self.endpoint.clone();
                     return Err(CallFailure::Call(CallError::NotSent { endpoint, cause }));
                 }

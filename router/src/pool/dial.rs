@@ -3,8 +3,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Pool;
 use super::member::Member;
@@ -41,11 +43,14 @@ impl Members {
 
 /// An attempt to connect.
 #[derive(Debug, Clone)]
-pub(super) struct Dial(watch::Receiver<Option<Dialled>>);
+pub(super) struct Dial {
+    begun: Instant,
+    outcome: watch::Receiver<Option<Dialled>>,
+}
 
 impl Dial {
     pub(super) async fn wait(mut self) -> Dialled {
-        match self.0.wait_for(Option::is_some).await {
+        match self.outcome.wait_for(Option::is_some).await {
             Ok(dialled) => dialled.clone().expect("it was waited for"),
             Err(_) => Err(ConnectCause::Io(Arc::new(io::Error::other("the attempt was stopped")))),
         }
@@ -53,7 +58,7 @@ impl Dial {
 
     /// False when its runtime has gone.
     fn is_alive(&self) -> bool {
-        self.0.has_changed().is_ok()
+        self.outcome.has_changed().is_ok()
     }
 }
 
@@ -64,7 +69,7 @@ impl Pool {
             return dial.clone();
         }
         let (sender, receiver) = watch::channel(None);
-        let dial = Dial(receiver);
+        let dial = Dial { begun: Instant::now(), outcome: receiver };
         members.dial = Some(dial.clone());
         let pool = Arc::clone(self);
         tokio::spawn(async move {
@@ -82,6 +87,11 @@ impl Pool {
             let _ = sender.send(Some(dialled));
         });
         dial
+    }
+
+    /// Whether an attempt to connect has been under way for so long.
+    pub(super) fn has_been_dialled_for(&self, time: Duration) -> bool {
+        self.members.lock().dial.as_ref().is_some_and(|dial| dial.begun.elapsed() >= time)
     }
 
     async fn connect(&self) -> Dialled {

@@ -11,6 +11,7 @@ mod member;
 mod pools;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -59,7 +60,8 @@ impl Pool {
     /// A connection that answers. Calls on it are the caller's own: neither retried nor seen by the breaker.
     pub(crate) async fn client(self: &Arc<Self>) -> Result<Client, ConnectError> {
         let mut pass = self.admit()?;
-        let member = self.checkout(&mut pass).await.map_err(|cause| self.dead(pass, cause))?;
+        let patience = 2 * self.options.connect_timeout;
+        let member = self.checkout(&mut pass, patience).await.map_err(|cause| self.dead(pass, cause))?;
         Ok(member.client.clone())
     }
 
@@ -68,8 +70,12 @@ impl Pool {
     }
 
     /// The least busy connection, or a new one when there is none. While all are busy and there may be more, another
-    /// is made for those who come later.
-    async fn checkout(self: &Arc<Self>, pass: &mut Pass) -> Result<Arc<Member>, ConnectCause> {
+    /// is made for those who come later. The caller waits for `left`.
+    async fn checkout(
+        self: &Arc<Self>,
+        pass: &mut Pass,
+        left: Duration,
+    ) -> Result<Arc<Member>, ConnectCause> {
         let dial = {
             let mut members = self.members.lock();
             match members.least_busy() {
@@ -86,17 +92,19 @@ impl Pool {
             Ok(member) => member,
             Err(dial) => dial.wait().await?,
         };
-        self.check(&member, pass).await?;
+        self.check(&member, pass, left).await?;
         Ok(member)
     }
 
     /// Sends a Ping over a connection that nobody has heard of for long, or whose endpoint failed last. Any answer
-    /// will do, an error too.
-    async fn check(&self, member: &Arc<Member>, pass: &mut Pass) -> Result<(), ConnectCause> {
+    /// will do, an error too. It has half of the time that is `left`, so that its silence is met before the caller is gone
+    /// and another connection can be tried.
+    async fn check(&self, member: &Arc<Member>, pass: &mut Pass, left: Duration) -> Result<(), ConnectCause> {
         if !member.is_in_doubt(self.breaker.failing_since(), self.options.idle_before_ping) {
             return Ok(());
         }
-        match member.client.call_within("", "Ping", &(), self.options.connect_timeout).await {
+        let patience = self.options.connect_timeout.min(left / 2);
+        match member.client.call_within("", "Ping", &(), patience).await {
             Err(error) if !error.is_answer() => {
                 member.retire();
                 Err(ConnectCause::NoPong { reason: error.to_string() })

@@ -193,6 +193,33 @@ async fn a_server_that_accepts_and_says_nothing_opens_it() {
     assert_eq!(shard.count("AddNode"), 1, "no write goes to a server that does not answer a Ping");
 }
 
+/// Callers in a greater hurry than the connect timeout learn of it too: with a connection that was good before, and with
+/// none.
+#[tokio::test]
+async fn a_hung_server_opens_it_whatever_the_deadline() {
+    for met_before in [true, false] {
+        let talks = Arc::new(AtomicBool::new(met_before));
+        let talking = Arc::clone(&talks);
+        let rule =
+            move |_: &str, _: &Value| if talking.load(Ordering::SeqCst) { ok() } else { Reply::Silence };
+        let shard = Shard::start(rule).await;
+        let options = ConnectOptions { breaker: options(3).breaker, ..ConnectOptions::default() };
+        let endpoints = EndpointList::new(vec![shard.endpoint()]).unwrap();
+        let router = ShardRouter::new(endpoints, Secret::none(), options);
+        if met_before {
+            router.call("g", "AddNode", &()).await.unwrap();
+        }
+        talks.store(false, Ordering::SeqCst);
+        let hurried = router.with_deadline(Duration::from_millis(200));
+        let mut calls = 0;
+        while hurried.call("g", "AddNode", &()).await.unwrap_err().code() != "CIRCUIT_OPEN" {
+            calls += 1;
+            assert!(calls < 20, "still closed, met before: {met_before}");
+        }
+        assert_eq!(shard.count("AddNode"), if met_before { 2 } else { 0 }, "no write goes into silence");
+    }
+}
+
 #[tokio::test]
 async fn a_hundred_calls_on_one_broken_connection_are_one_failure() {
     let shard = Shard::start(|method, _| match method {

@@ -3,9 +3,10 @@
 use super::fixture::{add_edge, add_node, counts, create, remove_node, typed, write_all};
 use crate::{
     graph::{
-        BatchReport, GraphError, GraphStore, Once, Op, OptimisticTransaction, Outcome, Seen,
+        BatchReport, GraphError, GraphStore, Once, Op, OptimisticTransaction, Outcome, Progress, Seen,
         TransactionChange as Change, Write,
     },
+    limits::RequestLimits,
     store::Durability,
 };
 
@@ -145,5 +146,50 @@ pub(super) fn made_once(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(graphs.made_once_before([1; 16])?, Some((again, [1; 16])));
     assert_eq!(graphs.made_once_before([2; 16])?, None);
     assert_eq!(counts(graphs, "g")?, (1, 1));
+    Ok(())
+}
+
+/// What a transaction writes is bounded as what a batch writes, also by the edges that it removes; the others of its group
+/// are made.
+pub(super) fn limited(graphs: &GraphStore) -> Result<(), GraphError> {
+    graphs.limit_requests(RequestLimits { batch_bytes: 10_000, ..RequestLimits::default() });
+    create(graphs, "g")?;
+    let mut ops = vec![add_node("a", b""), add_node("b", b"")];
+    ops.extend((0..500).map(|_| add_edge("a", "b", b"")));
+    write_all(graphs, "g", ops)?;
+    let before = content(graphs)?;
+    let (source, target) = (|| "a".to_owned(), || "b".to_owned());
+    let too_much = [
+        node("large", &[0; 6000]),
+        Change::RemoveNode { id: "b".into() },
+        Change::RemoveEdge { source: source(), target: target() },
+        Change::ReplaceEdges { source: source(), target: target(), properties: Vec::new() },
+    ];
+    for change in too_much {
+        let op = transaction(&[], vec![node("first", b""), change.clone(), node("last", b"")]);
+        let refused = graphs.write("g", op).expect_err("too much").to_string();
+        assert!(refused.starts_with("LIMIT_EXCEEDED: the batch writes over 10000 bytes"), "{refused}");
+        assert_eq!(content(graphs)?, before, "{change:?}");
+    }
+    let small = |id| transaction(&[], vec![node(id, b"")]);
+    let large = transaction(&[], vec![node("large", &[0; 6000])]);
+    let writes = [small("x"), large, small("y")].map(|op| Write { graph: "g".into(), op });
+    let told: Vec<bool> = graphs.commit(&writes, Durability::Sync).iter().map(Result::is_ok).collect();
+    assert_eq!(told, [true, false, true]);
+    assert_eq!(counts(graphs, "g")?, (4, 500));
+    Ok(())
+}
+
+/// However much a transaction removes, it does so in one group.
+pub(super) fn undivided(graphs: &GraphStore) -> Result<(), GraphError> {
+    create(graphs, "g")?;
+    let mut ops = vec![add_node("hub", b""), add_node("b", b"")];
+    ops.extend((0..5000).map(|_| add_edge("hub", "b", b"")));
+    write_all(graphs, "g", ops)?;
+    let removal = transaction(&[], vec![node("first", b""), Change::RemoveNode { id: "hub".into() }]);
+    let writes = [Write { graph: "g".into(), op: removal }];
+    let done = graphs.commit_in_parts(&writes, &[Progress::default()], Durability::Sync);
+    assert_eq!(done, [MADE]);
+    assert_eq!(counts(graphs, "g")?, (2, 0));
     Ok(())
 }

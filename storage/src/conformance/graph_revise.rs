@@ -29,7 +29,9 @@ fn edge(sequence: u64, expected: &[u8], properties: Option<&[u8]>) -> Revision {
 fn revise(graphs: &GraphStore, revisions: Vec<Revision>) -> Result<Revised, GraphError> {
     let graph = graphs.graph("g")?;
     let (of, since) = (graph.id(), graph.state().sequence);
-    let Outcome::Revised(revised) = graphs.write("g", Op::Revise { of, since, changes: revisions })? else {
+    let Outcome::Revised(revised) =
+        graphs.write("g", Op::Revise { of, since, changes: revisions, in_parts: false })?
+    else {
         panic!("a revision answers with what was revised");
     };
     Ok(revised)
@@ -147,7 +149,8 @@ pub(super) fn other_graph(graphs: &GraphStore) -> Result<(), GraphError> {
     let since = 100;
     graphs.write("g", Op::Clear)?;
     write_all(graphs, "g", vec![add_node("a", b"1")])?;
-    let revised = graphs.write("g", Op::Revise { of, since, changes: vec![node("a", b"1", None)] });
+    let revised =
+        graphs.write("g", Op::Revise { of, since, changes: vec![node("a", b"1", None)], in_parts: false });
     assert_eq!(revised, Err(GraphError::GraphReplaced("g".into())));
     assert_eq!(graphs.graph("g")?.state().nodes, 1);
     Ok(())
@@ -168,13 +171,13 @@ pub(super) fn added_again(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", again)?;
     let changes =
         || vec![node("a", b"1", None), add("a", "b"), add("b", "a"), add("c", "b"), node("b", b"1", None)];
-    let revised = graphs.write("g", Op::Revise { of, since, changes: changes() })?;
+    let revised = graphs.write("g", Op::Revise { of, since, changes: changes(), in_parts: false })?;
     let expected =
         Revised { edges_added: 1, edges_cascaded: 1, nodes_removed: vec!["b".into()], ..Revised::default() };
     assert_eq!(revised, Outcome::Revised(expected), "b was there all the time, a was not");
     assert_eq!(counts(graphs, "g")?, (2, 0));
     let since = graph.state().sequence;
-    let revised = graphs.write("g", Op::Revise { of, since, changes: changes() })?;
+    let revised = graphs.write("g", Op::Revise { of, since, changes: changes(), in_parts: false })?;
     let expected = Revised { nodes_removed: vec!["a".into()], ..Revised::default() };
     assert_eq!(revised, Outcome::Revised(expected), "seen again, a is as the others");
     Ok(())
@@ -189,20 +192,27 @@ pub(super) fn groups(graphs: &GraphStore) -> Result<(), GraphError> {
     let (of, since) = (graph.id(), old);
     let ops = vec![
         add_node("a", b"2"),
-        Op::Revise { of, since, changes: vec![node("a", b"1", Some(b"lost")), node("a", b"2", Some(b"3"))] },
+        Op::Revise {
+            of,
+            since,
+            changes: vec![node("a", b"1", Some(b"lost")), node("a", b"2", Some(b"3"))],
+            in_parts: false,
+        },
         add_edge("a", "b", b"new"),
         Op::Revise {
             of,
             since,
             changes: vec![edge(old + 3, b"new", Some(b"newer")), edge(old, b"old", None)],
+            in_parts: false,
         },
         Op::Revise {
             of,
             since,
             changes: vec![edge(old, b"old", Some(b"lost")), edge(old + 3, b"newer", None)],
+            in_parts: false,
         },
         remove_node("b"),
-        Op::Revise { of, since, changes: vec![node("b", b"1", Some(b"lost"))] },
+        Op::Revise { of, since, changes: vec![node("b", b"1", Some(b"lost"))], in_parts: false },
     ];
     let writes: Vec<_> = ops.into_iter().map(|op| Write { graph: "g".into(), op }).collect();
     let results = graphs.commit(&writes, Durability::Sync);

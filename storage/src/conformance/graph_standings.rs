@@ -46,7 +46,7 @@ fn mutations(graphs: &GraphStore, id: GraphId) -> Result<Vec<Op>> {
         Op::Batch(vec![added]),
         Op::Batch(Vec::new()),
         Op::Touch { nodes: vec!["a".into()], now: 1 },
-        Op::Revise { of: id, since: u64::MAX, changes: vec![revision] },
+        Op::Revise { of: id, since: u64::MAX, changes: vec![revision], in_parts: false },
         Op::ClearLedger,
         Op::Replace(load()?),
         install(false)?,

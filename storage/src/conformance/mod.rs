@@ -32,6 +32,7 @@ mod graph_nodes;
 mod graph_once;
 mod graph_optimistic;
 mod graph_owners;
+mod graph_parts;
 mod graph_proofs;
 mod graph_reclaim;
 mod graph_replay;

@@ -13,14 +13,15 @@ use super::{
     load::LoadedGraph,
     moves::MoveOp,
     once::Once,
-    optimistic::OptimisticTransaction,
+    optimistic::{OptimisticTransaction, TransactionChange},
+    part::Progress,
     revise::{Revised, Revision},
     state::GraphState,
     store::Asking,
     transaction::{Creator, Transaction},
     trim::Trim,
 };
-use crate::keys::GraphId;
+use crate::{keys::GraphId, limits};
 
 /// A mutation of the named graph.
 #[derive(Debug)]
@@ -31,7 +32,8 @@ pub struct Write {
     pub op: Op,
 }
 
-/// The mutations. Each is atomic; a [`Op::Batch`] reports items that failed and applies the others.
+/// The mutations. Each is atomic, but for what [`super::GraphStore::commit_in_parts`] does; a [`Op::Batch`] reports items
+/// that failed and applies the others.
 #[derive(Debug)]
 pub enum Op {
     /// Creates the graph.
@@ -126,6 +128,8 @@ pub enum Op {
         since: u64,
         /// The changes.
         changes: Vec<Revision>,
+        /// Whether many of them may be made in parts ([`super::GraphStore::commit_in_parts`]).
+        in_parts: bool,
     },
     /// Drops the ledger's records.
     ClearLedger,
@@ -200,6 +204,56 @@ impl Op {
         }
     }
 
+    /// Bytes that it writes, roughly: each record with its ledger record. Of what is made in parts it is the least; what
+    /// replaces a graph counts as much.
+    pub fn cost(&self) -> usize {
+        const RECORD: usize = 64;
+        const MUCH: usize = 8 << 20;
+        match self {
+            Op::AddNode { id, properties } | Op::AddMissingNode { id, properties } => {
+                RECORD + 2 * (id.len() + properties.len())
+            }
+            Op::Once(_, op) => RECORD + op.cost(),
+            // The node may be much larger than what is put into it.
+            Op::CompareAndSet { node, conditions, updates } | Op::Claim { node, conditions, updates } => {
+                2 * RECORD + node.len() + conditions.len() + 2 * updates.len()
+            }
+            Op::AddEdge { source, target, properties } => {
+                RECORD + 2 * (source.len() + target.len() + properties.len())
+            }
+            Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),
+            Op::Batch(items) => items.iter().map(|item| RECORD + 2 * item.bytes()).sum(),
+            Op::Transaction(transaction) => transaction.changes.iter().map(TransactionChange::cost).sum(),
+            Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
+            Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
+            Op::Replace(_) | Op::Install { .. } | Op::Move(MoveOp::Fill { .. }) => MUCH,
+            Op::Move(MoveOp::Replay { records, .. }) => {
+                records.iter().map(|(_, record)| RECORD + 2 * record.len()).sum()
+            }
+            Op::Move(_)
+            | Op::Create { .. }
+            | Op::Delete
+            | Op::Clear
+            | Op::ClearLedger
+            | Op::TrimLedger(_)
+            | Op::KeepLedger(_)
+            | Op::RemoveNode { .. }
+            | Op::RemoveEdge { .. } => RECORD,
+        }
+    }
+
+    /// Whether it may be made in parts.
+    fn is_divisible(&self) -> bool {
+        let op = if let Op::Once(_, op) = self { op } else { self };
+        matches!(
+            op,
+            Op::Touch { .. }
+                | Op::RemoveNode { .. }
+                | Op::RemoveEdge { .. }
+                | Op::Revise { in_parts: true, .. }
+        )
+    }
+
     /// Calls `each` with the nodes whose records the mutation looks at, repeats included.
     pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {
@@ -254,9 +308,21 @@ pub enum Outcome {
     },
     /// Revisions were made.
     Revised(Revised),
+    /// A part was done, or nothing: the rest is to be committed next, from there on, before anything else of its graph. Only
+    /// of [`super::GraphStore::commit_in_parts`].
+    #[serde(skip)]
+    Unfinished(Box<Progress>),
 }
 
 impl Outcome {
+    pub(super) fn unfinished(progress: Progress) -> Self {
+        Outcome::Unfinished(Box::new(progress))
+    }
+
+    fn of_rest(rest: Option<Progress>) -> Self {
+        rest.map_or(Outcome::Done, Outcome::unfinished)
+    }
+
     /// What is answered to whoever asks for the same again.
     pub(super) fn again(self) -> Self {
         if let Outcome::Transaction { made, .. } = self {
@@ -266,22 +332,41 @@ impl Outcome {
     }
 
     /// Whether a key stands for it from now on. A transaction or a claim that met a conflict did nothing and may be tried
-    /// again.
+    /// again; the key of what is made in parts goes with the last one.
     pub(super) fn is_kept(&self) -> bool {
-        !matches!(self, Outcome::Transaction { made: false, .. } | Outcome::Claimed(None))
+        !matches!(
+            self,
+            Outcome::Transaction { made: false, .. } | Outcome::Claimed(None) | Outcome::Unfinished(_)
+        )
     }
 }
 
 impl Transaction<'_> {
     /// Applies one mutation to the group. An error leaves the group as it was, except
     /// [`GraphError::Store`], after which the group must be dropped.
-    pub(super) fn apply(&mut self, write: &Write) -> Result<Outcome, GraphError> {
-        self.apply_op(&write.graph, &write.op)
+    pub(super) fn apply(&mut self, write: &Write, reached: &Progress) -> Result<Outcome, GraphError> {
+        let name = &write.graph;
+        if self.is_full() || self.unfinished.contains(name) {
+            // It waits for the next group; what comes behind it in its graph does so too.
+            self.unfinished.insert(Arc::clone(name));
+            return Ok(Outcome::unfinished(reached.clone()));
+        }
+        self.begin_part(write.op.is_divisible());
+        let outcome = self.apply_op(name, &write.op, reached)?;
+        if matches!(outcome, Outcome::Unfinished(_)) {
+            self.unfinished.insert(Arc::clone(name));
+        }
+        Ok(outcome)
     }
 
-    pub(super) fn apply_op(&mut self, name: &Arc<str>, op: &Op) -> Result<Outcome, GraphError> {
+    pub(super) fn apply_op(
+        &mut self,
+        name: &Arc<str>,
+        op: &Op,
+        reached: &Progress,
+    ) -> Result<Outcome, GraphError> {
         match op {
-            Op::Once(once, op) => return self.apply_once(name, *once, op),
+            Op::Once(once, op) => return self.apply_once(name, *once, op, reached),
             Op::Create { kind, owner, tenant } => {
                 if self.live(name).is_some() {
                     // It is on every store, wherever its content is.
@@ -293,6 +378,8 @@ impl Transaction<'_> {
                     return Err(GraphError::GraphExists(name.to_string()));
                 }
                 self.may_create(name, Asking::Client)?;
+                owner.iter().try_for_each(|owner| limits::check_name("agent_id", owner))?;
+                tenant.iter().try_for_each(|tenant| limits::check_name("tenant", tenant))?;
                 let id = self.allocate_id();
                 let creator = Creator { owner: owner.clone(), tenant: tenant.clone(), ..Creator::default() };
                 self.insert(name, id, *kind, creator, GraphState::default());
@@ -323,12 +410,14 @@ impl Transaction<'_> {
                 return self.edit(name)?.claim(node, conditions, updates).map(Outcome::Claimed);
             }
             Op::RemoveNode { id } => {
-                self.edit(name)?.remove_node(id)?;
+                return self.edit(name)?.remove_node_in_parts(id, reached).map(Outcome::of_rest);
             }
             Op::AddEdge { source, target, properties } => {
                 self.edit(name)?.add_edge(source, target, properties)?
             }
-            Op::RemoveEdge { source, target } => self.edit(name)?.remove_edge(source, target)?,
+            Op::RemoveEdge { source, target } => {
+                return self.edit(name)?.remove_edge_in_parts(source, target, reached).map(Outcome::of_rest);
+            }
             Op::AddVector { node, components } => self.edit(name)?.add_vector(node, components)?,
             Op::Batch(items) => return self.edit(name)?.batch(items).map(Outcome::Batch),
             Op::Transaction(transaction) => {
@@ -336,13 +425,13 @@ impl Transaction<'_> {
                 let report = transaction.report.clone().filter(|_| made).map(Outcome::Batch);
                 return Ok(report.unwrap_or(Outcome::Transaction { made, replayed: false }));
             }
-            Op::Touch { nodes, now } => return self.edit(name)?.touch(nodes, *now).map(Outcome::Touched),
-            Op::Revise { of, since, changes } => {
+            Op::Touch { nodes, now } => return self.edit(name)?.touch(nodes, *now, reached),
+            Op::Revise { of, since, changes, in_parts: _ } => {
                 let mut edit = self.edit(name)?;
                 if edit.id() != *of {
                     return Err(GraphError::GraphReplaced(name.to_string()));
                 }
-                return edit.revise(*since, changes).map(Outcome::Revised);
+                return edit.revise(*since, changes, reached);
             }
             Op::ClearLedger => self.edit(name)?.clear_ledger(),
             Op::TrimLedger(trim) => self.edit_upkeep(name)?.trim_ledger(trim)?,

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -21,6 +21,9 @@ use crate::{
 /// The graph that is there on every store and cannot be deleted. With content it is a graph as others are, and moves; an empty
 /// one is in nobody's way.
 pub const COMMONS: &str = "__commons__";
+
+/// Bytes of a large record.
+const LARGE_RECORD: usize = 1 << 20;
 
 /// Who a graph belongs to; decides access rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +139,8 @@ pub struct Graph {
     quarantine: OnceLock<String>,
     /// Time of the newest change; 0 until it is known.
     newest_ms: AtomicU64,
+    /// Some of its records are large. Known once one was read.
+    large: AtomicBool,
 }
 
 /// How the store has the graph.
@@ -177,6 +182,7 @@ impl Graph {
             ledger_pin: LedgerPin::default(),
             quarantine: OnceLock::new(),
             newest_ms: AtomicU64::new(0),
+            large: AtomicBool::new(false),
         }
     }
 
@@ -203,6 +209,18 @@ impl Graph {
     /// There is, or may be, a change of this time.
     pub(super) fn has_change_at(&self, ms: u64) {
         self.newest_ms.fetch_max(ms, Ordering::Relaxed);
+    }
+
+    /// Whether records of over 1 MiB were read from it, which take long to read.
+    pub fn has_large_records(&self) -> bool {
+        self.large.load(Ordering::Relaxed)
+    }
+
+    /// A record of so many bytes was read.
+    pub(super) fn was_read(&self, bytes: usize) {
+        if bytes > LARGE_RECORD {
+            self.large.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Exact name.

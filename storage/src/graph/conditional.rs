@@ -1,7 +1,7 @@
 //! Changes of a node that depend on what it is at the moment of the commit.
 
 use super::{edit::Edit, error::GraphError, record::decode_node};
-use crate::{keys, view};
+use crate::{keys, limits::properties_too_large, view};
 
 impl Edit<'_, '_> {
     /// Puts `updates` into the properties of a node whose fields are as `conditions` says; whether they were. A node that is
@@ -20,6 +20,10 @@ impl Edit<'_, '_> {
         }
         let Some(updated) = view::merged(properties, updates) else { return Ok(false) };
         if updated != properties {
+            let grown = updated.len() > properties.len();
+            if grown && updated.len() > self.part.value_bytes {
+                return Err(properties_too_large(updated.len(), self.part.value_bytes).into());
+            }
             // In the ledger it is a node that was added again, as any other change of properties.
             self.add_node(node, &updated)?;
         }

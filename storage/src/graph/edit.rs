@@ -6,6 +6,7 @@ use super::{
     error::GraphError,
     ledger::LedgerRecord,
     overlay::Overlay,
+    part::Part,
     record::{bad_key, decode_node, write_node},
     transaction::Live,
     trim::Trim,
@@ -13,6 +14,7 @@ use super::{
 use crate::{
     error::{Result, StoreError},
     keys::{self, GraphId},
+    limits,
     space::Space,
     view,
 };
@@ -22,6 +24,16 @@ pub(super) struct Edit<'t, 's> {
     pub(super) overlay: &'t mut Overlay<'s>,
     pub(super) live: &'t mut Live,
     pub(super) now_ms: u64,
+    /// Bytes of the id of a new node at most.
+    pub(super) longest_id: usize,
+    /// What the mutation may change in this group.
+    pub(super) part: Part,
+}
+
+/// Keys of the edges at a node.
+pub(super) struct EdgesAt {
+    pub(super) outgoing: Vec<Vec<u8>>,
+    pub(super) incoming: Vec<Vec<u8>>,
 }
 
 /// A stored node that is to be replaced or removed.
@@ -38,6 +50,7 @@ impl Edit<'_, '_> {
     pub(super) fn batch(&mut self, items: &[BatchOp]) -> Result<BatchReport, GraphError> {
         let mut report = BatchReport::default();
         for (index, item) in items.iter().enumerate() {
+            self.check_removal(item)?;
             let (done, count) = match item {
                 BatchOp::AddNode { id, properties } => {
                     (self.add_node(id, properties), &mut report.added_nodes)
@@ -54,6 +67,7 @@ impl Edit<'_, '_> {
                     continue;
                 }
             };
+            self.part.check_batch(&*self.overlay)?;
             match done {
                 Ok(()) => *count += 1,
                 Err(GraphError::Store(error)) => return Err(error.into()),
@@ -66,6 +80,9 @@ impl Edit<'_, '_> {
     pub(super) fn add_node(&mut self, node: &str, properties: &[u8]) -> Result<(), GraphError> {
         let key = keys::node(self.id(), node);
         let old = self.old_node(&key)?;
+        if old.is_none() {
+            limits::check_bytes("node_id", node, self.longest_id)?;
+        }
         let new_sequence = self.log(&LedgerRecord::AddNode { id: node, properties });
         if old.is_none() {
             self.live.state.nodes += 1;
@@ -113,19 +130,34 @@ impl Edit<'_, '_> {
             return Ok(None);
         };
         let prefix = keys::edges_at(id, node);
-        let outgoing = self.overlay.edge_keys(Space::OutEdges, &prefix)?;
-        let incoming = self.overlay.edge_keys(Space::InEdges, &prefix)?;
-        let embedding = self.components_of(&key)?;
+        let edges = EdgesAt {
+            outgoing: self.overlay.edge_keys(Space::OutEdges, &prefix)?,
+            incoming: self.overlay.edge_keys(Space::InEdges, &prefix)?,
+        };
+        self.remove_node_with(node, &key, &old, edges).map(Some)
+    }
+
+    /// Removes a node of which these edges are left.
+    pub(super) fn remove_node_with(
+        &mut self,
+        node: &str,
+        key: &[u8],
+        old: &OldNode,
+        edges: EdgesAt,
+    ) -> Result<u64, GraphError> {
+        let id = self.id();
+        let prefix = keys::edges_at(id, node);
+        let embedding = self.components_of(key)?;
         self.live.versions.topology = self.log(&LedgerRecord::RemoveNode { id: node });
         let mut removed = 0;
-        for edge in outgoing {
+        for edge in edges.outgoing {
             let (target, sequence) =
                 keys::edge_tail(&edge, &prefix).ok_or_else(|| bad_key(Space::OutEdges, &edge))?;
             self.overlay.delete(Space::InEdges, &keys::edge(id, &target, node, sequence));
             self.overlay.delete(Space::OutEdges, &edge);
             removed += 1;
         }
-        for edge in incoming {
+        for edge in edges.incoming {
             let (source, sequence) =
                 keys::edge_tail(&edge, &prefix).ok_or_else(|| bad_key(Space::InEdges, &edge))?;
             if source == node {
@@ -136,15 +168,15 @@ impl Edit<'_, '_> {
             removed += 1;
         }
         old.label_keys.iter().for_each(|label| self.overlay.delete(Space::Labels, label));
-        self.overlay.delete(Space::Nodes, &key);
+        self.overlay.delete(Space::Nodes, key);
         if embedding.is_some() {
-            self.overlay.delete(Space::Vectors, &key);
+            self.overlay.delete(Space::Vectors, key);
             self.live.versions.vectors = self.live.state.sequence;
             self.uncount(embedding)?;
         }
         take(&mut self.live.state.nodes, 1)?;
         take(&mut self.live.state.edges, removed)?;
-        Ok(Some(removed))
+        Ok(removed)
     }
 
     pub(super) fn add_edge(
@@ -176,6 +208,17 @@ impl Edit<'_, '_> {
             return Ok(());
         }
         let edges = self.overlay.edge_keys(Space::OutEdges, &keys::pair(id, source, target))?;
+        self.remove_edges_with(source, target, edges)
+    }
+
+    /// Removes what is left of the edges of a pair, whose keys these are.
+    pub(super) fn remove_edges_with(
+        &mut self,
+        source: &str,
+        target: &str,
+        edges: Vec<Vec<u8>>,
+    ) -> Result<(), GraphError> {
+        let id = self.id();
         let logged = self.log(&LedgerRecord::RemoveEdge { source, target });
         if !edges.is_empty() {
             self.live.versions.topology = logged;

@@ -72,7 +72,8 @@ pub enum LedgerRecord<'r> {
         /// Float32 components, little-endian.
         components: &'r [u8],
     },
-    /// One of several parallel edges was removed. Not shown.
+    /// One edge was removed: one of several parallel ones, or one of many that go before their node or pair does, which is
+    /// shown. Not shown itself.
     RemoveParallel {
         /// Source node id.
         source: &'r str,

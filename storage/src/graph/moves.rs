@@ -16,7 +16,7 @@ use super::{
     store::Asking,
     transaction::{Creator, Decision, Live, Transaction},
 };
-use crate::keys::GraphId;
+use crate::{keys::GraphId, limits};
 
 /// Bytes of a move id at most.
 const MAX_MOVE_ID: usize = 1024;
@@ -184,8 +184,36 @@ struct Agreed {
     epoch: Option<u64>,
 }
 
+/// Bounds what a step leaves behind: its id, and the place that it names.
+fn check_texts(name: &str, op: &MoveOp) -> Result<(), GraphError> {
+    let (move_id, place) = match op {
+        MoveOp::Arrive { move_id, from } => (move_id, from.as_str()),
+        MoveOp::Depart { move_id, departure } => (move_id, departure.to.as_str()),
+        MoveOp::Refuse { move_id, peer, .. } => (move_id, peer.as_str()),
+        MoveOp::GiveWay { move_id, giving } => (move_id, giving.to.as_str()),
+        MoveOp::Fill { move_id, .. }
+        | MoveOp::Replay { move_id, .. }
+        | MoveOp::Admit { move_id, .. }
+        | MoveOp::Drop { move_id }
+        | MoveOp::Return { move_id }
+        | MoveOp::Hold { move_id, .. } => (move_id, ""),
+        MoveOp::Forget => return Ok(()),
+    };
+    check_move_id(name, move_id)?;
+    Ok(limits::check_name("endpoint", place)?)
+}
+
+pub(super) fn check_move_id(name: &str, move_id: &str) -> Result<(), GraphError> {
+    if move_id.len() <= MAX_MOVE_ID {
+        return Ok(());
+    }
+    let detail = format!("its move id has {} bytes, {MAX_MOVE_ID} are the most", move_id.len());
+    Err(GraphError::conflict(name, detail))
+}
+
 impl Transaction<'_> {
     pub(super) fn apply_move(&mut self, name: &Arc<str>, op: &MoveOp) -> Result<(), GraphError> {
+        check_texts(name, op)?;
         match op {
             MoveOp::Arrive { move_id, from } => self.arrive(name, move_id, from),
             MoveOp::Fill { move_id, loaded, kind, owner, origin } => {
@@ -215,10 +243,6 @@ impl Transaction<'_> {
                 return Err(GraphError::conflict(name, format!("it left here by move {move_id}")));
             }
             Some(MoveOutcome::Refused) | None => {}
-        }
-        if move_id.len() > MAX_MOVE_ID {
-            let detail = format!("its move id has {} bytes, {MAX_MOVE_ID} are the most", move_id.len());
-            return Err(GraphError::conflict(name, detail));
         }
         // A name that begins like this is that of a copy that takes a graph's place; it is asked for when it is admitted.
         if move_id.starts_with(RESTORE) && !name.starts_with(RESTORE) {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     apply::{Op, Outcome},
     error::GraphError,
+    part::Progress,
     store::GraphStore,
     transaction::Transaction,
 };
@@ -71,6 +72,7 @@ impl Transaction<'_> {
         name: &std::sync::Arc<str>,
         once: Once,
         op: &Op,
+        reached: &Progress,
     ) -> std::result::Result<Outcome, GraphError> {
         if let Some(made) = self.made(once.key)? {
             return match made.request == once.request {
@@ -78,10 +80,11 @@ impl Transaction<'_> {
                 false => Err(GraphError::KeyReused(name.to_string())),
             };
         }
-        if self.stored_made().0.len() + self.made_now.len() >= MOST {
+        let begins = *reached == Progress::default();
+        if begins && self.stored_made().0.len() + self.made_now.len() >= MOST {
             return Err(GraphError::TooManyKeys(MOST));
         }
-        let outcome = self.apply_op(name, op)?;
+        let outcome = self.apply_op(name, op, reached)?;
         if !outcome.is_kept() {
             return Ok(outcome);
         }

@@ -99,6 +99,12 @@ impl TransactionChange {
         self.parts().1.iter().map(|part| part.len()).sum()
     }
 
+    /// Bytes that it writes, roughly: its record with its ledger record.
+    pub fn cost(&self) -> usize {
+        const RECORD: usize = 64;
+        RECORD + 2 * self.bytes()
+    }
+
     /// Calls `each` with the nodes that it touches: its own, or the ends of its edge.
     pub fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {
@@ -154,7 +160,7 @@ impl Edit<'_, '_> {
     /// [`TransactionChange::CompareAndSet`] expects it.
     ///
     /// # Errors
-    /// One change cannot be made.
+    /// One change cannot be made, or all together write more than a batch may.
     pub(super) fn transact(&mut self, transaction: &OptimisticTransaction) -> Result<bool, GraphError> {
         for (node, seen) in &transaction.reads {
             if self.seen(node)? != *seen {
@@ -182,6 +188,7 @@ impl Edit<'_, '_> {
     /// Stops before the first change that cannot be made.
     fn make_all(&mut self, changes: &[TransactionChange]) -> Result<bool, GraphError> {
         for change in changes {
+            self.check_cascade(change)?;
             match change {
                 TransactionChange::AddNode { id, properties } => self.add_node(id, properties)?,
                 TransactionChange::RemoveNode { id } => drop(self.remove_node(id)?),
@@ -203,7 +210,37 @@ impl Edit<'_, '_> {
                 }
                 TransactionChange::AddVector { node, components } => self.add_vector(node, components)?,
             }
+            self.part.check_batch(&*self.overlay)?;
         }
         Ok(true)
+    }
+
+    /// Fails when the change would remove more edges than the transaction may still write.
+    fn check_cascade(&self, change: &TransactionChange) -> Result<()> {
+        match change {
+            TransactionChange::RemoveNode { id } => self.check_edges_at(id),
+            TransactionChange::ReplaceEdges { source, target, .. }
+            | TransactionChange::RemoveEdge { source, target } => self.check_edges_of(source, target),
+            TransactionChange::AddNode { .. }
+            | TransactionChange::AddEdge { .. }
+            | TransactionChange::CompareAndSet { .. }
+            | TransactionChange::AddVector { .. } => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OptimisticTransaction, TransactionChange};
+    use crate::graph::{BatchOp, Op};
+
+    /// Tenants take turns by it.
+    #[test]
+    fn a_transaction_costs_as_much_as_a_batch() {
+        let (id, properties) = ("n".to_owned(), vec![0; 1000]);
+        let changes = vec![TransactionChange::AddNode { id: id.clone(), properties: properties.clone() }; 3];
+        let transaction = OptimisticTransaction { changes, ..Default::default() };
+        let batch = vec![BatchOp::AddNode { id, properties }; 3];
+        assert_eq!(Op::Transaction(transaction).cost(), Op::Batch(batch).cost());
     }
 }

@@ -97,18 +97,39 @@ impl<'s> Overlay<'s> {
         }
     }
 
-    /// Keys of the edges that begin with `prefix`, group included, in no order.
+    /// Keys of the edges that begin with `prefix`, group included.
     pub(super) fn edge_keys(&self, space: Space, prefix: &[u8]) -> Result<Vec<Vec<u8>>> {
+        self.edge_keys_behind(space, prefix, None, usize::MAX)
+    }
+
+    /// Keys of the first edges that begin with `prefix` and come behind the key `behind`, in order, group included.
+    pub(super) fn edge_keys_behind(
+        &self,
+        space: Space,
+        prefix: &[u8],
+        behind: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>> {
         let pending = if space == Space::OutEdges { &self.out_edges } else { &self.in_edges };
-        let mut keys = Vec::new();
-        let mut cursor = self.store.scan(space, KeyRange::prefix(prefix), Direction::Forward)?;
-        while let Some((key, _)) = cursor.next()? {
+        let mut range = KeyRange::prefix(prefix);
+        if let Some(behind) = behind {
+            range.start = [behind, &[0]].concat();
+        }
+        let added = pending.range(range.start.clone()..).take_while(|(key, _)| key.starts_with(prefix));
+        let mut keys: Vec<_> = added.filter(|(_, put)| put.is_some()).map(|(key, _)| key.clone()).collect();
+        let pending_keys = keys.len();
+        let mut cursor = self.store.scan(space, range, Direction::Forward)?;
+        while keys.len() - pending_keys < most
+            && let Some((key, _)) = cursor.next()?
+        {
             if !pending.contains_key(key) {
                 keys.push(key.to_vec());
             }
         }
-        let added = pending.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(prefix));
-        keys.extend(added.filter(|(_, put)| put.is_some()).map(|(key, _)| key.clone()));
+        if pending_keys > 0 {
+            keys.sort_unstable();
+            keys.truncate(most);
+        }
         Ok(keys)
     }
 
@@ -196,6 +217,11 @@ impl<'s> Overlay<'s> {
         if let Some(end) = range.end {
             self.batch.delete_range(space, range.start, end);
         }
+    }
+
+    /// Number of changes, and bytes of their keys and values.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.batch.len(), self.batch.bytes())
     }
 
     pub(super) fn into_batch(self) -> WriteBatch {

@@ -1,5 +1,7 @@
 //! Reads of one graph.
 
+use std::cell::Cell;
+
 use super::{
     catalog::Graph,
     ledger::LedgerRecord,
@@ -86,19 +88,44 @@ impl EdgeCursor<'_> {
 /// Reads of one graph on the newest state or on a view. Every call may block on disk.
 pub struct GraphReader<'r> {
     read: &'r dyn Read,
+    graph: &'r Graph,
     id: GraphId,
     budget: Option<usize>,
+    /// Bytes of records that may still be read.
+    bytes: Option<Cell<usize>>,
+    watch: Option<&'r dyn Fn() -> Result<()>>,
 }
 
 impl<'r> GraphReader<'r> {
     /// Reads `graph` in the state of `read`.
     pub fn new(read: &'r dyn Read, graph: &'r Graph) -> Self {
-        Self { read, id: graph.id(), budget: None }
+        Self { read, graph, id: graph.id(), budget: None, bytes: None, watch: None }
     }
 
     /// The same reads, each failing with [`StoreError::OverBudget`] when a scan of it passes over more than `entries`.
     pub fn with_budget(self, entries: usize) -> Self {
         Self { budget: Some(entries), ..self }
+    }
+
+    /// The same reads, which fail with [`StoreError::OverBudget`] when they have seen more than so many bytes of records
+    /// together.
+    pub fn with_byte_budget(self, bytes: usize) -> Self {
+        Self { bytes: Some(Cell::new(bytes)), ..self }
+    }
+
+    /// The same reads, which ask `watch` at each record that they pass and end with its error.
+    pub fn watched(self, watch: &'r dyn Fn() -> Result<()>) -> Self {
+        Self { watch: Some(watch), ..self }
+    }
+
+    /// Counts a record of so many bytes.
+    fn pass(&self, bytes: usize) -> Result<()> {
+        self.graph.was_read(bytes);
+        if let Some(left) = &self.bytes {
+            let over = StoreError::OverBudget { entries: left.get() };
+            left.set(left.get().checked_sub(bytes).ok_or(over)?);
+        }
+        self.watch.map_or(Ok(()), |watch| watch())
     }
 
     /// The graph's counters.
@@ -121,7 +148,13 @@ impl<'r> GraphReader<'r> {
 
     /// A node.
     pub fn node(&self, node: &str) -> Result<Option<NodeRef>> {
-        self.read.get(Space::Nodes, &keys::node(self.id, node))?.map(node_ref).transpose()
+        let found = self.read.get(Space::Nodes, &keys::node(self.id, node))?;
+        found.map(|value| self.node_ref(value)).transpose()
+    }
+
+    fn node_ref(&self, value: Vec<u8>) -> Result<NodeRef> {
+        self.pass(value.len())?;
+        node_ref(value)
     }
 
     /// Which of many nodes exist, in the order asked for.
@@ -134,7 +167,7 @@ impl<'r> GraphReader<'r> {
     pub fn nodes(&self, nodes: &[impl AsRef<str>]) -> Result<Vec<Option<NodeRef>>> {
         let keys: Vec<_> = nodes.iter().map(|node| keys::node(self.id, node.as_ref())).collect();
         let values = self.read.multi_get(Space::Nodes, &keys)?;
-        values.into_iter().map(|value| value.map(node_ref).transpose()).collect()
+        values.into_iter().map(|value| value.map(|value| self.node_ref(value)).transpose()).collect()
     }
 
     /// All nodes, one at a time.
@@ -241,6 +274,7 @@ impl<'r> GraphReader<'r> {
             while ids.len() < SLICE.min(left)
                 && let Some((key, value)) = cursor.next()?
             {
+                self.pass(value.len())?;
                 ids.push(label_id(key, value)?);
             }
             if ids.is_empty() {
@@ -263,6 +297,17 @@ impl<'r> GraphReader<'r> {
             Ok(())
         })?;
         Ok(found)
+    }
+
+    /// Calls `each` with the property bytes of every parallel edge of an ordered pair, oldest first.
+    pub fn for_each_edge_between(
+        &self,
+        source: &str,
+        target: &str,
+        mut each: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let range = KeyRange::prefix(&keys::pair(self.id, source, target));
+        self.for_each(Space::OutEdges, range, |_, value| each(value))
     }
 
     /// All parallel edges of an ordered pair, oldest first.
@@ -356,6 +401,7 @@ impl<'r> GraphReader<'r> {
         let mut cursor = self.read.scan(space, range, Direction::Forward)?;
         while let Some((key, value)) = cursor.next()? {
             left = left.checked_sub(1).ok_or(StoreError::OverBudget { entries: self.budget.unwrap_or(0) })?;
+            self.pass(value.len())?;
             each(key, value)?;
         }
         Ok(())

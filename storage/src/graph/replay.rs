@@ -70,7 +70,7 @@ impl Edit<'_, '_> {
             LedgerRecord::RemoveParallel { source, target, edge } => {
                 let key = keys::edge(self.id(), source, target, *edge);
                 match self.overlay.edge(&key)?.is_some() {
-                    true => self.remove_one_edge(source, target, *edge, &key).map_err(GraphError::from),
+                    true => self.drop_edge(source, target, *edge).map_err(GraphError::from),
                     false => Err(differs("the edge is not there".into()).into()),
                 }
             }

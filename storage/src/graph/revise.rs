@@ -1,13 +1,15 @@
 //! Changes that were worked out from an earlier state of the graph, and the refreshing of nodes.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
+    apply::Outcome,
     edit::{Edit, take},
     error::GraphError,
     ledger::LedgerRecord,
+    part::Progress,
     record::decode_node,
 };
 use crate::{error::Result, keys, space::Space, view};
@@ -110,11 +112,26 @@ impl Revised {
 impl Edit<'_, '_> {
     /// Makes changes that were worked out from the state at the sequence number `since`. A node that was removed and added
     /// again behind it is another one, whatever its properties.
-    pub(super) fn revise(&mut self, since: u64, revisions: &[Revision]) -> Result<Revised, GraphError> {
+    pub(super) fn revise(
+        &mut self,
+        since: u64,
+        revisions: &[Revision],
+        reached: &Progress,
+    ) -> Result<Outcome, GraphError> {
         // No node can have been added then, and revisions add none.
         let all_were_there = self.live.versions.topology <= since;
-        let mut revised = Revised::default();
-        for revision in revisions {
+        let mut revised = reached.revised.clone();
+        let mut behind = reached.behind.clone();
+        for (index, revision) in revisions.iter().enumerate().skip(reached.next) {
+            let behind = behind.take();
+            if self.is_spent() {
+                return Ok(Outcome::unfinished(Progress {
+                    next: index,
+                    revised,
+                    behind,
+                    ..Progress::default()
+                }));
+            }
             match revision {
                 Revision::Node { id, expected, properties } => {
                     if !self.node_is(id, since, expected)? {
@@ -126,7 +143,13 @@ impl Edit<'_, '_> {
                             revised.nodes_set += 1;
                         }
                         None => {
-                            revised.edges_cascaded += self.remove_node(id)?.unwrap_or(0);
+                            let before = self.live.state.edges;
+                            let begun = Progress { behind, ..Progress::default() };
+                            let rest = self.remove_node_in_parts(id, &begun)?;
+                            revised.edges_cascaded += before - self.live.state.edges;
+                            if let Some(rest) = rest {
+                                return Ok(Outcome::unfinished(Progress { next: index, revised, ..rest }));
+                            }
                             revised.nodes_removed.push(id.clone());
                         }
                     }
@@ -160,15 +183,23 @@ impl Edit<'_, '_> {
                 }
             }
         }
-        Ok(revised)
+        Ok(Outcome::Revised(revised))
     }
 
     /// Sets `confidence` to 1.0 and `last_access` to `now` (Unix seconds) of each node that is there with a property
-    /// map; returns how many of `nodes` those are.
-    pub(super) fn touch(&mut self, nodes: &[String], now: u64) -> Result<u64, GraphError> {
+    /// map; tells how many of `nodes` those are.
+    pub(super) fn touch(
+        &mut self,
+        nodes: &[String],
+        now: u64,
+        reached: &Progress,
+    ) -> Result<Outcome, GraphError> {
         let mut seen: HashMap<&str, bool> = HashMap::with_capacity(nodes.len());
-        let mut touched = 0;
-        for node in nodes {
+        let mut touched = reached.touched;
+        for (index, node) in nodes.iter().enumerate().skip(reached.next) {
+            if self.is_spent() {
+                return Ok(Outcome::unfinished(Progress { next: index, touched, ..Progress::default() }));
+            }
             let is_map = match seen.get(node.as_str()) {
                 Some(is_map) => *is_map,
                 None => {
@@ -179,12 +210,13 @@ impl Edit<'_, '_> {
             };
             touched += u64::from(is_map);
         }
-        Ok(touched)
+        Ok(Outcome::Touched(touched))
     }
 
     fn touch_one(&mut self, node: &str, now: u64) -> Result<bool> {
         let key = keys::node(self.id(), node);
-        let Some(value) = self.overlay.node(&key)? else { return Ok(false) };
+        let Some(value) = self.overlay.node(&key)?.map(Cow::into_owned) else { return Ok(false) };
+        self.has_read(value.len());
         let (_, properties) = decode_node(&value)?;
         let Some(refreshed) = view::refreshed(properties, 1.0, now) else { return Ok(false) };
         let changed = refreshed != properties;

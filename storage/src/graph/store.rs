@@ -18,17 +18,20 @@ use super::{
     emptied::EmptiedGraphs,
     error::GraphError,
     fence::{FENCE_CHECK, Fenced, LONGEST_WAIT, LeaseClock},
+    hang::Busy,
+    moves::check_move_id,
     once::MadeOnce,
     outcomes::MoveOutcome,
+    part::Progress,
     state::GraphState,
-    transaction::{Publish, Retired, Transaction},
+    transaction::{Names, Publish, Retired, Transaction},
 };
 use crate::{
     batch::WriteBatch,
     clock::SteadyClock,
     error::{Result, StoreError},
     keys::{self, GraphId},
-    limits,
+    limits::{self, NameLimits, RequestLimits},
     space::Space,
     store::{Direction, Durability, Store},
 };
@@ -62,6 +65,8 @@ pub struct GraphStore {
     pub(super) catalog: RwLock<HashMap<Arc<str>, Arc<Graph>>>,
     next_id: AtomicU64,
     names: OnceLock<Box<NameRule>>,
+    name_limits: OnceLock<NameLimits>,
+    request_limits: OnceLock<RequestLimits>,
     /// Held while a group is built, committed and published: groups are applied one after the other.
     commits: Mutex<()>,
     poisoned: RwLock<Option<String>>,
@@ -70,6 +75,7 @@ pub struct GraphStore {
     pub(super) emptied: Mutex<EmptiedGraphs>,
     made_once: Mutex<MadeOnce>,
     leases: LeaseClock,
+    busy: Busy,
     /// Gives changes their times.
     pub(super) clock: SteadyClock,
 }
@@ -106,12 +112,15 @@ impl GraphStore {
             catalog: RwLock::new(catalog),
             next_id: AtomicU64::new(next_id),
             names: OnceLock::new(),
+            name_limits: OnceLock::new(),
+            request_limits: OnceLock::new(),
             commits: Mutex::new(()),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
             emptied: Mutex::new(emptied),
             made_once: Mutex::new(made_once),
             leases: LeaseClock::default(),
+            busy: Busy::default(),
             clock: SteadyClock::default(),
         })
     }
@@ -148,13 +157,24 @@ impl GraphStore {
         debug_assert!(first, "there is one rule");
     }
 
+    /// Bounds names that clients make from now on. The first bounds stay: set them before others use the store.
+    pub fn limit_names(&self, limits: NameLimits) {
+        let first = self.name_limits.set(limits).is_ok();
+        debug_assert!(first, "they are set once");
+    }
+
+    /// The bounds of names that clients make.
+    pub fn name_limits(&self) -> NameLimits {
+        self.name_limits.get().copied().unwrap_or_default()
+    }
+
     /// Whether a graph could be created under this name, for those who would do much work before: it may be there, or the
     /// rule of [`GraphStore::restrict_names`] may allow it.
     pub fn may_create(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
         if self.lookup(name).is_some_and(|graph| name != COMMONS || graph.entry().is_given()) {
             return Ok(());
         }
-        limits::check_name("graph_name", name)?;
+        limits::check_bytes("graph_name", name, self.name_limits().graph)?;
         self.must_own(name, asking)
     }
 
@@ -192,6 +212,8 @@ impl GraphStore {
     /// As [`GraphStore::graph`]; [`GraphError::MoveConflict`] while another move has done so, or when this one is done here;
     /// [`GraphError::MoveAborted`].
     pub fn fence(&self, graph: &str, move_id: &str, to: &str, lease: Duration) -> Result<Fenced, GraphError> {
+        check_move_id(graph, move_id)?;
+        limits::check_name("endpoint", to)?;
         let _one_at_a_time = self.commits.lock();
         match self.move_record(move_id)?.map(|record| record.outcome) {
             None => {}
@@ -253,6 +275,17 @@ impl GraphStore {
         self.commits.lock()
     }
 
+    /// Bounds the mutations of this store from now on. First limits stay: set them before others use it.
+    pub fn limit_requests(&self, limits: RequestLimits) {
+        let first = self.request_limits.set(limits).is_ok();
+        debug_assert!(first, "they are set once");
+    }
+
+    /// The limits of [`GraphStore::limit_requests`].
+    pub fn request_limits(&self) -> RequestLimits {
+        self.request_limits.get().copied().unwrap_or_default()
+    }
+
     /// Commits one mutation durably.
     pub fn write(&self, graph: &str, op: Op) -> Result<Outcome, GraphError> {
         let write = Write { graph: graph.into(), op };
@@ -276,6 +309,28 @@ impl GraphStore {
     /// ([`GraphError::Moving`]) may be committed again as it is; whoever does not calls [`GraphStore::abandon`]. Behind
     /// such a one all others of its graph in the group meet the fence, so that none overtakes it.
     pub fn commit(&self, writes: &[Write], durability: Durability) -> Vec<Result<Outcome, GraphError>> {
+        self.commit_group(writes, None, durability)
+    }
+
+    /// As [`GraphStore::commit`], but only as much is done as keeps the group short: the rest of what a group has no room for,
+    /// and of a long [`Op::Touch`], [`Op::RemoveNode`], [`Op::RemoveEdge`] or [`Op::Revise`] that allows it, is told by
+    /// [`Outcome::Unfinished`]. Commit these again, in their order, with the progress that it tells, before others of their
+    /// graphs. `reached` has the progress of each write. What was done stays when the rest fails, and readers see it.
+    pub fn commit_in_parts(
+        &self,
+        writes: &[Write],
+        reached: &[Progress],
+        durability: Durability,
+    ) -> Vec<Result<Outcome, GraphError>> {
+        self.commit_group(writes, Some(reached), durability)
+    }
+
+    fn commit_group(
+        &self,
+        writes: &[Write],
+        reached: Option<&[Progress]>,
+        durability: Durability,
+    ) -> Results {
         let _one_at_a_time = self.commits.lock();
         if let Err(error) = self.writable() {
             return writes.iter().map(|_| Err(error.clone().into())).collect();
@@ -283,17 +338,18 @@ impl GraphStore {
         let must_sync = writes.iter().any(|write| write.op.is_always_durable());
         let durability = if must_sync { Durability::Sync } else { durability };
         let mut refused: HashMap<usize, GraphError> = HashMap::new();
-        let mut results = self.commit_all_but(&mut refused, writes, durability).unwrap_or_else(|failure| {
-            if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
-                // What frees room goes through without the rest of its group.
-                let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
-                refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
-                self.commit_all_but(&mut refused, writes, durability)
-                    .unwrap_or_else(|failure| failure.results)
-            } else {
-                failure.results
-            }
-        });
+        let mut results =
+            self.commit_all_but(&mut refused, writes, reached, durability).unwrap_or_else(|failure| {
+                if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
+                    // What frees room goes through without the rest of its group.
+                    let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
+                    refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
+                    self.commit_all_but(&mut refused, writes, reached, durability)
+                        .unwrap_or_else(|failure| failure.results)
+                } else {
+                    failure.results
+                }
+            });
         self.give_up_loads(writes, &results);
         self.check_cleared_ledgers(writes, &mut results);
         results
@@ -303,7 +359,7 @@ impl GraphStore {
     fn check_cleared_ledgers(&self, writes: &[Write], results: &mut Results) {
         for (write, result) in writes.iter().zip(results) {
             let op = if let Op::Once(_, op) = &write.op { op } else { &write.op };
-            if matches!((op, &*result), (Op::ClearLedger, Ok(_)))
+            if matches!((op, &*result), (Op::ClearLedger, Ok(Outcome::Done)))
                 && let Some(graph) = self.lookup(&write.graph)
                 && let Err(error) = self.latest(&graph).for_each_ledger(0, |_, _| Ok(()))
             {
@@ -317,17 +373,23 @@ impl GraphStore {
         &self,
         refused: &mut HashMap<usize, GraphError>,
         writes: &[Write],
+        reached: Option<&[Progress]>,
         durability: Durability,
     ) -> Result<Results, CommitFailure> {
+        let limits = self.request_limits();
         let lookup = |name: &str| self.lookup(name);
         let (transaction, results) = loop {
-            let names = self.names.get().map(|rule| &**rule);
+            let names = Names { rule: self.names.get().map(|rule| &**rule), limits: self.name_limits() };
             let (now, made) = (self.clock.unix_ms(), self.made_once.lock());
             let mut transaction =
-                Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now);
+                Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now)
+                    .bounded(limits, reached.is_some());
             transaction.ask_ahead(writes);
-            match apply_all(&mut transaction, writes, refused) {
+            match apply_all(&mut transaction, writes, reached, refused) {
                 Ok(results) => break (transaction, results),
+                Err((index, StoreError::OverBudget { .. })) => {
+                    refused.insert(index, limits.batch_too_large().into());
+                }
                 Err((index, error)) => {
                     refused.insert(index, self.damage(&writes[index].graph, error));
                 }
@@ -341,7 +403,7 @@ impl GraphStore {
             |(index, write): (usize, &Write)| refused.contains_key(&index) || write.op.frees_room();
         finished.batch.set_frees_room(writes.iter().enumerate().all(frees_room));
         let _committing = Committing::begin(&finished.graphs);
-        if let Err(error) = self.store.commit(finished.batch, durability) {
+        if let Err(error) = self.busy.with(|| self.store.commit(finished.batch, durability)) {
             self.poison_unless_retryable(&error);
             let results = results.into_iter().map(|result| result.and(Err(error.clone().into()))).collect();
             return Err(CommitFailure { error, results });
@@ -358,6 +420,7 @@ impl GraphStore {
         for (write, result) in writes.iter().zip(results) {
             let is_over = match result {
                 Err(error) => !matches!(error, GraphError::Moving { .. }),
+                Ok(Outcome::Unfinished(_)) => false,
                 Ok(_) => self.is_of_before(write),
             };
             if is_over {
@@ -420,9 +483,17 @@ impl GraphStore {
         self.poisoned().map_or(Ok(()), |reason| Err(StoreError::Poisoned { reason }))
     }
 
-    /// Why a write would be refused now, if so: the store is poisoned or its disk is full.
+    /// Why a write would be refused now, or would wait, if so: the store is poisoned, its disk is full, or a write hangs.
     pub fn refusal(&self) -> Option<String> {
-        self.poisoned().or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+        // A store that hangs is not asked: the answer could hang too.
+        self.poisoned()
+            .or_else(|| self.hanging())
+            .or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+    }
+
+    fn hanging(&self) -> Option<String> {
+        let seconds = self.busy.hangs()?.as_secs();
+        Some(format!("the disk has not completed a write for {seconds} s: writes hang until it does"))
     }
 
     /// Looks after a store that takes no writes for want of room or descriptors ([`Store::recover`]). Call it every second
@@ -440,7 +511,7 @@ impl GraphStore {
 
     /// Makes earlier [`Durability::Buffered`] commits durable; a failure poisons the store.
     pub fn sync(&self) -> Result<()> {
-        self.store.sync().inspect_err(|error| self.poison_unless_retryable(error))
+        self.busy.with(|| self.store.sync()).inspect_err(|error| self.poison_unless_retryable(error))
     }
 
     /// Starts loading the records of a graph that nobody sees until [`Op::Install`] or [`Op::Replace`] commits it.
@@ -534,8 +605,10 @@ struct CommitFailure {
 fn apply_all(
     transaction: &mut Transaction<'_>,
     writes: &[Write],
+    reached: Option<&[Progress]>,
     failed: &HashMap<usize, GraphError>,
 ) -> Result<Results, (usize, StoreError)> {
+    let beginning = Progress::default();
     let mut results = Vec::with_capacity(writes.len());
     // Graphs of which a write met the fence: none behind it may overtake it, though the fence fall meanwhile.
     let mut held_up: HashMap<&str, GraphError> = HashMap::new();
@@ -543,7 +616,7 @@ fn apply_all(
         let is_step = matches!(write.op, Op::Move(_));
         let result = match failed.get(&index).or_else(|| held_up.get(&*write.graph).filter(|_| !is_step)) {
             Some(error) => Err(error.clone()),
-            None => transaction.apply(write),
+            None => transaction.apply(write, reached.map_or(&beginning, |reached| &reached[index])),
         };
         if let Err(moving @ GraphError::Moving { .. }) = &result
             && !is_step

@@ -1,7 +1,7 @@
 //! One group of mutations under construction.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::AtomicU64, atomic::Ordering},
 };
 
@@ -18,6 +18,7 @@ use super::{
     once::{Made, MadeOnce},
     outcomes::{MoveOutcome, MoveRecord, MoveRole},
     overlay::Overlay,
+    part::Part,
     standing::Standing,
     state::GraphState,
     store::{Asking, NameRule},
@@ -26,7 +27,7 @@ use crate::{
     batch::WriteBatch,
     error::Result as StoreResult,
     keys::{self, GraphId},
-    limits,
+    limits::{self, NameLimits, RequestLimits},
     space::Space,
     store::Store,
 };
@@ -109,10 +110,17 @@ pub(super) struct Creator {
     pub(super) ledger_keep: Option<LedgerKeep>,
 }
 
+/// Which names clients may make.
+#[derive(Clone, Copy)]
+pub(super) struct Names<'s> {
+    pub(super) rule: Option<&'s NameRule>,
+    pub(super) limits: NameLimits,
+}
+
 pub(super) struct Transaction<'s> {
     pub(super) overlay: Overlay<'s>,
     lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
-    names: Option<&'s NameRule>,
+    names: Names<'s>,
     graphs: HashMap<Arc<str>, Option<Live>>,
     /// What the group decided on moves.
     decided: HashMap<String, MoveRecord>,
@@ -126,20 +134,28 @@ pub(super) struct Transaction<'s> {
     pub(super) made_now: HashMap<[u8; 16], (u64, Made)>,
     allocated: bool,
     now_ms: u64,
+    /// Whether mutations may be made in parts.
+    in_parts: bool,
+    limits: RequestLimits,
+    part: Part,
+    /// Graphs with a mutation of which a rest is left for the next group.
+    pub(super) unfinished: HashSet<Arc<str>>,
 }
 
 impl<'s> Transaction<'s> {
     pub(super) fn new(
         store: &'s dyn Store,
         lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
-        names: Option<&'s NameRule>,
+        names: Names<'s>,
         next_id: &'s AtomicU64,
         leases: &'s LeaseClock,
         stored_made: MutexGuard<'s, MadeOnce>,
         now_ms: u64,
     ) -> Self {
+        let overlay = Overlay::new(store);
+        let part = Part::begin(&overlay, false, &RequestLimits::default());
         Self {
-            overlay: Overlay::new(store),
+            overlay,
             lookup,
             names,
             graphs: HashMap::new(),
@@ -152,6 +168,10 @@ impl<'s> Transaction<'s> {
             made_now: HashMap::new(),
             allocated: false,
             now_ms,
+            in_parts: false,
+            limits: RequestLimits::default(),
+            part,
+            unfinished: HashSet::new(),
         }
     }
 
@@ -161,6 +181,21 @@ impl<'s> Transaction<'s> {
 
     pub(super) fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// Bounds mutations; with `in_parts` some of them are not made as a whole.
+    pub(super) fn bounded(self, limits: RequestLimits, in_parts: bool) -> Self {
+        Self { limits, in_parts, ..self }
+    }
+
+    /// Whether the group has enough to do, so that all others are left for the next one.
+    pub(super) fn is_full(&self) -> bool {
+        self.in_parts && Part::fill_a_group(&self.overlay)
+    }
+
+    /// Begins to count what the next mutation changes.
+    pub(super) fn begin_part(&mut self, divisible: bool) {
+        self.part = Part::begin(&self.overlay, divisible && self.in_parts, &self.limits);
     }
 
     pub(super) fn allocate_id(&mut self) -> GraphId {
@@ -246,7 +281,9 @@ impl<'s> Transaction<'s> {
     /// The graph, to be changed in a way that no client sees.
     pub(super) fn edit_upkeep(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
         self.unfenced(name)?.sound(name)?;
+        let longest_id = self.names.limits.node;
         let mut edit = self.edit_at(name, self.now_ms)?;
+        edit.longest_id = longest_id;
         edit.go_on_from_newest()?;
         Ok(edit)
     }
@@ -264,7 +301,7 @@ impl<'s> Transaction<'s> {
         let live = self.graphs.get_mut(name).and_then(Option::as_mut);
         let live = live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
         live.changed = true;
-        Ok(Edit { overlay: &mut self.overlay, live, now_ms })
+        Ok(Edit { overlay: &mut self.overlay, live, now_ms, longest_id: usize::MAX, part: self.part })
     }
 
     /// Whether the name is that of an empty `__commons__`, whose place any graph may take.
@@ -274,8 +311,8 @@ impl<'s> Transaction<'s> {
 
     /// Whether a graph of this name, which is not there, may be created.
     pub(super) fn may_create(&self, name: &str, asking: Asking) -> Result<(), GraphError> {
-        limits::check_name("graph_name", name)?;
-        self.names.map_or(Ok(()), |rule| rule(name, asking)).map_err(GraphError::NotHere)
+        limits::check_bytes("graph_name", name, self.names.limits.graph)?;
+        self.names.rule.map_or(Ok(()), |rule| rule(name, asking)).map_err(GraphError::NotHere)
     }
 
     /// Every store has a `__commons__`, so it is its first content that is asked for, not its creation. One that a move or an

@@ -17,6 +17,22 @@ pub fn write_view(props: &[u8], out: &mut Vec<u8>) -> bool {
     written
 }
 
+/// How many lists and maps are in the first value of `props`, as far as it can be read; of more than `most` not all are
+/// counted.
+pub fn containers(props: &[u8], most: usize) -> usize {
+    let mut reader = Reader::new(props);
+    let (mut left, mut found) = (1_usize, 0);
+    while left > 0 && found <= most {
+        let Ok(token) = reader.token() else { break };
+        left -= 1;
+        if let Some(items) = token.children() {
+            left += items;
+            found += 1;
+        }
+    }
+    found
+}
+
 /// Where a container ends.
 #[derive(Clone, Copy, Default)]
 struct Span {

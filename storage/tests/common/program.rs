@@ -167,7 +167,7 @@ impl Program {
             let properties = properties(&mut self.random);
             seen.push(Revision::AddEdge { source: self.id(), target: self.id(), properties });
         }
-        Op::Revise { of, since, changes: seen }
+        Op::Revise { of, since, changes: seen, in_parts: false }
     }
 
     fn rewritten(&mut self) -> Option<Vec<u8>> {

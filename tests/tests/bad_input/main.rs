@@ -5,11 +5,14 @@ mod bystander;
 mod deadlines;
 mod frames;
 mod heavy;
+mod limits;
 mod messages;
 mod names;
+mod neighbours;
 mod overload;
 mod pipelining;
 mod silent;
+mod strangers;
 mod tokens;
 
 use anyhow::{Context, Result};

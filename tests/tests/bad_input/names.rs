@@ -1,8 +1,8 @@
 //! Names of any kind for graphs and nodes, before and after a kill.
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::wire::{field, params};
-use epistemic_tests::{Client, ServerProcess, Value, http};
+use epistemic_tests::wire::{field, map, params};
+use epistemic_tests::{Client, ServerProcess, Value, WireError, http};
 
 use crate::node;
 
@@ -122,7 +122,7 @@ fn nodes_of_any_name_stay_apart() -> Result<()> {
     let mut names = names();
     names.push("n".repeat(1 << 20));
     names.push(format!("{}\0", "n".repeat(1 << 20)));
-    let server = ServerProcess::ours().start()?;
+    let server = ServerProcess::ours().arg("--max-node-id-bytes").arg((2 << 20).to_string()).start()?;
     let mut client = server.client()?;
     client.create_graph("g")?;
     for name in &names {
@@ -157,5 +157,58 @@ fn nodes_of_any_name_stay_apart() -> Result<()> {
     }
     ensure!(client.call("g", "NodeCount", None)? == 0.into());
     ensure!(client.call("g", "EdgeCount", None)? == 0.into());
+    Ok(())
+}
+
+/// What is there already, under names that are over the limit by now, is read, changed and removed as ever.
+#[test]
+fn names_over_the_limit_are_refused_and_old_ones_stay_in_use() -> Result<()> {
+    let old = "o".repeat(300);
+    let node_op = |id: &str| map([("op", "add_node".into()), ("id", id.into()), ("properties", map([]))]);
+    let server = ServerProcess::ours().start()?;
+    let mut client = server.client()?;
+    client.create_graph(&old)?;
+    client.add_node(&old, &old, b"\x80")?;
+    let documents = client.call(&old, "ToMsgpack", None)?;
+    for (method, field, longest) in [("CreateGraph", "graph_name", 8192), ("AddNode", "node_id", 8192)] {
+        let long = "l".repeat(longest + 1);
+        let refused = match method {
+            "CreateGraph" => client.create_graph(&long),
+            _ => client.add_node(&old, &long, b"\x80"),
+        };
+        let error = refused.expect_err("it is over the limit");
+        let expected = format!("the {field} has {} bytes, {longest} are the most", long.len());
+        ensure!(error.server_text() == Some(&expected), "{method}: {error}");
+    }
+    drop(client);
+
+    let limits = ["--max-graph-name-bytes", "200", "--max-node-id-bytes", "250"];
+    let mut server = server;
+    server.terminate()?;
+    let server = limits.iter().fold(server.builder(), |builder, arg| builder.arg(*arg)).start()?;
+    let mut client = server.client()?;
+    client.add_node(&old, &old, b"changed")?;
+    ensure!(client.node_properties(&old, &old)?.as_deref() == Some(b"changed".as_slice()));
+    client.add_node(&old, "short", b"\x80")?;
+    client.add_edge(&old, "short", &old, b"\x80")?;
+    let is_refused = |answer: Result<Value, WireError>, what: &str, bytes: usize| -> Result<()> {
+        let error = answer.expect_err("it is over the limit");
+        ensure!(
+            error.to_string().contains(&format!("the {what} has 300 bytes, {bytes} are the most")),
+            "{error}"
+        );
+        Ok(())
+    };
+    let other = "p".repeat(300);
+    is_refused(client.create_graph(&other).map(|()| Value::Nil), "graph_name", 200)?;
+    is_refused(client.add_node(&old, &other, b"\x80").map(|()| Value::Nil), "node_id", 250)?;
+    client.create_graph("new")?;
+    let report = client.batch_update("new", vec![node_op("fits"), node_op(&other)])?;
+    ensure!(report.to_string().contains("the node_id has 300 bytes"), "{report}");
+    let import = params([("msgpack", documents)]);
+    is_refused(client.call("new", "FromMsgpack", import), "node_id", 250)?;
+    ensure!(client.call("new", "NodeCount", None)? == 1.into());
+    client.call(&old, "RemoveNode", node(&old))?;
+    client.call("", "DeleteGraph", params([("graph_name", old.as_str().into())]))?;
     Ok(())
 }

@@ -129,14 +129,23 @@ fn the_whole_server_over_its_limit_says_so() -> Result<()> {
     }
     let answers = pipeline(&mut client, &requests)?;
     let busy: Vec<_> = answers.iter().filter_map(|answer| answer.outcome.as_ref().err()).collect();
-    ensure!(busy.len() == 1 + 5 * 4 - 16, "{busy:?}");
-    ensure!(busy.iter().all(|text| *text == "BUSY: server at capacity, retry with backoff"), "{busy:?}");
+    // As places become few, who has some gets no more of them: those that are left are for those who have none.
+    ensure!((1 + 5 * 4 - 16..1 + 5 * 4 - 12).contains(&busy.len()), "{busy:?}");
+    let is_known = |text: &&String| {
+        *text == "BUSY: server at capacity, retry with backoff"
+            || text.starts_with("BUSY: peer uid ")
+                && text.ends_with(" has its share of the requests in flight, retry with backoff")
+    };
+    ensure!(busy.iter().all(is_known), "{busy:?}");
+    for (number, graph) in graphs[1..].iter().enumerate() {
+        ensure!(answers[1 + number * 4].outcome.is_ok(), "'{graph}' had no place at all: {busy:?}");
+    }
     for graph in graphs {
         add_is_served(&mut client, graph)?;
     }
     let page = epistemic_tests::http::get(server.metrics_addr(), "/metrics")?.body;
     let series = |name| epistemic_tests::http::series(&page, name).context("no such series");
-    ensure!(series("epistemic_graph_busy_rejections_total")? == 5.0, "{page}");
+    ensure!(series("epistemic_graph_busy_rejections_total")? == busy.len() as f64, "{page}");
     ensure!(series("epistemic_graph_in_flight_requests")? == 0.0, "{page}");
     ensure!(series("epistemic_graph_inflight_permits_available")? == 16.0, "{page}");
     Ok(())

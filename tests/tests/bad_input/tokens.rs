@@ -1,8 +1,11 @@
 //! Wrong, missing and truncated tokens.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
+use epistemic_tests::wait::poll;
 use epistemic_tests::wire::{bin, params, token};
-use epistemic_tests::{Client, ServerProcess, Value};
+use epistemic_tests::{Client, Endpoint, ServerProcess, Value, WireError, http};
 
 use crate::bystander::Bystander;
 use crate::{endpoints, node};
@@ -48,6 +51,8 @@ fn only_the_token_of_the_request_is_taken() -> Result<()> {
                     answer.id == id && answer.outcome == expected,
                     "{method} with {wrong:.80}: {answer:?}"
                 );
+                // Three in a row would end the connection.
+                client.call("", "Ping", None)?;
             }
             let broken = [
                 (request.clone().without("auth_token"), "missing field `auth_token`"),
@@ -77,7 +82,6 @@ fn only_the_token_of_the_request_is_taken() -> Result<()> {
 #[test]
 fn the_token_is_checked_before_anything_else() -> Result<()> {
     let server = ServerProcess::ours().start()?;
-    let mut client = Client::connect(&server.unix_endpoint(), "guess")?;
     let calls = [
         ("no such graph", "NodeCount", None),
         ("__commons__", "HasNode", node("n")),
@@ -86,9 +90,65 @@ fn the_token_is_checked_before_anything_else() -> Result<()> {
         ("__commons__", "PageRank", None),
     ];
     for (graph, method, parameters) in calls {
+        let mut client = Client::connect(&server.unix_endpoint(), "guess")?;
         let error = client.call(graph, method, parameters).expect_err("a wrong secret");
         ensure!(error.server_text() == Some("Authentication failed"), "{method}: {error}");
     }
+    Ok(())
+}
+
+/// The peer is named once, with its address or its user and process.
+#[test]
+fn three_wrong_tokens_end_the_connection_and_are_logged() -> Result<()> {
+    let server = ServerProcess::ours().tcp().metrics().start()?;
+    for endpoint in endpoints(&server) {
+        let mut stranger = Client::connect(&endpoint, "guess")?;
+        for _ in 0..3 {
+            let error = stranger.call("", "Ping", None).expect_err("a wrong secret");
+            ensure!(error.server_text() == Some("Authentication failed"), "{error}");
+        }
+        ensure!(stranger.is_closed_by_server()?, "{endpoint:?}");
+        // Not in a row.
+        let mut friend = Client::connect(&endpoint, server.secret())?;
+        for _ in 0..5 {
+            let request = friend.request("", "Ping", None).with("auth_token", "wrong");
+            friend.send_body(&request.body())?;
+            ensure!(friend.receive()?.outcome.is_err());
+            friend.call("", "Ping", None)?;
+        }
+    }
+    let page = http::get(server.metrics_addr(), "/metrics")?.body;
+    ensure!(http::series(&page, "epistemic_graph_auth_failures_total") == Some(16.0), "{page}");
+    let user = format!("uid {}, pid {}", rustix::process::getuid().as_raw(), std::process::id());
+    for peer in ["127.0.0.1:", &user] {
+        let told = || {
+            server.output().lines().filter(|line| line.contains("wrong token") && line.contains(peer)).count()
+        };
+        let found = poll(Duration::from_secs(20), Duration::from_millis(10), || {
+            Ok::<_, WireError>((told() > 0).then_some(()))
+        })?;
+        ensure!(found.is_some() && told() == 1, "{peer}: {}", server.output());
+    }
+    Ok(())
+}
+
+/// 100 are answered at once and then ten a second, over all connections; who knows the secret is not slowed down.
+#[test]
+fn guesses_of_one_address_wait_for_their_answers() -> Result<()> {
+    const GUESSES: u32 = 130;
+    let server = ServerProcess::ours().tcp().start()?;
+    let begun = Instant::now();
+    let mut answered = 0;
+    while answered < GUESSES {
+        let mut stranger = Client::connect(&Endpoint::Tcp(server.tcp_addr()), "guess")?;
+        for _ in 0..3 {
+            let error = stranger.call("", "Ping", None).expect_err("a wrong secret");
+            ensure!(error.server_text() == Some("Authentication failed"), "{error}");
+            answered += 1;
+        }
+        server.tcp_client()?.call("", "Ping", None)?;
+    }
+    ensure!(begun.elapsed() >= Duration::from_millis(100) * (GUESSES - 101), "{:?}", begun.elapsed());
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use epistemic_tests::wire::{Response, bin, params};
-use epistemic_tests::{Client, ServerProcess};
+use epistemic_tests::{Client, ServerProcess, Value};
 
 use crate::{LATER, Long, SOON, await_metric, graphs, occupy, server};
 
@@ -41,6 +41,31 @@ fn the_computation_is_cancelled_and_what_is_behind_it_answered() -> Result<()> {
         ensure!(answers[2].outcome == Ok("ok".into()) && answers[4].outcome == Ok(true.into()));
         ensure!(client.is_closed_by_server()?);
         await_metric(&server, "computations_running", 0.0, SOON)?;
+    }
+    Ok(())
+}
+
+/// A client that reads until the end of the answers gets all of them.
+#[test]
+fn a_large_read_is_finished() -> Result<()> {
+    let server = server().start()?;
+    graphs::ring(&mut server.client()?, NODES)?;
+    let count = |answer: Response| answer.outcome.ok().and_then(|rows| rows.as_array().map(Vec::len));
+    for mut client in both(&server)? {
+        for method in ["GetNodes", "GetEdges", "GetLedger", "NodeIds"] {
+            client.send("ring", method, None)?;
+        }
+        let union = params([("graphs", Value::Array(vec!["ring".into()])), ("node_id", "c0".into())]);
+        client.send("ring", "UnionGetNeighbors", union)?;
+        client.send("ring", "Ping", None)?;
+        client.finish_sending()?;
+        for rows in [2 * NODES, 2 * NODES, 4 * NODES, 2 * NODES, NODES + 2] {
+            let answer = client.receive()?;
+            let text = format!("{:.200}", format!("{answer:?}"));
+            ensure!(count(answer) == Some(rows), "{text}");
+        }
+        ensure!(client.receive()?.outcome == Ok("pong".into()));
+        ensure!(client.is_closed_by_server()?);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Computations: ended when their client is gone, fair between graphs, within their memory, never stale.
 
+mod deadline;
 mod disconnect;
 mod endings;
 mod fairness;
@@ -41,6 +42,12 @@ fn await_metric(server: &ServerProcess, name: &str, value: f64, limit: Duration)
         anyhow::Ok((last == value).then(|| begun.elapsed()))
     })?
     .with_context(|| format!("{name} is {last} after {limit:?}, not {value}"))
+}
+
+/// Waits until a series has at least the value.
+fn await_at_least(server: &ServerProcess, name: &str, value: f64, limit: Duration) -> Result<()> {
+    poll(limit, Duration::from_millis(5), || anyhow::Ok((metric(server, name)? >= value).then_some(())))?
+        .with_context(|| format!("{name} stays below {value}"))
 }
 
 /// Something to compute that takes long.

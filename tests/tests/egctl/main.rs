@@ -3,6 +3,7 @@
 mod copies;
 mod damage;
 mod salvage;
+mod status;
 mod upkeep;
 
 use std::os::unix::net::UnixListener;

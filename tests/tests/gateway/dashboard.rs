@@ -1,11 +1,15 @@
 //! The page in a real browser, while one shard stops and comes back.
 
+use std::os::unix::net::UnixListener;
+
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::ServerProcess;
 use epistemic_tests::binaries::bin_dir;
 use epistemic_tests::browser::Browser;
+use epistemic_tests::gateway::Gateway;
 
-use super::Tier;
 use super::looks::{can_be_read, can_be_walked_with_tab};
+use super::{SECRET, Tier, endpoint};
 
 /// A graph whose name would be markup.
 const EVIL: &str = "<img src=x onerror=\"document.title='owned'\">";
@@ -64,6 +68,36 @@ fn the_page_shows_a_shard_going_and_coming_back() -> Result<()> {
     ensure!(elsewhere.is_empty() && !browser.requests().is_empty(), "requests to {elsewhere:?}");
     ensure!(browser.complaints().is_empty(), "{:#?}", browser.complaints());
     Ok(())
+}
+
+/// What is the worst of the cards is the heading's too: a shard that hangs, another secret, and no gateway any more.
+#[test]
+fn the_heading_is_never_greener_than_its_cards() -> Result<()> {
+    let shard = ServerProcess::ours().start()?;
+    let dir = tempfile::tempdir()?;
+    let silent = dir.path().join("silent.sock");
+    let _silent = UnixListener::bind(&silent)?;
+    let (sound, hung) = (endpoint(&shard.builder()), format!("unix://{}", silent.display()));
+    let mut browser = Browser::start()?;
+    let browser = &mut browser;
+    let heading = "document.querySelector('#summary').className";
+
+    let gateway = Gateway::start(&format!("{sound},{hung}"), SECRET, &[])?;
+    browser.open(&format!("http://{}/", gateway.addr()))?;
+    browser.wait_for(&format!("{} === '✕ hung · breaker open'", card(&hung)))?;
+    browser.wait_for(&format!("{} === '● reachable · breaker closed'", card(&sound)))?;
+    let text = browser.eval("document.querySelector('#summary').textContent")?;
+    ensure!(browser.eval(heading)? == "bad" && text == "1 of 2 shards reachable", "{text}");
+    drop(gateway);
+    browser.wait_for("document.querySelector('#freshness').textContent.includes('does not answer')")?;
+    ensure!(browser.eval(heading)? == "bad");
+
+    let stranger = Gateway::start(&sound, "another secret", &[])?;
+    browser.open(&format!("http://{}/", stranger.addr()))?;
+    browser.wait_for("document.querySelectorAll('.shard.is-warn').length === 1")?;
+    browser.wait_for(&format!("{heading} === 'warn'"))?;
+    drop(stranger);
+    browser.wait_for(&format!("{heading} === 'bad'"))
 }
 
 /// With the keyboard alone: the shortcut, a name, Enter; then an id that collides and one without a slug.

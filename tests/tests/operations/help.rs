@@ -26,6 +26,17 @@ impl Help {
         Ok(Self { text })
     }
 
+    /// The default of a flag that is there, where it is a number.
+    pub(super) fn default_of(&self, flag: &str) -> Option<Option<u64>> {
+        let begins = |line: &&str| line.trim_start().starts_with("--");
+        let mut lines =
+            self.text.lines().skip_while(|line| !line.trim_start().starts_with(&format!("{flag} ")));
+        let first = lines.next()?;
+        let rest = lines.take_while(|line| !begins(line)).collect::<Vec<_>>().join("\n");
+        let said = format!("{first}\n{rest}");
+        Some(said.split_once("[default: ").and_then(|(_, rest)| rest.split_once(']')?.0.parse().ok()))
+    }
+
     /// Whether the flag or variable is in the text as a word of its own.
     pub(super) fn has(&self, word: &str) -> bool {
         let part_of_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';

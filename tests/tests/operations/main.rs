@@ -7,6 +7,7 @@ mod dashboards;
 mod gateway;
 mod help;
 mod image;
+mod limits;
 mod prometheus;
 mod promql;
 mod rules;

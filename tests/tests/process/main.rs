@@ -1,8 +1,9 @@
-//! The server as a process: what it refuses to start on, how it keeps its secret, and how it stops.
+//! The server as a process: what it refuses to start on, how it keeps its secret, what it tells, and how it stops.
 
 mod damage;
 mod log;
 mod lost_log;
+mod metrics;
 mod secrets;
 mod sockets;
 mod start;

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::wire::token;
+use epistemic_tests::wire::{field, token};
 use epistemic_tests::{Client, ServerProcess, WireError};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -158,6 +158,21 @@ fn memory_is_shown_to_nobody_unless_asked_for() -> Result<()> {
         let cores = limits.lines().find(|line| line.starts_with("Max core file size")).context("a limit")?;
         let soft = cores.split_whitespace().nth(4).context("a value")?;
         ensure!(limit.is_empty() || soft == limit, "{cores}");
+    }
+    Ok(())
+}
+
+/// A drop-in starts with the secret that is there; 16 bytes are not short.
+#[test]
+fn a_short_secret_is_taken_with_a_warning() -> Result<()> {
+    for (secret, short) in [("x", true), ("fifteen bytes!!", true), ("sixteen bytes!!!", false)] {
+        let server = ServerProcess::ours().in_memory().secret(secret).start()?;
+        let status = server.client()?.call("", "ShardStatus", None)?;
+        let told = field(&status, "short_secret").and_then(|told| told.as_bool());
+        ensure!(told == Some(short), "{secret}: {told:?}");
+        let output = server.output();
+        ensure!(output.contains("the secret has fewer than 16 bytes") == short, "{secret}: {output}");
+        ensure!(secret.len() == 1 || !output.contains(secret), "{output}");
     }
     Ok(())
 }

@@ -21,6 +21,11 @@ pub(crate) trait Report: Serialize {
 }
 
 impl OutputArgs {
+    /// Whether JSON is wanted, for a command that prints as it goes.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints a result. A reader that has closed the pipe has seen enough: no error.
     pub(crate) fn print(self, report: &impl Report) -> Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());

@@ -80,8 +80,14 @@ impl ShardArgs {
         self.credentials.agent_id.as_deref()
     }
 
-    fn options(&self) -> ConnectOptions {
+    /// The defaults, with the identity to ask with.
+    pub(super) fn options(&self) -> ConnectOptions {
         self.credentials.options()
+    }
+
+    /// The list that all its shards are to have; none where one shard is meant, whatever list it has.
+    pub(super) fn list_to_compare(&self) -> Result<Option<EndpointList>> {
+        if self.endpoint.is_some() { Ok(None) } else { self.list().map(Some) }
     }
 
     /// A connection to the shard that owns `graph`.

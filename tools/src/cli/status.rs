@@ -1,26 +1,47 @@
 //! `egctl status`: which shards answer, and what they say of themselves.
 
-use std::io::{self, Write};
+mod shard;
+mod text;
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_router::Endpoint;
 use indicatif::{HumanBytes, HumanDuration};
 use serde::Serialize;
 use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
 
-use super::exit::{EXIT_CODES, message_of};
-use super::output::{OutputArgs, Report};
+use self::shard::{Look, Shard};
+use super::exit::{EXIT_CODES, Exit, Failure, exit_of};
+use super::output::OutputArgs;
 use super::shards::ShardArgs;
-use super::table::{shortened, shown, write_table};
-use crate::remote::{DamageStatus, ScrubStatus, ShardStatus};
+use crate::remote::ScrubStatus;
+
+/// What the codes mean here.
+const CODES: &str = "\
+Exit codes of status, the first that fits:
+  3  a shard refuses connections, hangs or cannot be reached
+  1  a shard answers with an error: it has another secret, say
+  2  wrong usage, or a shard has another endpoint list
+  0  all shards answer; whether they take writes and are sound is in the table
+";
 
 /// Show whether each shard answers, takes writes and has recent checkpoints.
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = format!("{CODES}\n{EXIT_CODES}"))]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     shards: ShardArgs,
+    /// Seconds for each shard to answer; all are asked at once.
+    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = parse_seconds)]
+    timeout: Duration,
+    /// Look again every so many seconds, 2 unless said, until stopped. With --json each shard is a line.
+    #[arg(long, num_args = 0..=1, default_missing_value = "2", value_name = "SECONDS", value_parser = parse_seconds)]
+    watch: Option<Duration>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -30,109 +51,99 @@ struct Shards {
     shards: Vec<Shard>,
 }
 
-#[derive(Serialize)]
-struct Shard {
-    endpoint: String,
-    /// Whether it answered.
-    reachable: bool,
-    status: Option<ShardStatus>,
-    error: Option<String>,
-}
-
-/// Prints the status of every shard, then fails when one did not answer.
+/// Prints a row as each shard answers and then the rest. Fails when one did not answer.
 pub(super) fn run(args: &StatusArgs, runtime: &Runtime) -> Result<()> {
-    let answers = runtime.block_on(args.shards.ask_all::<ShardStatus>("ShardStatus"))?;
-    let shard = |(endpoint, answer): &(epistemic_router::Endpoint, Result<ShardStatus>)| Shard {
-        endpoint: endpoint.to_string(),
-        reachable: answer.is_ok(),
-        status: answer.as_ref().ok().cloned(),
-        error: answer.as_ref().err().map(message_of),
+    let look = Look {
+        secret: args.shards.secret()?,
+        options: args.shards.options(),
+        timeout: args.timeout,
+        list: args.shards.list_to_compare()?,
     };
-    let shards = answers.0.iter().map(shard).collect();
-    args.output.print(&Shards { shards })?;
-    Ok(answers.failure()?)
-}
-
-impl Report for Shards {
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let heading = ["shard", "state", "pid", "up", "graphs", "size", "durability", "checkpoint"];
-        let rows: Vec<_> = self.shards.iter().map(Shard::row).collect();
-        write_table(out, heading, &rows)?;
-        for shard in &self.shards {
-            let Some(status) = &shard.status else { continue };
-            let directory = status.persist_dir.as_deref().unwrap_or("none, in memory");
-            writeln!(
-                out,
-                "\n{}\n  version {}, backend {}, sequence {}\n  directory {directory}, store {}",
-                shard.endpoint,
-                status.version,
-                status.backend,
-                status.sequence,
-                status.store_id.as_deref().unwrap_or("-")
-            )?;
-            match status.checkpoint_interval_s {
-                0 => writeln!(out, "  checkpoints: {}, automatic ones are off", status.checkpoints.len())?,
-                every => writeln!(out, "  checkpoints: {}, one every {every} s", status.checkpoints.len())?,
+    let endpoints = args.shards.list()?.as_slice().to_vec();
+    let done = runtime.block_on(async {
+        loop {
+            let shards = show(args, &look, &endpoints).await?;
+            match args.watch {
+                Some(pause) => sleep(pause).await,
+                None => return Ok::<_, io::Error>(shards),
             }
-            if let Some(found) = &status.ownership
-                && found.two_owners + found.no_owner > 0
-            {
-                let graphs: Vec<_> = found.graphs.iter().map(|graph| shortened(graph)).collect();
-                let (two, none) = (found.two_owners, found.no_owner);
-                writeln!(
-                    out,
-                    "  TWO OWNERS: {two}, NO OWNER: {none} (egctl owners check): {}",
-                    graphs.join(", ")
-                )?;
-            }
-            writeln!(out, "  scrub: {}", status.scrub.as_ref().map_or_else(|| "none".into(), scrub_line))?;
-            if let Some(reason) = status.poisoned.as_ref().or(status.refusal.as_ref()) {
-                writeln!(out, "  TAKES NO WRITES: {reason}")?;
-            }
-            write_damage(out, status)?;
         }
-        Ok(())
+    });
+    match done {
+        Ok(shards) => Ok(failure(&shards).map_or(Ok(()), Err)?),
+        // A reader that has closed the pipe has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
-impl Shard {
-    fn row(&self) -> [String; 8] {
-        let Some(status) = &self.status else {
-            let blank = || "-".to_owned();
-            let state = "no answer".to_owned();
-            return [self.endpoint.clone(), state, blank(), blank(), blank(), blank(), blank(), blank()];
-        };
-        let damaged = status.damage.as_ref().is_some_and(DamageStatus::is_any);
-        let state = match (status.writable, damaged) {
-            (true, false) => "up",
-            (true, true) => "DAMAGED",
-            (false, false) => "read-only",
-            (false, true) => "read-only, DAMAGED",
-        };
-        let newest = status.checkpoints.last().map(|checkpoint| ago(checkpoint.created_ms));
-        [
-            self.endpoint.clone(),
-            state.to_owned(),
-            status.pid.to_string(),
-            HumanDuration(Duration::from_secs(status.uptime_s)).to_string(),
-            status.graphs.to_string(),
-            HumanBytes(status.bytes).to_string(),
-            status.durability.clone(),
-            newest.unwrap_or_else(|| "none".to_owned()),
-        ]
+/// One look at all shards, printed as it comes. The shards in the order of the list.
+async fn show(args: &StatusArgs, look: &Look, endpoints: &[Endpoint]) -> io::Result<Vec<Shard>> {
+    let (sender, mut answers) = mpsc::unbounded_channel();
+    for (index, endpoint) in endpoints.iter().cloned().enumerate() {
+        let (look, sender) = (look.clone(), sender.clone());
+        tokio::spawn(async move {
+            let shard = look.at(&endpoint).await;
+            // Nobody listens when printing has failed.
+            let _ = sender.send((index, shard));
+        });
     }
+    drop(sender);
+    let mut out = io::stdout();
+    let width = endpoints.iter().map(|endpoint| endpoint.as_str().chars().count()).max().unwrap_or(0);
+    let (as_json, lines) = (args.output.is_json(), args.watch.is_some());
+    if !as_json {
+        if lines && out.is_terminal() {
+            write!(out, "\x1b[2J\x1b[H")?;
+        }
+        text::write_heading(&mut out, width)?;
+    }
+    let mut shards = Vec::with_capacity(endpoints.len());
+    while let Some((index, shard)) = answers.recv().await {
+        match (as_json, lines) {
+            (false, _) => text::write_shard(&mut out, width, &shard)?,
+            (true, true) => writeln!(out, "{}", serde_json::to_string(&shard)?)?,
+            (true, false) => {}
+        }
+        out.flush()?;
+        shards.push((index, shard));
+    }
+    shards.sort_by_key(|(index, _)| *index);
+    let shards: Vec<_> = shards.into_iter().map(|(_, shard)| shard).collect();
+    if !as_json {
+        shards.iter().try_for_each(|shard| text::write_details(&mut out, shard))?;
+        if lines {
+            writeln!(out)?;
+        }
+    } else if !lines {
+        let report = Shards { shards };
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+        return Ok(report.shards);
+    }
+    Ok(shards)
 }
 
-/// What is damaged, with the graphs that it struck and what to do.
-fn write_damage(out: &mut dyn Write, status: &ShardStatus) -> io::Result<()> {
-    let Some(damage) = status.damage.as_ref().filter(|damage| damage.is_any()) else { return Ok(()) };
-    for line in damage.lines() {
-        writeln!(out, "  DAMAGED: {line}")?;
-    }
-    for graph in &damage.graphs {
-        writeln!(out, "    {}: {}", shown(&graph.graph), graph.reason)?;
-    }
-    writeln!(out, "  what to do: docs/errors/corrupt.md")
+/// The error of the command, all lines under the worst code.
+fn failure(shards: &[Shard]) -> Option<Failure> {
+    let rank =
+        |exit: Exit| [Exit::Unreachable, Exit::Failed].iter().position(|worst| *worst == exit).unwrap_or(2);
+    let failed = shards.iter().filter_map(|shard| {
+        let (cause, text) = shard.failure()?;
+        Some((exit_of(cause), &shard.endpoint, text))
+    });
+    let mut failed: Vec<_> = failed.collect();
+    failed.sort_by_key(|(exit, ..)| rank(*exit));
+    let (exit, ..) = *failed.first()?;
+    let lines = failed.iter().map(|(_, endpoint, text)| match text.contains(endpoint.as_str()) {
+        true => (*text).to_owned(),
+        false => format!("{endpoint}: {text}"),
+    });
+    Some(Failure::new(exit, lines.collect::<Vec<_>>().join("\negctl: ")))
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|time| !time.is_zero()).ok_or_else(|| "give seconds, more than 0".into())
 }
 
 /// When everything was last read, and how far it is read now.

@@ -26,6 +26,8 @@ pub(super) struct Overview {
 struct ShardView {
     #[serde(flatten)]
     topology: EndpointStatus,
+    /// It takes connections and does not answer.
+    hung: bool,
     /// Why nothing is known of it, or why clients do not work with it.
     error: Option<String>,
     /// Why it takes no writes.
@@ -78,9 +80,10 @@ impl ShardView {
         let scrubbed = status.and_then(|status| status.scrub.as_ref()?.last_ended_ms);
         Self {
             topology,
+            hung: look.is_some_and(|look| look.hung),
             error: look.and_then(|look| match &look.seen.answer {
                 Ok(answer) => answer.health.other_list(ours),
-                Err(reason) => Some(reason.clone()),
+                Err(trouble) => Some(trouble.reason.clone()),
             }),
             refusal: status.and_then(|status| status.poisoned.as_ref().or(status.refusal.as_ref())).cloned(),
             damage: status

@@ -19,8 +19,40 @@ pub(super) struct Seen {
     pub(super) reachable: bool,
     /// When the look ended.
     pub(super) at: Instant,
-    /// What it answered, or the words of the failure.
-    pub(super) answer: Result<Answer, String>,
+    /// What it answered, or why that is not known.
+    pub(super) answer: Result<Answer, Trouble>,
+}
+
+/// Why nothing is known of a shard.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    /// The words of the failure.
+    pub(super) reason: String,
+    /// Whether it answered at all.
+    pub(super) answered: bool,
+    /// Nothing was tried: the breaker is open.
+    pub(super) untried: bool,
+}
+
+impl Trouble {
+    fn of(error: &RouterError) -> Self {
+        Self { reason: error.to_string(), answered: false, untried: error.circuit_open().is_some() }
+    }
+
+    fn said(reason: String) -> Self {
+        Self { reason, answered: true, untried: false }
+    }
+}
+
+impl Seen {
+    /// Whether it takes connections and does not answer; while the breaker is open as `before`.
+    pub(super) fn is_hung(&self, before: bool) -> bool {
+        match &self.answer {
+            Err(trouble) if trouble.untried => self.reachable && before,
+            Err(trouble) => self.reachable && !trouble.answered,
+            Ok(_) => false,
+        }
+    }
 }
 
 /// What a shard said of itself.
@@ -71,9 +103,9 @@ async fn is_reachable(endpoint: &Endpoint) -> bool {
     Topology::probe(&alone, DEFAULT_GRAPH).await.endpoints.iter().all(|status| status.reachable)
 }
 
-async fn ask(router: &ShardRouter) -> Result<Answer, String> {
+async fn ask(router: &ShardRouter) -> Result<Answer, Trouble> {
     let start = Instant::now();
-    let health = call(router, "Health", DEADLINE).await?.map_err(|error| error.to_string())?;
+    let health = call(router, "Health", DEADLINE).await?.map_err(|error| Trouble::said(error.to_string()))?;
     let round_trip = start.elapsed();
     let left = DEADLINE.saturating_sub(round_trip).max(Duration::from_millis(100));
     let status = call(router, "ShardStatus", left).await?.ok();
@@ -85,12 +117,12 @@ pub(super) async fn call<T: DeserializeOwned>(
     router: &ShardRouter,
     method: &str,
     deadline: Duration,
-) -> Result<Result<T, RouterError>, String> {
+) -> Result<Result<T, RouterError>, Trouble> {
     match router.with_deadline(deadline).call_raw(DEFAULT_GRAPH, method, &()).await {
         Ok(bytes) => rmp_serde::from_slice(&bytes)
             .map(Ok)
-            .map_err(|error| format!("the result of {method} is not understood: {error}")),
+            .map_err(|error| Trouble::said(format!("the result of {method} is not understood: {error}"))),
         Err(error @ RouterError::Call(epistemic_router::CallError::Server(_))) => Ok(Err(error)),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(Trouble::of(&error)),
     }
 }

@@ -41,6 +41,8 @@ struct KnownStore {
 #[derive(Debug)]
 pub(super) struct Look {
     pub(super) seen: Seen,
+    /// It takes connections and does not answer.
+    pub(super) hung: bool,
     pub(super) rate: Option<Rate>,
     /// What to say when another store answers than at first.
     pub(super) store_changed: Option<String>,
@@ -70,7 +72,7 @@ impl Watched {
     }
 
     async fn look_on(self: Arc<Self>) {
-        let mut rates = Rates::default();
+        let (mut rates, mut hung) = (Rates::default(), false);
         let mut ticks = interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -85,7 +87,8 @@ impl Watched {
                 }
             };
             let store_changed = self.compare_store(status.and_then(|status| status.store_id.as_deref()));
-            self.latest.send_replace(Some(Arc::new(Look { seen, rate, store_changed })));
+            hung = seen.is_hung(hung);
+            self.latest.send_replace(Some(Arc::new(Look { seen, hung, rate, store_changed })));
         }
     }
 
@@ -126,8 +129,8 @@ impl Watched {
 
     /// The graphs, at most a second old. However many ask, the shard is asked once.
     pub(super) async fn graphs(&self) -> Graphs {
-        if let Some(Err(reason)) = self.latest().await.map(|look| look.seen.answer.clone()) {
-            return Err(reason);
+        if let Some(Err(trouble)) = self.latest().await.map(|look| look.seen.answer.clone()) {
+            return Err(trouble.reason);
         }
         let mut kept = self.graphs.lock().await;
         if let Some((at, graphs)) = &*kept
@@ -141,7 +144,7 @@ impl Watched {
                 Ok(Arc::new(graphs))
             }
             Ok(Err(error)) => Err(error.to_string()),
-            Err(reason) => Err(reason),
+            Err(trouble) => Err(trouble.reason),
         };
         *kept = Some((Instant::now(), graphs.clone()));
         graphs

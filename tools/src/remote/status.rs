@@ -142,6 +142,9 @@ pub(crate) struct ShardStatus {
     pub(crate) refusal: Option<String>,
     /// The failure after which it stopped taking writes.
     pub(crate) poisoned: Option<String>,
+    /// Whether its secret is so short that it can be guessed.
+    #[serde(default)]
+    pub(crate) short_secret: bool,
     /// What is damaged; earlier versions do not tell.
     #[serde(default)]
     pub(crate) damage: Option<DamageStatus>,

@@ -1,6 +1,6 @@
 use epistemic_storage::{
     Durability, MemoryStore,
-    graph::{Departure, Fenced, GraphType, MoveOp, Write},
+    graph::{Departure, Fenced, GraphType, MoveOp, Progress, Write},
 };
 use tokio::sync::oneshot::{self, Receiver, error::TryRecvError};
 
@@ -8,7 +8,10 @@ use super::{
     super::{MAX_GROUP, Waiter},
     *,
 };
-use crate::admission::Admission;
+use crate::{
+    account::Account,
+    admission::{Admission, Kind},
+};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -43,8 +46,10 @@ impl Turns {
         let receivers = writes.map(|(graph, op)| {
             let (reply, receiver) = oneshot::channel();
             let graph = Arc::from(graph);
-            let permit = Some(self.admission.admit(&graph, 1).unwrap());
-            let job = Job { write: Write { graph, op }, waiter: Waiter { reply, permit, until: None } };
+            let account = Account { tenant: Arc::clone(&graph), graph: Arc::clone(&graph) };
+            let permit = Some(self.admission.admit(&account, Kind::Short, 1).unwrap());
+            let waiter = Waiter { account, reached: Progress::default(), reply, permit, until: None };
+            let job = Job { write: Write { graph, op }, waiter };
             self.held_up.pass(job, &mut group);
             receiver
         });

@@ -7,7 +7,7 @@ use rmpv::Value;
 use super::super::frame::{FrameTooLarge, split_frame};
 use super::super::params::{AddNode, BatchUpdate, CreateGraph, RestoreOpen, params};
 use super::super::response::{self, Response};
-use super::super::{Authenticator, Envelope, GraphType, Method, encode, parse_batch};
+use super::super::{Authenticator, Envelope, GraphType, Method, encode, envelope, parse_batch};
 
 fn pack(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -131,6 +131,27 @@ fn parameters_may_come_before_other_fields() {
     assert_eq!(envelope.params, Some(pack(&fields[0].1).as_slice()));
     assert_eq!((envelope.id, envelope.graph, envelope.method), (3, "g", "HasNode"));
     assert_eq!((envelope.auth_token, envelope.agent_id), ("t", Some("me")));
+}
+
+/// What stands behind the parameters, or behind anything that would have to be walked, is not looked for.
+#[test]
+fn the_token_is_found_before_the_parameters_only() {
+    let [id, token, graph] = [("id", Value::from(3)), ("auth_token", "t".into()), ("graph", "g".into())];
+    let params = ("params", map(&[("node_id", "n".into())]));
+    let found = |fields: &[(&str, Value)]| {
+        let body = pack(&map(fields));
+        envelope::before_params(&body).map(|head| (head.id, head.auth_token.to_owned()))
+    };
+    let here = Some((3, "t".to_owned()));
+    assert_eq!(found(&[id.clone(), graph.clone(), token.clone(), params.clone()]), here);
+    assert_eq!(found(&[graph.clone(), token.clone(), ("agent_id", Value::Nil), id.clone()]), here);
+    assert_eq!(found(&[id.clone(), params, token.clone()]), None);
+    assert_eq!(found(&[("other", Value::Nil), id.clone(), token.clone()]), None);
+    assert_eq!(found(&[("graph", map(&[])), id.clone(), token.clone()]), None);
+    assert_eq!(found(&[id.clone(), graph]), None);
+    assert_eq!(found(&[("id", "3".into()), token]), None);
+    let body = pack(&map(&[id, ("auth_token", "t".into())]));
+    assert_eq!(envelope::before_params(&body[..body.len() - 1]), None, "it is cut off");
 }
 
 fn batch(operations: &[Value]) -> Vec<BatchOp<'static>> {

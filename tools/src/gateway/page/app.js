@@ -85,14 +85,20 @@ function problemsOf(shard) {
     ...shard.damage.map((line) => `Damaged: ${line}`), shard.store_changed].filter(Boolean);
 }
 
+// A shard that takes connections and says nothing is as good as one that is down.
+const isUp = (shard) => shard.reachable && !shard.hung;
+
+function moodOf(shard) {
+  if (!isUp(shard)) return "bad";
+  return shard.breaker === "closed" && !problemsOf(shard).length ? "good" : "warn";
+}
+
 function showShard(shard) {
   const { root, state, values, problem } = card(shard.endpoint);
-  const healthy = shard.reachable && shard.breaker === "closed" && !shard.error;
-  const problems = problemsOf(shard);
-  const mood = !shard.reachable ? "bad" : healthy && !problems.length ? "good" : "warn";
+  const problems = problemsOf(shard), mood = moodOf(shard);
   dress(root, `shard is-${mood}`);
   dress(state, `state ${mood}`);
-  const words = [shard.reachable ? "reachable" : "unreachable", BREAKER[shard.breaker]];
+  const words = [shard.hung ? "hung" : shard.reachable ? "reachable" : "unreachable", BREAKER[shard.breaker]];
   if (shard.refusal) words.push("takes no writes");
   if (shard.damage.length) words.push("damaged");
   if (shard.store_changed) words.push("another store");
@@ -126,8 +132,8 @@ function showOwners(owners) {
 function showOverview(overview) {
   overview.shards.forEach(showShard);
   showOwners(overview.owners);
-  const up = overview.shards.filter((shard) => shard.reachable).length;
-  const troubled = overview.shards.filter((shard) => shard.reachable && problemsOf(shard).length).length;
+  const up = overview.shards.filter(isUp).length;
+  const troubled = overview.shards.filter((shard) => moodOf(shard) === "warn").length;
   const all = overview.shards.length, nodes = overview.shards.reduce((sum, shard) => sum + (shard.nodes ?? 0), 0);
   const summary = at("summary");
   dress(summary, up < all ? "bad" : troubled ? "warn" : "good");
@@ -263,6 +269,7 @@ async function ask(address) {
   } catch {
     write(at("freshness"), "the gateway does not answer: what you see is old");
     dress(at("freshness"), "bad");
+    dress(at("summary"), "bad");
     return null;
   }
 }

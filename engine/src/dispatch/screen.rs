@@ -1,0 +1,52 @@
+//! Large frames of strangers. What it takes to check a token may be the whole frame, walked and hashed: that is not done on
+//! an async worker, and not for many at a time.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use tokio::task::block_in_place;
+
+use super::{Client, OpError, Pending, Step, dispatch};
+use crate::{
+    shard::{Authentication, Shard},
+    signed::SignedRequests,
+    wire::{ReplyTo, envelope},
+};
+
+/// A frame of so many bytes is large.
+pub(crate) const LARGE: usize = 1 << 20;
+/// Large frames of strangers that are checked at a time.
+pub(crate) const AT_ONCE: usize = 2;
+
+/// [`dispatch`] for a frame of a connection that has not authenticated.
+pub(crate) fn dispatch_stranger(
+    shard: &Arc<Shard>,
+    client: Client<'_>,
+    body: &Bytes,
+    pending: &VecDeque<Pending>,
+    outbox: &mut Vec<u8>,
+) -> Step {
+    if body.len() < LARGE {
+        return dispatch(shard, client, body, false, pending, outbox);
+    }
+    let head = envelope::before_params(body);
+    let mut refuse = |text: &str| {
+        let to = ReplyTo { id: head.map_or(0, |head| head.id), coded: false };
+        Pending::refused(&OpError::Text(text.into()), to, pending.is_empty(), outbox)
+    };
+    if let (Authentication::Secret { by_id: Some(by_id), .. }, Some(head)) = (&shard.authentication, head)
+        && !SignedRequests::is_meant(head.auth_token)
+    {
+        if by_id.verify(head.id, head.auth_token) {
+            return dispatch(shard, client, body, false, pending, outbox);
+        }
+        shard.metrics.auth_failure();
+        return Step::WrongToken(refuse("Authentication failed"));
+    }
+    match shard.large_strangers.try_acquire() {
+        Ok(_place) => block_in_place(|| dispatch(shard, client, body, false, pending, outbox)),
+        Err(_) => {
+            Step::Answered(refuse("BUSY: other large first requests are being checked, retry with backoff"))
+        }
+    }
+}

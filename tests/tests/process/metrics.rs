@@ -1,0 +1,89 @@
+//! The metrics page under those who ask for it often, and with many graphs.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use epistemic_tests::wait::poll;
+use epistemic_tests::wire::params;
+use epistemic_tests::{ServerProcess, http};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn count_of(page: &str, name: &str) -> usize {
+    page.lines().filter(|line| line.starts_with(name)).count()
+}
+
+#[test]
+fn graphs_beyond_the_limit_have_no_series_until_there_is_room() -> Result<()> {
+    let server = ServerProcess::ours().in_memory().metrics().arg("--max-graph-series").arg("3").start()?;
+    let mut client = server.client()?;
+    let page = || -> Result<String> { Ok(http::get(server.metrics_addr(), "/metrics")?.body) };
+    for number in 0..6 {
+        let graph = format!("g{number}");
+        client.create_graph(&graph)?;
+        client.add_node(&graph, "n", b"\x80")?;
+    }
+    let before = page()?;
+    ensure!(count_of(&before, "epistemic_graph_graph_ops_total{") == 3, "{before}");
+    ensure!(count_of(&before, "epistemic_graph_graph_nodes{") == 3, "{before}");
+    let unlisted = http::series(&before, "epistemic_graph_graph_ops_unlisted_total");
+    ensure!(unlisted >= Some(3.0), "{unlisted:?}");
+    for number in 0..3 {
+        client.call("", "DeleteGraph", params([("graph_name", format!("g{number}").into())]))?;
+    }
+    page()?;
+    client.add_node("g5", "m", b"\x80")?;
+    let after = page()?;
+    ensure!(http::series(&after, "epistemic_graph_graph_nodes{graph=\"g5\"}") == Some(2.0), "{after}");
+    Ok(())
+}
+
+/// A small page is always of now; a large one is shown again for a moment, so that asking for it often costs little.
+#[test]
+fn a_large_page_is_rendered_once_for_many() -> Result<()> {
+    let server = ServerProcess::ours().in_memory().metrics().start()?;
+    let mut client = server.client()?;
+    let pings = |page: &str| http::series(page, "epistemic_graph_requests_total{op=\"Ping\"}");
+    for number in 1..20 {
+        client.call("", "Ping", None)?;
+        let page = http::get(server.metrics_addr(), "/metrics")?.body;
+        // The harness pings too.
+        ensure!(pings(&page) >= Some(f64::from(number)), "{number}: {page}");
+    }
+    let tail = "x".repeat(1000);
+    for number in 0..120 {
+        let graph = format!("{number}{tail}");
+        client.create_graph(&graph)?;
+        client.add_node(&graph, "n", b"\x80")?;
+    }
+    let kept = poll(LIMIT, Duration::from_millis(1), || -> Result<_> {
+        let first = http::get(server.metrics_addr(), "/metrics")?.body;
+        ensure!(first.len() > 256 << 10, "{} bytes", first.len());
+        client.call("", "Ping", None)?;
+        let second = http::get(server.metrics_addr(), "/metrics")?.body;
+        Ok((first == second).then_some(()))
+    })?;
+    kept.context("each page was rendered anew")?;
+
+    let readers: Vec<_> = (0..80)
+        .map(|_| {
+            let address = server.metrics_addr();
+            std::thread::spawn(move || http::get(address, "/metrics").map(|answer| answer.status))
+        })
+        .collect();
+    for _ in 0..20 {
+        client.call("", "ShardStatus", None)?;
+    }
+    // Beyond its 64 connections the listener lets go of those that wait longest without a request.
+    let served =
+        readers.into_iter().filter_map(|reader| reader.join().ok()?.ok()).filter(|status| *status == 200);
+    ensure!(served.count() >= 40);
+    // And it becomes of now again.
+    let sent = pings(&http::get(server.metrics_addr(), "/metrics")?.body);
+    client.call("", "Ping", None)?;
+    let renewed = poll(LIMIT, Duration::from_millis(10), || -> Result<_> {
+        let page = http::get(server.metrics_addr(), "/metrics")?.body;
+        Ok((pings(&page) > sent).then_some(()))
+    })?;
+    renewed.context("the page stays as it was")
+}
