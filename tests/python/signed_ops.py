@@ -111,6 +111,12 @@ async def batches(check, client):
         operation = {"op": "add_embedding", "id": "a", "embedding": bad}
         code, detail = await refusal(client.lifecycle.batch_update([*good, operation]))
         check.true(f"refused: {bad}: {detail}", code == "INVALID_ARGUMENT" and detail.startswith("op[5]: `embedding`"))
+    labelled = {"op": "add_node", "id": "x", "properties": {"labels": [f"l{n}" for n in range(1001)]}}
+    code, detail = await refusal(client.lifecycle.batch_update([*good, labelled]))
+    check.true(f"refused: {detail}", code == "LIMIT_EXCEEDED" and detail.startswith("a node with 1001 labels"))
+    large = [{"op": "add_node", "id": f"x{n}", "properties": {"t": "x" * (12 << 20)}} for n in range(3)]
+    code, detail = await refusal(client.lifecycle.batch_update([*good, *large]))
+    check.true(f"refused: {detail}", code == "LIMIT_EXCEEDED" and detail.startswith("the batch writes over"))
     check.equal("nothing of them was done", await client.ledger.get(), before)
     answer = await client.lifecycle.batch_update(good)
     check.equal("later operations", [answer[key] for key in later], [1, 1, 2, 1, []])

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::binaries::SIGNING_CLIENT;
-use epistemic_tests::wire::{bin, params};
+use epistemic_tests::wait::poll;
+use epistemic_tests::wire::{bin, map, pack, params};
 use epistemic_tests::{Client, ServerProcess, Value, http, python, shared};
 
 /// Clients that have transactions.
@@ -153,6 +154,114 @@ fn what_is_staged_does_not_outlive_the_server() -> Result<()> {
     let told = commit(&mut client, &transaction).expect_err("it is gone").to_string();
     ensure!(told.contains(&format!("unknown transaction '{transaction}'")), "{told}");
     ensure!(client.call(GRAPH, "NodeCount", None)?.as_u64() == Some(0));
+    Ok(())
+}
+
+/// Open transactions of a graph at most.
+const MOST: usize = 256;
+
+#[test]
+fn open_transactions_are_bounded_and_end_with_their_connections() -> Result<()> {
+    let server = ServerProcess::ours().in_memory().metrics().start()?;
+    let mut client = server.client()?;
+    client.create_graph(GRAPH)?;
+    client.create_graph("other")?;
+    let mut second = server.client()?;
+    let first = begin(&mut client, GRAPH)?;
+    for _ in 1..MOST {
+        let transaction = begin(&mut second, GRAPH)?;
+        stage(&mut second, &transaction, "n")?;
+    }
+    let told = begin(&mut client, GRAPH).expect_err("one too many").to_string();
+    ensure!(told.contains("too many open transactions for graph 'g': 256 are the most"), "{told}");
+    begin(&mut client, "other")?;
+    drop(second);
+    let begun = poll(Duration::from_secs(20), Duration::from_millis(20), || {
+        anyhow::Ok(begin(&mut client, GRAPH).ok())
+    })?;
+    ensure!(begun.is_some(), "those of a connection that ended have no place");
+    stage(&mut client, &first, "n")?;
+    ensure!(commit(&mut client, &first)?.as_bool() == Some(true));
+    let page = http::get(server.metrics_addr(), "/metrics")?.body;
+    let series = |name: &str| http::series(&page, &format!("epistemic_graph_{name}"));
+    ensure!(series("transactions_open") == Some(2.0), "{page}");
+    ensure!(series("transactions_bytes") == Some(0.0), "{page}");
+    ensure!(series("transactions_forgotten_total") == Some((MOST - 1) as f64), "{page}");
+    Ok(())
+}
+
+/// The limits of writes hold for each change, and that of a batch for all together; what was staged before stays.
+#[test]
+fn what_a_transaction_writes_is_bounded() -> Result<()> {
+    let limits = ["--max-property-bytes", "4000", "--max-node-labels", "3", "--max-batch-bytes", "10000"];
+    let server =
+        limits.into_iter().fold(ServerProcess::ours().in_memory(), |server, arg| server.arg(arg)).start()?;
+    let mut client = server.client()?;
+    client.create_graph(GRAPH)?;
+    for node in ["hub", "n"] {
+        client.add_node(GRAPH, node, &[0x80])?;
+    }
+    for _ in 0..500 {
+        client.add_edge(GRAPH, "hub", "n", &[0x80])?;
+    }
+    let transaction = begin(&mut client, GRAPH)?;
+    let labels =
+        pack(&map([("labels", (0..4).map(|n| format!("l{n}").into()).collect::<Vec<Value>>().into())]));
+    let large = vec![0xc0; 4001];
+    let properties =
+        |id: &str, properties: &[u8]| vec![("node_id", id.into()), ("properties_msgpack", bin(properties))];
+    let refused = [
+        ("TxnAddNode", properties("x", &labels), "--max-node-labels"),
+        ("TxnAddNode", properties("x", &large), "--max-property-bytes"),
+        (
+            "TxnAddEdge",
+            vec![
+                ("source_id", "hub".into()),
+                ("target_id", "n".into()),
+                ("properties_msgpack", bin(large.as_slice())),
+            ],
+            "--max-property-bytes",
+        ),
+        (
+            "TxnCas",
+            vec![
+                ("node_id", "n".into()),
+                ("conditions_msgpack", bin([0x80])),
+                ("updates_msgpack", bin(labels.as_slice())),
+            ],
+            "--max-node-labels",
+        ),
+        (
+            "TxnAddEmbedding",
+            vec![("node_id", "n".into()), ("embedding", vec![Value::F32(1.0); 1001].into())],
+            "--max-property-bytes",
+        ),
+    ];
+    for (method, fields, flag) in refused {
+        let fields = params(fields.into_iter().chain([("txn_id", transaction.as_str().into())]));
+        let told = client.call(GRAPH, method, fields).expect_err("beyond a limit").to_string();
+        ensure!(told.contains("LIMIT_EXCEEDED: ") && told.contains(flag), "{method}: {told}");
+    }
+    let full = (0..3).map(|n| {
+        let fields = properties(&format!("n{n}"), &[0xc0; 2000]);
+        let fields = params(fields.into_iter().chain([("txn_id", transaction.as_str().into())]));
+        client.call(GRAPH, "TxnAddNode", fields).map_err(|error| error.to_string())
+    });
+    let full: Vec<_> = full.collect();
+    ensure!(full[..2] == [Ok(true.into()), Ok(true.into())], "{full:?}");
+    ensure!(full[2].as_ref().is_err_and(|told| told.contains("--max-batch-bytes")), "{full:?}");
+    ensure!(commit(&mut client, &transaction)?.as_bool() == Some(true));
+    ensure!(client.call(GRAPH, "NodeCount", None)?.as_u64() == Some(4));
+
+    // How many edges go with a node is known only when it is removed.
+    let transaction = begin(&mut client, GRAPH)?;
+    stage(&mut client, &transaction, "first")?;
+    let fields = params([("txn_id", transaction.as_str().into()), ("node_id", "hub".into())]);
+    client.call(GRAPH, "TxnRemoveNode", fields)?;
+    let told = commit(&mut client, &transaction).expect_err("too much").to_string();
+    ensure!(told.contains("LIMIT_EXCEEDED: the batch writes over 10000 bytes (--max-batch-bytes)"), "{told}");
+    ensure!(client.call(GRAPH, "NodeCount", None)?.as_u64() == Some(4));
+    ensure!(client.call(GRAPH, "EdgeCount", None)?.as_u64() == Some(500));
     Ok(())
 }
 
