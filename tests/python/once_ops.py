@@ -56,22 +56,6 @@ async def documents(check, client, first):
         check.equal(f"{method}: another document", code, "IDEMPOTENCY_CONFLICT")
 
 
-async def forks(check, client, args):
-    """A copy is made once for its key, whatever becomes of it."""
-    copy = "once fork"
-    for number in range(2):
-        made = await send(client, "fork", "Fork", graph_name=copy)
-        check.equal(f"forked, {number}", made, {"created": copy})
-        async with await connect(args, copy) as other:
-            if args.phase == "first" and number == 0:
-                await other.nodes.add("later", {})
-            check.equal("what came later stays", await other.nodes.has("later"), True)
-    code, _ = await refusal(send(client, "fork", "Fork", graph_name="another fork"))
-    check.equal("another copy under the key", code, "IDEMPOTENCY_CONFLICT")
-    code, _ = await refusal(send(client, "fork 2", "Fork", graph_name=copy))
-    check.equal("another key", code, "INVALID_ARGUMENT")
-
-
 async def messages(check, client):
     """What is not remembered, as docs/protocol.md says: a message that is sent again is a second one."""
     channel = "once messages"
@@ -109,7 +93,6 @@ async def run(args):
             await client.nodes.add("free", {"type": "T"})
         check.true("writes without a key are all done", len(await client.ledger.get()) == len(before) + 2)
         check.equal("the next task is still there", (await client.nodes.properties("t2"))["status"], "pending")
-        await forks(check, client, args)
     async with await connect(args, DOCUMENTS) as client:
         await documents(check, client, args.phase == "first")
         await messages(check, client)
