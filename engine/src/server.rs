@@ -56,6 +56,7 @@ use crate::{
     semantic::Indexes,
     shard::{Authentication, Limits, Periodic, Shard, stopped},
     signed::SignedRequests,
+    transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::Authenticator,
 };
@@ -335,6 +336,7 @@ fn open_shard(
             config.max_transfers as usize,
             (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
         ),
+        transactions: Transactions::default(),
         started: Instant::now(),
         durability: config.durability,
         checkpoint_interval: config.checkpoint_interval,

@@ -15,6 +15,7 @@ use super::{
     answer::WriteAnswer,
     pending::{PendingWrite, Queued},
     semantic::check_finite,
+    transactions, whole_batch,
 };
 use crate::{
     account::Account,
@@ -41,7 +42,12 @@ pub(super) fn submit(
     alone: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
-    match prepare(shard, request, body) {
+    let prepared = if request.method == Method::Commit {
+        transactions::commit(shard, request)
+    } else {
+        prepare(shard, request, body)
+    };
+    match prepared {
         Ok(pending) => Some(pending),
         Err(error) => Pending::refused(&error, request.envelope.reply_to(), alone, outbox),
     }
@@ -187,6 +193,9 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
+            if envelope.reply_to().coded {
+                return Ok((envelope.graph, whole_batch::decode(&limits, &operations_msgpack)?));
+            }
             let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
             batch(&limits, items.map(BatchOp::from))?
@@ -258,7 +267,7 @@ fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result
     Ok(Op::Batch(batch))
 }
 
-fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
+pub(super) fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
     at_most(MAX_BATCH, operation, count)
 }
 

@@ -91,6 +91,15 @@ pub struct BatchReport {
     pub removed_nodes: u64,
     /// Edge removals asked for, missing edges included.
     pub removed_edges: u64,
+    /// Embeddings added or replaced.
+    #[serde(default)]
+    pub added_embeddings: u64,
+    /// Nodes added or replaced by operations that say so.
+    #[serde(default)]
+    pub upserted_nodes: u64,
+    /// Edges put in place of all of their pair.
+    #[serde(default)]
+    pub upserted_edges: u64,
     /// One text per failed item, `op[INDEX]: reason`; behind the first 10,000 one that tells how many more.
     pub errors: Vec<String>,
     /// Failed items without a text of their own.
