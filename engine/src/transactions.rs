@@ -239,6 +239,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Semaphore;
+
     use super::*;
 
     fn change(bytes: usize) -> TransactionChange {
@@ -259,13 +261,17 @@ mod tests {
         Refusal::Unknown(id.into())
     }
 
+    fn connection() -> Arc<Transfers> {
+        Arc::new(Transfers::new(Arc::new(Semaphore::new(0))))
+    }
+
     fn take(transactions: &Transactions, id: &str, agent: Option<&str>) -> Result<Staged, Refusal> {
         transactions.take(id, agent, |_| Ok::<_, Refusal>(())).map(|(staged, ())| staged)
     }
 
     #[test]
     fn what_was_seen_first_counts() {
-        let (transactions, connection) = (Transactions::default(), Arc::default());
+        let (transactions, connection) = (Transactions::default(), connection());
         let id = transactions.begin("g".into(), None, &connection).unwrap();
         for seen in [None, Some(b"1".as_slice())] {
             transactions
@@ -281,7 +287,7 @@ mod tests {
 
     #[test]
     fn one_belongs_to_who_began_it() {
-        let (transactions, connection) = (Transactions::default(), Arc::default());
+        let (transactions, connection) = (Transactions::default(), connection());
         let id = transactions.begin("g".into(), Some("a"), &connection).unwrap();
         for other in [None, Some("b"), Some("")] {
             assert_eq!(transactions.graph(&id, other), Err(unknown(&id)));
@@ -293,7 +299,7 @@ mod tests {
 
     #[test]
     fn one_without_room_stays() {
-        let (transactions, connection) = (Transactions::default(), Arc::default());
+        let (transactions, connection) = (Transactions::default(), connection());
         let id = transactions.begin("g".into(), None, &connection).unwrap();
         let refused = transactions.take(&id, None, |_| Err::<(), _>(Refusal::BytesOfAll));
         assert_eq!(refused.unwrap_err(), Refusal::BytesOfAll);
@@ -302,7 +308,7 @@ mod tests {
 
     #[test]
     fn idle_ones_and_those_of_connections_that_ended_are_forgotten() {
-        let (transactions, connection) = (Transactions::default(), Arc::default());
+        let (transactions, connection) = (Transactions::default(), connection());
         let id = transactions.begin("g".into(), None, &connection).unwrap();
         add(&transactions, &id, 10).unwrap();
         let begun = Instant::now();
@@ -322,7 +328,7 @@ mod tests {
 
     #[test]
     fn they_are_bounded_in_number_and_bytes() {
-        let (transactions, connection) = (Transactions::default(), Arc::default());
+        let (transactions, connection) = (Transactions::default(), connection());
         let begin = |graph: &str| transactions.begin(graph.into(), None, &connection);
         let ids: Vec<_> = (0..MOST_OF_GRAPH).map(|_| begin("g").unwrap()).collect();
         assert_eq!(begin("g"), Err(Refusal::OfGraph("g".into())));
@@ -346,7 +352,7 @@ mod tests {
 
     #[test]
     fn changes_are_bounded() {
-        let (transactions, connection) = (Transactions::default(), Arc::default());
+        let (transactions, connection) = (Transactions::default(), connection());
         let id = transactions.begin("g".into(), None, &connection).unwrap();
         for _ in 0..MOST_CHANGES {
             add(&transactions, &id, 0).unwrap();
