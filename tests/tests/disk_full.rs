@@ -175,7 +175,13 @@ fn full_disk(reserve: u64, left: u64, property_bytes: usize) -> Result<()> {
         disk.empty()?;
     }
     tally.while_writing(&server, "c", || tally.wait("acknowledgements", Tally::acknowledged, 200))?;
-    server.client()?.call("__commons__", "Checkpoint", None)?;
+    // A flush that failed while the disk was full is tried again within seconds, and writes do not wait for it.
+    let taken = poll(LIMIT, LOOK, || match server.client()?.call("__commons__", "Checkpoint", None) {
+        Ok(_) => Ok(Some(())),
+        Err(WireError::Server(text)) if text.starts_with("disk full") => Ok(None),
+        Err(error) => Err(anyhow::Error::from(error)),
+    })?;
+    taken.context("no checkpoint is taken although there is room")?;
     let server = server.restart()?;
     tally.check(&server).context("at the end")?;
     eprintln!("{} acknowledged, {} refused", tally.acknowledged(), tally.refused());
