@@ -13,7 +13,7 @@ use epistemic_listen::Origin;
 use epistemic_logging::Limit;
 use parking_lot::Mutex;
 
-/// Wrong tokens that a connection may send one after the other.
+/// Wrong tokens that a connection may send before a right one.
 pub(crate) const ON_ONE_CONNECTION: u32 = 3;
 /// Wrong tokens of one origin that are answered at once.
 const FREE: u32 = 100;

@@ -15,7 +15,7 @@ pub(super) fn components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<V
     deserializer.deserialize_seq(ComponentsVisitor)
 }
 
-/// The components of a MessagePack value, as [`components`].
+/// The components of a MessagePack value, as `components`.
 ///
 /// # Errors
 /// It is no list of numbers, or has too many.

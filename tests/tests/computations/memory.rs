@@ -17,7 +17,7 @@ fn chain(client: &mut Client, graph: &str, nodes: usize) -> Result<()> {
 }
 
 fn limited() -> Result<ServerProcess> {
-    server().arg("--projection-memory").arg(BUDGET.to_string()).arg("--max-node-id-bytes=65536").start()
+    server().arg("--projection-memory").arg(BUDGET.to_string()).start()
 }
 
 fn components(client: &mut Client, graph: &str) -> Result<usize> {
