@@ -76,6 +76,15 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &OpError) {
     written.expect("texts of errors are far below 4 GiB");
 }
 
+/// What is there to go on with; nothing when it is refused, with the error appended.
+pub(super) fn accepted<T, E: Into<OpError>>(
+    out: &mut Vec<u8>,
+    to: ReplyTo,
+    asked: Result<T, E>,
+) -> Option<T> {
+    asked.map_err(|refusal| error(out, to, &refusal.into())).ok()
+}
+
 /// Appends the result that `write` puts into the buffer, or the error it ends with.
 pub(super) fn result(
     out: &mut Vec<u8>,

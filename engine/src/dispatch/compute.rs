@@ -50,13 +50,7 @@ pub(super) fn submit(
         let permit = shard.admission.admit(&account, Kind::Long, bytes)?;
         Ok((graph, account, permit))
     });
-    let (graph, account, permit) = match admitted {
-        Ok(admitted) => admitted,
-        Err(error) => {
-            answer::error(outbox, to, &error);
-            return None;
-        }
-    };
+    let (graph, account, permit) = answer::accepted(outbox, to, admitted)?;
     shard.metrics.graph_op(graph.name());
     let (parts, receiver) = mpsc::channel(1);
     let cancel = Cancel::default();
@@ -174,10 +168,7 @@ impl Computation<'_> {
 
     /// The write, made once if the caller gave a key. It must be the only one of the computation.
     pub(super) fn keyed(&self, op: Op) -> Op {
-        match self.once() {
-            Some(once) => Op::Once(once, Box::new(op)),
-            None => op,
-        }
+        op.once(self.once())
     }
 
     fn once(&self) -> Option<Once> {

@@ -8,11 +8,8 @@ use epistemic_storage::{
 };
 
 use super::{
-    OpError, Pending, Request, access, answer,
-    answer::WriteAnswer,
-    pending::{PendingWrite, Queued},
-    semantic::check_finite,
-    whole_batch,
+    OpError, Pending, Request, access, answer, answer::WriteAnswer, pending::Queued, semantic, whole_batch,
+    writes::pending_write,
 };
 use crate::{
     access::{Caller, Need},
@@ -158,8 +155,7 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Option<&'a str>, Change
         _ => {
             let params::TransactionAddEmbedding { txn_id, node_id, embedding, graph } =
                 params::params(method, raw)?;
-            check_finite("embedding", &embedding)?;
-            let components = embedding.iter().flat_map(|component| component.to_le_bytes()).collect();
+            let components = semantic::stored("embedding", &embedding)?;
             (txn_id, graph, Change::AddVector { node: node_id.into(), components })
         }
     })
@@ -206,20 +202,8 @@ pub(super) fn commit(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pendin
     let admit = |bytes| shard.admission.admit(&account, Kind::Short, bytes).map_err(OpError::from);
     let (staged, permit) = shard.transactions.take(txn_id, agent(request), admit)?;
     let Staged { transaction, bytes } = staged;
-    let op = match key {
-        Some(key) => {
-            let once = Once { key, request: transaction.digest() };
-            Op::Once(once, Box::new(Op::Transaction(transaction)))
-        }
-        None => Op::Transaction(transaction),
-    };
-    let write = PendingWrite {
-        shard: Arc::clone(shard),
-        to: envelope.reply_to(),
-        method,
-        begun,
-        answer: WriteAnswer::Transaction { keyed },
-        queued: Queued::Reply(shard.committer.submit(account, op, Some(permit))),
-    };
-    Ok(Pending::write(write, bytes))
+    let once = key.map(|key| Once { key, request: transaction.digest() });
+    let reply = shard.committer.submit(account, Op::Transaction(transaction).once(once), Some(permit));
+    let answer = WriteAnswer::Transaction { keyed };
+    Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }

@@ -6,7 +6,7 @@ use epistemic_storage::{
     view::batch::{BatchOp, LaterOp, Rejection},
 };
 
-use super::{OpError, semantic::check_finite, writes::too_many};
+use super::{OpError, semantic, writes::too_many};
 use crate::wire::{embedding, parse_batch};
 
 /// The changes, and the counts of what is done when all are made. One that is beyond a limit refuses them all.
@@ -69,11 +69,11 @@ fn change<'r>(item: LaterOp<'_>, report: &'r mut BatchReport) -> Result<(Change,
         }
         LaterOp::AddEmbedding { id, embedding: value } => {
             let components = embedding(value).map_err(|error| format!("`embedding`: {error}"))?;
-            check_finite("`embedding`", &components).map_err(|error| error.to_string())?;
+            let components =
+                semantic::stored("`embedding`", &components).map_err(|error| error.to_string())?;
             if components.is_empty() {
                 return Err(Rejection::Missing("embedding").to_string());
             }
-            let components = components.iter().flat_map(|component| component.to_le_bytes()).collect();
             (Change::AddVector { node: id.into(), components }, &mut report.added_embeddings)
         }
         LaterOp::Earlier(BatchOp::Rejected(rejection)) => return Err(rejection.to_string()),

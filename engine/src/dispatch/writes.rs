@@ -14,8 +14,7 @@ use super::{
     OpError, Pending, Request, access,
     answer::WriteAnswer,
     pending::{PendingWrite, Queued},
-    semantic::check_finite,
-    transactions, whole_batch,
+    semantic, transactions, whole_batch,
 };
 use crate::{
     account::Account,
@@ -71,7 +70,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Bytes) -> Result<Pe
         Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
     };
-    let reply = shard.committer.submit(account, once(request, op), Some(permit));
+    let reply = shard.committer.submit(account, op.once(signed::once(&request.envelope)), Some(permit));
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }
 
@@ -91,20 +90,12 @@ fn prepare_large(
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
-        let decoded = decode(&owned, &request).map(|(_, op)| once(&request, op));
+        let decoded = decode(&owned, &request).map(|(_, op)| op.once(signed::once(&request.envelope)));
         drop(body);
         let _ = queued.send(decoded.map(|op| owned.committer.submit(account, op, Some(permit))));
     });
     let answer = if request.method == Method::ApplyLedger { WriteAnswer::Ledger } else { WriteAnswer::Ok };
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Decoding(receiver)), bytes))
-}
-
-/// The write, made once where its sender asks for that.
-fn once(request: &Request<'_>, op: Op) -> Op {
-    match signed::once(&request.envelope) {
-        Some(once) => Op::Once(once, Box::new(op)),
-        None => op,
-    }
 }
 
 /// A place for the write, and on whose account it is.
@@ -125,7 +116,7 @@ fn admit(
     Ok((account, permit))
 }
 
-fn pending_write(
+pub(super) fn pending_write(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     answer: WriteAnswer,
@@ -186,9 +177,8 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
         }
         Method::AddEmbedding => {
             let params::AddEmbedding { node_id, embedding } = params::params(method, raw)?;
-            check_finite("embedding", &embedding)?;
-            limits.check_embedding(4 * embedding.len())?;
-            let components = embedding.iter().flat_map(|component| component.to_le_bytes()).collect();
+            let components = semantic::stored("embedding", &embedding)?;
+            limits.check_embedding(components.len())?;
             Op::AddVector { node: node_id.into(), components }
         }
         Method::BatchUpdate => {
@@ -248,7 +238,6 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
 
 /// A batch that does not write too much. Items beyond a limit of their own are rejected one by one.
 fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result<Op, OpError> {
-    const RECORD: usize = 64;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for item in items {
         let checked = match &item {
@@ -260,7 +249,7 @@ fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result
             Ok(()) => item,
             Err(beyond) => BatchOp::Rejected(beyond.to_string()),
         };
-        bytes += RECORD + 2 * item.bytes();
+        bytes += item.cost();
         limits.check_batch(bytes)?;
         batch.push(item);
     }

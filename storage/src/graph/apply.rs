@@ -157,18 +157,35 @@ pub enum Op {
     Move(MoveOp),
 }
 
+/// Bytes of a record beside its ids and values, roughly.
+pub(super) const RECORD: usize = 64;
+
 impl Op {
+    /// The same, made once when there is a key.
+    #[must_use]
+    pub fn once(self, key: Option<Once>) -> Self {
+        match key {
+            Some(key) => Op::Once(key, Box::new(self)),
+            None => self,
+        }
+    }
+
+    /// What is to be made, without the key that it may have.
+    pub fn unkeyed(&self) -> &Self {
+        if let Op::Once(_, op) = self { op } else { self }
+    }
+
     /// Whether it is durable when it is answered, whatever the durability of its group: the replacement of a whole graph, and
     /// the steps of a move.
     pub(super) fn is_always_durable(&self) -> bool {
-        let op = if let Op::Once(_, op) = self { op } else { self };
-        matches!(op, Op::Replace(_) | Op::Install { .. } | Op::Move(_))
+        matches!(self.unkeyed(), Op::Replace(_) | Op::Install { .. } | Op::Move(_))
     }
 
     /// The records that it puts into its graph as a whole.
     pub(super) fn loaded(&self) -> Option<&LoadedGraph> {
-        let op = if let Op::Once(_, op) = self { op } else { self };
-        if let Op::Replace(loaded) | Op::Install { loaded, .. } | Op::Move(MoveOp::Fill { loaded, .. }) = op {
+        if let Op::Replace(loaded) | Op::Install { loaded, .. } | Op::Move(MoveOp::Fill { loaded, .. }) =
+            self.unkeyed()
+        {
             Some(loaded)
         } else {
             None
@@ -207,7 +224,6 @@ impl Op {
     /// Bytes that it writes, roughly: each record with its ledger record. Of what is made in parts it is the least; what
     /// replaces a graph counts as much.
     pub fn cost(&self) -> usize {
-        const RECORD: usize = 64;
         const MUCH: usize = 8 << 20;
         match self {
             Op::AddNode { id, properties } | Op::AddMissingNode { id, properties } => {
@@ -222,7 +238,7 @@ impl Op {
                 RECORD + 2 * (source.len() + target.len() + properties.len())
             }
             Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),
-            Op::Batch(items) => items.iter().map(|item| RECORD + 2 * item.bytes()).sum(),
+            Op::Batch(items) => items.iter().map(BatchOp::cost).sum(),
             Op::Transaction(transaction) => transaction.changes.iter().map(TransactionChange::cost).sum(),
             Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
             Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
@@ -244,9 +260,8 @@ impl Op {
 
     /// Whether it may be made in parts.
     fn is_divisible(&self) -> bool {
-        let op = if let Op::Once(_, op) = self { op } else { self };
         matches!(
-            op,
+            self.unkeyed(),
             Op::Touch { .. }
                 | Op::RemoveNode { .. }
                 | Op::RemoveEdge { .. }

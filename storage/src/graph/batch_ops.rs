@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::apply::RECORD;
 use crate::view::batch;
 
 /// One item of a batch update. Items run in order; one that fails is reported and the rest still runs.
@@ -49,6 +50,11 @@ impl BatchOp {
             BatchOp::RemoveEdge { source, target } => source.len() + target.len(),
             BatchOp::Rejected(reason) => reason.len(),
         }
+    }
+
+    /// Bytes that it writes, roughly: its record with its ledger record.
+    pub fn cost(&self) -> usize {
+        RECORD + 2 * self.bytes()
     }
 
     /// Calls `each` with the nodes whose records the item looks at.

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{batch_ops::BatchReport, edit::Edit, error::GraphError, record::decode_node};
+use super::{apply::RECORD, batch_ops::BatchReport, edit::Edit, error::GraphError, record::decode_node};
 use crate::{error::Result, keys, space::Space};
 
 /// What a transaction saw of a node: a hash of its properties, or that there was none.
@@ -101,7 +101,6 @@ impl TransactionChange {
 
     /// Bytes that it writes, roughly: its record with its ledger record.
     pub fn cost(&self) -> usize {
-        const RECORD: usize = 64;
         RECORD + 2 * self.bytes()
     }
 

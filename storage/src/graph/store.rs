@@ -358,8 +358,7 @@ impl GraphStore {
     /// A damaged block that a cleared ledger shares with another one keeps it from being read: that is no success.
     fn check_cleared_ledgers(&self, writes: &[Write], results: &mut Results) {
         for (write, result) in writes.iter().zip(results) {
-            let op = if let Op::Once(_, op) = &write.op { op } else { &write.op };
-            if matches!((op, &*result), (Op::ClearLedger, Ok(Outcome::Done)))
+            if matches!((write.op.unkeyed(), &*result), (Op::ClearLedger, Ok(Outcome::Done)))
                 && let Some(graph) = self.lookup(&write.graph)
                 && let Err(error) = self.latest(&graph).for_each_ledger(0, |_, _| Ok(()))
             {
