@@ -42,6 +42,7 @@ mod shard;
 mod signed;
 mod status;
 mod stream;
+mod transactions;
 mod transfer;
 mod unauthenticated;
 pub mod wire;

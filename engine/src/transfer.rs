@@ -117,14 +117,10 @@ pub(crate) enum TransferError {
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Service(#[from] ServiceError),
+    #[error("BUSY: the system gives the server no thread ({0}); nothing was done, retry with backoff")]
+    NoThread(#[source] io::Error),
     #[error("transfer thread: {0}")]
     Thread(String),
-}
-
-impl From<io::Error> for TransferError {
-    fn from(error: io::Error) -> Self {
-        TransferError::Thread(error.to_string())
-    }
 }
 
 fn join<T>(thread: JoinHandle<Result<T, TransferError>>) -> Result<T, TransferError> {
@@ -224,7 +220,8 @@ impl Transfers {
             let buffer = Vec::with_capacity(PIECE_BYTES);
             let done = work(PieceWriter { sender, buffer, memory: Arc::clone(&memory) });
             refused_or(done, &memory)
-        })?;
+        });
+        let thread = thread.map_err(TransferError::NoThread)?;
         let mut export = Export { _place: place, times: Times::now(), pieces, rest: Vec::new(), thread };
         match export.pieces.recv() {
             Ok(first) => export.rest = first,
@@ -322,7 +319,8 @@ impl Transfers {
                 finished: false,
             });
             refused_or(done, &memory)
-        })?;
+        });
+        let thread = thread.map_err(TransferError::NoThread)?;
         let import = Import { _place: place, times: Times::now(), pieces, received: 0, replaces, thread };
         self.imports.lock().insert(id, import);
         Ok(id)

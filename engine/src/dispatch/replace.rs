@@ -63,6 +63,9 @@ fn memory(computation: &Computation<'_>, bytes: usize) -> Result<Charge, NoRoom>
 
 fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError> {
     let (shard, request) = (computation.shard, &computation.request);
+    if computation.made_before()?.is_some() {
+        return Ok(());
+    }
     let most = shard.limits.max_document_bytes;
     if bytes.len() > most {
         let found = bytes.len();
@@ -79,7 +82,7 @@ fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError>
         shard.graphs.give_up(loaded);
         return Err(refusal.into());
     }
-    computation.write(Op::Replace(loaded))?;
+    computation.write(computation.keyed(Op::Replace(loaded)))?;
     Ok(())
 }
 
@@ -93,6 +96,10 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     }
     let params::Fork { graph_name } = params::params(request.method, request.envelope.params)?;
     let shard = computation.shard;
+    if computation.made_before()?.is_some() {
+        created(out, graph_name);
+        return Ok(());
+    }
     access::create(shard, &request.envelope, graph_name, computation.graph.kind(), None)?;
     if shard.graphs.graph(graph_name).is_ok() {
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
@@ -109,11 +116,14 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     })?;
     let owner = request.envelope.agent_id.map(str::to_owned);
     let (name, kind) = (Arc::from(graph_name), computation.graph.kind());
-    shard
-        .write_blocking(request.account(&name, None), Op::Install { loaded, kind, owner, replace: false })
-        .map_err(OpError::from)?;
+    let install = computation.keyed(Op::Install { loaded, kind, owner, replace: false });
+    shard.write_blocking(request.account(&name, None), install).map_err(OpError::from)?;
+    created(out, graph_name);
+    Ok(())
+}
+
+fn created(out: &mut Vec<u8>, graph: &str) {
     encode::map(out, 1);
     encode::str(out, "created");
-    encode::str(out, graph_name);
-    Ok(())
+    encode::str(out, graph);
 }

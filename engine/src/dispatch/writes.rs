@@ -13,7 +13,7 @@ use super::{
     OpError, Pending, Request, access,
     answer::WriteAnswer,
     pending::{PendingWrite, Queued},
-    semantic::check_finite,
+    semantic, transactions, whole_batch,
 };
 use crate::{
     account::Account,
@@ -43,7 +43,12 @@ pub(super) fn submit(
     alone: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
-    match prepare(shard, request, body) {
+    let prepared = if request.method == Method::Commit {
+        transactions::commit(shard, request)
+    } else {
+        prepare(shard, request, body)
+    };
+    match prepared {
         Ok(pending) => Some(pending),
         Err(error) => Pending::refused(&error, request.envelope.reply_to(), alone, outbox),
     }
@@ -67,7 +72,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Body) -> Result<Pen
         Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
     };
-    let reply = shard.committer.submit(account, once(request, op), Some(permit));
+    let reply = shard.committer.submit(account, op.once(signed::once(&request.envelope)), Some(permit));
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }
 
@@ -88,21 +93,14 @@ fn prepare_large(
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
         let mut charge = owned.memory.open(Part::Requests, &account.tenant);
-        let decoded = decode(&owned, &request, Some(&mut charge)).map(|(_, op)| once(&request, op));
+        let decoded = decode(&owned, &request, Some(&mut charge));
+        let decoded = decoded.map(|(_, op)| op.once(signed::once(&request.envelope)));
         drop(body);
         let permit = permit.with(charge);
         let _ = queued.send(decoded.map(|op| owned.committer.submit(account, op, Some(permit))));
     });
     let answer = if request.method == Method::ApplyLedger { WriteAnswer::Ledger } else { WriteAnswer::Ok };
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Decoding(receiver)), bytes))
-}
-
-/// The write, made once where its sender asks for that.
-fn once(request: &Request<'_>, op: Op) -> Op {
-    match signed::once(&request.envelope) {
-        Some(once) => Op::Once(once, Box::new(op)),
-        None => op,
-    }
 }
 
 /// A place for the write, and on whose account it is.
@@ -123,7 +121,7 @@ fn admit(
     Ok((account, permit))
 }
 
-fn pending_write(
+pub(super) fn pending_write(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     answer: WriteAnswer,
@@ -194,13 +192,16 @@ fn decode<'a>(
         }
         Method::AddEmbedding => {
             let params::AddEmbedding { node_id, embedding } = params::params(method, raw)?;
-            check_finite("embedding", &embedding)?;
-            limits.check_embedding(4 * embedding.len())?;
-            let components = embedding.iter().flat_map(|component| component.to_le_bytes()).collect();
+            let components = semantic::stored("embedding", &embedding)?;
+            limits.check_embedding(components.len())?;
             Op::AddVector { node: node_id.into(), components }
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
+            if envelope.reply_to().coded {
+                let op = whole_batch::decode(&limits, &operations_msgpack, make_room)?;
+                return Ok((envelope.graph, op));
+            }
             let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
             make_room(items.len())?;
@@ -255,7 +256,6 @@ fn decode<'a>(
 
 /// A batch that does not write too much. Items beyond a limit of their own are rejected one by one.
 fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result<Op, OpError> {
-    const RECORD: usize = 64;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for item in items {
         let checked = match &item {
@@ -267,14 +267,14 @@ fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result
             Ok(()) => item,
             Err(beyond) => BatchOp::Rejected(beyond.to_string()),
         };
-        bytes += RECORD + 2 * item.bytes();
+        bytes += item.cost();
         limits.check_batch(bytes)?;
         batch.push(item);
     }
     Ok(Op::Batch(batch))
 }
 
-fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
+pub(super) fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
     at_most(MAX_BATCH, operation, count)
 }
 

@@ -11,6 +11,7 @@ pub(crate) struct Accounts {
     requests: Account,
     answers: Account,
     transfers: Account,
+    transactions: Account,
 }
 
 struct Account {
@@ -42,10 +43,11 @@ pub(crate) enum NoRoom {
 }
 
 fn words(part: &Part) -> &'static str {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "there are three accounts")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "there are four accounts")]
     match part {
         Part::Answers => "answers that their clients have not taken yet",
         Part::Transfers => "snapshots in pieces",
+        Part::Transactions => "open transactions",
         _ => "requests in progress",
     }
 }
@@ -69,14 +71,16 @@ impl Accounts {
             requests: account(Part::Requests),
             answers: account(Part::Answers),
             transfers: account(Part::Transfers),
+            transactions: account(Part::Transactions),
         })
     }
 
     fn of(&self, part: Part) -> &Account {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "there are three accounts")]
+        #[expect(clippy::wildcard_enum_match_arm, reason = "there are four accounts")]
         match part {
             Part::Answers => &self.answers,
             Part::Transfers => &self.transfers,
+            Part::Transactions => &self.transactions,
             _ => &self.requests,
         }
     }
@@ -108,7 +112,7 @@ impl Accounts {
 
     /// How often there was no room in any of them.
     pub(crate) fn refused(&self) -> u64 {
-        [&self.requests, &self.answers, &self.transfers]
+        [&self.requests, &self.answers, &self.transfers, &self.transactions]
             .iter()
             .map(|account| account.held.lock().refused)
             .sum()

@@ -61,6 +61,8 @@ pub(crate) enum Part {
     Answers,
     /// Snapshots in pieces.
     Transfers,
+    /// What transactions have staged, until it is committed.
+    Transactions,
 }
 
 /// What a part may take.
@@ -79,7 +81,7 @@ const fn bounds(part: Part, name: &'static str, least: u64, most: u64, weight: u
     Bounds { part, name, least: least * MIB, most: most * MIB, weight }
 }
 
-const PARTS: [Bounds; 12] = [
+const PARTS: [Bounds; 13] = [
     bounds(Part::Base, "base", 64, 64, 0),
     bounds(Part::Blocks, "block_cache", 8, 256, 14),
     bounds(Part::WriteBuffers, "write_buffers", 12, 144, 13),
@@ -92,6 +94,7 @@ const PARTS: [Bounds; 12] = [
     bounds(Part::Requests, "requests", 16, 1280, 20),
     bounds(Part::Answers, "answers", 12, 1024, 12),
     bounds(Part::Transfers, "transfers", 16, 256, 5),
+    bounds(Part::Transactions, "transactions", 4, 256, 3),
 ];
 
 impl Part {
@@ -237,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_parts_never_add_up_to_more_than_there_is() {
-        for total in [153, 200, 307, 512, 1024, 2048, 4096, 5040, 100_000].map(|mib| mib * MIB) {
+        for total in [157, 200, 307, 512, 1024, 2048, 4096, 5040, 100_000].map(|mib| mib * MIB) {
             let budget = divide(total, &[]).unwrap();
             assert!(budget.parts.iter().sum::<u64>() <= total, "{budget}");
             for Bounds { part, least, most, .. } in &PARTS {
@@ -263,10 +266,10 @@ mod tests {
 
     #[test]
     fn what_cannot_fit_is_refused_with_a_table() {
-        assert!(divide(100 * MIB, &[]).unwrap_err().contains("needs 153 MiB at least"));
+        assert!(divide(100 * MIB, &[]).unwrap_err().contains("needs 157 MiB at least"));
         let refusal = divide(512 * MIB, &[given(Part::Blocks, 500 * MIB)]).unwrap_err();
         assert!(refusal.contains("   block_cache      500 MiB  --flag\n"), "{refusal}");
-        assert!(refusal.ends_with("transfers       16 MiB  at least"), "{refusal}");
+        assert!(refusal.ends_with("transactions        4 MiB  at least"), "{refusal}");
         assert!(divide(512 * MIB, &[given(Part::Blocks, u64::MAX)]).is_err());
     }
 }

@@ -21,7 +21,9 @@ impl Usage {
             Part::Neighbors => shard.neighbors.bytes() as u64,
             Part::Names => shard.access.identities.bytes() + shard.channels.bytes(),
             Part::Strangers => shard.unauthenticated.held() as u64,
-            Part::Requests | Part::Answers | Part::Transfers => shard.memory.held(part) as u64,
+            Part::Requests | Part::Answers | Part::Transfers | Part::Transactions => {
+                shard.memory.held(part) as u64
+            }
         });
         Self { parts }
     }

@@ -1,5 +1,6 @@
 //! A disk that hangs: no error, no end.
 
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -24,12 +25,13 @@ fn a_write_that_hangs_is_told_and_done_in_the_end() -> Result<()> {
     let slow_ms = u32::try_from(HANG.as_millis())?;
     faults.set(&Rate { one_in: 1, faults: vec![Fault::SyncSlow], slow_ms, most: 1, seed: 0 })?;
     let mut writer = server.client()?;
-    let hung = std::thread::spawn(move || writer.add_node("g", "hung", b"\x80"));
-    let told = wait_until(&server, false)?;
-    ensure!(told.refusal.contains("the disk has not completed a write for"), "{told:?}");
-    ensure!(client.node_properties("g", "first")?.is_some(), "reads go on");
-
-    hung.join().expect("it does not panic")?;
+    thread::scope(|scope| {
+        let hung = scope.spawn(|| writer.add_node("g", "hung", b"\x80"));
+        let told = wait_until(&server, false)?;
+        ensure!(told.refusal.contains("the disk has not completed a write for"), "{told:?}");
+        ensure!(client.node_properties("g", "first")?.is_some(), "reads go on");
+        Ok(hung.join().expect("it does not panic")?)
+    })?;
     wait_until(&server, true)?;
     check(&server, &["first".into(), "hung".into()])
 }

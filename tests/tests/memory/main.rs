@@ -52,7 +52,7 @@ fn all_attacks_together_stay_inside_the_budget() -> Result<()> {
     }
     victim.finish()?;
     // Nothing is held for those who are gone.
-    for part in ["requests", "answers", "transfers"] {
+    for part in ["requests", "answers", "transfers", "transactions"] {
         let series = format!("epistemic_graph_memory_used_bytes{{part=\"{part}\"}}");
         let held = || -> Result<f64> {
             let page = http::get(server.metrics_addr(), "/metrics")?.body;

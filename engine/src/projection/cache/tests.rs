@@ -69,7 +69,7 @@ fn what_does_not_fit_is_refused_and_leaves_the_others_alone() {
     create(&graphs, "many");
     (0..300).for_each(|n| add_node(&graphs, "many", &format!("{n}")));
     create(&graphs, "long");
-    add_node(&graphs, "long", &"x".repeat(2 * bytes));
+    ["x", "y"].iter().for_each(|id| add_node(&graphs, "long", &id.repeat(bytes)));
     let projections = Projections::new(bytes);
     get(&projections, &graphs, &every[0]);
     let many = graphs.graph("many").unwrap();
