@@ -38,6 +38,8 @@ const PIECE_BYTES: usize = 256 << 10;
 const TRANSFER_BYTES: usize = 1 << 20;
 /// What one that is received takes besides, until its records are in tables.
 const LOADING_BYTES: usize = 10 << 20;
+/// Pieces on their way to one that is received are no reason to refuse it room for a record.
+const ON_THE_WAY: usize = 4 << 20;
 /// Times its size that a large record takes: in storage's form, and in the buffer of its chunk.
 const RECORD: usize = 2;
 
@@ -84,6 +86,7 @@ struct Import {
     received: u64,
     /// The graph it was opened to replace.
     replaces: Option<String>,
+    memory: Held,
     thread: JoinHandle<Result<Committed, TransferError>>,
 }
 
@@ -145,7 +148,9 @@ impl Transfers {
 
     /// Room for a new transfer.
     fn room(&self, base: usize) -> Result<Held, TransferError> {
-        let charge = self.memory.take(Part::Transfers, &self.origin, base)?;
+        let mut charge = self.memory.open(Part::Transfers, &self.origin);
+        charge.set(base)?;
+        let charge = charge.beside(ON_THE_WAY);
         Ok(Arc::new(Mutex::new(Memory { charge, base, refused: None })))
     }
 
@@ -309,6 +314,7 @@ impl Transfers {
         let (id, place) = self.id()?;
         let memory = self.room(TRANSFER_BYTES + LOADING_BYTES)?;
         let (pieces, receiver) = sync_channel(PIECES);
+        let held = Arc::clone(&memory);
         let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
             let done = work(PieceReader {
                 pieces: receiver,
@@ -321,7 +327,15 @@ impl Transfers {
             refused_or(done, &memory)
         });
         let thread = thread.map_err(TransferError::NoThread)?;
-        let import = Import { _place: place, times: Times::now(), pieces, received: 0, replaces, thread };
+        let import = Import {
+            _place: place,
+            times: Times::now(),
+            pieces,
+            received: 0,
+            replaces,
+            memory: held,
+            thread,
+        };
         self.imports.lock().insert(id, import);
         Ok(id)
     }
@@ -329,7 +343,9 @@ impl Transfers {
     /// Hands the next bytes to an import; returns how many it has had.
     pub(crate) fn write(&self, id: u64, data: Vec<u8>) -> Result<u64, TransferError> {
         // Refused for want of room it can be sent again.
-        let charge = self.memory.take(Part::Transfers, &self.origin, data.len())?;
+        let own = self.imports.lock().get(&id).map_or(0, |import| import.memory.lock().charge.bytes());
+        let mut charge = self.memory.open(Part::Transfers, &self.origin).beside(own + ON_THE_WAY);
+        charge.set(data.len())?;
         let mut import = self.imports.lock().remove(&id).ok_or_else(|| self.missing(id))?;
         import.received += data.len() as u64;
         if import.pieces.send(Piece::Data(data, charge)).is_err() {

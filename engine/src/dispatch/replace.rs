@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn from_msgpack(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let request = &computation.request;
     let params::Document { msgpack } = params::params(request.method, request.envelope.params)?;
-    replace(computation, &msgpack)?;
+    replace(computation, &msgpack, msgpack.len())?;
     encode::str(out, "ok");
     Ok(())
 }
@@ -33,13 +33,15 @@ pub(super) fn reconcile(computation: &Computation<'_>, out: &mut Vec<u8>) -> Res
         .into());
     }
     match (msgpack, json_str) {
-        (Some(document), _) => replace(computation, &document)?,
+        (Some(document), _) => replace(computation, &document, document.len())?,
         (None, Some(text)) => {
-            let mut charge = memory(computation, JSON * text.len())?;
-            let mut bytes = Vec::new();
+            let most = 3 * text.len() + SHORT_JSON;
+            let mut charge = memory(computation, most, text.len())?;
+            // What is not written to takes nothing.
+            let mut bytes = Vec::with_capacity(most);
             json::text(&mut bytes, text).map_err(|error| OpError::Text(error.to_string()))?;
-            charge.note(bytes.capacity());
-            replace(computation, &bytes)?;
+            charge.note(bytes.len().max(1 << 20).min(bytes.capacity()));
+            replace(computation, &bytes, text.len() + bytes.len())?;
         }
         (None, None) => return Err(<DecodeError as serde::de::Error>::missing_field("msgpack").into()),
     }
@@ -47,21 +49,24 @@ pub(super) fn reconcile(computation: &Computation<'_>, out: &mut Vec<u8>) -> Res
     Ok(())
 }
 
-/// Times its size that a JSON text takes at most while it becomes MessagePack: `[],` becomes 5 bytes, in a buffer that doubles.
-const JSON: usize = 5;
+/// A JSON text becomes three times as long at most in MessagePack, `-0,` 9 bytes, and a short one this much longer.
+const SHORT_JSON: usize = 16;
 
 /// What records take on their way into tables, unless they are few.
 const LOADING: usize = 10 << 20;
 /// Documents and graphs with fewer bytes or records take no more than that.
 const FEW: usize = 10_000;
 
-/// A charge of `bytes` for what a request becomes.
-fn memory(computation: &Computation<'_>, bytes: usize) -> Result<Charge, NoRoom> {
+/// A charge of `bytes` for what a request becomes, which holds `along` already.
+fn memory(computation: &Computation<'_>, bytes: usize, along: usize) -> Result<Charge, NoRoom> {
     let account = computation.request.account(computation.graph.name(), Some(computation.graph));
-    computation.shard.memory.take(Part::Requests, &account.tenant, bytes)
+    let mut charge = computation.shard.memory.open(Part::Requests, &account.tenant).beside(along);
+    charge.set(bytes)?;
+    Ok(charge)
 }
 
-fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError> {
+/// Puts a document in place of the graph, for a request that holds `along` bytes.
+fn replace(computation: &Computation<'_>, bytes: &[u8], along: usize) -> Result<(), ReadError> {
     let (shard, request) = (computation.shard, &computation.request);
     if computation.made_before()?.is_some() {
         return Ok(());
@@ -75,8 +80,9 @@ fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError>
         .into());
     }
     // Another graph may have the name by the time that it is loaded.
-    let _loading = memory(computation, if bytes.len() > FEW { LOADING.min(8 * bytes.len()) } else { 0 })?;
-    let loaded = document::load(&shard.graphs, bytes, &mut memory(computation, 0)?)?;
+    let loading = if bytes.len() > FEW { LOADING.min(8 * bytes.len()) } else { 0 };
+    let _loading = memory(computation, loading, along)?;
+    let loaded = document::load(&shard.graphs, bytes, &mut memory(computation, 0, along + loading)?)?;
     let graph = shard.graphs.graph(request.envelope.graph).map_err(OpError::from);
     if let Err(refusal) = graph.and_then(|graph| access::again(shard, request, &graph)) {
         shard.graphs.give_up(loaded);
@@ -107,7 +113,7 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     shard.graphs.may_create(graph_name, Asking::Client).map_err(OpError::from)?;
     let state = computation.graph.state();
     let few = state.nodes + state.edges < FEW as u64 && !computation.graph.has_large_records();
-    let _loading = memory(computation, if few { 0 } else { LOADING })?;
+    let _loading = memory(computation, if few { 0 } else { LOADING }, 0)?;
     let forked = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok());
     #[expect(clippy::wildcard_enum_match_arm, reason = "only what the store says may mean damage")]
     let loaded = forked.map_err(|error| match error {

@@ -92,7 +92,7 @@ fn prepare_large(
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
-        let mut charge = owned.memory.open(Part::Requests, &account.tenant);
+        let mut charge = owned.memory.open(Part::Requests, &account.tenant).beside(body.len());
         let decoded = decode(&owned, &request, Some(&mut charge));
         let decoded = decoded.map(|(_, op)| op.once(signed::once(&request.envelope)));
         drop(body);

@@ -62,6 +62,8 @@ pub(crate) struct Charge {
     part: Part,
     owner: Arc<str>,
     bytes: usize,
+    /// What the same request holds by other charges.
+    along: usize,
 }
 
 impl Accounts {
@@ -87,7 +89,7 @@ impl Accounts {
 
     /// A charge of nothing, to be [grown](Charge::set).
     pub(crate) fn open(self: &Arc<Self>, part: Part, owner: &Arc<str>) -> Charge {
-        Charge { accounts: Arc::clone(self), part, owner: Arc::clone(owner), bytes: 0 }
+        Charge { accounts: Arc::clone(self), part, owner: Arc::clone(owner), bytes: 0, along: 0 }
     }
 
     /// Takes `bytes`.
@@ -121,18 +123,25 @@ impl Accounts {
 
 impl Account {
     /// Changes what `owner` holds from `old` bytes to `new`. Less always fits; what `must` be told is counted and not refused. One
-    /// owner has half of all, but for a single charge.
-    fn change(&self, owner: &Arc<str>, old: usize, new: usize, must: bool) -> Result<(), NoRoom> {
+    /// owner has half of all, but for a single request, which holds `along` bytes besides.
+    fn change(
+        &self,
+        owner: &Arc<str>,
+        (old, new): (usize, usize),
+        along: usize,
+        must: bool,
+    ) -> Result<(), NoRoom> {
         let mut held = self.held.lock();
         let own = held.owners.get(owner).copied().unwrap_or(0);
         let (others, beside) = (held.total - old, own - old);
         let fits = others.saturating_add(new) <= self.limit
-            && (beside == 0 || beside.saturating_add(new) <= self.limit / 2);
+            && (beside <= along || beside.saturating_add(new) <= self.limit / 2);
         if new > old && !fits && !must {
             held.refused += 1;
             let (part, limit) = (self.part, self.limit);
-            return Err(if new > limit {
-                NoRoom::Ever { part, bytes: new, limit }
+            let bytes = new.saturating_add(along);
+            return Err(if bytes > limit {
+                NoRoom::Ever { part, bytes, limit }
             } else {
                 NoRoom::Now { part, limit }
             });
@@ -147,13 +156,19 @@ impl Account {
 }
 
 impl Charge {
+    /// The same, of a request that holds `along` bytes by other charges: what does not fit beside them never does.
+    pub(crate) fn beside(mut self, along: usize) -> Self {
+        self.along = along;
+        self
+    }
+
     /// Changes it to `bytes`; when that fails it stays as it was.
     ///
     /// # Errors
     /// There is no room for more.
     pub(crate) fn set(&mut self, bytes: usize) -> Result<(), NoRoom> {
         if bytes != self.bytes {
-            self.accounts.of(self.part).change(&self.owner, self.bytes, bytes, false)?;
+            self.accounts.of(self.part).change(&self.owner, (self.bytes, bytes), self.along, false)?;
             self.bytes = bytes;
         }
         Ok(())
@@ -162,7 +177,7 @@ impl Charge {
     /// Changes it to `bytes`, which are there already.
     pub(crate) fn note(&mut self, bytes: usize) {
         if bytes != self.bytes
-            && self.accounts.of(self.part).change(&self.owner, self.bytes, bytes, true).is_ok()
+            && self.accounts.of(self.part).change(&self.owner, (self.bytes, bytes), self.along, true).is_ok()
         {
             self.bytes = bytes;
         }
@@ -226,6 +241,19 @@ mod tests {
         );
         drop(single);
         assert_eq!(accounts.held(Part::Answers), 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_beside_its_own_request_never_does() {
+        let accounts = accounts(100);
+        let (origin, own) = ("10.0.0.7".into(), "t".into());
+        let _frame = accounts.take(Part::Answers, &origin, 40 * MIB).unwrap();
+        let mut decoded = accounts.open(Part::Answers, &own).beside(40 * MIB);
+        assert!(matches!(decoded.set(61 * MIB), Err(NoRoom::Ever { .. })));
+        decoded.set(30 * MIB).unwrap();
+        let mut more = accounts.open(Part::Answers, &own).beside(70 * MIB);
+        more.set(30 * MIB).unwrap();
+        assert!(accounts.take(Part::Answers, &own, MIB).is_err());
     }
 
     #[test]

@@ -50,7 +50,10 @@ pub(crate) fn decoded(
 ) -> Result<Option<Charge>, NoRoom> {
     let Some(params) = params.filter(|params| params.len() > SMALL) else { return Ok(None) };
     let bytes = params.len() + ITEM * items(params);
-    accounts.take(Part::Requests, owner, bytes).map(Some)
+    // Its frame is there meanwhile.
+    let mut charge = accounts.open(Part::Requests, owner).beside(params.len());
+    charge.set(bytes)?;
+    Ok(Some(charge))
 }
 
 /// Tokens of the first value that take more than their bytes. Long lists of integers are bytes of published clients.

@@ -83,17 +83,17 @@ const fn bounds(part: Part, name: &'static str, least: u64, most: u64, weight: u
 
 const PARTS: [Bounds; 13] = [
     bounds(Part::Base, "base", 64, 64, 0),
-    bounds(Part::Blocks, "block_cache", 8, 256, 14),
-    bounds(Part::WriteBuffers, "write_buffers", 12, 144, 13),
-    bounds(Part::Commits, "commits", 8, 256, 12),
-    bounds(Part::Projections, "projections", 4, 512, 8),
-    bounds(Part::Vectors, "vectors", 4, 1024, 8),
+    bounds(Part::Blocks, "block_cache", 8, 256, 9),
+    bounds(Part::WriteBuffers, "write_buffers", 12, 144, 9),
+    bounds(Part::Commits, "commits", 8, 192, 22),
+    bounds(Part::Projections, "projections", 4, 512, 7),
+    bounds(Part::Vectors, "vectors", 4, 1024, 5),
     bounds(Part::Neighbors, "neighbors", 1, 32, 1),
-    bounds(Part::Names, "names", 4, 128, 4),
-    bounds(Part::Strangers, "strangers", 4, 64, 3),
-    bounds(Part::Requests, "requests", 16, 1280, 20),
-    bounds(Part::Answers, "answers", 12, 1024, 12),
-    bounds(Part::Transfers, "transfers", 16, 256, 5),
+    bounds(Part::Names, "names", 4, 128, 3),
+    bounds(Part::Strangers, "strangers", 4, 64, 2),
+    bounds(Part::Requests, "requests", 16, 1280, 24),
+    bounds(Part::Answers, "answers", 12, 1024, 16),
+    bounds(Part::Transfers, "transfers", 40, 256, 2),
     bounds(Part::Transactions, "transactions", 4, 256, 3),
 ];
 
@@ -130,16 +130,27 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Divides the memory that there is.
+    /// Divides the memory that there is. A part of what the machine has is raised to what the configuration needs: a server
+    /// whose flags were enough before there was a budget must start.
     ///
     /// # Errors
-    /// The text for standard error: it is too little for what was given.
+    /// The text for standard error: the bytes are too few for what was given.
     pub(crate) fn of(wanted: MemoryBudget, given: &[Given]) -> Result<Self, String> {
-        let total = match wanted {
-            MemoryBudget::Bytes(bytes) => bytes,
-            MemoryBudget::Percent(percent) => machine::bytes() / 100 * u64::from(percent),
-        };
-        divide(total, given)
+        match wanted {
+            MemoryBudget::Bytes(bytes) => divide(bytes, given),
+            MemoryBudget::Percent(percent) => {
+                let (part, least) = (machine::bytes() / 100 * u64::from(percent), least(given));
+                if part < least {
+                    tracing::warn!(
+                        "{percent}% of the memory are {} MiB, and this configuration needs {} MiB at least, which it takes: \
+                         give the process more memory, or lower the flags for it (docs/limits.md)",
+                        part / MIB,
+                        least.div_ceil(MIB)
+                    );
+                }
+                divide(part.max(least), given)
+            }
+        }
     }
 
     /// Bytes of a part.
@@ -148,10 +159,20 @@ impl Budget {
     }
 }
 
+/// What was given of each part, and the least of the others.
+fn smallest(given: &[Given]) -> [u64; PARTS.len()] {
+    let by_flag = |part: Part| given.iter().find(|given| given.part == part);
+    each(|bounds| by_flag(bounds.part).map_or(bounds.least, |given| given.bytes))
+}
+
+/// Bytes that a configuration needs.
+fn least(given: &[Given]) -> u64 {
+    smallest(given).iter().fold(0, |sum, bytes| sum.saturating_add(*bytes))
+}
+
 fn divide(total: u64, given: &[Given]) -> Result<Budget, String> {
     let by_flag = |part: Part| given.iter().find(|given| given.part == part);
-    let mut parts = each(|bounds| by_flag(bounds.part).map_or(bounds.least, |given| given.bytes));
-    let least: u64 = parts.iter().fold(0, |sum, bytes| sum.saturating_add(*bytes));
+    let (mut parts, least) = (smallest(given), least(given));
     let Some(mut left) = total.checked_sub(least) else { return Err(refusal(total, least, given)) };
     let grows = |part: usize| by_flag(PARTS[part].part).is_none();
     // Those that reach their most leave the rest to the others.
@@ -240,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_parts_never_add_up_to_more_than_there_is() {
-        for total in [157, 200, 307, 512, 1024, 2048, 4096, 5040, 100_000].map(|mib| mib * MIB) {
+        for total in [181, 200, 307, 512, 1024, 2048, 4096, 5040, 100_000].map(|mib| mib * MIB) {
             let budget = divide(total, &[]).unwrap();
             assert!(budget.parts.iter().sum::<u64>() <= total, "{budget}");
             for Bounds { part, least, most, .. } in &PARTS {
@@ -265,8 +286,16 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_the_machine_is_raised_to_what_is_needed() {
+        let huge = machine::bytes() * 2;
+        let raised = Budget::of(MemoryBudget::Percent(60), &[given(Part::Vectors, huge)]).unwrap();
+        assert_eq!(raised.bytes(Part::Vectors) as u64, huge);
+        assert!(Budget::of(MemoryBudget::Bytes(huge), &[given(Part::Vectors, huge)]).is_err());
+    }
+
+    #[test]
     fn what_cannot_fit_is_refused_with_a_table() {
-        assert!(divide(100 * MIB, &[]).unwrap_err().contains("needs 157 MiB at least"));
+        assert!(divide(100 * MIB, &[]).unwrap_err().contains("needs 181 MiB at least"));
         let refusal = divide(512 * MIB, &[given(Part::Blocks, 500 * MIB)]).unwrap_err();
         assert!(refusal.contains("   block_cache      500 MiB  --flag\n"), "{refusal}");
         assert!(refusal.ends_with("transactions        4 MiB  at least"), "{refusal}");

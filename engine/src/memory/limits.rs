@@ -24,6 +24,7 @@ impl Limits {
         let given = |flag: Option<u32>, otherwise| flag.map_or(otherwise, |value| value as usize);
         let written = &config.written;
         Self {
+            // It takes its size once more when it is decoded, and about as much for its items.
             frame: given(config.max_frame_bytes, part(Part::Requests, 3, 64 * MIB)),
             // As a list of integers it takes twice its size.
             document: given(config.max_document_bytes, (budget.bytes(Part::Requests) / 5 * 2).min(512 * MIB)),
@@ -31,9 +32,9 @@ impl Limits {
             answer: part(Part::Answers, 2, 512 * MIB),
             transfers: given(config.max_transfers, part(Part::Transfers, 2 * MIB, 64).max(1)),
             written: RequestLimits {
-                value_bytes: given(written.max_property_bytes, part(Part::Commits, 4, 16 * MIB)),
+                value_bytes: given(written.max_property_bytes, part(Part::Commits, 3, 16 * MIB)),
                 labels: written.max_node_labels as usize,
-                batch_bytes: given(written.max_batch_bytes, part(Part::Commits, 4, 64 * MIB)),
+                batch_bytes: given(written.max_batch_bytes, part(Part::Commits, 3, 64 * MIB)),
             },
         }
     }

@@ -106,8 +106,7 @@ fn write_damage(out: &mut dyn Write, status: &ShardStatus) -> io::Result<()> {
 /// What is resident of the budget, and the parts of it that are nearly full.
 fn write_memory(out: &mut dyn Write, memory: &MemoryStatus) -> io::Result<()> {
     // Others are caches, which are full when they are warm.
-    const BY_REQUESTS: [&str; 6] =
-        ["names", "strangers", "requests", "answers", "transfers", "transactions"];
+    const BY_REQUESTS: [&str; 6] = ["names", "strangers", "requests", "answers", "transfers", "transactions"];
     let full = memory.parts.iter().filter_map(|(name, part)| {
         let by_requests = BY_REQUESTS.contains(&name.as_str());
         let used = part.used.filter(|used| by_requests && used / 4 >= part.budget / 5)?;
