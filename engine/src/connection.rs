@@ -23,6 +23,7 @@ use crate::{
     },
     guesses::ON_ONE_CONNECTION,
     oversized::{self, Oversized},
+    quotas,
     shard::{Shard, stopped},
     stream::Stream,
     transfer::Transfers,
@@ -55,6 +56,8 @@ const SMALL: usize = 1 << 10;
 struct Connection<S> {
     shard: Arc<Shard>,
     place: Place,
+    /// What it counts as for the tenant of its first request about a graph, where there are quotas.
+    quota: Option<quotas::Place>,
     /// Who is at the other end, for the log.
     peer: String,
     /// Where it comes from: connections of one origin share what it gets.
@@ -100,6 +103,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
         shard: Arc::clone(&shard),
         origin: place.origin().to_string().into(),
         place,
+        quota: None,
         peer,
         stream,
         inbox: BytesMut::new(),
@@ -244,12 +248,12 @@ impl<S: Stream> Connection<S> {
                     }
                 },
             };
-            let Self { shard, transfers, origin, pending, outbox, .. } = self;
+            let Self { shard, transfers, origin, quota, pending, outbox, .. } = self;
             let client = Client { transfers, peer: origin };
             let step = if self.unauthenticated.is_some() && !authenticated {
-                dispatch::dispatch_stranger(shard, client, &body, pending, outbox)
+                dispatch::dispatch_stranger(shard, client, &body, quota, pending, outbox)
             } else {
-                dispatch::dispatch(shard, client, &body, authenticated, pending, outbox)
+                dispatch::dispatch(shard, client, &body, authenticated, quota, pending, outbox)
             };
             match step {
                 Step::Answered(refusal) => {
@@ -421,6 +425,9 @@ impl<S: Stream> Connection<S> {
             }
             Part::Broken => return Err(io::Error::other("an answer failed after its first part was sent")),
         };
+        if let Some(answered) = self.pending.front() {
+            answered.charge(bytes.len());
+        }
         if self.outbox.is_empty() {
             self.outbox = bytes;
         } else {

@@ -2,6 +2,7 @@
 
 mod damage;
 mod page;
+mod quotas;
 
 use std::{
     collections::HashMap,
@@ -17,8 +18,8 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-use self::damage::DamageSeries;
 pub(crate) use self::page::Page;
+use self::{damage::DamageSeries, quotas::QuotaSeries};
 use crate::{shard::Shard, wire::Method};
 
 const DURATION_BOUNDS: &[f64] = &[
@@ -78,6 +79,7 @@ pub(crate) struct Metrics {
     ownership_conflicts: IntGaugeVec,
     ownership_unchecked: IntGauge,
     damage: DamageSeries,
+    quotas: QuotaSeries,
     awaiting_graphs: IntGauge,
     awaiting_bytes: IntGauge,
     transfers_open: IntGauge,
@@ -199,6 +201,7 @@ impl Metrics {
                 &["op"],
             )?,
             damage: DamageSeries::new()?,
+            quotas: QuotaSeries::new()?,
             requests,
             durations,
             graph_ops,
@@ -247,7 +250,8 @@ impl Metrics {
             Box::new(self.transfers_ended.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))?;
-        self.damage.register(&self.registry)
+        self.damage.register(&self.registry)?;
+        self.quotas.register(&self.registry)
     }
 
     fn op(&self, method: Method) -> &OpSeries {
@@ -364,6 +368,7 @@ impl Metrics {
         self.log_dropped.inc_by(self.log.dropped().saturating_sub(self.log_dropped.get()));
         self.writable.set(graphs.refusal().is_none().into());
         self.damage.renew(shard, &self.registry);
+        self.quotas.renew(shard);
         let open = shard.open_transfers.open();
         self.transfers_open.set(open.count as i64);
         self.transfers_oldest.set(open.oldest.as_secs() as i64);

@@ -52,6 +52,7 @@ use crate::{
     owners::{self, Peers},
     ownership::Ownership,
     projection::Projections,
+    quotas::Quotas,
     scrub::Scrub,
     semantic::Indexes,
     shard::{Authentication, Limits, Periodic, Shard, stopped},
@@ -262,6 +263,7 @@ fn open_shard(
     (ownership, peers): (Option<Ownership>, Option<Arc<Peers>>),
     log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
+    let quotas = Quotas::open(config.quotas.clone(), directory.as_ref().map(DataDir::path))?;
     let authentication = authentication(config, auth);
     let ownership = ownership.map(Arc::new);
     if let Some(ownership) = &ownership {
@@ -281,6 +283,7 @@ fn open_shard(
         graph: longest(config.max_graph_name_bytes),
         node: longest(config.max_node_id_bytes),
     });
+    quotas.apply(&graphs);
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
@@ -309,6 +312,7 @@ fn open_shard(
         authentication,
         admission: Admission::new(config.max_inflight),
         answers: AnswerMemory::new(config.answer_memory),
+        quotas,
         metrics,
         neighbors: NeighborCache::new(),
         projections: Projections::new(config.projection_memory),
@@ -369,6 +373,9 @@ fn places(config: &Config, shares: Shares) -> Arc<Places> {
 async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>) -> anyhow::Result<()> {
     // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    if config.quotas.is_some() {
+        tokio::spawn(maintenance::read_quotas_again(Arc::clone(shard), signal(SignalKind::hangup())?));
+    }
     owners::check_first(shard).await;
     let mut tasks = JoinSet::new();
     let socket = bind_socket(config, umask)?;

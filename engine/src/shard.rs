@@ -28,6 +28,7 @@ use crate::{
     owners::Peers,
     ownership::Ownership,
     projection::Projections,
+    quotas::Quotas,
     scrub::Scrub,
     semantic::Indexes,
     signed::SignedRequests,
@@ -48,6 +49,8 @@ pub(crate) struct Shard {
     pub(crate) authentication: Authentication,
     pub(crate) admission: Arc<Admission>,
     pub(crate) answers: Arc<AnswerMemory>,
+    /// What tenants may have and use.
+    pub(crate) quotas: Quotas,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,

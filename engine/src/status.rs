@@ -12,6 +12,7 @@ use crate::{
     access::{Caller, Need},
     damage::{Damage, scrub_json},
     dispatch::{OpError, served},
+    quotas,
     shard::Shard,
     wire::{encode, json::value},
 };
@@ -149,6 +150,8 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         fields["free_bytes"] = Value::Null;
         fields["checkpoints"] = json!([]);
     }
+    let sees_all = !shard.access.is_on() || shard.access.is_system(caller);
+    fields["quotas"] = quotas::summary(&shard.quotas, &shard.graphs, sees_all);
     add_ownership(shard, &mut fields);
     if let Some(peers) = &shard.peers {
         fields["ownership"] = peers.status();

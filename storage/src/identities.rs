@@ -14,7 +14,7 @@ use crate::{
     error::{Result, StoreError},
     graph::{GraphError, GraphStore},
     keys,
-    limits::{self, MAX_IDENTITIES, MAX_RELATIONS, OverLimit},
+    limits::{self, MAX_IDENTITIES, MAX_NAMES, MAX_RELATIONS, OverLimit, name_bytes},
     space::Space,
     store::{Direction, Durability},
 };
@@ -66,14 +66,23 @@ impl Identity {
         self.role == Role::System
     }
 
-    fn check_limits(&self) -> Result<(), OverLimit> {
-        let subordinates = match &self.role {
-            Role::Manager { subordinates } => &subordinates[..],
+    /// What the names in it count, that of the agent too.
+    pub(crate) fn names(&self, agent: &str) -> usize {
+        let names = self.teams.iter().chain(self.subordinates());
+        name_bytes(agent) + names.map(|name| name_bytes(name)).sum::<usize>()
+    }
+
+    pub(crate) fn subordinates(&self) -> &[String] {
+        match &self.role {
+            Role::Manager { subordinates } => subordinates,
             Role::System | Role::Agent => &[],
-        };
-        for (of, one, names) in
-            [("subordinates", "subordinate", subordinates), ("teams", "team", &self.teams)]
-        {
+        }
+    }
+
+    fn check_limits(&self) -> Result<(), OverLimit> {
+        let relations =
+            [("subordinates", "subordinate", self.subordinates()), ("teams", "team", &self.teams)];
+        for (of, one, names) in relations {
             limits::check_count(of, names.len(), MAX_RELATIONS)?;
             names.iter().try_for_each(|name| limits::check_name(one, name))?;
         }
@@ -88,6 +97,8 @@ pub struct Identities {
     any: AtomicBool,
     /// How many are [`Role::System`].
     systems: AtomicUsize,
+    /// What their names count; changes while registrations are held.
+    names: AtomicUsize,
     durability: Durability,
     /// Held from the check of a registration or removal to its end.
     registrations: Mutex<()>,
@@ -99,7 +110,7 @@ impl Identities {
     /// # Errors
     /// Also when one of them is damaged: without it, rules would be other than agreed.
     pub fn open(graphs: &GraphStore, durability: Durability) -> Result<Self> {
-        let mut known = HashMap::new();
+        let mut known: HashMap<Box<str>, Identity> = HashMap::new();
         let mut cursor = graphs.store().scan(Space::Catalog, keys::identities(), Direction::Forward)?;
         while let Some((key, value)) = cursor.next()? {
             let agent = keys::name_of(key).ok_or_else(|| corrupt("identity key"))?;
@@ -110,7 +121,9 @@ impl Identities {
         let any = AtomicBool::new(!known.is_empty());
         let systems =
             AtomicUsize::new(known.values().filter(|identity: &&Identity| identity.is_system()).count());
-        Ok(Self { known: RwLock::new(known), any, systems, durability, registrations: Mutex::new(()) })
+        let names = known.iter().map(|(agent, identity)| identity.names(agent)).sum();
+        let (names, known, registrations) = (AtomicUsize::new(names), RwLock::new(known), Mutex::new(()));
+        Ok(Self { known, any, systems, names, durability, registrations })
     }
 
     /// Whether anyone is registered. Costs one load.
@@ -150,7 +163,7 @@ impl Identities {
     ) -> Result<(), E> {
         let _one_at_a_time = self.registrations.lock();
         check()?;
-        self.check_limits(agent, &identity).map_err(GraphError::from)?;
+        let names = self.check_limits(agent, &identity).map_err(GraphError::from)?;
         let value = rmp_serde::to_vec_named(&identity).expect("plain fields always encode");
         let mut batch = WriteBatch::new();
         batch.put(Space::Catalog, keys::identity(agent), value);
@@ -162,6 +175,7 @@ impl Identities {
         self.systems.fetch_add(usize::from(is_system), Ordering::Release);
         self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
         self.any.store(true, Ordering::Release);
+        self.names.store(names, Ordering::Relaxed);
         Ok(())
     }
 
@@ -178,18 +192,29 @@ impl Identities {
         batch.delete(Space::Catalog, keys::identity(agent));
         graphs.commit_service(batch, self.durability)?;
         let mut known = self.known.write();
-        let was_system = known.remove(agent).is_some_and(|before| before.is_system());
+        let removed = known.remove(agent);
+        let names = removed.as_ref().map_or(0, |before| before.names(agent));
+        self.names.fetch_sub(names, Ordering::Relaxed);
+        let was_system = removed.is_some_and(|before| before.is_system());
         self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
         self.any.store(!known.is_empty(), Ordering::Release);
         Ok(true)
     }
 
-    fn check_limits(&self, agent: &str, identity: &Identity) -> Result<(), OverLimit> {
+    /// What all names count with this identity in place of what the agent was before.
+    fn check_limits(&self, agent: &str, identity: &Identity) -> Result<usize, OverLimit> {
         limits::check_name("agent_id", agent)?;
         identity.check_limits()?;
         let known = self.known.read();
-        let new = usize::from(!known.contains_key(agent));
-        limits::check_count("identities", known.len() + new, MAX_IDENTITIES)
+        let before = known.get(agent);
+        limits::check_count("identities", known.len() + usize::from(before.is_none()), MAX_IDENTITIES)?;
+        let old = before.map_or(0, |before| before.names(agent));
+        let (names, new) = (self.names.load(Ordering::Relaxed) - old, identity.names(agent));
+        // Whoever becomes smaller may, however much there is.
+        if new > old {
+            limits::check_count("bytes of names in identities", names + new, MAX_NAMES)?;
+        }
+        Ok(names + new)
     }
 }
 

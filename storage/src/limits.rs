@@ -14,9 +14,24 @@ pub const MAX_RELATIONS: usize = 10_000;
 pub const MAX_CHANNELS: usize = 100_000;
 /// Identities of a shard.
 pub const MAX_IDENTITIES: usize = 100_000;
+/// Bytes of the names in all channels of a shard, and in all its identities: as many members, or teams, as each may have are
+/// not there in each of as many as there may be.
+pub const MAX_NAMES: usize = 64 << 20;
+/// What each name counts besides its bytes.
+const NAME: usize = 64;
+
+/// What a name counts for [`MAX_NAMES`].
+pub(crate) fn name_bytes(name: &str) -> usize {
+    NAME + name.len()
+}
 
 /// Lists and maps in the properties of a node or an edge: each takes many times its byte when it is shown.
 pub const MAX_CONTAINERS: usize = 256 << 10;
+
+/// Bytes of the properties of a node or an edge, and of an embedding, if nothing else is said.
+pub const MAX_PROPERTY_BYTES: usize = 16 << 20;
+/// Labels of a node, if nothing else is said.
+pub const MAX_NODE_LABELS: usize = 1000;
 
 /// Bytes of names that clients make. What is there already stays as it is, whatever its length; copies of graphs are taken
 /// as they are.

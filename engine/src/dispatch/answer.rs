@@ -12,7 +12,7 @@ use crate::{
     access::Denied,
     admission::Busy,
     commit::Reply,
-    signed,
+    quotas, signed,
     wire::{
         DecodeError, ReplyTo, encode,
         response::{self, Response},
@@ -31,6 +31,9 @@ pub(crate) enum OpError {
     /// No place for it.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// Its tenant has used up its quota.
+    #[error(transparent)]
+    Quota(#[from] quotas::Refusal),
     /// Access control.
     #[error(transparent)]
     Denied(#[from] Denied),

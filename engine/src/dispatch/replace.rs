@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use epistemic_storage::graph::{Asking, GraphError, Op};
 
-use super::{OpError, access, compute::Computation, reads::ReadError, whole};
+use super::{OpError, access, compute::Computation, quota, reads::ReadError, whole};
 use crate::{
     document,
+    quotas::{Load, Tenant},
     wire::{DecodeError, encode, json, params},
 };
 
@@ -61,7 +62,17 @@ fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError>
         shard.graphs.give_up(loaded);
         return Err(refusal.into());
     }
-    computation.write(Op::Replace(loaded))?;
+    let bytes = loaded.bytes();
+    let may = |tenant: &Arc<Tenant>| tenant.may_replace(quota::bytes_of(shard, computation.graph), bytes);
+    if let Some(Err(refusal)) = computation.tenant.map(may) {
+        shard.graphs.give_up(loaded);
+        return Err(OpError::from(refusal).into());
+    }
+    let account = request.account(computation.graph.name(), Some(computation.graph));
+    shard.write_blocking(account, Op::Replace(loaded), None).map_err(OpError::from)?;
+    if let Some(tenant) = computation.tenant {
+        tenant.wrote(bytes);
+    }
     Ok(())
 }
 
@@ -80,6 +91,13 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
     }
     shard.graphs.may_create(graph_name, Asking::Client).map_err(OpError::from)?;
+    let mut load = None;
+    if computation.tenant.is_some() {
+        let (owner, state) = (request.envelope.agent_id, computation.graph.state());
+        shard.graphs.has_room(graph_name, None, owner, &state).map_err(OpError::from)?;
+        let bytes = quota::bytes_of(shard, computation.graph);
+        load = quota::copy(shard, request, graph_name, bytes)?;
+    }
     let forked = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok());
     #[expect(clippy::wildcard_enum_match_arm, reason = "only what the store says may mean damage")]
     let loaded = forked.map_err(|error| match error {
@@ -88,9 +106,13 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     })?;
     let owner = request.envelope.agent_id.map(str::to_owned);
     let (name, kind) = (Arc::from(graph_name), computation.graph.kind());
-    shard
-        .write_blocking(request.account(&name, None), Op::Install { loaded, kind, owner, replace: false })
-        .map_err(OpError::from)?;
+    if let Some(Err(refusal)) = load.as_mut().map(|load| load.has(loaded.bytes())) {
+        shard.graphs.give_up(loaded);
+        return Err(OpError::from(refusal).into());
+    }
+    let op = Op::Install { loaded, kind, owner, replace: false };
+    shard.write_blocking(request.account(&name, None), op, None).map_err(OpError::from)?;
+    load.into_iter().for_each(Load::finish);
     encode::map(out, 1);
     encode::str(out, "created");
     encode::str(out, graph_name);

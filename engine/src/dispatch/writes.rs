@@ -14,12 +14,14 @@ use super::{
     OpError, Pending, Request, access,
     answer::WriteAnswer,
     pending::{PendingWrite, Queued},
+    quota::grows,
     semantic::check_finite,
 };
 use crate::{
     account::Account,
     admission::{Kind, Permit},
     analytics::Cancel,
+    quotas::{Charge, Tenant},
     shard::Shard,
     signed,
     wire::{DecodeError, Envelope, Method, params, parse_batch, parse_ledger_lines},
@@ -38,26 +40,33 @@ pub(super) fn submit(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     body: &Bytes,
+    tenant: Option<&Arc<Tenant>>,
     alone: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
-    match prepare(shard, request, body) {
+    match prepare(shard, request, body, tenant) {
         Ok(pending) => Some(pending),
         Err(error) => Pending::refused(&error, request.envelope.reply_to(), alone, outbox),
     }
 }
 
-fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Bytes) -> Result<Pending, OpError> {
+fn prepare(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    body: &Bytes,
+    tenant: Option<&Arc<Tenant>>,
+) -> Result<Pending, OpError> {
     let bytes = request.envelope.params.map_or(0, <[u8]>::len);
     let names_graph = matches!(request.method, Method::CreateGraph | Method::DeleteGraph);
     if bytes > LARGE && !names_graph {
-        return prepare_large(shard, request, body, bytes);
+        return prepare_large(shard, request, body, tenant, bytes);
     }
     let (graph, op) = decode(shard, request)?;
     if let Op::Create { kind, tenant, .. } = &op {
         access::create(shard, &request.envelope, graph, *kind, tenant.as_deref())?;
     }
     let (account, permit) = admit(shard, request, graph, bytes)?;
+    let charge = charge(tenant, &op)?;
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others answer ok or what was done")]
     let answer = match request.method {
         Method::CreateGraph => WriteAnswer::Created(Arc::clone(&account.graph)),
@@ -65,7 +74,7 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Bytes) -> Result<Pe
         Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
     };
-    let reply = shard.committer.submit(account, once(request, op), Some(permit));
+    let reply = shard.committer.submit(account, once(request, op), Some(permit), charge);
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }
 
@@ -74,23 +83,34 @@ fn prepare_large(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     body: &Bytes,
+    tenant: Option<&Arc<Tenant>>,
     bytes: usize,
 ) -> Result<Pending, OpError> {
     let (account, permit) = admit(shard, request, request.envelope.graph, bytes)?;
     let (queued, receiver) = oneshot::channel();
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
-    let peer = Arc::clone(request.peer);
+    let (peer, tenant) = (Arc::clone(request.peer), tenant.cloned());
     // It is done whether or not its client waits, as any write.
     shard.reads.submit(&account.clone(), &Cancel::default(), move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
-        let decoded = decode(&owned, &request).map(|(_, op)| once(&request, op));
+        let decoded = decode(&owned, &request).and_then(|(_, op)| {
+            let charge = charge(tenant.as_ref(), &op)?;
+            Ok((once(&request, op), charge))
+        });
         drop(body);
-        let _ = queued.send(decoded.map(|op| owned.committer.submit(account, op, Some(permit))));
+        let submit = |(op, charge)| owned.committer.submit(account, op, Some(permit), charge);
+        let _ = queued.send(decoded.map(submit));
     });
     let answer = if request.method == Method::ApplyLedger { WriteAnswer::Ledger } else { WriteAnswer::Ok };
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Decoding(receiver)), bytes))
+}
+
+/// Begins to count the write for its tenant, unless that has used up what it may write or store.
+fn charge(tenant: Option<&Arc<Tenant>>, op: &Op) -> Result<Option<Charge>, OpError> {
+    let begin = |tenant| Charge::begin(tenant, op.cost() as u64, grows(op));
+    Ok(tenant.map(begin).transpose()?)
 }
 
 /// The write, made once where its sender asks for that.

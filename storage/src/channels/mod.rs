@@ -11,9 +11,11 @@ use std::collections::BTreeSet;
 
 pub use error::ChannelError;
 pub use open::Channels;
-pub(crate) use open::copies;
+pub(crate) use open::{copies, for_each_size};
 use record::{ChannelRecord, Counters};
 use serde::{Deserialize, Serialize};
+
+use crate::limits::name_bytes;
 
 /// Who takes part in a channel. The order is that of the protocol's errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,4 +102,12 @@ struct Channel {
     record: ChannelRecord,
     members: BTreeSet<String>,
     counters: Counters,
+}
+
+impl Channel {
+    /// What the names in it count, its own too ([`crate::limits::MAX_NAMES`]).
+    fn names(&self, id: &str) -> usize {
+        let members = self.members.iter().map(|member| name_bytes(member));
+        name_bytes(id) + name_bytes(&self.record.creator) + members.sum::<usize>()
+    }
 }

@@ -1,6 +1,9 @@
 //! The open channels of a shard.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -14,7 +17,7 @@ use crate::{
     error::{Result, StoreError},
     graph::GraphStore,
     keys,
-    limits::{self, MAX_CHANNELS, MAX_MEMBERS},
+    limits::{self, MAX_CHANNELS, MAX_MEMBERS, MAX_NAMES, name_bytes},
     service::ChannelCopy,
     space::Space,
     store::{Direction, Durability, Read, Store},
@@ -28,6 +31,8 @@ type ById = BTreeMap<String, Channel>;
 /// All open channels. Each method takes the store that they were opened from.
 pub struct Channels {
     open: Mutex<ById>,
+    /// What their names count; changes under the lock.
+    names: AtomicUsize,
     keep: Keep,
     durability: Durability,
     /// Why they cannot be used, when their records are damaged. Graphs are not affected.
@@ -46,7 +51,8 @@ impl Channels {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { open: Mutex::new(open), keep, durability, damaged })
+        let names = AtomicUsize::new(open.iter().map(|(id, channel)| channel.names(id)).sum());
+        Ok(Self { open: Mutex::new(open), names, keep, durability, damaged })
     }
 
     /// Why they cannot be used, when their records are damaged.
@@ -59,6 +65,12 @@ impl Channels {
             Some(error) => Err(error.clone().into()),
             None => Ok(self.open.lock()),
         }
+    }
+
+    /// Whether names that count so much more may be there.
+    fn check_names(&self, more: usize) -> Result<(), ChannelError> {
+        let names = self.names.load(Ordering::Relaxed).saturating_add(more);
+        Ok(limits::check_count("bytes of names in channels", names, MAX_NAMES)?)
     }
 
     /// Opens a channel that agents join by invitation; the creator is a member.
@@ -98,15 +110,18 @@ impl Channels {
         let number = free_number(&open);
         let creator = creator.to_owned();
         let record = ChannelRecord { number, kind, creator, created_ms: clock::unix_ms(), open: is_open };
-        let counters = Counters::default();
+        let channel = Channel { record, members, counters: Counters::default() };
+        let names = channel.names(id);
+        self.check_names(names)?;
         let mut batch = WriteBatch::new();
-        batch.put(Space::Channels, keys::channel(id), record.encode());
-        batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
-        for member in &members {
+        batch.put(Space::Channels, keys::channel(id), channel.record.encode());
+        batch.put(Space::Channels, keys::channel_counters(number), channel.counters.encode());
+        for member in &channel.members {
             batch.put(Space::Channels, keys::channel_member(number, member), b"");
         }
         graphs.commit_service(batch, self.durability)?;
-        open.insert(id.to_owned(), Channel { record, members, counters });
+        open.insert(id.to_owned(), channel);
+        self.names.fetch_add(names, Ordering::Relaxed);
         Ok(())
     }
 
@@ -122,10 +137,12 @@ impl Channels {
         }
         limits::check_name("agent_id", agent)?;
         limits::check_count("members", channel.members.len() + 1, MAX_MEMBERS)?;
+        self.check_names(name_bytes(agent))?;
         let mut batch = WriteBatch::new();
         batch.put(Space::Channels, keys::channel_member(channel.record.number, agent), b"");
         graphs.commit_service(batch, self.durability)?;
         channel.members.insert(agent.to_owned());
+        self.names.fetch_add(name_bytes(agent), Ordering::Relaxed);
         Ok(())
     }
 
@@ -145,6 +162,7 @@ impl Channels {
         batch.delete(Space::Channels, keys::channel_member(channel.record.number, agent));
         graphs.commit_service(batch, self.durability)?;
         channel.members.remove(agent);
+        self.names.fetch_sub(name_bytes(agent), Ordering::Relaxed);
         Ok(None)
     }
 
@@ -155,7 +173,8 @@ impl Channels {
     }
 
     fn close_locked(&self, graphs: &GraphStore, open: &mut ById, id: &str) -> Result<Closed, ChannelError> {
-        let Channel { record, members, counters } = find(open, id)?;
+        let channel = find(open, id)?;
+        let (names, Channel { record, members, counters }) = (channel.names(id), channel);
         let number = record.number;
         let mut batch = WriteBatch::new();
         batch.delete(Space::Channels, keys::channel(id));
@@ -181,6 +200,7 @@ impl Channels {
         };
         graphs.commit_service(batch, self.durability)?;
         open.remove(id);
+        self.names.fetch_sub(names, Ordering::Relaxed);
         Ok(closed)
     }
 
@@ -271,14 +291,17 @@ impl Channels {
             counters.bytes += value.len() as u64;
         }
         let record = ChannelRecord { number, kind, creator, created_ms, open: is_open };
-        batch.put(Space::Channels, keys::channel(&id), record.encode());
+        let channel = Channel { record, members: members.into_iter().collect(), counters };
+        let names = channel.names(&id);
+        self.check_names(names)?;
+        batch.put(Space::Channels, keys::channel(&id), channel.record.encode());
         batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
-        for member in &members {
+        for member in &channel.members {
             batch.put(Space::Channels, keys::channel_member(number, member), b"");
         }
         graphs.commit_service(batch, self.durability)?;
-        let members = members.into_iter().collect();
-        open.insert(id, Channel { record, members, counters });
+        open.insert(id, channel);
+        self.names.fetch_add(names, Ordering::Relaxed);
         Ok(true)
     }
 
@@ -373,6 +396,12 @@ pub(crate) fn copies(view: &dyn Read) -> Result<Vec<(u64, ChannelCopy)>> {
         (number, ChannelCopy { id, kind, creator, created_ms, open, members, first })
     };
     Ok(load(view)?.into_iter().map(copy).collect())
+}
+
+/// Calls `each` with the id of every open channel, how many members it has, and what its names count.
+pub(crate) fn for_each_size(view: &dyn Read, mut each: impl FnMut(&str, usize, usize)) -> Result<()> {
+    load(view)?.iter().for_each(|(id, channel)| each(id, channel.members.len(), channel.names(id)));
+    Ok(())
 }
 
 fn load(store: &dyn Read) -> Result<ById> {

@@ -61,7 +61,7 @@ const OTHERS: [&str; 22] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 27] = [
+const SYSTEM: [&str; 29] = [
     "Shutdown",
     "Checkpoint",
     "ListIdentities",
@@ -89,6 +89,8 @@ const SYSTEM: [&str; 27] = [
     "OwnerHold",
     "OwnerGiveWay",
     "Scrub",
+    "QuotaShow",
+    "QuotaSet",
 ];
 
 #[test]
