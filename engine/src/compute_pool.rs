@@ -26,8 +26,8 @@ use crate::{
 
 /// Niceness of the threads: a tenth of the weight of a normal one.
 const NICENESS: i32 = 10;
-/// That of threads with long work: they get what nobody else wants.
-const LEAST: i32 = 19;
+/// That of threads with long computations: a third of the weight of the others.
+const LEAST: i32 = 15;
 /// Work that has run for so long is long.
 const LONG: Duration = Duration::from_millis(500);
 /// How often running work is looked at.
@@ -57,13 +57,16 @@ pub(crate) struct Shares {
     pub(crate) tenant: usize,
     /// Pieces of long work at a time; of one tenant half of them.
     pub(crate) long: usize,
+    /// Niceness of threads with long work.
+    pub(crate) long_niceness: i32,
 }
 
 impl Shares {
     /// For reads, which wait for the disk now and then.
     pub(crate) fn of_reads(cores: usize) -> Self {
         let threads = (4 * cores).max(8);
-        Self { threads, graph: threads / 2, tenant: threads / 4 * 3, long: threads }
+        // What a read may bring is bounded, so it ends by itself.
+        Self { threads, graph: threads / 2, tenant: threads / 4 * 3, long: threads, long_niceness: NICENESS }
     }
 
     /// For a machine with so many cores.
@@ -73,7 +76,8 @@ impl Shares {
             threads,
             graph: (threads / 4).max(2),
             tenant: (threads / 2).max(2),
-            long: (2 * threads).max(8),
+            long: (4 * threads).max(16),
+            long_niceness: LEAST,
         }
     }
 }
@@ -112,7 +116,7 @@ impl Jobs {
     fn take(&mut self, thread: Option<Pid>) -> Option<(u64, Account, Job)> {
         let Self { waiting, running, shares, next, .. } = self;
         let free = |account: &Account| {
-            let of_graph = running.iter().filter(|other| other.account == *account).count();
+            let of_graph = running.iter().filter(|other| other.account.graph == account.graph).count();
             let of_tenant =
                 running.iter().filter(|other| !other.long && other.account.tenant == account.tenant).count();
             of_graph < shares.graph && of_tenant < shares.tenant
@@ -265,10 +269,11 @@ fn watch(watched: &Weak<Queue>) {
             return;
         }
         let slowed = jobs.look(queue.deadline);
+        let niceness = jobs.shares.long_niceness;
         drop(jobs);
         missing += slowed.len();
         for thread in slowed.into_iter().flatten() {
-            if let Err(error) = rustix::process::setpriority_process(Some(thread), LEAST) {
+            if let Err(error) = rustix::process::setpriority_process(Some(thread), niceness) {
                 tracing::debug!(%error, "cannot lower the priority of long work");
             }
         }
@@ -321,7 +326,7 @@ mod tests {
 
     /// One graph uses at most `share` of the `threads`.
     fn pool(threads: usize, share: usize, parallel: usize) -> ComputePool {
-        let shares = Shares { threads, graph: share, tenant: threads, long: 8 };
+        let shares = Shares { threads, graph: share, tenant: threads, long: 8, long_niceness: LEAST };
         ComputePool::start("test", shares, parallel, None).unwrap()
     }
 
@@ -422,7 +427,7 @@ mod tests {
 
     #[test]
     fn one_tenant_leaves_threads_to_the_others_however_many_graphs_it_has() {
-        let shares = Shares { threads: 2, graph: 1, tenant: 1, long: 0 };
+        let shares = Shares { threads: 2, graph: 1, tenant: 1, long: 0, long_niceness: LEAST };
         let pool = ComputePool::start("test", shares, 1, None).unwrap();
         let release = block(&pool, &account("many", "1"));
         let (done, finished) = mpsc::channel();
@@ -437,7 +442,7 @@ mod tests {
 
     #[test]
     fn long_work_gives_its_place_to_others() {
-        let shares = Shares { threads: 2, graph: 2, tenant: 2, long: 8 };
+        let shares = Shares { threads: 2, graph: 2, tenant: 2, long: 8, long_niceness: LEAST };
         let pool = ComputePool::start("test", shares, 1, None).unwrap();
         let releases: Vec<_> = ["1", "2", "3", "4"].map(|graph| block(&pool, &account("many", graph))).into();
         assert_eq!(pool.load(), (4, 0), "all four run, on more than two threads");
@@ -449,7 +454,7 @@ mod tests {
 
     #[test]
     fn work_is_told_to_end_at_its_deadline() {
-        let shares = Shares { threads: 1, graph: 1, tenant: 1, long: 0 };
+        let shares = Shares { threads: 1, graph: 1, tenant: 1, long: 0, long_niceness: LEAST };
         let pool = ComputePool::start("test", shares, 1, Some(Duration::from_millis(1))).unwrap();
         let (cancel, (done, finished)) = (Cancel::default(), mpsc::channel());
         let own = cancel.clone();

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Parser;
 use epistemic_storage::{
     graph::LedgerKeep,
-    limits::{MAX_NAME_BYTES, MAX_NODE_LABELS, MAX_PROPERTY_BYTES, RequestLimits},
+    limits::{MAX_NAME_BYTES, MAX_NODE_ID_BYTES, MAX_NODE_LABELS, MAX_PROPERTY_BYTES, RequestLimits},
 };
 use zeroize::Zeroizing;
 
@@ -166,7 +166,7 @@ pub struct Config {
     pub max_graph_name_bytes: u32,
 
     /// Longest id of a new node; nodes of longer ids stay in use
-    #[arg(long, default_value_t = MAX_NAME_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=16 << 20))]
+    #[arg(long, default_value_t = MAX_NODE_ID_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=16 << 20))]
     pub max_node_id_bytes: u32,
 
     /// Graphs with metrics of their own; the operations of further ones are counted together

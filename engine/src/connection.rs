@@ -79,7 +79,7 @@ struct Connection<S> {
     document: Option<OwnedSemaphorePermit>,
     /// Present until the first authenticated request.
     unauthenticated: Option<Charge>,
-    /// Wrong tokens since the last right one.
+    /// Wrong tokens before the first right one.
     wrong_tokens: u32,
     /// The answer to a wrong token waits until then.
     answer_at: Option<Instant>,
@@ -268,7 +268,6 @@ impl<S: Stream> Connection<S> {
                 }
                 Step::Authenticated(pending) => {
                     self.sender_is_known();
-                    self.wrong_tokens = 0;
                     self.deadline = None;
                     let document = self.document.take();
                     let pending = pending.map(|pending| pending.holding(document));
@@ -397,7 +396,8 @@ impl<S: Stream> Connection<S> {
     fn guessed(&mut self) {
         let wait = self.shard.guesses.count(self.place.origin(), &self.peer);
         self.answer_at = (!wait.is_zero()).then(|| Instant::now() + wait);
-        self.wrong_tokens += 1;
+        // Who has shown a right one does not guess.
+        self.wrong_tokens += u32::from(self.unauthenticated.is_some());
         if self.wrong_tokens >= ON_ONE_CONNECTION {
             self.inbox = BytesMut::new();
             self.closing = true;

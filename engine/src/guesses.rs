@@ -13,7 +13,7 @@ use epistemic_listen::Origin;
 use epistemic_logging::Limit;
 use parking_lot::Mutex;
 
-/// Wrong tokens that a connection may send one after the other.
+/// Wrong tokens that a connection may send before a right one.
 pub(crate) const ON_ONE_CONNECTION: u32 = 3;
 /// Wrong tokens of one origin that are answered at once.
 const FREE: u32 = 100;
@@ -113,7 +113,7 @@ mod tests {
             guesses.count_at(Origin::User(number), "g", now);
         }
         assert_eq!(guesses.0.lock().len(), ORIGINS);
-        guesses.count_at(Origin::User(0), "g", now + EACH * 2);
+        guesses.count_at(Origin::User(u32::MAX), "g", now + EACH * 2);
         assert_eq!(guesses.0.lock().len(), 1, "the others have paid");
     }
 }

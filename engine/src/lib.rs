@@ -43,6 +43,7 @@ mod shard;
 mod signed;
 mod status;
 mod stream;
+mod transactions;
 mod transfer;
 mod unauthenticated;
 pub mod wire;

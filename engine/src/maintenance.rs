@@ -56,7 +56,8 @@ pub(crate) fn start(shard: &Arc<Shard>) {
     tokio::spawn(every(Arc::clone(shard), "room", RECLAIM_EVERY, give_back_room));
     tokio::spawn(every(Arc::clone(shard), "ledger", TRIM_EVERY, trim_ledgers));
     tokio::spawn(every(Arc::clone(shard), "transfers", END_IDLE_EVERY, |shard| {
-        shard.open_transfers.end_idle()
+        shard.open_transfers.end_idle();
+        shard.transactions.forget(Instant::now());
     }));
     tokio::spawn(every(Arc::clone(shard), "recover", RECOVER_EVERY, recover));
     tokio::spawn(every(Arc::clone(shard), "quotas", SAMPLE_EVERY, sample));

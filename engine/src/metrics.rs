@@ -85,6 +85,9 @@ pub(crate) struct Metrics {
     transfers_open: IntGauge,
     transfers_oldest: IntGauge,
     transfers_ended: IntCounter,
+    transactions_open: IntGauge,
+    transactions_bytes: IntGauge,
+    transactions_forgotten: IntCounter,
 }
 
 impl Metrics {
@@ -196,6 +199,15 @@ impl Metrics {
                 "transfers_ended_idle_total",
                 "Of these, those that were ended because nobody went on with them.",
             )?,
+            transactions_open: IntGauge::new(
+                "transactions_open",
+                "Transactions that are staged and not committed.",
+            )?,
+            transactions_bytes: IntGauge::new("transactions_bytes", "Bytes that they hold.")?,
+            transactions_forgotten: IntCounter::new(
+                "transactions_forgotten_total",
+                "Of these, those that were idle for too long or whose connection ended.",
+            )?,
             unsupported: IntCounterVec::new(
                 Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
                 &["op"],
@@ -214,7 +226,7 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 33] = [
+        let collectors: [Box<dyn prometheus::core::Collector>; 36] = [
             Box::new(self.requests.clone()),
             Box::new(self.durations.clone()),
             Box::new(self.in_flight.clone()),
@@ -248,6 +260,9 @@ impl Metrics {
             Box::new(self.transfers_open.clone()),
             Box::new(self.transfers_oldest.clone()),
             Box::new(self.transfers_ended.clone()),
+            Box::new(self.transactions_open.clone()),
+            Box::new(self.transactions_bytes.clone()),
+            Box::new(self.transactions_forgotten.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))?;
         self.damage.register(&self.registry)?;
@@ -374,6 +389,11 @@ impl Metrics {
         self.transfers_oldest.set(open.oldest.as_secs() as i64);
         let ended = shard.open_transfers.ended();
         self.transfers_ended.inc_by(ended.saturating_sub(self.transfers_ended.get()));
+        let (open, bytes) = shard.transactions.open();
+        self.transactions_open.set(open as i64);
+        self.transactions_bytes.set(bytes as i64);
+        let forgotten = shard.transactions.forgotten();
+        self.transactions_forgotten.inc_by(forgotten.saturating_sub(self.transactions_forgotten.get()));
         let awaiting = graphs.awaiting_room();
         self.awaiting_graphs.set(awaiting.graphs as i64);
         self.awaiting_bytes.set(awaiting.bytes as i64);

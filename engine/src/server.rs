@@ -57,6 +57,7 @@ use crate::{
     semantic::Indexes,
     shard::{Authentication, Limits, Periodic, Shard, stopped},
     signed::SignedRequests,
+    transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::Authenticator,
 };
@@ -64,6 +65,8 @@ use crate::{
 /// Streamed answers at a time; a quarter of the threads for blocking work.
 const STREAMS: usize = BLOCKING_THREADS / 4;
 const BLOCKING_THREADS: usize = 64;
+/// A thread for blocking work that ended could be one that the system does not give again.
+const FOR_GOOD: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Folder in the persist dir with the nonces of signed requests.
 const NONCES_DIR: &str = "nonces";
 /// Bytes of messages kept of each channel.
@@ -153,7 +156,10 @@ fn run(
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(FOR_GOOD)
         .build()?;
+    // With one thread there, blocking work is only slow while the system gives no others.
+    runtime.spawn_blocking(|| ());
     let served = runtime.block_on(serve(config, shares, umask, &shard));
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
@@ -334,6 +340,7 @@ fn open_shard(
             config.max_transfers as usize,
             (config.transfer_idle > 0).then(|| Duration::from_secs(config.transfer_idle)),
         ),
+        transactions: Transactions::default(),
         started: Instant::now(),
         durability: config.durability,
         checkpoint_interval: config.checkpoint_interval,

@@ -32,6 +32,7 @@ use crate::{
     scrub::Scrub,
     semantic::Indexes,
     signed::SignedRequests,
+    transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::Authenticator,
 };
@@ -77,6 +78,7 @@ pub(crate) struct Shard {
     pub(crate) documents: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Limits,
     pub(crate) open_transfers: OpenTransfers,
+    pub(crate) transactions: Transactions,
     pub(crate) started: Instant,
     pub(crate) durability: DurabilityMode,
     pub(crate) checkpoint_interval: u64,

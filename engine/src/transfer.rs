@@ -110,14 +110,10 @@ pub(crate) enum TransferError {
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Service(#[from] ServiceError),
+    #[error("BUSY: the system gives the server no thread ({0}); nothing was done, retry with backoff")]
+    NoThread(#[source] io::Error),
     #[error("transfer thread: {0}")]
     Thread(String),
-}
-
-impl From<io::Error> for TransferError {
-    fn from(error: io::Error) -> Self {
-        TransferError::Thread(error.to_string())
-    }
 }
 
 /// Whether the tenant of a graph of this snapshot may have so much more. The commit asks again.
@@ -211,7 +207,8 @@ impl Transfers {
         let (sender, pieces) = sync_channel(PIECES);
         let thread = std::thread::Builder::new()
             .name("export".into())
-            .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))?;
+            .spawn(move || work(PieceWriter { sender, buffer: Vec::with_capacity(PIECE_BYTES) }))
+            .map_err(TransferError::NoThread)?;
         let mut export =
             Export { _place: place, _quota: quota, times: Times::now(), pieces, rest: Vec::new(), thread };
         match export.pieces.recv() {
@@ -310,7 +307,8 @@ impl Transfers {
         let (pieces, receiver) = sync_channel(PIECES);
         let thread = std::thread::Builder::new().name("import".into()).spawn(move || {
             work(PieceReader { pieces: receiver, current: io::Cursor::default(), finished: false })
-        })?;
+        });
+        let thread = thread.map_err(TransferError::NoThread)?;
         let times = Times::now();
         let import = Import { _place: place, _quota: quota, times, pieces, received: 0, replaces, thread };
         self.imports.lock().insert(id, import);

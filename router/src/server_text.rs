@@ -4,6 +4,9 @@
 use crate::endpoint::Endpoint;
 use crate::error::ErrorKind;
 
+/// The token is not that of the request.
+const AUTHENTICATION: &str = "Authentication failed";
+
 /// The codes that texts of our server begin with, `CODE: ...`, and what to do about them. Of the reference's texts only
 /// `BUSY` and `Authentication failed` are fixed.
 const CODES: [(&str, ErrorKind); 21] = [
@@ -34,8 +37,6 @@ const CODES: [(&str, ErrorKind); 21] = [
 pub(crate) const MOVING: &str = "MOVING";
 /// The graph belongs to another shard; nothing was created.
 pub(crate) const WRONG_SHARD: &str = "WRONG_SHARD";
-/// The token is not that of the request.
-const AUTHENTICATION: &str = "Authentication failed";
 
 /// The code of a server's text, and what to do.
 pub(crate) fn code_of(text: &str) -> (&'static str, ErrorKind) {

@@ -86,6 +86,12 @@ impl WriteBatch {
         }));
     }
 
+    /// Drops all changes but the first `changes`.
+    pub(crate) fn truncate(&mut self, changes: usize) {
+        self.entries.truncate(changes);
+        self.data.truncate(self.entries.last().map_or(0, |entry| entry.end));
+    }
+
     /// Says whether the batch gives more room back than it takes, now or when its records are removed for good: it may use
     /// the room that is kept in reserve.
     pub fn set_frees_room(&mut self, frees_room: bool) {

@@ -64,7 +64,7 @@ async def content(check, client):
         [{"op": "add_node", "id": "c"}, {"op": "add_edge", "source": "b", "target": "c"}]
     )
     check.equal("batch", (answer["added_nodes"], answer["added_edges"]), (1, 1))
-    check.equal("later counts", [answer[key] for key in ("added_embeddings", "upserted_nodes", "upserted_edges")], [0, 0, 0])
+    await batches(check, client)
     check.equal("created once", [await client.nodes.create_if_absent("t", {"type": "T", "status": "pending"}) for _ in "ab"], [True, False])
     claims = [client.nodes.compare_and_set("t", {"status": "pending"}, {"status": by}) for by in "xy"]
     check.equal("one of two claims", await asyncio.gather(*claims), [True, False])
@@ -81,6 +81,48 @@ async def content(check, client):
     await client.nodes.remove("c")
     await client.lifecycle.from_msgpack(document)
     check.equal("back again", await client.nodes.count(), 3)
+
+
+async def batches(check, client):
+    """All of a batch is done or nothing."""
+    later = ("added_embeddings", "upserted_nodes", "upserted_edges", "removed_nodes", "errors")
+    for _ in range(2):
+        await client.edges.add("a", "c", {"w": 1})
+    good = [
+        {"op": "upsert_node", "id": "d", "properties": {"type": "D"}},
+        {"op": "upsert_edge", "source": "a", "target": "c", "properties": {"w": 3}},
+        {"op": "upsert_edge", "source": "d", "target": "d"},
+        {"op": "add_embedding", "id": "d", "embedding": [1, 0.5]},
+        {"op": "remove_node", "id": "missing"},
+    ]
+    before = await client.ledger.get()
+    for bad, reason in [
+        ({"op": "add_edge", "source": "a", "target": "missing"}, "Target node 'missing' not found"),
+        ({"op": "add_embedding", "id": "missing", "embedding": [1]}, "Node 'missing' not found"),
+        ({"op": "no_such"}, "op[5]: unknown operation 'no_such'; nothing was done"),
+        ({"op": "upsert_node"}, "op[5]: missing `id`; nothing was done"),
+        ({"op": "add_node", "id": "x", "properties": 5}, "op[5]: `properties` is no map; nothing was done"),
+        ({"op": "add_embedding", "id": "a"}, "op[5]: missing `embedding`; nothing was done"),
+        ({"op": "add_embedding", "id": "a", "embedding": []}, "op[5]: missing `embedding`; nothing was done"),
+    ]:
+        refused = await refusal(client.lifecycle.batch_update([*good, bad]))
+        check.equal(f"refused: {bad}", refused, ("INVALID_ARGUMENT", reason))
+    for bad in ([float("nan")], ["x"], 5):
+        operation = {"op": "add_embedding", "id": "a", "embedding": bad}
+        code, detail = await refusal(client.lifecycle.batch_update([*good, operation]))
+        check.true(f"refused: {bad}: {detail}", code == "INVALID_ARGUMENT" and detail.startswith("op[5]: `embedding`"))
+    labelled = {"op": "add_node", "id": "x", "properties": {"labels": [f"l{n}" for n in range(1001)]}}
+    code, detail = await refusal(client.lifecycle.batch_update([*good, labelled]))
+    check.true(f"refused: {detail}", code == "LIMIT_EXCEEDED" and detail.startswith("a node with 1001 labels"))
+    large = [{"op": "add_node", "id": f"x{n}", "properties": {"t": "x" * (12 << 20)}} for n in range(3)]
+    code, detail = await refusal(client.lifecycle.batch_update([*good, *large]))
+    check.true(f"refused: {detail}", code == "LIMIT_EXCEEDED" and detail.startswith("the batch writes over"))
+    check.equal("nothing of them was done", await client.ledger.get(), before)
+    answer = await client.lifecycle.batch_update(good)
+    check.equal("later operations", [answer[key] for key in later], [1, 1, 2, 1, []])
+    check.equal("one edge for two", await client.edges.properties("a", "c"), [{"w": 3}])
+    check.equal("an embedding", [row[0] for row in await client.graph.semantic_search([1.0, 0.5], 9)], ["d"])
+    await client.nodes.remove("d")
 
 
 async def computations(check, client):

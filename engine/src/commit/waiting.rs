@@ -89,8 +89,7 @@ fn cost_of(job: &Job) -> u64 {
 
 /// What a write costs its group.
 pub(super) fn cost(write: &Write, waiter: &Waiter) -> u64 {
-    let op = if let Op::Once(_, op) = &write.op { op } else { &write.op };
-    let touches_many = matches!(op, Op::Touch { nodes, .. } if nodes.len() > 1);
+    let touches_many = matches!(write.op.unkeyed(), Op::Touch { nodes, .. } if nodes.len() > 1);
     // What they really cost is known only when they are made; a part of them is all that a group does.
     if touches_many || waiter.reached != Progress::default() { PART_COST } else { write.op.cost() as u64 }
 }

@@ -61,6 +61,10 @@ pub(super) enum WriteAnswer {
     Deleted(Arc<str>),
     /// `ok` when every line was applied.
     Ledger,
+    /// Whether a transaction was made; with a key also whether that was before.
+    Transaction {
+        keyed: bool,
+    },
 }
 
 /// Appends an error.
@@ -73,6 +77,15 @@ pub(crate) fn error(out: &mut Vec<u8>, to: ReplyTo, error: &OpError) {
         response::error(out, to.id, &text)
     };
     written.expect("texts of errors are far below 4 GiB");
+}
+
+/// What is there to go on with; nothing when it is refused, with the error appended.
+pub(super) fn accepted<T, E: Into<OpError>>(
+    out: &mut Vec<u8>,
+    to: ReplyTo,
+    asked: Result<T, E>,
+) -> Option<T> {
+    asked.map_err(|refusal| error(out, to, &refusal.into())).ok()
 }
 
 /// Appends the result that `write` puts into the buffer, or the error it ends with.
@@ -104,15 +117,35 @@ pub(super) fn write_reply(out: &mut Vec<u8>, to: ReplyTo, answer: &WriteAnswer, 
             Outcome::Batch(report) => batch_report(out, &report, to.coded),
             Outcome::Touched(count) => encode::uint(out, count),
             Outcome::Decided(made) => encode::bool(out, made),
-            // The commit thread goes on until there is no rest.
-            Outcome::Unfinished(_) | Outcome::Revised(_) | Outcome::Done => match answer {
-                WriteAnswer::Ok | WriteAnswer::Ledger => encode::str(out, "ok"),
-                WriteAnswer::Created(name) => pair(out, "created", name),
-                WriteAnswer::Deleted(name) => pair(out, "deleted", name),
-            },
+            Outcome::Transaction { made, replayed } => {
+                if matches!(answer, WriteAnswer::Transaction { keyed: true }) {
+                    committed(out, made, replayed);
+                } else {
+                    encode::bool(out, made);
+                }
+            }
+            // A claim is answered by its computation, and the commit thread goes on until there is no rest.
+            Outcome::Claimed(_) | Outcome::Unfinished(_) | Outcome::Revised(_) | Outcome::Done => {
+                match answer {
+                    WriteAnswer::Ok | WriteAnswer::Ledger | WriteAnswer::Transaction { .. } => {
+                        encode::str(out, "ok")
+                    }
+                    WriteAnswer::Created(name) => pair(out, "created", name),
+                    WriteAnswer::Deleted(name) => pair(out, "deleted", name),
+                }
+            }
         }
         Ok(())
     });
+}
+
+/// The answer of `Commit` with an idempotency key.
+fn committed(out: &mut Vec<u8>, made: bool, replayed: bool) {
+    encode::map(out, 2);
+    encode::str(out, "committed");
+    encode::bool(out, made);
+    encode::str(out, "replayed");
+    encode::bool(out, replayed);
 }
 
 fn pair(out: &mut Vec<u8>, key: &str, value: &str) {
@@ -134,21 +167,20 @@ fn ledger_report(out: &mut Vec<u8>, report: &BatchReport) -> Result<(), OpError>
 
 /// Clients from 2.27 on look for more counts, of operations that only they know.
 fn batch_report(out: &mut Vec<u8>, report: &BatchReport, coded: bool) {
-    const OF_LATER_OPERATIONS: [&str; 3] = ["added_embeddings", "upserted_nodes", "upserted_edges"];
-    let more: &[&str] = if coded { &OF_LATER_OPERATIONS } else { &[] };
-    encode::map(out, 5 + more.len());
-    for (key, count) in [
+    let counts = [
         ("added_nodes", report.added_nodes),
         ("added_edges", report.added_edges),
         ("removed_nodes", report.removed_nodes),
         ("removed_edges", report.removed_edges),
-    ] {
+        ("added_embeddings", report.added_embeddings),
+        ("upserted_nodes", report.upserted_nodes),
+        ("upserted_edges", report.upserted_edges),
+    ];
+    let counts = if coded { &counts[..] } else { &counts[..4] };
+    encode::map(out, counts.len() + 1);
+    for (key, count) in counts {
         encode::str(out, key);
-        encode::uint(out, count);
-    }
-    for key in more {
-        encode::str(out, key);
-        encode::uint(out, 0);
+        encode::uint(out, *count);
     }
     encode::str(out, "errors");
     encode::array(out, report.errors.len());

@@ -25,6 +25,10 @@ pub(super) fn claim_next(computation: &Computation<'_>, out: &mut Vec<u8>) -> Re
     let request = &computation.request;
     let params::ClaimNext { label, updates_msgpack: updates } =
         params::params(request.method, request.envelope.params)?;
+    if let Some(Outcome::Claimed(Some((id, properties)))) = computation.made_before()? {
+        claimed(out, &id, &properties);
+        return Ok(());
+    }
     loop {
         computation.cancel.check()?;
         let view = computation.shard.graphs.view();
@@ -34,26 +38,24 @@ pub(super) fn claim_next(computation: &Computation<'_>, out: &mut Vec<u8>) -> Re
             encode::nil(out);
             return Ok(());
         };
-        let Some(updated) = view::merged(&candidate.properties, &updates) else {
+        if view::merged(&candidate.properties, &updates).is_none() {
             return Err(OpError::Text("updates_msgpack: no map of names to values".into()).into());
-        };
-        let claim = Op::CompareAndSet {
-            node: candidate.id.clone(),
-            conditions: pending(),
-            updates: updates.to_vec(),
-        };
+        }
+        let claim = Op::Claim { node: candidate.id, conditions: pending(), updates: updates.to_vec() };
         // Another may have claimed it meanwhile.
-        if computation.write(claim)? == Outcome::Decided(true) {
-            let node = computation.shard.graphs.latest(computation.graph).node(&candidate.id)?;
-            let properties = node.map_or(updated, |node| node.properties);
-            response::bin_of(out, |out| {
-                encode::array(out, 2);
-                encode::str(out, &candidate.id);
-                decoded_or_empty(out, &properties);
-            });
+        if let Outcome::Claimed(Some((id, properties))) = computation.write(computation.keyed(claim))? {
+            claimed(out, &id, &properties);
             return Ok(());
         }
     }
+}
+
+fn claimed(out: &mut Vec<u8>, id: &str, properties: &[u8]) {
+    response::bin_of(out, |out| {
+        encode::array(out, 2);
+        encode::str(out, id);
+        decoded_or_empty(out, properties);
+    });
 }
 
 /// `{"status": "pending"}`

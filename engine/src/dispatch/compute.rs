@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use epistemic_storage::{
     StoreError,
-    graph::{Graph, Op, Outcome},
+    graph::{Graph, GraphError, Once, Op, Outcome},
 };
 use tokio::sync::mpsc;
 
@@ -20,6 +20,7 @@ use crate::{
     projection::{Projection, ProjectionError},
     quotas::{Charge, Tenant},
     shard::Shard,
+    signed,
     wire::{Envelope, Method, in_place},
 };
 
@@ -53,13 +54,7 @@ pub(super) fn submit(
         let permit = shard.admission.admit(&account, Kind::Long, bytes)?;
         Ok((graph, account, permit))
     });
-    let (graph, account, permit) = match admitted {
-        Ok(admitted) => admitted,
-        Err(error) => {
-            answer::error(outbox, to, &error);
-            return None;
-        }
-    };
+    let (graph, account, permit) = answer::accepted(outbox, to, admitted)?;
     shard.metrics.graph_op(graph.name());
     let (parts, receiver) = mpsc::channel(1);
     let cancel = Cancel::default();
@@ -165,6 +160,30 @@ impl Computation<'_> {
     pub(super) fn write(&self, op: Op) -> Result<Outcome, OpError> {
         let account = self.request.account(self.graph.name(), Some(self.graph));
         Ok(self.shard.write_blocking(account, op, self.tenant.map(Charge::afterwards))?)
+    }
+
+    /// What it came to when it was made before under its idempotency key.
+    ///
+    /// # Errors
+    /// Something else was made under the key.
+    pub(super) fn made_before(&self) -> Result<Option<Outcome>, OpError> {
+        let Some(Once { key, request }) = self.once() else { return Ok(None) };
+        match self.shard.graphs.made_once_before(key).map_err(GraphError::from)? {
+            Some((_, other)) if other != request => {
+                Err(GraphError::KeyReused(self.request.envelope.graph.to_owned()).into())
+            }
+            made => Ok(made.map(|(outcome, _)| outcome)),
+        }
+    }
+
+    /// The write, made once if the caller gave a key. It must be the only one of the computation.
+    pub(super) fn keyed(&self, op: Op) -> Op {
+        op.once(self.once())
+    }
+
+    fn once(&self) -> Option<Once> {
+        // Without a key of the caller's own a document need not be hashed once more.
+        signed::has_own_key(&self.request.envelope).then(|| signed::once(&self.request.envelope)).flatten()
     }
 
     pub(super) fn target(&self) -> Target<'_> {

@@ -24,9 +24,11 @@ mod semantic;
 mod service;
 mod subgraph_match;
 mod table;
+mod transactions;
 mod union;
 mod walk;
 mod whole;
+mod whole_batch;
 mod writes;
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};

@@ -5,12 +5,13 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use epistemic_storage::graph::{BatchOp, Graph, GraphType, Op, tenant_of};
+use epistemic_storage::graph::{BatchOp, Graph, GraphType, Op, TransactionChange, tenant_of};
 
 use super::{
     OpError, Pending, Request, access,
     access::Refusal,
     table::{Access, Route, Row},
+    transactions,
 };
 use crate::{
     access::Caller,
@@ -124,7 +125,9 @@ fn counts(row: &Row, method: Method) -> bool {
         Route::Read | Route::Whole | Route::Union | Route::Compute | Route::Write => {
             row.access != Access::System
         }
-        Route::Service => matches!(method, Method::SnapshotOpen | Method::RestoreOpen),
+        Route::Service => {
+            matches!(method, Method::SnapshotOpen | Method::RestoreOpen) || transactions::is_step(method)
+        }
         Route::Inline | Route::Absent => false,
     }
 }
@@ -167,6 +170,11 @@ fn whose(shard: &Shard, active: &Active, request: &Request<'_>) -> Result<Whose,
             Ok(named) if named.move_id.is_none() => (named.graph_name, Some((GraphType::Agent, None))),
             Ok(_) | Err(_) => return Ok(Whose::Nobody),
         }
+    } else if transactions::is_step(method) {
+        return Ok(match transactions::graph(shard, request) {
+            Some(graph) => Whose::Known(active.of(&graph)),
+            None => Whose::Nobody,
+        });
     } else {
         (envelope.graph, None)
     };
@@ -187,6 +195,7 @@ pub(super) fn grows(op: &Op) -> bool {
         | Op::AddNode { .. }
         | Op::AddMissingNode { .. }
         | Op::CompareAndSet { .. }
+        | Op::Claim { .. }
         | Op::AddEdge { .. }
         | Op::AddVector { .. }
         | Op::Touch { .. }
@@ -196,6 +205,7 @@ pub(super) fn grows(op: &Op) -> bool {
         Op::Batch(items) => {
             items.iter().any(|item| matches!(item, BatchOp::AddNode { .. } | BatchOp::AddEdge { .. }))
         }
+        Op::Transaction(transaction) => transaction.changes.iter().any(TransactionChange::grows),
         Op::Delete
         | Op::Clear
         | Op::RemoveNode { .. }

@@ -47,6 +47,9 @@ pub(super) fn reconcile(computation: &Computation<'_>, out: &mut Vec<u8>) -> Res
 
 fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError> {
     let (shard, request) = (computation.shard, &computation.request);
+    if computation.made_before()?.is_some() {
+        return Ok(());
+    }
     let most = shard.limits.max_document_bytes;
     if bytes.len() > most {
         let found = bytes.len();
@@ -69,7 +72,8 @@ fn replace(computation: &Computation<'_>, bytes: &[u8]) -> Result<(), ReadError>
         return Err(OpError::from(refusal).into());
     }
     let account = request.account(computation.graph.name(), Some(computation.graph));
-    shard.write_blocking(account, Op::Replace(loaded), None).map_err(OpError::from)?;
+    let replacement = computation.keyed(Op::Replace(loaded));
+    shard.write_blocking(account, replacement, None).map_err(OpError::from)?;
     if let Some(tenant) = computation.tenant {
         tenant.wrote(bytes);
     }
@@ -86,6 +90,10 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     }
     let params::Fork { graph_name } = params::params(request.method, request.envelope.params)?;
     let shard = computation.shard;
+    if computation.made_before()?.is_some() {
+        created(out, graph_name);
+        return Ok(());
+    }
     access::create(shard, &request.envelope, graph_name, computation.graph.kind(), None)?;
     if shard.graphs.graph(graph_name).is_ok() {
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
@@ -110,11 +118,15 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
         shard.graphs.give_up(loaded);
         return Err(OpError::from(refusal).into());
     }
-    let op = Op::Install { loaded, kind, owner, replace: false };
-    shard.write_blocking(request.account(&name, None), op, None).map_err(OpError::from)?;
+    let install = computation.keyed(Op::Install { loaded, kind, owner, replace: false });
+    shard.write_blocking(request.account(&name, None), install, None).map_err(OpError::from)?;
     load.into_iter().for_each(Load::finish);
+    created(out, graph_name);
+    Ok(())
+}
+
+fn created(out: &mut Vec<u8>, graph: &str) {
     encode::map(out, 1);
     encode::str(out, "created");
-    encode::str(out, graph_name);
-    Ok(())
+    encode::str(out, graph);
 }

@@ -24,11 +24,17 @@ impl From<SemanticError> for ReadError {
 }
 
 /// Refuses an embedding with a component that is not finite: scores would be no numbers.
-pub(super) fn check_finite(field: &str, components: &[f32]) -> Result<(), OpError> {
+fn check_finite(field: &str, components: &[f32]) -> Result<(), OpError> {
     match components.iter().position(|component| !component.is_finite()) {
         None => Ok(()),
         Some(index) => Err(OpError::Text(format!("{field}: component {index} is no finite float32 number"))),
     }
+}
+
+/// The bytes that an embedding is stored as.
+pub(super) fn stored(field: &str, components: &[f32]) -> Result<Vec<u8>, OpError> {
+    check_finite(field, components)?;
+    Ok(components.iter().flat_map(|component| component.to_le_bytes()).collect())
 }
 
 /// The nodes whose embeddings point the way of the query, best first, among those of its length.

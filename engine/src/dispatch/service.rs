@@ -10,7 +10,9 @@ use epistemic_storage::{
 };
 use tokio::sync::mpsc;
 
-use super::{OpError, Part, Pending, Request, access, answer, channels, moves, quota, reads::strings};
+use super::{
+    OpError, Part, Pending, Request, access, answer, channels, moves, quota, reads::strings, transactions,
+};
 use crate::{
     access::Caller,
     quotas,
@@ -69,7 +71,7 @@ pub(super) fn spawn(
 
 fn run(
     shard: &Arc<Shard>,
-    transfers: &Transfers,
+    transfers: &Arc<Transfers>,
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), OpError> {
@@ -106,6 +108,14 @@ fn run(
         | Method::GetChannelMessages
         | Method::ListChannels
         | Method::GetChannelMembers => channels::channel(shard, request, out)?,
+        Method::BeginTxn
+        | Method::TxnAddNode
+        | Method::TxnRemoveNode
+        | Method::TxnAddEdge
+        | Method::TxnRemoveEdge
+        | Method::TxnCas
+        | Method::TxnAddEmbedding
+        | Method::Rollback => transactions::run(shard, transfers, request, out)?,
         Method::Checkpoint => {
             params::no_params(method, raw)?;
             let written =

@@ -127,9 +127,17 @@ pub(super) const fn row(method: Method) -> Row {
         | M::LedgerKeep
         | M::ApplyLedger
         | M::AddEmbedding => Row { route: Route::Write, access: Access::Write },
-        M::CreateGraph => Row { route: Route::Write, access: Access::Open },
+        M::CreateGraph | M::Commit => Row { route: Route::Write, access: Access::Open },
         M::DeleteGraph => Row { route: Route::Write, access: Access::WriteNamed },
         M::ListGraphs
+        | M::BeginTxn
+        | M::TxnAddNode
+        | M::TxnRemoveNode
+        | M::TxnAddEdge
+        | M::TxnRemoveEdge
+        | M::TxnCas
+        | M::TxnAddEmbedding
+        | M::Rollback
         | M::RegisterIdentity
         | M::SnapshotRead
         | M::SnapshotClose

@@ -38,13 +38,7 @@ pub(super) fn submit(
         shard.metrics.graph_op(home.name());
         Ok((account, permit))
     });
-    let (account, permit) = match admitted {
-        Ok(admitted) => admitted,
-        Err(error) => {
-            answer::error(outbox, to, &error);
-            return None;
-        }
-    };
+    let (account, permit) = answer::accepted(outbox, to, admitted)?;
     let (parts, receiver) = mpsc::channel(1);
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
     let (peer, cancel) = (Arc::clone(request.peer), Cancel::default());

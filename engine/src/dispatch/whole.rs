@@ -38,13 +38,7 @@ pub(super) fn run(
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
     let to = request.envelope.reply_to();
-    let graph = match shard.graphs.graph(request.envelope.graph) {
-        Ok(graph) => graph,
-        Err(error) => {
-            answer::error(outbox, to, &error.into());
-            return None;
-        }
-    };
+    let graph = answer::accepted(outbox, to, shard.graphs.graph(request.envelope.graph))?;
     shard.metrics.graph_op(graph.name());
     let state = graph.state();
     let small = state.nodes + state.edges + state.ledger_lines <= SMALL && reads::is_short(request);
@@ -53,13 +47,7 @@ pub(super) fn run(
         return None;
     }
     let account = request.account(graph.name(), Some(&graph));
-    let (permit, stream) = match places(shard, &account, request, body) {
-        Ok(places) => places,
-        Err(busy) => {
-            answer::error(outbox, to, &busy);
-            return None;
-        }
-    };
+    let (permit, stream) = answer::accepted(outbox, to, places(shard, &account, request, body))?;
     let (parts, receiver) = mpsc::channel(PARTS);
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
     let peer = Arc::clone(request.peer);

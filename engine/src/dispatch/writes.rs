@@ -15,7 +15,7 @@ use super::{
     answer::WriteAnswer,
     pending::{PendingWrite, Queued},
     quota::grows,
-    semantic::check_finite,
+    semantic, transactions, whole_batch,
 };
 use crate::{
     account::Account,
@@ -44,7 +44,12 @@ pub(super) fn submit(
     alone: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
-    match prepare(shard, request, body, tenant) {
+    let prepared = if request.method == Method::Commit {
+        transactions::commit(shard, request, tenant)
+    } else {
+        prepare(shard, request, body, tenant)
+    };
+    match prepared {
         Ok(pending) => Some(pending),
         Err(error) => Pending::refused(&error, request.envelope.reply_to(), alone, outbox),
     }
@@ -74,7 +79,8 @@ fn prepare(
         Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
     };
-    let reply = shard.committer.submit(account, once(request, op), Some(permit), charge);
+    let op = op.once(signed::once(&request.envelope));
+    let reply = shard.committer.submit(account, op, Some(permit), charge);
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }
 
@@ -97,7 +103,7 @@ fn prepare_large(
         let request = Request { envelope, method, begun, peer: &peer };
         let decoded = decode(&owned, &request).and_then(|(_, op)| {
             let charge = charge(tenant.as_ref(), &op)?;
-            Ok((once(&request, op), charge))
+            Ok((op.once(signed::once(&request.envelope)), charge))
         });
         drop(body);
         let submit = |(op, charge)| owned.committer.submit(account, op, Some(permit), charge);
@@ -111,14 +117,6 @@ fn prepare_large(
 fn charge(tenant: Option<&Arc<Tenant>>, op: &Op) -> Result<Option<Charge>, OpError> {
     let begin = |tenant| Charge::begin(tenant, op.cost() as u64, grows(op));
     Ok(tenant.map(begin).transpose()?)
-}
-
-/// The write, made once where its sender asks for that.
-fn once(request: &Request<'_>, op: Op) -> Op {
-    match signed::once(&request.envelope) {
-        Some(once) => Op::Once(once, Box::new(op)),
-        None => op,
-    }
 }
 
 /// A place for the write, and on whose account it is.
@@ -139,7 +137,7 @@ fn admit(
     Ok((account, permit))
 }
 
-fn pending_write(
+pub(super) fn pending_write(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     answer: WriteAnswer,
@@ -200,13 +198,15 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
         }
         Method::AddEmbedding => {
             let params::AddEmbedding { node_id, embedding } = params::params(method, raw)?;
-            check_finite("embedding", &embedding)?;
-            limits.check_embedding(4 * embedding.len())?;
-            let components = embedding.iter().flat_map(|component| component.to_le_bytes()).collect();
+            let components = semantic::stored("embedding", &embedding)?;
+            limits.check_embedding(components.len())?;
             Op::AddVector { node: node_id.into(), components }
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
+            if envelope.reply_to().coded {
+                return Ok((envelope.graph, whole_batch::decode(&limits, &operations_msgpack)?));
+            }
             let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
             batch(&limits, items.map(BatchOp::from))?
@@ -259,7 +259,6 @@ fn decode<'a>(shard: &Shard, request: &Request<'a>) -> Result<(&'a str, Op), OpE
 
 /// A batch that does not write too much. Items beyond a limit of their own are rejected one by one.
 fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result<Op, OpError> {
-    const RECORD: usize = 64;
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for item in items {
         let checked = match &item {
@@ -271,14 +270,14 @@ fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result
             Ok(()) => item,
             Err(beyond) => BatchOp::Rejected(beyond.to_string()),
         };
-        bytes += RECORD + 2 * item.bytes();
+        bytes += item.cost();
         limits.check_batch(bytes)?;
         batch.push(item);
     }
     Ok(Op::Batch(batch))
 }
 
-fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
+pub(super) fn too_many(operation: &str, count: usize) -> Result<(), OpError> {
     at_most(MAX_BATCH, operation, count)
 }
 

@@ -16,7 +16,7 @@ use epistemic_signing::{BodyHash, Key, PREFIX, Request, Token};
 use epistemic_storage::{clock, view::token::Reader};
 
 pub(crate) use expected::Expected;
-pub(crate) use once::once;
+pub(crate) use once::{has_own_key, once};
 pub(crate) use refusal::Refusal;
 
 use crate::wire::{Envelope, Method};

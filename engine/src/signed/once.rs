@@ -16,17 +16,29 @@ struct Anonymous {
     idempotency_key: String,
 }
 
+/// Begins the keys that published clients make up.
+const MADE_UP: &str = "rpc:sha256:";
+
+/// Whether the caller gave a key that does not look like one that clients make up.
+pub(crate) fn has_own_key(envelope: &Envelope<'_>) -> bool {
+    given(envelope).is_some_and(|(_, key)| !key.starts_with(MADE_UP))
+}
+
+/// The principal of a request, and its key.
+fn given(envelope: &Envelope<'_>) -> Option<(String, String)> {
+    if SignedRequests::is_meant(envelope.auth_token) {
+        let token = Token::parse(envelope.auth_token).ok()?;
+        return Some((token.context.principal, token.idempotency_key));
+    }
+    let json = envelope.auth_token.strip_prefix(ANONYMOUS)?;
+    let Anonymous { idempotency_key } = serde_json::from_str(json).ok()?;
+    Some((String::new(), idempotency_key))
+}
+
 /// The name of the write that a checked request asks for, if its caller gave one. The key that clients make up
 /// themselves names the id of the request, so it never comes with another one.
 pub(crate) fn once(envelope: &Envelope<'_>) -> Option<Once> {
-    let (principal, key) = if SignedRequests::is_meant(envelope.auth_token) {
-        let token = Token::parse(envelope.auth_token).ok()?;
-        (token.context.principal, token.idempotency_key)
-    } else {
-        let json = envelope.auth_token.strip_prefix(ANONYMOUS)?;
-        let Anonymous { idempotency_key } = serde_json::from_str(json).ok()?;
-        (String::new(), idempotency_key)
-    };
+    let (principal, key) = given(envelope)?;
     let params = envelope.params.map(only_value).transpose().ok()?;
     let body = BodyHash::of(envelope.method, params).ok()?;
     let request = Request { id: envelope.id, graph: envelope.graph, method: envelope.method, body };

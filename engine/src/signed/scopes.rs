@@ -78,6 +78,13 @@ fn needed(method: Method) -> (&'static str, usize) {
         | M::RemoveNode
         | M::BatchUpdate
         | M::AddEmbedding => ("node:write", WRITE),
+        M::BeginTxn | M::Commit | M::Rollback => ("txn:control", WRITE),
+        M::TxnAddNode
+        | M::TxnRemoveNode
+        | M::TxnAddEdge
+        | M::TxnRemoveEdge
+        | M::TxnCas
+        | M::TxnAddEmbedding => ("txn:write", WRITE),
         M::AddEdge | M::RemoveEdge => ("edge:write", WRITE),
         M::Reconcile | M::ApplyMutation => ("graph:write", WRITE),
         M::ApplyLedger => ("ledger:write", WRITE),

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use epistemic_storage::view::token::Reader;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+
+use super::{error::DecodeError, value::Value};
 
 /// Components of one embedding at most.
 const MAX_COMPONENTS: usize = 65_536;
@@ -10,6 +13,14 @@ const MAX_COMPONENTS: usize = 65_536;
 /// For `deserialize_with`: float32 components, converted from any number. Those out of range become infinite.
 pub(super) fn components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
     deserializer.deserialize_seq(ComponentsVisitor)
+}
+
+/// The components of a MessagePack value, as `components`.
+///
+/// # Errors
+/// It is no list of numbers, or has too many.
+pub fn embedding(raw: &[u8]) -> Result<Vec<f32>, DecodeError> {
+    components(Value::new(&mut Reader::new(raw), 1))
 }
 
 struct ComponentsVisitor;

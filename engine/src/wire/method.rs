@@ -67,6 +67,8 @@ methods! {
     UnionGetNodeProperties, UnionGetNodesByLabel, UnionGetNeighbors,
     // Of 2.23.0 and later.
     CompareAndSetNodeFields, ClaimNext, CreateNodeIfAbsent,
+    // Of 0.34.0 and later.
+    BeginTxn, TxnAddNode, TxnRemoveNode, TxnAddEdge, TxnRemoveEdge, TxnCas, TxnAddEmbedding, Commit, Rollback,
     // Ours, after the reference's.
     SnapshotOpen, SnapshotRead, SnapshotClose, RestoreOpen, RestoreWrite, RestoreCommit, RestoreAbort,
     GraphStats, ShardStatus, ListIdentities, GraphDigest, LedgerRead, MoveStatus, MoveArrive, MoveReplay, MoveFence,

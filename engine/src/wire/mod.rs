@@ -32,6 +32,7 @@ pub use envelope::Envelope;
 pub use epistemic_storage::graph::GraphType;
 pub use epistemic_storage::view::encode;
 pub use error::DecodeError;
+pub use floats::embedding;
 pub use ledger_lines::{LineError, parse_ledger_lines};
 pub use method::Method;
 pub use response::ReplyTo;

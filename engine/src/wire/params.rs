@@ -5,6 +5,7 @@
 //! ones are errors.
 
 mod moves;
+mod transactions;
 
 use std::borrow::Cow;
 
@@ -25,6 +26,10 @@ use epistemic_storage::identities::Role;
 pub use moves::{
     GraphOwners, MoveAdmit, MoveArrive, MoveDepart, MoveFence, MoveId, MoveOutcomes, MoveRefuse, MoveRelease,
     MoveRenew, MoveReplay, MoveStatus, OwnerGiveWay, OwnerHold,
+};
+pub use transactions::{
+    BeginTransaction, CommitTransaction, TransactionAddEdge, TransactionAddEmbedding, TransactionAddNode,
+    TransactionCompareAndSet, TransactionEdge, TransactionId, TransactionNode,
 };
 
 /// Decodes the parameters of a method that takes some; `raw` is [`super::Envelope::params`].

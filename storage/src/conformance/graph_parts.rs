@@ -5,7 +5,7 @@ use super::{
     graph_moves::{arrive, replay, step},
 };
 use crate::{
-    graph::{Graph, GraphError, GraphStore, Once, Op, Outcome, Progress, Revision, Write},
+    graph::{Graph, GraphError, GraphStore, GraphType, Once, Op, Outcome, Progress, Revision, Write},
     limits::RequestLimits,
     store::Durability,
     view,
@@ -112,6 +112,27 @@ pub(super) fn made_once(graphs: &GraphStore) -> Result<(), GraphError> {
     let before = graphs.graph("g")?.state().sequence;
     write_all(graphs, "g", vec![removal()])?;
     assert_eq!(graphs.graph("g")?.state().sequence, before, "nothing is done again");
+    Ok(())
+}
+
+/// A load under a key that found its group full is made in the next one, with its records.
+pub(super) fn load_that_waits(graphs: &GraphStore) -> Result<(), GraphError> {
+    create(graphs, "g")?;
+    let mut loader = graphs.load();
+    loader.node("n", 1, b"1")?;
+    let (kind, loaded) = (GraphType::Agent, loader.finish()?);
+    let install = Op::Install { loaded, kind, owner: None, replace: false };
+    let once = Op::Once(Once { key: [1; 16], request: [1; 16] }, Box::new(install));
+    let fills_a_group = Write { graph: "g".into(), op: add_node("large", &vec![0; 4 << 20]) };
+    let writes = [fills_a_group, Write { graph: "loaded".into(), op: once }];
+    let mut done = graphs.commit_in_parts(&writes, &vec![Progress::default(); 2], Durability::Sync);
+    let Ok(Outcome::Unfinished(reached)) = done.remove(1) else { panic!("{done:?}") };
+    graphs.reclaim()?;
+    let [_, install] = writes;
+    assert_eq!(graphs.commit_in_parts(&[install], &[*reached], Durability::Sync), [Ok(Outcome::Done)]);
+    graphs.reclaim()?;
+    let loaded = graphs.graph("loaded")?;
+    assert_eq!(graphs.latest(&loaded).node("n")?.map(|node| node.properties), Some(b"1".to_vec()));
     Ok(())
 }
 

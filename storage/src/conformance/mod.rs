@@ -30,6 +30,7 @@ mod graph_moves;
 mod graph_names;
 mod graph_nodes;
 mod graph_once;
+mod graph_optimistic;
 mod graph_owners;
 mod graph_parts;
 mod graph_proofs;

@@ -3,9 +3,9 @@
 use super::{
     audit, audit_damage, audit_store, bulk, channels, graph_admin, graph_arrivals, graph_commons,
     graph_conditional, graph_cursors, graph_edges, graph_fork, graph_groups, graph_heads, graph_ledger,
-    graph_moves, graph_names, graph_nodes, graph_once, graph_owners, graph_parts, graph_proofs,
-    graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors, identities, reads, scans,
-    service, sizes, views, writes,
+    graph_moves, graph_names, graph_nodes, graph_once, graph_optimistic, graph_owners, graph_parts,
+    graph_proofs, graph_reclaim, graph_replay, graph_revise, graph_standings, graph_vectors, identities,
+    reads, scans, service, sizes, views, writes,
 };
 use crate::{error::Result, graph::GraphError, graph::GraphStore, store::Store};
 
@@ -61,6 +61,12 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("graphs: a large load", graph_admin::large_load),
     ("embeddings: add, replace, remove", graph_vectors::lifecycle),
     ("embeddings: of any length", graph_vectors::lengths),
+    ("transactions are made as a whole or not at all", graph_optimistic::all_or_nothing),
+    ("transactions that saw something else are not made", graph_optimistic::conflicts),
+    ("batches are made as a whole if asked for", graph_optimistic::whole_batches),
+    ("a key stands for a transaction that was made", graph_optimistic::made_once),
+    ("transactions beyond the limit of a batch", graph_optimistic::limited),
+    ("transactions are not made in parts", graph_optimistic::undivided),
     ("compare and set", graph_conditional::compare_and_set),
     ("nodes added unless they are there", graph_conditional::add_missing),
     ("writes made once", graph_once::made_once),
@@ -79,6 +85,7 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("revisions: edges between nodes that are there", graph_revise::added_edges),
     ("parts: a node with many edges", graph_parts::removed_hub),
     ("parts: a write made once", graph_parts::made_once),
+    ("parts: a load that waits for another group", graph_parts::load_that_waits),
     ("parts: another graph of the name", graph_parts::replaced_meanwhile),
     ("parts: many parallel edges", graph_parts::parallel_edges),
     ("parts: nodes that are refreshed or revised", graph_parts::touched_and_revised),

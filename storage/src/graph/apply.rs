@@ -13,6 +13,7 @@ use super::{
     load::LoadedGraph,
     moves::MoveOp,
     once::Once,
+    optimistic::{OptimisticTransaction, TransactionChange},
     part::Progress,
     revise::{Revised, Revision},
     state::GraphState,
@@ -71,6 +72,15 @@ pub enum Op {
         /// A MessagePack map of the new ones.
         updates: Vec<u8>,
     },
+    /// As [`Op::CompareAndSet`], answered with the node.
+    Claim {
+        /// Node id.
+        node: String,
+        /// A MessagePack map of the expected fields.
+        conditions: Vec<u8>,
+        /// A MessagePack map of the new ones.
+        updates: Vec<u8>,
+    },
     /// Removes a node, its edges and its embedding; a missing node is fine.
     RemoveNode {
         /// Node id.
@@ -101,6 +111,8 @@ pub enum Op {
     },
     /// Runs many items in order.
     Batch(Vec<BatchOp>),
+    /// Makes the changes of a transaction, all or none.
+    Transaction(OptimisticTransaction),
     /// Sets `confidence` to 1.0 and `last_access` of nodes with a property map.
     Touch {
         /// Node ids, repeats counted each.
@@ -145,11 +157,39 @@ pub enum Op {
     Move(MoveOp),
 }
 
+/// Bytes of a record beside its ids and values, roughly.
+pub(super) const RECORD: usize = 64;
+
 impl Op {
+    /// The same, made once when there is a key.
+    #[must_use]
+    pub fn once(self, key: Option<Once>) -> Self {
+        match key {
+            Some(key) => Op::Once(key, Box::new(self)),
+            None => self,
+        }
+    }
+
+    /// What is to be made, without the key that it may have.
+    pub fn unkeyed(&self) -> &Self {
+        if let Op::Once(_, op) = self { op } else { self }
+    }
+
     /// Whether it is durable when it is answered, whatever the durability of its group: the replacement of a whole graph, and
     /// the steps of a move.
     pub(super) fn is_always_durable(&self) -> bool {
-        matches!(self, Op::Replace(_) | Op::Install { .. } | Op::Move(_))
+        matches!(self.unkeyed(), Op::Replace(_) | Op::Install { .. } | Op::Move(_))
+    }
+
+    /// The records that it puts into its graph as a whole.
+    pub(super) fn loaded(&self) -> Option<&LoadedGraph> {
+        if let Op::Replace(loaded) | Op::Install { loaded, .. } | Op::Move(MoveOp::Fill { loaded, .. }) =
+            self.unkeyed()
+        {
+            Some(loaded)
+        } else {
+            None
+        }
     }
 
     /// Whether it gives more room back than it takes, so that it may be done on a full disk.
@@ -165,11 +205,13 @@ impl Op {
             | Op::AddNode { .. }
             | Op::AddMissingNode { .. }
             | Op::CompareAndSet { .. }
+            | Op::Claim { .. }
             | Op::RemoveNode { .. }
             | Op::AddEdge { .. }
             | Op::RemoveEdge { .. }
             | Op::AddVector { .. }
             | Op::Batch(_)
+            | Op::Transaction(_)
             | Op::Touch { .. }
             | Op::Revise { .. }
             | Op::KeepLedger(_)
@@ -182,7 +224,6 @@ impl Op {
     /// Bytes that it writes, roughly: each record with its ledger record. Of what is made in parts it is the least; what
     /// replaces a graph counts as much.
     pub fn cost(&self) -> usize {
-        const RECORD: usize = 64;
         const MUCH: usize = 8 << 20;
         match self {
             Op::AddNode { id, properties } | Op::AddMissingNode { id, properties } => {
@@ -190,14 +231,15 @@ impl Op {
             }
             Op::Once(_, op) => RECORD + op.cost(),
             // The node may be much larger than what is put into it.
-            Op::CompareAndSet { node, conditions, updates } => {
+            Op::CompareAndSet { node, conditions, updates } | Op::Claim { node, conditions, updates } => {
                 2 * RECORD + node.len() + conditions.len() + 2 * updates.len()
             }
             Op::AddEdge { source, target, properties } => {
                 RECORD + 2 * (source.len() + target.len() + properties.len())
             }
             Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),
-            Op::Batch(items) => items.iter().map(|item| RECORD + 2 * item.bytes()).sum(),
+            Op::Batch(items) => items.iter().map(BatchOp::cost).sum(),
+            Op::Transaction(transaction) => transaction.changes.iter().map(TransactionChange::cost).sum(),
             Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
             Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
             Op::Replace(_) | Op::Install { .. } | Op::Move(MoveOp::Fill { .. }) => MUCH,
@@ -218,9 +260,8 @@ impl Op {
 
     /// Whether it may be made in parts.
     fn is_divisible(&self) -> bool {
-        let op = if let Op::Once(_, op) = self { op } else { self };
         matches!(
-            op,
+            self.unkeyed(),
             Op::Touch { .. }
                 | Op::RemoveNode { .. }
                 | Op::RemoveEdge { .. }
@@ -241,9 +282,12 @@ impl Op {
                 each(target);
             }
             Op::Batch(items) => items.iter().for_each(|item| item.for_each_node(each)),
+            Op::Transaction(transaction) => {
+                transaction.changes.iter().for_each(|change| change.for_each_node(each));
+            }
             Op::Revise { changes, .. } => changes.iter().for_each(|change| change.for_each_node(each)),
             // Their values are read anyway.
-            Op::Touch { .. } | Op::CompareAndSet { .. } => {}
+            Op::Touch { .. } | Op::CompareAndSet { .. } | Op::Claim { .. } => {}
             Op::Create { .. }
             | Op::Delete
             | Op::Clear
@@ -268,6 +312,15 @@ pub enum Outcome {
     Touched(u64),
     /// Whether a change that depends on its node was made.
     Decided(bool),
+    /// The node that was claimed and its properties; none when it was not as expected.
+    Claimed(Option<(String, Vec<u8>)>),
+    /// What became of a transaction.
+    Transaction {
+        /// Whether its changes were made: all, or none.
+        made: bool,
+        /// Whether that was before, under the same key ([`Op::Once`]).
+        replayed: bool,
+    },
     /// Revisions were made.
     Revised(Revised),
     /// A part was done, or nothing: the rest is to be committed next, from there on, before anything else of its graph. Only
@@ -283,6 +336,23 @@ impl Outcome {
 
     fn of_rest(rest: Option<Progress>) -> Self {
         rest.map_or(Outcome::Done, Outcome::unfinished)
+    }
+
+    /// What is answered to whoever asks for the same again.
+    pub(super) fn again(self) -> Self {
+        if let Outcome::Transaction { made, .. } = self {
+            return Outcome::Transaction { made, replayed: true };
+        }
+        self
+    }
+
+    /// Whether a key stands for it from now on. A transaction or a claim that met a conflict did nothing and may be tried
+    /// again; the key of what is made in parts goes with the last one.
+    pub(super) fn is_kept(&self) -> bool {
+        !matches!(
+            self,
+            Outcome::Transaction { made: false, .. } | Outcome::Claimed(None) | Outcome::Unfinished(_)
+        )
     }
 }
 
@@ -356,6 +426,9 @@ impl Transaction<'_> {
             Op::CompareAndSet { node, conditions, updates } => {
                 return self.edit(name)?.compare_and_set(node, conditions, updates).map(Outcome::Decided);
             }
+            Op::Claim { node, conditions, updates } => {
+                return self.edit(name)?.claim(node, conditions, updates).map(Outcome::Claimed);
+            }
             Op::RemoveNode { id } => {
                 return self.edit(name)?.remove_node_in_parts(id, reached).map(Outcome::of_rest);
             }
@@ -367,6 +440,11 @@ impl Transaction<'_> {
             }
             Op::AddVector { node, components } => self.edit(name)?.add_vector(node, components)?,
             Op::Batch(items) => return self.edit(name)?.batch(items).map(Outcome::Batch),
+            Op::Transaction(transaction) => {
+                let made = self.edit(name)?.transact(transaction)?;
+                let report = transaction.report.clone().filter(|_| made).map(Outcome::Batch);
+                return Ok(report.unwrap_or(Outcome::Transaction { made, replayed: false }));
+            }
             Op::Touch { nodes, now } => return self.edit(name)?.touch(nodes, *now, reached),
             Op::Revise { of, since, changes, in_parts: _ } => {
                 let mut edit = self.edit(name)?;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::apply::RECORD;
 use crate::view::batch;
 
 /// One item of a batch update. Items run in order; one that fails is reported and the rest still runs.
@@ -51,6 +52,11 @@ impl BatchOp {
         }
     }
 
+    /// Bytes that it writes, roughly: its record with its ledger record.
+    pub fn cost(&self) -> usize {
+        RECORD + 2 * self.bytes()
+    }
+
     /// Calls `each` with the nodes whose records the item looks at.
     pub(super) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {
@@ -91,6 +97,15 @@ pub struct BatchReport {
     pub removed_nodes: u64,
     /// Edge removals asked for, missing edges included.
     pub removed_edges: u64,
+    /// Embeddings added or replaced.
+    #[serde(default)]
+    pub added_embeddings: u64,
+    /// Nodes added or replaced by operations that say so.
+    #[serde(default)]
+    pub upserted_nodes: u64,
+    /// Edges put in place of all of their pair.
+    #[serde(default)]
+    pub upserted_edges: u64,
     /// One text per failed item, `op[INDEX]: reason`; behind the first 10,000 one that tells how many more.
     pub errors: Vec<String>,
     /// Failed items without a text of their own.

@@ -30,6 +30,21 @@ impl Edit<'_, '_> {
         Ok(true)
     }
 
+    /// As [`Edit::compare_and_set`]; the node and what its properties are then.
+    pub(super) fn claim(
+        &mut self,
+        node: &str,
+        conditions: &[u8],
+        updates: &[u8],
+    ) -> Result<Option<(String, Vec<u8>)>, GraphError> {
+        if !self.compare_and_set(node, conditions, updates)? {
+            return Ok(None);
+        }
+        let value = self.overlay.node(&keys::node(self.id(), node))?;
+        let properties = value.as_deref().map(decode_node).transpose()?;
+        Ok(properties.map(|(_, properties)| (node.to_owned(), properties.to_vec())))
+    }
+
     /// Adds a node unless there is one; whether it was added.
     pub(super) fn add_missing_node(&mut self, node: &str, properties: &[u8]) -> Result<bool, GraphError> {
         if self.overlay.has_node(&keys::node(self.id(), node))? {

@@ -76,7 +76,7 @@ impl Transaction<'_> {
     ) -> std::result::Result<Outcome, GraphError> {
         if let Some(made) = self.made(once.key)? {
             return match made.request == once.request {
-                true => Ok(made.outcome),
+                true => Ok(made.outcome.again()),
                 false => Err(GraphError::KeyReused(name.to_string())),
             };
         }
@@ -85,8 +85,7 @@ impl Transaction<'_> {
             return Err(GraphError::TooManyKeys(MOST));
         }
         let outcome = self.apply_op(name, op, reached)?;
-        if matches!(outcome, Outcome::Unfinished(_)) {
-            // Its key goes with the last part: until then it may be asked for again.
+        if !outcome.is_kept() {
             return Ok(outcome);
         }
         let made = Made { request: once.request, outcome: outcome.clone() };
@@ -102,16 +101,25 @@ impl Transaction<'_> {
             return Ok(Some(made.clone()));
         }
         let Some(span) = self.stored_made().0.get(&key).copied() else { return Ok(None) };
-        let stored = self.overlay.stored_in_catalog(&keys::made_once(span, &key))?;
-        let decode = |bytes: Vec<u8>| {
-            rmp_serde::from_slice(&bytes)
-                .map_err(|error| StoreError::corrupt(Space::Catalog, format!("a write made once: {error}")))
-        };
-        stored.map(decode).transpose()
+        self.overlay.stored_in_catalog(&keys::made_once(span, &key))?.map(|made| decode(&made)).transpose()
     }
 }
 
+fn decode(made: &[u8]) -> Result<Made> {
+    rmp_serde::from_slice(made)
+        .map_err(|error| StoreError::corrupt(Space::Catalog, format!("a write made once: {error}")))
+}
+
 impl GraphStore {
+    /// What is answered to whoever asks again for what was made under this key, if anything was, and the hash of what was
+    /// asked.
+    pub fn made_once_before(&self, key: [u8; 16]) -> Result<Option<(Outcome, [u8; 16])>> {
+        let Some(span) = self.made_once().lock().0.get(&key).copied() else { return Ok(None) };
+        let made = self.store().get(Space::Catalog, &keys::made_once(span, &key))?;
+        let made = made.map(|made| decode(&made)).transpose()?;
+        Ok(made.map(|made| (made.outcome.again(), made.request)))
+    }
+
     /// Forgets the keys of writes that were made before this time, Unix milliseconds, to the minute. Call it now and then;
     /// an error leaves the rest for the next call.
     pub fn forget_made_once(&self, before_ms: u64) -> Result<()> {

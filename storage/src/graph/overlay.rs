@@ -1,10 +1,14 @@
 //! Changes of the running group, visible to the operations behind them in the same group.
 
+mod savepoint;
+
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
     ops::Bound,
 };
+
+use savepoint::Savepoint;
 
 use super::ledger::LedgerRecord;
 use crate::{
@@ -29,6 +33,7 @@ pub(super) struct Overlay<'s> {
     in_edges: BTreeMap<Vec<u8>, Option<usize>>,
     /// Number of the put in the batch, or `None` for a removed embedding.
     vectors: HashMap<Vec<u8>, Option<usize>>,
+    savepoint: Option<Savepoint>,
 }
 
 impl<'s> Overlay<'s> {
@@ -41,6 +46,7 @@ impl<'s> Overlay<'s> {
             out_edges: BTreeMap::new(),
             in_edges: BTreeMap::new(),
             vectors: HashMap::new(),
+            savepoint: None,
         }
     }
 
@@ -160,20 +166,20 @@ impl<'s> Overlay<'s> {
     }
 
     fn note(&mut self, space: Space, key: &[u8], put: Option<usize>) {
+        let before = self.index(space, key.to_vec(), put);
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.note(space, key, before);
+        }
+    }
+
+    /// Indexes a change; returns what the index had.
+    fn index(&mut self, space: Space, key: Vec<u8>, put: Option<usize>) -> Option<Option<usize>> {
         match space {
-            Space::Nodes => {
-                self.nodes.insert(key.to_vec(), put);
-            }
-            Space::OutEdges => {
-                self.out_edges.insert(key.to_vec(), put);
-            }
-            Space::InEdges => {
-                self.in_edges.insert(key.to_vec(), put);
-            }
-            Space::Vectors => {
-                self.vectors.insert(key.to_vec(), put);
-            }
-            Space::Catalog | Space::Labels | Space::Ledger | Space::Channels => {}
+            Space::Nodes => self.nodes.insert(key, put),
+            Space::OutEdges => self.out_edges.insert(key, put),
+            Space::InEdges => self.in_edges.insert(key, put),
+            Space::Vectors => self.vectors.insert(key, put),
+            Space::Catalog | Space::Labels | Space::Ledger | Space::Channels => None,
         }
     }
 

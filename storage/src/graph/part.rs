@@ -79,7 +79,7 @@ impl Part {
         self.batch_bytes.saturating_sub(overlay.size().1.saturating_sub(self.begun.1))
     }
 
-    /// Fails when the mutation, a batch, has written more than a batch may.
+    /// Fails when the mutation, a batch or a transaction, has written more than a batch may.
     pub(super) fn check_batch(&self, overlay: &Overlay<'_>) -> Result<()> {
         let written = overlay.size().1.saturating_sub(self.begun.1);
         if written <= self.batch_bytes {
@@ -98,16 +98,24 @@ impl Part {
 impl Edit<'_, '_> {
     /// Fails when an item of a batch would remove more edges than the batch may write, before all of them are looked up.
     pub(super) fn check_removal(&self, item: &BatchOp) -> Result<()> {
-        let id = self.id();
-        let (spaces, prefix) = match item {
-            BatchOp::RemoveNode { id: node } => {
-                (&[Space::OutEdges, Space::InEdges][..], keys::edges_at(id, node))
-            }
-            BatchOp::RemoveEdge { source, target } => {
-                (&[Space::OutEdges][..], keys::pair(id, source, target))
-            }
-            BatchOp::AddNode { .. } | BatchOp::AddEdge { .. } | BatchOp::Rejected(_) => return Ok(()),
-        };
+        match item {
+            BatchOp::RemoveNode { id } => self.check_edges_at(id),
+            BatchOp::RemoveEdge { source, target } => self.check_edges_of(source, target),
+            BatchOp::AddNode { .. } | BatchOp::AddEdge { .. } | BatchOp::Rejected(_) => Ok(()),
+        }
+    }
+
+    /// Fails when removing the edges at a node would write more than the batch may.
+    pub(super) fn check_edges_at(&self, node: &str) -> Result<()> {
+        self.check_edges(&[Space::OutEdges, Space::InEdges], &keys::edges_at(self.id(), node))
+    }
+
+    /// Fails when removing the edges of a pair would write more than the batch may.
+    pub(super) fn check_edges_of(&self, source: &str, target: &str) -> Result<()> {
+        self.check_edges(&[Space::OutEdges], &keys::pair(self.id(), source, target))
+    }
+
+    fn check_edges(&self, spaces: &[Space], prefix: &[u8]) -> Result<()> {
         // Two keys of each edge are written, both longer than this.
         let most = self.part.room(&*self.overlay) / (2 * prefix.len());
         if self.live.state.edges <= most as u64 {
@@ -115,7 +123,7 @@ impl Edit<'_, '_> {
         }
         let mut found = 0;
         for space in spaces {
-            found += self.overlay.edge_keys_behind(*space, &prefix, None, most + 1 - found)?.len();
+            found += self.overlay.edge_keys_behind(*space, prefix, None, most + 1 - found)?.len();
             if found > most {
                 return Err(StoreError::OverBudget { entries: self.part.batch_bytes });
             }

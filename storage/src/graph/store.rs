@@ -19,7 +19,7 @@ use super::{
     error::GraphError,
     fence::{FENCE_CHECK, Fenced, LONGEST_WAIT, LeaseClock},
     hang::Busy,
-    moves::{MoveOp, check_move_id},
+    moves::check_move_id,
     once::MadeOnce,
     outcomes::MoveOutcome,
     part::Progress,
@@ -416,8 +416,7 @@ impl GraphStore {
     /// A damaged block that a cleared ledger shares with another one keeps it from being read: that is no success.
     fn check_cleared_ledgers(&self, writes: &[Write], results: &mut Results) {
         for (write, result) in writes.iter().zip(results) {
-            let op = if let Op::Once(_, op) = &write.op { op } else { &write.op };
-            if matches!((op, &*result), (Op::ClearLedger, Ok(Outcome::Done)))
+            if matches!((write.op.unkeyed(), &*result), (Op::ClearLedger, Ok(Outcome::Done)))
                 && let Some(graph) = self.lookup(&write.graph)
                 && let Err(error) = self.latest(&graph).for_each_ledger(0, |_, _| Ok(()))
             {
@@ -482,16 +481,26 @@ impl GraphStore {
     /// Hands the records of loads that were refused to [`GraphStore::reclaim`].
     fn give_up_loads(&self, writes: &[Write], results: &Results) {
         for (write, result) in writes.iter().zip(results) {
-            if result.is_err() && !matches!(result, Err(GraphError::Moving { .. })) {
+            let is_over = match result {
+                Err(error) => !matches!(error, GraphError::Moving { .. }),
+                Ok(Outcome::Unfinished(_)) => false,
+                Ok(_) => self.is_of_before(write),
+            };
+            if is_over {
                 self.give_up_load(write);
             }
         }
     }
 
+    /// Whether a load is not what its graph is now, because its key stands for one that was made before.
+    fn is_of_before(&self, write: &Write) -> bool {
+        let Op::Once(_, op) = &write.op else { return false };
+        let loaded = op.loaded().map(|loaded| loaded.parts().0);
+        loaded.is_some_and(|id| self.lookup(&write.graph).is_none_or(|graph| graph.id() != id))
+    }
+
     fn give_up_load(&self, write: &Write) {
-        if let Op::Replace(loaded) | Op::Install { loaded, .. } | Op::Move(MoveOp::Fill { loaded, .. }) =
-            &write.op
-        {
+        if let Some(loaded) = write.op.loaded() {
             self.retired.lock().push(Retired { id: loaded.parts().0, readers: None });
         }
     }

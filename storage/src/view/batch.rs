@@ -32,13 +32,38 @@ pub enum BatchOp<'a> {
     Rejected(Rejection<'a>),
 }
 
+/// One operation as clients from 2.27 on know them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are those of the operations beside it")]
+pub enum LaterOp<'a> {
+    /// One that earlier clients know too.
+    Earlier(BatchOp<'a>),
+    UpsertNode {
+        id: &'a str,
+        properties: Vec<u8>,
+    },
+    /// In place of all edges of the pair.
+    UpsertEdge {
+        source: &'a str,
+        target: &'a str,
+        properties: Vec<u8>,
+    },
+    /// `embedding` is a MessagePack value.
+    AddEmbedding {
+        id: &'a str,
+        embedding: &'a [u8],
+    },
+}
+
 /// Why one element is no operation; its text goes behind `op[i]: ` in the result's `errors`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection<'a> {
     /// Not one of the four names; empty when the element names none.
     UnknownOperation(&'a str),
-    /// An id or endpoint that is absent, empty or not a string.
+    /// An id or endpoint that is absent, empty or not a string; an embedding that is absent.
     Missing(&'static str),
+    /// Properties that are no map, where that is asked for.
+    NoMap,
 }
 
 impl fmt::Display for Rejection<'_> {
@@ -46,6 +71,7 @@ impl fmt::Display for Rejection<'_> {
         match self {
             Self::UnknownOperation(name) => write!(formatter, "unknown operation '{name}'"),
             Self::Missing(field) => write!(formatter, "missing `{field}`"),
+            Self::NoMap => write!(formatter, "`properties` is no map"),
         }
     }
 }
@@ -71,15 +97,26 @@ impl<'a> BatchOps<'a> {
         Reader::new(payload).skip(0)?;
         Ok(Self { reader, left })
     }
+
+    /// The next operation as clients from 2.27 on know them.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn next_later(&mut self) -> Option<Result<LaterOp<'a>, Rejection<'a>>> {
+        self.next_fields().map(Fields::later_operation)
+    }
+
+    fn next_fields(&mut self) -> Option<Fields<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        Some(Fields::read(&mut self.reader).expect("parse() walked over every element"))
+    }
 }
 
 impl<'a> Iterator for BatchOps<'a> {
     type Item = BatchOp<'a>;
 
     fn next(&mut self) -> Option<BatchOp<'a>> {
-        self.left = self.left.checked_sub(1)?;
-        let fields = Fields::read(&mut self.reader).expect("parse() walked over every element");
-        Some(fields.operation().unwrap_or_else(BatchOp::Rejected))
+        self.next_fields().map(|fields| fields.operation().unwrap_or_else(BatchOp::Rejected))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -97,6 +134,7 @@ struct Fields<'a> {
     source: Option<&'a str>,
     target: Option<&'a str>,
     properties: Option<&'a [u8]>,
+    embedding: Option<&'a [u8]>,
 }
 
 impl<'a> Fields<'a> {
@@ -118,6 +156,7 @@ impl<'a> Fields<'a> {
                 Some("source") => fields.source = value,
                 Some("target") => fields.target = value,
                 Some("properties") => fields.properties = Some(reader.since(start)),
+                Some("embedding") => fields.embedding = Some(reader.since(start)),
                 _ => {}
             }
         }
@@ -140,6 +179,28 @@ impl<'a> Fields<'a> {
                 target: named(self.target, "target")?,
             },
             unknown => return Err(Rejection::UnknownOperation(unknown)),
+        })
+    }
+
+    fn later_operation(self) -> Result<LaterOp<'a>, Rejection<'a>> {
+        let is_map = |value: &[u8]| matches!(Reader::new(value).token(), Ok(Token::Map(_)));
+        if self.properties.is_some_and(|properties| !is_map(properties)) {
+            return Err(Rejection::NoMap);
+        }
+        Ok(match self.op.unwrap_or_default() {
+            "upsert_node" => {
+                LaterOp::UpsertNode { id: named(self.id, "id")?, properties: self.stored_properties() }
+            }
+            "upsert_edge" => LaterOp::UpsertEdge {
+                source: named(self.source, "source")?,
+                target: named(self.target, "target")?,
+                properties: self.stored_properties(),
+            },
+            "add_embedding" => LaterOp::AddEmbedding {
+                id: named(self.id, "id")?,
+                embedding: self.embedding.ok_or(Rejection::Missing("embedding"))?,
+            },
+            _ => LaterOp::Earlier(self.operation()?),
         })
     }
 

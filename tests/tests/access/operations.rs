@@ -8,7 +8,7 @@ use epistemic_tests::wire::field;
 use crate::{call_as, guarded};
 
 /// Operations that need to write their graph (wire.md section 9), and ours.
-const WRITE: [&str; 23] = [
+const WRITE: [&str; 24] = [
     "AddNode",
     "RemoveNode",
     "AddEdge",
@@ -32,10 +32,11 @@ const WRITE: [&str; 23] = [
     "ClaimNext",
     "CreateNodeIfAbsent",
     "LedgerKeep",
+    "BeginTxn",
 ];
 
-/// Operations on no graph, or on one in their parameters, which other tests check.
-const OTHERS: [&str; 22] = [
+/// Operations on no graph, or on one in their parameters or of their transaction, which other tests check.
+const OTHERS: [&str; 30] = [
     "Ping",
     "Health",
     "CreateGraph",
@@ -58,6 +59,14 @@ const OTHERS: [&str; 22] = [
     "RestoreWrite",
     "RestoreCommit",
     "RestoreAbort",
+    "TxnAddNode",
+    "TxnRemoveNode",
+    "TxnAddEdge",
+    "TxnRemoveEdge",
+    "TxnCas",
+    "TxnAddEmbedding",
+    "Commit",
+    "Rollback",
 ];
 
 /// Operations for `System` identities alone.

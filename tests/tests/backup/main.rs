@@ -1,6 +1,7 @@
 //! `egctl backup` over real shards, to directories and to an S3-compatible server.
 
 mod bucket;
+mod commons;
 mod guarded;
 mod interrupted;
 mod shard;

@@ -262,7 +262,7 @@ fn a_frame_that_is_cut_off_is_dropped_without_an_answer() -> Result<()> {
 /// Strangers share 64 MiB. Clients that have shown a token are not held up by them.
 #[test]
 fn strangers_share_one_budget() -> Result<()> {
-    let server = ServerProcess::ours().in_memory().start()?;
+    let server = ServerProcess::ours().in_memory().arg("--max-property-bytes=67108864").start()?;
     let bystander = Bystander::start(&server)?;
     let mut friend = server.client()?;
     friend.create_graph("g")?;

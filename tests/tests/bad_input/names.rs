@@ -170,7 +170,7 @@ fn names_over_the_limit_are_refused_and_old_ones_stay_in_use() -> Result<()> {
     client.create_graph(&old)?;
     client.add_node(&old, &old, b"\x80")?;
     let documents = client.call(&old, "ToMsgpack", None)?;
-    for (method, field, longest) in [("CreateGraph", "graph_name", 8192), ("AddNode", "node_id", 8192)] {
+    for (method, field, longest) in [("CreateGraph", "graph_name", 8192), ("AddNode", "node_id", 102_400)] {
         let long = "l".repeat(longest + 1);
         let refused = match method {
             "CreateGraph" => client.create_graph(&long),

@@ -71,6 +71,8 @@ fn a_flood_of_silent_connections_does_not_keep_anybody_from_writing() -> Result<
 fn a_log_that_cannot_be_opened_stops_nothing_for_good() -> Result<()> {
     let mut server = start()?;
     let mut client = server.client()?;
+    // Only an answer shows that the connection has its descriptor.
+    client.call("__commons__", "Ping", None)?;
     let mut acknowledged = vec!["first".to_owned()];
     server.limit_open_files(10)?;
     let properties = vec![7; 1 << 20];

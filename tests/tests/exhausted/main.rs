@@ -1,10 +1,11 @@
-//! Out of inodes, out of descriptors, a disk that hangs: writes are refused or wait, reads go on, every instrument says so, and the server goes on
+//! Out of inodes, out of descriptors, out of threads, a disk that hangs: writes are refused or wait, reads go on, every instrument says so, and the server goes on
 //! by itself when there are some again. It is never poisoned, and what it acknowledged is there.
 
 mod descriptors;
 mod hang;
 mod inodes;
 mod room;
+mod threads;
 
 use std::time::Duration;
 

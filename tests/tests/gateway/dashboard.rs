@@ -15,7 +15,7 @@ use super::{SECRET, Tier, endpoint};
 const EVIL: &str = "<img src=x onerror=\"document.title='owned'\">";
 
 fn card(endpoint: &str) -> String {
-    format!("document.querySelector('[data-endpoint=\"{endpoint}\"] .state').textContent")
+    format!("document.querySelector('[data-endpoint=\"{endpoint}\"] .state')?.textContent")
 }
 
 #[test]

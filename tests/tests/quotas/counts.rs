@@ -142,3 +142,43 @@ fn bytes_stored_are_refused_until_the_limit_is_raised_and_removing_is_not() -> R
     client.add_node("g", "again", &properties)?;
     Ok(())
 }
+
+/// Begins a transaction on graph `g`, with these nodes.
+fn transaction(client: &mut Client, nodes: &[(&str, &[u8])]) -> Result<Value> {
+    let id = client.call("g", "BeginTxn", None)?;
+    for &(node, properties) in nodes {
+        let fields =
+            [("txn_id", id.clone()), ("node_id", node.into()), ("properties_msgpack", bin(properties))];
+        client.call("g", "TxnAddNode", params(fields))?;
+    }
+    Ok(id)
+}
+
+/// All of it is refused, and it is not lost to who may commit it later.
+#[test]
+fn a_transaction_over_the_limit_does_nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let rule = "[[rule]]\ntenant = \"acme\"\nnodes = 3\nstored_bytes = 100000\n";
+    let server = server(folder.path(), rule)?.start()?;
+    let mut client = server.client()?;
+    create(&mut client, "g", "acme")?;
+    client.add_node("g", "there", EMPTY)?;
+    let commit = |client: &mut Client, id: Value| client.call("g", "Commit", params([("txn_id", id)]));
+
+    let id = transaction(&mut client, &[("1", EMPTY), ("2", EMPTY), ("3", EMPTY)])?;
+    let text = refused(commit(&mut client, id))?;
+    assert!(text.starts_with("QUOTA: tenant 'acme' has 3 nodes of the 3"), "{text}");
+    assert_eq!(nodes(&mut client, "g")?, 1);
+    let id = transaction(&mut client, &[("there", b"\x81\xa1a\x01"), ("1", EMPTY), ("2", EMPTY)])?;
+    assert_eq!(commit(&mut client, id)?, true.into());
+    assert_eq!(nodes(&mut client, "g")?, 3);
+
+    let mut large = vec![0x81, 0xa1, b'a', 0xc6, 0, 1, 0, 0];
+    large.resize(large.len() + (1 << 16), 0);
+    let id = transaction(&mut client, &[("1", &large)])?;
+    let text = refused(commit(&mut client, id.clone()))?;
+    assert!(text.starts_with("QUOTA: tenant 'acme' may use 100000 stored bytes"), "{text}");
+    set(&mut client, "acme", &["stored_bytes=10000000"])?;
+    assert_eq!(commit(&mut client, id)?, true.into());
+    Ok(())
+}

@@ -107,10 +107,10 @@ impl<'o> Choice<'o> {
         self.manifests.last()
     }
 
-    /// Whether the newest run has a graph.
-    pub(crate) fn has_now(&self, graph: &str) -> Result<bool> {
+    /// The graph in the newest run, if it has it.
+    pub(crate) fn now(&self, graph: &str) -> Result<Option<GraphEntry>> {
         let newest = self.newest().map(|newest| Finder::new(graph).find(self.objects, newest)).transpose()?;
-        Ok(newest.flatten().is_some())
+        Ok(newest.flatten())
     }
 
     /// The ways to a point of the graphs of a run that `is_meant` names, one after the other.

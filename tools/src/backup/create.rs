@@ -53,6 +53,8 @@ pub(crate) struct GraphResult {
     pub(crate) sequence: Option<u64>,
     /// Links of its chain.
     pub(crate) chain: usize,
+    /// Whether it is the `__commons__` that every shard has, without content in its backup.
+    pub(crate) is_empty_commons: bool,
 }
 
 /// See [`GraphResult`].

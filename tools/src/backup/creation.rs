@@ -15,7 +15,7 @@ use super::pack::Packs;
 use super::pieces::{PieceWriter, changes};
 use super::runs::Listed;
 use super::source::{self, Head, Source, graph_cannot_be_read};
-use super::state::{History, fold};
+use super::state::{History, fold, is_empty_commons};
 use crate::moves::StandingName;
 
 /// A run that finds so many layers joins them: readers read all of them side by side.
@@ -177,7 +177,8 @@ impl<'c> Creation<'c> {
         };
         let chain = state.map_or(Vec::new(), |state| state.chain);
         let sequence = chain.last().map(|piece| piece.sequence);
-        self.results.push(GraphResult { name, done, bytes, sequence, chain: chain.len() });
+        let is_empty_commons = is_empty_commons(&name, &chain);
+        self.results.push(GraphResult { name, done, bytes, sequence, chain: chain.len(), is_empty_commons });
         Ok(change)
     }
 

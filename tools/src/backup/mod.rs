@@ -45,10 +45,10 @@ mod v1;
 mod verify;
 
 pub(crate) use choose::{Choice, Point, Route, shown_time};
-pub(crate) use create::{Created, Done, Plan, create, failure};
+pub(crate) use create::{Created, Done, GraphResult, Plan, create, failure};
 pub(crate) use error::BackupError;
 pub(crate) use layout::new_run;
-pub(crate) use manifest::{Manifest, Piece, PieceKind};
+pub(crate) use manifest::{Manifest, PieceKind};
 pub(crate) use objects::Objects;
 pub(crate) use prune::{Keep, Pruned, Pruning, prune};
 pub(crate) use restore::{Name, Restored, check_name, restore};

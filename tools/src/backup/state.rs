@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::vec;
 
 use anyhow::Result;
+use epistemic_storage::graph::COMMONS;
 
 use super::error::BackupError;
 use super::layer::LayerReader;
@@ -33,6 +34,17 @@ impl GraphEntry {
         let covered_ms = covered_ms.unwrap_or(manifest.settled_ms);
         Self { name, tenant, covered_ms, chain, ended }
     }
+
+    /// [`is_empty_commons`] of the graph.
+    pub(crate) fn is_empty_commons(&self) -> bool {
+        is_empty_commons(&self.name, &self.chain)
+    }
+}
+
+/// Whether a chain is of the `__commons__` that every shard has, and ends without content.
+pub(super) fn is_empty_commons(name: &str, chain: &[Piece]) -> bool {
+    let is_empty = |piece: &Piece| piece.content.nodes == 0 && piece.content.edges == 0;
+    name == COMMONS && chain.last().is_none_or(is_empty)
 }
 
 enum Lines {

@@ -134,7 +134,7 @@ fn failure(shards: &[Shard]) -> Option<Failure> {
     let mut failed: Vec<_> = failed.collect();
     failed.sort_by_key(|(exit, ..)| rank(*exit));
     let (exit, ..) = *failed.first()?;
-    let lines = failed.iter().map(|(_, endpoint, text)| match text.contains(endpoint.as_str()) {
+    let lines = failed.iter().map(|(_, endpoint, text)| match text.contains(&format!("'{endpoint}'")) {
         true => (*text).to_owned(),
         false => format!("{endpoint}: {text}"),
     });

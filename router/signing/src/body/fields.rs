@@ -118,6 +118,55 @@ pub(super) fn of(method: &str) -> Option<&'static [Field]> {
         "CompareAndSetNodeFields" => {
             const { &[must("node_id", &Str), must("conditions_msgpack", &Bytes), must("updates_msgpack", &Bytes)] }
         }
+        "BeginTxn" => const { &[may("graph", &Str), may("isolation", &Str)] },
+        "TxnAddNode" => {
+            const {
+                &[
+                    must("txn_id", &Str),
+                    must("node_id", &Str),
+                    must("properties_msgpack", &Bytes),
+                    may("graph", &Str),
+                ]
+            }
+        }
+        "TxnRemoveNode" => const { &[must("txn_id", &Str), must("node_id", &Str), may("graph", &Str)] },
+        "TxnAddEdge" => {
+            const {
+                &[
+                    must("txn_id", &Str),
+                    must("source_id", &Str),
+                    must("target_id", &Str),
+                    must("properties_msgpack", &Bytes),
+                    may("graph", &Str),
+                ]
+            }
+        }
+        "TxnRemoveEdge" => {
+            const { &[must("txn_id", &Str), must("source_id", &Str), must("target_id", &Str), may("graph", &Str)] }
+        }
+        "TxnCas" => {
+            const {
+                &[
+                    must("txn_id", &Str),
+                    must("node_id", &Str),
+                    must("conditions_msgpack", &Bytes),
+                    must("updates_msgpack", &Bytes),
+                    may("graph", &Str),
+                ]
+            }
+        }
+        "TxnAddEmbedding" => {
+            const {
+                &[
+                    must("txn_id", &Str),
+                    must("node_id", &Str),
+                    must("embedding", &List(&Float32)),
+                    may("graph", &Str),
+                ]
+            }
+        }
+        "Commit" => const { &[must("txn_id", &Str), may("idempotency_key", &Str)] },
+        "Rollback" => const { &[must("txn_id", &Str)] },
         "ClaimNext" => const { &[must("label", &Str), must("updates_msgpack", &Bytes)] },
         "AddEdge" => {
             const { &[must("source_id", &Str), must("target_id", &Str), must("properties_msgpack", &Bytes)] }

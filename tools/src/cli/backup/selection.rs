@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use epistemic_router::tenant_graph_name;
-use epistemic_storage::graph::COMMONS;
 
 use super::restore::RestoreArgs;
 use super::target::shard_dir;
 use crate::backup::{
-    BackupError, Choice, Entries, GraphEntry, Listed, Manifest, Objects, Piece, Point, Route, ShardRun,
-    load_tier, load_tiers, matching, several,
+    BackupError, Choice, Entries, GraphEntry, Listed, Manifest, Objects, Point, Route, ShardRun, load_tier,
+    load_tiers, matching, several,
 };
 
 /// Items that are read one by one.
@@ -65,9 +64,7 @@ impl Job<'_> {
     }
 
     fn is_meant(&self, entry: &GraphEntry) -> bool {
-        let is_empty = |piece: &Piece| piece.content.nodes == 0 && piece.content.edges == 0;
-        let is_left_out =
-            self.but_empty_commons && entry.name == COMMONS && entry.chain.last().is_none_or(is_empty);
+        let is_left_out = self.but_empty_commons && entry.is_empty_commons();
         !is_left_out && self.tenant.as_ref().is_none_or(|tenant| tenant.owns(entry))
     }
 
@@ -98,7 +95,8 @@ impl Job<'_> {
 /// # Errors
 /// It is not said which of several stores is meant; there is no such run.
 pub(super) fn jobs<'o>(args: &RestoreArgs, objects: &'o Objects, listed: &Listed) -> Result<Vec<Job<'o>>> {
-    let but_empty_commons = args.to_dir.is_none() && args.shards.list()?.as_slice().len() > 1;
+    let but_empty_commons =
+        args.to_dir.is_none() && (args.tier.is_some() || args.shards.list()?.as_slice().len() > 1);
     let tenant = args.tenant.as_deref().map(Tenant::new).transpose()?;
     let job = |store: &str, run: Option<&str>, to_dir: Option<PathBuf>| {
         let choice = Choice::load(objects, listed, store, run)?;
@@ -124,7 +122,12 @@ pub(super) fn jobs<'o>(args: &RestoreArgs, objects: &'o Objects, listed: &Listed
         return stores.keys().map(|store| job(store)).collect();
     }
     let Some(graph) = &args.graph else { return Err(several(objects, &stores).into()) };
-    let mut having = with_graph(&stores, &job, |choice| choice.has_now(graph))?;
+    let is_meant = |entry: &GraphEntry| !entry.is_empty_commons();
+    let mut having =
+        with_graph(&stores, &job, |choice| Ok(choice.now(graph)?.is_some_and(|now| is_meant(&now))))?;
+    if having.is_empty() {
+        having = with_graph(&stores, &job, |choice| Ok(choice.now(graph)?.is_some()))?;
+    }
     if having.is_empty() {
         having = with_graph(&stores, &job, |choice| Ok(choice.route(graph, args.point()).is_ok()))?;
     }

@@ -13,7 +13,9 @@ use tokio::runtime::Runtime;
 use super::create::{CreateArgs, Summary, create as create_one};
 use super::metrics;
 use super::source::online;
-use crate::backup::{Created, Done, Objects, ShardRun, Tier, failure, new_run, publish_tier, tier_names};
+use crate::backup::{
+    Created, Done, GraphResult, Objects, ShardRun, Tier, failure, new_run, publish_tier, tier_names,
+};
 use crate::cli::output::Report;
 use crate::cli::{Exit, Failure, exit_of, message_of};
 use crate::moves::{StandingName, Status};
@@ -70,7 +72,7 @@ fn again(
     runtime: &Runtime,
 ) -> Result<bool> {
     let has = |created: &Created| -> Vec<String> {
-        let graphs = created.graphs.iter().filter(|graph| !matches!(graph.done, Done::Gone));
+        let graphs = created.graphs.iter().filter(|graph| has_content(graph));
         graphs.map(|graph| graph.name.clone()).collect()
     };
     let known: HashSet<String> = made.iter().flat_map(|(_, made)| made.iter().flat_map(has)).collect();
@@ -83,6 +85,11 @@ fn again(
         }
     }
     Ok(any)
+}
+
+/// Whether a run has the graph. Every shard has a `__commons__`: an empty one says nothing of the one with content.
+fn has_content(graph: &GraphResult) -> bool {
+    !matches!(graph.done, Done::Gone) && !graph.is_empty_commons
 }
 
 /// The graphs that a move brought to a shard.
@@ -161,5 +168,27 @@ impl Report for TierSummary {
         }
         let state = if self.complete { "complete" } else { "INCOMPLETE" };
         writeln!(out, "tier  {}  ({} shards, {state})", self.tier, self.shards.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One that arrived at a shard while others were backed up would be in no run.
+    #[test]
+    fn an_empty_commons_does_not_stand_for_the_one_with_content() {
+        let graph = |name: &str, done, is_empty_commons| GraphResult {
+            name: name.to_owned(),
+            done,
+            bytes: 1,
+            sequence: Some(1),
+            chain: 1,
+            is_empty_commons,
+        };
+        assert!(has_content(&graph(COMMONS, Done::Unchanged, false)));
+        assert!(!has_content(&graph(COMMONS, Done::Unchanged, true)));
+        assert!(has_content(&graph("g", Done::Full("its first backup"), false)));
+        assert!(!has_content(&graph("g", Done::Gone, false)));
     }
 }
