@@ -12,6 +12,7 @@ use epistemic_logging::Limit;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
+    task::block_in_place,
     time::{Duration, Instant, sleep_until, timeout},
 };
 
@@ -250,11 +251,16 @@ impl<S: Stream> Connection<S> {
             };
             let Self { shard, transfers, origin, quota, pending, outbox, .. } = self;
             let client = Client { transfers, peer: origin };
-            let step = if self.unauthenticated.is_some() && !authenticated {
-                dispatch::dispatch_stranger(shard, client, &body, quota, pending, outbox)
-            } else {
-                dispatch::dispatch(shard, client, &body, authenticated, quota, pending, outbox)
+            let is_stranger = self.unauthenticated.is_some() && !authenticated;
+            let dispatch = || {
+                if is_stranger {
+                    dispatch::dispatch_stranger(shard, client, &body, quota, pending, outbox)
+                } else {
+                    dispatch::dispatch(shard, client, &body, authenticated, quota, pending, outbox)
+                }
             };
+            // To walk and to hash a large frame takes long, and this worker serves others too.
+            let step = if body.len() > dispatch::LARGE { block_in_place(dispatch) } else { dispatch() };
             match step {
                 Step::Answered(refusal) => {
                     self.document = None;

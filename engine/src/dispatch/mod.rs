@@ -40,6 +40,7 @@ pub(crate) use reads::ReadError;
 pub(crate) use screen::dispatch_stranger;
 use table::Route;
 pub(crate) use table::served;
+pub(crate) use writes::LARGE;
 
 use epistemic_storage::graph::Graph;
 

@@ -1,10 +1,9 @@
-//! Large frames of strangers. What it takes to check a token may be the whole frame, walked and hashed: that is not done on
-//! an async worker, and not for many at a time.
+//! Large frames of strangers. What it takes to check a token may be the whole frame, walked and hashed: that is not done for
+//! many at a time.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::Bytes;
-use tokio::task::block_in_place;
 
 use super::{Client, OpError, Pending, Step, dispatch};
 use crate::{
@@ -46,7 +45,7 @@ pub(crate) fn dispatch_stranger(
         return Step::WrongToken(refuse("Authentication failed"));
     }
     match shard.large_strangers.try_acquire() {
-        Ok(_one) => block_in_place(|| dispatch(shard, client, body, false, place, pending, outbox)),
+        Ok(_one) => dispatch(shard, client, body, false, place, pending, outbox),
         Err(_) => {
             Step::Answered(refuse("BUSY: other large first requests are being checked, retry with backoff"))
         }

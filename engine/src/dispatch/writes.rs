@@ -31,8 +31,8 @@ use crate::{
 const MAX_BATCH: usize = 1_000_000;
 /// Nodes touched at once at most: the commit thread reads and rewrites their properties, while other writers wait.
 const MAX_TOUCHED: usize = 10_000;
-/// Requests above this many bytes are decoded on a thread of their own: the connection's task serves others too.
-const LARGE: usize = 64 << 10;
+/// Requests above this many bytes are not decoded on an async worker, which serves others too.
+pub(crate) const LARGE: usize = 64 << 10;
 
 /// Queues a mutation and promises its answer. A refusal goes to the outbox, or keeps its place when answers are due
 /// before it.
