@@ -6,6 +6,7 @@
 
 use std::{collections::HashSet, fmt};
 
+use epistemic_router::tenant_graph_name;
 use epistemic_storage::{
     Durability, GraphStore, Identities, StoreError,
     graph::{Graph, GraphType, tenant_of},
@@ -235,12 +236,16 @@ impl AccessControl {
             Err(Denied::OtherTenant { agent: caller.to_string(), graph, tenant })
         };
         let is_private = matches!(kind, GraphType::Agent | GraphType::Team);
-        match (tenant_of(None, name, None), claimed_by) {
-            (Some(tenant), _) if !(is_private && self.is_any(caller, |own| names(name, own))) => {
-                denied(tenant)
-            }
-            (None, Some(tenant)) if !self.is_any(caller, |own| own == tenant) => denied(tenant),
-            _ => Ok(()),
+        let in_name = tenant_of(None, name, None);
+        if let Some(tenant) = in_name
+            && !(is_private && self.is_any(caller, |own| names(name, own)))
+        {
+            return denied(tenant);
+        }
+        let is_named = |tenant: &str| in_name.is_some() && leads_to(tenant, name);
+        match claimed_by {
+            Some(tenant) if !is_named(tenant) && !self.is_any(caller, |own| own == tenant) => denied(tenant),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -295,6 +300,11 @@ impl AccessControl {
 fn names(graph: &str, tenant: &str) -> bool {
     let behind = graph.strip_prefix("tenant__").and_then(|rest| rest.strip_prefix(tenant));
     !tenant.is_empty() && behind.is_some_and(|rest| rest.starts_with("__"))
+}
+
+/// Whether clients make a name like this for graphs of the tenant.
+fn leads_to(tenant: &str, graph: &str) -> bool {
+    tenant_graph_name(Some(tenant), "").is_ok_and(|prefix| graph.starts_with(&prefix))
 }
 
 /// The table of wire.md section 9.

@@ -24,7 +24,7 @@ use held_up::HeldUp;
 use tokio::sync::oneshot;
 use waiting::Waiting;
 
-use crate::{account::Account, admission::Permit, checkpoints::Dirty, metrics::Metrics};
+use crate::{account::Account, admission::Permit, checkpoints::Dirty, metrics::Metrics, quotas::WriteCharge};
 
 /// Writes of one group at most.
 const MAX_GROUP: usize = 1024;
@@ -51,6 +51,8 @@ struct Waiter {
     reached: Progress,
     reply: oneshot::Sender<Reply>,
     permit: Option<Permit>,
+    /// Whose quota it counts for, if anybody's.
+    charge: Option<WriteCharge>,
     /// Until when the write is tried again, once it met a fence.
     until: Option<Instant>,
 }
@@ -114,10 +116,11 @@ impl Committer {
         account: Account,
         op: Op,
         permit: Option<Permit>,
+        charge: Option<WriteCharge>,
     ) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
         let write = Write { graph: Arc::clone(&account.graph), op };
-        let waiter = Waiter { account, reached: Progress::default(), reply, permit, until: None };
+        let waiter = Waiter { account, reached: Progress::default(), reply, permit, charge, until: None };
         // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
         let _ = self.jobs.send(Job { write, waiter });
         receiver
@@ -173,9 +176,14 @@ impl Thread {
         self.queue.recv_timeout(FENCE_CHECK)
     }
 
-    fn commit(&mut self, group: Group) {
+    fn commit(&mut self, mut group: Group) {
         let reached: Vec<_> = group.waiters.iter().map(|waiter| waiter.reached.clone()).collect();
-        let results = self.graphs.commit_in_parts(&group.writes, &reached, self.durability);
+        let (results, written) = self.graphs.commit_counted(&group.writes, &reached, self.durability);
+        for ((waiter, result), bytes) in group.waiters.iter_mut().zip(&results).zip(written) {
+            if let (Some(charge), Ok(_)) = (&mut waiter.charge, result) {
+                charge.wrote(bytes);
+            }
+        }
         self.metrics.commit_group(group.writes.len());
         let done = group.writes.iter().zip(&results).filter(|(_, result)| result.is_ok());
         self.dirty.note(done.map(|(write, _)| Arc::clone(&write.graph)));

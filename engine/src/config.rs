@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::Parser;
 use epistemic_storage::{
     graph::LedgerKeep,
-    limits::{MAX_NAME_BYTES, MAX_NODE_ID_BYTES},
+    limits::{MAX_NAME_BYTES, MAX_NODE_ID_BYTES, MAX_NODE_LABELS},
 };
 use zeroize::Zeroizing;
 
@@ -182,6 +182,11 @@ pub struct Config {
     #[arg(long, env = "EPISTEMIC_GRAPH_MAX_INFLIGHT", default_value_t = 1024, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_inflight: u32,
 
+    /// File with what each tenant may have and use at most (docs/operations.md). SIGHUP reads it again; with a mistake in it
+    /// the server does not start, or goes on with the rules that it has
+    #[arg(long, value_name = "FILE")]
+    pub quotas: Option<PathBuf>,
+
     /// Seconds a connection may take to send its first authenticated request, or to finish a frame it began. One that has
     /// sent nothing at all may wait for as long as a quarter of --max-connections is not taken by strangers
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
@@ -238,7 +243,7 @@ pub struct WriteLimits {
     pub max_property_bytes: Option<u32>,
 
     /// Labels of a node that is written
-    #[arg(long, default_value_t = 1000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = MAX_NODE_LABELS as u32, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_node_labels: u32,
 
     /// What one batch may write, its records and their part of the ledger: others' writes wait for it [default: 64 MiB,

@@ -12,6 +12,7 @@ use epistemic_logging::Limit;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
+    task::block_in_place,
     time::{Duration, Instant, sleep_until, timeout},
 };
 
@@ -23,6 +24,7 @@ use crate::{
     guesses::ON_ONE_CONNECTION,
     memory::{Body, Charge as MemoryCharge, NoRoom, Part as MemoryPart},
     oversized::{self, Oversized},
+    quotas,
     shard::{Shard, stopped},
     stream::Stream,
     transfer::Transfers,
@@ -61,6 +63,8 @@ const SMALL: usize = 1 << 10;
 struct Connection<S> {
     shard: Arc<Shard>,
     place: Place,
+    /// What it counts as for the tenant of its first request about a graph, where there are quotas.
+    quota: Option<quotas::Place>,
     /// Who is at the other end, for the log.
     peer: String,
     /// Where it comes from: connections of one origin share what it gets.
@@ -114,6 +118,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
         incoming: shard.memory.open(MemoryPart::Requests, &origin),
         outgoing: shard.memory.open(MemoryPart::Answers, &origin),
         place,
+        quota: None,
         peer,
         stream,
         inbox: BytesMut::new(),
@@ -262,13 +267,18 @@ impl<S: Stream> Connection<S> {
                 },
             };
             let begun = self.outbox.len();
-            let Self { shard, transfers, origin, pending, outbox, .. } = self;
+            let Self { shard, transfers, origin, quota, pending, outbox, .. } = self;
             let client = Client { transfers, peer: origin };
-            let step = if self.unauthenticated.is_some() && !authenticated {
-                dispatch::dispatch_stranger(shard, client, &body, pending, outbox)
-            } else {
-                dispatch::dispatch(shard, client, &body, authenticated, pending, outbox)
+            let is_stranger = self.unauthenticated.is_some() && !authenticated;
+            let dispatch = || {
+                if is_stranger {
+                    dispatch::dispatch_stranger(shard, client, &body, quota, pending, outbox)
+                } else {
+                    dispatch::dispatch(shard, client, &body, authenticated, quota, pending, outbox)
+                }
             };
+            // To walk and to hash a large frame takes long, and this worker serves others too.
+            let step = if body.len() > dispatch::LARGE { block_in_place(dispatch) } else { dispatch() };
             match step {
                 Step::Answered(refusal) => {
                     self.document = None;
@@ -520,6 +530,9 @@ impl<S: Stream> Connection<S> {
             }
             Part::Broken => return Err(io::Error::other("an answer failed after its first part was sent")),
         };
+        if let Some(answered) = self.pending.front() {
+            answered.charge(bytes.len());
+        }
         if self.outbox.is_empty() {
             self.outbox = bytes;
         } else {

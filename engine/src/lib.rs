@@ -34,6 +34,7 @@ mod oversized;
 mod owners;
 mod ownership;
 mod projection;
+mod quotas;
 mod reasoning;
 mod scrub;
 mod semantic;

@@ -6,7 +6,10 @@ use std::{
 };
 
 use epistemic_storage::{clock, graph::Graph};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    signal::unix::Signal,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     account::{Account, Sender},
@@ -26,6 +29,7 @@ const RESTS: u32 = 9;
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 const END_IDLE_EVERY: Duration = Duration::from_secs(1);
 const RECOVER_EVERY: Duration = Duration::from_secs(1);
+const SAMPLE_EVERY: Duration = Duration::from_secs(30);
 
 /// Runs one kind of work at its interval until the shard stops. A panic in it is counted and costs one turn.
 async fn every(shard: Arc<Shard>, name: &'static str, period: Duration, work: fn(&Arc<Shard>)) {
@@ -56,6 +60,9 @@ pub(crate) fn start(shard: &Arc<Shard>) {
         shard.transactions.forget(Instant::now());
     }));
     tokio::spawn(every(Arc::clone(shard), "recover", RECOVER_EVERY, recover));
+    tokio::spawn(every(Arc::clone(shard), "quotas", SAMPLE_EVERY, sample));
+    let first = Arc::clone(shard);
+    tokio::task::spawn_blocking(move || sample(&first));
     tokio::spawn(scrub::run(Arc::clone(shard)));
     if shard.checkpoint_interval > 0 && shard.checkpoints.directory().is_some() {
         let period = Duration::from_secs(shard.checkpoint_interval);
@@ -142,6 +149,24 @@ fn recover(shard: &Arc<Shard>) {
     }
 }
 
+/// Reads the file of quotas again at each signal.
+pub(crate) async fn read_quotas_again(shard: Arc<Shard>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        let reading = Arc::clone(&shard);
+        let read = tokio::task::spawn_blocking(move || reading.quotas.reload(&reading.graphs)).await;
+        match read {
+            Ok(Ok(rules)) => tracing::info!(rules, "SIGHUP: the quotas were read again"),
+            Ok(Err(error)) => tracing::error!("SIGHUP: the quotas stay as they were: --quotas: {error}"),
+            Err(error) => tracing::error!(%error, "reading the quotas panicked"),
+        }
+    }
+}
+
+/// Looks how much tenants store.
+fn sample(shard: &Arc<Shard>) {
+    shard.quotas.sample(&shard.graphs, &|| shard.stopping.check().is_ok());
+}
+
 fn checkpoint(shard: &Arc<Shard>) {
     if let Err(error) = shard.checkpoints.take(&shard.graphs) {
         tracing::error!(%error, "checkpoint failed");
@@ -166,7 +191,7 @@ fn sweep(shard: &Shard, graph: &Arc<Graph>) {
     }
     let nobody = Sender { agent: None, peer: "server" };
     let account = Account::of(graph.name(), Some(graph), nobody);
-    let target = Target { shard, graph, cancel: &shard.stopping, account };
+    let target = Target { shard, graph, cancel: &shard.stopping, account, tenant: None };
     match lifecycle::decay_sweep(target, shard.decay.work) {
         Ok(swept) if swept == Swept::default() => {}
         Ok(swept) => tracing::info!(graph = %graph.name(), ?swept, "decay sweep"),

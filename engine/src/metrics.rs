@@ -3,6 +3,7 @@
 mod damage;
 mod memory;
 mod page;
+mod quotas;
 
 use std::{
     collections::HashMap,
@@ -19,7 +20,7 @@ use prometheus::{
 };
 
 pub(crate) use self::page::Page;
-use self::{damage::DamageSeries, memory::MemorySeries};
+use self::{damage::DamageSeries, memory::MemorySeries, quotas::QuotaSeries};
 use crate::{shard::Shard, wire::Method};
 
 const DURATION_BOUNDS: &[f64] = &[
@@ -80,6 +81,7 @@ pub(crate) struct Metrics {
     ownership_unchecked: IntGauge,
     damage: DamageSeries,
     memory: MemorySeries,
+    quotas: QuotaSeries,
     awaiting_graphs: IntGauge,
     awaiting_bytes: IntGauge,
     transfers_open: IntGauge,
@@ -214,6 +216,7 @@ impl Metrics {
             )?,
             damage: DamageSeries::new()?,
             memory: MemorySeries::new()?,
+            quotas: QuotaSeries::new()?,
             requests,
             durations,
             graph_ops,
@@ -266,7 +269,8 @@ impl Metrics {
         ];
         collectors.into_iter().try_for_each(|collector| self.registry.register(collector))?;
         self.memory.register(&self.registry)?;
-        self.damage.register(&self.registry)
+        self.damage.register(&self.registry)?;
+        self.quotas.register(&self.registry)
     }
 
     fn op(&self, method: Method) -> &OpSeries {
@@ -384,6 +388,7 @@ impl Metrics {
         self.writable.set(graphs.refusal().is_none().into());
         self.damage.renew(shard, &self.registry);
         self.memory.renew(shard);
+        self.quotas.renew(shard);
         let open = shard.open_transfers.open();
         self.transfers_open.set(open.count as i64);
         self.transfers_oldest.set(open.oldest.as_secs() as i64);

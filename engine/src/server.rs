@@ -52,6 +52,7 @@ use crate::{
     owners::{self, Peers},
     ownership::Ownership,
     projection::Projections,
+    quotas::Quotas,
     scrub::Scrub,
     semantic::Indexes,
     shard::{Authentication, Limits, Periodic, Shard, stopped},
@@ -280,6 +281,7 @@ fn open_shard(
     (ownership, peers): (Option<Ownership>, Option<Arc<Peers>>),
     log: &LogWriter,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
+    let quotas = Quotas::open(config.quotas.clone(), directory.as_ref().map(DataDir::path))?;
     let authentication = authentication(config, auth);
     let ownership = ownership.map(Arc::new);
     if let Some(ownership) = &ownership {
@@ -300,6 +302,7 @@ fn open_shard(
         graph: longest(config.max_graph_name_bytes),
         node: longest(config.max_node_id_bytes),
     });
+    quotas.apply(&graphs);
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
@@ -315,8 +318,8 @@ fn open_shard(
     let channels = Channels::open(&graphs, keep, durability)?;
     let access = AccessControl::open(&graphs, config.access_control, &config.system_agents, durability)?;
     access.log();
-    access.identities.limit_bytes(budget.bytes(Part::Names) / 2);
-    channels.limit_bytes(budget.bytes(Part::Names) / 2);
+    access.identities.limit_names(budget.bytes(Part::Names) / 2);
+    channels.limit_names(budget.bytes(Part::Names) / 2);
     let (committer, commit_thread) =
         commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -331,6 +334,7 @@ fn open_shard(
         admission: Admission::new(config.max_inflight),
         budget: *budget,
         memory: Arc::clone(&memory),
+        quotas,
         metrics,
         neighbors: NeighborCache::new(budget.bytes(Part::Neighbors)),
         projections: Projections::new(budget.bytes(Part::Projections)),
@@ -393,6 +397,9 @@ fn places(config: &Config, shares: Shares) -> Arc<Places> {
 async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>) -> anyhow::Result<()> {
     // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    if config.quotas.is_some() {
+        tokio::spawn(maintenance::read_quotas_again(Arc::clone(shard), signal(SignalKind::hangup())?));
+    }
     owners::check_first(shard).await;
     let mut tasks = JoinSet::new();
     let socket = bind_socket(config, umask)?;

@@ -28,6 +28,7 @@ use crate::{
     owners::Peers,
     ownership::Ownership,
     projection::Projections,
+    quotas::Quotas,
     scrub::Scrub,
     semantic::Indexes,
     signed::SignedRequests,
@@ -52,6 +53,8 @@ pub(crate) struct Shard {
     pub(crate) budget: Budget,
     /// Who holds what of the memory that requests fill.
     pub(crate) memory: Arc<Accounts>,
+    /// What tenants may have and use.
+    pub(crate) quotas: Quotas,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,

@@ -13,6 +13,7 @@ use crate::{
     damage::{Damage, scrub_json},
     dispatch::{OpError, served},
     memory::{Part, Usage},
+    quotas,
     shard::Shard,
     wire::{encode, json::value},
 };
@@ -151,6 +152,8 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         fields["free_bytes"] = Value::Null;
         fields["checkpoints"] = json!([]);
     }
+    let sees_all = !shard.access.is_on() || shard.access.is_system(caller);
+    fields["quotas"] = quotas::summary(&shard.quotas, &shard.graphs, sees_all);
     add_ownership(shard, &mut fields);
     if let Some(peers) = &shard.peers {
         fields["ownership"] = peers.status();

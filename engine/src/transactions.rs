@@ -94,6 +94,17 @@ impl Open {
     }
 }
 
+/// How much a transaction is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// Bytes that it takes here.
+    pub(crate) bytes: usize,
+    /// Bytes that its changes write, roughly.
+    pub(crate) cost: usize,
+    /// Whether they add to what is stored.
+    pub(crate) grows: bool,
+}
+
 /// A transaction that is to be committed.
 pub(crate) struct Staged {
     pub(crate) transaction: OptimisticTransaction,
@@ -173,16 +184,17 @@ impl Transactions {
         Ok(())
     }
 
-    /// Takes a transaction out, if `admit` has room for its bytes.
+    /// Takes a transaction out, if `admit` has room for it.
     pub(crate) fn take<T, E: From<Refusal>>(
         &self,
         id: &str,
         agent: Option<&str>,
-        admit: impl FnOnce(usize) -> Result<T, E>,
+        admit: impl FnOnce(Size) -> Result<T, E>,
     ) -> Result<(Staged, T), E> {
         let mut state = self.state.lock();
         let open = state.of(id, agent)?;
-        let admitted = admit(open.charge.bytes())?;
+        let grows = open.changes.iter().any(TransactionChange::grows);
+        let admitted = admit(Size { bytes: open.charge.bytes(), cost: open.cost, grows })?;
         let open = state.open.remove(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
         let Open { reads, changes, charge, .. } = open;
         let transaction = OptimisticTransaction { reads: reads.into_iter().collect(), changes, report: None };

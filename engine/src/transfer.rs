@@ -15,9 +15,9 @@ use std::{
 
 use epistemic_storage::{
     GraphStore,
-    graph::Graph,
+    graph::{Graph, GraphState},
     service::{self, Imported, ServiceError, Wanted},
-    snapshot::{self, Header, ImportTarget, Ledger, SnapshotError, Totals},
+    snapshot::{self, Header, ImportTarget, Ledger, Loaded, SnapshotError, Totals},
 };
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -26,6 +26,7 @@ use crate::{
     access::Caller,
     memory::{Accounts, Charge, NoRoom, Part},
     open_transfers::Open,
+    quotas::{Load, Place},
     shard::Shard,
 };
 
@@ -77,6 +78,8 @@ struct Export {
     pieces: Receiver<Vec<u8>>,
     rest: Vec<u8>,
     thread: JoinHandle<Result<(), TransferError>>,
+    /// What it counts as for its tenant.
+    _quota: Option<Place>,
 }
 
 struct Import {
@@ -88,6 +91,8 @@ struct Import {
     replaces: Option<String>,
     memory: Held,
     thread: JoinHandle<Result<Committed, TransferError>>,
+    /// What it counts as for its tenant.
+    _quota: Option<Place>,
 }
 
 /// What an import came to.
@@ -124,6 +129,14 @@ pub(crate) enum TransferError {
     NoThread(#[source] io::Error),
     #[error("transfer thread: {0}")]
     Thread(String),
+}
+
+/// Whether the tenant of a graph of this snapshot may have so much more. The commit asks again.
+fn has_room(graphs: &GraphStore, name: &str, header: &Header) -> Result<(), String> {
+    let claimed_by = header.tenant.as_deref().filter(|_| name == header.graph);
+    let (nodes, edges) = (header.nodes, header.edges);
+    let state = GraphState { nodes, edges, ..GraphState::default() };
+    graphs.has_room(name, claimed_by, header.owner.as_deref(), &state).map_err(|error| error.to_string())
 }
 
 fn join<T>(thread: JoinHandle<Result<T, TransferError>>) -> Result<T, TransferError> {
@@ -191,9 +204,10 @@ impl Transfers {
         graphs: &Arc<GraphStore>,
         graph: Arc<Graph>,
         ledger: Ledger,
+        quota: Option<Place>,
     ) -> Result<(u64, Header), TransferError> {
         let graphs = Arc::clone(graphs);
-        let (id, export) = self.begin(move |out| {
+        let (id, export) = self.begin(quota, move |out| {
             Ok(snapshot::export_parts(&graphs, &graph, ledger, out, &mut |_| {}).map(drop)?)
         })?;
         let header = snapshot::inspect(export.rest.as_slice())?;
@@ -207,7 +221,7 @@ impl Transfers {
         graphs: &Arc<GraphStore>,
     ) -> Result<(u64, service::Header), TransferError> {
         let graphs = Arc::clone(graphs);
-        let (id, export) = self.begin(move |out| Ok(service::export(&graphs, out).map(drop)?))?;
+        let (id, export) = self.begin(None, move |out| Ok(service::export(&graphs, out).map(drop)?))?;
         let header = service::inspect(export.rest.as_slice())?;
         self.exports.lock().insert(id, export);
         Ok((id, header))
@@ -216,6 +230,7 @@ impl Transfers {
     /// Starts the thread of an export and waits for its first bytes.
     fn begin(
         &self,
+        quota: Option<Place>,
         work: impl FnOnce(PieceWriter) -> Result<(), TransferError> + Send + 'static,
     ) -> Result<(u64, Export), TransferError> {
         let (id, place) = self.id()?;
@@ -227,7 +242,8 @@ impl Transfers {
             refused_or(done, &memory)
         });
         let thread = thread.map_err(TransferError::NoThread)?;
-        let mut export = Export { _place: place, times: Times::now(), pieces, rest: Vec::new(), thread };
+        let mut export =
+            Export { _place: place, _quota: quota, times: Times::now(), pieces, rest: Vec::new(), thread };
         match export.pieces.recv() {
             Ok(first) => export.rest = first,
             Err(_) => return Err(join(export.thread).err().unwrap_or(TransferError::Unknown(id))),
@@ -262,13 +278,19 @@ impl Transfers {
         shard: &Arc<Shard>,
         caller: Caller<'_>,
         target: ImportTarget,
+        quota: Option<Place>,
+        mut load: Option<Load>,
     ) -> Result<u64, TransferError> {
         let shard = Arc::clone(shard);
         let agent = caller.id().map(str::to_owned);
         let replaces = target.name.clone().filter(|_| target.replace);
-        self.take_in(replaces, move |input| {
+        self.take_in(replaces, quota, move |input| {
             let graphs = &shard.graphs;
+            let counted = load.is_some();
             let admit = |header: &Header, name: &str| {
+                if counted {
+                    has_room(graphs, name, header)?;
+                }
                 let there = graphs.graph(name).ok();
                 let caller = Caller::new(agent.as_deref());
                 shard.access.may_restore(caller, name, header, there.as_deref()).map_err(|denied| {
@@ -277,9 +299,16 @@ impl Transfers {
                 })
             };
             let since = Arc::clone(&input.since);
-            // Records are given out of whole chunks.
-            let mut progress = |_| since.store(0, Ordering::Relaxed);
-            let (header, totals, name) = snapshot::import_if(graphs, input, &target, &admit, &mut progress)?;
+            let mut watch = |loaded: Loaded| {
+                // Records are given out of whole chunks.
+                since.store(0, Ordering::Relaxed);
+                match &mut load {
+                    Some(load) => load.has(loaded.bytes).map_err(|refusal| refusal.to_string()),
+                    None => Ok(()),
+                }
+            };
+            let (header, totals, name) = snapshot::import_if(graphs, input, &target, &admit, &mut watch)?;
+            load.into_iter().for_each(Load::finish);
             Ok(Committed::Graph(header, totals, name))
         })
     }
@@ -293,7 +322,7 @@ impl Transfers {
     ) -> Result<u64, TransferError> {
         let shard = Arc::clone(shard);
         let agent = caller.id().map(str::to_owned);
-        self.take_in(None, move |input| {
+        self.take_in(None, None, move |input| {
             let (identities, channels) = (&shard.access.identities, &shard.channels);
             let (_, _, imported) =
                 service::import(&shard.graphs, identities, channels, input, wanted, |new, identity| {
@@ -309,6 +338,7 @@ impl Transfers {
     fn take_in(
         &self,
         replaces: Option<String>,
+        quota: Option<Place>,
         work: impl FnOnce(PieceReader) -> Result<Committed, TransferError> + Send + 'static,
     ) -> Result<u64, TransferError> {
         let (id, place) = self.id()?;
@@ -329,6 +359,7 @@ impl Transfers {
         let thread = thread.map_err(TransferError::NoThread)?;
         let import = Import {
             _place: place,
+            _quota: quota,
             times: Times::now(),
             pieces,
             received: 0,

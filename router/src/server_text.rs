@@ -9,7 +9,7 @@ const AUTHENTICATION: &str = "Authentication failed";
 
 /// The codes that texts of our server begin with, `CODE: ...`, and what to do about them. Of the reference's texts only
 /// `BUSY` and `Authentication failed` are fixed.
-const CODES: [(&str, ErrorKind); 20] = [
+const CODES: [(&str, ErrorKind); 21] = [
     ("ACCESS_DENIED", ErrorKind::FixRequest),
     ("ARRIVING", ErrorKind::Reroute),
     ("BUSY", ErrorKind::Retry),
@@ -26,6 +26,8 @@ const CODES: [(&str, ErrorKind); 20] = [
     ("MOVE_OVERTAKEN", ErrorKind::Retry),
     (MOVING, ErrorKind::Retry),
     ("PROJECTION_TOO_LARGE", ErrorKind::FixRequest),
+    // It fails again until a time that its text tells, or until something is removed: trying again at once makes it worse.
+    ("QUOTA", ErrorKind::FixRequest),
     ("RESULT_TOO_LARGE", ErrorKind::FixRequest),
     ("TENANT_COLLISION", ErrorKind::FixRequest),
     ("VECTORS_TOO_LARGE", ErrorKind::FixRequest),

@@ -14,7 +14,7 @@ use crate::{
     error::{Result, StoreError},
     graph::{GraphError, GraphStore},
     keys,
-    limits::{self, MAX_IDENTITIES, MAX_RELATIONS, OverLimit},
+    limits::{self, MAX_IDENTITIES, MAX_NAMES, MAX_RELATIONS, OverLimit, name_bytes},
     space::Space,
     store::{Direction, Durability},
 };
@@ -66,26 +66,23 @@ impl Identity {
         self.role == Role::System
     }
 
-    fn subordinates(&self) -> &[String] {
+    /// What the names in it count, that of the agent too.
+    pub(crate) fn names(&self, agent: &str) -> usize {
+        let names = self.teams.iter().chain(self.subordinates());
+        name_bytes(agent) + names.map(|name| name_bytes(name)).sum::<usize>()
+    }
+
+    pub(crate) fn subordinates(&self) -> &[String] {
         match &self.role {
             Role::Manager { subordinates } => subordinates,
             Role::System | Role::Agent => &[],
         }
     }
 
-    /// Bytes in memory of the identity of `agent`, an estimate.
-    fn bytes(&self, agent: &str) -> usize {
-        let names = self.teams.iter().chain(self.subordinates());
-        limits::name_bytes(agent)
-            + size_of::<Self>()
-            + names.map(|name| limits::name_bytes(name)).sum::<usize>()
-    }
-
     fn check_limits(&self) -> Result<(), OverLimit> {
-        let subordinates = self.subordinates();
-        for (of, one, names) in
-            [("subordinates", "subordinate", subordinates), ("teams", "team", &self.teams)]
-        {
+        let relations =
+            [("subordinates", "subordinate", self.subordinates()), ("teams", "team", &self.teams)];
+        for (of, one, names) in relations {
             limits::check_count(of, names.len(), MAX_RELATIONS)?;
             names.iter().try_for_each(|name| limits::check_name(one, name))?;
         }
@@ -100,10 +97,10 @@ pub struct Identities {
     any: AtomicBool,
     /// How many are [`Role::System`].
     systems: AtomicUsize,
+    /// What their names count, which changes while registrations are held, and may count.
+    names: AtomicUsize,
+    most_names: AtomicUsize,
     durability: Durability,
-    /// Bytes in memory, and how many there may be.
-    bytes: AtomicUsize,
-    most_bytes: AtomicUsize,
     /// Held from the check of a registration or removal to its end.
     registrations: Mutex<()>,
 }
@@ -122,23 +119,23 @@ impl Identities {
                 .map_err(|error| corrupt(&format!("identity of agent '{agent}': {error}")))?;
             known.insert(agent.into(), identity);
         }
-        let bytes = known.iter().map(|(agent, identity)| identity.bytes(agent)).sum();
-        let (bytes, most_bytes) = (AtomicUsize::new(bytes), AtomicUsize::new(usize::MAX));
         let any = AtomicBool::new(!known.is_empty());
         let systems =
             AtomicUsize::new(known.values().filter(|identity: &&Identity| identity.is_system()).count());
+        let names = known.iter().map(|(agent, identity)| identity.names(agent)).sum();
+        let (names, most_names) = (AtomicUsize::new(names), AtomicUsize::new(MAX_NAMES));
         let (known, registrations) = (RwLock::new(known), Mutex::new(()));
-        Ok(Self { known, any, systems, durability, bytes, most_bytes, registrations })
+        Ok(Self { known, any, systems, names, most_names, durability, registrations })
     }
 
-    /// No registration makes them take more than `most` bytes of memory. What is there stays.
-    pub fn limit_bytes(&self, most: usize) {
-        self.most_bytes.store(most, Ordering::Relaxed);
+    /// Lets their names count at most `most`. What is there stays.
+    pub fn limit_names(&self, most: usize) {
+        self.most_names.store(most, Ordering::Relaxed);
     }
 
-    /// Bytes in memory, an estimate.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed) as u64
+    /// What their names count, which is about what they take in memory.
+    pub fn name_bytes(&self) -> u64 {
+        self.names.load(Ordering::Relaxed) as u64
     }
 
     /// Whether anyone is registered. Costs one load.
@@ -178,21 +175,19 @@ impl Identities {
     ) -> Result<(), E> {
         let _one_at_a_time = self.registrations.lock();
         check()?;
-        self.check_limits(agent, &identity).map_err(GraphError::from)?;
+        let names = self.check_limits(agent, &identity).map_err(GraphError::from)?;
         let value = rmp_serde::to_vec_named(&identity).expect("plain fields always encode");
         let mut batch = WriteBatch::new();
         batch.put(Space::Catalog, keys::identity(agent), value);
         graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
         let mut known = self.known.write();
         let is_system = identity.is_system();
-        self.bytes.fetch_add(identity.bytes(agent), Ordering::Relaxed);
-        let before = known.insert(agent.into(), identity);
-        self.gone(agent, before.as_ref());
-        let was_system = before.is_some_and(|before| before.is_system());
+        let was_system = known.insert(agent.into(), identity).is_some_and(|before| before.is_system());
         // The new one first: at no moment is there none between two.
         self.systems.fetch_add(usize::from(is_system), Ordering::Release);
         self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
         self.any.store(true, Ordering::Release);
+        self.names.store(names, Ordering::Relaxed);
         Ok(())
     }
 
@@ -209,32 +204,30 @@ impl Identities {
         batch.delete(Space::Catalog, keys::identity(agent));
         graphs.commit_service(batch, self.durability)?;
         let mut known = self.known.write();
-        let before = known.remove(agent);
-        self.gone(agent, before.as_ref());
-        let was_system = before.is_some_and(|before| before.is_system());
+        let removed = known.remove(agent);
+        let names = removed.as_ref().map_or(0, |before| before.names(agent));
+        self.names.fetch_sub(names, Ordering::Relaxed);
+        let was_system = removed.is_some_and(|before| before.is_system());
         self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
         self.any.store(!known.is_empty(), Ordering::Release);
         Ok(true)
     }
 
-    fn gone(&self, agent: &str, before: Option<&Identity>) {
-        let bytes = before.map_or(0, |before| before.bytes(agent));
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    fn check_limits(&self, agent: &str, identity: &Identity) -> Result<(), OverLimit> {
+    /// What all names count with this identity in place of what the agent was before.
+    fn check_limits(&self, agent: &str, identity: &Identity) -> Result<usize, OverLimit> {
         limits::check_name("agent_id", agent)?;
         identity.check_limits()?;
         let known = self.known.read();
-        let before = known.get(agent).map_or(0, |before| before.bytes(agent));
-        limits::check_memory(
-            "identities",
-            self.bytes.load(Ordering::Relaxed),
-            (before, identity.bytes(agent)),
-            self.most_bytes.load(Ordering::Relaxed),
-        )?;
-        let new = usize::from(!known.contains_key(agent));
-        limits::check_count("identities", known.len() + new, MAX_IDENTITIES)
+        let before = known.get(agent);
+        limits::check_count("identities", known.len() + usize::from(before.is_none()), MAX_IDENTITIES)?;
+        let old = before.map_or(0, |before| before.names(agent));
+        let (names, new) = (self.names.load(Ordering::Relaxed) - old, identity.names(agent));
+        // Whoever becomes smaller may, however much there is.
+        if new > old {
+            let most = self.most_names.load(Ordering::Relaxed);
+            limits::check_count("bytes of names in identities", names + new, most)?;
+        }
+        Ok(names + new)
     }
 }
 

@@ -17,9 +17,24 @@ pub const MAX_RELATIONS: usize = 10_000;
 pub const MAX_CHANNELS: usize = 100_000;
 /// Identities of a shard.
 pub const MAX_IDENTITIES: usize = 100_000;
+/// Bytes of the names in all channels of a shard, and in all its identities: as many members, or teams, as each may have are
+/// not there in each of as many as there may be.
+pub const MAX_NAMES: usize = 64 << 20;
+/// What each name counts besides its bytes.
+const NAME: usize = 64;
+
+/// What a name counts for [`MAX_NAMES`].
+pub(crate) fn name_bytes(name: &str) -> usize {
+    NAME + name.len()
+}
 
 /// Lists and maps in the properties of a node or an edge: each takes many times its byte when it is shown.
 pub const MAX_CONTAINERS: usize = 256 << 10;
+
+/// Bytes of the properties of a node or an edge, and of an embedding, if nothing else is said.
+pub const MAX_PROPERTY_BYTES: usize = 16 << 20;
+/// Labels of a node, if nothing else is said.
+pub const MAX_NODE_LABELS: usize = 1000;
 
 /// Bytes of names that clients make. What is there already stays as it is, whatever its length; copies of graphs are taken
 /// as they are.
@@ -57,19 +72,6 @@ pub enum OverLimit {
         of: &'static str,
         /// As many were wanted.
         count: usize,
-        /// As many may be.
-        most: usize,
-    },
-    /// They would take too much memory together.
-    #[error(
-        "LIMIT_EXCEEDED: {of} would take {bytes} bytes of memory, {most} are the most (--memory-budget); remove some \
-         (docs/errors/limit-exceeded.md)"
-    )]
-    Memory {
-        /// What.
-        of: &'static str,
-        /// As many as they would take.
-        bytes: usize,
         /// As many may be.
         most: usize,
     },
@@ -213,22 +215,6 @@ pub(crate) fn check_name(of: &'static str, name: &str) -> Result<(), OverLimit> 
 pub fn check_bytes(of: &'static str, name: &str, most: usize) -> Result<(), OverLimit> {
     let bytes = name.len();
     if bytes <= most { Ok(()) } else { Err(OverLimit::Name { of, bytes, most }) }
-}
-
-/// Bytes in memory of a name that is kept, with its place in a list or table.
-pub(crate) fn name_bytes(name: &str) -> usize {
-    name.len() + 64
-}
-
-/// Whether something that takes `new` bytes may take the place of what takes `old` of the `held` ones.
-pub(crate) fn check_memory(
-    of: &'static str,
-    held: usize,
-    (old, new): (usize, usize),
-    most: usize,
-) -> Result<(), OverLimit> {
-    let bytes = held.saturating_sub(old) + new;
-    if bytes <= most || new <= old { Ok(()) } else { Err(OverLimit::Memory { of, bytes, most }) }
 }
 
 pub(crate) fn check_count(of: &'static str, count: usize, most: usize) -> Result<(), OverLimit> {

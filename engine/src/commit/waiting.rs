@@ -105,7 +105,7 @@ mod tests {
         let op = Op::AddNode { id: id.into(), properties: vec![0; bytes] };
         let write = Write { graph: Arc::clone(&account.graph), op };
         let (reached, reply) = (Progress::default(), oneshot::channel().0);
-        Job { write, waiter: Waiter { account, reached, reply, permit: None, until: None } }
+        Job { write, waiter: Waiter { account, reached, reply, permit: None, charge: None, until: None } }
     }
 
     fn ids(group: &[Job]) -> Vec<String> {

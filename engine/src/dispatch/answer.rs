@@ -13,7 +13,7 @@ use crate::{
     admission::Busy,
     commit::Reply,
     memory::NoRoom,
-    signed,
+    quotas, signed,
     wire::{
         DecodeError, ReplyTo, encode,
         response::{self, Response},
@@ -32,6 +32,9 @@ pub(crate) enum OpError {
     /// No place for it.
     #[error(transparent)]
     Busy(#[from] Busy),
+    /// Its tenant has used up its quota.
+    #[error(transparent)]
+    Quota(#[from] quotas::Refusal),
     /// Access control.
     #[error(transparent)]
     Denied(#[from] Denied),

@@ -24,6 +24,7 @@ fn code_of(error: &OpError) -> &'static str {
         OpError::Token(refusal) => refusal.code(),
         OpError::Unserved(_) => "METHOD_NOT_YET_SERVED",
         OpError::Busy(_) => "BUSY",
+        OpError::Quota(_) => "QUOTA",
         OpError::Denied(_) => "ACCESS_DENIED",
         OpError::Decode(_) | OpError::Text(_) | OpError::NoRoom(_) => INVALID,
         OpError::Graph(error) => of_graph(error),

@@ -1,6 +1,6 @@
 //! Computations over a graph: queued for the compute threads, ended when their client is gone.
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Instant};
 
 use epistemic_storage::{
     StoreError,
@@ -9,8 +9,8 @@ use epistemic_storage::{
 use tokio::sync::mpsc;
 
 use super::{
-    OpError, Part, Pending, Request, access, algorithms, answer, claim, context_view, diff, lifecycle,
-    reads::ReadError, reasoning, replace, semantic, subgraph_match, takes_documents,
+    OpError, Part, Pending, Request, access, algorithms, answer, claim, context_view, diff, lifecycle, quota,
+    reads::ReadError, reasoning, replace, semantic, subgraph_match, table::row, takes_documents,
 };
 use crate::{
     admission::Kind,
@@ -18,6 +18,7 @@ use crate::{
     lifecycle::Target,
     memory::{Body, Charge, Part as MemoryPart, Room, decoded},
     projection::{Projection, ProjectionError},
+    quotas::{Tenant, WriteCharge},
     shard::Shard,
     signed,
     wire::{Envelope, Method, in_place},
@@ -32,6 +33,8 @@ pub(super) struct Computation<'a> {
     pub(super) room: &'a Room,
     /// Set when nobody waits for the answer any more.
     pub(super) cancel: &'a Cancel,
+    /// Whose quota it counts for, if anybody's.
+    pub(super) tenant: Option<&'a Arc<Tenant>>,
 }
 
 /// Queues a computation and promises its answer; a refusal goes to the outbox.
@@ -39,6 +42,7 @@ pub(super) fn submit(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     body: &Body,
+    tenant: Option<Arc<Tenant>>,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
     let to = request.envelope.reply_to();
@@ -63,16 +67,22 @@ pub(super) fn submit(
         let request = Request { envelope, method, begun, peer: &peer };
         let room = request.room(&owned, &charged);
         let mut out = Vec::new();
+        let began = Instant::now();
         answer::result(&mut out, envelope.reply_to(), |out| {
             cancel.check()?;
             // Documents are read where they lie.
             let params = envelope.params.filter(|_| !takes_documents(method));
             let _decoded = decoded(&owned.memory, &charged.tenant, params)?;
             let graph = access::current(&owned, &request, &graph)?;
-            let computation =
-                Computation { shard: &owned, graph: &graph, request, room: &room, cancel: &cancel };
+            let tenant = tenant.as_ref();
+            tenant.map_or(Ok(()), |tenant| quota::may_compute(tenant, &row(method), method))?;
+            let (shard, graph) = (&*owned, &graph);
+            let computation = Computation { shard, graph, request, room: &room, cancel: &cancel, tenant };
             run(&computation, out).map_err(|error| computation.failure(error))
         });
+        if let Some(tenant) = &tenant {
+            tenant.computed(began.elapsed());
+        }
         owned.metrics.answered(method, begun.elapsed());
         // A client that has gone needs no answer.
         let _ = parts.try_send(Part::whole(room, &request, out));
@@ -173,7 +183,7 @@ impl Computation<'_> {
     /// Writes to the graph. Durable on return as configured.
     pub(super) fn write(&self, op: Op) -> Result<Outcome, OpError> {
         let account = self.request.account(self.graph.name(), Some(self.graph));
-        Ok(self.shard.write_blocking(account, op)?)
+        Ok(self.shard.write_blocking(account, op, self.tenant.map(WriteCharge::afterwards))?)
     }
 
     /// What it came to when it was made before under its idempotency key.
@@ -202,7 +212,13 @@ impl Computation<'_> {
 
     pub(super) fn target(&self) -> Target<'_> {
         let account = self.request.account(self.graph.name(), Some(self.graph));
-        Target { shard: self.shard, graph: self.graph, cancel: self.cancel, account }
+        Target {
+            shard: self.shard,
+            graph: self.graph,
+            cancel: self.cancel,
+            account,
+            tenant: self.tenant.cloned(),
+        }
     }
 }
 

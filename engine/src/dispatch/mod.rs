@@ -15,6 +15,7 @@ mod moves;
 mod owners;
 mod pair;
 mod pending;
+mod quota;
 mod reads;
 mod reasoning;
 mod replace;
@@ -39,12 +40,14 @@ pub(crate) use reads::ReadError;
 pub(crate) use screen::dispatch_stranger;
 use table::Route;
 pub(crate) use table::served;
+pub(crate) use writes::LARGE;
 
 use epistemic_storage::graph::Graph;
 
 use crate::{
     account::{Account, Sender},
     memory::{Body, Room},
+    quotas::Place,
     shard::Shard,
     transfer::Transfers,
     wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge},
@@ -95,12 +98,14 @@ pub(crate) struct Client<'a> {
 }
 
 /// Decodes, authenticates and runs one request. `pending` are the answers this connection still waits for; an
-/// answer goes to `outbox` only when there are none. One that had to wait is `authenticated` already.
+/// answer goes to `outbox` only when there are none. One that had to wait is `authenticated` already. `place` is what the
+/// connection counts as.
 pub(crate) fn dispatch(
     shard: &Arc<Shard>,
     client: Client<'_>,
     body: &Body,
     authenticated: bool,
+    place: &mut Option<Place>,
     pending: &VecDeque<Pending>,
     outbox: &mut Vec<u8>,
 ) -> Step {
@@ -145,13 +150,19 @@ pub(crate) fn dispatch(
         return Step::Wait;
     }
     let request = Request { envelope, method, begun: Instant::now(), peer: client.peer };
-    if let Err(refusal) = access::check(shard, row.access, &request, pending) {
-        let Refusal::Error(error) = refusal else { return Step::Wait };
-        shard.metrics.dispatched(method);
-        shard.metrics.answered(method, request.begun.elapsed());
-        return Step::Authenticated(Pending::refused(&error, to, pending.is_empty(), outbox));
-    }
+    let admitted = access::check(shard, row.access, &request, pending)
+        .and_then(|()| quota::admit(shard, &row, &request, body.len(), place, pending));
+    let tenant = match admitted {
+        Ok(tenant) => tenant,
+        Err(Refusal::Wait) => return Step::Wait,
+        Err(Refusal::Error(error)) => {
+            shard.metrics.dispatched(method);
+            shard.metrics.answered(method, request.begun.elapsed());
+            return Step::Authenticated(Pending::refused(&error, to, pending.is_empty(), outbox));
+        }
+    };
     shard.metrics.dispatched(method);
+    let before = outbox.len();
     let promised = match row.route {
         Route::Inline => {
             service::inline(shard, &request, outbox);
@@ -161,8 +172,8 @@ pub(crate) fn dispatch(
         Route::Read => whole::run(shard, &request, body, false, outbox),
         Route::Whole => whole::run(shard, &request, body, true, outbox),
         Route::Union => union::submit(shard, &request, body, outbox),
-        Route::Compute => compute::submit(shard, &request, body, outbox),
-        Route::Write => writes::submit(shard, &request, body, pending.is_empty(), outbox),
+        Route::Compute => compute::submit(shard, &request, body, tenant.clone(), outbox),
+        Route::Write => writes::submit(shard, &request, body, tenant.as_ref(), pending.is_empty(), outbox),
         Route::Service => Some(service::spawn(shard, client.transfers, &request, body)),
         Route::Absent => {
             answer::error(outbox, to, &OpError::Text(absent_text(method)));
@@ -172,7 +183,9 @@ pub(crate) fn dispatch(
     if promised.is_none() {
         shard.metrics.answered(method, request.begun.elapsed());
     }
-    Step::Authenticated(promised)
+    let Some(tenant) = tenant else { return Step::Authenticated(promised) };
+    tenant.answered(outbox.len() - before);
+    Step::Authenticated(promised.map(|pending| pending.charged_to(tenant)))
 }
 
 /// Whether requests of the method may be as large as a document.

@@ -168,7 +168,7 @@ fn step(request: &Request<'_>) -> Result<MoveOp, OpError> {
 
 /// Commits a step through the commit thread, so that it has its place among the writes.
 fn change(shard: &Shard, name: &str, step: MoveOp) -> Result<(), OpError> {
-    shard.write_blocking(Account::own(name), Op::Move(step))?;
+    shard.write_blocking(Account::own(name), Op::Move(step), None)?;
     shard.graphs.sync().map_err(GraphError::from)?;
     Ok(())
 }

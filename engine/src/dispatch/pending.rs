@@ -13,6 +13,7 @@ use crate::{
     analytics::Cancel,
     commit::Reply,
     memory::{Answer, Charge, Room},
+    quotas::Tenant,
     shard::Shard,
     wire::{Method, ReplyTo},
 };
@@ -55,6 +56,8 @@ pub(crate) struct Pending {
     work: Option<Work>,
     /// Held by a request over the usual limit until its answer is out.
     _document: Option<OwnedSemaphorePermit>,
+    /// Whose quota its bytes count for.
+    tenant: Option<Arc<Tenant>>,
 }
 
 /// A computation, or a read of much.
@@ -80,7 +83,7 @@ enum Source {
 impl Pending {
     /// A finished answer behind others.
     pub(crate) fn ready(bytes: Vec<u8>) -> Self {
-        Self { source: Source::Ready(Some(bytes)), bytes: 0, _permit: None, work: None, _document: None }
+        Self::of(Source::Ready(Some(bytes)), 0, None)
     }
 
     /// An error in its place: in the outbox when no answer is due before it, else promised.
@@ -95,11 +98,15 @@ impl Pending {
     }
 
     pub(super) fn write(write: PendingWrite, bytes: usize) -> Self {
-        Self { source: Source::Write(write), bytes, _permit: None, work: None, _document: None }
+        Self::of(Source::Write(write), bytes, None)
     }
 
     pub(super) fn task(parts: mpsc::Receiver<Part>, permit: Option<Permit>) -> Self {
-        Self { source: Source::Task(parts), bytes: 0, _permit: permit, work: None, _document: None }
+        Self::of(Source::Task(parts), 0, permit)
+    }
+
+    fn of(source: Source, bytes: usize, permit: Option<Permit>) -> Self {
+        Self { source, bytes, _permit: permit, work: None, _document: None, tenant: None }
     }
 
     pub(super) fn computation(
@@ -125,6 +132,19 @@ impl Pending {
         self
     }
 
+    /// Counts the bytes of the answer for a tenant.
+    pub(super) fn charged_to(mut self, tenant: Arc<Tenant>) -> Self {
+        self.tenant = Some(tenant);
+        self
+    }
+
+    /// So many bytes of the answer go out.
+    pub(crate) fn charge(&self, bytes: usize) {
+        if let Some(tenant) = &self.tenant {
+            tenant.answered(bytes);
+        }
+    }
+
     /// The client sends nothing more: a computation for it is ended, everything else finished.
     pub(crate) fn client_gone(&self) {
         if let Some(Work { cancel, is_read: false, .. }) = &self.work {
@@ -139,7 +159,7 @@ impl Pending {
 
     /// Whether it creates or deletes a graph.
     pub(super) fn changes_graphs(&self) -> bool {
-        matches!(&self.source, Source::Write(write) if !matches!(write.answer, WriteAnswer::Ok))
+        matches!(&self.source, Source::Write(write) if matches!(write.answer, WriteAnswer::Created(_) | WriteAnswer::Deleted(_)))
     }
 
     /// Whether it is a write that was not decoded yet, so that none may be queued behind it.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use epistemic_storage::graph::{Asking, GraphError, Op};
 
-use super::{OpError, access, compute::Computation, reads::ReadError, whole};
+use super::{OpError, access, compute::Computation, quota, reads::ReadError, whole};
 use crate::{
     document,
     memory::{Charge, NoRoom, Part},
+    quotas::{Load, Tenant},
     wire::{DecodeError, encode, json, params},
 };
 
@@ -88,7 +89,18 @@ fn replace(computation: &Computation<'_>, bytes: &[u8], along: usize) -> Result<
         shard.graphs.give_up(loaded);
         return Err(refusal.into());
     }
-    computation.write(computation.keyed(Op::Replace(loaded)))?;
+    let bytes = loaded.bytes();
+    let may = |tenant: &Arc<Tenant>| tenant.may_replace(quota::bytes_of(shard, computation.graph), bytes);
+    if let Some(Err(refusal)) = computation.tenant.map(may) {
+        shard.graphs.give_up(loaded);
+        return Err(OpError::from(refusal).into());
+    }
+    let account = request.account(computation.graph.name(), Some(computation.graph));
+    let replacement = computation.keyed(Op::Replace(loaded));
+    shard.write_blocking(account, replacement, None).map_err(OpError::from)?;
+    if let Some(tenant) = computation.tenant {
+        tenant.wrote(bytes);
+    }
     Ok(())
 }
 
@@ -114,6 +126,12 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     let state = computation.graph.state();
     let few = state.nodes + state.edges < FEW as u64 && !computation.graph.has_large_records();
     let _loading = memory(computation, if few { 0 } else { LOADING }, 0)?;
+    let mut load = None;
+    if computation.tenant.is_some() {
+        shard.graphs.has_room(graph_name, None, request.envelope.agent_id, &state).map_err(OpError::from)?;
+        let bytes = quota::bytes_of(shard, computation.graph);
+        load = quota::copy(shard, request, graph_name, bytes)?;
+    }
     let forked = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok());
     #[expect(clippy::wildcard_enum_match_arm, reason = "only what the store says may mean damage")]
     let loaded = forked.map_err(|error| match error {
@@ -122,8 +140,13 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     })?;
     let owner = request.envelope.agent_id.map(str::to_owned);
     let (name, kind) = (Arc::from(graph_name), computation.graph.kind());
+    if let Some(Err(refusal)) = load.as_mut().map(|load| load.has(loaded.bytes())) {
+        shard.graphs.give_up(loaded);
+        return Err(OpError::from(refusal).into());
+    }
     let install = computation.keyed(Op::Install { loaded, kind, owner, replace: false });
-    shard.write_blocking(request.account(&name, None), install).map_err(OpError::from)?;
+    shard.write_blocking(request.account(&name, None), install, None).map_err(OpError::from)?;
+    load.into_iter().for_each(Load::finish);
     created(out, graph_name);
     Ok(())
 }

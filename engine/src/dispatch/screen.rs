@@ -1,13 +1,12 @@
-//! Large frames of strangers. What it takes to check a token may be the whole frame, walked and hashed: that is not done on
-//! an async worker, and not for many at a time.
+//! Large frames of strangers. What it takes to check a token may be the whole frame, walked and hashed: that is not done for
+//! many at a time.
 
 use std::{collections::VecDeque, sync::Arc};
-
-use tokio::task::block_in_place;
 
 use super::{Client, OpError, Pending, Step, dispatch};
 use crate::{
     memory::Body,
+    quotas::Place,
     shard::{Authentication, Shard},
     signed::SignedRequests,
     wire::{ReplyTo, envelope},
@@ -23,11 +22,12 @@ pub(crate) fn dispatch_stranger(
     shard: &Arc<Shard>,
     client: Client<'_>,
     body: &Body,
+    place: &mut Option<Place>,
     pending: &VecDeque<Pending>,
     outbox: &mut Vec<u8>,
 ) -> Step {
     if body.len() < LARGE {
-        return dispatch(shard, client, body, false, pending, outbox);
+        return dispatch(shard, client, body, false, place, pending, outbox);
     }
     let head = envelope::before_params(body);
     let mut refuse = |text: &str| {
@@ -38,13 +38,13 @@ pub(crate) fn dispatch_stranger(
         && !SignedRequests::is_meant(head.auth_token)
     {
         if by_id.verify(head.id, head.auth_token) {
-            return dispatch(shard, client, body, false, pending, outbox);
+            return dispatch(shard, client, body, false, place, pending, outbox);
         }
         shard.metrics.auth_failure();
         return Step::WrongToken(refuse("Authentication failed"));
     }
     match shard.large_strangers.try_acquire() {
-        Ok(_place) => block_in_place(|| dispatch(shard, client, body, false, pending, outbox)),
+        Ok(_one) => dispatch(shard, client, body, false, place, pending, outbox),
         Err(_) => {
             Step::Answered(refuse("BUSY: other large first requests are being checked, retry with backoff"))
         }

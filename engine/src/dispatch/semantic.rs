@@ -36,7 +36,7 @@ pub(super) fn stored(field: &str, components: &[f32]) -> Result<Vec<u8>, OpError
 
 /// The nodes whose embeddings point the way of the query, best first, among those of its length.
 pub(super) fn search(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let Computation { shard, graph, request, room, cancel } = computation;
+    let Computation { shard, graph, request, room, cancel, .. } = computation;
     let params::SemanticSearch { query_embedding: query, n_results } =
         params::params(request.method, request.envelope.params)?;
     check_finite("query_embedding", &query)?;
@@ -75,7 +75,7 @@ fn matches<I: AsRef<str>>(room: &Room, out: &mut Vec<u8>, found: &[Match<I>]) ->
 
 /// The pairs of nodes whose embeddings have a cosine at or above the threshold.
 pub(super) fn similarity_edges(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let Computation { shard, graph, request, room, cancel } = computation;
+    let Computation { shard, graph, request, room, cancel, .. } = computation;
     let params::SimilarityEdges { threshold } = params::params(request.method, request.envelope.params)?;
     if threshold.is_nan() {
         return Err(OpError::Text("threshold: NaN is no number".into()).into());

@@ -9,14 +9,17 @@ use epistemic_storage::{
 };
 use tokio::sync::mpsc;
 
-use super::{OpError, Part, Pending, Request, access, answer, channels, moves, reads::strings, transactions};
+use super::{
+    OpError, Part, Pending, Request, access, answer, channels, moves, quota, reads::strings, transactions,
+};
 use crate::{
     access::Caller,
     memory::{Body, decoded},
+    quotas,
     shard::Shard,
     status,
     transfer::{Committed, TransferError, Transfers},
-    wire::{Envelope, Method, encode, params},
+    wire::{Envelope, Method, encode, json::value, params},
 };
 
 impl From<TransferError> for OpError {
@@ -128,6 +131,20 @@ fn run(
             params::no_params(method, raw)?;
             encode::str(out, if shard.scrub.begin_now() { "scrub_begun" } else { "nothing_to_scrub" });
         }
+        Method::QuotaShow => {
+            let params::QuotaShow { tenant } = match params::no_params(method, raw) {
+                Ok(()) => params::QuotaShow::default(),
+                Err(_) => params::params(method, raw)?,
+            };
+            value(out, &quotas::show(&shard.quotas, &shard.graphs, tenant));
+        }
+        Method::QuotaSet => {
+            let params::QuotaSet { tenant, limits } = params::params(method, raw)?;
+            let set = shard.quotas.set(&shard.graphs, tenant, &limits);
+            set.map_err(|error| OpError::Text(format!("QuotaSet: {error}")))?;
+            tracing::info!(tenant, ?limits, "quotas were set");
+            encode::str(out, "ok");
+        }
         Method::SnapshotOpen => {
             let params::SnapshotOpen { without_ledger } = match params::no_params(method, raw) {
                 Ok(()) => params::SnapshotOpen::default(),
@@ -138,7 +155,8 @@ fn run(
             // Another graph may have its name since the request was checked.
             access::read(shard, &envelope, &graph)?;
             let (graph_id, epoch) = (graph.id().number(), graph.epoch());
-            let (cursor, header) = transfers.open_export(&shard.graphs, graph, ledger)?;
+            let place = quota::cursor(shard, request)?;
+            let (cursor, header) = transfers.open_export(&shard.graphs, graph, ledger, place)?;
             encode::map(out, 8);
             field_uint(out, "cursor", cursor);
             field_uint(out, "graph_id", graph_id);
@@ -175,7 +193,10 @@ fn run(
                 && (!shard.access.is_on() || name.is_none() || shard.graphs.graph(graph_name).is_ok());
             let origin = origin_id.map(|graph_id| Origin { graph_id, epoch: origin_epoch });
             let target = ImportTarget { name, replace, move_id, origin };
-            let upload = transfers.open_import(shard, Caller::new(envelope.agent_id), target)?;
+            let replaced = shard.graphs.graph(graph_name).ok().filter(|_| replace);
+            let (place, load) = quota::upload(shard, request, replaced.as_deref())?.unzip();
+            let caller = Caller::new(envelope.agent_id);
+            let upload = transfers.open_import(shard, caller, target, place, load)?;
             encode::map(out, 1);
             field_uint(out, "upload", upload);
         }

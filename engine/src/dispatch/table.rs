@@ -182,6 +182,8 @@ pub(super) const fn row(method: Method) -> Row {
         | M::GraphOwners
         | M::OwnerHold
         | M::OwnerGiveWay
+        | M::QuotaShow
+        | M::QuotaSet
         | M::Scrub => Row { route: Route::Service, access: Access::System },
         M::Checkpoint => Row { route: Route::Service, access: Access::SystemOfAll },
         M::RestoreOpen => Row { route: Route::Service, access: Access::WriteNamed },

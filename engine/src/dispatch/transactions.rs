@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use epistemic_storage::{
-    graph::{GraphError, Once, Op, Outcome, Seen, TransactionChange as Change},
+    graph::{Graph, GraphError, Once, Op, Outcome, Seen, TransactionChange as Change},
     view,
 };
 
@@ -14,11 +14,12 @@ use super::{
 use crate::{
     access::{Caller, Need},
     admission::Kind,
+    quotas::{Tenant, WriteCharge},
     shard::Shard,
     signed,
-    transactions::{Refusal, Staged},
+    transactions::{Refusal, Size, Staged},
     transfer::Transfers,
-    wire::{Method, encode, params},
+    wire::{DecodeError, Method, encode, params},
 };
 
 impl From<Refusal> for OpError {
@@ -55,12 +56,48 @@ pub(super) fn run(
     Ok(())
 }
 
-fn begin(shard: &Shard, transfers: &Arc<Transfers>, request: &Request<'_>) -> Result<String, OpError> {
+/// Whether a request is about a transaction.
+pub(super) fn is_step(method: Method) -> bool {
+    use Method as M;
+    matches!(
+        method,
+        M::BeginTxn
+            | M::TxnAddNode
+            | M::TxnRemoveNode
+            | M::TxnAddEdge
+            | M::TxnRemoveEdge
+            | M::TxnCas
+            | M::TxnAddEmbedding
+            | M::Commit
+            | M::Rollback
+    )
+}
+
+/// The graph of the transaction that a request is about; nothing if there is none, it cannot be told, or the caller may not
+/// write to it.
+pub(super) fn graph(shard: &Shard, request: &Request<'_>) -> Option<Arc<Graph>> {
     let Request { method, envelope, .. } = *request;
-    let params::BeginTransaction { graph, isolation } = match params::no_params(method, envelope.params) {
-        Ok(()) => params::BeginTransaction::default(),
-        Err(_) => params::params(method, envelope.params)?,
-    };
+    if method == Method::BeginTxn {
+        let named = begun(request).ok()?.graph;
+        let graph = shard.graphs.graph(named.unwrap_or(envelope.graph)).ok()?;
+        return access::write(shard, &envelope, &graph).is_ok().then_some(graph);
+    }
+    let params::TransactionId { txn_id } = params::params(method, envelope.params).ok()?;
+    let name = shard.transactions.graph(txn_id, agent(request)).ok()?;
+    shard.graphs.graph(&name).ok()
+}
+
+fn begun<'a>(request: &Request<'a>) -> Result<params::BeginTransaction<'a>, DecodeError> {
+    let Request { method, envelope, .. } = *request;
+    match params::no_params(method, envelope.params) {
+        Ok(()) => Ok(params::BeginTransaction::default()),
+        Err(_) => params::params(method, envelope.params),
+    }
+}
+
+fn begin(shard: &Shard, transfers: &Arc<Transfers>, request: &Request<'_>) -> Result<String, OpError> {
+    let envelope = &request.envelope;
+    let params::BeginTransaction { graph, isolation } = begun(request)?;
     // What a transaction touches is as it was seen, which is both.
     let known = ["", "snapshot", "serializable"];
     if let Some(other) =
@@ -72,9 +109,9 @@ fn begin(shard: &Shard, transfers: &Arc<Transfers>, request: &Request<'_>) -> Re
     }
     let name = graph.unwrap_or(envelope.graph);
     let graph = shard.graphs.graph(name).map_err(|error| {
-        access::missing(shard, &envelope, Need::Write, name).unwrap_or_else(|| error.into())
+        access::missing(shard, envelope, Need::Write, name).unwrap_or_else(|| error.into())
     })?;
-    access::write(shard, &envelope, &graph)?;
+    access::write(shard, envelope, &graph)?;
     let account = request.account(graph.name(), Some(&graph));
     Ok(shard.transactions.begin(account, agent(request), transfers)?)
 }
@@ -165,7 +202,11 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Option<&'a str>, Change
 const EMPTY_MAP: &[u8] = b"\x80";
 
 /// `Commit`: queues the changes of a transaction and promises the answer.
-pub(super) fn commit(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pending, OpError> {
+pub(super) fn commit(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    tenant: Option<&Arc<Tenant>>,
+) -> Result<Pending, OpError> {
     let Request { method, envelope, begun, .. } = *request;
     let params::CommitTransaction { txn_id, idempotency_key } = params::params(method, envelope.params)?;
     let key = match (idempotency_key, signed::once(&envelope)) {
@@ -200,13 +241,17 @@ pub(super) fn commit(shard: &Arc<Shard>, request: &Request<'_>) -> Result<Pendin
         shard.metrics.graph_op(graph.name());
     }
     let account = request.account(&name, known.as_deref());
-    let admit = |bytes| shard.admission.admit(&account, Kind::Short, bytes).map_err(OpError::from);
-    let (staged, permit) = shard.transactions.take(txn_id, agent(request), admit)?;
+    let admit = |size: Size| -> Result<_, OpError> {
+        let permit = shard.admission.admit(&account, Kind::Short, size.bytes)?;
+        let begin = |tenant| WriteCharge::begin(tenant, size.cost as u64, size.grows);
+        Ok((permit, tenant.map(begin).transpose()?))
+    };
+    let (staged, (permit, paid)) = shard.transactions.take(txn_id, agent(request), admit)?;
     let Staged { transaction, charge } = staged;
     let bytes = charge.bytes();
     let once = key.map(|key| Once { key, request: transaction.digest() });
-    let reply =
-        shard.committer.submit(account, Op::Transaction(transaction).once(once), Some(permit.with(charge)));
+    let op = Op::Transaction(transaction).once(once);
+    let reply = shard.committer.submit(account, op, Some(permit.with(charge)), paid);
     let answer = WriteAnswer::Transaction { keyed };
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }

@@ -13,6 +13,7 @@ use super::{
     OpError, Pending, Request, access,
     answer::WriteAnswer,
     pending::{PendingWrite, Queued},
+    quota::grows,
     semantic, transactions, whole_batch,
 };
 use crate::{
@@ -20,6 +21,7 @@ use crate::{
     admission::{Kind, Permit},
     analytics::Cancel,
     memory::{Body, Charge, Part},
+    quotas::{Tenant, WriteCharge},
     shard::Shard,
     signed,
     wire::{DecodeError, Envelope, Method, params, parse_batch, parse_ledger_lines},
@@ -29,8 +31,8 @@ use crate::{
 const MAX_BATCH: usize = 1_000_000;
 /// Nodes touched at once at most: the commit thread reads and rewrites their properties, while other writers wait.
 const MAX_TOUCHED: usize = 10_000;
-/// Requests above this many bytes are decoded on a thread of their own: the connection's task serves others too.
-const LARGE: usize = 64 << 10;
+/// Requests above this many bytes are not decoded on an async worker, which serves others too.
+pub(crate) const LARGE: usize = 64 << 10;
 /// Bytes that an operation of a batch takes beside its ids and properties.
 const OPERATION: usize = 192;
 
@@ -40,13 +42,14 @@ pub(super) fn submit(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     body: &Body,
+    tenant: Option<&Arc<Tenant>>,
     alone: bool,
     outbox: &mut Vec<u8>,
 ) -> Option<Pending> {
     let prepared = if request.method == Method::Commit {
-        transactions::commit(shard, request)
+        transactions::commit(shard, request, tenant)
     } else {
-        prepare(shard, request, body)
+        prepare(shard, request, body, tenant)
     };
     match prepared {
         Ok(pending) => Some(pending),
@@ -54,17 +57,23 @@ pub(super) fn submit(
     }
 }
 
-fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Body) -> Result<Pending, OpError> {
+fn prepare(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    body: &Body,
+    tenant: Option<&Arc<Tenant>>,
+) -> Result<Pending, OpError> {
     let bytes = request.envelope.params.map_or(0, <[u8]>::len);
     let names_graph = matches!(request.method, Method::CreateGraph | Method::DeleteGraph);
     if bytes > LARGE && !names_graph {
-        return prepare_large(shard, request, body, bytes);
+        return prepare_large(shard, request, body, tenant, bytes);
     }
     let (graph, op) = decode(shard, request, None)?;
     if let Op::Create { kind, tenant, .. } = &op {
         access::create(shard, &request.envelope, graph, *kind, tenant.as_deref())?;
     }
     let (account, permit) = admit(shard, request, graph, bytes)?;
+    let charge = charge(tenant, &op)?;
     #[expect(clippy::wildcard_enum_match_arm, reason = "all others answer ok or what was done")]
     let answer = match request.method {
         Method::CreateGraph => WriteAnswer::Created(Arc::clone(&account.graph)),
@@ -72,7 +81,8 @@ fn prepare(shard: &Arc<Shard>, request: &Request<'_>, body: &Body) -> Result<Pen
         Method::ApplyLedger => WriteAnswer::Ledger,
         _ => WriteAnswer::Ok,
     };
-    let reply = shard.committer.submit(account, op.once(signed::once(&request.envelope)), Some(permit));
+    let op = op.once(signed::once(&request.envelope));
+    let reply = shard.committer.submit(account, op, Some(permit), charge);
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }
 
@@ -81,26 +91,36 @@ fn prepare_large(
     shard: &Arc<Shard>,
     request: &Request<'_>,
     body: &Body,
+    tenant: Option<&Arc<Tenant>>,
     bytes: usize,
 ) -> Result<Pending, OpError> {
     let (account, permit) = admit(shard, request, request.envelope.graph, bytes)?;
     let (queued, receiver) = oneshot::channel();
     let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
-    let peer = Arc::clone(request.peer);
+    let (peer, tenant) = (Arc::clone(request.peer), tenant.cloned());
     // It is done whether or not its client waits, as any write.
     shard.reads.submit(&account.clone(), &Cancel::default(), move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
         let request = Request { envelope, method, begun, peer: &peer };
-        let mut charge = owned.memory.open(Part::Requests, &account.tenant).beside(body.len());
-        let decoded = decode(&owned, &request, Some(&mut charge));
-        let decoded = decoded.map(|(_, op)| op.once(signed::once(&request.envelope)));
+        let mut memory = owned.memory.open(Part::Requests, &account.tenant).beside(body.len());
+        let decoded = decode(&owned, &request, Some(&mut memory)).and_then(|(_, op)| {
+            let charge = charge(tenant.as_ref(), &op)?;
+            Ok((op.once(signed::once(&request.envelope)), charge))
+        });
         drop(body);
-        let permit = permit.with(charge);
-        let _ = queued.send(decoded.map(|op| owned.committer.submit(account, op, Some(permit))));
+        let permit = permit.with(memory);
+        let submit = |(op, charge)| owned.committer.submit(account, op, Some(permit), charge);
+        let _ = queued.send(decoded.map(submit));
     });
     let answer = if request.method == Method::ApplyLedger { WriteAnswer::Ledger } else { WriteAnswer::Ok };
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Decoding(receiver)), bytes))
+}
+
+/// Begins to count the write for its tenant, unless that has used up what it may write or store.
+fn charge(tenant: Option<&Arc<Tenant>>, op: &Op) -> Result<Option<WriteCharge>, OpError> {
+    let begin = |tenant| WriteCharge::begin(tenant, op.cost() as u64, grows(op));
+    Ok(tenant.map(begin).transpose()?)
 }
 
 /// A place for the write, and on whose account it is.

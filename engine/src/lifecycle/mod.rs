@@ -19,6 +19,7 @@ use epistemic_storage::{
 use crate::{
     account::Account,
     analytics::{Cancel, Cancelled},
+    quotas::Tenant,
     shard::Shard,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Target<'a> {
     pub(crate) graph: &'a Arc<Graph>,
     pub(crate) cancel: &'a Cancel,
     pub(crate) account: Account,
+    /// Whose quota it counts for, if anybody's.
+    pub(crate) tenant: Option<Arc<Tenant>>,
 }
 
 /// Why an operation ended before its end. What was committed until then stays.

@@ -6,7 +6,7 @@ use epistemic_storage::{
 };
 
 use super::{LifecycleError, Target};
-use crate::account::Account;
+use crate::{account::Account, quotas::WriteCharge};
 
 /// Changes and bytes of one part: a few milliseconds of the commit thread.
 const PART: usize = 1_000;
@@ -62,9 +62,11 @@ impl<'a> Reviser<'a> {
         if part.is_empty() {
             return Ok(());
         }
-        let Target { shard, graph, account, .. } = &self.target;
+        let Target { shard, graph, account, tenant, .. } = &self.target;
         let op = Op::Revise { of: graph.id(), since: self.since, changes: part, in_parts: true };
-        if let Outcome::Revised(revised) = shard.write_blocking(account.clone(), op)? {
+        if let Outcome::Revised(revised) =
+            shard.write_blocking(account.clone(), op, tenant.as_ref().map(WriteCharge::afterwards))?
+        {
             self.done.add(revised);
         }
         Ok(())
@@ -73,8 +75,13 @@ impl<'a> Reviser<'a> {
 
 impl crate::shard::Shard {
     /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.
-    pub(crate) fn write_blocking(&self, account: Account, op: Op) -> Result<Outcome, GraphError> {
+    pub(crate) fn write_blocking(
+        &self,
+        account: Account,
+        op: Op,
+        charge: Option<WriteCharge>,
+    ) -> Result<Outcome, GraphError> {
         let gone = || GraphError::Store(StoreError::Io("the server is shutting down".into()));
-        self.committer.submit(account, op, None).blocking_recv().map_err(|_| gone())?
+        self.committer.submit(account, op, None, charge).blocking_recv().map_err(|_| gone())?
     }
 }

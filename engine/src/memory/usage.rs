@@ -19,7 +19,7 @@ impl Usage {
             Part::Projections => shard.projections.all_bytes() as u64,
             Part::Vectors => shard.vectors.bytes() as u64,
             Part::Neighbors => shard.neighbors.bytes() as u64,
-            Part::Names => shard.access.identities.bytes() + shard.channels.bytes(),
+            Part::Names => shard.access.identities.name_bytes() + shard.channels.name_bytes(),
             Part::Strangers => shard.unauthenticated.held() as u64,
             Part::Requests | Part::Answers | Part::Transfers | Part::Transactions => {
                 shard.memory.held(part) as u64

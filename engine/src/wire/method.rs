@@ -74,7 +74,7 @@ methods! {
     GraphStats, ShardStatus, ListIdentities, GraphDigest, LedgerRead, MoveStatus, MoveArrive, MoveReplay, MoveFence,
     MoveRelease, MoveDepart, MoveAdmit, MoveDrop, MoveReturn, MoveForget, GraphHeads, ServiceExport, ServiceImport,
     MoveLook, MoveOutcomes, MoveRenew, MoveRefuse, GraphOwners, OwnerHold, OwnerGiveWay, Scrub, LedgerKeep,
-    UnregisterIdentity,
+    UnregisterIdentity, QuotaShow, QuotaSet,
 }
 
 impl Method {

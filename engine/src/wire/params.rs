@@ -576,6 +576,25 @@ pub struct LedgerKeep<'a> {
     pub keep: Option<&'a str>,
 }
 
+/// `QuotaShow`, which takes none as well
+#[derive(Debug, Default, Deserialize)]
+pub struct QuotaShow<'a> {
+    /// Only this tenant.
+    #[serde(borrow, default, deserialize_with = "text_or_nil")]
+    pub tenant: Option<&'a str>,
+}
+
+/// `QuotaSet`
+#[derive(Debug, Deserialize)]
+pub struct QuotaSet<'a> {
+    /// Pattern of tenants.
+    #[serde(borrow, deserialize_with = "text")]
+    pub tenant: &'a str,
+    /// Texts `LIMIT=VALUE`; none drops what was set for the pattern.
+    #[serde(borrow, deserialize_with = "texts")]
+    pub limits: Vec<&'a str>,
+}
+
 /// `SnapshotOpen`, which takes none as well
 #[derive(Debug, Default, Deserialize)]
 pub struct SnapshotOpen {

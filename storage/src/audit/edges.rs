@@ -20,8 +20,9 @@ pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Edges> {
     let mut edges = Edges { count: 0, newest: 0 };
     let (mut out, mut back) = (Fold::default(), Fold::default());
     let mut nodes = NodeIds::new(pass.read, pass.id)?;
-    pass.for_each(Space::OutEdges, |pass, key, _| {
+    pass.for_each(Space::OutEdges, |pass, key, properties| {
         edges.count += 1;
+        pass.edge_limits(key, properties);
         let Some((source, target, sequence)) = keys::edge_parts(key) else {
             return pass.bad_record(Space::OutEdges, key, "key of unknown form");
         };

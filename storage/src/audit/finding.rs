@@ -47,6 +47,20 @@ pub enum FindingKind {
     VectorLength,
     /// Records are missing where the ledger is said to be complete.
     LedgerGap,
+    /// A graph with a longer name than a new one may have. This and what follows is over a limit, not wrong.
+    LongName,
+    /// A node with a longer id than a new one may have.
+    LongId,
+    /// A node with more labels than one that is written may have.
+    ManyLabels,
+    /// Properties that are larger than what is written may be.
+    LargeProperties,
+    /// Properties with more lists and maps in them.
+    ManyContainers,
+    /// An embedding that is larger.
+    LargeEmbedding,
+    /// More teams, subordinates, members, identities or channels, or names of them, than there may be.
+    TooMany,
 }
 
 /// One thing that is wrong.

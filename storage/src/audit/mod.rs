@@ -3,6 +3,7 @@
 //! * `catalog`: entries, states and ids that await reclamation; `orphans`: records that none of them owns.
 //! * `nodes`, `labels`, `edges`, `vectors`, `ledger`: the records of one graph; `counters` compares what they add up to
 //!   with the graph's state; `graph` runs them.
+//! * `over_limits`: what is larger than what is written may be.
 //! * `finding` is what is told; `recorder` collects it and commits repairs; `show` makes keys readable.
 //! * `pass`, `node_ids`, `sequences` and `fold` are how records are read: in order, side by side, with the same memory for
 //!   any graph.
@@ -25,6 +26,7 @@ mod ledger;
 mod node_ids;
 mod nodes;
 mod orphans;
+mod over_limits;
 mod pass;
 mod recorder;
 mod run;
@@ -36,5 +38,6 @@ mod vectors;
 mod tests;
 
 pub use finding::{Finding, FindingKind, Findings};
-pub use run::{Audit, GraphAudit, Progress, audit, repair};
+pub use over_limits::DataLimits;
+pub use run::{Audit, GraphAudit, Progress, audit, audit_with_limits, repair};
 pub(crate) use run::{audit_records, repair_in_batches};

@@ -34,7 +34,9 @@ pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Nodes> {
             );
         };
         nodes.newest = nodes.newest.max(sequence);
-        for label in view::labels(properties) {
+        let labels = view::labels(properties);
+        pass.node_limits(key, node, properties, labels.len());
+        for label in labels {
             nodes.labels.add(label.as_bytes(), node.as_bytes(), sequence);
         }
         sequences.add(sequence);

@@ -2,6 +2,7 @@
 
 use super::{
     finding::{Finding, FindingKind, Findings, Fix, Found},
+    over_limits::DataLimits,
     run::{Audit, GraphAudit, Progress},
     show::readable,
 };
@@ -21,6 +22,10 @@ pub(super) struct Recorder<'s> {
     pub(super) graph: Option<String>,
     pub(super) found: Findings,
     pub(super) repaired: Findings,
+    /// What is compared with, if anything is.
+    pub(super) limits: Option<DataLimits>,
+    /// What is beyond these.
+    over_limits: Findings,
     pub(super) progress: Progress,
     tell: &'s mut dyn FnMut(Progress),
     repairs: Option<Repairs<'s>>,
@@ -37,8 +42,21 @@ pub(super) struct Repairs<'s> {
 
 impl<'s> Recorder<'s> {
     pub(super) fn new(tell: &'s mut dyn FnMut(Progress), repairs: Option<Repairs<'s>>) -> Self {
-        let (found, repaired) = (Findings::default(), Findings::default());
-        Self { graph: None, found, repaired, progress: Progress::default(), tell, repairs }
+        Self {
+            graph: None,
+            found: Findings::default(),
+            repaired: Findings::default(),
+            limits: None,
+            over_limits: Findings::default(),
+            progress: Progress::default(),
+            tell,
+            repairs,
+        }
+    }
+
+    /// Tells what is over these limits as well.
+    pub(super) fn comparing_with(self, limits: DataLimits) -> Self {
+        Self { limits: Some(limits), ..self }
     }
 
     /// A record of `bytes` bytes was read.
@@ -52,15 +70,7 @@ impl<'s> Recorder<'s> {
 
     /// Takes a finding, with what makes it right.
     pub(super) fn found(&mut self, found: Found) -> Result<()> {
-        let Found { kind, space, key, detail, fix } = found;
-        let finding = Finding {
-            kind,
-            graph: self.graph.clone(),
-            space: space.name(),
-            key: readable(space, &key),
-            detail,
-            repairable: fix.is_some(),
-        };
+        let (finding, fix) = self.finding(found);
         match (&mut self.repairs, fix) {
             (Some(repairs), Some(fix)) => {
                 self.repaired.add(finding);
@@ -71,6 +81,17 @@ impl<'s> Recorder<'s> {
                 Ok(())
             }
         }
+    }
+
+    /// Takes what is over a limit.
+    pub(super) fn over_limit(&mut self, found: Found) {
+        let (finding, _) = self.finding(found);
+        self.over_limits.add(finding);
+    }
+
+    fn finding(&self, Found { kind, space, key, detail, fix }: Found) -> (Finding, Option<Fix>) {
+        let (graph, key, repairable) = (self.graph.clone(), readable(space, &key), fix.is_some());
+        (Finding { kind, graph, space: space.name(), key, detail, repairable }, fix)
     }
 
     /// Takes an error of the store that came while `space` was read: damage is a finding.
@@ -97,6 +118,7 @@ impl<'s> Recorder<'s> {
             unread: Vec::new(),
             found: self.found,
             repaired: self.repaired,
+            over_limits: self.over_limits,
             records: self.progress.records,
         }
     }

@@ -9,6 +9,7 @@ use super::{
     counters::Stored,
     finding::Findings,
     graph, orphans,
+    over_limits::{self, DataLimits},
     pass::Pass,
     recorder::{Recorder, Repairs},
 };
@@ -68,6 +69,8 @@ pub struct Audit {
     pub found: Findings,
     /// What a repair made right.
     pub repaired: Findings,
+    /// What is larger than what is written may be ([`audit_with_limits`]): it stays in use.
+    pub over_limits: Findings,
     /// Records read.
     pub records: u64,
 }
@@ -85,6 +88,19 @@ pub fn audit(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Audit, GraphError> {
     run(store, only, Recorder::new(progress, None))
+}
+
+/// As [`audit`], and tells what is stored beyond the limits for what is written.
+///
+/// # Errors
+/// As [`audit`].
+pub fn audit_with_limits(
+    store: &dyn Store,
+    only: &[String],
+    limits: DataLimits,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Audit, GraphError> {
+    run(store, only, Recorder::new(progress, None).comparing_with(limits))
 }
 
 /// As [`audit`] of all graphs, and rebuilds the derived records that are wrong: in one batch for each graph, durable before
@@ -131,12 +147,16 @@ fn run(store: &dyn Store, only: &[String], mut recorder: Recorder<'_>) -> Result
     let graphs = chosen(&catalog, only)?;
     recorder.progress.expected = catalog.expected_records(graphs.iter().map(|(_, id)| id));
     orphans::check(&*view, &catalog, &mut recorder)?;
+    if only.is_empty() {
+        over_limits::check_service(&*view, &mut recorder)?;
+    }
     recorder.commit()?;
     let (mut audited, mut unread) = (Vec::with_capacity(graphs.len()), Vec::new());
     for (name, id) in graphs {
         let before = recorder.count();
         recorder.graph = Some(name.to_string());
         let mut pass = Pass { read: &*view, id, space: Space::Nodes, recorder: &mut recorder };
+        pass.name_limits(&name);
         let checked = graph::check(&mut pass, &name, catalog.state(id));
         let space = pass.space;
         match checked {

@@ -18,7 +18,10 @@ pub(super) fn readable(space: Space, key: &[u8]) -> String {
         }
         Space::Ledger => keys::ledger_sequence(key).map(|sequence| format!("record {sequence}")),
         Space::Catalog => catalog(key),
-        Space::Channels => None,
+        Space::Channels => key
+            .starts_with(&keys::channels().start)
+            .then(|| keys::name_of(key).map(|id| format!("channel {id:?}")))
+            .flatten(),
     };
     text.unwrap_or_else(|| format!("0x{}", hex::encode(key)))
 }
@@ -31,6 +34,8 @@ fn catalog(key: &[u8]) -> Option<String> {
         keys::tagged_id(key).map(|id| format!("counters of graph number {id}"))
     } else if of(&keys::reclaims()) {
         keys::tagged_id(key).map(|id| format!("graph number {id}, to be reclaimed"))
+    } else if of(&keys::identities()) {
+        keys::name_of(key).map(|agent| format!("identity {agent:?}"))
     } else {
         None
     }

@@ -24,6 +24,7 @@ pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Vectors> {
     pass.for_each(Space::Vectors, |pass, key, value| {
         count += 1;
         components += (value.len() / COMPONENT) as u64;
+        pass.embedding_limits(key, value.len());
         let Some(node) = keys::node_of(key) else {
             return pass.bad_record(Space::Vectors, key, "id that is not UTF-8");
         };

@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 
 pub use error::ChannelError;
 pub use open::Channels;
-pub(crate) use open::copies;
+pub(crate) use open::{copies, for_each_size};
 use record::{ChannelRecord, Counters};
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
+use crate::limits::name_bytes;
 
 /// Who takes part in a channel. The order is that of the protocol's errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,9 +105,9 @@ struct Channel {
 }
 
 impl Channel {
-    /// Bytes in memory of the channel `id`, an estimate.
-    fn bytes(&self, id: &str) -> usize {
-        let names = self.members.iter().map(|name| limits::name_bytes(name)).sum::<usize>();
-        limits::name_bytes(id) + limits::name_bytes(&self.record.creator) + size_of::<Self>() + names
+    /// What the names in it count, its own too ([`crate::limits::MAX_NAMES`]).
+    fn names(&self, id: &str) -> usize {
+        let members = self.members.iter().map(|member| name_bytes(member));
+        name_bytes(id) + name_bytes(&self.record.creator) + members.sum::<usize>()
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     error::{Result, StoreError},
     graph::GraphStore,
     keys,
-    limits::{self, MAX_CHANNELS, MAX_MEMBERS, OverLimit},
+    limits::{self, MAX_CHANNELS, MAX_MEMBERS, MAX_NAMES, name_bytes},
     service::ChannelCopy,
     space::Space,
     store::{Direction, Durability, Read, Store},
@@ -31,11 +31,11 @@ type ById = BTreeMap<String, Channel>;
 /// All open channels. Each method takes the store that they were opened from.
 pub struct Channels {
     open: Mutex<ById>,
+    /// What their names count, which changes under the lock, and may count.
+    names: AtomicUsize,
+    most_names: AtomicUsize,
     keep: Keep,
     durability: Durability,
-    /// Bytes of names in memory, and how many there may be.
-    bytes: AtomicUsize,
-    most_bytes: AtomicUsize,
     /// Why they cannot be used, when their records are damaged. Graphs are not affected.
     damaged: Option<StoreError>,
 }
@@ -52,24 +52,19 @@ impl Channels {
             }
             Err(error) => return Err(error),
         };
-        let (bytes, most_bytes) = (open.iter().map(|(id, channel)| channel.bytes(id)).sum(), usize::MAX);
-        let (bytes, most_bytes) = (AtomicUsize::new(bytes), AtomicUsize::new(most_bytes));
-        Ok(Self { open: Mutex::new(open), keep, durability, bytes, most_bytes, damaged })
+        let names = AtomicUsize::new(open.iter().map(|(id, channel)| channel.names(id)).sum());
+        let most_names = AtomicUsize::new(MAX_NAMES);
+        Ok(Self { open: Mutex::new(open), names, most_names, keep, durability, damaged })
     }
 
-    /// Nothing makes their names take more than `most` bytes of memory. What is there stays.
-    pub fn limit_bytes(&self, most: usize) {
-        self.most_bytes.store(most, Ordering::Relaxed);
+    /// Lets their names count at most `most`. What is there stays.
+    pub fn limit_names(&self, most: usize) {
+        self.most_names.store(most, Ordering::Relaxed);
     }
 
-    /// Bytes of names in memory, an estimate.
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed) as u64
-    }
-
-    fn check_memory(&self, more: usize) -> Result<(), OverLimit> {
-        let (held, most) = (self.bytes.load(Ordering::Relaxed), self.most_bytes.load(Ordering::Relaxed));
-        limits::check_memory("channels", held, (0, more), most)
+    /// What their names count, which is about what they take in memory.
+    pub fn name_bytes(&self) -> u64 {
+        self.names.load(Ordering::Relaxed) as u64
     }
 
     /// Why they cannot be used, when their records are damaged.
@@ -82,6 +77,12 @@ impl Channels {
             Some(error) => Err(error.clone().into()),
             None => Ok(self.open.lock()),
         }
+    }
+
+    /// Whether names that count so much more may be there.
+    fn check_names(&self, more: usize) -> Result<(), ChannelError> {
+        let names = self.names.load(Ordering::Relaxed).saturating_add(more);
+        Ok(limits::check_count("bytes of names in channels", names, self.most_names.load(Ordering::Relaxed))?)
     }
 
     /// Opens a channel that agents join by invitation; the creator is a member.
@@ -122,18 +123,17 @@ impl Channels {
         let creator = creator.to_owned();
         let record = ChannelRecord { number, kind, creator, created_ms: clock::unix_ms(), open: is_open };
         let channel = Channel { record, members, counters: Counters::default() };
-        let bytes = channel.bytes(id);
-        self.check_memory(bytes)?;
-        let Channel { record, members, counters } = &channel;
+        let names = channel.names(id);
+        self.check_names(names)?;
         let mut batch = WriteBatch::new();
-        batch.put(Space::Channels, keys::channel(id), record.encode());
-        batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
-        for member in members {
+        batch.put(Space::Channels, keys::channel(id), channel.record.encode());
+        batch.put(Space::Channels, keys::channel_counters(number), channel.counters.encode());
+        for member in &channel.members {
             batch.put(Space::Channels, keys::channel_member(number, member), b"");
         }
         graphs.commit_service(batch, self.durability)?;
         open.insert(id.to_owned(), channel);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.names.fetch_add(names, Ordering::Relaxed);
         Ok(())
     }
 
@@ -149,12 +149,12 @@ impl Channels {
         }
         limits::check_name("agent_id", agent)?;
         limits::check_count("members", channel.members.len() + 1, MAX_MEMBERS)?;
-        self.check_memory(limits::name_bytes(agent))?;
+        self.check_names(name_bytes(agent))?;
         let mut batch = WriteBatch::new();
         batch.put(Space::Channels, keys::channel_member(channel.record.number, agent), b"");
         graphs.commit_service(batch, self.durability)?;
         channel.members.insert(agent.to_owned());
-        self.bytes.fetch_add(limits::name_bytes(agent), Ordering::Relaxed);
+        self.names.fetch_add(name_bytes(agent), Ordering::Relaxed);
         Ok(())
     }
 
@@ -174,7 +174,7 @@ impl Channels {
         batch.delete(Space::Channels, keys::channel_member(channel.record.number, agent));
         graphs.commit_service(batch, self.durability)?;
         channel.members.remove(agent);
-        self.bytes.fetch_sub(limits::name_bytes(agent), Ordering::Relaxed);
+        self.names.fetch_sub(name_bytes(agent), Ordering::Relaxed);
         Ok(None)
     }
 
@@ -185,7 +185,8 @@ impl Channels {
     }
 
     fn close_locked(&self, graphs: &GraphStore, open: &mut ById, id: &str) -> Result<Closed, ChannelError> {
-        let Channel { record, members, counters } = find(open, id)?;
+        let channel = find(open, id)?;
+        let (names, Channel { record, members, counters }) = (channel.names(id), channel);
         let number = record.number;
         let mut batch = WriteBatch::new();
         batch.delete(Space::Channels, keys::channel(id));
@@ -210,8 +211,8 @@ impl Channels {
             closed_ms: clock::unix_ms(),
         };
         graphs.commit_service(batch, self.durability)?;
-        let bytes = open.remove(id).map_or(0, |channel| channel.bytes(id));
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        open.remove(id);
+        self.names.fetch_sub(names, Ordering::Relaxed);
         Ok(closed)
     }
 
@@ -289,7 +290,6 @@ impl Channels {
             return Ok(false);
         }
         limits::check_count("channels", open.len() + 1, MAX_CHANNELS)?;
-        self.check_memory(members.iter().map(|name| limits::name_bytes(name)).sum())?;
         let kept = newest(messages, self.keep);
         // Those that are left out were sent all the same.
         let first = first + (messages.len() - kept.len()) as u64;
@@ -303,15 +303,17 @@ impl Channels {
             counters.bytes += value.len() as u64;
         }
         let record = ChannelRecord { number, kind, creator, created_ms, open: is_open };
-        batch.put(Space::Channels, keys::channel(&id), record.encode());
+        let channel = Channel { record, members: members.into_iter().collect(), counters };
+        let names = channel.names(&id);
+        self.check_names(names)?;
+        batch.put(Space::Channels, keys::channel(&id), channel.record.encode());
         batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
-        for member in &members {
+        for member in &channel.members {
             batch.put(Space::Channels, keys::channel_member(number, member), b"");
         }
         graphs.commit_service(batch, self.durability)?;
-        let channel = Channel { record, members: members.into_iter().collect(), counters };
-        self.bytes.fetch_add(channel.bytes(&id), Ordering::Relaxed);
         open.insert(id, channel);
+        self.names.fetch_add(names, Ordering::Relaxed);
         Ok(true)
     }
 
@@ -406,6 +408,12 @@ pub(crate) fn copies(view: &dyn Read) -> Result<Vec<(u64, ChannelCopy)>> {
         (number, ChannelCopy { id, kind, creator, created_ms, open, members, first })
     };
     Ok(load(view)?.into_iter().map(copy).collect())
+}
+
+/// Calls `each` with the id of every open channel, how many members it has, and what its names count.
+pub(crate) fn for_each_size(view: &dyn Read, mut each: impl FnMut(&str, usize, usize)) -> Result<()> {
+    load(view)?.iter().for_each(|(id, channel)| each(id, channel.members.len(), channel.names(id)));
+    Ok(())
 }
 
 fn load(store: &dyn Read) -> Result<ById> {

@@ -175,6 +175,40 @@ pub(super) fn limits(graphs: &GraphStore) -> Result<(), GraphError> {
     survives(&channels, graphs, MANY)
 }
 
+/// As many members as a channel may have are not in each of as many channels as there may be.
+pub(super) fn limits_in_all(graphs: &GraphStore) -> Result<(), GraphError> {
+    let channels = open(graphs, MANY)?;
+    let names: Vec<String> = (0..4000).map(|number| format!("{number:0>MAX_NAME_BYTES$}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (few, last) = names.split_at(3999);
+    let create = |id, members| channels.create(graphs, id, ChannelType::Group, "a", members);
+    expect(create("1", &names));
+    expect(create("2", &names));
+    let refused = |result: Result<(), ChannelError>| match result {
+        Err(ChannelError::Limit(limit)) => limit.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let text = refused(create("3", few));
+    assert!(text.ends_with("bytes of names in channels, 67108864 are the most"), "{text}");
+    expect(channels.close(graphs, "2"));
+    expect(create("3", few));
+    for id in 0..10_000 {
+        if channels.create(graphs, &format!("{id:0>MAX_NAME_BYTES$}"), ChannelType::Group, "a", &[]).is_err()
+        {
+            break;
+        }
+    }
+    refused(channels.join(graphs, "3", last[0]));
+    expect(channels.leave(graphs, "3", few[0]));
+    expect(channels.join(graphs, "3", last[0]));
+    let again = open(graphs, MANY)?;
+    assert!(
+        matches!(again.join(graphs, "3", few[0]), Err(ChannelError::Limit(_))),
+        "it is counted at a start"
+    );
+    Ok(())
+}
+
 pub(super) fn closed_leaves_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
     let channels = open(graphs, Keep { messages: 90, bytes: 1 << 20 })?;
     for sent in [0, 5, 64, 65, 100] {

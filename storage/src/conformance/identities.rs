@@ -49,6 +49,23 @@ pub(super) fn register(graphs: &GraphStore) -> Result<(), GraphError> {
     ] {
         assert!(matches!(result, Err(GraphError::Limit(_))), "{result:?}");
     }
+    // Nor as many teams in each of as many identities.
+    let large: Vec<String> = (0..4000).map(|number| format!("{number:0>MAX_NAME_BYTES$}")).collect();
+    let large: Vec<&str> = large.iter().map(String::as_str).collect();
+    register("1", Role::Agent, &large)?;
+    register("2", Role::Agent, &large)?;
+    for identities in [&identities, &open(graphs)?] {
+        let agent = Identity::new(Role::Agent, large.iter().map(|&team| team.to_owned()).collect());
+        let refused = identities.register(graphs, "3", agent, || Ok::<_, GraphError>(()));
+        let text = "bytes of names in identities, 67108864 are the most";
+        assert!(refused.as_ref().is_err_and(|error| error.to_string().ends_with(text)), "{refused:?}");
+    }
+    register("2", Role::Agent, &large)?;
+    register("2", Role::Agent, &[])?;
+    register("3", Role::Agent, &large)?;
+    for agent in ["1", "2", "3"] {
+        assert_eq!(identities.unregister(graphs, agent), Ok(true));
+    }
     assert_eq!(open(graphs)?.list(), again.list(), "nothing has changed");
     assert!(!identities.any_system());
     register("s", Role::System, &[])?;

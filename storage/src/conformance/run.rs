@@ -138,6 +138,7 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("channels: the oldest messages are dropped", channels::oldest_are_dropped),
     ("channels: any id is its own", channels::any_id),
     ("channels: long names and many members", channels::limits),
+    ("channels: so many names in all", channels::limits_in_all),
     ("channels: a closed one leaves nothing", channels::closed_leaves_nothing),
     ("channels: damage is told and stays with them", channels::damage),
     ("identities: register and replace", identities::register),

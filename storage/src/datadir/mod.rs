@@ -3,6 +3,7 @@
 //! ```text
 //! persist-dir/
 //!   identity.json   format version and identity of the store, written once, when the store is complete
+//!   quotas.json     what tenants may have and use, as it was set on the running shard
 //!   restored.json   the directory was made from a copy, and its names were not compared with other shards since
 //!   CREATING        only while the directory is created for the first time
 //!   LOCK            process id of the owner, held as an exclusive lock, as is the directory itself
@@ -216,4 +217,25 @@ fn sync_parent(path: &Path) -> Result<()> {
 
 fn sync_dir(path: &Path) -> Result<()> {
     Ok(fs::File::open(path)?.sync_all()?)
+}
+
+/// Writes an object as JSON with its checksum, durably.
+///
+/// # Errors
+/// It cannot be written; what was there is as it was.
+pub fn write_sealed(path: &Path, value: &impl serde::Serialize) -> Result<()> {
+    let text = sealed::seal_json(value).map_err(|error| StoreError::Io(error.to_string()))?;
+    write_durably(path, &text)
+}
+
+/// Reads what [`write_sealed`] wrote; nothing without the file.
+///
+/// # Errors
+/// It cannot be read, or is damaged.
+pub fn read_sealed<T: serde::de::DeserializeOwned>(path: &Path) -> std::result::Result<Option<T>, String> {
+    match fs::read(path) {
+        Ok(text) => sealed::open_json(&text, &[]).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
 }

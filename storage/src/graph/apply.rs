@@ -367,11 +367,15 @@ impl Transaction<'_> {
             return Ok(Outcome::unfinished(reached.clone()));
         }
         self.begin_part(write.op.is_divisible());
-        let outcome = self.apply_op(name, &write.op, reached)?;
-        if matches!(outcome, Outcome::Unfinished(_)) {
+        let outcome = self.apply_op(name, &write.op, reached);
+        self.settle(name);
+        if let Op::Move(MoveOp::Admit { rename: Some(rename), .. }) = &write.op {
+            self.settle(&rename.name);
+        }
+        if matches!(outcome, Ok(Outcome::Unfinished(_))) {
             self.unfinished.insert(Arc::clone(name));
         }
-        Ok(outcome)
+        outcome
     }
 
     pub(super) fn apply_op(
@@ -395,6 +399,7 @@ impl Transaction<'_> {
                 self.may_create(name, Asking::Client)?;
                 owner.iter().try_for_each(|owner| limits::check_name("agent_id", owner))?;
                 tenant.iter().try_for_each(|tenant| limits::check_name("tenant", tenant))?;
+                self.has_room(name, tenant.as_deref(), owner.as_deref(), &GraphState::default())?;
                 let id = self.allocate_id();
                 let creator = Creator { owner: owner.clone(), tenant: tenant.clone(), ..Creator::default() };
                 self.insert(name, id, *kind, creator, GraphState::default());
@@ -457,9 +462,11 @@ impl Transaction<'_> {
                 self.stand(name, standing, epoch)?;
             }
             Op::Replace(loaded) => {
-                let old = self.edit(name)?.live.state.sequence;
-                self.keep_id();
                 let (id, records, state) = loaded.parts();
+                let edit = self.edit(name)?;
+                edit.room.as_ref().map_or(Ok(()), |room| room.check_graph(&state))?;
+                let old = edit.live.state.sequence;
+                self.keep_id();
                 self.swap(name, id, GraphState { sequence: state.sequence.max(old), ..state })?;
                 self.overlay.append(records);
                 self.has_change_at(name, loaded.newest_ms());
@@ -482,8 +489,9 @@ impl Transaction<'_> {
                         loaded.tenant().map(str::to_owned)
                     }
                 };
-                self.keep_id();
                 let (id, records, mut state) = loaded.parts();
+                self.has_room(name, tenant.as_deref(), owner.as_deref(), &state)?;
+                self.keep_id();
                 if let Some((doomed, sequence)) = &doomed {
                     self.remove(name, GraphId(doomed.id));
                     state.sequence = state.sequence.max(*sequence);

@@ -7,6 +7,7 @@ use super::{
     ledger::LedgerRecord,
     overlay::Overlay,
     part::Part,
+    quota::{Counted, Room},
     record::{bad_key, decode_node, write_node},
     transaction::Live,
     trim::Trim,
@@ -28,6 +29,8 @@ pub(super) struct Edit<'t, 's> {
     pub(super) longest_id: usize,
     /// What the mutation may change in this group.
     pub(super) part: Part,
+    /// How far the graph may grow; absent where that is not limited, and for what the operator does.
+    pub(super) room: Option<Room>,
 }
 
 /// Keys of the edges at a node.
@@ -82,6 +85,7 @@ impl Edit<'_, '_> {
         let old = self.old_node(&key)?;
         if old.is_none() {
             limits::check_bytes("node_id", node, self.longest_id)?;
+            self.may_add(Counted::Nodes, self.live.state.nodes, 1)?;
         }
         let new_sequence = self.log(&LedgerRecord::AddNode { id: node, properties });
         if old.is_none() {
@@ -192,6 +196,7 @@ impl Edit<'_, '_> {
         if !self.overlay.has_node(&keys::node(id, target))? {
             return Err(GraphError::TargetNotFound(target.to_owned()));
         }
+        self.may_add(Counted::Edges, self.live.state.edges, 1)?;
         let sequence = self.log(&LedgerRecord::AddEdge { source, target, properties });
         self.overlay.put(Space::OutEdges, &keys::edge(id, source, target, sequence), properties);
         self.overlay.put(Space::InEdges, &keys::edge(id, target, source, sequence), &[]);
@@ -230,6 +235,14 @@ impl Edit<'_, '_> {
             self.overlay.delete(Space::OutEdges, &edge);
         }
         Ok(())
+    }
+
+    /// Whether so many may be added to those that the graph has.
+    pub(super) fn may_add(&self, of: Counted, has: u64, added: u64) -> Result<(), GraphError> {
+        match &self.room {
+            Some(room) => Ok(room.check(of, has, has.saturating_add(added))?),
+            None => Ok(()),
+        }
     }
 
     /// Drops the ledger's records.

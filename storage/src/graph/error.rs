@@ -185,12 +185,21 @@ pub enum GraphError {
     /// No room for the key of a write that is made once.
     #[error("BUSY: {0} idempotency keys are remembered, no more; nothing was done, retry with backoff")]
     TooManyKeys(usize),
+    /// A tenant has as much as it may have.
+    #[error("{0}")]
+    OverQuota(Box<super::OverQuota>),
     /// Too many identities, or too much in one.
     #[error(transparent)]
     Limit(#[from] OverLimit),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<Box<super::OverQuota>> for GraphError {
+    fn from(over: Box<super::OverQuota>) -> Self {
+        GraphError::OverQuota(over)
+    }
 }
 
 impl GraphError {

@@ -26,6 +26,7 @@ pub struct GraphLoader<'s> {
     /// The store knows the id and holds or may come to hold records of it.
     reserved: bool,
     newest_ms: u64,
+    bytes: u64,
 }
 
 /// Loaded records, waiting for [`super::Op::Install`] or [`super::Op::Replace`].
@@ -34,11 +35,12 @@ pub struct LoadedGraph {
     id: GraphId,
     batch: WriteBatch,
     state: GraphState,
-    tenant: Option<String>,
+    tenant: Option<Box<str>>,
     ledger_keep: Option<LedgerKeep>,
     /// The records are in the store already and not in the batch.
     stored: bool,
     newest_ms: u64,
+    bytes: u64,
 }
 
 impl LoadedGraph {
@@ -66,6 +68,11 @@ impl LoadedGraph {
         self.newest_ms
     }
 
+    /// Bytes of keys and values, those of the indexes included.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Counters of the loaded records.
     pub fn state(&self) -> &GraphState {
         &self.state
@@ -74,7 +81,7 @@ impl LoadedGraph {
     /// Names the tenant that claims the graph they become, as in [`super::Op::Create`]. Without it the claim on a graph
     /// that they replace stays.
     pub fn set_tenant(&mut self, tenant: Option<String>) {
-        self.tenant = tenant;
+        self.tenant = tenant.map(String::into_boxed_str);
     }
 
     /// Sets how much of its ledger the graph keeps that they become. Without it a graph that they replace goes on as it was.
@@ -107,7 +114,13 @@ impl<'s> GraphLoader<'s> {
             state: GraphState::default(),
             reserved: false,
             newest_ms: 0,
+            bytes: 0,
         }
+    }
+
+    /// Bytes of keys and values that were loaded until now, those of the indexes included.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Adds a node; ids must not repeat.
@@ -169,6 +182,7 @@ impl<'s> GraphLoader<'s> {
             ledger_keep: None,
             stored,
             newest_ms,
+            bytes: self.bytes,
         })
     }
 
@@ -177,6 +191,7 @@ impl<'s> GraphLoader<'s> {
     }
 
     fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) -> Result<()> {
+        self.bytes += (key.len() + value.len()) as u64;
         match &mut self.bulk {
             Some(bulk) => bulk.put(space, key, value),
             None => {

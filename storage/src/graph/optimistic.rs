@@ -104,6 +104,18 @@ impl TransactionChange {
         RECORD + 2 * self.bytes()
     }
 
+    /// Whether it adds to what is stored, but for the record of it.
+    pub fn grows(&self) -> bool {
+        match self {
+            Self::AddNode { .. }
+            | Self::AddEdge { .. }
+            | Self::ReplaceEdges { .. }
+            | Self::CompareAndSet { .. }
+            | Self::AddVector { .. } => true,
+            Self::RemoveNode { .. } | Self::RemoveEdge { .. } => false,
+        }
+    }
+
     /// Calls `each` with the nodes that it touches: its own, or the ends of its edge.
     pub fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {

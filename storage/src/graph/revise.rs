@@ -10,6 +10,7 @@ use super::{
     error::GraphError,
     ledger::LedgerRecord,
     part::Progress,
+    quota::Counted,
     record::decode_node,
 };
 use crate::{error::Result, keys, space::Space, view};
@@ -120,6 +121,9 @@ impl Edit<'_, '_> {
     ) -> Result<Outcome, GraphError> {
         // No node can have been added then, and revisions add none.
         let all_were_there = self.live.versions.topology <= since;
+        // What is left of it is made or refused as a whole: it is known before whether all edges fit.
+        let added = revisions[reached.next..].iter().filter(|left| matches!(left, Revision::AddEdge { .. }));
+        self.may_add(Counted::Edges, self.live.state.edges, added.count() as u64)?;
         let mut revised = reached.revised.clone();
         let mut behind = reached.behind.clone();
         for (index, revision) in revisions.iter().enumerate().skip(reached.next) {

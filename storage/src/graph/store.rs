@@ -23,7 +23,9 @@ use super::{
     once::MadeOnce,
     outcomes::MoveOutcome,
     part::Progress,
+    quota::{Counts, Quotas, Refusals, TenantLimits},
     state::GraphState,
+    tenant::tenant_of,
     transaction::{Names, Publish, Retired, Transaction},
 };
 use crate::{
@@ -67,6 +69,8 @@ pub struct GraphStore {
     names: OnceLock<Box<NameRule>>,
     name_limits: OnceLock<NameLimits>,
     request_limits: OnceLock<RequestLimits>,
+    quotas: RwLock<Option<Arc<Quotas>>>,
+    quota_refusals: Arc<Refusals>,
     /// Held while a group is built, committed and published: groups are applied one after the other.
     commits: Mutex<()>,
     poisoned: RwLock<Option<String>>,
@@ -114,6 +118,8 @@ impl GraphStore {
             names: OnceLock::new(),
             name_limits: OnceLock::new(),
             request_limits: OnceLock::new(),
+            quotas: RwLock::default(),
+            quota_refusals: Arc::default(),
             commits: Mutex::new(()),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
@@ -182,6 +188,46 @@ impl GraphStore {
     /// from elsewhere to be served here.
     pub fn must_own(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
         self.names.get().map_or(Ok(()), |rule| rule(name, asking).map_err(GraphError::NotHere))
+    }
+
+    /// From now on refuses writes that give a tenant more than its limits, which `limits` is asked for; without it there are
+    /// none. What is there stays. Of moves and restores, which are the operator's, the graphs are counted and not refused.
+    /// Waits for the running commit and looks at all graphs.
+    pub fn limit_tenants(&self, limits: Option<Box<TenantLimits>>) {
+        let _one_at_a_time = self.commits.lock();
+        let quotas = limits.map(|limits| {
+            let refusals = Arc::clone(&self.quota_refusals);
+            Arc::new(Quotas::new(limits, refusals, self.catalog.read().values()))
+        });
+        *self.quotas.write() = quotas;
+    }
+
+    /// Whether a client may put a whole graph with these counters under this name, as far as it is known before the commit: so
+    /// that nothing large is loaded in vain.
+    ///
+    /// # Errors
+    /// [`GraphError::OverQuota`]
+    pub fn has_room(
+        &self,
+        name: &str,
+        claimed_by: Option<&str>,
+        owner: Option<&str>,
+        state: &GraphState,
+    ) -> Result<(), GraphError> {
+        let Some(quotas) = self.quotas.read().clone() else { return Ok(()) };
+        let tenant = tenant_of(claimed_by, name, owner);
+        Ok(quotas.check_graph(&name.into(), self.lookup(name).as_deref(), tenant, state)?)
+    }
+
+    /// How often each of those limits was met since the start, items of batches each.
+    pub fn quota_refusals(&self) -> Counts {
+        self.quota_refusals.counts()
+    }
+
+    /// What each tenant has that has graphs here, in no order; nothing while there are no limits
+    /// ([`GraphStore::limit_tenants`]).
+    pub fn tenant_counts(&self) -> Vec<(Arc<str>, Counts)> {
+        self.quotas.read().as_ref().map(|quotas| quotas.totals()).unwrap_or_default()
     }
 
     /// All graphs that are served here, oldest first.
@@ -309,7 +355,7 @@ impl GraphStore {
     /// ([`GraphError::Moving`]) may be committed again as it is; whoever does not calls [`GraphStore::abandon`]. Behind
     /// such a one all others of its graph in the group meet the fence, so that none overtakes it.
     pub fn commit(&self, writes: &[Write], durability: Durability) -> Vec<Result<Outcome, GraphError>> {
-        self.commit_group(writes, None, durability)
+        self.commit_group(writes, None, durability).0
     }
 
     /// As [`GraphStore::commit`], but only as much is done as keeps the group short: the rest of what a group has no room for,
@@ -322,6 +368,17 @@ impl GraphStore {
         reached: &[Progress],
         durability: Durability,
     ) -> Vec<Result<Outcome, GraphError>> {
+        self.commit_counted(writes, reached, durability).0
+    }
+
+    /// As [`GraphStore::commit_in_parts`]; tells as well how many bytes of keys and values each write has put into the group,
+    /// indexes and ledger included, large loads not.
+    pub fn commit_counted(
+        &self,
+        writes: &[Write],
+        reached: &[Progress],
+        durability: Durability,
+    ) -> (Vec<Result<Outcome, GraphError>>, Vec<u64>) {
         self.commit_group(writes, Some(reached), durability)
     }
 
@@ -330,29 +387,30 @@ impl GraphStore {
         writes: &[Write],
         reached: Option<&[Progress]>,
         durability: Durability,
-    ) -> Results {
+    ) -> (Results, Vec<u64>) {
         let _one_at_a_time = self.commits.lock();
+        let mut written = vec![0; writes.len()];
         if let Err(error) = self.writable() {
-            return writes.iter().map(|_| Err(error.clone().into())).collect();
+            return (writes.iter().map(|_| Err(error.clone().into())).collect(), written);
         }
         let must_sync = writes.iter().any(|write| write.op.is_always_durable());
         let durability = if must_sync { Durability::Sync } else { durability };
         let mut refused: HashMap<usize, GraphError> = HashMap::new();
-        let mut results =
-            self.commit_all_but(&mut refused, writes, reached, durability).unwrap_or_else(|failure| {
-                if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
-                    // What frees room goes through without the rest of its group.
-                    let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
-                    refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
-                    self.commit_all_but(&mut refused, writes, reached, durability)
-                        .unwrap_or_else(|failure| failure.results)
-                } else {
-                    failure.results
-                }
-            });
+        let mut commit =
+            |refused: &mut _| self.commit_all_but(refused, writes, reached, &mut written, durability);
+        let mut results = commit(&mut refused).unwrap_or_else(|failure| {
+            if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
+                // What frees room goes through without the rest of its group.
+                let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
+                refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
+                commit(&mut refused).unwrap_or_else(|failure| failure.results)
+            } else {
+                failure.results
+            }
+        });
         self.give_up_loads(writes, &results);
         self.check_cleared_ledgers(writes, &mut results);
-        results
+        (results, written)
     }
 
     /// A damaged block that a cleared ledger shares with another one keeps it from being read: that is no success.
@@ -373,18 +431,21 @@ impl GraphStore {
         refused: &mut HashMap<usize, GraphError>,
         writes: &[Write],
         reached: Option<&[Progress]>,
+        written: &mut [u64],
         durability: Durability,
     ) -> Result<Results, CommitFailure> {
         let limits = self.request_limits();
         let lookup = |name: &str| self.lookup(name);
+        let quotas = self.quotas.read().clone();
         let (transaction, results) = loop {
             let names = Names { rule: self.names.get().map(|rule| &**rule), limits: self.name_limits() };
             let (now, made) = (self.clock.unix_ms(), self.made_once.lock());
             let mut transaction =
                 Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now)
                     .bounded(limits, reached.is_some());
+            transaction.limit_tenants(quotas.as_deref());
             transaction.ask_ahead(writes);
-            match apply_all(&mut transaction, writes, reached, refused) {
+            match apply_all(&mut transaction, writes, reached, refused, written) {
                 Ok(results) => break (transaction, results),
                 Err((index, StoreError::OverBudget { .. })) => {
                     refused.insert(index, limits.batch_too_large().into());
@@ -409,6 +470,9 @@ impl GraphStore {
         }
         self.publish(finished.graphs);
         self.made_once.lock().extend(finished.made.into_iter());
+        if let (Some(quotas), Some(grown)) = (quotas, finished.grown) {
+            quotas.publish(grown);
+        }
         self.retired.lock().extend(finished.retired);
         finished.emptied.into_iter().for_each(|(id, why)| self.emptied.lock().add(id, why));
         Ok(results)
@@ -606,6 +670,7 @@ fn apply_all(
     writes: &[Write],
     reached: Option<&[Progress]>,
     failed: &HashMap<usize, GraphError>,
+    written: &mut [u64],
 ) -> Result<Results, (usize, StoreError)> {
     let beginning = Progress::default();
     let mut results = Vec::with_capacity(writes.len());
@@ -613,10 +678,12 @@ fn apply_all(
     let mut held_up: HashMap<&str, GraphError> = HashMap::new();
     for (index, write) in writes.iter().enumerate() {
         let is_step = matches!(write.op, Op::Move(_));
+        let before = transaction.bytes();
         let result = match failed.get(&index).or_else(|| held_up.get(&*write.graph).filter(|_| !is_step)) {
             Some(error) => Err(error.clone()),
             None => transaction.apply(write, reached.map_or(&beginning, |reached| &reached[index])),
         };
+        written[index] = (transaction.bytes() - before) as u64;
         if let Err(moving @ GraphError::Moving { .. }) = &result
             && !is_step
         {

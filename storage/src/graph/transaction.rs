@@ -19,9 +19,11 @@ use super::{
     outcomes::{MoveOutcome, MoveRecord, MoveRole},
     overlay::Overlay,
     part::Part,
+    quota::{Grown, Growth, Quotas, Room},
     standing::Standing,
     state::GraphState,
     store::{Asking, NameRule},
+    tenant::tenant_of,
 };
 use crate::{
     batch::WriteBatch,
@@ -52,6 +54,11 @@ pub(super) struct Live {
 }
 
 impl Live {
+    /// Whose the graph of this name is.
+    fn tenant<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        tenant_of(self.entry.tenant.as_deref(), name, self.entry.owner.as_deref())
+    }
+
     /// [`Graph::is_empty_commons`], as the group sees it.
     fn is_empty_commons(&self, name: &str) -> bool {
         let is_sound = self.base.as_ref().is_none_or(|graph| graph.quarantined().is_none());
@@ -85,6 +92,8 @@ pub(super) struct Finished {
     pub(super) emptied: Vec<(GraphId, Removal)>,
     /// Keys of writes that were made once, and their spans.
     pub(super) made: Vec<([u8; 16], u64)>,
+    /// What tenants have then, where there are limits.
+    pub(super) grown: Option<Grown>,
 }
 
 /// How the in-memory catalog changes.
@@ -140,6 +149,8 @@ pub(super) struct Transaction<'s> {
     part: Part,
     /// Graphs with a mutation of which a rest is left for the next group.
     pub(super) unfinished: HashSet<Arc<str>>,
+    /// Present where tenants have limits.
+    growth: Option<Growth<'s>>,
 }
 
 impl<'s> Transaction<'s> {
@@ -172,6 +183,7 @@ impl<'s> Transaction<'s> {
             limits: RequestLimits::default(),
             part,
             unfinished: HashSet::new(),
+            growth: None,
         }
     }
 
@@ -193,9 +205,46 @@ impl<'s> Transaction<'s> {
         self.in_parts && Part::fill_a_group(&self.overlay)
     }
 
+    /// Bytes of keys and values that the group writes until now.
+    pub(super) fn bytes(&self) -> usize {
+        self.overlay.size().1
+    }
+
     /// Begins to count what the next mutation changes.
     pub(super) fn begin_part(&mut self, divisible: bool) {
         self.part = Part::begin(&self.overlay, divisible && self.in_parts, &self.limits);
+    }
+
+    /// Checks what tenants may have.
+    pub(super) fn limit_tenants(&mut self, quotas: Option<&'s Quotas>) {
+        self.growth = quotas.map(Growth::new);
+    }
+
+    /// Counts the graph as it is now for its tenant.
+    pub(super) fn settle(&mut self, name: &Arc<str>) {
+        let Some(growth) = &mut self.growth else { return };
+        let Some(live) = self.graphs.get(name) else { return };
+        let live = live.as_ref().filter(|live| live.entry.standing.is_none());
+        let now = live.map(|live| growth.quotas.share(live.tenant(name), &live.state));
+        growth.settle(name, (self.lookup)(name).as_deref(), now);
+    }
+
+    /// How far the graph of this name may grow as the tenant's; nothing when that is not limited.
+    pub(super) fn room(&mut self, name: &Arc<str>, tenant: Option<&str>) -> Option<Room> {
+        let growth = self.growth.as_mut()?;
+        Some(growth.room(name, (self.lookup)(name).as_deref(), tenant))
+    }
+
+    /// Whether a client may put a whole graph with these counters under this name.
+    pub(super) fn has_room(
+        &mut self,
+        name: &Arc<str>,
+        claimed_by: Option<&str>,
+        owner: Option<&str>,
+        state: &GraphState,
+    ) -> Result<(), GraphError> {
+        let tenant = tenant_of(claimed_by, name, owner);
+        self.room(name, tenant).map_or(Ok(()), |room| Ok(room.check_graph(state)?))
     }
 
     pub(super) fn allocate_id(&mut self) -> GraphId {
@@ -282,10 +331,19 @@ impl<'s> Transaction<'s> {
     pub(super) fn edit_upkeep(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
         self.unfenced(name)?.sound(name)?;
         let longest_id = self.names.limits.node;
+        let room = self.room_of(name);
         let mut edit = self.edit_at(name, self.now_ms)?;
         edit.longest_id = longest_id;
+        edit.room = room;
         edit.go_on_from_newest()?;
         Ok(edit)
+    }
+
+    /// How far a graph may grow that is there.
+    fn room_of(&mut self, name: &Arc<str>) -> Option<Room> {
+        let growth = self.growth.as_mut()?;
+        let live = self.graphs.get(name)?.as_ref()?;
+        Some(growth.room(name, (self.lookup)(name).as_deref(), live.tenant(name)))
     }
 
     /// The graph has a change of this time, in records that the group brought.
@@ -301,7 +359,8 @@ impl<'s> Transaction<'s> {
         let live = self.graphs.get_mut(name).and_then(Option::as_mut);
         let live = live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
         live.changed = true;
-        Ok(Edit { overlay: &mut self.overlay, live, now_ms, longest_id: usize::MAX, part: self.part })
+        let part = self.part;
+        Ok(Edit { overlay: &mut self.overlay, live, now_ms, longest_id: usize::MAX, part, room: None })
     }
 
     /// Whether the name is that of an empty `__commons__`, whose place any graph may take.
@@ -493,6 +552,7 @@ impl<'s> Transaction<'s> {
     }
 
     pub(super) fn finish(mut self) -> Finished {
+        let grown = self.growth.take().map(Growth::finish);
         let mut published = self.last_states;
         let mut emptied = Vec::new();
         for (name, live) in self.graphs {
@@ -527,6 +587,13 @@ impl<'s> Transaction<'s> {
             self.overlay.put(Space::Catalog, &keys::next_id(), &next.to_be_bytes());
         }
         let made = self.made_now.iter().map(|(key, (span, _))| (*key, *span)).collect();
-        Finished { batch: self.overlay.into_batch(), graphs: published, retired: self.retired, emptied, made }
+        Finished {
+            batch: self.overlay.into_batch(),
+            graphs: published,
+            retired: self.retired,
+            emptied,
+            made,
+            grown,
+        }
     }
 }

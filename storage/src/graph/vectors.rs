@@ -4,6 +4,7 @@ use super::{
     edit::{Edit, take},
     error::GraphError,
     ledger::LedgerRecord,
+    quota::Counted,
 };
 use crate::{
     error::StoreError,
@@ -25,6 +26,9 @@ impl Edit<'_, '_> {
             return Err(GraphError::EmptyVector(node.to_owned()));
         }
         let replaced = self.components_of(&key)?;
+        if replaced.is_none() {
+            self.may_add(Counted::Embeddings, self.live.state.vectors, 1)?;
+        }
         self.live.versions.vectors = self.log(&LedgerRecord::AddVector { node, components });
         self.uncount(replaced)?;
         self.live.state.vectors += 1;

@@ -35,6 +35,18 @@ pub struct ImportTarget {
 /// Whether a snapshot of this header may become the graph of this name; the error says why not.
 pub type Admit<'a> = &'a dyn Fn(&Header, &str) -> Result<(), String>;
 
+/// How far an import has come.
+#[derive(Debug, Clone, Copy)]
+pub struct Loaded {
+    /// Records read.
+    pub records: u64,
+    /// Bytes of their keys and values, those of the indexes included.
+    pub bytes: u64,
+}
+
+/// Told how far an import has come, after each chunk and at the end; the error says why it may not go on.
+pub type Watch<'a> = &'a mut dyn FnMut(Loaded) -> Result<(), String>;
+
 /// [`import_if`] of whatever the snapshot says.
 pub fn import(
     graphs: &GraphStore,
@@ -42,22 +54,25 @@ pub fn import(
     target: &ImportTarget,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Header, Totals, String), SnapshotError> {
-    import_if(graphs, input, target, &|_, _| Ok(()), progress)
+    import_if(graphs, input, target, &|_, _| Ok(()), &mut |loaded| {
+        progress(loaded.records);
+        Ok(())
+    })
 }
 
 /// Imports a snapshot as a graph with bounded memory. Durable and visible as a whole on return; when it is refused
-/// the store is as before. `progress` is told the records read so far. Returns header, totals and the graph's name.
+/// the store is as before. Returns header, totals and the graph's name.
 ///
 /// Records that contradict each other, by the measure of [`crate::audit::audit`], are refused, whatever checksums they have. The
 /// copy of a move is not read again for that: it is compared with its original before it is handed over.
 ///
-/// `admit` is asked before anything is read but the header, and again before the graph is installed.
+/// `admit` is asked before anything is read but the header, and again before the graph is installed; `watch` while it is read.
 pub fn import_if(
     graphs: &GraphStore,
     input: impl Read,
     target: &ImportTarget,
     admit: Admit<'_>,
-    progress: &mut dyn FnMut(u64),
+    watch: Watch<'_>,
 ) -> Result<(Header, Totals, String), SnapshotError> {
     let mut reader = SnapshotReader::new(input)?;
     check_header(&reader)?;
@@ -67,7 +82,15 @@ pub fn import_if(
     }
     admit(reader.header(), &name).map_err(SnapshotError::NotAdmitted)?;
     let mut loader = graphs.load();
-    read_all(&mut reader, |record| load(&mut loader, record), progress)?;
+    while let Some(record) = reader.next_record()? {
+        load(&mut loader, record)?;
+        if reader.at_end_of_chunk() {
+            let (records, bytes) = (reader.records(), loader.bytes());
+            watch(Loaded { records, bytes }).map_err(SnapshotError::NotAdmitted)?;
+        }
+    }
+    let (records, bytes) = (reader.records(), loader.bytes());
+    watch(Loaded { records, bytes }).map_err(SnapshotError::NotAdmitted)?;
     let mut loaded = loader.finish()?;
     let header = reader.header();
     loaded.set_sequence(header.sequence, header.complete_from);
@@ -132,7 +155,11 @@ fn may_install(graphs: &GraphStore, name: &str, replace: bool) -> Result<(), Gra
 pub fn verify(input: impl Read, progress: &mut dyn FnMut(u64)) -> Result<(Header, Totals), SnapshotError> {
     let mut reader = SnapshotReader::new(input)?;
     check_header(&reader)?;
-    read_all(&mut reader, |_| Ok(()), progress)?;
+    while reader.next_record()?.is_some() {
+        if reader.at_end_of_chunk() {
+            progress(reader.records());
+        }
+    }
     Ok(reader.into_parts())
 }
 
@@ -150,19 +177,4 @@ fn load(loader: &mut GraphLoader<'_>, record: Record<'_>) -> Result<(), StoreErr
         Record::Ledger { sequence, record } => loader.ledger(sequence, record.to_vec()),
         Record::Vector { node, components } => loader.vector(node, components),
     }
-}
-
-/// Gives every record to `each`, and to `progress` after each chunk how many there were.
-fn read_all<R: Read>(
-    reader: &mut SnapshotReader<R>,
-    mut each: impl FnMut(Record<'_>) -> Result<(), StoreError>,
-    progress: &mut dyn FnMut(u64),
-) -> Result<(), SnapshotError> {
-    while let Some(record) = reader.next_record()? {
-        each(record)?;
-        if reader.at_end_of_chunk() {
-            progress(reader.records());
-        }
-    }
-    Ok(())
 }

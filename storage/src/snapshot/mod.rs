@@ -32,7 +32,7 @@ pub use compare::{CompareError, Difference, RecordKey, RecordKind, compare};
 pub use content::{Header, Totals};
 pub use error::SnapshotError;
 pub use export::{Ledger, content_digest, content_digest_of, export, export_parts};
-pub use import::{Admit, ImportTarget, import, import_if, inspect, verify};
+pub use import::{Admit, ImportTarget, Loaded, Watch, import, import_if, inspect, verify};
 pub use reader::SnapshotReader;
 pub use record::{Record, pack_ledger, unpack_ledger};
 

@@ -70,7 +70,7 @@ const OTHERS: [&str; 30] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 27] = [
+const SYSTEM: [&str; 29] = [
     "Shutdown",
     "Checkpoint",
     "ListIdentities",
@@ -98,6 +98,8 @@ const SYSTEM: [&str; 27] = [
     "OwnerHold",
     "OwnerGiveWay",
     "Scrub",
+    "QuotaShow",
+    "QuotaSet",
 ];
 
 #[test]

@@ -162,6 +162,16 @@ fn a_tenants_name_is_for_the_tenant() -> Result<()> {
     ] {
         assert_eq!(created(&server, agent, "tenant__acme____bus__", kind)?, refusal(shown), "{agent} {kind}");
     }
+    // Nor is it claimed by somebody else's: what is in it would count for that one.
+    for (tenant, taken) in [("other", false), ("acm", false), ("Acme", true)] {
+        let fields = [
+            ("graph_name", "tenant__acme__claimed".into()),
+            ("graph_type", "Agent".into()),
+            ("tenant", tenant.into()),
+        ];
+        let answer = call_as(&server, "worker", "", "CreateGraph", params(fields))?;
+        assert_eq!(answer.is_ok(), taken, "{tenant}: {answer:?}");
+    }
     // Nor by way of a copy.
     create(&mut server.client()?.acting_as("mallory"), "mine", "Agent")?;
     let fork = params([("graph_name", "tenant__acme____bus__".into())]);

@@ -2,6 +2,7 @@
 
 mod copies;
 mod damage;
+mod limits;
 mod salvage;
 mod status;
 mod upkeep;

@@ -18,6 +18,7 @@ use super::identities::IdentitiesArgs;
 use super::ledger::LedgerCommand;
 use super::moves::{MoveArgs, MovesArgs};
 use super::owners::OwnersCommand;
+use super::quota::QuotaCommand;
 use super::reference::{ImportReferenceArgs, PullArgs};
 use super::route::RouteArgs;
 use super::salvage::SalvageArgs;
@@ -25,8 +26,8 @@ use super::scrub::ScrubArgs;
 use super::snapshot::SnapshotCommand;
 use super::status::StatusArgs;
 use super::{
-    audit, backup, checkpoint, diff, digest, graphs, identities, ledger, moves, owners, program, reference,
-    route, salvage, scrub, snapshot, status,
+    audit, backup, checkpoint, diff, digest, graphs, identities, ledger, moves, owners, program, quota,
+    reference, route, salvage, scrub, snapshot, status,
 };
 use crate::bench::{self, BenchArgs};
 use crate::reshard::{self, ReshardCommand};
@@ -76,6 +77,9 @@ enum Command {
     /// How much of its ledger a graph keeps.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// What tenants may have and use at most: show it with what they do use, set it.
+    #[command(subcommand)]
+    Quota(QuotaCommand),
     ImportReference(ImportReferenceArgs),
     Pull(PullArgs),
     Status(StatusArgs),
@@ -108,6 +112,7 @@ impl Command {
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Backup(command) => backup::run(&command, runtime),
             Self::Ledger(command) => ledger::run(&command, runtime),
+            Self::Quota(command) => quota::run(&command, runtime),
             Self::ImportReference(args) => reference::import(&args, runtime),
             Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),

@@ -173,7 +173,8 @@ fn of_graph(error: &GraphError) -> Exit {
         | GraphError::TargetNotFound(_)
         | GraphError::EmptyVector(_)
         | GraphError::KeyReused(_)
-        | GraphError::TooManyKeys(_) => Exit::Failed,
+        | GraphError::TooManyKeys(_)
+        | GraphError::OverQuota(_) => Exit::Failed,
     }
 }
 

@@ -22,6 +22,7 @@ mod owners;
 mod place;
 pub(crate) mod program;
 mod progress;
+mod quota;
 mod reference;
 mod route;
 mod salvage;

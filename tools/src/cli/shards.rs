@@ -128,14 +128,14 @@ impl ShardArgs {
     pub(super) async fn ask_all_with<T, P>(&self, method: &'static str, params: P) -> Result<Answers<T>>
     where
         T: DeserializeOwned + Send + 'static,
-        P: Serialize + Copy + Send + Sync + 'static,
+        P: Serialize + Clone + Send + Sync + 'static,
     {
         let secret = self.secret()?;
         let mut asked = Vec::new();
         for endpoint in self.list()?.as_slice().iter().cloned() {
             let (secret, options) = (secret.clone(), self.credentials.options());
             let task = tokio::spawn({
-                let endpoint = endpoint.clone();
+                let (endpoint, params) = (endpoint.clone(), params.clone());
                 async move { ask(&endpoint, &secret, options, method, &params).await }
             });
             asked.push((endpoint, task));

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Gateway;
 use super::owners::OwnersView;
 use super::watch::Look;
-use crate::remote::DamageStatus;
+use crate::remote::{DamageStatus, QuotaStatus};
 
 /// The tier.
 #[derive(Debug, Serialize)]
@@ -35,6 +35,9 @@ struct ShardView {
     /// What is damaged, a line each; empty when nothing is.
     damage: Vec<String>,
     quarantined_graphs: Option<u64>,
+    /// What tenants use of their quotas; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quotas: Option<QuotaStatus>,
     store_id: Option<String>,
     /// Another store answers here than when the gateway began to look.
     store_changed: Option<String>,
@@ -93,6 +96,7 @@ impl ShardView {
             quarantined_graphs: status
                 .and_then(|status| status.damage.as_ref())
                 .map(|damage| damage.quarantined_graphs),
+            quotas: status.and_then(|status| status.quotas.clone()).filter(|quotas| quotas.on),
             store_id: status.and_then(|status| status.store_id.clone()),
             store_changed: look.and_then(|look| look.store_changed.clone()),
             version: answer.map(|answer| answer.health.version.clone()),

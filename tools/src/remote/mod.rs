@@ -14,6 +14,7 @@ mod damage;
 mod download;
 mod frame;
 mod heads;
+mod quotas;
 mod status;
 mod upload;
 
@@ -23,6 +24,7 @@ pub(crate) use damage::{DamageStatus, ScrubFinding, ScrubStatus};
 pub(crate) use download::{Download, content, content_without_ledger};
 pub(crate) use frame::{batches, data_limit};
 pub(crate) use heads::{GraphHead, Heads, heads};
+pub(crate) use quotas::{QuotaStatus, Quotas, TenantQuota};
 pub(crate) use status::{GraphStats, GraphStatsParams, IdentityStatus, MemoryStatus, ShardStatus};
 pub(crate) use upload::{upload, upload_arriving, upload_service};
 

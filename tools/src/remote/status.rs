@@ -6,7 +6,7 @@ use epistemic_storage::GraphStore;
 use epistemic_storage::graph::{COMMONS, Graph, GraphSizes};
 use serde::{Deserialize, Serialize};
 
-use super::{DamageStatus, ScrubStatus};
+use super::{DamageStatus, QuotaStatus, ScrubStatus};
 
 /// One graph, as `GraphStats` lists it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -153,6 +153,9 @@ pub(crate) struct ShardStatus {
     /// How its scrub stands; none in memory.
     #[serde(default)]
     pub(crate) scrub: Option<ScrubStatus>,
+    /// What its tenants may use and do; earlier versions do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quotas: Option<QuotaStatus>,
     /// Its own endpoint, when it was told one.
     #[serde(default)]
     pub(crate) advertise: Option<String>,

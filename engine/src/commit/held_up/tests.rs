@@ -48,7 +48,8 @@ impl Turns {
             let graph = Arc::from(graph);
             let account = Account { tenant: Arc::clone(&graph), graph: Arc::clone(&graph) };
             let permit = Some(self.admission.admit(&account, Kind::Short, 1).unwrap());
-            let waiter = Waiter { account, reached: Progress::default(), reply, permit, until: None };
+            let (reached, charge) = (Progress::default(), None);
+            let waiter = Waiter { account, reached, reply, permit, charge, until: None };
             let job = Job { write: Write { graph, op }, waiter };
             self.held_up.pass(job, &mut group);
             receiver

@@ -23,7 +23,7 @@ pub(super) fn write_findings(out: &mut dyn Write, findings: &Findings) -> io::Re
             findings.shown.iter().filter(|finding| finding.kind == kind).take(LINES).collect();
         for Finding { graph, space, key, detail, .. } in &shown {
             let place = graph.as_ref().map_or_else(String::new, |graph| format!("graph {graph:?}, "));
-            writeln!(out, "    {place}{space}, {key}: {detail}")?;
+            writeln!(out, "    {place}{space}, {}: {detail}", shortened(key))?;
         }
         if total > shown.len() as u64 {
             writeln!(out, "    and {} more", total - shown.len() as u64)?;

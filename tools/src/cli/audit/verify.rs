@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use epistemic_storage::Store;
-use epistemic_storage::audit::{Audit, GraphAudit, audit};
+use epistemic_storage::audit::{Audit, DataLimits, GraphAudit, audit_with_limits};
+use epistemic_storage::limits::{
+    MAX_NAME_BYTES, MAX_NODE_LABELS, MAX_PROPERTY_BYTES, NameLimits, RequestLimits,
+};
 use epistemic_storage::rocks::RocksStore;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
@@ -22,6 +25,9 @@ use crate::cli::{EXIT_CODES, Exit, Failure};
 ///
 /// Counters against records, edges against their ends, both directions of edges, the label index, embeddings, the ledger,
 /// and that every record belongs to a graph. Changes nothing. Ends with 4 when anything is wrong.
+///
+/// Lists what is over the limits that a server has for what is written; it stays in use, and is no error. Give the limits that
+/// the server was given.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(in crate::cli) struct VerifyArgs {
@@ -31,6 +37,18 @@ pub(in crate::cli) struct VerifyArgs {
     /// Check the records of these graphs alone, and no block that holds none of them.
     #[arg(value_name = "GRAPH")]
     graphs: Vec<String>,
+    /// Longest name of a graph.
+    #[arg(long, default_value_t = MAX_NAME_BYTES, value_name = "BYTES")]
+    max_graph_name_bytes: usize,
+    /// Longest id of a node.
+    #[arg(long, default_value_t = MAX_NAME_BYTES, value_name = "BYTES")]
+    max_node_id_bytes: usize,
+    /// Largest properties of a node or an edge, and largest embedding.
+    #[arg(long, default_value_t = MAX_PROPERTY_BYTES, value_name = "BYTES")]
+    max_property_bytes: usize,
+    /// Labels of a node at most.
+    #[arg(long, default_value_t = MAX_NODE_LABELS, value_name = "COUNT")]
+    max_node_labels: usize,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -55,10 +73,23 @@ enum Checksums {
     NotRead,
 }
 
+impl VerifyArgs {
+    fn limits(&self) -> DataLimits {
+        DataLimits {
+            names: NameLimits { graph: self.max_graph_name_bytes, node: self.max_node_id_bytes },
+            requests: RequestLimits {
+                value_bytes: self.max_property_bytes,
+                labels: self.max_node_labels,
+                ..RequestLimits::default()
+            },
+        }
+    }
+}
+
 pub(in crate::cli) fn run(args: &VerifyArgs) -> Result<()> {
     let (_owner, store) = open_store_read_only(&args.dir)?;
     let checksums = if args.graphs.is_empty() { checksums(&store)? } else { Checksums::NotRead };
-    let audit = audit(&store, &args.graphs, &mut shown("verify"))?;
+    let audit = audit_with_limits(&store, &args.graphs, args.limits(), &mut shown("verify"))?;
     let verified = Verified { dir: &args.dir, checksums, audit, named: !args.graphs.is_empty() };
     args.output.print(&verified)?;
     verified.failure().map_or(Ok(()), |failure| Err(failure.into()))
@@ -99,7 +130,7 @@ impl Verified<'_> {
 
 impl Report for Verified<'_> {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Audit { graphs, unread, found, records, .. } = &self.audit;
+        let Audit { graphs, unread, found, over_limits, records, .. } = &self.audit;
         let faulty = graphs.iter().filter(|graph| graph.findings > 0).count() + unread.len();
         let (dir, all, records) = (self.dir.display(), graphs.len() + unread.len(), HumanCount(*records));
         writeln!(out, "{dir}: {all} graphs, {faulty} of them with findings; {records} records read")?;
@@ -113,6 +144,10 @@ impl Report for Verified<'_> {
         } else {
             writeln!(out, "findings:")?;
             write_findings(out, found)?;
+        }
+        if !over_limits.is_empty() {
+            writeln!(out, "over the limits for what is written, and in use:")?;
+            write_findings(out, over_limits)?;
         }
         let shown = |graph: &&GraphAudit| self.named || graph.findings > 0;
         let graphs: Vec<_> = graphs.iter().filter(shown).collect();

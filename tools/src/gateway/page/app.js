@@ -72,12 +72,53 @@ function card(endpoint) {
     list.append(pair);
     values.push(value);
   }
-  const problem = element("p", "problem");
-  root.append(state, list, problem);
+  const quotas = element("table", "quotas"), problem = element("p", "problem");
+  quotas.append(element("caption", "", "Quotas"), element("tbody"));
+  quotas.hidden = true;
+  root.append(state, list, quotas, problem);
   at("shards").append(root);
-  const made = { root, state, values, problem };
+  const made = { root, state, values, quotas, problem };
   cards.set(endpoint, made);
   return made;
+}
+
+// ---- quotas: the limit that each tenant is nearest to
+
+const TENANTS = 8;
+const QUOTA_WORDS = {
+  stored_bytes: "bytes stored", requests_per_second: "requests/s", bytes_per_second: "bytes/s",
+  write_cost_per_second: "write bytes/s", compute_seconds_per_minute: "computation s/min",
+};
+
+function nearest(tenant) {
+  const parts = Object.entries(tenant.limits).map(([kind, limit]) => {
+    const used = tenant.used[kind] ?? 0;
+    return { tenant: tenant.tenant, kind, used, limit, part: used / Math.max(limit, 1) };
+  });
+  return parts.sort((a, b) => b.part - a.part)[0];
+}
+
+function showQuotas(table, quotas) {
+  const near = (quotas?.tenants ?? []).map(nearest).filter(Boolean).sort((a, b) => b.part - a.part);
+  const shown = near.slice(0, TENANTS), told = JSON.stringify([shown, near.length]);
+  if (table.dataset.shown === told) return;
+  table.dataset.shown = told;
+  table.hidden = !near.length;
+  const rows = shown.map(({ tenant, kind, used, limit, part }) => {
+    const figure = kind.includes("bytes") || kind.includes("cost") ? size : count;
+    const row = element("tr"), name = element("th", "name", tenant === "" ? "(no tenant)" : visible(tenant));
+    name.scope = "row";
+    row.append(name, element("td", "quiet", QUOTA_WORDS[kind] ?? kind),
+      element("td", part >= 1 ? "number warn" : "number", `${part >= 1 ? "▲ " : ""}${figure(used)} of ${figure(limit)}`));
+    return row;
+  });
+  if (near.length > shown.length) {
+    const more = element("td", "quiet", `${count(near.length - shown.length)} more: egctl quota show`), row = element("tr");
+    more.colSpan = 3;
+    row.append(more);
+    rows.push(row);
+  }
+  table.tBodies[0].replaceChildren(...rows);
 }
 
 function problemsOf(shard) {
@@ -94,7 +135,7 @@ function moodOf(shard) {
 }
 
 function showShard(shard) {
-  const { root, state, values, problem } = card(shard.endpoint);
+  const { root, state, values, quotas, problem } = card(shard.endpoint);
   const problems = problemsOf(shard), mood = moodOf(shard);
   dress(root, `shard is-${mood}`);
   dress(state, `state ${mood}`);
@@ -108,6 +149,7 @@ function showShard(shard) {
   latency.title = shard.latency_ms != null
     ? "Mean time of the shard's answers in the last seconds"
     : "No requests in the last seconds: round trip of the gateway's own question";
+  showQuotas(quotas, shard.quotas);
   dress(problem, `problem ${mood}`);
   write(problem, problems.join("\n"));
 }

@@ -1,0 +1,53 @@
+//! Series of quotas: of the tenants that a rule names and a few others, so that their number is bounded.
+
+use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, core::Collector};
+
+use crate::{quotas::Kind, shard::Shard};
+
+/// The series.
+pub(super) struct QuotaSeries {
+    refusals: IntCounterVec,
+    used: GaugeVec,
+    limit: GaugeVec,
+}
+
+impl QuotaSeries {
+    pub(super) fn new() -> prometheus::Result<Self> {
+        let labels = ["tenant", "kind"];
+        Ok(Self {
+            refusals: IntCounterVec::new(
+                Opts::new("quota_refusals_total", "Requests, and items of batches, that a quota refused."),
+                &["kind"],
+            )?,
+            used: GaugeVec::new(Opts::new("quota_used", "What a tenant uses that a rule limits."), &labels)?,
+            limit: GaugeVec::new(Opts::new("quota_limit", "What it may use."), &labels)?,
+        })
+    }
+
+    pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
+        let collectors: [Box<dyn Collector>; 3] =
+            [Box::new(self.refusals.clone()), Box::new(self.used.clone()), Box::new(self.limit.clone())];
+        collectors.into_iter().try_for_each(|collector| registry.register(collector))
+    }
+
+    /// Brings them up to date. Those of tenants that are not among the important ones any more go.
+    pub(super) fn renew(&self, shard: &Shard) {
+        for kind in Kind::ALL {
+            let refused = shard.quotas.refused(&shard.graphs, kind);
+            if refused > 0 {
+                let series = self.refusals.with_label_values(&[kind.name()]);
+                series.inc_by(refused.saturating_sub(series.get()));
+            }
+        }
+        self.used.reset();
+        self.limit.reset();
+        for row in shard.quotas.important(&shard.graphs) {
+            for kind in Kind::ALL {
+                let (Some(limit), Some(used)) = (row.limit(kind), row.used(kind)) else { continue };
+                let labels = [row.tenant.name(), kind.name()];
+                self.used.with_label_values(&labels).set(used);
+                self.limit.with_label_values(&labels).set(limit as f64);
+            }
+        }
+    }
+}
