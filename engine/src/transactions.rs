@@ -23,8 +23,9 @@ use crate::{
     transfer::Transfers,
 };
 
-/// Open transactions of one graph at most, and of all.
+/// Open transactions of one graph at most, of one tenant, and of all.
 const MOST_OF_GRAPH: usize = 256;
+const MOST_OF_TENANT: usize = 1024;
 const MOST: usize = 4096;
 /// Changes of one transaction at most: the commit thread makes them in one go, while other writers wait.
 const MOST_CHANGES: usize = 100_000;
@@ -48,6 +49,10 @@ pub(crate) enum Refusal {
         "too many open transactions for graph '{0}': {MOST_OF_GRAPH} are the most; commit or roll back some"
     )]
     OfGraph(Arc<str>),
+    #[error(
+        "too many open transactions of one tenant: {MOST_OF_TENANT} are the most; commit or roll back some"
+    )]
+    OfTenant,
     #[error("too many open transactions: {MOST} are the most; commit or roll back some")]
     TooMany,
     #[error("the transaction has {MOST_CHANGES} changes, which is the most; commit it in parts")]
@@ -129,8 +134,16 @@ impl Transactions {
         if state.open.len() >= MOST {
             return Err(Refusal::TooMany);
         }
-        if state.open.values().filter(|open| open.graph == graph).count() >= MOST_OF_GRAPH {
+        let (mut of_graph, mut of_tenant) = (0, 0);
+        for open in state.open.values() {
+            of_graph += usize::from(open.graph == graph);
+            of_tenant += usize::from(*open.charge.owner() == *tenant);
+        }
+        if of_graph >= MOST_OF_GRAPH {
             return Err(Refusal::OfGraph(graph));
+        }
+        if of_tenant >= MOST_OF_TENANT {
+            return Err(Refusal::OfTenant);
         }
         let id = format!("txn-{:032x}", rand::random::<u128>());
         let open = Open {
@@ -346,13 +359,21 @@ mod tests {
     #[test]
     fn they_are_bounded_in_number_and_bytes() {
         let (transactions, connection) = open();
-        let begin = |graph: &str| transactions.begin(account(graph), None, &connection);
+        let begin_of = |tenant: String, graph: &str| {
+            let account = Account { tenant: tenant.into(), graph: graph.into() };
+            transactions.begin(account, None, &connection)
+        };
+        let begin = |graph: &str| begin_of("tenant t".into(), graph);
         let ids: Vec<_> = (0..MOST_OF_GRAPH).map(|_| begin("g").unwrap()).collect();
         assert_eq!(begin("g"), Err(Refusal::OfGraph("g".into())));
-        for number in MOST_OF_GRAPH..MOST {
+        for number in MOST_OF_GRAPH..MOST_OF_TENANT {
             begin(&(number / MOST_OF_GRAPH).to_string()).unwrap();
         }
-        assert_eq!(begin("other"), Err(Refusal::TooMany));
+        assert_eq!(begin("other"), Err(Refusal::OfTenant));
+        for number in MOST_OF_TENANT..MOST {
+            begin_of((number / MOST_OF_TENANT).to_string(), &(number / MOST_OF_GRAPH).to_string()).unwrap();
+        }
+        assert_eq!(begin_of("v".into(), "v"), Err(Refusal::TooMany));
         transactions.roll_back(&ids[0], None).unwrap();
         begin("other").unwrap();
 

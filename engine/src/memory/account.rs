@@ -186,6 +186,11 @@ impl Charge {
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// On whose account it is.
+    pub(crate) fn owner(&self) -> &str {
+        &self.owner
+    }
 }
 
 impl Drop for Charge {
