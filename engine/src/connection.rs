@@ -270,7 +270,7 @@ impl<S: Stream> Connection<S> {
             let Self { shard, transfers, origin, quota, pending, outbox, .. } = self;
             let client = Client { transfers, peer: origin };
             let is_stranger = self.unauthenticated.is_some() && !authenticated;
-            let dispatch = || {
+            let mut dispatch = || {
                 if is_stranger {
                     dispatch::dispatch_stranger(shard, client, &body, quota, pending, outbox)
                 } else {

@@ -102,16 +102,16 @@ fn a_write_that_costs_more_is_paid_for_when_it_is_made() {
     let quotas = Quotas::open(None, None).unwrap();
     quotas.set(&graphs, "a", &["stored_bytes=1MiB", "write_cost_per_second=1000"]).unwrap();
     let tenant = quotas.active().unwrap().known_or_new("a");
-    let mut charge = Charge::begin(&tenant, 100, true).unwrap();
+    let mut charge = WriteCharge::begin(&tenant, 100, true).unwrap();
     charge.wrote(60);
     charge.wrote(30);
     assert_eq!(tenant.usage.stored(), 100, "it was paid for");
     charge.wrote(60_000);
     assert_eq!(tenant.usage.stored(), 100 + 60_000 - 10);
-    let refused = Charge::begin(&tenant, 1, false).err().unwrap().to_string();
+    let refused = WriteCharge::begin(&tenant, 1, false).err().unwrap().to_string();
     assert!(refused.contains("bytes of writes per second"), "{refused}");
     assert!(tenant.may_write().is_err());
-    Charge::afterwards(&tenant).wrote(7);
+    WriteCharge::afterwards(&tenant).wrote(7);
     assert_eq!(tenant.usage.stored(), 100 + 60_000 - 3);
 }
 
