@@ -149,8 +149,13 @@ fn full_disk(reserve: u64, left: u64, property_bytes: usize) -> Result<()> {
         tally.wait("refusals", Tally::refused, 50)?;
         eprintln!("full: {}", told(&server)?);
         read_one(&server)?;
-        let checkpoint = server.client()?.call("__commons__", "Checkpoint", None);
-        eprintln!("Checkpoint while it is full: {checkpoint:?}");
+        let begun = Instant::now();
+        match server.client()?.call("__commons__", "Checkpoint", None) {
+            Ok(taken) => eprintln!("Checkpoint while it is full: {taken}"),
+            Err(WireError::Server(text)) => eprintln!("Checkpoint while it is full: {text}"),
+            Err(error) => bail!("no answer to Checkpoint in {:?}: {error}", begun.elapsed()),
+        }
+        ensure!(begun.elapsed() < LIMIT / 2, "Checkpoint took {:?}", begun.elapsed());
         disk.empty()?;
         let freed = Instant::now();
         tally.wait("acknowledgements after space was freed", Tally::acknowledged, 1)?;

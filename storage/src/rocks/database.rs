@@ -3,7 +3,11 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use fs_err as fs;
@@ -18,6 +22,9 @@ use crate::{
 
 /// The family that directories made before it lack.
 pub(super) const NEWER: &str = Space::Channels.name();
+
+/// Short reads take less. Others wait so long for those that take more, at each attempt to open the database again.
+const READS: Duration = Duration::from_millis(20);
 
 /// What an attempt to open the database again came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +41,8 @@ pub(super) struct Database {
     choices: RocksOptions,
     cache: Cache,
     current: RwLock<Current>,
+    /// Its own work was ended, so that it must be opened again.
+    ended: AtomicBool,
 }
 
 struct Current {
@@ -63,7 +72,7 @@ impl Database {
             Err(error) => return Err(error),
         };
         let (path, choices, cache) = (path.to_path_buf(), choices.clone(), cache.clone());
-        Ok(Self { path, choices, cache, current: RwLock::new(current) })
+        Ok(Self { path, choices, cache, current: RwLock::new(current), ended: AtomicBool::new(false) })
     }
 
     /// The open database.
@@ -90,8 +99,14 @@ impl Database {
         self.current.read().refusal.clone()
     }
 
-    /// Closes the database and opens it again, unless somebody holds it. Blocks while the log is replayed; who reads
-    /// meanwhile waits. When it cannot be opened for writing it is opened for reading.
+    /// Whether it flushes and merges no more and must be opened again.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Closes the database and opens it again, unless somebody holds it: then its flushes and merges are ended, so that who
+    /// waits for one gets an error and lets go. Blocks while the log is replayed; who reads meanwhile waits. When it cannot be
+    /// opened for writing it is opened for reading.
     ///
     /// # Errors
     /// Why it takes no writes. A database that holds another state than before, or whose files fail their check, is
@@ -99,8 +114,10 @@ impl Database {
     pub(super) fn reopen(&self) -> Result<Reopened> {
         check(&self.path, &self.choices)?;
         let mut current = self.current.write();
-        let before = match current.db.take().map(Arc::try_unwrap) {
+        let before = match current.db.take().map(released) {
             Some(Err(held)) => {
+                held.cancel_all_background_work(false);
+                self.ended.store(true, Ordering::Relaxed);
                 current.db = Some(held);
                 return Ok(Reopened::InUse);
             }
@@ -111,6 +128,7 @@ impl Database {
             }
             None => None,
         };
+        self.ended.store(false, Ordering::Relaxed);
         let opened = open(&self.path, &self.choices, &self.cache, false);
         current.refusal = opened.as_ref().err().cloned();
         current.db = match opened {
@@ -129,6 +147,16 @@ impl Database {
         }
         Ok(Reopened::Open)
     }
+}
+
+/// The database, once the short reads of the moment let go of it.
+#[expect(clippy::disallowed_methods, reason = "no more can begin meanwhile; nothing tells when they end")]
+fn released(db: Arc<DB>) -> std::result::Result<DB, Arc<DB>> {
+    let begun = Instant::now();
+    while Arc::strong_count(&db) > 1 && begun.elapsed() < READS {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Arc::try_unwrap(db)
 }
 
 /// Whether room or descriptors were missing, which may be there later.

@@ -270,6 +270,9 @@ impl Store for RocksStore {
             self.free_space.check(0, Reserve::Used)?;
             return if enough_descriptors() { self.reopen() } else { Err(refusal) };
         }
+        if self.database.has_ended() {
+            return self.reopen();
+        }
         if self.stuck.lock().is_none() && !self.has_failed() {
             self.free_space.renew_ballast();
             return self.free_space.check(0, Reserve::Kept);
@@ -315,6 +318,10 @@ impl Store for RocksStore {
 
     fn checkpoint(&self, dir: &Path) -> Result<()> {
         self.writable()?;
+        if let Some((error, _)) = &*self.stuck.lock() {
+            // What is in memory cannot be flushed.
+            return Err(error.clone());
+        }
         let db = self.database.get()?;
         Checkpoint::new(&db)
             .and_then(|checkpoint| checkpoint.create_checkpoint(dir))
