@@ -50,7 +50,8 @@ fn pipelined_clients_meet_the_limit_exactly() -> Result<()> {
     let writers: Vec<_> = (0..WRITERS)
         .map(|writer| {
             let client = server.client()?;
-            Ok(thread::spawn(move || write(client, writer)))
+            let builder = thread::Builder::new().name(format!("writer {writer}"));
+            Ok(builder.spawn(move || write(client, writer))?)
         })
         .collect::<Result<_>>()?;
     let mut taken = 0;
