@@ -335,19 +335,20 @@ fn names(server: &ServerProcess) -> Result<()> {
         let fields = [
             ("agent_id", agent.as_str().into()),
             ("role", "Agent".into()),
-            ("teams", Value::Array((0..1000).map(long).collect())),
+            ("teams", Value::Array((0..200).map(long).collect())),
+            ("signature", "".into()),
         ];
         texts.extend(answered(client.call("", "RegisterIdentity", params(fields)))?);
         let fields = [
             ("channel_id", agent.as_str().into()),
             ("channel_type", "Group".into()),
             ("creator", "a".into()),
-            ("initial_members", Value::Array((0..1000).map(long).collect())),
+            ("initial_members", Value::Array((0..200).map(long).collect())),
         ];
         texts.extend(answered(client.call("", "CreateChannel", params(fields)))?);
     }
     let limited = texts.iter().filter(|text| text.contains("LIMIT_EXCEEDED")).count();
-    ensure!(limited > 40, "{limited} of 60 were over the limit: {:?}", texts.first());
+    ensure!((41..60).contains(&limited), "{limited} of 60 were over the limit: {:?}", texts.first());
     Ok(())
 }
 

@@ -142,7 +142,7 @@ fn queued_computations_are_asked_again_when_their_turn_comes() -> Result<()> {
         let ends = [("source", id / 2), ("target", id)].map(|(end, id)| (end, id.to_string().into()));
         map([("op", "add_edge".into()), ends[0].clone(), ends[1].clone(), ("properties", map([]))])
     };
-    client.batch_update("g", (0..3000).map(node).chain((1..3000).map(edge)).collect())?;
+    client.batch_update("g", (0..10_000).map(node).chain((1..10_000).map(edge)).collect())?;
     set(&mut client, "acme", &["compute_seconds_per_minute=1"])?;
     let mut clients = (0..40).map(|_| server.client()).collect::<Result<Vec<_>>>()?;
     for client in &mut clients {
