@@ -225,7 +225,7 @@ impl Identities {
         // Whoever becomes smaller may, however much there is.
         if new > old {
             let most = self.most_names.load(Ordering::Relaxed);
-            limits::check_count("bytes of names in identities", names + new, most)?;
+            limits::check_names("identities", names + new, most)?;
         }
         Ok(names + new)
     }

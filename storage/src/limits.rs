@@ -65,6 +65,19 @@ pub enum OverLimit {
         /// As many may be.
         most: usize,
     },
+    /// Names that are kept in memory would take too much of it.
+    #[error(
+        "LIMIT_EXCEEDED: {bytes} bytes of names in {of}, {most} are the most, the half of a part of --memory-budget; remove some \
+         (docs/errors/limit-exceeded.md)"
+    )]
+    Names {
+        /// Of what.
+        of: &'static str,
+        /// As many bytes as they would take.
+        bytes: usize,
+        /// As many may be.
+        most: usize,
+    },
     /// There are too many.
     #[error("{count} {of}, {most} are the most")]
     Count {
@@ -215,6 +228,10 @@ pub(crate) fn check_name(of: &'static str, name: &str) -> Result<(), OverLimit> 
 pub fn check_bytes(of: &'static str, name: &str, most: usize) -> Result<(), OverLimit> {
     let bytes = name.len();
     if bytes <= most { Ok(()) } else { Err(OverLimit::Name { of, bytes, most }) }
+}
+
+pub(crate) fn check_names(of: &'static str, bytes: usize, most: usize) -> Result<(), OverLimit> {
+    if bytes <= most { Ok(()) } else { Err(OverLimit::Names { of, bytes, most }) }
 }
 
 pub(crate) fn check_count(of: &'static str, count: usize, most: usize) -> Result<(), OverLimit> {

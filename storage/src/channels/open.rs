@@ -82,7 +82,7 @@ impl Channels {
     /// Whether names that count so much more may be there.
     fn check_names(&self, more: usize) -> Result<(), ChannelError> {
         let names = self.names.load(Ordering::Relaxed).saturating_add(more);
-        Ok(limits::check_count("bytes of names in channels", names, self.most_names.load(Ordering::Relaxed))?)
+        Ok(limits::check_names("channels", names, self.most_names.load(Ordering::Relaxed))?)
     }
 
     /// Opens a channel that agents join by invitation; the creator is a member.

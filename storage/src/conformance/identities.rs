@@ -58,7 +58,7 @@ pub(super) fn register(graphs: &GraphStore) -> Result<(), GraphError> {
         let agent = Identity::new(Role::Agent, large.iter().map(|&team| team.to_owned()).collect());
         let refused = identities.register(graphs, "3", agent, || Ok::<_, GraphError>(()));
         let text = "bytes of names in identities, 67108864 are the most";
-        assert!(refused.as_ref().is_err_and(|error| error.to_string().ends_with(text)), "{refused:?}");
+        assert!(refused.as_ref().is_err_and(|error| error.to_string().contains(text)), "{refused:?}");
     }
     register("2", Role::Agent, &large)?;
     register("2", Role::Agent, &[])?;
