@@ -155,8 +155,8 @@ pub(crate) async fn read_quotas_again(shard: Arc<Shard>, mut hangup: Signal) {
         let reading = Arc::clone(&shard);
         let read = tokio::task::spawn_blocking(move || reading.quotas.reload(&reading.graphs)).await;
         match read {
-            Ok(Ok(rules)) => tracing::info!(rules, "SIGHUP: the quotas were read again"),
-            Ok(Err(error)) => tracing::error!("SIGHUP: the quotas stay as they were: --quotas: {error}"),
+            Ok(Ok(rules)) => tracing::info!(rules, "the quotas were read again"),
+            Ok(Err(error)) => tracing::error!("the quotas stay as they were: --quotas: {error}"),
             Err(error) => tracing::error!(%error, "reading the quotas panicked"),
         }
     }
