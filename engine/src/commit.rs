@@ -47,6 +47,8 @@ struct Job {
 /// Whoever waits for a write.
 struct Waiter {
     account: Account,
+    /// The number of the connection that it came by, if any.
+    connection: Option<u64>,
     /// How much of the write is done.
     reached: Progress,
     reply: oneshot::Sender<Reply>,
@@ -109,18 +111,20 @@ impl Drop for AbortOnPanic {
 }
 
 impl Committer {
-    /// Queues a write on an account. The receiver gets the outcome once it is durable as configured; it gets an error when the
+    /// Queues a write on an account. Writes of a connection are made in their order. The receiver gets the outcome once it is durable as configured; it gets an error when the
     /// commit thread is gone. A place given with it is given back when the write is done, whenever its client takes the answer.
     pub(crate) fn submit(
         &self,
         account: Account,
+        connection: Option<u64>,
         op: Op,
         permit: Option<Permit>,
         charge: Option<WriteCharge>,
     ) -> oneshot::Receiver<Reply> {
         let (reply, receiver) = oneshot::channel();
         let write = Write { graph: Arc::clone(&account.graph), op };
-        let waiter = Waiter { account, reached: Progress::default(), reply, permit, charge, until: None };
+        let reached = Progress::default();
+        let waiter = Waiter { account, connection, reached, reply, permit, charge, until: None };
         // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
         let _ = self.jobs.send(Job { write, waiter });
         receiver

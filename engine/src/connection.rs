@@ -4,7 +4,14 @@
 //! pipelined writes share fsyncs; a request that must see them waits in [`Connection::held`]. Answers that are due
 //! later keep their place in [`Connection::pending`].
 
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::BytesMut;
 use epistemic_listen::Place;
@@ -36,6 +43,9 @@ use crate::{
     },
 };
 
+/// The number of the next connection.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// Requests of one connection that wait for their answer.
 const MAX_PENDING: usize = 1024;
 /// Bytes of such requests: a client that pipelines more is read from when some are answered.
@@ -62,6 +72,8 @@ const SMALL: usize = 1 << 10;
 
 struct Connection<S> {
     shard: Arc<Shard>,
+    /// Its writes are known by it.
+    number: u64,
     place: Place,
     /// What it counts as for the tenant of its first request about a graph, where there are quotas.
     quota: Option<quotas::Place>,
@@ -115,6 +127,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
     let origin: Arc<str> = place.origin().to_string().into();
     let connection = Connection {
         shard: Arc::clone(&shard),
+        number: NEXT.fetch_add(1, Ordering::Relaxed),
         incoming: shard.memory.open(MemoryPart::Requests, &origin),
         outgoing: shard.memory.open(MemoryPart::Answers, &origin),
         place,
@@ -267,8 +280,8 @@ impl<S: Stream> Connection<S> {
                 },
             };
             let begun = self.outbox.len();
-            let Self { shard, transfers, origin, quota, pending, outbox, .. } = self;
-            let client = Client { transfers, peer: origin };
+            let Self { shard, number, transfers, origin, quota, pending, outbox, .. } = self;
+            let client = Client { connection: *number, transfers, peer: origin };
             let is_stranger = self.unauthenticated.is_some() && !authenticated;
             let mut dispatch = || {
                 if is_stranger {

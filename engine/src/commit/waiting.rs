@@ -1,6 +1,10 @@
 //! Writes that wait for a group: those that came since the last one, and those for which it had no room.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    hash::Hash,
+    sync::Arc,
+};
 
 use epistemic_storage::graph::{Op, Progress, Write};
 
@@ -8,14 +12,45 @@ use super::{Job, MAX_GROUP, MAX_GROUP_COST, PART_COST, Waiter};
 use crate::{account::Account, fair_queue::FairQueue};
 
 /// What fits one group is committed in the order of its arrival. Beyond, tenants take turns by what their writes cost, and
-/// within one its graphs; the writes of a graph stay in their order.
+/// within one its graphs. The writes of a graph stay in their order, and so do those of a connection: after a crash the first
+/// of them are there and the others not, on whichever graphs they are.
 #[derive(Default)]
 pub(super) struct Waiting {
+    /// Those that came, and before them those that could not be put into a line yet.
     arrived: Vec<Job>,
     cost: u64,
     queued: FairQueue<Job>,
-    /// The account that a graph with queued writes is on: those of one graph are in one line.
-    lines: HashMap<Arc<str>, Account>,
+    /// The lines in which writes of a graph, or of a connection, are queued.
+    graphs: Lines<Arc<str>>,
+    connections: Lines<u64>,
+}
+
+/// Where something has writes queued: in one line, so that they stay in their order.
+struct Lines<K>(HashMap<K, (Account, usize)>);
+
+impl<K> Default for Lines<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Hash + Eq> Lines<K> {
+    fn of(&self, key: &K) -> Option<&Account> {
+        self.0.get(key).map(|(line, _)| line)
+    }
+
+    fn add(&mut self, key: K, line: &Account) {
+        self.0.entry(key).or_insert_with(|| (line.clone(), 0)).1 += 1;
+    }
+
+    fn remove(&mut self, key: K) {
+        if let Entry::Occupied(mut found) = self.0.entry(key) {
+            found.get_mut().1 -= 1;
+            if found.get().1 == 0 {
+                found.remove();
+            }
+        }
+    }
 }
 
 impl Waiting {
@@ -32,18 +67,52 @@ impl Waiting {
         self.arrived.push(job);
     }
 
-    /// Puts the rest of a write before what waits of its graph.
+    /// Puts the rest of a write before what waits of its graph and of its connection.
     pub(super) fn put_back(&mut self, job: Job) {
-        let line = self.line(&job);
+        // Both are in the line that it was in.
+        let line = self.line(&job).unwrap_or_else(|| job.waiter.account.clone());
+        self.count(&job, &line);
         self.queued.put_back(&line, cost_of(&job), job);
     }
 
-    fn line(&mut self, job: &Job) -> Account {
-        let line = self
-            .lines
-            .entry(Arc::clone(&job.waiter.account.graph))
-            .or_insert_with(|| job.waiter.account.clone());
-        line.clone()
+    /// The line that a write has to be in; none while its graph and its connection have writes in different ones.
+    fn line(&self, job: &Job) -> Option<Account> {
+        let of_graph = self.graphs.of(&job.waiter.account.graph);
+        let of_connection = job.waiter.connection.and_then(|connection| self.connections.of(&connection));
+        match (of_graph, of_connection) {
+            (Some(one), Some(other)) if one != other => None,
+            (Some(line), _) | (None, Some(line)) => Some(line.clone()),
+            (None, None) => Some(job.waiter.account.clone()),
+        }
+    }
+
+    fn count(&mut self, job: &Job, line: &Account) {
+        self.graphs.add(Arc::clone(&job.waiter.account.graph), line);
+        if let Some(connection) = job.waiter.connection {
+            self.connections.add(connection, line);
+        }
+    }
+
+    /// Puts what has arrived into lines. What has to wait for two of them keeps back what is behind it.
+    fn line_up(&mut self, arrived: impl Iterator<Item = Job>) {
+        let (mut graphs, mut connections) = (HashSet::new(), HashSet::new());
+        for job in arrived {
+            let (graph, connection) = (&job.waiter.account.graph, job.waiter.connection);
+            let free =
+                !graphs.contains(graph) && connection.is_none_or(|number| !connections.contains(&number));
+            match self.line(&job).filter(|_| free) {
+                Some(line) => {
+                    self.count(&job, &line);
+                    self.queued.push(&line, cost_of(&job), job);
+                }
+                None => {
+                    graphs.insert(Arc::clone(graph));
+                    connections.extend(connection);
+                    self.arrived.push(job);
+                }
+            }
+        }
+        self.cost = self.arrived.iter().map(cost_of).sum();
     }
 
     /// Takes out the writes to be committed next, in a group that costs `begun` already.
@@ -65,16 +134,13 @@ impl Waiting {
             left = left.saturating_sub(cost_of(&first));
             group.push(first);
         }
-        for job in arrived {
-            let (line, cost) = (self.line(&job), cost_of(&job));
-            self.queued.push(&line, cost, job);
-        }
-        self.cost = 0;
+        self.line_up(arrived);
         while group.len() < MAX_GROUP && left > 0 {
             let room = (begun > 0 || !group.is_empty()).then_some(left);
-            let Some((line, cost, job)) = self.queued.pop(room, |_| true) else { break };
-            if !self.queued.has(&line) {
-                self.lines.remove(&line.graph);
+            let Some((_, cost, job)) = self.queued.pop(room, |_| true) else { break };
+            self.graphs.remove(Arc::clone(&job.waiter.account.graph));
+            if let Some(connection) = job.waiter.connection {
+                self.connections.remove(connection);
             }
             left = left.saturating_sub(cost);
             group.push(job);
@@ -101,11 +167,16 @@ mod tests {
     use super::*;
 
     fn job(tenant: &str, graph: &str, id: &str, bytes: usize) -> Job {
+        job_by(None, (tenant, graph), id, bytes)
+    }
+
+    fn job_by(connection: Option<u64>, (tenant, graph): (&str, &str), id: &str, bytes: usize) -> Job {
         let account = Account { tenant: tenant.into(), graph: graph.into() };
         let op = Op::AddNode { id: id.into(), properties: vec![0; bytes] };
         let write = Write { graph: Arc::clone(&account.graph), op };
         let (reached, reply) = (Progress::default(), oneshot::channel().0);
-        Job { write, waiter: Waiter { account, reached, reply, permit: None, charge: None, until: None } }
+        let (permit, charge) = (None, None);
+        Job { write, waiter: Waiter { account, connection, reached, reply, permit, charge, until: None } }
     }
 
     fn ids(group: &[Job]) -> Vec<String> {
@@ -179,5 +250,36 @@ mod tests {
             order.extend(ids(&waiting.next_group(0)));
         }
         assert_eq!(order, ["rest", "behind"]);
+    }
+
+    /// Torture found it: a crash kept later writes of a connection without earlier ones on another graph.
+    #[test]
+    fn writes_of_one_connection_keep_their_order_on_all_graphs() {
+        let mut waiting = Waiting::default();
+        waiting.add(job("x", "other", "x", 5 << 20));
+        let mut sent = Vec::new();
+        for number in 0..40 {
+            for (connection, graphs) in [(1, ["a", "b", "both"]), (2, ["c", "both", "a"])] {
+                let graph = graphs[number % 3];
+                let id = format!("{connection} {number:02}");
+                // Dear ones on graphs that nobody else writes to are passed by the others.
+                let bytes = if number % 3 == 0 { 1 << 20 } else { 100 };
+                waiting.add(job_by(Some(connection), (graph, graph), &id, bytes));
+                sent.push(id);
+            }
+        }
+        let mut order = Vec::new();
+        while !waiting.is_empty() {
+            order.extend(ids(&waiting.next_group(0)));
+        }
+        order.retain(|id| id != "x");
+        assert_eq!(order.len(), sent.len());
+        for connection in ["1 ", "2 "] {
+            let of = |all: &[String]| -> Vec<String> {
+                all.iter().filter(|id| id.starts_with(connection)).cloned().collect()
+            };
+            assert_eq!(of(&order), of(&sent));
+        }
+        assert!(waiting.graphs.0.is_empty() && waiting.connections.0.is_empty());
     }
 }

@@ -58,13 +58,14 @@ pub(super) fn submit(
     let (parts, receiver) = mpsc::channel(1);
     let cancel = Cancel::default();
     let pending = Pending::computation(to, receiver, permit, cancel.clone());
-    let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
+    let (owned, body) = (Arc::clone(shard), body.clone());
+    let Request { method, begun, connection, .. } = *request;
     let (peer, charged) = (Arc::clone(request.peer), account.clone());
     shard.compute.submit(&account, &cancel.clone(), move || {
         let body = if takes_documents(method) { body.map(in_place::list_as_bin) } else { body };
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
-        let request = Request { envelope, method, begun, peer: &peer };
+        let request = Request { envelope, method, begun, peer: &peer, connection };
         let room = request.room(&owned, &charged);
         let mut out = Vec::new();
         let began = Instant::now();

@@ -73,6 +73,8 @@ pub(crate) struct Request<'a> {
     pub(crate) begun: Instant,
     /// Where it comes from: its origin.
     pub(crate) peer: &'a Arc<str>,
+    /// The number of its connection.
+    pub(crate) connection: u64,
 }
 
 impl Request<'_> {
@@ -92,6 +94,8 @@ impl Request<'_> {
 /// What a connection has for its requests.
 #[derive(Clone, Copy)]
 pub(crate) struct Client<'a> {
+    /// The number of the connection.
+    pub(crate) connection: u64,
     pub(crate) transfers: &'a Arc<Transfers>,
     /// Where it comes from: its origin.
     pub(crate) peer: &'a Arc<str>,
@@ -149,7 +153,8 @@ pub(crate) fn dispatch(
     if must_wait(row.route, pending) || pending.back().is_some_and(Pending::is_decoded_elsewhere) {
         return Step::Wait;
     }
-    let request = Request { envelope, method, begun: Instant::now(), peer: client.peer };
+    let Client { peer, connection, .. } = client;
+    let request = Request { envelope, method, begun: Instant::now(), peer, connection };
     let admitted = access::check(shard, row.access, &request, pending)
         .and_then(|()| quota::admit(shard, &row, &request, body.len(), place, pending));
     let tenant = match admitted {

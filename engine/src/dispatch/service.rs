@@ -54,12 +54,12 @@ pub(super) fn spawn(
 ) -> Pending {
     let (parts, receiver) = mpsc::channel(1);
     let (shard, transfers, body) = (Arc::clone(shard), Arc::clone(transfers), body.clone());
-    let (method, begun): (Method, Instant) = (request.method, request.begun);
+    let Request { method, begun, connection, .. } = *request;
     let peer = Arc::clone(request.peer);
     tokio::task::spawn_blocking(move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
-        let request = Request { envelope, method, begun, peer: &peer };
+        let request = Request { envelope, method, begun, peer: &peer, connection };
         let account = request.account(&Arc::from(envelope.graph), None);
         let room = request.room(&shard, &account);
         let mut out = Vec::new();

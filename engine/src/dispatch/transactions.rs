@@ -251,7 +251,8 @@ pub(super) fn commit(
     let bytes = charge.bytes();
     let once = key.map(|key| Once { key, request: transaction.digest() });
     let op = Op::Transaction(transaction).once(once);
-    let reply = shard.committer.submit(account, op, Some(permit.with(charge)), paid);
+    let permit = Some(permit.with(charge));
+    let reply = shard.committer.submit(account, Some(request.connection), op, permit, paid);
     let answer = WriteAnswer::Transaction { keyed };
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }

@@ -39,13 +39,14 @@ pub(super) fn submit(
     });
     let (account, permit) = answer::accepted(outbox, to, admitted)?;
     let (parts, receiver) = mpsc::channel(1);
-    let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
+    let (owned, body) = (Arc::clone(shard), body.clone());
+    let Request { method, begun, connection, .. } = *request;
     let (peer, cancel) = (Arc::clone(request.peer), Cancel::default());
     let (own, charged) = (cancel.clone(), account.clone());
     shard.reads.submit(&account, &cancel, move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
-        let request = Request { envelope, method, begun, peer: &peer };
+        let request = Request { envelope, method, begun, peer: &peer, connection };
         let room = request.room(&owned, &charged);
         let mut out = Vec::new();
         answer::result(&mut out, envelope.reply_to(), |out| {

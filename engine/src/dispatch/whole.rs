@@ -53,14 +53,15 @@ pub(super) fn run(
     let account = request.account(graph.name(), Some(&graph));
     let (permit, stream) = answer::accepted(outbox, to, places(shard, &account, request, body))?;
     let (parts, receiver) = mpsc::channel(PARTS);
-    let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
+    let (owned, body) = (Arc::clone(shard), body.clone());
+    let Request { method, begun, connection, .. } = *request;
     let peer = Arc::clone(request.peer);
     let cancel = Cancel::default();
     let (own, charged) = (cancel.clone(), account.clone());
     let work = move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
-        let request = Request { envelope, method, begun, peer: &peer };
+        let request = Request { envelope, method, begun, peer: &peer, connection };
         if method == Method::ToMsgpack {
             document::send(&owned, &graph, &request, &parts);
             drop(stream);

@@ -82,7 +82,7 @@ fn prepare(
         _ => WriteAnswer::Ok,
     };
     let op = op.once(signed::once(&request.envelope));
-    let reply = shard.committer.submit(account, op, Some(permit), charge);
+    let reply = shard.committer.submit(account, Some(request.connection), op, Some(permit), charge);
     Ok(Pending::write(pending_write(shard, request, answer, Queued::Reply(reply)), bytes))
 }
 
@@ -96,13 +96,14 @@ fn prepare_large(
 ) -> Result<Pending, OpError> {
     let (account, permit) = admit(shard, request, request.envelope.graph, bytes)?;
     let (queued, receiver) = oneshot::channel();
-    let (owned, body, method, begun) = (Arc::clone(shard), body.clone(), request.method, request.begun);
+    let (owned, body) = (Arc::clone(shard), body.clone());
+    let Request { method, begun, connection, .. } = *request;
     let (peer, tenant) = (Arc::clone(request.peer), tenant.cloned());
     // It is done whether or not its client waits, as any write.
     shard.reads.submit(&account.clone(), &Cancel::default(), move || {
         // It was parsed from the same bytes before.
         let Ok(envelope) = Envelope::parse(&body) else { return };
-        let request = Request { envelope, method, begun, peer: &peer };
+        let request = Request { envelope, method, begun, peer: &peer, connection };
         let mut memory = owned.memory.open(Part::Requests, &account.tenant).beside(body.len());
         let decoded = decode(&owned, &request, Some(&mut memory)).and_then(|(_, op)| {
             let charge = charge(tenant.as_ref(), &op)?;
@@ -110,7 +111,8 @@ fn prepare_large(
         });
         drop(body);
         let permit = permit.with(memory);
-        let submit = |(op, charge)| owned.committer.submit(account, op, Some(permit), charge);
+        let submit =
+            |(op, charge)| owned.committer.submit(account, Some(connection), op, Some(permit), charge);
         let _ = queued.send(decoded.map(submit));
     });
     let answer = if request.method == Method::ApplyLedger { WriteAnswer::Ledger } else { WriteAnswer::Ok };

@@ -82,6 +82,6 @@ impl crate::shard::Shard {
         charge: Option<WriteCharge>,
     ) -> Result<Outcome, GraphError> {
         let gone = || GraphError::Store(StoreError::Io("the server is shutting down".into()));
-        self.committer.submit(account, op, None, charge).blocking_recv().map_err(|_| gone())?
+        self.committer.submit(account, None, op, None, charge).blocking_recv().map_err(|_| gone())?
     }
 }

@@ -12,7 +12,7 @@ const RAISED: [&str; 8] = [
     "--max-graph-name-bytes",
     "20000",
     "--max-node-id-bytes",
-    "20000",
+    "200000",
     "--max-property-bytes",
     "33554432",
     "--max-node-labels",
@@ -23,7 +23,7 @@ const RAISED: [&str; 8] = [
 fn what_is_over_a_limit_stays_in_use_and_is_listed() -> Result<()> {
     let home = TempDir::new()?;
     let dir = home.path().join("data");
-    let (long_name, long_id) = ("g".repeat(9000), "n".repeat(9000));
+    let (long_name, long_id) = ("g".repeat(9000), "n".repeat(110_000));
     let labels = (0..1500).map(|label| Packed::from(format!("L{label}"))).collect();
     let labelled = pack(&Packed::Map(vec![("labels".into(), Packed::Array(labels))]));
     let bytes: u32 = 17 << 20;
@@ -75,7 +75,7 @@ fn what_is_over_a_limit_stays_in_use_and_is_listed() -> Result<()> {
     let touch = params([("node_ids", Packed::Array(vec!["large".into(), "labels".into()]))]);
     client.call("g", "TouchNodes", touch)?;
     for (id, properties) in
-        [(&*"m".repeat(9000), &b"\x80"[..]), ("more labels", &labelled), ("larger", &large)]
+        [(&*"m".repeat(110_000), &b"\x80"[..]), ("more labels", &labelled), ("larger", &large)]
     {
         ensure!(client.add_node("g", id, properties).is_err(), "{}", id.len());
     }

@@ -42,11 +42,15 @@ pub(crate) fn shown(name: &str) -> String {
 
 /// [`shown`] for a column: a long name ends in `…` instead of stretching all rows.
 pub(crate) fn shortened(name: &str) -> String {
-    let mut text = shown(name);
-    if text.chars().count() > NAME_WIDTH {
-        text = text.chars().take(NAME_WIDTH - 1).chain(['…']).collect();
+    cut(&shown(name), NAME_WIDTH)
+}
+
+/// A text of at most so many characters; a longer one ends in `…`.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+        None => text.to_owned(),
     }
-    text
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Turns {
             let account = Account { tenant: Arc::clone(&graph), graph: Arc::clone(&graph) };
             let permit = Some(self.admission.admit(&account, Kind::Short, 1).unwrap());
             let (reached, charge) = (Progress::default(), None);
-            let waiter = Waiter { account, reached, reply, permit, charge, until: None };
+            let waiter = Waiter { account, connection: None, reached, reply, permit, charge, until: None };
             let job = Job { write: Write { graph, op }, waiter };
             self.held_up.pass(job, &mut group);
             receiver

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use epistemic_storage::audit::{Finding, FindingKind, Findings, GraphAudit};
 
-use crate::cli::table::{shortened, write_table};
+use crate::cli::table::{cut, shortened, write_table};
 
+/// Characters of a key at most: ids in it may be very long.
+const KEY_WIDTH: usize = 400;
 /// Findings of one kind that are printed.
 const LINES: usize = 10;
 
@@ -23,7 +25,7 @@ pub(super) fn write_findings(out: &mut dyn Write, findings: &Findings) -> io::Re
             findings.shown.iter().filter(|finding| finding.kind == kind).take(LINES).collect();
         for Finding { graph, space, key, detail, .. } in &shown {
             let place = graph.as_ref().map_or_else(String::new, |graph| format!("graph {graph:?}, "));
-            writeln!(out, "    {place}{space}, {}: {detail}", shortened(key))?;
+            writeln!(out, "    {place}{space}, {}: {detail}", cut(key, KEY_WIDTH))?;
         }
         if total > shown.len() as u64 {
             writeln!(out, "    and {} more", total - shown.len() as u64)?;

@@ -8,7 +8,7 @@ use clap::Args;
 use epistemic_storage::Store;
 use epistemic_storage::audit::{Audit, DataLimits, GraphAudit, audit_with_limits};
 use epistemic_storage::limits::{
-    MAX_NAME_BYTES, MAX_NODE_LABELS, MAX_PROPERTY_BYTES, NameLimits, RequestLimits,
+    MAX_NAME_BYTES, MAX_NODE_ID_BYTES, MAX_NODE_LABELS, MAX_PROPERTY_BYTES, NameLimits, RequestLimits,
 };
 use epistemic_storage::rocks::RocksStore;
 use indicatif::{HumanBytes, HumanCount};
@@ -41,7 +41,7 @@ pub(in crate::cli) struct VerifyArgs {
     #[arg(long, default_value_t = MAX_NAME_BYTES, value_name = "BYTES")]
     max_graph_name_bytes: usize,
     /// Longest id of a node.
-    #[arg(long, default_value_t = MAX_NAME_BYTES, value_name = "BYTES")]
+    #[arg(long, default_value_t = MAX_NODE_ID_BYTES, value_name = "BYTES")]
     max_node_id_bytes: usize,
     /// Largest properties of a node or an edge, and largest embedding.
     #[arg(long, default_value_t = MAX_PROPERTY_BYTES, value_name = "BYTES")]
