@@ -1,6 +1,6 @@
 //! Operations of the service: its state, its graphs, checkpoints and transfers.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use epistemic_storage::{
     graph::{Asking, Origin},
