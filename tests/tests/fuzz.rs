@@ -212,6 +212,10 @@ fn changed(client: &mut Client, originals: &[Original], random: &mut StdRng) -> 
     // Half of them come to one graph, so that they meet.
     let graph = if random.random_bool(0.5) { "fuzz" } else { graph };
     let mut params = params.clone();
+    if random.random_bool(0.2) {
+        // As it is, so that there is something to read and to change.
+        return client.request(graph, method, params).body();
+    }
     let by_value = random.random_bool(0.5);
     if by_value {
         match &mut params {
@@ -284,7 +288,7 @@ fn changed_requests_are_answered_and_do_no_harm() -> Result<()> {
     ensure!(server.has_exited()?.is_none(), "it has ended:\n{}", server.output());
     ensure!(!server.output().contains("panicked"), "{}", server.output());
     // A harness whose requests are all refused shows nothing.
-    ensure!(done * 20 > requests, "{done} of {requests} were done");
+    ensure!(done * 10 > requests, "{done} of {requests} were done");
     ensure!(server.terminate()?.success(), "{}", server.output());
     let mut verify = Command::new(binaries::egctl()?);
     let verified = verify.args(["verify", "--dir"]).arg(server.persist_dir()).output()?;
