@@ -138,11 +138,14 @@ fn queued_computations_are_asked_again_when_their_turn_comes() -> Result<()> {
     create(&mut client, "g", "acme")?;
     let node =
         |id: u32| map([("op", "add_node".into()), ("id", id.to_string().into()), ("properties", map([]))]);
+    const NODES: u32 = 6000;
+    // A ring: from each node all others are reached.
     let edge = |id: u32| {
-        let ends = [("source", id / 2), ("target", id)].map(|(end, id)| (end, id.to_string().into()));
+        let ends = [("source", id), ("target", (id + 1) % NODES)];
+        let ends = ends.map(|(end, id)| (end, id.to_string().into()));
         map([("op", "add_edge".into()), ends[0].clone(), ends[1].clone(), ("properties", map([]))])
     };
-    client.batch_update("g", (0..10_000).map(node).chain((1..10_000).map(edge)).collect())?;
+    client.batch_update("g", (0..NODES).map(node).chain((0..NODES).map(edge)).collect())?;
     set(&mut client, "acme", &["compute_seconds_per_minute=1"])?;
     let mut clients = (0..40).map(|_| server.client()).collect::<Result<Vec<_>>>()?;
     for client in &mut clients {
