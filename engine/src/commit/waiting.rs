@@ -93,6 +93,13 @@ impl Waiting {
         }
     }
 
+    fn discount(&mut self, job: &Job) {
+        self.graphs.remove(Arc::clone(&job.waiter.account.graph));
+        if let Some(connection) = job.waiter.connection {
+            self.connections.remove(connection);
+        }
+    }
+
     /// Puts what has arrived into lines. What has to wait for two of them keeps back what is behind it.
     fn line_up(&mut self, arrived: impl Iterator<Item = Job>) {
         let (mut graphs, mut connections) = (HashSet::new(), HashSet::new());
@@ -138,10 +145,7 @@ impl Waiting {
         while group.len() < MAX_GROUP && left > 0 {
             let room = (begun > 0 || !group.is_empty()).then_some(left);
             let Some((_, cost, job)) = self.queued.pop(room, |_| true) else { break };
-            self.graphs.remove(Arc::clone(&job.waiter.account.graph));
-            if let Some(connection) = job.waiter.connection {
-                self.connections.remove(connection);
-            }
+            self.discount(&job);
             left = left.saturating_sub(cost);
             group.push(job);
         }

@@ -30,10 +30,9 @@ pub(super) fn admit(
     place: &mut Option<Place>,
     pending: &VecDeque<Pending>,
 ) -> Result<Option<Arc<Tenant>>, Refusal> {
-    let Some(active) = shard.quotas.active() else { return Ok(None) };
-    if !counts(row, request.method) || is_operator(shard, request) {
+    let Some(active) = active(shard, request).filter(|_| counts(row, request.method)) else {
         return Ok(None);
-    }
+    };
     // Whose the graph is then is known when they are done.
     if request.method != Method::CreateGraph && pending.back().is_some_and(Pending::changes_graphs) {
         return Err(Refusal::Wait);
@@ -100,19 +99,13 @@ pub(super) fn copy(
     name: &str,
     bytes: u64,
 ) -> Result<Option<Load>, OpError> {
-    let Some(active) = shard.quotas.active() else { return Ok(None) };
-    if is_operator(shard, request) {
-        return Ok(None);
-    }
+    let Some(active) = active(shard, request) else { return Ok(None) };
     let tenant = active.of_load(tenant_of(None, name, request.envelope.agent_id).unwrap_or_default());
     Ok(Some(Load::begin(&tenant, bytes, 0)?))
 }
 
 fn tenant(shard: &Shard, request: &Request<'_>) -> Result<Option<Arc<Tenant>>, OpError> {
-    let Some(active) = shard.quotas.active() else { return Ok(None) };
-    if is_operator(shard, request) {
-        return Ok(None);
-    }
+    let Some(active) = active(shard, request) else { return Ok(None) };
     Ok(match whose(shard, &active, request)? {
         Whose::Known(tenant) => Some(tenant),
         Whose::New(tenant) => Some(active.of_load(tenant.name())),
@@ -132,8 +125,11 @@ fn counts(row: &Row, method: Method) -> bool {
     }
 }
 
-fn is_operator(shard: &Shard, request: &Request<'_>) -> bool {
-    shard.access.is_on() && shard.access.is_system(Caller::new(request.envelope.agent_id))
+/// The rules, where there are some and the request is not the operator's.
+fn active(shard: &Shard, request: &Request<'_>) -> Option<Arc<Active>> {
+    let is_operator =
+        || shard.access.is_on() && shard.access.is_system(Caller::new(request.envelope.agent_id));
+    shard.quotas.active().filter(|_| !is_operator())
 }
 
 /// Whom a request counts for.

@@ -159,10 +159,13 @@ impl Budget {
     }
 }
 
+fn find(given: &[Given], part: Part) -> Option<&Given> {
+    given.iter().find(|given| given.part == part)
+}
+
 /// What was given of each part, and the least of the others.
 fn smallest(given: &[Given]) -> [u64; PARTS.len()] {
-    let by_flag = |part: Part| given.iter().find(|given| given.part == part);
-    each(|bounds| by_flag(bounds.part).map_or(bounds.least, |given| given.bytes))
+    each(|bounds| find(given, bounds.part).map_or(bounds.least, |given| given.bytes))
 }
 
 /// Bytes that a configuration needs.
@@ -171,10 +174,9 @@ fn least(given: &[Given]) -> u64 {
 }
 
 fn divide(total: u64, given: &[Given]) -> Result<Budget, String> {
-    let by_flag = |part: Part| given.iter().find(|given| given.part == part);
     let (mut parts, least) = (smallest(given), least(given));
     let Some(mut left) = total.checked_sub(least) else { return Err(refusal(total, least, given)) };
-    let grows = |part: usize| by_flag(PARTS[part].part).is_none();
+    let grows = |part: usize| find(given, PARTS[part].part).is_none();
     // Those that reach their most leave the rest to the others.
     loop {
         let open = |parts: &[u64; PARTS.len()], part: usize| grows(part) && parts[part] < PARTS[part].most;
@@ -206,7 +208,7 @@ fn refusal(total: u64, least: u64, given: &[Given]) -> String {
         least.div_ceil(MIB)
     );
     for Bounds { part, name, least, .. } in &PARTS {
-        let line = match given.iter().find(|given| given.part == *part) {
+        let line = match find(given, *part) {
             Some(given) => format!("{name:>14} {:>8} MiB  {}\n", given.bytes.div_ceil(MIB), given.flag),
             None => format!("{name:>14} {:>8} MiB  at least\n", least.div_ceil(MIB)),
         };
