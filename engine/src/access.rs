@@ -1,4 +1,4 @@
-//! Access control: who may do what with which graph (wire.md section 9), and from when on the rules hold
+//! Access control: who may do what with which graph (`docs/reference-protocol.md` section 9), and from when on the rules hold
 //! ([`AccessMode`]).
 //!
 //! Nothing proves an `agent_id`: everyone with the shared secret can give any. The rules keep agents that tell the truth
@@ -6,7 +6,8 @@
 
 use std::{collections::HashSet, fmt};
 
-use epistemic_router::tenant_graph_name;
+use epistemic_protocol::ErrorCode;
+use epistemic_protocol::placement::tenant_graph_name;
 use epistemic_storage::{
     Durability, GraphStore, Identities, StoreError,
     graph::{Graph, GraphType, tenant_of},
@@ -50,38 +51,60 @@ impl fmt::Display for Caller<'_> {
 /// A refusal. The first text is the protocol's.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Denied {
-    #[error("ACCESS_DENIED: agent '{agent}' lacks {need:?} access to graph '{graph}'")]
+    #[error(
+        "{code}: agent '{agent}' lacks {need:?} access to graph '{graph}'",
+        code = ErrorCode::AccessDenied
+    )]
     Graph { agent: String, need: Need, graph: String },
-    #[error("ACCESS_DENIED: agent '{agent}' must name the graph to replace")]
+    #[error("{code}: agent '{agent}' must name the graph to replace", code = ErrorCode::AccessDenied)]
     Nameless { agent: String },
-    #[error("ACCESS_DENIED: agent '{agent}' may not act as '{other}'; only a System identity may")]
+    #[error(
+        "{code}: agent '{agent}' may not act as '{other}'; only a System identity may",
+        code = ErrorCode::AccessDenied
+    )]
     Pretends { agent: String, other: String },
-    #[error("ACCESS_DENIED: agent '{agent}' is not a member of channel '{channel}'")]
+    #[error("{code}: agent '{agent}' is not a member of channel '{channel}'", code = ErrorCode::AccessDenied)]
     Outside { agent: String, channel: String },
-    #[error("ACCESS_DENIED: agent '{agent}' may not use {method}; only a System identity may")]
+    #[error(
+        "{code}: agent '{agent}' may not use {method}; only a System identity may",
+        code = ErrorCode::AccessDenied
+    )]
     NotSystem { agent: String, method: &'static str },
     #[error(
-        "ACCESS_DENIED: only a System identity may register '{agent}' as System; the first one needs \
-         --system-agent {agent} on the server"
+        "{code}: only a System identity may register '{agent}' as System; the first one needs \
+         --system-agent {agent} on the server",
+        code = ErrorCode::AccessDenied
     )]
     NewSystem { agent: String },
-    #[error("ACCESS_DENIED: only a System identity may change the System identity '{agent}'")]
+    #[error(
+        "{code}: only a System identity may change the System identity '{agent}'",
+        code = ErrorCode::AccessDenied
+    )]
     OldSystem { agent: String },
-    #[error("ACCESS_DENIED: '{agent}' is System by --system-agent, which no request changes")]
+    #[error(
+        "{code}: '{agent}' is System by --system-agent, which no request changes",
+        code = ErrorCode::AccessDenied
+    )]
     Configured { agent: String },
     #[error(
-        "ACCESS_DENIED: agent '{agent}' did not create channel '{channel}'; only its creator or a System identity may \
-         close it"
+        "{code}: agent '{agent}' did not create channel '{channel}'; only its creator or a System identity may \
+         close it",
+        code = ErrorCode::AccessDenied
     )]
     NotCreator { agent: String, channel: String },
     #[error(
-        "ACCESS_DENIED: agent '{agent}' was not invited to channel '{channel}'; its creator may add it with JoinChannel"
+        "{code}: agent '{agent}' was not invited to channel '{channel}'; its creator may add it with JoinChannel",
+        code = ErrorCode::AccessDenied
     )]
     NotInvited { agent: String, channel: String },
-    #[error("ACCESS_DENIED: graph '{graph}' is of tenant '{tenant}', whom agent '{agent}' does not act for")]
+    #[error(
+        "{code}: graph '{graph}' is of tenant '{tenant}', whom agent '{agent}' does not act for",
+        code = ErrorCode::AccessDenied
+    )]
     OtherTenant { agent: String, graph: String, tenant: String },
     #[error(
-        "ACCESS_DENIED: the snapshot of graph '{graph}' is owned by '{owner}'; agent '{agent}' may restore only its own"
+        "{code}: the snapshot of graph '{graph}' is owned by '{owner}'; agent '{agent}' may restore only its own",
+        code = ErrorCode::AccessDenied
     )]
     ForeignOwner { agent: String, graph: String, owner: String },
 }
@@ -307,7 +330,7 @@ fn leads_to(tenant: &str, graph: &str) -> bool {
     tenant_graph_name(Some(tenant), "").is_ok_and(|prefix| graph.starts_with(&prefix))
 }
 
-/// The table of wire.md section 9.
+/// The table of `docs/reference-protocol.md` section 9.
 fn allows(
     caller: Caller<'_>,
     identity: Option<&Identity>,

@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use epistemic_protocol::ErrorCode;
 use parking_lot::Mutex;
 
 use crate::{account::Account, memory::Charge};
@@ -88,13 +89,22 @@ impl Permit {
 /// Refusal of a request for lack of a place.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Busy {
-    #[error("BUSY: server at capacity, retry with backoff")]
+    #[error("{code}: server at capacity, retry with backoff", code = ErrorCode::Busy)]
     Server,
-    #[error("BUSY: {tenant} has its share of the requests in flight, retry with backoff")]
+    #[error(
+        "{code}: {tenant} has its share of the requests in flight, retry with backoff",
+        code = ErrorCode::Busy
+    )]
     Tenant { tenant: Arc<str> },
-    #[error("BUSY: graph '{graph}' has its share of {share} requests in flight, retry with backoff")]
+    #[error(
+        "{code}: graph '{graph}' has its share of {share} requests in flight, retry with backoff",
+        code = ErrorCode::Busy
+    )]
     Graph { graph: Arc<str>, share: u32 },
-    #[error("BUSY: graph '{graph}' has its share of bytes in flight, retry with backoff")]
+    #[error(
+        "{code}: graph '{graph}' has its share of bytes in flight, retry with backoff",
+        code = ErrorCode::Busy
+    )]
     GraphBytes { graph: Arc<str> },
 }
 

@@ -16,6 +16,7 @@ use std::{
 use bytes::BytesMut;
 use epistemic_listen::Place;
 use epistemic_logging::Limit;
+use epistemic_protocol::ErrorCode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
@@ -357,7 +358,11 @@ impl<S: Stream> Connection<S> {
                             continue;
                         }
                         Err(_) => {
-                            (length, "BUSY: another large document is on its way, retry with backoff".into())
+                            let code = ErrorCode::Busy;
+                            (
+                                length,
+                                format!("{code}: another large document is on its way, retry with backoff"),
+                            )
                         }
                     }
                 }
@@ -485,7 +490,10 @@ impl<S: Stream> Connection<S> {
         match &mut self.unauthenticated {
             Some(charge) => {
                 if !charge.set(self.inbox.capacity()) && self.inbox.len() > SMALL {
-                    self.refuse("BUSY: too many bytes from connections that have not authenticated, retry with backoff");
+                    let code = ErrorCode::Busy;
+                    self.refuse(&format!(
+                        "{code}: too many bytes from connections that have not authenticated, retry with backoff"
+                    ));
                 }
             }
             None if self.oversized.is_none() && (self.inbox.is_empty() || self.held.is_some()) => {

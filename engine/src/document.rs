@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphStore, StoreError, clock,
     graph::{Graph, GraphLoader, GraphReader, GraphState, LedgerRecord, LoadedGraph},
@@ -72,9 +73,12 @@ fn check_size(bytes: usize, most: usize) -> Result<(), OpError> {
     if bytes <= most {
         return Ok(());
     }
-    Err(OpError::Text(format!(
-        "RESULT_TOO_LARGE: the document has {bytes} bytes, {most} are the most (--max-document-bytes); use egctl snapshot"
-    )))
+    Err(OpError::Refused(
+        ErrorCode::ResultTooLarge,
+        format!(
+            "the document has {bytes} bytes, {most} are the most (--max-document-bytes); use egctl snapshot"
+        ),
+    ))
 }
 
 /// Length of a document, and how many of its bytes need two as integers.

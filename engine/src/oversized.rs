@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use epistemic_logging::Limit;
+use epistemic_protocol::ErrorCode;
 
 use crate::{
     dispatch::{OpError, answer},
@@ -56,13 +57,15 @@ impl Oversized {
 
 /// What is answered to one that is too long for its sender.
 pub(crate) fn text(error: FrameTooLarge) -> String {
-    format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes, for documents --max-document-bytes")
+    let code = ErrorCode::FrameTooLarge;
+    format!("{code}: {error}; raise --max-frame-bytes, for documents --max-document-bytes")
 }
 
 /// That of a sender who signs: whether he is known shows only when all of a frame is there, which takes more room than
 /// strangers get.
 pub(crate) fn signed_text(error: FrameTooLarge) -> String {
-    format!("FRAME_TOO_LARGE: {error} for the first request of a connection that signs; send Ping first")
+    let code = ErrorCode::FrameTooLarge;
+    format!("{code}: {error} for the first request of a connection that signs; send Ping first")
 }
 
 /// Logs it.

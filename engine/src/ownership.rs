@@ -4,7 +4,10 @@
 //! for new names only: what is here is served, so that it can be moved. `__commons__` is on every shard, so the rule is
 //! asked before it is written to (`epistemic_storage::graph::GraphStore::restrict_names`).
 
-use epistemic_router::{AFFINITY_VAR, Affinity, Endpoint, EndpointList, hrw};
+use epistemic_protocol::{
+    ErrorCode,
+    placement::{AFFINITY_VAR, Affinity, Endpoint, EndpointList, hrw},
+};
 use epistemic_storage::graph::COMMONS;
 
 use crate::config::Config;
@@ -47,10 +50,11 @@ impl Ownership {
         if *owner == self.advertised {
             return Ok(());
         }
+        let code = ErrorCode::WrongShard;
         let done = if graph == COMMONS { "written" } else { "created" };
         Err(format!(
-            "WRONG_SHARD: graph '{graph}' belongs to '{owner}', this shard is '{}' of [{}] (fingerprint {}); nothing was \
-             {done}. Give the client the same endpoint list, letter by letter (docs/errors/wrong-shard.md)",
+            "{code}: graph '{graph}' belongs to '{owner}', this shard is '{}' of [{}] (fingerprint {}); nothing was \
+             {done}. Give the client the same endpoint list, letter by letter ({code:#})",
             self.advertised, self.endpoints, self.fingerprint
         ))
     }

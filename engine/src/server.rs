@@ -59,7 +59,7 @@ use crate::{
     signed::SignedRequests,
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
-    wire::Authenticator,
+    wire::TokenKey,
 };
 
 /// Streamed answers at a time; a quarter of the threads for blocking work.
@@ -198,7 +198,7 @@ fn authentication(config: &Config, auth: &AuthChoice) -> Authentication {
     let signed = &config.signed;
     let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
     let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref());
-    let by_id = (signed.min_auth == MinAuth::Token).then(|| Authenticator::with_secret(secret));
+    let by_id = (signed.min_auth == MinAuth::Token).then(|| TokenKey::new(secret));
     tracing::info!("Auth: enabled{}", if by_id.is_none() { ", signed requests only" } else { "" });
     Authentication::Secret { by_id, signed: Box::new(checks) }
 }

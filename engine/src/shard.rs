@@ -34,7 +34,7 @@ use crate::{
     signed::SignedRequests,
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
-    wire::Authenticator,
+    wire::TokenKey,
 };
 
 /// A running shard.
@@ -108,7 +108,7 @@ pub(crate) enum Authentication {
     /// The shared secret.
     Secret {
         /// Tokens over the id of a request; not taken without.
-        by_id: Option<Authenticator>,
+        by_id: Option<TokenKey>,
         signed: Box<SignedRequests>,
     },
 }

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphStore,
     graph::{Graph, GraphState},
@@ -117,7 +118,10 @@ pub(crate) enum TransferError {
     Ended(u64),
     #[error("this connection has {MAX_TRANSFERS} transfers already; finish or close one")]
     TooMany,
-    #[error("BUSY: as many transfers are open as may be (--max-transfers), retry with backoff")]
+    #[error(
+        "{code}: as many transfers are open as may be (--max-transfers), retry with backoff",
+        code = ErrorCode::Busy
+    )]
     Busy,
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
@@ -125,7 +129,10 @@ pub(crate) enum TransferError {
     Snapshot(#[from] SnapshotError),
     #[error(transparent)]
     Service(#[from] ServiceError),
-    #[error("BUSY: the system gives the server no thread ({0}); nothing was done, retry with backoff")]
+    #[error(
+        "{code}: the system gives the server no thread ({0}); nothing was done, retry with backoff",
+        code = ErrorCode::Busy
+    )]
     NoThread(#[source] io::Error),
     #[error("transfer thread: {0}")]
     Thread(String),

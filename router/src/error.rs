@@ -5,123 +5,19 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use epistemic_protocol::{
+    ErrorCode, ErrorKind,
+    placement::{Endpoint, EndpointList, Target},
+    redirect::Redirect,
+};
+
 use crate::breaker::CircuitOpen;
-use crate::endpoint::{Endpoint, Target};
-use crate::endpoints::EndpointList;
-use crate::server_text::{Standing, code_of, is_authentication};
 
-/// What the receiver of an error should do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// Try the same again after a pause. A write may have been carried out already.
-    Retry,
-    /// Correct the endpoint list, or ask the shard that the error names: another one has the graph.
-    Reroute,
-    /// The request is at fault and fails again unchanged.
-    FixRequest,
-    /// An operator has to act: start a shard, correct the configuration.
-    Repair,
-    /// A bug here or in the server: report it with its text.
-    Report,
-}
-
-/// Configuration or a name that cannot be used. Nothing was sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// An endpoint that does not parse.
-    #[error("endpoint {text:?} is malformed: {reason}")]
-    Endpoint {
-        /// The text as configured.
-        text: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// An endpoint list that begins like JSON and is none.
-    #[error("endpoint list {text:?} is not a JSON list of strings: {reason}")]
-    EndpointJson {
-        /// The text as configured.
-        text: String,
-        /// The parser's words.
-        reason: String,
-    },
-    /// The same endpoint twice.
-    #[error("endpoint '{endpoint}' is listed twice, remove one")]
-    DuplicateEndpoint {
-        /// The repeated endpoint.
-        endpoint: Endpoint,
-    },
-    /// A list without endpoints.
-    #[error("the endpoint list is empty, name at least one endpoint")]
-    NoEndpoints,
-    /// A tenant id of which nothing is left in a graph name.
-    #[error(
-        "tenant id {tenant:?} has none of the characters A-Z a-z 0-9 . - and would fall into the shared default \
-         graph. Give the tenant an id with at least one of them, or name its graph explicitly"
-    )]
-    TenantSlug {
-        /// The tenant id.
-        tenant: String,
-    },
-    /// No secret in the environment.
-    #[error(
-        "no auth secret configured: set GRAPH_SERVICE_AUTH_SECRET or name a file of mode 0600 that holds it"
-    )]
-    NoSecret,
-    /// A configuration variable whose value cannot be meant.
-    #[error("{name}={text:?} cannot be used: {reason}")]
-    Setting {
-        /// The variable.
-        name: &'static str,
-        /// Its value.
-        text: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// A secret file that cannot be used.
-    #[error("secret file {} cannot be used: {reason}", path.display())]
-    SecretFile {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl ConfigError {
-    /// Stable name of the error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Endpoint { .. } => "ENDPOINT_MALFORMED",
-            Self::EndpointJson { .. } => "ENDPOINT_LIST_MALFORMED",
-            Self::DuplicateEndpoint { .. } => "ENDPOINT_DUPLICATE",
-            Self::NoEndpoints => "ENDPOINT_LIST_EMPTY",
-            Self::TenantSlug { .. } => "TENANT_SLUG_EMPTY",
-            Self::NoSecret => "SECRET_MISSING",
-            Self::Setting { .. } => "SETTING_MALFORMED",
-            Self::SecretFile { .. } => "SECRET_FILE_UNUSABLE",
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::TenantSlug { .. } => ErrorKind::FixRequest,
-            Self::Endpoint { .. }
-            | Self::EndpointJson { .. }
-            | Self::DuplicateEndpoint { .. }
-            | Self::NoEndpoints
-            | Self::NoSecret
-            | Self::Setting { .. }
-            | Self::SecretFile { .. } => ErrorKind::Repair,
-        }
-    }
-}
+/// The token is not that of the request.
+const AUTHENTICATION: &str = "Authentication failed";
 
 /// A connection that could not be made.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -134,23 +30,23 @@ pub struct ConnectError {
 }
 
 impl ConnectError {
-    /// Stable name of the error.
+    /// Why, for programs.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self.cause {
             ConnectCause::Io(_) | ConnectCause::Timeout { .. } | ConnectCause::NoPong { .. } => {
-                "CONNECT_FAILED"
+                ErrorCode::ConnectFailed
             }
-            ConnectCause::CircuitOpen(_) => "CIRCUIT_OPEN",
-            ConnectCause::OtherList(_) => "ENDPOINT_LIST_MISMATCH",
-            ConnectCause::Autostart { .. } => "AUTOSTART_FAILED",
+            ConnectCause::CircuitOpen(_) => ErrorCode::CircuitOpen,
+            ConnectCause::OtherList(_) => ErrorCode::EndpointListMismatch,
+            ConnectCause::Autostart { .. } => ErrorCode::AutostartFailed,
         }
     }
 
     /// What to do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        ErrorKind::Repair
+        self.code().kind()
     }
 }
 
@@ -321,45 +217,37 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Stable name of the error. Of a server's text the code that it begins with, if it is one of ours: `BUSY`, `MOVED`,
-    /// `WRONG_SHARD` and so on.
+    /// Why, for programs. Of a server's text what [`ErrorCode::of_text`] reads.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Server(text) => code_of(text).0,
-            Self::ConnectionLost { .. } => "CONNECTION_LOST",
-            Self::NotSent { .. } => "NOT_SENT",
-            Self::Deadline { .. } => "DEADLINE_EXCEEDED",
-            Self::ResponseTooLarge { .. } => "RESPONSE_TOO_LARGE",
-            Self::RequestTooLarge { .. } => "REQUEST_TOO_LARGE",
-            Self::Params { .. } => "PARAMS_NOT_ENCODABLE",
-            Self::BadResponse { .. } => "RESPONSE_MALFORMED",
+            Self::Server(text) => ErrorCode::of_text(text),
+            Self::ConnectionLost { .. } => ErrorCode::ConnectionLost,
+            Self::NotSent { .. } => ErrorCode::NotSent,
+            Self::Deadline { .. } => ErrorCode::DeadlineExceeded,
+            Self::ResponseTooLarge { .. } => ErrorCode::ResponseTooLarge,
+            Self::RequestTooLarge { .. } => ErrorCode::RequestTooLarge,
+            Self::Params { .. } => ErrorCode::ParamsNotEncodable,
+            Self::BadResponse { .. } => ErrorCode::ResponseMalformed,
         }
     }
 
     /// Where the graph is, if the server said that it moved or is on its way.
     #[must_use]
-    pub fn standing(&self) -> Option<Standing> {
-        if let Self::Server(text) = self { Standing::of(text) } else { None }
+    pub fn redirect(&self) -> Option<Redirect> {
+        if let Self::Server(text) = self { Redirect::of(text) } else { None }
     }
 
-    /// What to do about it. Of a server's text only its code decides, and `Authentication failed`.
+    /// What to do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Server(text) => code_of(text).1,
-            Self::ConnectionLost { .. } | Self::NotSent { .. } | Self::Deadline { .. } => ErrorKind::Retry,
-            Self::ResponseTooLarge { .. } | Self::RequestTooLarge { .. } | Self::Params { .. } => {
-                ErrorKind::FixRequest
-            }
-            Self::BadResponse { .. } => ErrorKind::Report,
-        }
+        self.code().kind()
     }
 
     /// Whether the server did not take the token: it has another secret.
     #[must_use]
     pub fn is_authentication(&self) -> bool {
-        matches!(self, Self::Server(text) if is_authentication(text))
+        matches!(self, Self::Server(text) if text.starts_with(AUTHENTICATION))
     }
 
     /// Whether the server said anything.
@@ -433,17 +321,19 @@ pub enum RouterError {
 }
 
 impl RouterError {
-    /// Stable name of the error.
+    /// Why, for programs.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
             Self::ShardUnreachable { cause: ConnectCause::CircuitOpen(_), .. }
-            | Self::EngineUnreachable { cause: ConnectCause::CircuitOpen(_), .. } => "CIRCUIT_OPEN",
+            | Self::EngineUnreachable { cause: ConnectCause::CircuitOpen(_), .. } => ErrorCode::CircuitOpen,
             Self::ShardUnreachable { cause: ConnectCause::Autostart { .. }, .. }
-            | Self::EngineUnreachable { cause: ConnectCause::Autostart { .. }, .. } => "AUTOSTART_FAILED",
-            Self::ShardUnreachable { .. } => "SHARD_UNREACHABLE",
-            Self::EngineUnreachable { .. } => "ENGINE_UNREACHABLE",
-            Self::EndpointListMismatch { .. } => "ENDPOINT_LIST_MISMATCH",
+            | Self::EngineUnreachable { cause: ConnectCause::Autostart { .. }, .. } => {
+                ErrorCode::AutostartFailed
+            }
+            Self::ShardUnreachable { .. } => ErrorCode::ShardUnreachable,
+            Self::EngineUnreachable { .. } => ErrorCode::EngineUnreachable,
+            Self::EndpointListMismatch { .. } => ErrorCode::EndpointListMismatch,
             Self::Call(error) => error.code(),
         }
     }
@@ -451,18 +341,13 @@ impl RouterError {
     /// What to do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::ShardUnreachable { .. }
-            | Self::EngineUnreachable { .. }
-            | Self::EndpointListMismatch { .. } => ErrorKind::Repair,
-            Self::Call(error) => error.kind(),
-        }
+        self.code().kind()
     }
 
     /// Where the graph is, if the server said that it moved or is on its way.
     #[must_use]
-    pub fn standing(&self) -> Option<Standing> {
-        if let Self::Call(error) = self { error.standing() } else { None }
+    pub fn redirect(&self) -> Option<Redirect> {
+        if let Self::Call(error) = self { error.redirect() } else { None }
     }
 
     /// The refusal of the breaker, if that is why the shard cannot be reached.
@@ -500,7 +385,7 @@ mod tests {
              requires a manual snapshot export/import). Autostart applies only to the local unix:// endpoint, \
              never to remote shards."
         );
-        assert_eq!((error.code(), error.kind()), ("SHARD_UNREACHABLE", ErrorKind::Repair));
+        assert_eq!((error.code(), error.kind()), (ErrorCode::ShardUnreachable, ErrorKind::Repair));
     }
 
     #[test]
@@ -525,8 +410,8 @@ mod tests {
              (or remove it from GRAPH_SERVICE_ENDPOINTS — moving a graph between shards requires a manual \
              snapshot export/import). Autostart applies only to the local unix:// endpoint, never to remote shards."
         );
-        assert_eq!((error.code(), error.circuit_open()), ("CIRCUIT_OPEN", Some(&refusal)));
-        assert_eq!(ConnectError { endpoint, cause }.code(), "CIRCUIT_OPEN");
+        assert_eq!((error.code(), error.circuit_open()), (ErrorCode::CircuitOpen, Some(&refusal)));
+        assert_eq!(ConnectError { endpoint, cause }.code(), ErrorCode::CircuitOpen);
     }
 
     #[test]
@@ -550,10 +435,16 @@ mod tests {
     }
 
     #[test]
-    fn busy_is_to_be_retried() {
-        let kind = |text: &str| CallError::Server(text.to_owned()).kind();
-        assert_eq!(kind("BUSY: server at capacity, retry with backoff"), ErrorKind::Retry);
-        assert_eq!(kind("Authentication failed"), ErrorKind::Repair);
-        assert_eq!(kind("Graph 'BUSY' not found"), ErrorKind::FixRequest);
+    fn errors_of_servers_say_what_to_do() {
+        for (text, code, kind) in [
+            ("BUSY: server at capacity, retry with backoff", ErrorCode::Busy, ErrorKind::Retry),
+            ("Authentication failed", ErrorCode::AuthenticationFailed, ErrorKind::Repair),
+            ("disk full: 1 bytes free, 2 to write", ErrorCode::DiskFull, ErrorKind::Repair),
+            ("INTERNAL: the computation failed", ErrorCode::Internal, ErrorKind::Report),
+            ("Graph 'BUSY' not found", ErrorCode::NotFound, ErrorKind::FixRequest),
+        ] {
+            let error = CallError::Server(text.to_owned());
+            assert_eq!((error.code(), error.kind()), (code, kind), "{text}");
+        }
     }
 }

@@ -11,8 +11,9 @@
 //! * [`Client`]: one pipelined connection to one server. [`ShardRouter`]: a pool of them per shard, and the error that
 //!   names an unreachable one. [`GraphClient`]: its calls on one graph, those of the protocol by name.
 //! * [`Breaker`]: why an endpoint that is down fails at once.
-//! * [`Standing`]: what a shard says of a graph that moved. [`ConnectOptions::follow_moves`]: whether to go there.
+//! * [`Redirect`]: what a shard says of a graph that moved. [`ConnectOptions::follow_moves`]: whether to go there.
 //! * [`Topology`]: which shards can be reached. [`owners`]: names that two of them serve, or none.
+//!   [`status`]: what a shard says of itself.
 //!
 //! Placement is decided in the client: servers place nothing, so all clients must be configured with identical endpoint
 //! texts.
@@ -51,45 +52,43 @@
 //! # }
 //! ```
 
-mod affinity;
+mod ambient;
 mod autostart;
 mod breaker;
 mod client;
 mod concurrent;
-mod endpoint;
-mod endpoints;
 mod error;
 mod graph;
-pub mod hrw;
 mod moves;
 mod operations;
 pub mod owners;
 mod pool;
 mod router;
+mod schemes;
 mod secret;
-mod server_text;
 mod settings;
 mod signer;
-mod tenant;
+pub mod status;
 mod topology;
 mod union;
 
-pub use affinity::{AFFINITY_VAR, Affinity};
+pub use ambient::{ambient_tenant, with_tenant};
 pub use autostart::{AUTOSTART_VAR, SERVER_BIN_VAR};
 pub use breaker::{Breaker, BreakerOptions, BreakerState, CircuitOpen, Outcomes};
 pub use client::{Bin, Client, ConnectOptions, FOLLOW_MOVES_VAR, FOLLOW_TO_VAR};
-pub use endpoint::{Endpoint, Target};
-pub use endpoints::{DEFAULT_ENDPOINT, ENDPOINTS_VAR, EndpointList, SOCKET_VAR, TCP_ADDR_VAR};
-pub use error::{CallError, ConfigError, ConnectCause, ConnectError, ErrorKind, OtherList, RouterError};
+pub use epistemic_protocol::placement::{
+    AFFINITY_VAR, Affinity, CLIENTS_DEFAULT_GRAPH, COMMONS, DEFAULT_ENDPOINT, DEFAULT_GRAPH,
+    DEFAULT_GRAPH_VAR, ENDPOINTS_VAR, Endpoint, EndpointList, SOCKET_VAR, TCP_ADDR_VAR, Target,
+    default_graph, hrw, other_base, resolve_routing_graph, tenant_graph_name,
+};
+pub use epistemic_protocol::redirect::Redirect;
+pub use epistemic_protocol::{ConfigError, ErrorCode, ErrorKind};
+pub use error::{CallError, ConnectCause, ConnectError, OtherList, RouterError};
 pub use graph::GraphClient;
 pub use moves::MoveCounts;
 pub use operations::{DatalogRules, Done, Edge, Pair, Scored};
 pub use router::ShardRouter;
+pub use schemes::must_have_schemes;
 pub use secret::{SECRET_VAR, Secret, read_private_file};
-pub use server_text::Standing;
 pub use signer::CONTEXT_VAR;
-pub use tenant::{
-    CLIENTS_DEFAULT_GRAPH, DEFAULT_GRAPH, DEFAULT_GRAPH_VAR, ambient_tenant, default_graph, other_base,
-    resolve_routing_graph, tenant_graph_name, with_tenant,
-};
 pub use topology::{EndpointStatus, Mode, Topology};

@@ -4,20 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use epistemic_protocol::{
+    ConfigError,
+    placement::{Affinity, DEFAULT_GRAPH, Endpoint, EndpointList, default_graph, hrw, resolve_routing_graph},
+};
 use rmpv::Value;
 use serde::Serialize;
 
-use crate::affinity::Affinity;
+use crate::ambient::ambient_tenant;
 use crate::client::{Client, ConnectOptions, decode, is_union};
-use crate::endpoint::Endpoint;
-use crate::endpoints::EndpointList;
-use crate::error::{ConfigError, ConnectCause, ConnectError, RouterError};
+use crate::error::{ConnectCause, ConnectError, RouterError};
 use crate::graph::GraphClient;
-use crate::hrw;
 use crate::moves::{MoveCounts, Moves, Way};
 use crate::pool::{CallFailure, Pool, Pools};
 use crate::secret::Secret;
-use crate::tenant::{DEFAULT_GRAPH, ambient_tenant, default_graph, resolve_routing_graph};
 use crate::topology::Topology;
 
 /// Sends each call to the shard that owns its graph. Clones are cheap and share everything.

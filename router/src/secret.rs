@@ -5,10 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use epistemic_protocol::{ConfigError, TokenKey};
 
-use crate::error::ConfigError;
 use crate::signer::Signer;
 
 /// Variable with the secret that all shards and clients share.
@@ -35,7 +33,7 @@ pub fn read_private_file(path: &Path) -> Result<String, String> {
 /// hash state is kept, and it never shows itself in `Debug`.
 #[derive(Clone)]
 pub struct Secret {
-    by_id: Option<Hmac<Sha256>>,
+    by_id: Option<TokenKey>,
     signer: Option<Signer>,
 }
 
@@ -46,8 +44,7 @@ impl Secret {
         if text.is_empty() {
             return Self::none();
         }
-        let by_id = Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes a key of any length");
-        Self { by_id: Some(by_id), signer: None }
+        Self { by_id: Some(TokenKey::new(text)), signer: None }
     }
 
     /// No secret: requests carry an empty token, which only a server run with `--allow-insecure` takes.
@@ -97,9 +94,7 @@ impl Secret {
     /// The token of a request: lowercase hex of HMAC-SHA256 over the decimal text of its id.
     #[must_use]
     pub fn token(&self, id: u64) -> String {
-        self.by_id.as_ref().map_or_else(String::new, |mac| {
-            hex::encode(mac.clone().chain_update(id.to_string()).finalize().into_bytes())
-        })
+        self.by_id.as_ref().map_or_else(String::new, |key| key.token(id))
     }
 }
 

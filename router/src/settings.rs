@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::error::ConfigError;
+use epistemic_protocol::ConfigError;
 
 /// A whole number; empty counts as unset.
 pub(crate) fn number(

@@ -2,9 +2,8 @@
 
 use std::time::SystemTime;
 
+use epistemic_protocol::ConfigError;
 use epistemic_signing::{BodyError, BodyHash, Context, Key, Request, Token};
-
-use crate::error::ConfigError;
 
 /// Variable with the claims that requests are signed with, the JSON object that the published command line tool takes.
 /// Without it requests carry a token over their id.

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use epistemic_protocol::placement::{Endpoint, EndpointList};
 use serde::Serialize;
 
 use crate::breaker::{BreakerState, state_of};
 use crate::client::open;
-use crate::endpoint::Endpoint;
-use crate::endpoints::EndpointList;
 
 /// How long one shard may take to accept a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_millis(500);

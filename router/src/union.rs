@@ -5,12 +5,12 @@
 
 use std::collections::HashSet;
 
+use epistemic_protocol::placement::Endpoint;
 use futures_util::future::try_join_all;
 use rmpv::Value;
 use serde::Serialize;
 
 use crate::client::{decode, unpack};
-use crate::endpoint::Endpoint;
 use crate::error::{CallError, RouterError};
 use crate::moves::Way;
 use crate::router::ShardRouter;

@@ -11,6 +11,9 @@ fn tree(package: &str) -> BTreeSet<String> {
     let output = Command::new(cargo)
         .args(["tree", "--locked", "--offline", "-p", package, "--edges", "normal,build"])
         .args(["--prefix", "none", "--format", "{p}"])
+        // They would have it resolve features for the workspace, which no build of one package does.
+        .env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION")
+        .env_remove("CARGO_UNSTABLE_FEATURE_UNIFICATION")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -29,5 +32,18 @@ fn no_rocksdb_and_no_server_in_the_tree_of_the_router() {
     for package in HEAVY {
         assert!(engine.contains(package), "{package} in {engine:?}");
         assert!(!router.contains(package), "the router builds {package}");
+    }
+}
+
+#[test]
+fn the_contract_needs_nothing_of_the_workspace_and_no_runtime() {
+    let protocol = tree("epistemic-protocol");
+    assert!(protocol.contains("thiserror"), "{protocol:?}");
+    for package in protocol.iter().filter(|name| *name != "epistemic-protocol") {
+        assert!(
+            !package.starts_with("epistemic-")
+                && !["tokio", "rocksdb", "rmp", "bytes"].contains(&package.as_str()),
+            "the contract builds {package}"
+        );
     }
 }

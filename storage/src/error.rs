@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use epistemic_protocol::ErrorCode;
+
 use crate::space::Space;
 
 /// What can go wrong below the graph layer.
@@ -31,7 +33,8 @@ pub enum StoreError {
     /// resume by themselves once some are closed.
     #[error(
         "out of file descriptors: {detail}; nothing was written, and writes resume by themselves when some are closed. Raise \
-         the limit of open files, or have fewer connections (docs/errors/out-of-descriptors.md)"
+         the limit of open files, or have fewer connections ({code:#})",
+        code = ErrorCode::OutOfDescriptors
     )]
     OutOfDescriptors {
         /// The system's error text.
@@ -92,6 +95,23 @@ impl StoreError {
         StoreError::Corrupt { place: format!("space '{space}'"), detail: detail.into() }
     }
 
+    /// Why, for programs. Nothing for what a reader asked for himself.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        Some(match self {
+            StoreError::Corrupt { .. } => ErrorCode::Corrupt,
+            StoreError::DiskFull { .. } => ErrorCode::DiskFull,
+            StoreError::OutOfDescriptors { .. } => ErrorCode::OutOfDescriptors,
+            StoreError::Poisoned { .. } => ErrorCode::Poisoned,
+            StoreError::Locked { .. } => ErrorCode::Locked,
+            StoreError::BadDirectory { .. } => ErrorCode::BadDirectory,
+            StoreError::ReadOnly => ErrorCode::ReadOnly,
+            StoreError::Unsupported { .. } => ErrorCode::Unsupported,
+            StoreError::Io(_) => ErrorCode::StorageError,
+            StoreError::OverBudget { .. } | StoreError::Stopped => return None,
+        })
+    }
+
     /// Whether the same write may succeed later, without a restart: nothing of it was done.
     pub fn is_passing(&self) -> bool {
         matches!(
@@ -114,3 +134,52 @@ impl From<std::io::Error> for StoreError {
 
 /// Result of a byte-level operation.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients read them.
+    #[test]
+    fn the_texts_are_those_that_clients_know() {
+        let path = || PathBuf::from("/d");
+        for (error, text) in [
+            (StoreError::Io("x".into()), "storage error: x"),
+            (StoreError::ReadOnly, "the store was opened read-only"),
+            (
+                StoreError::Unsupported { backend: "memory", what: "checkpoint" },
+                "not supported by the memory backend: checkpoint",
+            ),
+            (
+                StoreError::DiskFull { path: path(), detail: "1 bytes free".into() },
+                "disk full: 1 bytes free at '/d'; free space or enlarge the volume: writes resume by themselves, nothing \
+                 acknowledged is lost",
+            ),
+            (
+                StoreError::OutOfDescriptors { detail: "x".into() },
+                "out of file descriptors: x; nothing was written, and writes resume by themselves when some are closed. \
+                 Raise the limit of open files, or have fewer connections (docs/errors/out-of-descriptors.md)",
+            ),
+            (
+                StoreError::Poisoned { reason: "x".into() },
+                "the store stopped taking writes after a failure: x; restart the server once the cause is removed",
+            ),
+            (
+                StoreError::Locked { path: path(), pid: "7".into() },
+                "persist dir '/d' is already locked by another epistemic-graph engine (pid 7) \u{2014} refusing to start; \
+                 stop that process or choose another --persist-dir",
+            ),
+            (
+                StoreError::BadDirectory { path: path(), detail: "x".into() },
+                "cannot open '/d' as a data directory: x",
+            ),
+            (
+                StoreError::Corrupt { place: "space 'nodes'".into(), detail: "x".into() },
+                "corrupt data in space 'nodes': x",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(Some(ErrorCode::of_text(text)), error.code(), "{text}");
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Bounds on what agents register: channels and identities are kept in memory, names of graphs in every list of them. And on
 //! what one request may write.
 
+use epistemic_protocol::ErrorCode;
+
 use crate::view;
 
 /// Bytes of the name of a channel, an agent, a tenant or a team, of a place that graphs move to, and if nothing else is said
@@ -67,8 +69,9 @@ pub enum OverLimit {
     },
     /// Names that are kept in memory would take too much of it.
     #[error(
-        "LIMIT_EXCEEDED: {bytes} bytes of names in {of}, {most} are the most, the half of a part of --memory-budget; remove some \
-         (docs/errors/limit-exceeded.md)"
+        "{code}: {bytes} bytes of names in {of}, {most} are the most, the half of a part of --memory-budget; remove some \
+         ({code:#})",
+        code = ErrorCode::LimitExceeded
     )]
     Names {
         /// Of what.
@@ -90,8 +93,9 @@ pub enum OverLimit {
     },
     /// Properties are too large.
     #[error(
-        "LIMIT_EXCEEDED: properties of {bytes} bytes, {most} are the most (--max-property-bytes); nothing was written \
-         (docs/errors/limit-exceeded.md)"
+        "{code}: properties of {bytes} bytes, {most} are the most (--max-property-bytes); nothing was written \
+         ({code:#})",
+        code = ErrorCode::LimitExceeded
     )]
     Properties {
         /// Their size.
@@ -101,8 +105,8 @@ pub enum OverLimit {
     },
     /// Properties have too many lists and maps in them.
     #[error(
-        "LIMIT_EXCEEDED: properties with over {most} lists and maps in them; nothing was written \
-         (docs/errors/limit-exceeded.md)"
+        "{code}: properties with over {most} lists and maps in them; nothing was written ({code:#})",
+        code = ErrorCode::LimitExceeded
     )]
     Containers {
         /// The limit.
@@ -110,8 +114,8 @@ pub enum OverLimit {
     },
     /// A node has too many labels.
     #[error(
-        "LIMIT_EXCEEDED: a node with {count} labels, {most} are the most (--max-node-labels); nothing was written \
-         (docs/errors/limit-exceeded.md)"
+        "{code}: a node with {count} labels, {most} are the most (--max-node-labels); nothing was written ({code:#})",
+        code = ErrorCode::LimitExceeded
     )]
     Labels {
         /// How many.
@@ -121,8 +125,9 @@ pub enum OverLimit {
     },
     /// An embedding is too large.
     #[error(
-        "LIMIT_EXCEEDED: an embedding of {bytes} bytes, {most} are the most (--max-property-bytes); nothing was written \
-         (docs/errors/limit-exceeded.md)"
+        "{code}: an embedding of {bytes} bytes, {most} are the most (--max-property-bytes); nothing was written \
+         ({code:#})",
+        code = ErrorCode::LimitExceeded
     )]
     Embedding {
         /// Its size.
@@ -132,13 +137,30 @@ pub enum OverLimit {
     },
     /// A batch writes too much.
     #[error(
-        "LIMIT_EXCEEDED: the batch writes over {most} bytes (--max-batch-bytes); nothing of it was written, send it in parts \
-         (docs/errors/limit-exceeded.md)"
+        "{code}: the batch writes over {most} bytes (--max-batch-bytes); nothing of it was written, send it in parts \
+         ({code:#})",
+        code = ErrorCode::LimitExceeded
     )]
     Batch {
         /// The limit.
         most: usize,
     },
+}
+
+impl OverLimit {
+    /// Why, for programs. Nothing for a name and for counts, whose texts are those of their own bounds.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            OverLimit::Name { .. } | OverLimit::Count { .. } => None,
+            OverLimit::Names { .. }
+            | OverLimit::Properties { .. }
+            | OverLimit::Containers { .. }
+            | OverLimit::Labels { .. }
+            | OverLimit::Embedding { .. }
+            | OverLimit::Batch { .. } => Some(ErrorCode::LimitExceeded),
+        }
+    }
 }
 
 /// Bounds on what one request may write, so that it keeps nobody waiting for long. What is there already is not asked.

@@ -1,7 +1,7 @@
 //! The fixed set of key spaces, one per shape of record.
 //!
 //! Each space is one RocksDB column family. Creating a family costs 5 ms with 25 of them and 269 ms with
-//! 1,000 (`shared/design.md` section 2), so there is one per *shape of record*, never one per graph.
+//! 1,000 (`docs/decisions/0001-fixed-column-families.md`), so there is one per *shape of record*, never one per graph.
 
 /// A key space. Keys are ordered bytewise within a space; spaces are independent.
 ///

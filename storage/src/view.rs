@@ -1,4 +1,4 @@
-//! The decoded view of property bytes (`docs/format.md`, wire.md section 5).
+//! The decoded view of property bytes (`docs/format.md`, `docs/reference-protocol.md` section 5).
 //!
 //! Properties are stored as opaque bytes. Some reads show them decoded: the first MessagePack value of the
 //! bytes, JSON-like, with map keys in byte order. This module transcodes straight from bytes to bytes, without

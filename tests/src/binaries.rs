@@ -20,12 +20,12 @@ pub fn server() -> Result<PathBuf> {
 
 /// Our operator tool.
 pub fn egctl() -> Result<PathBuf> {
-    built("egctl", "epistemic-tools")
+    built("egctl", "epistemic-egctl")
 }
 
 /// Our gateway.
 pub fn gateway() -> Result<PathBuf> {
-    built("epistemic-graph-gateway", "epistemic-tools")
+    built("epistemic-graph-gateway", "epistemic-gateway")
 }
 
 /// An example program of a package.

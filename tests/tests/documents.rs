@@ -1,6 +1,7 @@
 //! What documents say of the repository is so.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::shared;
@@ -71,5 +72,130 @@ fn the_long_mode_is_as_documented() -> Result<()> {
     let listed =
         script.lines().filter(|line| line.starts_with("    \"") && line.contains("epistemic-")).count();
     ensure!(phases == listed, "{phases} phases are documented, scripts/torture has {listed}");
+    Ok(())
+}
+
+/// The files of the repository and its folders, as paths from its root.
+#[derive(Default)]
+struct Tree {
+    files: BTreeSet<String>,
+    folders: BTreeSet<String>,
+}
+
+impl Tree {
+    fn read() -> Result<Self> {
+        let mut tree = Self::default();
+        tree.walk(&root()?, "")?;
+        Ok(tree)
+    }
+
+    fn walk(&mut self, folder: &Path, prefix: &str) -> Result<()> {
+        for entry in fs_err::read_dir(folder)? {
+            let entry = entry?;
+            let name =
+                entry.file_name().into_string().map_err(|name| anyhow::anyhow!("{name:?} is not UTF-8"))?;
+            if [".git", "target", "__pycache__"].contains(&name.as_str()) {
+                continue;
+            }
+            let path = format!("{prefix}{name}");
+            if entry.file_type()?.is_dir() {
+                self.walk(&entry.path(), &format!("{path}/"))?;
+                self.folders.insert(path);
+            } else {
+                self.files.insert(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a word is meant as a path: it begins with a folder of the root, or ends as sources and documents do.
+    fn means_path(&self, word: &str) -> bool {
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_./*-".contains(letter);
+        let top = word.split_once('/').is_some_and(|(top, _)| self.folders.contains(top));
+        word.chars().all(allowed) && (top || word.ends_with(".rs") || word.ends_with(".md"))
+    }
+
+    /// Whether there is such a file or folder: from the root, or, as documents shorten them, from a folder below. A star stands
+    /// for any letters of one name.
+    fn has(&self, path: &str) -> bool {
+        let wanted: Vec<_> = path.trim_end_matches('/').split('/').collect();
+        self.files.iter().chain(&self.folders).any(|path| {
+            let names: Vec<_> = path.split('/').collect();
+            names.len() >= wanted.len()
+                && wanted.iter().rev().zip(names.iter().rev()).all(|(wanted, name)| fits(wanted, name))
+        })
+    }
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((begin, end)) => {
+            name.len() >= begin.len() + end.len() && name.starts_with(begin) && name.ends_with(end)
+        }
+    }
+}
+
+/// A document without its blocks of code.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_path_in_a_document_exists() -> Result<()> {
+    let tree = Tree::read()?;
+    let (mut named, mut missing) = (0, Vec::new());
+    for page in tree.files.iter().filter(|path| path.ends_with(".md")) {
+        let text = prose(&fs_err::read_to_string(root()?.join(page))?);
+        for word in quoted(&text).filter_map(|words| words.split_whitespace().next()) {
+            if tree.means_path(word) {
+                named += 1;
+                if !tree.has(word) {
+                    missing.push(format!("{page}: {word}"));
+                }
+            }
+        }
+    }
+    ensure!(missing.is_empty(), "no such file or folder: {missing:#?}");
+    ensure!(named > 500, "only {named} paths found");
+    Ok(())
+}
+
+#[test]
+fn every_document_that_a_source_names_exists() -> Result<()> {
+    let tree = Tree::read()?;
+    let (mut named, mut missing) = (0, Vec::new());
+    for source in tree.files.iter().filter(|path| path.ends_with(".rs")) {
+        let text = fs_err::read_to_string(root()?.join(source))?;
+        for rest in text.split("docs/").skip(1) {
+            let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_./-".contains(letter);
+            let page = rest.split(|letter| !allowed(letter)).next().unwrap_or_default().trim_end_matches('.');
+            if page.ends_with(".md") {
+                named += 1;
+                if !tree.files.contains(&format!("docs/{page}")) {
+                    missing.push(format!("{source}: docs/{page}"));
+                }
+            }
+        }
+    }
+    ensure!(missing.is_empty(), "no such document: {missing:#?}");
+    ensure!(named > 50, "only {named} documents found");
+    Ok(())
+}
+
+#[test]
+fn a_path_that_is_not_there_is_found_missing() -> Result<()> {
+    let tree = Tree::read()?;
+    for there in
+        ["tests/tests/documents.rs", "tests/documents.rs", "docs/errors/", "docs/errors/*.md", "README.md"]
+    {
+        ensure!(tree.means_path(there) && tree.has(there), "{there}");
+    }
+    for gone in ["tests/tests/document.rs", "docs/errors/*.rs", "docs/error/", "cuments.rs"] {
+        ensure!(tree.means_path(gone) && !tree.has(gone), "{gone}");
+    }
+    for other in ["identity.json", "a b.rs", "db/", "NAME.wal", "a/{name}.md"] {
+        ensure!(!tree.means_path(other), "{other}");
+    }
     Ok(())
 }

@@ -5,6 +5,8 @@ use std::sync::{
     atomic::{AtomicU8, AtomicU64, Ordering},
 };
 
+use epistemic_protocol::ErrorCode;
+
 const RUNNING: u8 = 0;
 const CANCELLED: u8 = 1;
 const OVERDUE: u8 = 2;
@@ -21,7 +23,7 @@ struct State {
 
 /// A computation ended because nobody waits for it, or because it took too long: [`Cancel::is_overdue`] tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("CANCELLED: the client closed the connection before the answer was ready")]
+#[error("{code}: the client closed the connection before the answer was ready", code = ErrorCode::Cancelled)]
 pub(crate) struct Cancelled;
 
 impl Cancel {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     graph::{BatchReport, GraphError, Outcome},
     limits::OverLimit,
@@ -47,6 +48,9 @@ pub(crate) enum OpError {
     /// A method of other servers.
     #[error("Method '{0}' is not served by this server")]
     Unserved(String),
+    /// A refusal with a code of its own.
+    #[error("{0}: {1}")]
+    Refused(ErrorCode, String),
     /// Anything else, in the words of the protocol.
     #[error("{0}")]
     Text(String),

@@ -2,6 +2,7 @@
 
 use std::{ops::Deref, sync::Arc, time::Instant};
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     StoreError,
     graph::{Graph, GraphError, Once, Op, Outcome},
@@ -108,11 +109,13 @@ fn overdue(shard: &Shard, request: &Request<'_>, cancel: &Cancel) -> OpError {
         }
         _ => "nothing was changed".into(),
     };
-    OpError::Text(format!(
-        "COMPUTE_DEADLINE: {method} on graph '{}' was ended after {seconds} s (--compute-deadline); {reached} \
-         (docs/errors/compute-deadline.md)",
-        request.envelope.graph
-    ))
+    let (code, graph) = (ErrorCode::ComputeDeadline, request.envelope.graph);
+    OpError::Refused(
+        code,
+        format!(
+            "{method} on graph '{graph}' was ended after {seconds} s (--compute-deadline); {reached} ({code:#})"
+        ),
+    )
 }
 
 /// Bytes that an algorithm works with for each node.

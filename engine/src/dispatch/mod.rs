@@ -42,6 +42,7 @@ use table::Route;
 pub(crate) use table::served;
 pub(crate) use writes::LARGE;
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::graph::Graph;
 
 use crate::{
@@ -50,7 +51,7 @@ use crate::{
     quotas::Place,
     shard::Shard,
     transfer::Transfers,
-    wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge},
+    wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge, method_named},
 };
 
 /// What became of a frame.
@@ -122,7 +123,7 @@ pub(crate) fn dispatch(
         }
     };
     let to = envelope.reply_to();
-    let method = Method::from_name(envelope.method);
+    let method = method_named(envelope.method);
     if !authenticated && let Err(refusal) = authenticate::check(shard, &envelope, method.as_ref().ok()) {
         let answer = Pending::refused(&refusal, to, pending.is_empty(), outbox);
         if matches!(&refusal, OpError::Token(refusal) if refusal.is_of_a_friend()) {
@@ -146,7 +147,7 @@ pub(crate) fn dispatch(
     };
     if body.len() > shard.limits.max_frame_bytes && !takes_documents(method) {
         let error = FrameTooLarge { length: body.len(), limit: shard.limits.max_frame_bytes };
-        let error = OpError::Text(format!("FRAME_TOO_LARGE: {error}; raise --max-frame-bytes"));
+        let error = OpError::Refused(ErrorCode::FrameTooLarge, format!("{error}; raise --max-frame-bytes"));
         return Step::Authenticated(Pending::refused(&error, to, pending.is_empty(), outbox));
     }
     let row = table::row(method);

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use epistemic_protocol::ErrorCode;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
@@ -202,12 +203,17 @@ impl Pending {
         let Some(work) = &self.work else { return Part::Broken };
         let error = match work.cancel.check() {
             Err(cancelled) => cancelled.into(),
-            Ok(()) => OpError::Text("INTERNAL: the computation failed; the server's log tells more".into()),
+            Ok(()) => broken("the computation failed"),
         };
         let mut out = Vec::new();
         answer::error(&mut out, work.to, &error);
         Part::Last(out)
     }
+}
+
+/// The answer when a thread is gone that should have given it.
+fn broken(what: &str) -> OpError {
+    OpError::Refused(ErrorCode::Internal, format!("{what}; the server's log tells more"))
 }
 
 /// A write on its way through the commit thread.
@@ -270,9 +276,7 @@ impl PendingWrite {
                 return None;
             }
             Some(Err(error)) => error,
-            None => {
-                OpError::Text("INTERNAL: the request was not decoded; the server's log tells more".into())
-            }
+            None => broken("the request was not decoded"),
         };
         let mut out = Vec::new();
         answer::error(&mut out, self.to, &error);

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphId,
     graph::{GraphReader, NodeRef, Op, Revision},
@@ -111,9 +112,8 @@ impl<'a> Turn<'a> {
             return Ok(Self { running, graph });
         }
         let name = computation.graph.name();
-        Err(OpError::Text(format!(
-            "BUSY: RunDatalogReasoning runs on graph '{name}' already, retry with backoff"
-        )))
+        let text = format!("RunDatalogReasoning runs on graph '{name}' already, retry with backoff");
+        Err(OpError::Refused(ErrorCode::Busy, text))
     }
 }
 
@@ -146,10 +146,9 @@ impl Changes {
     fn push(&mut self, revision: Revision) -> Result<(), ReadError> {
         self.bytes += revision.bytes();
         if self.bytes > MAX_BYTES {
-            let text = format!(
-                "RESULT_TOO_LARGE: the inferences take over {MAX_BYTES} bytes; use fewer rules or shorter names"
-            );
-            return Err(OpError::Text(text).into());
+            let text =
+                format!("the inferences take over {MAX_BYTES} bytes; use fewer rules or shorter names");
+            return Err(OpError::Refused(ErrorCode::ResultTooLarge, text).into());
         }
         self.revisions.push(revision);
         Ok(())

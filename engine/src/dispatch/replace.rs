@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::graph::{Asking, GraphError, Op};
 
 use super::{OpError, access, compute::Computation, quota, reads::ReadError, whole};
@@ -75,9 +76,12 @@ fn replace(computation: &Computation<'_>, bytes: &[u8], along: usize) -> Result<
     let most = shard.limits.max_document_bytes;
     if bytes.len() > most {
         let found = bytes.len();
-        return Err(OpError::Text(format!(
-            "FRAME_TOO_LARGE: a document of {found} bytes, {most} are the most (--max-document-bytes); use egctl snapshot"
-        ))
+        return Err(OpError::Refused(
+            ErrorCode::FrameTooLarge,
+            format!(
+                "a document of {found} bytes, {most} are the most (--max-document-bytes); use egctl snapshot"
+            ),
+        )
         .into());
     }
     // Another graph may have the name by the time that it is loaded.

@@ -3,6 +3,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use epistemic_protocol::ErrorCode;
+
 use super::{Client, OpError, Pending, Step, dispatch};
 use crate::{
     memory::Body,
@@ -30,9 +32,9 @@ pub(crate) fn dispatch_stranger(
         return dispatch(shard, client, body, false, place, pending, outbox);
     }
     let head = envelope::before_params(body);
-    let mut refuse = |text: &str| {
+    let mut refuse = |error: OpError| {
         let to = ReplyTo { id: head.map_or(0, |head| head.id), coded: false };
-        Pending::refused(&OpError::Text(text.into()), to, pending.is_empty(), outbox)
+        Pending::refused(&error, to, pending.is_empty(), outbox)
     };
     if let (Authentication::Secret { by_id: Some(by_id), .. }, Some(head)) = (&shard.authentication, head)
         && !SignedRequests::is_meant(head.auth_token)
@@ -41,12 +43,13 @@ pub(crate) fn dispatch_stranger(
             return dispatch(shard, client, body, false, place, pending, outbox);
         }
         shard.metrics.auth_failure();
-        return Step::WrongToken(refuse("Authentication failed"));
+        return Step::WrongToken(refuse(OpError::Text("Authentication failed".into())));
     }
     match shard.large_strangers.try_acquire() {
         Ok(_one) => dispatch(shard, client, body, false, place, pending, outbox),
         Err(_) => {
-            Step::Answered(refuse("BUSY: other large first requests are being checked, retry with backoff"))
+            let text = "other large first requests are being checked, retry with backoff";
+            Step::Answered(refuse(OpError::Refused(ErrorCode::Busy, text.into())))
         }
     }
 }

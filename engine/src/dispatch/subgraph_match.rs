@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::{StoreError, graph::GraphReader};
 
 use super::{OpError, compute::Computation, pair::Pair, reads::ReadError};
@@ -41,8 +42,8 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let found = subgraph_matches(&pattern.topology, &target.topology, &mut constraints, most, cancel)?;
     // Clients from 2.27 on are told that there are more.
     if found.truncated && !coded {
-        let text = format!("RESULT_TOO_LARGE: over {most} matches; narrow the pattern");
-        return Err(OpError::Text(text).into());
+        let text = format!("over {most} matches; narrow the pattern");
+        return Err(OpError::Refused(ErrorCode::ResultTooLarge, text).into());
     }
     response::bin_of(out, |out| {
         if coded {

@@ -24,7 +24,7 @@ pub(super) enum Route {
     Absent,
 }
 
-/// What a caller needs once identities are registered (wire.md section 9).
+/// What a caller needs once identities are registered (`docs/reference-protocol.md` section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     /// Nothing, or what the operation itself checks ([`super::access`]).

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     StoreError,
     graph::{Graph, GraphError, GraphReader, LedgerRecord},
@@ -116,7 +117,8 @@ fn places(
     let stream = if request.method == Method::ToMsgpack {
         let place = Arc::clone(&shard.streams).try_acquire_owned();
         Some(place.map_err(|_| {
-            OpError::Text("BUSY: as many ToMsgpack as can be are running, retry with backoff".into())
+            let text = "as many ToMsgpack as can be are running, retry with backoff";
+            OpError::Refused(ErrorCode::Busy, text.into())
         })?)
     } else {
         None

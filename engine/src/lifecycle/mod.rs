@@ -1,4 +1,4 @@
-//! Operations that let nodes and edges age and go (wire.md sections 6.4 and 7).
+//! Operations that let nodes and edges age and go (`docs/reference-protocol.md` sections 6.4 and 7).
 //!
 //! Each reads one view, works out conditional changes and commits them in parts through the commit thread: no lock is
 //! held across a graph, and what somebody else changes meanwhile stays as he left it.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use epistemic_protocol::ErrorCode;
 use parking_lot::Mutex;
 
 use super::budget::{Budget, Part};
@@ -32,12 +33,16 @@ struct Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoRoom {
     /// At this moment.
-    #[error("BUSY: {of} fill their memory, {limit} bytes ({flag}); nothing was changed, retry with backoff", of = words(.part), flag = flag(.part))]
+    #[error(
+        "{code}: {of} fill their memory, {limit} bytes ({flag}); nothing was changed, retry with backoff",
+        of = words(.part), flag = flag(.part), code = ErrorCode::Busy
+    )]
     Now { part: Part, limit: usize },
     /// Nor ever.
     #[error(
-        "LIMIT_EXCEEDED: {bytes} bytes of memory for one of the {of}, {limit} are the most ({flag}); nothing was changed, ask for less at \
-         a time (docs/errors/limit-exceeded.md)", of = words(.part), flag = flag(.part)
+        "{code}: {bytes} bytes of memory for one of the {of}, {limit} are the most ({flag}); nothing was changed, ask for less at \
+         a time ({code:#})",
+        of = words(.part), flag = flag(.part), code = ErrorCode::LimitExceeded
     )]
     Ever { part: Part, bytes: usize, limit: usize },
 }

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::StoreError;
 use parking_lot::Mutex;
 
@@ -88,7 +89,8 @@ impl Room {
         match self.paid.as_ref().and_then(|paid| paid.lock().refused) {
             Some(busy @ NoRoom::Now { .. }) => busy.to_string(),
             Some(NoRoom::Ever { .. }) | None => format!(
-                "RESULT_TOO_LARGE: the answer is over {} bytes; ask for less at a time, or export a snapshot",
+                "{}: the answer is over {} bytes; ask for less at a time, or export a snapshot",
+                ErrorCode::ResultTooLarge,
                 self.max
             ),
         }

@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
+use epistemic_protocol::{ErrorCode, placement::Endpoint};
 use epistemic_router::{
-    ConnectOptions, Endpoint, Secret,
+    ConnectOptions, Secret,
     owners::{Conflict, Kind, Scope, Survey, Unasked, survey},
 };
 use epistemic_storage::{clock, graph::Superseded};
@@ -152,9 +153,10 @@ impl Peers {
             .iter()
             .find(|conflict| conflict.graph == graph && conflict.missing_at() == Some(self.own.as_str()));
         let Some(from) = missing.and_then(|conflict| conflict.signposts.first()) else { return Ok(()) };
+        let code = ErrorCode::GraphMissing;
         Err(format!(
-            "GRAPH_MISSING: graph '{graph}' moved here from '{}' and is not here any more: this shard was set back to an earlier \
-             state; nothing was created. Restore it, or give it up, with egctl owners (docs/errors/graph-missing.md)",
+            "{code}: graph '{graph}' moved here from '{}' and is not here any more: this shard was set back to an earlier \
+             state; nothing was created. Restore it, or give it up, with egctl owners ({code:#})",
             from.endpoint
         ))
     }

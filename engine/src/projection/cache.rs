@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphStore,
     graph::{Graph, GraphReader, GraphState},
@@ -28,16 +29,18 @@ pub(crate) enum ProjectionError {
     Cancelled(#[from] Cancelled),
     /// It would not fit into the memory for projections.
     #[error(
-        "PROJECTION_TOO_LARGE: the algorithm needs about {needed} MiB for graph '{graph}', --projection-memory allows {allowed} MiB; raise it"
+        "{code}: the algorithm needs about {needed} MiB for graph '{graph}', --projection-memory allows {allowed} MiB; raise it",
+        code = ErrorCode::ProjectionTooLarge
     )]
     OverMemory { graph: Arc<str>, needed: u64, allowed: usize },
     /// Computations in progress hold what others displaced.
     #[error(
-        "BUSY: computations in progress hold twice --projection-memory, {allowed} MiB; nothing was changed, retry with backoff"
+        "{code}: computations in progress hold twice --projection-memory, {allowed} MiB; nothing was changed, retry with backoff",
+        code = ErrorCode::Busy
     )]
     Busy { allowed: usize },
     /// More nodes, edges or bytes of ids than 32 bits can number.
-    #[error("PROJECTION_TOO_LARGE: over 2^32 nodes, edges or bytes of node ids")]
+    #[error("{code}: over 2^32 nodes, edges or bytes of node ids", code = ErrorCode::ProjectionTooLarge)]
     TooMany,
     /// The store failed.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::clock;
 
 use super::kind::Kind;
@@ -9,8 +10,8 @@ use super::kind::Kind;
 /// A refusal: what, how much, until when. Nothing was done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "QUOTA: {} may use {limit} {} (quota rule '{rule}') {state}; nothing was done. {until} (docs/errors/quota.md)",
-    Who(.tenant), .kind.words()
+    "{code}: {} may use {limit} {} (quota rule '{rule}') {state}; nothing was done. {until} ({code:#})",
+    Who(.tenant), .kind.words(), code = ErrorCode::Quota
 )]
 pub(crate) struct Refusal {
     pub(super) tenant: String,

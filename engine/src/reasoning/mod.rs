@@ -21,6 +21,8 @@ mod tests;
 pub(crate) use inferences::Inferences;
 pub(crate) use reasoner::Reasoner;
 
+use epistemic_protocol::ErrorCode;
+
 use crate::analytics::Cancelled;
 
 /// The rules of one run, by the names of their parameters. Repeated rules and cycles are harmless.
@@ -48,7 +50,10 @@ pub(crate) struct Rules<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ReasoningError {
     /// More facts follow than the caller allows.
-    #[error("RESULT_TOO_LARGE: the rules infer more than {max} facts; use fewer rules or a smaller graph")]
+    #[error(
+        "{code}: the rules infer more than {max} facts; use fewer rules or a smaller graph",
+        code = ErrorCode::ResultTooLarge
+    )]
     TooMany {
         /// Allowed facts.
         max: usize,

@@ -17,6 +17,7 @@ pub(crate) use stream::search_stored;
 
 use std::sync::Arc;
 
+use epistemic_protocol::ErrorCode;
 use epistemic_storage::StoreError;
 
 use crate::analytics::Cancelled;
@@ -29,11 +30,15 @@ pub(crate) enum SemanticError {
     Cancelled(#[from] Cancelled),
     /// All pairs are compared in memory only.
     #[error(
-        "VECTORS_TOO_LARGE: the embeddings of graph '{graph}' need about {needed} MiB, --vector-memory allows {allowed} MiB; raise it"
+        "{code}: the embeddings of graph '{graph}' need about {needed} MiB, --vector-memory allows {allowed} MiB; raise it",
+        code = ErrorCode::VectorsTooLarge
     )]
     OverMemory { graph: Arc<str>, needed: usize, allowed: usize },
     /// Too many pairs to answer.
-    #[error("RESULT_TOO_LARGE: the pairs take over {limit} bytes; raise the threshold")]
+    #[error(
+        "{code}: the pairs take over {limit} bytes; raise the threshold",
+        code = ErrorCode::ResultTooLarge
+    )]
     TooManyPairs { limit: usize },
     /// The store failed.
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! The payload of a `BatchUpdate` (wire.md section 8.1), with the errors that clients are told.
+//! The payload of a `BatchUpdate` (`docs/reference-protocol.md` section 8.1), with the errors that clients are told.
 
 use epistemic_storage::view::batch::{BatchOps, NoBatch};
 

@@ -1,4 +1,4 @@
-//! The document of `ToMsgpack` and `FromMsgpack` (wire.md section 8.3), read where it lies: first where its parts begin,
+//! The document of `ToMsgpack` and `FromMsgpack` (`docs/reference-protocol.md` section 8.3), read where it lies: first where its parts begin,
 //! then each part item by item. A document may be most of what a client may send at once.
 
 use std::borrow::Cow;

@@ -1,4 +1,4 @@
-//! The request map (wire.md section 2.1): who asks what of which graph, with the parameters still undecoded.
+//! The request map (`docs/reference-protocol.md` section 2.1): who asks what of which graph, with the parameters still undecoded.
 
 use std::fmt;
 
@@ -20,9 +20,9 @@ pub struct Envelope<'a> {
     pub id: u64,
     /// Name of the graph, present even for operations that need none.
     pub graph: &'a str,
-    /// Proof of the secret, see [`super::Authenticator`].
+    /// Proof of the secret, see [`super::TokenKey`].
     pub auth_token: &'a str,
-    /// Name of the operation, see [`super::Method::from_name`].
+    /// Name of the operation, see [`super::method_named`].
     pub method: &'a str,
     /// Bytes that start with the undecoded parameters; more may follow them.
     pub params: Option<&'a [u8]>,

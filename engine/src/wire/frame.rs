@@ -1,4 +1,4 @@
-//! Frames: a 4-byte big-endian length, then that many bytes (wire.md section 1).
+//! Frames: a 4-byte big-endian length, then that many bytes (`docs/reference-protocol.md` section 1).
 
 use bytes::{Buf, Bytes, BytesMut};
 

@@ -1,4 +1,4 @@
-//! Lines of the protocol's ledger as operations (wire.md section 8.2).
+//! Lines of the protocol's ledger as operations (`docs/reference-protocol.md` section 8.2).
 
 use epistemic_storage::graph::BatchOp;
 

@@ -1,12 +1,11 @@
-//! The protocol at the level of bytes (wire.md): everything between a socket's bytes and typed requests, and
+//! The protocol at the level of bytes (`docs/reference-protocol.md`): everything between a socket's bytes and typed requests, and
 //! between results and a socket's bytes. No graph, no I/O.
 //!
 //! The way of a request: [`frame`] cuts it out of the stream, [`envelope`] finds its fields in one scan without
-//! touching the parameters, [`auth`] checks the token, [`method`] names the operation, [`params`] decodes what
+//! touching the parameters, [`TokenKey`] checks the token, [`method`] names the operation, [`params`] decodes what
 //! the operation needs, borrowing from the frame; [`batch`] reads the operations inside a `BatchUpdate`. The
 //! answer is written by [`response`].
 
-pub mod auth;
 pub mod batch;
 mod bytes_field;
 pub mod document;
@@ -26,14 +25,14 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use auth::Authenticator;
 pub use batch::{BatchError, parse_batch};
 pub use envelope::Envelope;
+pub use epistemic_protocol::TokenKey;
 pub use epistemic_storage::graph::GraphType;
 pub use epistemic_storage::view::encode;
 pub use error::DecodeError;
 pub use floats::embedding;
 pub use ledger_lines::{LineError, parse_ledger_lines};
-pub use method::Method;
+pub use method::{Method, method_named};
 pub use response::ReplyTo;
 pub use text::WeightedEdge;

@@ -167,7 +167,7 @@ pub struct BatchUpdate<'a> {
 /// `FromMsgpack`
 #[derive(Debug, Deserialize)]
 pub struct Document<'a> {
-    /// A document (wire.md section 8.3).
+    /// A document (`docs/reference-protocol.md` section 8.3).
     #[serde(borrow, deserialize_with = "bytes")]
     pub msgpack: Cow<'a, [u8]>,
 }
@@ -175,7 +175,7 @@ pub struct Document<'a> {
 /// `ApplyLedger`
 #[derive(Debug, Deserialize)]
 pub struct Transactions<'a> {
-    /// Ledger lines (wire.md section 8.2).
+    /// Ledger lines (`docs/reference-protocol.md` section 8.2).
     #[serde(borrow, deserialize_with = "texts")]
     pub transactions: Vec<&'a str>,
 }
@@ -349,7 +349,7 @@ pub struct Reconcile<'a> {
     /// Must be the graph of the request.
     #[serde(borrow, deserialize_with = "text")]
     pub graph_name: &'a str,
-    /// A document (wire.md section 8.3).
+    /// A document (`docs/reference-protocol.md` section 8.3).
     #[serde(borrow, default, deserialize_with = "some_bytes")]
     pub msgpack: Option<Cow<'a, [u8]>>,
     /// The same as JSON, which is what the published client sends.

@@ -1,12 +1,17 @@
-//! Responses (wire.md section 2.3): one frame holding `{id, result}` or `{id, error}`, appended to a buffer that
+//! Responses (`docs/reference-protocol.md` section 2.3): one frame holding `{id, result}` or `{id, error}`, appended to a buffer that
 //! may hold earlier frames, so that a connection writes them together.
+
+use epistemic_protocol::ErrorCode;
 
 use super::encode;
 use super::frame::PREFIX;
 
 /// A response over the 4 GiB that a frame can hold. It was taken out of the buffer again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("RESULT_TOO_LARGE: the result has {length} bytes, a response holds at most 4294967295")]
+#[error(
+    "{code}: the result has {length} bytes, a response holds at most 4294967295",
+    code = ErrorCode::ResultTooLarge
+)]
 pub struct ResponseTooLarge {
     /// Bytes of the response.
     pub length: usize,

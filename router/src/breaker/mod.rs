@@ -14,11 +14,11 @@ mod tests;
 
 use std::sync::Arc;
 
+use epistemic_protocol::placement::Endpoint;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::endpoint::Endpoint;
 use machine::Machine;
 
 pub(crate) use machine::Ticket;

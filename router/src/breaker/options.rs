@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::error::ConfigError;
+use epistemic_protocol::ConfigError;
+
 use crate::settings;
 
 /// Limits of a breaker.

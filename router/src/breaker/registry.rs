@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use epistemic_protocol::placement::Endpoint;
 use parking_lot::Mutex;
 
 use super::{Breaker, BreakerOptions, BreakerState};
-use crate::endpoint::Endpoint;
 
 static BREAKERS: LazyLock<Mutex<HashMap<Endpoint, Arc<Breaker>>>> = LazyLock::new(Mutex::default);
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use epistemic_protocol::placement::Endpoint;
 use parking_lot::Mutex;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -18,7 +19,6 @@ use super::frame::{FrameError, read_frame};
 use super::pulse::Pulse;
 use super::response::Response;
 use super::transport::{Reader, Writer};
-use crate::endpoint::Endpoint;
 use crate::error::CallError;
 
 /// Frames that wait together go out in one write until they reach this size.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use epistemic_protocol::placement::Endpoint;
 use rmpv::Value;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +16,6 @@ use super::options::ConnectOptions;
 use super::pulse::Pulse;
 use super::request::Request;
 use super::transport;
-use crate::endpoint::Endpoint;
 use crate::error::{CallError, ConnectError};
 use crate::secret::Secret;
 

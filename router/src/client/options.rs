@@ -4,12 +4,14 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use epistemic_protocol::{
+    ConfigError,
+    placement::{Endpoint, parse_entries},
+};
+
 use super::methods::is_heavy;
 use crate::autostart::AUTOSTART_VAR;
 use crate::breaker::BreakerOptions;
-use crate::endpoint::Endpoint;
-use crate::endpoints::parse_entries;
-use crate::error::ConfigError;
 use crate::settings;
 
 /// Variable that makes routers follow graphs that moved: 1 or 0.

@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use epistemic_protocol::placement::Endpoint;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::endpoint::Endpoint;
 use crate::error::CallError;
 
 /// What the task of a connection tells its callers.

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use epistemic_protocol::placement::{Endpoint, Target};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::endpoint::{Endpoint, Target};
 use crate::error::{ConnectCause, ConnectError};
 
 pub(super) type Reader = Box<dyn AsyncRead + Send + Unpin>;

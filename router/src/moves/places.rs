@@ -2,10 +2,9 @@
 
 use std::num::NonZero;
 
+use epistemic_protocol::placement::Endpoint;
 use lru::LruCache;
 use parking_lot::Mutex;
-
-use crate::endpoint::Endpoint;
 
 /// Graphs remembered. One that is forgotten costs its next call the way from its owner again.
 const MOST: NonZero<usize> = NonZero::new(1 << 16).expect("it is not 0");

@@ -1,7 +1,6 @@
 //! The way of one call from shard to shard.
 
-use crate::endpoint::Endpoint;
-use crate::server_text::Standing;
+use epistemic_protocol::{placement::Endpoint, redirect::Redirect};
 
 /// So often a call is sent on at most, so that shards that name each other end in an error.
 const MOST_HOPS: usize = 4;
@@ -29,10 +28,10 @@ impl Trail {
     ///
     /// Between the commit point of a move and the opening of the destination each of the two names the other (decision
     /// 0019). That passes, however long it takes, so it does not count.
-    pub(super) fn follow(&mut self, here: &Endpoint, standing: &Standing) -> Option<Step> {
-        let (next, signpost) = match standing {
-            Standing::Moved { to, .. } => (to, Some(here)),
-            Standing::Arriving { from, .. } => (from, None),
+    pub(super) fn follow(&mut self, here: &Endpoint, redirect: &Redirect) -> Option<Step> {
+        let (next, signpost) = match redirect {
+            Redirect::Moved { to, .. } => (to, Some(here)),
+            Redirect::Arriving { from, .. } => (from, None),
         };
         let is_opening = signpost.is_none() && self.signpost.as_ref() == Some(next);
         self.hops = if is_opening { 0 } else { self.hops + 1 };
@@ -53,12 +52,12 @@ mod tests {
         Endpoint::parse(&format!("unix:///{name}")).unwrap()
     }
 
-    fn moved(to: &str) -> Standing {
-        Standing::Moved { graph: "g".to_owned(), to: place(to) }
+    fn moved(to: &str) -> Redirect {
+        Redirect::Moved { graph: "g".to_owned(), to: place(to) }
     }
 
-    fn arriving(from: &str) -> Standing {
-        Standing::Arriving { graph: "g".to_owned(), from: place(from) }
+    fn arriving(from: &str) -> Redirect {
+        Redirect::Arriving { graph: "g".to_owned(), from: place(from) }
     }
 
     #[test]

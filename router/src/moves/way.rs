@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use epistemic_protocol::{ErrorCode, placement::Endpoint};
+
 use super::backoff::Backoff;
 use super::trail::{Step, Trail};
 use crate::client::FOLLOW_TO_VAR;
-use crate::endpoint::Endpoint;
 use crate::error::RouterError;
 use crate::router::ShardRouter;
-use crate::server_text::{MOVING, WRONG_SHARD};
 
 /// The way of one call, from its start to its deadline.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl<'a> Way<'a> {
     pub(crate) async fn goes_on<T>(&mut self, result: &Result<T, RouterError>) -> bool {
         let again = match result {
             Ok(_) => false,
-            Err(error) if error.code() == MOVING => self.wait().await,
+            Err(error) if error.code() == ErrorCode::Moving => self.wait().await,
             Err(error) => self.follow(error).await,
         };
         if again {
@@ -73,12 +73,12 @@ impl<'a> Way<'a> {
         if !self.router.options().follow_moves {
             return false;
         }
-        let Some(standing) = error.standing() else { return false };
+        let Some(redirect) = error.redirect() else { return false };
         // What is said of other graphs than those asked for leads nowhere.
-        let Some(graph) = self.graphs.iter().copied().find(|graph| *graph == standing.graph()) else {
+        let Some(graph) = self.graphs.iter().copied().find(|graph| *graph == redirect.graph()) else {
             return false;
         };
-        let (here, next) = (self.place(graph), standing.served_by());
+        let (here, next) = (self.place(graph), redirect.served_by());
         if !self.router.may_follow_to(next) {
             tracing::warn!(
                 graph, from = %here, to = %next,
@@ -88,7 +88,7 @@ impl<'a> Way<'a> {
         }
         let found = self.found.entry(graph);
         let found = found.or_insert_with(|| Found { place: here.clone(), trail: Trail::default() });
-        let Some(step) = found.trail.follow(&here, &standing) else { return false };
+        let Some(step) = found.trail.follow(&here, &redirect) else { return false };
         if !self.router.has_pool(next) {
             return false;
         }
@@ -105,7 +105,7 @@ impl<'a> Way<'a> {
     /// reached says neither.
     fn learn(&self, error: Option<&RouterError>) {
         let places = &self.router.moves().places;
-        if error.is_some_and(|error| error.standing().is_some() || error.code() == WRONG_SHARD) {
+        if error.is_some_and(|error| error.redirect().is_some() || error.code() == ErrorCode::WrongShard) {
             self.graphs.iter().for_each(|graph| places.forget(graph));
         } else if matches!(error, None | Some(RouterError::Call(_))) {
             for (graph, Found { place, .. }) in &self.found {

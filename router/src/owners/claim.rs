@@ -1,8 +1,7 @@
 //! What a shard says of a name.
 
+use epistemic_protocol::placement::Endpoint;
 use serde::{Deserialize, Serialize};
-
-use crate::endpoint::Endpoint;
 
 /// Whether a graph is served at a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

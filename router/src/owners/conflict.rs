@@ -2,13 +2,10 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
+use epistemic_protocol::placement::{COMMONS, Endpoint};
 use serde::Serialize;
 
 use super::claim::{Claim, Place, Stands};
-use crate::endpoint::Endpoint;
-
-/// The graph that every shard has, most of them an empty one.
-const COMMONS: &str = "__commons__";
 
 /// How many shards serve a name, where it is not one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

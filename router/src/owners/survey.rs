@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use epistemic_protocol::placement::{COMMONS, Endpoint};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::time::sleep;
@@ -10,7 +11,6 @@ use tokio::time::sleep;
 use super::claim::Claim;
 use super::conflict::{Conflict, conflicts};
 use crate::client::{Client, ConnectOptions};
-use crate::endpoint::Endpoint;
 use crate::secret::Secret;
 
 /// Names in one question or answer.
@@ -251,9 +251,6 @@ async fn call<T: DeserializeOwned, P: Serialize + Sync>(
     rmp_serde::from_slice(&result)
         .map_err(|error| format!("the result of {method} is not understood: {error}"))
 }
-
-/// The graph that requests name which are about none.
-const COMMONS: &str = "__commons__";
 
 /// Cuts names into questions.
 fn batches(names: &[String]) -> impl Iterator<Item = &[String]> {

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use epistemic_protocol::placement::Target;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -13,7 +14,6 @@ use super::member::Member;
 use crate::autostart;
 use crate::breaker::Ticket;
 use crate::client::Client;
-use crate::endpoint::Target;
 use crate::error::{ConnectCause, ConnectError};
 
 type Dialled = Result<Arc<Member>, ConnectCause>;

@@ -13,12 +13,11 @@ mod pools;
 use std::sync::Arc;
 use std::time::Duration;
 
+use epistemic_protocol::placement::{Endpoint, EndpointList};
 use parking_lot::Mutex;
 
 use crate::breaker::{Breaker, BreakerState, Pass};
 use crate::client::{Client, ConnectOptions};
-use crate::endpoint::Endpoint;
-use crate::endpoints::EndpointList;
 use crate::error::{ConnectCause, ConnectError};
 use crate::secret::Secret;
 use dial::Members;

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use epistemic_protocol::placement::{Endpoint, EndpointList};
 use parking_lot::Mutex;
 
 use super::Pool;
 use crate::client::ConnectOptions;
-use crate::endpoint::Endpoint;
-use crate::endpoints::EndpointList;
 use crate::secret::Secret;
 
 /// Pools for endpoints outside of the list. They stay as long as the router does.

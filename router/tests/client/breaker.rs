@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use epistemic_router::{
-    Breaker, BreakerOptions, BreakerState, ConnectCause, ConnectOptions, Endpoint, EndpointList, RouterError,
-    Secret, ShardRouter,
+    Breaker, BreakerOptions, BreakerState, ConnectCause, ConnectOptions, Endpoint, EndpointList, ErrorCode,
+    RouterError, Secret, ShardRouter,
 };
 use rmpv::Value;
 
@@ -43,14 +43,14 @@ async fn five_refusals_open_it_and_then_nothing_is_tried() {
     for _ in 0..5 {
         assert_eq!(shown(&router).await, "closed");
         let error = router.call("g", "AddNode", &()).await.unwrap_err();
-        assert_eq!(error.code(), "ENGINE_UNREACHABLE");
+        assert_eq!(error.code(), ErrorCode::EngineUnreachable);
     }
     assert_eq!(shown(&router).await, "open");
     let begun = Instant::now();
     for _ in 0..1000 {
         let error = router.call("g", "AddNode", &()).await.unwrap_err();
         let refusal = error.circuit_open().expect("the breaker refused");
-        assert_eq!((error.code(), refusal.failures), ("CIRCUIT_OPEN", 5));
+        assert_eq!((error.code(), refusal.failures), (ErrorCode::CircuitOpen, 5));
         assert_eq!(&*refusal.last_failure, "[Errno 111] Connection refused");
         assert!(refusal.retry_in.is_some_and(|left| left <= COOLDOWN));
     }
@@ -65,7 +65,7 @@ async fn two_routers_of_a_process_share_it() {
     let down = Down::new();
     let (first, second) = (router(down.endpoint(), 1), router(down.endpoint(), 1));
     first.call("g", "AddNode", &()).await.unwrap_err();
-    assert_eq!(second.call("h", "AddNode", &()).await.unwrap_err().code(), "CIRCUIT_OPEN");
+    assert_eq!(second.call("h", "AddNode", &()).await.unwrap_err().code(), ErrorCode::CircuitOpen);
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn a_server_that_accepts_and_says_nothing_opens_it() {
     let shard = Shard::start(|_, _| Reply::Silence).await;
     let router = router(shard.endpoint(), 3).with_deadline(Duration::from_millis(300));
     let first = router.call("g", "AddNode", &()).await.unwrap_err();
-    assert_eq!(first.code(), "DEADLINE_EXCEEDED");
+    assert_eq!(first.code(), ErrorCode::DeadlineExceeded);
     assert_eq!(shown(&router).await, "closed");
     let second = router.call("g", "AddNode", &()).await.unwrap_err();
     assert!(
@@ -212,7 +212,7 @@ async fn a_hung_server_opens_it_whatever_the_deadline() {
         talks.store(false, Ordering::SeqCst);
         let hurried = router.with_deadline(Duration::from_millis(200));
         let mut calls = 0;
-        while hurried.call("g", "AddNode", &()).await.unwrap_err().code() != "CIRCUIT_OPEN" {
+        while hurried.call("g", "AddNode", &()).await.unwrap_err().code() != ErrorCode::CircuitOpen {
             calls += 1;
             assert!(calls < 20, "still closed, met before: {met_before}");
         }
@@ -250,7 +250,7 @@ async fn threshold_zero_tries_every_time() {
     let down = Down::new();
     let router = router(down.endpoint(), 0);
     for _ in 0..20 {
-        assert_eq!(router.call("g", "AddNode", &()).await.unwrap_err().code(), "ENGINE_UNREACHABLE");
+        assert_eq!(router.call("g", "AddNode", &()).await.unwrap_err().code(), ErrorCode::EngineUnreachable);
     }
     assert_eq!(shown(&router).await, "closed");
 }
@@ -265,6 +265,6 @@ async fn a_stampede_on_a_dead_shard_makes_few_attempts() {
         calls.spawn(async move { router.call("g", "AddNode", &()).await.unwrap_err().code() });
     }
     let codes = calls.join_all().await;
-    assert!(codes.iter().all(|code| ["ENGINE_UNREACHABLE", "CIRCUIT_OPEN"].contains(code)));
+    assert!(codes.iter().all(|code| [ErrorCode::EngineUnreachable, ErrorCode::CircuitOpen].contains(code)));
     assert!(router.client_for("g").await.is_err());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use epistemic_router::{Bin, CallError, Client, ConnectOptions, Endpoint, ErrorKind, Secret};
+use epistemic_router::{Bin, CallError, Client, ConnectOptions, Endpoint, ErrorCode, ErrorKind, Secret};
 use rmpv::Value;
 use tokio::io::AsyncReadExt;
 
@@ -129,7 +129,10 @@ async fn a_dead_server_fails_every_request_in_flight_and_all_later_ones() {
     }
     let error = client.call("g", "Third", &()).await.unwrap_err();
     assert!(matches!(&error, CallError::NotSent { .. }), "{error:?}");
-    assert_eq!((error.may_have_run(), error.kind(), error.code()), (false, ErrorKind::Retry, "NOT_SENT"));
+    assert_eq!(
+        (error.may_have_run(), error.kind(), error.code()),
+        (false, ErrorKind::Retry, ErrorCode::NotSent)
+    );
     assert!(error.to_string().ends_with("Nothing was carried out"), "{error}");
     assert!(client.is_closed());
 }

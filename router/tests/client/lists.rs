@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use epistemic_router::{
-    Breaker, BreakerOptions, BreakerState, ConnectOptions, Endpoint, EndpointList, ErrorKind, RouterError,
-    Secret, ShardRouter,
+    Breaker, BreakerOptions, BreakerState, ConnectOptions, Endpoint, EndpointList, ErrorCode, ErrorKind,
+    RouterError, Secret, ShardRouter,
 };
 use parking_lot::Mutex;
 use rmpv::Value;
@@ -41,7 +41,7 @@ async fn another_list_is_refused_with_both_and_nothing_is_sent() {
     // More often than what opens a breaker: the server answers.
     for _ in 0..10 {
         let error = router.call("g", "AddNode", &()).await.unwrap_err();
-        assert_eq!((error.code(), error.kind()), ("ENDPOINT_LIST_MISMATCH", ErrorKind::Repair));
+        assert_eq!((error.code(), error.kind()), (ErrorCode::EndpointListMismatch, ErrorKind::Repair));
         let text = error.to_string();
         for word in [format!("[{ours}]"), format!("[{theirs}]"), ours.fingerprint(), theirs.fingerprint()] {
             assert!(text.contains(&word), "no {word} in {text}");
@@ -61,9 +61,13 @@ async fn another_list_is_refused_with_both_and_nothing_is_sent() {
     *list.lock() = Some(theirs);
     shard.restart().await;
     // The end of the old connection may come first.
-    while router.call("g", "AddNode", &()).await.err().is_none_or(|error| error.code() == "CONNECTION_LOST") {
-    }
-    assert_eq!(router.call("g", "AddNode", &()).await.unwrap_err().code(), "ENDPOINT_LIST_MISMATCH");
+    while router
+        .call("g", "AddNode", &())
+        .await
+        .err()
+        .is_none_or(|error| error.code() == ErrorCode::ConnectionLost)
+    {}
+    assert_eq!(router.call("g", "AddNode", &()).await.unwrap_err().code(), ErrorCode::EndpointListMismatch);
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use epistemic_router::{
-    ConnectOptions, Endpoint, EndpointList, ErrorKind, MoveCounts, RouterError, Secret, ShardRouter, Standing,
+    ConnectOptions, Endpoint, EndpointList, ErrorCode, ErrorKind, MoveCounts, Redirect, RouterError, Secret,
+    ShardRouter,
 };
 use parking_lot::Mutex;
 use rmpv::Value;
@@ -123,7 +124,7 @@ async fn a_graph_that_takes_no_writes_until_the_deadline_is_the_servers_error() 
     let router = old_list(&holder, false).with_deadline(Duration::from_millis(400));
     let begun = Instant::now();
     let error = write(&router, "g").await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("MOVING", ErrorKind::Retry), "{error}");
+    assert_eq!((error.code(), error.kind()), (ErrorCode::Moving, ErrorKind::Retry), "{error}");
     assert_eq!(error.to_string(), moving("g"));
     assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
     assert!((5..50).contains(&holder.asked()), "{}", holder.asked());
@@ -134,15 +135,15 @@ async fn a_moved_graph_is_an_error_that_names_its_shard() {
     let (old, new) = (Holder::start().await, Holder::start().await);
     let router = old_list(&old, false);
     let (from, to) = (old.endpoint(), new.endpoint());
-    let standings = [
-        (moved("g", &to), "MOVED", Standing::Moved { graph: "g".to_owned(), to: to.clone() }),
-        (arriving("g", &from), "ARRIVING", Standing::Arriving { graph: "g".to_owned(), from }),
+    let redirects = [
+        (moved("g", &to), ErrorCode::Moved, Redirect::Moved { graph: "g".to_owned(), to: to.clone() }),
+        (arriving("g", &from), ErrorCode::Arriving, Redirect::Arriving { graph: "g".to_owned(), from }),
     ];
-    for (text, code, standing) in standings {
+    for (text, code, redirect) in redirects {
         old.says("g", text.clone());
         let error = write(&router, "g").await.unwrap_err();
         assert_eq!((error.code(), error.kind()), (code, ErrorKind::Reroute));
-        assert_eq!((error.to_string(), error.standing()), (text, Some(standing)));
+        assert_eq!((error.to_string(), error.redirect()), (text, Some(redirect)));
     }
     assert_eq!((old.asked(), new.asked()), (2, 0));
     assert_eq!(router.move_counts(), MoveCounts::default());
@@ -182,7 +183,7 @@ async fn what_cannot_be_followed_stays_the_servers_error() {
     for text in texts {
         old.says("g", text.clone());
         let error = write(&router, "g").await.unwrap_err();
-        assert_eq!((error.code(), error.to_string()), ("MOVED", text));
+        assert_eq!((error.code(), error.to_string()), (ErrorCode::Moved, text));
     }
     assert_eq!((old.asked(), new.asked()), (4, 0));
     // And one that can be, to where nobody listens.
@@ -202,13 +203,13 @@ async fn a_graph_is_followed_to_no_endpoint_that_nobody_listed() {
     old.says("g", moved("g", new.endpoint()));
     for router in [old_list(&old, true), following(&old, [other.endpoint()])] {
         let error = write(&router, "g").await.unwrap_err();
-        assert_eq!((error.code(), error.kind()), ("MOVED", ErrorKind::Reroute), "{error}");
+        assert_eq!((error.code(), error.kind()), (ErrorCode::Moved, ErrorKind::Reroute), "{error}");
     }
     assert_eq!((old.asked(), new.shard.count("Health"), new.asked()), (2, 0, 0));
     let listed = router(vec![old.endpoint(), new.endpoint()], true);
     old.says("g", moved("g", new.endpoint()));
     new.says("g", moved("g", old.endpoint()));
-    assert_eq!(write(&listed, "g").await.unwrap_err().code(), "MOVED");
+    assert_eq!(write(&listed, "g").await.unwrap_err().code(), ErrorCode::Moved);
     assert!(new.asked() > 0, "those of the list are asked");
 }
 
@@ -219,7 +220,7 @@ async fn shards_that_name_each_other_are_asked_five_times_in_all() {
     b.says("g", moved("g", a.endpoint()));
     let router = following(&a, [b.endpoint()]);
     let error = write(&router, "g").await.unwrap_err();
-    assert_eq!((error.code(), a.asked(), b.asked()), ("MOVED", 3, 2));
+    assert_eq!((error.code(), a.asked(), b.asked()), (ErrorCode::Moved, 3, 2));
     a.serves("g");
     write(&router, "g").await.unwrap();
     assert_eq!((a.asked(), b.asked()), (4, 2));
@@ -235,7 +236,7 @@ async fn a_graph_is_followed_over_four_shards_and_back_home() {
         pair[0].says("g", moved("g", pair[1].endpoint()));
     }
     let router = following(&holders[0], [1, 2, 3, 4, 5].map(|n| holders[n].endpoint()));
-    assert_eq!(write(&router, "g").await.unwrap_err().code(), "MOVED");
+    assert_eq!(write(&router, "g").await.unwrap_err().code(), ErrorCode::Moved);
     assert_eq!(holders[5].asked(), 0);
     holders[4].serves("g");
     write(&router, "g").await.unwrap();
@@ -253,7 +254,7 @@ async fn a_graph_is_followed_over_four_shards_and_back_home() {
     write(&router, "g").await.unwrap();
     holders[1].says("g", "WRONG_SHARD: graph 'g' belongs to 'x', ...".to_owned());
     let error = write(&router, "g").await.unwrap_err();
-    assert_eq!((error.code(), error.kind()), ("WRONG_SHARD", ErrorKind::Reroute));
+    assert_eq!((error.code(), error.kind()), (ErrorCode::WrongShard, ErrorKind::Reroute));
     assert_eq!(router.place("g"), holders[0].endpoint());
 }
 
@@ -298,7 +299,7 @@ async fn lists_that_differ_are_no_hindrance_to_those_who_follow() {
     write(&following(&old, [new.endpoint()]), "g").await.unwrap();
     write(&router(vec![new.endpoint()], true), "g").await.unwrap();
     let error = write(&router(vec![new.endpoint()], false), "g").await.unwrap_err();
-    assert_eq!(error.code(), "ENDPOINT_LIST_MISMATCH");
+    assert_eq!(error.code(), ErrorCode::EndpointListMismatch);
 }
 
 #[tokio::test]
@@ -317,11 +318,11 @@ async fn a_union_leaves_no_graph_behind() {
     assert_eq!((a.shard.count("UnionGetNeighbors"), b.shard.count("UnionGetNeighbors")), (3, 2));
     assert!(!router.co_resident(&graphs) && router.co_resident(&graphs[1..]));
     let alone = old_list(&a, false);
-    assert_eq!(alone.union_neighbors("n", &graphs).await.unwrap_err().code(), "MOVED");
+    assert_eq!(alone.union_neighbors("n", &graphs).await.unwrap_err().code(), ErrorCode::Moved);
     // As a plain call it is not sent on: the shard would pass over the other two.
     let params = HashMap::from([("graphs", graphs)]);
     let error = following(&a, [b.endpoint()]).call("moved", "UnionGetNeighbors", &params).await.unwrap_err();
-    assert_eq!(error.code(), "MOVED");
+    assert_eq!(error.code(), ErrorCode::Moved);
 }
 
 /// The states of a move as decision 0019 has them, under writers with the old list and with the new one.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use epistemic_router::{
-    Affinity, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter, with_tenant,
+    Affinity, ConnectOptions, Endpoint, EndpointList, ErrorCode, RouterError, Secret, ShardRouter,
+    with_tenant,
 };
 use parking_lot::Mutex;
 use rmpv::Value;
@@ -137,7 +138,7 @@ async fn explicit_graph_then_ambient_tenant_then_default() {
         });
         assert_eq!(ambient.await, ["tenant__acme_corp____bus__", "tenant__acme_corp____bus__", "Named"]);
         let nameless = with_tenant(Some("株式会社".to_owned()), async { router.resolve(None).map(drop) });
-        assert_eq!(nameless.await.unwrap_err().code(), "TENANT_SLUG_EMPTY");
+        assert_eq!(nameless.await.unwrap_err().code(), ErrorCode::TenantSlugEmpty);
         assert_eq!(router.clone().with_default_graph("main").resolve(None).unwrap().name(), "main");
     }
 }

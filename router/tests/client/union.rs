@@ -1,6 +1,6 @@
 //! Reads over graphs on several shards.
 
-use epistemic_router::{Affinity, ConnectOptions, EndpointList, RouterError, Secret, ShardRouter};
+use epistemic_router::{Affinity, ConnectOptions, EndpointList, ErrorCode, RouterError, Secret, ShardRouter};
 use rmpv::Value;
 
 use crate::support::{Down, Reply, Shard, ok};
@@ -145,5 +145,5 @@ async fn an_answer_that_is_no_list_is_refused() {
     let list = EndpointList::new(vec![shard.endpoint()]).unwrap();
     let router = ShardRouter::new(list, Secret::none(), ConnectOptions::default());
     let error = router.union_neighbors("1", &["g"]).await.unwrap_err();
-    assert_eq!(error.code(), "RESPONSE_MALFORMED");
+    assert_eq!(error.code(), ErrorCode::ResponseMalformed);
 }

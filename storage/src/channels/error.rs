@@ -1,5 +1,7 @@
 //! Errors of channels. All texts but the last two are the wire contract.
 
+use epistemic_protocol::ErrorCode;
+
 use crate::{error::StoreError, limits::OverLimit};
 
 /// Why an operation on a channel was refused or failed.
@@ -31,4 +33,18 @@ pub enum ChannelError {
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ChannelError {
+    /// Why, for programs. Nothing for what only its text says.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            ChannelError::NotFound(_) => Some(ErrorCode::NotFound),
+            ChannelError::Exists(_) => Some(ErrorCode::Exists),
+            ChannelError::NotTwo | ChannelError::NoJoin | ChannelError::NotAMember { .. } => None,
+            ChannelError::Limit(error) => error.code(),
+            ChannelError::Store(error) => error.code(),
+        }
+    }
 }

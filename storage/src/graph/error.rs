@@ -1,5 +1,7 @@
 //! Errors of the graph layer. The texts of the first group are the wire contract.
 
+use epistemic_protocol::{ErrorCode, redirect};
+
 use crate::{error::StoreError, limits::OverLimit};
 
 /// Why an operation on a graph was refused or failed.
@@ -16,8 +18,9 @@ pub enum GraphError {
     GraphExists(String),
     /// Another tenant has claimed the name.
     #[error(
-        "TENANT_COLLISION: graph '{graph}' belongs to tenant {tenant:?}; tenant {other:?} gives the same name: give one of \
-         them another id (docs/errors/tenant-collision.md)"
+        "{code}: graph '{graph}' belongs to tenant {tenant:?}; tenant {other:?} gives the same name: give one of \
+         them another id ({code:#})",
+        code = ErrorCode::TenantCollision
     )]
     TenantCollision {
         /// The graph.
@@ -31,10 +34,7 @@ pub enum GraphError {
     #[error("{0}")]
     NotHere(String),
     /// The graph is being filled from another store.
-    #[error(
-        "ARRIVING: graph '{graph}' is being moved here and is served by '{from}' until then; nothing was done. Ask that \
-         shard, or try again when the move is complete (docs/errors/arriving.md)"
-    )]
+    #[error("{}", redirect::arriving(.graph, .from))]
     Arriving {
         /// The graph.
         graph: String,
@@ -43,8 +43,9 @@ pub enum GraphError {
     },
     /// The graph is being filled from a backup.
     #[error(
-        "ARRIVING: graph '{graph}' is being restored here from {from} and is not open yet; nothing was done. Try again when \
-         the restore is complete; if it was killed, free the name with egctl moves --forget (docs/errors/arriving.md)"
+        "{code}: graph '{graph}' is being restored here from {from} and is not open yet; nothing was done. Try again when \
+         the restore is complete; if it was killed, free the name with egctl moves --forget ({code:#})",
+        code = ErrorCode::Arriving
     )]
     Restoring {
         /// The graph.
@@ -53,10 +54,7 @@ pub enum GraphError {
         from: String,
     },
     /// The graph is served elsewhere.
-    #[error(
-        "MOVED: graph '{graph}' moved to '{to}'; nothing was done. Update GRAPH_SERVICE_ENDPOINTS \
-         (docs/errors/moved.md)"
-    )]
+    #[error("{}", redirect::moved(.graph, .to))]
     Moved {
         /// The graph.
         graph: String,
@@ -65,8 +63,9 @@ pub enum GraphError {
     },
     /// The graph is about to move and takes no writes for a moment.
     #[error(
-        "MOVING: graph '{graph}' is being moved to '{to}' and takes no writes for a moment; nothing was written, try \
-         again (docs/errors/moving.md)"
+        "{code}: graph '{graph}' is being moved to '{to}' and takes no writes for a moment; nothing was written, try \
+         again ({code:#})",
+        code = ErrorCode::Moving
     )]
     Moving {
         /// The graph.
@@ -75,7 +74,7 @@ pub enum GraphError {
         to: String,
     },
     /// A step of a move that does not fit the graph's standing.
-    #[error("MOVE_CONFLICT: graph '{graph}': {detail}; nothing was done (docs/errors/move-conflict.md)")]
+    #[error("{code}: graph '{graph}': {detail}; nothing was done ({code:#})", code = ErrorCode::MoveConflict)]
     MoveConflict {
         /// The graph.
         graph: String,
@@ -84,8 +83,9 @@ pub enum GraphError {
     },
     /// A step of a move that was given up.
     #[error(
-        "MOVE_ABORTED: move {move_id} of graph '{graph}' was given up, and no step of it is taken here any more; nothing \
-         was done. Begin a new move (docs/errors/move-aborted.md)"
+        "{code}: move {move_id} of graph '{graph}' was given up, and no step of it is taken here any more; nothing \
+         was done. Begin a new move ({code:#})",
+        code = ErrorCode::MoveAborted
     )]
     MoveAborted {
         /// The graph.
@@ -94,7 +94,10 @@ pub enum GraphError {
         move_id: String,
     },
     /// A step of a move that was made for another state: look again, and go on from what is there.
-    #[error("MOVE_OVERTAKEN: graph '{graph}': {detail}; nothing was done (docs/errors/move-overtaken.md)")]
+    #[error(
+        "{code}: graph '{graph}': {detail}; nothing was done ({code:#})",
+        code = ErrorCode::MoveOvertaken
+    )]
     Overtaken {
         /// The graph.
         graph: String,
@@ -103,8 +106,8 @@ pub enum GraphError {
     },
     /// The graph has another newest sequence number than the step of a move was made for.
     #[error(
-        "MOVE_OVERTAKEN: graph '{graph}' is at sequence {found}, not at {expected}; nothing was done, catch up \
-         (docs/errors/move-overtaken.md)"
+        "{code}: graph '{graph}' is at sequence {found}, not at {expected}; nothing was done, catch up ({code:#})",
+        code = ErrorCode::MoveOvertaken
     )]
     MovedOn {
         /// The graph.
@@ -116,8 +119,9 @@ pub enum GraphError {
     },
     /// The ledger does not hold all changes behind a sequence number.
     #[error(
-        "LEDGER_TRUNCATED: the ledger of graph '{graph}' tells the changes {complete_from} to {sequence}, not all behind \
-         {after}; begin again with a snapshot (docs/errors/ledger-truncated.md)"
+        "{code}: the ledger of graph '{graph}' tells the changes {complete_from} to {sequence}, not all behind \
+         {after}; begin again with a snapshot ({code:#})",
+        code = ErrorCode::LedgerTruncated
     )]
     LedgerTruncated {
         /// The graph.
@@ -131,8 +135,9 @@ pub enum GraphError {
     },
     /// A ledger record whose change cannot be made again: the content was replaced as a whole.
     #[error(
-        "LEDGER_TRUNCATED: record {sequence} of graph '{graph}' replaced its content as a whole; begin again with a \
-         snapshot (docs/errors/ledger-truncated.md)"
+        "{code}: record {sequence} of graph '{graph}' replaced its content as a whole; begin again with a \
+         snapshot ({code:#})",
+        code = ErrorCode::LedgerTruncated
     )]
     NotReplayable {
         /// The graph.
@@ -157,8 +162,9 @@ pub enum GraphError {
     EmptyVector(String),
     /// A graph hit damaged records earlier and takes no writes.
     #[error(
-        "CORRUPT: graph '{graph}' is quarantined, it takes no writes: {reason}; other graphs are not affected. \
-         Restore it from a snapshot or checkpoint (docs/errors/corrupt.md)"
+        "{code}: graph '{graph}' is quarantined, it takes no writes: {reason}; other graphs are not affected. \
+         Restore it from a snapshot or checkpoint ({code:#})",
+        code = ErrorCode::Corrupt
     )]
     Quarantined {
         /// The graph.
@@ -168,7 +174,8 @@ pub enum GraphError {
     },
     /// Damaged records of a graph.
     #[error(
-        "CORRUPT: graph '{graph}': {error}; restore it from a snapshot or checkpoint (docs/errors/corrupt.md)"
+        "{code}: graph '{graph}': {error}; restore it from a snapshot or checkpoint ({code:#})",
+        code = ErrorCode::Corrupt
     )]
     Corrupt {
         /// The graph.
@@ -178,12 +185,16 @@ pub enum GraphError {
     },
     /// The key of a write that is made once came with another one before.
     #[error(
-        "IDEMPOTENCY_CONFLICT: this idempotency key was used for another request to graph '{0}'; nothing was done, use a \
-         new key for a new request"
+        "{code}: this idempotency key was used for another request to graph '{0}'; nothing was done, use a \
+         new key for a new request",
+        code = ErrorCode::IdempotencyConflict
     )]
     KeyReused(String),
     /// No room for the key of a write that is made once.
-    #[error("BUSY: {0} idempotency keys are remembered, no more; nothing was done, retry with backoff")]
+    #[error(
+        "{code}: {0} idempotency keys are remembered, no more; nothing was done, retry with backoff",
+        code = ErrorCode::Busy
+    )]
     TooManyKeys(usize),
     /// A tenant has as much as it may have.
     #[error("{0}")]
@@ -203,6 +214,38 @@ impl From<Box<super::OverQuota>> for GraphError {
 }
 
 impl GraphError {
+    /// Why, for programs. Nothing for what only its text says.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        Some(match self {
+            GraphError::GraphNotFound(_)
+            | GraphError::NodeNotFound(_)
+            | GraphError::SourceNotFound(_)
+            | GraphError::TargetNotFound(_) => ErrorCode::NotFound,
+            GraphError::GraphReplaced(_) => ErrorCode::GraphReplaced,
+            GraphError::GraphExists(_) => ErrorCode::Exists,
+            GraphError::TenantCollision { .. } => ErrorCode::TenantCollision,
+            // The rule says which of its own.
+            GraphError::NotHere(text) => ErrorCode::of_text(text),
+            GraphError::Arriving { .. } | GraphError::Restoring { .. } => ErrorCode::Arriving,
+            GraphError::Moved { .. } => ErrorCode::Moved,
+            GraphError::Moving { .. } => ErrorCode::Moving,
+            GraphError::MoveConflict { .. } => ErrorCode::MoveConflict,
+            GraphError::MoveAborted { .. } => ErrorCode::MoveAborted,
+            GraphError::Overtaken { .. } | GraphError::MovedOn { .. } => ErrorCode::MoveOvertaken,
+            GraphError::LedgerTruncated { .. } | GraphError::NotReplayable { .. } => {
+                ErrorCode::LedgerTruncated
+            }
+            GraphError::Quarantined { .. } | GraphError::Corrupt { .. } => ErrorCode::Corrupt,
+            GraphError::KeyReused(_) => ErrorCode::IdempotencyConflict,
+            GraphError::TooManyKeys(_) => ErrorCode::Busy,
+            GraphError::OverQuota(_) => ErrorCode::Quota,
+            GraphError::Limit(error) => return error.code(),
+            GraphError::Store(error) => return error.code(),
+            GraphError::CannotDeleteCommons | GraphError::EmptyVector(_) => return None,
+        })
+    }
+
     /// A step of a move that does not fit.
     pub(super) fn conflict(graph: &str, detail: String) -> Self {
         GraphError::MoveConflict { graph: graph.to_owned(), detail }
@@ -227,5 +270,124 @@ impl GraphError {
     pub(super) fn unfinished(graph: &str, move_id: &str) -> Self {
         let detail = format!("move {move_id} has begun with it; finish or abort that one first");
         Self::conflict(graph, detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients read them.
+    #[test]
+    fn the_texts_are_those_that_clients_know() {
+        let (graph, move_id) = (|| "g".to_owned(), || "7".to_owned());
+        for (error, text) in [
+            (GraphError::GraphNotFound(graph()), "Graph 'g' not found"),
+            (
+                GraphError::GraphReplaced(graph()),
+                "Graph 'g' was replaced by another request meanwhile; nothing more was changed, try again",
+            ),
+            (GraphError::GraphExists(graph()), "Graph 'g' already exists"),
+            (
+                GraphError::TenantCollision { graph: graph(), tenant: "a b".into(), other: "A_b".into() },
+                "TENANT_COLLISION: graph 'g' belongs to tenant \"a b\"; tenant \"A_b\" gives the same name: give one of them \
+                 another id (docs/errors/tenant-collision.md)",
+            ),
+            (
+                GraphError::Arriving { graph: graph(), from: "tcp://h:1".into() },
+                "ARRIVING: graph 'g' is being moved here and is served by 'tcp://h:1' until then; nothing was done. Ask that \
+                 shard, or try again when the move is complete (docs/errors/arriving.md)",
+            ),
+            (
+                GraphError::Restoring { graph: graph(), from: "backup b".into() },
+                "ARRIVING: graph 'g' is being restored here from backup b and is not open yet; nothing was done. Try again when \
+                 the restore is complete; if it was killed, free the name with egctl moves --forget (docs/errors/arriving.md)",
+            ),
+            (
+                GraphError::moved("g", "tcp://h:1"),
+                "MOVED: graph 'g' moved to 'tcp://h:1'; nothing was done. Update GRAPH_SERVICE_ENDPOINTS \
+                 (docs/errors/moved.md)",
+            ),
+            (
+                GraphError::Moving { graph: graph(), to: "tcp://h:1".into() },
+                "MOVING: graph 'g' is being moved to 'tcp://h:1' and takes no writes for a moment; nothing was written, try \
+                 again (docs/errors/moving.md)",
+            ),
+            (
+                GraphError::conflict("g", "no".into()),
+                "MOVE_CONFLICT: graph 'g': no; nothing was done (docs/errors/move-conflict.md)",
+            ),
+            (
+                GraphError::MoveAborted { graph: graph(), move_id: move_id() },
+                "MOVE_ABORTED: move 7 of graph 'g' was given up, and no step of it is taken here any more; nothing was done. \
+                 Begin a new move (docs/errors/move-aborted.md)",
+            ),
+            (
+                GraphError::overtaken("g", "no".into()),
+                "MOVE_OVERTAKEN: graph 'g': no; nothing was done (docs/errors/move-overtaken.md)",
+            ),
+            (
+                GraphError::MovedOn { graph: graph(), expected: 1, found: 2 },
+                "MOVE_OVERTAKEN: graph 'g' is at sequence 2, not at 1; nothing was done, catch up \
+                 (docs/errors/move-overtaken.md)",
+            ),
+            (
+                GraphError::LedgerTruncated { graph: graph(), after: 1, complete_from: 3, sequence: 9 },
+                "LEDGER_TRUNCATED: the ledger of graph 'g' tells the changes 3 to 9, not all behind 1; begin again with a \
+                 snapshot (docs/errors/ledger-truncated.md)",
+            ),
+            (
+                GraphError::NotReplayable { graph: graph(), sequence: 4 },
+                "LEDGER_TRUNCATED: record 4 of graph 'g' replaced its content as a whole; begin again with a snapshot \
+                 (docs/errors/ledger-truncated.md)",
+            ),
+            (GraphError::NodeNotFound("n".into()), "Node 'n' not found"),
+            (GraphError::SourceNotFound("n".into()), "Source node 'n' not found"),
+            (GraphError::TargetNotFound("n".into()), "Target node 'n' not found"),
+            (
+                GraphError::Quarantined { graph: graph(), reason: "x".into() },
+                "CORRUPT: graph 'g' is quarantined, it takes no writes: x; other graphs are not affected. Restore it from a \
+                 snapshot or checkpoint (docs/errors/corrupt.md)",
+            ),
+            (
+                GraphError::Corrupt { graph: graph(), error: StoreError::Io("x".into()) },
+                "CORRUPT: graph 'g': storage error: x; restore it from a snapshot or checkpoint (docs/errors/corrupt.md)",
+            ),
+            (
+                GraphError::KeyReused(graph()),
+                "IDEMPOTENCY_CONFLICT: this idempotency key was used for another request to graph 'g'; nothing was done, use \
+                 a new key for a new request",
+            ),
+            (
+                GraphError::TooManyKeys(5),
+                "BUSY: 5 idempotency keys are remembered, no more; nothing was done, retry with backoff",
+            ),
+            (
+                OverLimit::Names { of: "channels", bytes: 2, most: 1 }.into(),
+                "LIMIT_EXCEEDED: 2 bytes of names in channels, 1 are the most, the half of a part of --memory-budget; remove some \
+                 (docs/errors/limit-exceeded.md)",
+            ),
+            (
+                OverLimit::Properties { bytes: 2, most: 1 }.into(),
+                "LIMIT_EXCEEDED: properties of 2 bytes, 1 are the most (--max-property-bytes); nothing was written \
+                 (docs/errors/limit-exceeded.md)",
+            ),
+            (
+                OverLimit::Batch { most: 1 }.into(),
+                "LIMIT_EXCEEDED: the batch writes over 1 bytes (--max-batch-bytes); nothing of it was written, send it in \
+                 parts (docs/errors/limit-exceeded.md)",
+            ),
+            (StoreError::ReadOnly.into(), "the store was opened read-only"),
+        ] {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(Some(ErrorCode::of_text(text)), error.code(), "{text}");
+        }
+        for (error, text) in [
+            (GraphError::CannotDeleteCommons, "Cannot delete the __commons__ graph"),
+            (GraphError::EmptyVector("n".into()), "embedding of 'n' has no components"),
+        ] {
+            assert_eq!((error.to_string().as_str(), error.code()), (text, None));
+            assert_eq!(ErrorCode::of_text(text), ErrorCode::ServerError);
+        }
     }
 }

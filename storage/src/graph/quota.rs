@@ -13,6 +13,7 @@ use std::{
     },
 };
 
+use epistemic_protocol::ErrorCode;
 use parking_lot::Mutex;
 
 use super::{catalog::Graph, state::GraphState};
@@ -102,11 +103,11 @@ pub struct OverQuota {
 impl fmt::Display for OverQuota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { used, wanted, limit, .. } = self;
-        let (who, of) = (Named(&self.tenant), self.of.name());
+        let (code, who, of) = (ErrorCode::Quota, Named(&self.tenant), self.of.name());
         write!(
             f,
-            "QUOTA: {who} has {used} {of} of the {limit} that it may have, and would have {wanted}; this was not done. \
-             Until some are removed or the operator raises the limit there can be no more (docs/errors/quota.md)"
+            "{code}: {who} has {used} {of} of the {limit} that it may have, and would have {wanted}; this was not done. \
+             Until some are removed or the operator raises the limit there can be no more ({code:#})"
         )
     }
 }

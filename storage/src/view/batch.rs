@@ -1,4 +1,4 @@
-//! The operations of a `BatchUpdate` (wire.md section 8.1).
+//! The operations of a `BatchUpdate` (`docs/reference-protocol.md` section 8.1).
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ impl From<TokenError> for NoBatch<'_> {
 /// One operation. `properties` are in the form in which they are stored: the decoded view of what was sent, an
 /// empty map if nothing was or if it has no view.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields are those of wire.md section 8.1")]
+#[allow(missing_docs, reason = "the fields are those of `docs/reference-protocol.md` section 8.1")]
 pub enum BatchOp<'a> {
     AddNode { id: &'a str, properties: Vec<u8> },
     RemoveNode { id: &'a str },

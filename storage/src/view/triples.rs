@@ -1,4 +1,4 @@
-//! The triples of `GetTriples` (wire.md section 6.2).
+//! The triples of `GetTriples` (`docs/reference-protocol.md` section 6.2).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The fields of properties that the lifecycle operations read and write (wire.md section 7, "Decay").
+//! The fields of properties that the lifecycle operations read and write (`docs/reference-protocol.md` section 7, "Decay").
 
 use super::{
     encode,

@@ -7,7 +7,7 @@ use epistemic_tests::wire::field;
 
 use crate::{call_as, guarded};
 
-/// Operations that need to write their graph (wire.md section 9), and ours.
+/// Operations that need to write their graph (`docs/reference-protocol.md` section 9), and ours.
 const WRITE: [&str; 24] = [
     "AddNode",
     "RemoveNode",

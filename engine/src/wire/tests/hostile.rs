@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::params::{AddNode, EdgePairs, NodeIds, params};
-use super::super::{Envelope, Method, parse_batch};
+use super::super::{Envelope, Method, method_named, parse_batch};
 use super::{decode, decode_params};
 
 /// Every method with parameters that is served.
@@ -85,7 +85,7 @@ fn counts_without_bytes_reserve_nothing() {
 #[test]
 fn quoted_input_is_clipped() {
     let name = "é".repeat(1 << 20);
-    let error = Method::from_name(&name).unwrap_err();
+    let error = method_named(&name).unwrap_err();
     assert!(error.reason().len() <= 8 * 1024);
     let body = [b"\x81\xa2id\xdb\x00\x20\x00\x00".as_slice(), name.as_bytes()].concat();
     let error = Envelope::parse(&body).unwrap_err();
@@ -109,7 +109,7 @@ fn deep_nesting_does_not_recurse() {
 fn try_everything(bytes: &[u8]) {
     let _ = decode(bytes);
     for name in METHODS {
-        let method = Method::from_name(name).unwrap();
+        let method = method_named(name).unwrap();
         let _ = decode_params(method, Some(bytes));
     }
     if let Ok(operations) = parse_batch(bytes) {

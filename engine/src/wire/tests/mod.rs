@@ -12,7 +12,7 @@ use super::params::{
     NodeId, NodeIds, NodesByLabel, RestoreOpen, RestoreWrite, SemanticSearch, SimilarityEdges, SnapshotClose,
     SnapshotRead, Transactions, Upload, no_params, params,
 };
-use super::{DecodeError, Envelope, Method, parse_batch};
+use super::{DecodeError, Envelope, Method, method_named, parse_batch};
 
 /// Shapes that no served operation has yet; the recordings pin their error texts.
 #[derive(Deserialize)]
@@ -59,7 +59,7 @@ const NOT_COVERED: &str = "not covered";
 /// Decodes one request as far as the engine would before it runs it.
 fn decode(body: &[u8]) -> Result<&'static str, String> {
     let envelope = Envelope::parse(body).map_err(|error| error.to_string())?;
-    let method = Method::from_name(envelope.method).map_err(|error| error.to_string())?;
+    let method = method_named(envelope.method).map_err(|error| error.to_string())?;
     decode_params(method, envelope.params)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rmpv::Value;
 use serde_json::Value as Json;
 
-use super::super::Authenticator;
+use super::super::TokenKey;
 use super::decode;
 
 const PREFIXES: [&str; 2] = ["Invalid request MsgPack: ", "[EpistemicGraph::batch_update] invalid MsgPack: "];
@@ -76,7 +76,7 @@ fn request(step: &Json) -> Vec<u8> {
         return hex::decode(raw["$bin"].as_str().unwrap()).unwrap();
     }
     let text = |key: &str| Value::from(step[key].as_str().unwrap());
-    let token = Authenticator::with_secret("secret").token(1);
+    let token = TokenKey::new("secret").token(1);
     let mut fields = vec![
         (Value::from("id"), Value::from(1)),
         (Value::from("graph"), text("graph")),

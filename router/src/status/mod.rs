@@ -1,0 +1,19 @@
+//! What shards say of themselves and of their graphs, beside the public protocol: the answers of `ShardStatus`,
+//! `GraphStats`, `ListIdentities` and `QuotaShow`.
+//!
+//! * `shard`: a shard, its graphs, its agents; `damage`: what it knows to be damaged, and its search for more.
+//! * `quotas`: what tenants may use and do.
+//! * `base_names`: graphs under a base name that is not in use.
+
+mod base_names;
+mod damage;
+mod quotas;
+mod shard;
+
+pub use base_names::{BaseNames, OtherBase, told as base_name_told};
+pub use damage::{DamageStatus, DamagedGraph, ScrubFinding, ScrubStatus};
+pub use quotas::{QuotaSetting, QuotaStatus, Quotas, TenantQuota};
+pub use shard::{
+    CheckpointStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, MemoryPart, MemoryStatus,
+    OwnershipStatus, ShardStatus,
+};

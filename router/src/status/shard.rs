@@ -1,0 +1,224 @@
+//! What a shard says of itself.
+
+use std::collections::BTreeMap;
+
+use epistemic_protocol::placement::COMMONS;
+use serde::{Deserialize, Serialize};
+
+use super::{DamageStatus, QuotaStatus, ScrubStatus};
+
+/// One graph, as `GraphStats` lists it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GraphStats {
+    /// Exact name.
+    pub name: String,
+    /// Type name on the wire.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `agent_id` of its creator.
+    pub owner: Option<String>,
+    /// Nodes.
+    pub nodes: u64,
+    /// Edges.
+    pub edges: u64,
+    /// Sequence number of its newest change.
+    pub sequence: u64,
+    /// The first change that its ledger tells.
+    #[serde(default)]
+    pub ledger_from: Option<u64>,
+    /// How much of its ledger it keeps, where that is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_keep: Option<String>,
+    /// Why it takes no writes, when its records are damaged.
+    pub quarantined: Option<String>,
+    /// What its records take, an estimate; when asked for.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// The same by kind of record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<GraphSizes>,
+}
+
+/// Bytes that the records of a graph take, by kind. Estimates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GraphSizes {
+    /// Nodes with their properties.
+    pub nodes: u64,
+    /// Edges with their properties, and the index by target.
+    pub edges: u64,
+    /// The index of nodes by label.
+    pub labels: u64,
+    /// The ledger.
+    pub ledger: u64,
+    /// Embeddings.
+    pub vectors: u64,
+}
+
+impl GraphSizes {
+    /// All kinds together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        let Self { nodes, edges, labels, ledger, vectors } = *self;
+        nodes + edges + labels + ledger + vectors
+    }
+}
+
+/// Parameters of `GraphStats`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct GraphStatsParams {
+    /// Whether to tell [`GraphStats::bytes`] and [`GraphStats::sizes`].
+    pub sizes: bool,
+}
+
+impl GraphStats {
+    /// Whether it is the `__commons__` that every shard has: one without content is nobody's.
+    #[must_use]
+    pub fn is_empty_commons(&self) -> bool {
+        self.name == COMMONS && self.nodes == 0 && self.edges == 0 && self.quarantined.is_none()
+    }
+}
+
+/// One registered agent, as `ListIdentities` lists it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IdentityStatus {
+    /// Its name.
+    pub agent_id: String,
+    /// `System`, `Manager` or `Agent`.
+    pub role: String,
+    /// Agents that a manager stands in for.
+    pub subordinates: Vec<String>,
+    /// Its teams.
+    pub teams: Vec<String>,
+}
+
+/// Answer of `ShardStatus`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ShardStatus {
+    /// Version of the server program.
+    pub version: String,
+    /// Its clock, Unix milliseconds.
+    #[serde(default)]
+    pub unix_ms: Option<u64>,
+    /// Largest request that it takes.
+    #[serde(default)]
+    pub max_frame_bytes: Option<u64>,
+    /// Its process id.
+    pub pid: u32,
+    /// Seconds since its start.
+    pub uptime_s: u64,
+    /// Identity of its store; none in memory.
+    pub store_id: Option<String>,
+    /// Its directory; none in memory.
+    pub persist_dir: Option<String>,
+    /// `rocksdb` or `memory`.
+    pub backend: String,
+    /// When it answers a write: `sync`, `interval:MS`, `none`.
+    pub durability: String,
+    /// Number of graphs.
+    pub graphs: u64,
+    /// Nodes of all graphs.
+    #[serde(default)]
+    pub nodes: u64,
+    /// Edges of all graphs.
+    #[serde(default)]
+    pub edges: u64,
+    /// Requests since its start, but for those that only ask how it is.
+    #[serde(default)]
+    pub requests: u64,
+    /// Seconds that their answers took.
+    #[serde(default)]
+    pub request_seconds: f64,
+    /// Bytes stored.
+    pub bytes: u64,
+    /// Bytes that its file system has left; none in memory.
+    #[serde(default)]
+    pub free_bytes: Option<u64>,
+    /// Graphs whose removed records have not given their room back.
+    #[serde(default)]
+    pub reclaim_pending_graphs: u64,
+    /// Bytes of these records in tables, an estimate.
+    #[serde(default)]
+    pub reclaim_pending_bytes: u64,
+    /// Number of the store's newest change.
+    pub sequence: u64,
+    /// Whether it takes writes.
+    pub writable: bool,
+    /// Why it takes no writes.
+    #[serde(default)]
+    pub refusal: Option<String>,
+    /// The failure after which it stopped taking writes.
+    pub poisoned: Option<String>,
+    /// Whether its secret is so short that it can be guessed.
+    #[serde(default)]
+    pub short_secret: bool,
+    /// What is damaged; earlier versions do not tell.
+    #[serde(default)]
+    pub damage: Option<DamageStatus>,
+    /// How its scrub stands; none in memory.
+    #[serde(default)]
+    pub scrub: Option<ScrubStatus>,
+    /// What its tenants may use and do; earlier versions do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quotas: Option<QuotaStatus>,
+    /// Its own endpoint, when it was told one.
+    #[serde(default)]
+    pub advertise: Option<String>,
+    /// All shards, as it was told.
+    #[serde(default)]
+    pub endpoints: Option<Vec<String>>,
+    /// What it found when it asked the other shards who serves what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<OwnershipStatus>,
+    /// Complete checkpoints, oldest first.
+    pub checkpoints: Vec<CheckpointStatus>,
+    /// Seconds between automatic checkpoints, 0 for never.
+    pub checkpoint_interval_s: u64,
+    /// What it may take of memory, and holds of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryStatus>,
+}
+
+/// The memory of a shard, in bytes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MemoryStatus {
+    /// What all parts together may take.
+    pub budget: u64,
+    /// What is resident now.
+    pub resident: u64,
+    /// How often there was no room.
+    pub refused: u64,
+    /// By what it is for.
+    pub parts: BTreeMap<String, MemoryPart>,
+}
+
+/// One part of it.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct MemoryPart {
+    /// What it may take.
+    pub budget: u64,
+    /// What it holds, where that is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
+}
+
+/// Graphs of a shard that two shards serve, or none, as it knows them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OwnershipStatus {
+    /// Those that another shard serves too.
+    pub two_owners: u64,
+    /// Those that nobody serves.
+    pub no_owner: u64,
+    /// The names of the first of them.
+    pub graphs: Vec<String>,
+}
+
+/// One checkpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CheckpointStatus {
+    /// Folder name; names sort by age.
+    pub name: String,
+    /// Unix milliseconds.
+    pub created_ms: u64,
+    /// Bytes of its files, those shared with the store included.
+    pub bytes: u64,
+}

@@ -1,0 +1,213 @@
+//! `egctl digest`: what copies of a graph are compared by.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use epistemic_operations::error::message_of;
+use epistemic_operations::hosts::Directory;
+use epistemic_operations::remote::{content, content_without_ledger};
+use epistemic_router::Endpoint;
+use epistemic_router::status::GraphStats;
+use epistemic_storage::graph::Graph;
+use epistemic_storage::snapshot::{Header, Ledger, Totals, content_digest_of, export_parts};
+use serde::Serialize;
+use tokio::runtime::Runtime;
+
+use super::snapshot::verified;
+use crate::exit::{EXIT_CODES, Exit, Failure, exit_of};
+use crate::output::{OutputArgs, Report};
+use crate::place::PlaceArgs;
+use crate::shards::ShardArgs;
+use crate::table::{shortened, write_table};
+
+/// Compute the content digest of graphs: of shards, of a directory, or of snapshot files.
+///
+/// Equal digests mean equal nodes, edges and embeddings, with their properties and numbers; the name and the ledger do not
+/// count. Reads every record of the graphs; of a running shard, each as one consistent state.
+#[derive(Args, Debug)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct DigestArgs {
+    /// Exact names. Default: all graphs of the shards or of the directory.
+    #[arg(value_name = "GRAPH", conflicts_with = "file")]
+    graphs: Vec<String>,
+    /// A snapshot file instead; may be repeated.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "endpoint", "endpoints"])]
+    file: Vec<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Serialize, Default)]
+struct Digests {
+    graphs: Vec<Row>,
+    /// Graphs that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    graph: String,
+    reason: String,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+#[derive(Serialize)]
+struct Row {
+    graph: String,
+    /// Endpoint, directory or file.
+    place: String,
+    /// Number of the newest change in it.
+    sequence: u64,
+    nodes: u64,
+    edges: u64,
+    /// Ledger records; not part of the digest. None when the ledger is damaged.
+    ledger: Option<u64>,
+    /// Embeddings.
+    vectors: u64,
+    /// SHA-256 of the content.
+    digest: String,
+}
+
+impl Row {
+    fn new(place: impl ToString, (header, totals): (Header, Totals)) -> Self {
+        Self {
+            graph: header.graph,
+            place: place.to_string(),
+            sequence: header.sequence,
+            nodes: totals.nodes,
+            edges: totals.edges,
+            ledger: Some(totals.ledger),
+            vectors: totals.vectors,
+            digest: totals.digest,
+        }
+    }
+
+    fn with_damaged_ledger(self) -> Self {
+        Self { ledger: None, ..self }
+    }
+}
+
+impl Digests {
+    fn add(&mut self, graph: &str, row: Result<Row>) {
+        match row {
+            Ok(row) => self.graphs.push(row),
+            Err(error) => {
+                let (reason, exit) = (message_of(&error), exit_of(&error));
+                self.failed.push(Failed { graph: graph.to_owned(), reason, exit });
+            }
+        }
+    }
+
+    fn failure(&self) -> Result<()> {
+        let Some(first) = self.failed.first() else { return Ok(()) };
+        let message = match self.failed.len() {
+            1 => first.reason.clone(),
+            count => format!("{count} graphs cannot be read; the first: {}", first.reason),
+        };
+        Err(Failure::new(first.exit, message).into())
+    }
+}
+
+/// Prints the digests. When a graph cannot be read, those of the others are printed before the error.
+pub(super) fn run(args: &DigestArgs, runtime: &Runtime) -> Result<()> {
+    let digests = match (&args.place.dir, args.file.as_slice()) {
+        (None, []) => runtime.block_on(online(args))?,
+        (Some(dir), _) => offline(dir, &args.graphs)?,
+        (None, files) => Digests {
+            graphs: files.iter().map(|file| of_file(file)).collect::<Result<_>>()?,
+            ..Digests::default()
+        },
+    };
+    args.output.print(&digests)?;
+    digests.failure()
+}
+
+fn of_file(path: &Path) -> Result<Row> {
+    let (_, header, totals) = verified(path)?;
+    Ok(Row::new(path.display(), (header, totals)))
+}
+
+fn offline(dir: &Path, names: &[String]) -> Result<Digests> {
+    let directory = Directory::open_read_only(dir)?;
+    let graphs = &directory.graphs;
+    let chosen = if names.is_empty() {
+        graphs.graphs()
+    } else {
+        names.iter().map(|name| graphs.graph(name)).collect::<Result<_, _>>()?
+    };
+    let mut digests = Digests::default();
+    for graph in &chosen {
+        digests.add(graph.name(), digest_in(&directory, graph, dir));
+    }
+    Ok(digests)
+}
+
+fn digest_in(directory: &Directory, graph: &Graph, dir: &Path) -> Result<Row> {
+    let graphs = &directory.graphs;
+    let error = match content_digest_of(graphs, graph) {
+        Ok(content) => return Ok(Row::new(dir.display(), content)),
+        Err(error) => error,
+    };
+    // The ledger is no part of the digest: it may be damaged.
+    match export_parts(graphs, graph, Ledger::LeftOut, io::sink(), &mut |_| {}) {
+        Ok(content) => Ok(Row::new(dir.display(), content).with_damaged_ledger()),
+        Err(_) => Err(error.into()),
+    }
+}
+
+async fn online(args: &DigestArgs) -> Result<Digests> {
+    let shards = &args.place.shards;
+    let mut digests = Digests::default();
+    for name in &args.graphs {
+        let client = shards.owner_of(name).await?;
+        digests.add(name, digest_at(shards, client.endpoint(), name).await);
+    }
+    if args.graphs.is_empty() {
+        let answers = shards.ask_all::<Vec<GraphStats>>("GraphStats").await?;
+        answers.failure()?;
+        for (endpoint, graphs) in answers.0 {
+            for graph in graphs? {
+                digests.add(&graph.name, digest_at(shards, &endpoint, &graph.name).await);
+            }
+        }
+    }
+    Ok(digests)
+}
+
+/// Reads a graph on a connection of its own: it holds the shard's view of the graph until it is closed.
+async fn digest_at(shards: &ShardArgs, endpoint: &Endpoint, graph: &str) -> Result<Row> {
+    let error = match content(shards.connect(endpoint).await?, graph).await {
+        Ok(content) => return Ok(Row::new(endpoint, content)),
+        Err(error) => error,
+    };
+    let error = anyhow::Error::from(error);
+    if exit_of(&error) == Exit::Unreachable {
+        return Err(error);
+    }
+    // The ledger is no part of the digest: it may be damaged.
+    match content_without_ledger(shards.connect(endpoint).await?, graph).await {
+        Ok(content) => Ok(Row::new(endpoint, content).with_damaged_ledger()),
+        Err(_) => Err(error),
+    }
+}
+
+impl Report for Digests {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let row = |row: &Row| {
+            let Row { graph, place, sequence, nodes, edges, ledger, vectors, digest } = row;
+            let ledger = ledger.map_or_else(|| "damaged".to_owned(), |ledger| ledger.to_string());
+            let [sequence, nodes, edges, vectors] =
+                [sequence, nodes, edges, vectors].map(ToString::to_string);
+            [shortened(graph), nodes, edges, vectors, ledger, sequence, digest.clone(), place.clone()]
+        };
+        let rows: Vec<_> = self.graphs.iter().map(row).collect();
+        let heading = ["graph", "nodes", "edges", "embeddings", "ledger", "sequence", "digest", "place"];
+        write_table(out, heading, &rows)
+    }
+}

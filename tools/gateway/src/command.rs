@@ -1,0 +1,140 @@
+//! The command line and the life of the process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use epistemic_logging::LogWriter;
+use epistemic_router::{Affinity, ConnectOptions, EndpointList, Secret, ShardRouter, default_graph};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Gateway;
+use super::access::{Access, Token};
+use super::owners::Owners;
+use super::program::{self, Usage};
+use super::server;
+use super::shards::ShardArgs;
+use super::watch::Watched;
+
+/// Largest list of graphs that is taken from a shard, in bytes.
+const MAX_RESPONSE_BYTES: u32 = 64 << 20;
+
+const HELP: &str = "\
+Addresses:
+  /                                 the dashboard
+  /api/dashboard/daemon/shards      the topology as JSON
+  /metrics                          Prometheus
+  /healthz                          200 while the gateway runs, without a token
+
+Environment: GRAPH_SERVICE_ENDPOINTS, GRAPH_SERVICE_AUTH_SECRET and the other variables of egctl (egctl --help);
+GRAPH_AFFINITY_GROUPS, ENGINE_BREAKER_THRESHOLD, ENGINE_BREAKER_COOLDOWN; RUST_LOG.
+
+Exit codes:
+  0  stopped by SIGTERM or SIGINT; open requests are answered first, for at most 4 s
+  1  the address cannot be listened on
+  2  wrong usage or configuration";
+
+/// Shows a shard tier: topology, metrics and a dashboard over HTTP. Read-only.
+#[derive(Parser, Debug)]
+#[command(name = "epistemic-graph-gateway", version, after_help = HELP)]
+struct Cli {
+    /// Address to serve on. Anything but loopback needs --token-file.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9190")]
+    listen: SocketAddr,
+    /// File of mode 0600 with a token of at least 16 characters that every request must show.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The graph that tenants share a base name with. Default: KG_DEFAULT_GRAPH, else __bus__.
+    #[arg(long, value_name = "NAME")]
+    default_graph: Option<String>,
+    #[command(flatten)]
+    shards: ShardArgs,
+}
+
+/// Runs the program with the arguments of the process and returns its exit code. Errors are on stderr then.
+pub(super) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    program::serve("epistemic-graph-gateway", |runtime, log| runtime.block_on(cli.run(log)))
+}
+
+impl Cli {
+    async fn run(self, log: LogWriter) -> Result<()> {
+        let token = self.token_file.as_deref().map(Token::from_file).transpose()?;
+        if token.is_none() && !self.listen.ip().is_loopback() {
+            let message = format!(
+                "{} is not a loopback address: everyone who reaches it could look in. Give --token-file, or listen \
+                 on 127.0.0.1",
+                self.listen
+            );
+            return Err(Usage(message).into());
+        }
+        let gateway = Arc::new(Gateway { log: Some(log), ..self.gateway()? });
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", self.listen))?;
+        tokio::spawn(Arc::clone(&gateway.owners).run());
+        for shard in &gateway.shards {
+            tokio::spawn(Arc::clone(shard).run());
+        }
+        tracing::info!("listening on http://{}/", listener.local_addr()?);
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => (),
+                _ = interrupt.recv() => (),
+            }
+            tracing::info!("stopping");
+        };
+        server::serve(listener, gateway, Access::new(token), stop).await;
+        Ok(())
+    }
+
+    fn gateway(&self) -> Result<Gateway> {
+        let lookup = |name: &str| std::env::var(name).ok();
+        let (endpoints, secret) = (self.shards.list()?, self.shards.secret()?);
+        let options = ConnectOptions {
+            agent_id: self.shards.agent_id().map(str::to_owned),
+            max_response_bytes: MAX_RESPONSE_BYTES,
+            ..ConnectOptions::resolve(lookup)?
+        };
+        let default = self.default_graph.clone().unwrap_or_else(|| default_graph(lookup));
+        Ok(Gateway::new(endpoints, &secret, &options, Affinity::resolve(lookup)?, default))
+    }
+}
+
+impl Gateway {
+    pub(super) fn new(
+        endpoints: EndpointList,
+        secret: &Secret,
+        options: &ConnectOptions,
+        affinity: Affinity,
+        default_graph: String,
+    ) -> Self {
+        let watched =
+            endpoints.as_slice().iter().map(|endpoint| Watched::new(endpoint, secret, options).into());
+        Self {
+            shards: watched.collect(),
+            owners: Owners::new(&endpoints, secret, options).into(),
+            placement: ShardRouter::new(endpoints, secret.clone(), options.clone()).with_affinity(affinity),
+            default_graph,
+            log: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

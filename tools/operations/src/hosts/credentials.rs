@@ -1,0 +1,29 @@
+//! How to be let in by running shards.
+
+use std::path::PathBuf;
+
+use epistemic_router::{ConfigError, ConnectOptions, Secret};
+
+/// A secret, and who asks. Neither is read before it is needed.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// File of mode 0600 that holds the shared secret; none for the variable of the environment.
+    pub secret_file: Option<PathBuf>,
+    /// The agent to ask as, where access control is on.
+    pub agent_id: Option<String>,
+}
+
+impl Credentials {
+    /// The secret; blocks when it is in a file.
+    ///
+    /// # Errors
+    /// There is none, or its file is not private.
+    pub fn secret(&self) -> Result<Secret, ConfigError> {
+        self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
+    }
+
+    /// The defaults, with the identity to ask with.
+    pub fn options(&self) -> ConnectOptions {
+        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+    }
+}
