@@ -2,7 +2,16 @@
 
 use epistemic_protocol::{ErrorCode, redirect};
 
-use crate::{error::StoreError, limits::OverLimit};
+use crate::{
+    error::StoreError,
+    graph::{
+        catalog::graph::Graph,
+        quota::counts::OverQuota,
+        salvage::Target,
+        write::{stall::Busy, transaction::Names},
+    },
+    limits::OverLimit,
+};
 
 /// Why an operation on a graph was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +39,7 @@ pub enum GraphError {
         /// Who wants it too.
         other: String,
     },
-    /// No graph of this name is to be created here; the words are those of the rule ([`super::NameRule`]).
+    /// No graph of this name is to be created here; the words are those of the rule ([`crate::graph::NameRule`]).
     #[error("{0}")]
     NotHere(String),
     /// The graph is being filled from another store.
@@ -198,7 +207,7 @@ pub enum GraphError {
     TooManyKeys(usize),
     /// A tenant has as much as it may have.
     #[error("{0}")]
-    OverQuota(Box<super::OverQuota>),
+    OverQuota(Box<OverQuota>),
     /// Too many identities, or too much in one.
     #[error(transparent)]
     Limit(#[from] OverLimit),
@@ -207,8 +216,8 @@ pub enum GraphError {
     Store(#[from] StoreError),
 }
 
-impl From<Box<super::OverQuota>> for GraphError {
-    fn from(over: Box<super::OverQuota>) -> Self {
+impl From<Box<OverQuota>> for GraphError {
+    fn from(over: Box<OverQuota>) -> Self {
         GraphError::OverQuota(over)
     }
 }
@@ -247,27 +256,27 @@ impl GraphError {
     }
 
     /// A step of a move that does not fit.
-    pub(super) fn conflict(graph: &str, detail: String) -> Self {
+    pub(crate) fn conflict(graph: &str, detail: String) -> Self {
         GraphError::MoveConflict { graph: graph.to_owned(), detail }
     }
 
     /// A step of a move that was given up.
-    pub(super) fn aborted(graph: &str, move_id: &str) -> Self {
+    pub(crate) fn aborted(graph: &str, move_id: &str) -> Self {
         GraphError::MoveAborted { graph: graph.to_owned(), move_id: move_id.to_owned() }
     }
 
     /// A step that was made for another state.
-    pub(super) fn overtaken(graph: &str, detail: String) -> Self {
+    pub(crate) fn overtaken(graph: &str, detail: String) -> Self {
         GraphError::Overtaken { graph: graph.to_owned(), detail }
     }
 
     /// The graph is served elsewhere.
-    pub(super) fn moved(graph: &str, to: &str) -> Self {
+    pub(crate) fn moved(graph: &str, to: &str) -> Self {
         GraphError::Moved { graph: graph.to_owned(), to: to.to_owned() }
     }
 
     /// Another move has begun with the graph.
-    pub(super) fn unfinished(graph: &str, move_id: &str) -> Self {
+    pub(crate) fn unfinished(graph: &str, move_id: &str) -> Self {
         let detail = format!("move {move_id} has begun with it; finish or abort that one first");
         Self::conflict(graph, detail)
     }

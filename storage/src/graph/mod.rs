@@ -1,84 +1,73 @@
 //! The typed graph layer: catalog, records, mutations and reads over any [`crate::Store`].
 //!
 //! Start with [`GraphStore`]. [`Write`]s go in groups through [`GraphStore::commit`]; reads go through a
-//! [`GraphReader`] on the newest state or on a view.
+//! [`GraphReader`] on the newest state or on a view. The floors, from the bottom up:
+//!
+//! * `catalog`: which graphs there are, in memory and as stored: counters, owner and tenant, migration state, fence.
+//! * `ledger`: the ordered change log of each graph, and `quota`: what tenants have and may have.
+//! * `read`: reads of one graph, `load`: the records of a whole graph before anyone sees it.
+//! * `write`: the mutations, the group that they are committed in, and what each does.
+//! * `moves`: the steps by which a graph goes from store to store.
+//! * `reclaim`: the records and the room of graphs that are gone; `quarantine` and `salvage`: damaged ones.
+//!
+//! `store` holds the parts together.
 
-mod apply;
-mod batch_ops;
 mod catalog;
-mod changed;
-mod changes;
-mod conditional;
-mod damage;
-mod edit;
-mod emptied;
-mod entries;
 mod error;
-mod fence;
-mod fork;
-mod hang;
-mod heads;
 mod ledger;
-mod ledger_keep;
-mod ledger_pin;
-mod ledger_run;
 mod load;
 mod moves;
-mod once;
-mod optimistic;
-mod outcomes;
-mod overlay;
-mod owners;
-mod part;
+mod quarantine;
 mod quota;
-mod reader;
+mod read;
 mod reclaim;
-mod record;
-mod replay;
-mod restart;
-mod revise;
 mod salvage;
-mod size;
-mod standing;
-mod state;
-mod states;
 mod store;
-mod tenant;
-mod transaction;
-mod trim;
-mod vectors;
+mod write;
 
-pub use apply::{Op, Outcome, Write};
-pub use batch_ops::{BatchOp, BatchReport};
-pub(crate) use catalog::CatalogEntry;
-pub use catalog::{COMMONS, Graph, GraphType, Versions};
-pub use changed::ChangedDigest;
-pub use changes::{Changes, MAX_CHANGES};
-pub use emptied::Awaiting;
-pub use entries::Entries;
+pub(crate) use catalog::entry::CatalogEntry;
+pub use catalog::{
+    counters::GraphState,
+    creation::{Asking, NameRule},
+    entry::{COMMONS, GraphType},
+    fence::{FENCE_CHECK, Fenced, LONGEST_WAIT, MAX_PAUSE},
+    graph::{Graph, Versions},
+    lists::{Entries, Head, Heads},
+    migration_state::{Origin, RESTORE, Signpost, Standing, Superseded},
+    tenant::tenant_of,
+};
 pub use error::GraphError;
-pub use fence::{FENCE_CHECK, Fenced, LONGEST_WAIT, MAX_PAUSE};
-pub use hang::HANGS_AFTER;
-pub use heads::{Head, Heads};
-pub use ledger::LedgerRecord;
-pub use ledger_keep::LedgerKeep;
-pub use load::{GraphLoader, LoadedGraph};
-pub use moves::{Departure, MoveOp, NameAfter, Rename};
-pub use once::Once;
-pub use optimistic::{OptimisticTransaction, Seen, TransactionChange};
-pub use outcomes::{MoveOutcome, MoveRecord, MoveRole, MoveView};
-pub use owners::{GiveWay, Hold, Keep, Superseded, name_aside};
-pub use part::Progress;
-pub use quota::{Counted, Counts, OverQuota, TenantLimits};
-pub use reader::{EdgeCursor, EdgeRef, GraphReader, Neighbors, NodeCursor, NodeRef};
-pub(crate) use record::decode_node;
-pub use restart::RestartedLedger;
-pub use revise::{Revised, Revision};
+pub use ledger::{
+    reader::{Changes, MAX_CHANGES},
+    record::LedgerRecord,
+    restart::RestartedLedger,
+    retention::{LedgerKeep, Trim},
+    tail_digest::ChangedDigest,
+};
+pub use load::{loaded::LoadedGraph, loader::GraphLoader};
+pub use moves::{
+    outcome::{MoveOutcome, MoveRecord, MoveRole, MoveView},
+    ownership::name_aside,
+    step::{Departure, GiveWay, Hold, Keep, MoveOp, NameAfter, Rename},
+};
+pub use quota::counts::{Counted, Counts, OverQuota, TenantLimits};
+pub(crate) use read::node_record::decode_node;
+pub use read::{
+    reader::GraphReader,
+    rows::{EdgeCursor, EdgeRef, Neighbors, NodeCursor, NodeRef},
+    sizes::GraphSizes,
+    views::Together,
+};
+pub use reclaim::space::Awaiting;
 pub use salvage::{Salvaged, SalvagedGraph, Taken};
-pub use size::GraphSizes;
-pub use standing::{Origin, RESTORE, Signpost, Standing};
-pub use state::GraphState;
-pub use states::Together;
-pub use store::{Asking, GraphStore, NameRule};
-pub use tenant::tenant_of;
-pub use trim::Trim;
+pub use store::GraphStore;
+pub use write::{
+    conditional_change::{Revised, Revision},
+    idempotency::Once,
+    mutation::BatchOp,
+    op::{Op, Write},
+    optimistic::{OptimisticTransaction, Seen, TransactionChange},
+    outcome::{BatchReport, Outcome},
+    part::Progress,
+    stall::HANGS_AFTER,
+};

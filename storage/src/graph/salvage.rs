@@ -1,21 +1,25 @@
-//! Takes all that is sound of a damaged store into a new one.
+//! Salvage: copies everything intact of a damaged store into a new one.
 
 use std::sync::{Arc, atomic::Ordering};
 
 use serde::Serialize;
 
-use super::{
-    COMMONS, GraphReader, RESTORE, Standing,
-    catalog::{CatalogEntry, Graph},
-    ledger_run::{self, Run},
-    load::{GraphLoader, LoadedGraph},
-    state::GraphState,
-    store::GraphStore,
-};
 use crate::{
     batch::WriteBatch,
     clock,
     error::{Result, StoreError},
+    graph::{
+        catalog::{
+            counters::GraphState,
+            entry::{COMMONS, CatalogEntry},
+            graph::Graph,
+            migration_state::{RESTORE, Standing},
+        },
+        ledger::intact::Run,
+        load::{loaded::LoadedGraph, loader::GraphLoader},
+        read::reader::GraphReader,
+        store::GraphStore,
+    },
     keys::{self, GraphId},
     space::Space,
     store::{Direction, Durability, KeyRange, Read},
@@ -34,7 +38,7 @@ pub enum Taken {
     Whole,
     /// All but the older part of its ledger, or all of that.
     WithoutLedger,
-    /// Nothing: some node, edge or embedding cannot be read. Its name is kept, and clients are told [`super::GraphError::Restoring`].
+    /// Nothing: some node, edge or embedding cannot be read. Its name is kept, and clients are told [`crate::graph::GraphError::Restoring`].
     Lost,
 }
 

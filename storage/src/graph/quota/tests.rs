@@ -1,4 +1,4 @@
-use super::*;
+use super::counts::{Counted, Counts};
 use crate::{
     GraphStore, MemoryStore,
     graph::{BatchOp, GraphError, GraphType, MoveOp, Once, Op, Outcome, Progress, Revision, Write},

@@ -1,0 +1,188 @@
+//! Steps of a move at its destination: reserve the name, take the copy, replay changes, serve.
+
+use std::sync::Arc;
+
+use crate::{
+    graph::{
+        catalog::{
+            creation::Asking,
+            entry::{CatalogEntry, GraphType},
+            migration_state::{Origin, RESTORE, Standing},
+        },
+        error::GraphError,
+        ledger::record::LedgerRecord,
+        load::loaded::LoadedGraph,
+        moves::{
+            apply::kind_of,
+            decisions::Decision,
+            outcome::{MoveOutcome, MoveRole},
+            step::Rename,
+        },
+        write::{catalog_changes::Creator, transaction::Transaction},
+    },
+    keys::GraphId,
+};
+
+/// What an admission was agreed upon.
+pub(crate) struct Agreed {
+    pub(crate) copy: Option<u64>,
+    pub(crate) sequence: u64,
+    pub(crate) epoch: Option<u64>,
+}
+
+impl Transaction<'_> {
+    pub(crate) fn arrive(&mut self, name: &Arc<str>, move_id: &str, from: &str) -> Result<(), GraphError> {
+        match self.outcome(name, move_id)? {
+            Some(MoveOutcome::Admitted) => return Ok(()),
+            Some(MoveOutcome::Departed) => {
+                return Err(GraphError::conflict(name, format!("it left here by move {move_id}")));
+            }
+            Some(MoveOutcome::Refused) | None => {}
+        }
+        // A name that begins like this is that of a copy that takes a graph's place; it is asked for when it is admitted.
+        if move_id.starts_with(RESTORE) && !name.starts_with(RESTORE) {
+            self.may_create(name, Asking::Import)?;
+        }
+        let (mut before, mut epoch) = (None, 0);
+        let is_empty_commons = self.has_empty_commons(name);
+        if let Some(entry) = self.live(name).map(|live| live.entry.clone()) {
+            match entry.standing {
+                Some(Standing::Arriving { move_id: here, .. }) if here == move_id => return Ok(()),
+                None if is_empty_commons => {
+                    self.remove(name, GraphId(entry.id));
+                    epoch = entry.epoch;
+                }
+                None => return Err(GraphError::GraphExists(name.to_string())),
+                Some(Standing::Moved(post)) if post.dropped && post.move_id != move_id => {
+                    self.remove(name, GraphId(entry.id));
+                    (before, epoch) = (Some(post), entry.epoch);
+                }
+                Some(other) => return Err(GraphError::unfinished(name, other.move_id())),
+            }
+        }
+        let (move_id, from) = (move_id.to_owned(), from.to_owned());
+        let standing = Standing::Arriving { move_id, from, origin: None, before };
+        self.insert_empty(name, GraphType::Agent, Creator::default(), standing, epoch)
+    }
+
+    pub(crate) fn fill(
+        &mut self,
+        name: &Arc<str>,
+        move_id: &str,
+        loaded: &LoadedGraph,
+        (kind, owner): (GraphType, Option<String>),
+        origin: Option<Origin>,
+    ) -> Result<(), GraphError> {
+        self.outcome(name, move_id)?;
+        let live = self.arriving(name, move_id)?;
+        let (old, epoch) = (GraphId(live.entry.id), live.entry.epoch);
+        let Some(Standing::Arriving { move_id, from, before, .. }) = live.entry.standing.clone() else {
+            return Ok(());
+        };
+        self.keep_id();
+        let (id, records, state) = loaded.parts();
+        self.remove(name, old);
+        let kind = kind_of(name, kind);
+        let tenant = loaded.tenant().map(str::to_owned);
+        let ledger_keep = loaded.ledger_keep();
+        self.insert(name, id, kind, Creator { owner, tenant, ledger_keep }, state);
+        self.overlay.append(records);
+        self.stand(name, Some(Standing::Arriving { move_id, from, origin, before }), epoch)
+    }
+
+    pub(crate) fn replay(
+        &mut self,
+        name: &Arc<str>,
+        move_id: &str,
+        copy: Option<u64>,
+        records: &[(u64, Vec<u8>)],
+    ) -> Result<(), GraphError> {
+        let outcome = self.outcome(name, move_id)?;
+        let live = match outcome {
+            Some(MoveOutcome::Departed) => self.kept(name, move_id)?,
+            Some(MoveOutcome::Refused | MoveOutcome::Admitted) | None => self.arriving(name, move_id)?,
+        };
+        live.is_copy(name, copy)?;
+        live.sound(name)?;
+        let newest = live.state.sequence;
+        let behind = records.iter().skip_while(|(sequence, _)| *sequence <= newest);
+        let behind = replay::decode(name, newest, behind)?;
+        for (sequence, time, record) in behind {
+            self.edit_at(name, time)?.replay(sequence, &record)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn admit(
+        &mut self,
+        name: &Arc<str>,
+        move_id: &str,
+        agreed: &Agreed,
+        rename: Option<&Rename>,
+    ) -> Result<(), GraphError> {
+        if self.outcome(name, move_id)? == Some(MoveOutcome::Admitted) {
+            return Ok(());
+        }
+        let live = self.arriving(name, move_id)?;
+        live.is_copy(name, agreed.copy)?;
+        live.sound(name)?;
+        let (expected, found) = (agreed.sequence, live.state.sequence);
+        if found != expected {
+            return Err(GraphError::MovedOn { graph: name.to_string(), expected, found });
+        }
+        let from = match &live.entry.standing {
+            Some(Standing::Arriving { from, .. }) => from.clone(),
+            Some(Standing::Moved(_)) | None => String::new(),
+        };
+        let served = rename.map_or(name, |rename| &rename.name);
+        match rename.filter(|rename| rename.name != *name) {
+            Some(rename) => self.rename(name, rename)?,
+            // Where a graph that moves goes is the operator's word; where one is restored is the rule's.
+            None if move_id.starts_with(RESTORE) => self.may_create(name, Asking::Import)?,
+            None => {}
+        }
+        let live = self.live(served).ok_or_else(|| GraphError::GraphNotFound(served.to_string()))?;
+        live.entry.arrived = Some(move_id.to_owned());
+        let epoch = agreed.epoch.map_or(live.entry.epoch, |epoch| epoch.max(live.entry.epoch));
+        self.stand(served, None, epoch)?;
+        let (role, outcome) = (MoveRole::Destination, MoveOutcome::Admitted);
+        self.decide(move_id, served, Decision { role, outcome, peer: &from });
+        Ok(())
+    }
+
+    /// Serves the arriving graph `name` under another name, in place of the graph there.
+    fn rename(&mut self, name: &Arc<str>, to: &Rename) -> Result<(), GraphError> {
+        let own = self.live(name).and_then(|live| live.entry.tenant.clone());
+        let doomed = self.live(&to.name).map(|live| (live.entry.clone(), live.state.sequence));
+        let replace = to.replace || self.has_empty_commons(&to.name);
+        let tenant = match doomed {
+            None => {
+                self.may_create(&to.name, Asking::Import)?;
+                own
+            }
+            Some(_) if !replace => {
+                self.existing(&to.name)?;
+                return Err(GraphError::GraphExists(to.name.to_string()));
+            }
+            Some(_) => {
+                self.unfenced(&to.name)?;
+                self.may_fill_commons(&to.name, Asking::Import)?;
+                self.claim(&to.name, own.as_deref())?
+            }
+        };
+        let live = self.take_out(name)?;
+        let CatalogEntry { id, kind, owner, ledger_keep, .. } = live.entry;
+        let mut state = live.state;
+        if let Some((doomed, sequence)) = &doomed {
+            self.remove(&to.name, GraphId(doomed.id));
+            state.sequence = state.sequence.max(*sequence);
+        }
+        let kind = kind_of(&to.name, kind);
+        self.insert(&to.name, GraphId(id), kind, Creator { owner, tenant, ledger_keep }, state);
+        if let Some((doomed, _)) = doomed {
+            self.keep_tenure(&to.name, doomed.arrived, doomed.epoch)?;
+            self.edit(&to.name)?.log_beginning(&LedgerRecord::Replaced);
+        }
+        Ok(())
+    }
+}
