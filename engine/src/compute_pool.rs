@@ -13,7 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use epistemic_storage::StoreError;
 use parking_lot::{Condvar, Mutex};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use rustix::process::Pid;
@@ -32,13 +31,6 @@ const LEAST: i32 = 15;
 const LONG: Duration = Duration::from_millis(500);
 /// How often running work is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// A scan of the store ends when nobody waits for what is made of it.
-impl From<Cancelled> for StoreError {
-    fn from(_: Cancelled) -> Self {
-        StoreError::Stopped
-    }
-}
 
 /// Runs work: each graph's in the order of its arrival, tenants and their graphs in turn.
 pub(crate) struct ComputePool {

@@ -102,7 +102,7 @@ pub(crate) fn scrub_json(shard: &Shard, caller: Caller<'_>) -> Value {
 }
 
 fn may_know(shard: &Shard, caller: Caller<'_>, name: &str) -> bool {
-    let graph = shard.graphs.graph_of_any_standing(name);
+    let graph = shard.graphs.graph_in_any_state(name);
     graph.is_ok_and(|graph| shard.access.may(caller, Need::Read, &graph))
 }
 

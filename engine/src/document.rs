@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphStore, StoreError, clock,
-    graph::{Graph, GraphLoader, GraphReader, GraphState, LedgerRecord, LoadedGraph},
+    graph::{Graph, GraphCounters, GraphLoader, GraphReader, LedgerRecord, LoadedGraph},
     limits::{OverLimit, check_bytes},
 };
 use tokio::sync::mpsc::Sender;
@@ -29,11 +29,11 @@ const PART_BYTES: usize = 256 << 10;
 /// first to know its length, then to send it.
 pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &Sender<Part>) {
     let to = request.envelope.reply_to();
-    let view = shard.graphs.view();
+    let view = shard.graphs.read_view();
     let reader = GraphReader::new(&*view, graph);
     let measured = params::no_params(request.method, request.envelope.params)
         .map_err(ReadError::from)
-        .and_then(|()| Ok(reader.state()?))
+        .and_then(|()| Ok(reader.counters()?))
         .and_then(|state| Ok((state, measure(&reader, &state)?)));
     let begun = measured.map_err(|error| error.of(shard, graph)).and_then(|(state, size)| {
         check_size(size.bytes, shard.limits.max_document_bytes)?;
@@ -54,7 +54,7 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
         response::integer_items(&mut out, bytes);
         if out.len() >= PART_BYTES {
             let full = std::mem::replace(&mut out, Vec::with_capacity(PART_BYTES + 4096));
-            parts.blocking_send(Part::More(full)).map_err(|_| StoreError::Io("the client is gone".into()))?;
+            parts.blocking_send(Part::More(full)).map_err(|_| Unsent::ClientGone)?;
         }
         Ok(())
     });
@@ -66,6 +66,15 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
         }
     };
     let _ = parts.blocking_send(last);
+}
+
+/// Why a document was not sent to its end.
+#[derive(Debug, thiserror::Error)]
+enum Unsent {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the client is gone")]
+    ClientGone,
 }
 
 /// What is given out can be taken back: both have one limit.
@@ -88,9 +97,9 @@ struct Size {
     wide: usize,
 }
 
-fn measure(reader: &GraphReader<'_>, state: &GraphState) -> Result<Size, StoreError> {
+fn measure(reader: &GraphReader<'_>, state: &GraphCounters) -> Result<Size, StoreError> {
     let mut size = Size::default();
-    walk(reader, state, &mut |bytes| {
+    walk(reader, state, &mut |bytes| -> Result<(), StoreError> {
         size.bytes += bytes.len();
         size.wide += bytes.iter().filter(|byte| **byte > 0x7f).count();
         Ok(())
@@ -108,11 +117,11 @@ fn begin_answer(id: u64, size: &Size) -> Result<Vec<u8>, ResponseTooLarge> {
 }
 
 /// Calls `sink` with the document's bytes, piece by piece.
-fn walk(
+fn walk<E: From<StoreError>>(
     reader: &GraphReader<'_>,
-    state: &GraphState,
-    sink: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+    state: &GraphCounters,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut piece = Vec::new();
     encode::map(&mut piece, 4);
     encode::str(&mut piece, "nodes");
@@ -141,7 +150,7 @@ fn walk(
     encode::str(&mut piece, "ledger");
     encode::array(&mut piece, state.ledger_lines as usize);
     sink(&piece)?;
-    reader.for_each_ledger(0, |_, record| {
+    reader.for_each_ledger(0, |_, record| -> Result<(), E> {
         if let Some(line) = LedgerRecord::decode(record)?.0.line() {
             piece.clear();
             encode::str(&mut piece, &line);
@@ -155,7 +164,7 @@ fn walk(
     encode::str(&mut piece, "embeddings");
     encode::map(&mut piece, state.vectors as usize);
     sink(&piece)?;
-    reader.for_each_vector(|id, components| {
+    reader.for_each_embedding(|id, components| {
         piece.clear();
         encode::str(&mut piece, id);
         let (components, _) = components.as_chunks::<4>();
@@ -317,7 +326,7 @@ fn load_vectors(
             )));
         }
         let bytes: Vec<u8> = vector.iter().flat_map(|component| component.to_le_bytes()).collect();
-        Ok(loader.vector(id, &bytes)?)
+        Ok(loader.embedding(id, &bytes)?)
     };
     for (id, place) in named {
         let vector = document.components(place)?;

@@ -140,7 +140,7 @@ fn trim_ledgers(shard: &Arc<Shard>) {
 /// Sets the store going again when it can, and says when it stops taking writes and when it takes them again.
 fn recover(shard: &Arc<Shard>) {
     shard.graphs.recover();
-    let refusal = shard.graphs.refusal();
+    let refusal = shard.graphs.write_refusal();
     let was_refusing = shard.refusing.swap(refusal.is_some(), Ordering::Relaxed);
     match refusal {
         Some(reason) if !was_refusing => tracing::error!(reason, "no writes are taken"),
@@ -196,7 +196,7 @@ fn sweep(shard: &Shard, graph: &Arc<Graph>) {
         Ok(swept) if swept == Swept::default() => {}
         Ok(swept) => tracing::info!(graph = %graph.name(), ?swept, "decay sweep"),
         Err(LifecycleError::Read(error)) => {
-            let error = shard.graphs.damage(graph.name(), error);
+            let error = shard.graphs.quarantine_if_corrupt(graph.name(), error);
             tracing::warn!(graph = %graph.name(), %error, "decay sweep ended early");
         }
         Err(error) => tracing::warn!(graph = %graph.name(), %error, "decay sweep ended early"),

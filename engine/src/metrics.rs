@@ -385,7 +385,7 @@ impl Metrics {
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
         self.log_dropped.inc_by(self.log.dropped().saturating_sub(self.log_dropped.get()));
-        self.writable.set(graphs.refusal().is_none().into());
+        self.writable.set(graphs.write_refusal().is_none().into());
         self.damage.renew(shard, &self.registry);
         self.memory.renew(shard);
         self.quotas.renew(shard);
@@ -426,7 +426,7 @@ impl Metrics {
     pub(crate) fn renew_graph(&self, name: &Arc<str>, graphs: &GraphStore) {
         let labels: [&str; 1] = [name];
         if let Ok(graph) = graphs.graph(name) {
-            let state = graph.state();
+            let state = graph.counters();
             self.graph_nodes.with_label_values(&labels).set(state.nodes as i64);
             self.graph_edges.with_label_values(&labels).set(state.edges as i64);
             return;

@@ -7,7 +7,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use epistemic_storage::graph::Graph;
+use epistemic_storage::graph::{Graph, Mutation};
 use lru::LruCache;
 use parking_lot::Mutex;
 
@@ -114,15 +114,15 @@ mod tests {
         let graph = graphs.graph("g").unwrap();
         let known = |node| {
             let mut out = vec![1];
-            let found = cache.get(&graph, graph.state().sequence, node, &mut out);
+            let found = cache.get(&graph, graph.counters().sequence, node, &mut out);
             assert!(found || out == [1]);
             found.then(|| out.split_off(1))
         };
         assert_eq!(known("a"), None);
-        cache.put(&graph, graph.state().sequence, "a", b"answer");
+        cache.put(&graph, graph.counters().sequence, "a", b"answer");
         assert_eq!(known("a").unwrap(), b"answer");
         assert_eq!(known("b"), None);
-        graphs.write("g", Op::AddNode { id: "x".into(), properties: Vec::new() }).unwrap();
+        graphs.write("g", Op::One(Mutation::AddNode { id: "x".into(), properties: Vec::new() })).unwrap();
         assert_eq!(known("a"), None);
     }
 

@@ -287,7 +287,7 @@ fn open_shard(
     if let Some(ownership) = &ownership {
         tracing::info!(fingerprint = ownership.fingerprint(), "Advertised as {}", ownership.advertised());
         let (ownership, peers) = (Arc::clone(ownership), peers.clone());
-        graphs.restrict_names(Box::new(move |name, asking| {
+        graphs.set_creation_policy(Box::new(move |name, asking| {
             // What is brought is the cure for what is missing.
             if let (Asking::Client, Some(peers)) = (asking, &peers) {
                 peers.may_create(name)?;

@@ -20,7 +20,7 @@ use crate::{
 
 /// The answer of `Health`.
 pub(crate) fn health(shard: &Shard, out: &mut Vec<u8>) {
-    let status = if shard.graphs.refusal().is_some() { "read_only" } else { "ok" };
+    let status = if shard.graphs.write_refusal().is_some() { "read_only" } else { "ok" };
     let mut fields = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
@@ -63,14 +63,14 @@ pub(crate) fn list_graphs(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>) 
 /// The answer of `GraphStats`, oldest graph first: the counters of all of them in one state. With `sizes` it blocks long.
 pub(crate) fn graph_stats(shard: &Shard, caller: Caller<'_>, sizes: bool, out: &mut Vec<u8>) {
     let graphs = readable(shard, caller);
-    let view = shard.graphs.view();
+    let view = shard.graphs.read_view();
     encode::array(out, graphs.len());
     for graph in graphs {
         // Damage that is found on the way shows as quarantine.
         let found = if sizes { shard.graphs.sizes_of(&graph).ok() } else { None };
-        let stored = GraphReader::new(&*view, &graph).state();
-        let stored = stored.map_err(|error| shard.graphs.damage(graph.name(), error));
-        let state = stored.unwrap_or_else(|_| graph.state());
+        let stored = GraphReader::new(&*view, &graph).counters();
+        let stored = stored.map_err(|error| shard.graphs.quarantine_if_corrupt(graph.name(), error));
+        let state = stored.unwrap_or_else(|_| graph.counters());
         let mut row = json!({
             "name": &**graph.name(),
             "type": graph.kind().name(),
@@ -108,9 +108,9 @@ pub(crate) fn shard_status(shard: &Shard, caller: Caller<'_>, out: &mut Vec<u8>)
         .iter()
         .map(|info| json!({"name": info.name, "created_ms": info.created_ms, "bytes": info.bytes()}))
         .collect();
-    let refusal = shard.graphs.refusal();
+    let refusal = shard.graphs.write_refusal();
     let (nodes, edges) = shard.graphs.graphs().iter().fold((0, 0), |(nodes, edges), graph| {
-        let state = graph.state();
+        let state = graph.counters();
         (nodes + state.nodes, edges + state.edges)
     });
     let (requests, request_seconds) = shard.metrics.totals();

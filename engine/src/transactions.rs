@@ -12,7 +12,7 @@ use std::{
 };
 
 use epistemic_storage::{
-    graph::{OptimisticTransaction, Seen, TransactionChange},
+    graph::{Mutation, OptimisticTransaction, Seen},
     limits::{OverLimit, RequestLimits},
 };
 use parking_lot::Mutex;
@@ -85,7 +85,7 @@ struct Open {
     connection: Weak<Transfers>,
     /// What was seen first of the nodes that its changes touch.
     reads: HashMap<String, Seen>,
-    changes: Vec<TransactionChange>,
+    changes: Vec<Mutation>,
     /// For their bytes.
     charge: Charge,
     /// Bytes that the changes write, roughly.
@@ -170,7 +170,7 @@ impl Transactions {
         &self,
         id: &str,
         agent: Option<&str>,
-        change: TransactionChange,
+        change: Mutation,
         seen: Vec<(String, Seen)>,
         limits: &RequestLimits,
     ) -> Result<(), Refusal> {
@@ -206,7 +206,7 @@ impl Transactions {
     ) -> Result<(Staged, T), E> {
         let mut state = self.state.lock();
         let open = state.of(id, agent)?;
-        let grows = open.changes.iter().any(TransactionChange::grows);
+        let grows = open.changes.iter().any(Mutation::grows);
         let admitted = admit(Size { bytes: open.charge.bytes(), cost: open.cost, grows })?;
         let open = state.open.remove(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
         let Open { reads, changes, charge, .. } = open;
@@ -262,8 +262,8 @@ mod tests {
     use super::*;
     use crate::memory::{Budget, MemoryBudget};
 
-    fn change(bytes: usize) -> TransactionChange {
-        TransactionChange::AddNode { id: "n".into(), properties: vec![0; bytes] }
+    fn change(bytes: usize) -> Mutation {
+        Mutation::AddNode { id: "n".into(), properties: vec![0; bytes] }
     }
 
     fn add(transactions: &Transactions, id: &str, bytes: usize) -> Result<(), Refusal> {

@@ -16,7 +16,7 @@ use std::{
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphStore,
-    graph::{Graph, GraphState},
+    graph::{Graph, GraphCounters},
     service::{self, Imported, ServiceError, Wanted},
     snapshot::{self, Header, ImportTarget, Ledger, Loaded, SnapshotError, Totals},
 };
@@ -142,7 +142,7 @@ pub(crate) enum TransferError {
 fn has_room(graphs: &GraphStore, name: &str, header: &Header) -> Result<(), String> {
     let claimed_by = header.tenant.as_deref().filter(|_| name == header.graph);
     let (nodes, edges) = (header.nodes, header.edges);
-    let state = GraphState { nodes, edges, ..GraphState::default() };
+    let state = GraphCounters { nodes, edges, ..GraphCounters::default() };
     graphs.has_room(name, claimed_by, header.owner.as_deref(), &state).map_err(|error| error.to_string())
 }
 

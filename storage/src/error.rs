@@ -64,15 +64,6 @@ pub enum StoreError {
         /// Why, and what to do.
         detail: String,
     },
-    /// A read was given a budget and would pass over more entries.
-    #[error("the read passes over more than {entries} entries")]
-    OverBudget {
-        /// The budget.
-        entries: usize,
-    },
-    /// Whoever read asked to stop.
-    #[error("the read was stopped")]
-    Stopped,
     /// The operation needs a writable store.
     #[error("the store was opened read-only")]
     ReadOnly,
@@ -95,10 +86,10 @@ impl StoreError {
         StoreError::Corrupt { place: format!("space '{space}'"), detail: detail.into() }
     }
 
-    /// Why, for programs. Nothing for what a reader asked for himself.
+    /// Why, for programs.
     #[must_use]
-    pub fn code(&self) -> Option<ErrorCode> {
-        Some(match self {
+    pub fn code(&self) -> ErrorCode {
+        match self {
             StoreError::Corrupt { .. } => ErrorCode::Corrupt,
             StoreError::DiskFull { .. } => ErrorCode::DiskFull,
             StoreError::OutOfDescriptors { .. } => ErrorCode::OutOfDescriptors,
@@ -108,8 +99,7 @@ impl StoreError {
             StoreError::ReadOnly => ErrorCode::ReadOnly,
             StoreError::Unsupported { .. } => ErrorCode::Unsupported,
             StoreError::Io(_) => ErrorCode::StorageError,
-            StoreError::OverBudget { .. } | StoreError::Stopped => return None,
-        })
+        }
     }
 
     /// Whether the same write may succeed later, without a restart: nothing of it was done.
@@ -179,7 +169,7 @@ mod tests {
             ),
         ] {
             assert_eq!(error.to_string(), text);
-            assert_eq!(Some(ErrorCode::of_text(text)), error.code(), "{text}");
+            assert_eq!(ErrorCode::of_text(text), error.code(), "{text}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! | space | key | value |
 //! |---|---|---|
 //! | catalog | `0x01` name | catalog entry (MessagePack map) |
-//! | catalog | `0x02` id | graph state, see [`crate::graph::GraphState`] |
+//! | catalog | `0x02` id | graph state, see [`crate::graph::GraphCounters`] |
 //! | catalog | `0x03` | the next graph id, 8 bytes big-endian |
 //! | catalog | `0x04` id | empty: the id's records await reclamation |
 //! | catalog | `0x05` agent id | identity (MessagePack map) |
@@ -289,6 +289,11 @@ pub(crate) fn label_parts(key: &[u8]) -> Option<(Cow<'_, str>, u64)> {
 /// The graph that a key of one of the spaces of graphs belongs to.
 pub(crate) fn graph_of(key: &[u8]) -> Option<GraphId> {
     Some(GraphId(u64::from_be_bytes(*key.first_chunk()?)))
+}
+
+/// A key of one of the spaces of graphs without the graph's id, which differs between copies.
+pub(crate) fn without_graph_id(key: &[u8]) -> Option<&[u8]> {
+    key.get(size_of::<u64>()..)
 }
 
 /// Ledger records before `sequence`.

@@ -28,7 +28,9 @@ pub mod increment;
 mod keys;
 pub mod limits;
 pub mod memory;
+mod mutation;
 mod open;
+pub mod properties;
 pub mod rocks;
 pub mod scrub;
 mod sealed;
@@ -36,7 +38,6 @@ pub mod service;
 pub mod snapshot;
 pub mod space;
 pub mod store;
-pub mod view;
 
 pub use batch::WriteBatch;
 pub use channels::Channels;

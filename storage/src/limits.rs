@@ -3,7 +3,7 @@
 
 use epistemic_protocol::ErrorCode;
 
-use crate::view;
+use crate::properties;
 
 /// Bytes of the name of a channel, an agent, a tenant or a team, of a place that graphs move to, and if nothing else is said
 /// of a new graph. The published clients are tested with names just above 4 KiB.

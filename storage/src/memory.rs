@@ -132,7 +132,7 @@ impl Read for MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn view(&self) -> Box<dyn Read + '_> {
+    fn read_view(&self) -> Box<dyn Read + '_> {
         Box::new(self.snapshot())
     }
 

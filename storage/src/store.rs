@@ -138,7 +138,7 @@ pub struct StoreStats {
 /// An ordered key-value store with atomic batches: a backend.
 pub trait Store: Read {
     /// A consistent, immutable view of all spaces as of now. Holding it keeps overwritten data on disk.
-    fn view(&self) -> Box<dyn Read + '_>;
+    fn read_view(&self) -> Box<dyn Read + '_>;
 
     /// Applies a batch atomically. When it fails nothing of it is visible.
     ///

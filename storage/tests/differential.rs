@@ -85,7 +85,7 @@ fn run(seed: u64) {
                 let mut seen = String::new();
                 graphs.latest(graph).for_each_edge(|source, target, sequence, value| {
                     seen.push_str(&format!("{source:?} {target:?} {sequence} {value:?}\n"));
-                    Ok(())
+                    Ok::<_, StoreError>(())
                 })?;
                 Ok(seen)
             };

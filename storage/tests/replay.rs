@@ -55,7 +55,7 @@ impl Carried {
     }
 
     fn held(&self) -> Arc<Graph> {
-        self.copy.graph_of_any_standing(NAME).unwrap()
+        self.copy.graph_in_any_state(NAME).unwrap()
     }
 
     fn snapshot(&mut self) {
@@ -73,8 +73,8 @@ impl Carried {
 
     /// Brings the copy nearer to the original; says whether they are at the same number now.
     fn catch_up(&mut self) -> bool {
-        let newest = self.original().state().sequence;
-        while self.held().state().sequence < newest {
+        let newest = self.original().counters().sequence;
+        while self.held().counters().sequence < newest {
             if self.random.below(10) == 0 {
                 return false;
             }
@@ -85,7 +85,7 @@ impl Carried {
                     assert!(matches!(refusal, GraphError::NotReplayable { .. }), "{}: {refusal}", self.told);
                 }
                 Err(GraphError::LedgerTruncated { complete_from, .. }) => {
-                    assert!(self.held().state().sequence + 1 < complete_from, "{}", self.told);
+                    assert!(self.held().counters().sequence + 1 < complete_from, "{}", self.told);
                 }
                 Err(error) => panic!("{}: {error}", self.told),
             }
@@ -96,7 +96,7 @@ impl Carried {
 
     /// What follows the copy in one to three slices, which may overlap what it holds and each other.
     fn slices(&mut self) -> Result<Vec<Write>, GraphError> {
-        let (original, held) = (self.original(), self.held().state().sequence);
+        let (original, held) = (self.original(), self.held().counters().sequence);
         let mut slices = Vec::new();
         let mut after = held;
         for _ in 0..1 + self.random.below(3) {
@@ -116,20 +116,20 @@ impl Carried {
 
     /// A slice behind a gap is refused and changes nothing.
     fn refuses_gaps(&mut self) {
-        let (original, held) = (self.original(), self.held().state());
+        let (original, held) = (self.original(), self.held().counters());
         if let Ok(changes) = self.source.changes(&original, held.sequence + 1, 1)
             && !changes.records.is_empty()
         {
             let results = self.copy.commit(&[replay(changes.records)], Durability::Buffered);
             assert!(matches!(results[0], Err(GraphError::MoveConflict { .. })), "{}: {results:?}", self.told);
-            assert_eq!(self.held().state(), held, "{}", self.told);
+            assert_eq!(self.held().counters(), held, "{}", self.told);
         }
     }
 
     fn compare(&mut self) {
         let (original, held, told) = (self.original(), self.held(), self.told.clone());
-        let state = original.state();
-        assert_eq!(state, held.state(), "{told}");
+        let state = original.counters();
+        assert_eq!(state, held.counters(), "{told}");
         let digest = |graphs, graph| content_digest(graphs, graph).unwrap();
         assert_eq!(digest(&self.source, &original), digest(&self.copy, &held), "{told}");
         assert!(content(&self.source) == content(&self.copy), "{told}: records differ");
@@ -137,7 +137,7 @@ impl Carried {
         let ledger = |graphs: &GraphStore, graph| graphs.changes(graph, first, usize::MAX).unwrap();
         assert_eq!(ledger(&self.source, &original), ledger(&self.copy, &held), "{told}: ledger with times");
         for after in [first, first + self.random.below((state.sequence - first) as usize + 1) as u64] {
-            let digest = |graphs: &GraphStore, graph| graphs.changed_digest(graph, after).unwrap();
+            let digest = |graphs: &GraphStore, graph| graphs.tail_digest(graph, after).unwrap();
             assert_eq!(digest(&self.source, &original), digest(&self.copy, &held), "{told}: behind {after}");
             if after == 0 || self.random.below(4) == 0 {
                 self.altered(after);
@@ -166,8 +166,8 @@ impl Carried {
         }
         let number = || u64::from_be_bytes(*key.last_chunk().unwrap());
         if after == 0 || (space == Space::Ledger && number() >= after) {
-            let expected = self.source.changed_digest(&original, after).unwrap();
-            assert!(self.copy.changed_digest(&held, after) != Ok(expected), "{told}");
+            let expected = self.source.tail_digest(&original, after).unwrap();
+            assert!(self.copy.tail_digest(&held, after) != Ok(expected), "{told}");
         }
         let mut batch = WriteBatch::new();
         batch.put(space, key, value);
@@ -236,7 +236,7 @@ fn run(seed: u64) {
 
 /// The copy, served now, takes writes as the original does.
 fn served_alike(carried: Carried, program: &mut Program) {
-    let sequence = carried.held().state().sequence;
+    let sequence = carried.held().counters().sequence;
     let admit = MoveOp::Admit { move_id: MOVE.into(), copy: None, sequence, epoch: None, rename: None };
     carried.copy.write(NAME, Op::Move(admit)).unwrap();
     for _ in 0..20 {
@@ -244,7 +244,7 @@ fn served_alike(carried: Carried, program: &mut Program) {
         let op = program.change(&carried.source, NAME);
         program.random = again;
         let mut same = program.change(&carried.copy, NAME);
-        if let (Op::Revise { of, .. }, Op::Revise { of: found, .. }) = (&mut same, &op) {
+        if let (Op::Conditional { of, .. }, Op::Conditional { of: found, .. }) = (&mut same, &op) {
             assert!(*of == carried.held().id() && *found == carried.original().id());
         }
         assert_eq!(carried.source.write(NAME, op), carried.copy.write(NAME, same), "{}", carried.told);

@@ -14,7 +14,7 @@ use common::{
 };
 use epistemic_storage::{
     GraphStore, MemoryStore,
-    graph::{GraphError, GraphType, LedgerRecord, Op},
+    graph::{GraphError, GraphType, LedgerRecord, Mutation, Op},
     snapshot::{
         Difference, ImportTarget, RecordKind, SnapshotError, SnapshotReader, Totals, compare, content_digest,
         export, import, inspect, verify,
@@ -48,7 +48,7 @@ fn install_sample(graphs: &GraphStore) {
         loader.edge(id, "a", 20 + number, b"to a").unwrap();
     }
     for id in ["", "a"] {
-        loader.vector(id, &[0, 0, 128, 63, 0, 0, 0, 64]).unwrap();
+        loader.embedding(id, &[0, 0, 128, 63, 0, 0, 0, 64]).unwrap();
     }
     loader.ledger(30, LedgerRecord::RemoveNode { id: "gone" }.encode(99)).unwrap();
     loader.ledger(31, LedgerRecord::Text("as it came").encode(99)).unwrap();
@@ -106,7 +106,7 @@ fn round_trips_between_all_backends() {
                 let (header, totals) =
                     export(&from.graphs, &source, &mut bytes, &mut |done| progress = done).unwrap();
                 assert_eq!(progress, totals.nodes + totals.edges + totals.ledger + totals.vectors);
-                assert_eq!((header.sequence, header.graph.as_str()), (source.state().sequence, name));
+                assert_eq!((header.sequence, header.graph.as_str()), (source.counters().sequence, name));
                 assert_eq!(inspect(&bytes[..]).unwrap(), header);
                 assert_eq!(verify(&bytes[..], &mut |_| {}).unwrap(), (header, totals.clone()));
                 assert_eq!(import_as(&to.graphs, &bytes, None, name == "__commons__").unwrap(), name);
@@ -160,11 +160,11 @@ fn imports_go_where_they_are_told() {
     import_as(&graphs, &bytes, Some("full"), true).unwrap();
     assert_replaced(graph_dump(&graphs, "full"), sample);
     assert!(graphs.latest(&held).has_node("full 3").unwrap(), "who held the replaced graph still reads it");
-    let replaced = graphs.graph("full").unwrap().state().sequence;
-    assert!(replaced > held.state().sequence, "the sequence of a graph never falls");
+    let replaced = graphs.graph("full").unwrap().counters().sequence;
+    assert!(replaced > held.counters().sequence, "the sequence of a graph never falls");
     drop(held);
     graphs.write("full", common::add_node("after", b"")).unwrap();
-    assert_eq!(graphs.graph("full").unwrap().state().sequence, replaced + 1);
+    assert_eq!(graphs.graph("full").unwrap().counters().sequence, replaced + 1);
     assert_eq!(graphs.reclaim().unwrap(), 1);
     check_nothing_unowned(&graphs).unwrap();
 }
@@ -432,7 +432,7 @@ fn two_graphs_differ_where_their_records_do() {
     for _ in 0..20 {
         let Opened { graphs, _folder } = memory();
         common::fill(&graphs, "first", 20);
-        let copy = graphs.fork(&graphs.graph("first").unwrap(), &|| true).unwrap();
+        let copy = graphs.fork(&graphs.graph("first").unwrap()).unwrap();
         graphs.install("second", copy, GraphType::Agent, Some("tester".into()), false).unwrap();
         let (first, second) = (exported(&graphs, "first"), exported(&graphs, "second"));
         assert_eq!(differences(&first, &second), (Vec::new(), true));
@@ -440,10 +440,10 @@ fn two_graphs_differ_where_their_records_do() {
             let (id, other) = (format!("first {}", random.below(25)), format!("first {}", random.below(20)));
             let op = match random.below(5) {
                 0 => common::add_node(&id, &common::labelled("M")),
-                1 => Op::RemoveNode { id },
+                1 => Op::One(Mutation::RemoveNode { id }),
                 2 => common::add_edge(&id, &other, b""),
-                3 => Op::RemoveEdge { source: id, target: other },
-                _ => common::add_vector(&id, &[1.0, 2.0, random.below(9) as f32]),
+                3 => Op::One(Mutation::RemoveEdge { source: id, target: other }),
+                _ => common::add_embedding(&id, &[1.0, 2.0, random.below(9) as f32]),
             };
             // Refused when its nodes are not there.
             let _ = graphs.write(if random.below(3) == 0 { "first" } else { "second" }, op);
@@ -457,7 +457,7 @@ fn two_graphs_differ_where_their_records_do() {
                 .latest(&graph)
                 .for_each_ledger(0, |at, record| {
                     found.ledger.insert(at, record.to_vec());
-                    Ok(())
+                    Ok::<_, epistemic_storage::StoreError>(())
                 })
                 .unwrap();
             found

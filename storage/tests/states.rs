@@ -41,14 +41,14 @@ fn counters_are_never_behind_the_records() {
         create(&graphs, "g");
         let graph = graphs.graph("g").unwrap();
         for visible in [false, true] {
-            let before = graph.state();
+            let before = graph.counters();
             let held = store.hold_next_commit(visible);
             let id = format!("n{visible}");
             thread::scope(|scope| {
                 let write = scope.spawn(|| graphs.write("g", add_node(&id, b"")));
                 held.reached();
                 assert_eq!(graphs.latest(&graph).has_node(&id).unwrap(), visible);
-                assert_eq!(graph.state(), before, "not published");
+                assert_eq!(graph.counters(), before, "not published");
                 let (told, answer) = channel();
                 let (graphs, graph) = (&graphs, &graph);
                 let reader = scope.spawn(move || told.send(nodes(graphs, graph)));
@@ -100,9 +100,9 @@ fn a_graph_that_went_is_read_as_it_was_last() {
                 result.unwrap();
             }
             graphs.reclaim().unwrap();
-            let view = graphs.view();
+            let view = graphs.read_view();
             let reader = GraphReader::new(&*view, &held);
-            let state = reader.state().unwrap();
+            let state = reader.counters().unwrap();
             assert_eq!((state.nodes, reader.has_node("b").unwrap()), (2, true), "ending {number}");
             assert_eq!(nodes(&graphs, &held), 2);
             assert_eq!(reader.ledger_lines().unwrap().len() as u64, state.ledger_lines);

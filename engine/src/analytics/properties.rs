@@ -1,6 +1,6 @@
 //! Properties of a pattern as constraints on those of a graph, compared by their decoded views.
 
-use epistemic_storage::view::{
+use epistemic_storage::properties::{
     token::{Reader, Token, TokenError},
     write_view,
 };

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use epistemic_storage::graph::{Op, Progress, Write};
+use epistemic_storage::graph::{Mutation, Op, Progress, Write};
 
 use super::{Job, MAX_GROUP, MAX_GROUP_COST, PART_COST, Waiter};
 use crate::{account::Account, fair_queue::FairQueue};
@@ -176,7 +176,7 @@ mod tests {
 
     fn job_by(connection: Option<u64>, (tenant, graph): (&str, &str), id: &str, bytes: usize) -> Job {
         let account = Account { tenant: tenant.into(), graph: graph.into() };
-        let op = Op::AddNode { id: id.into(), properties: vec![0; bytes] };
+        let op = Op::One(Mutation::AddNode { id: id.into(), properties: vec![0; bytes] });
         let write = Write { graph: Arc::clone(&account.graph), op };
         let (reached, reply) = (Progress::default(), oneshot::channel().0);
         let (permit, charge) = (None, None);
@@ -184,7 +184,9 @@ mod tests {
     }
 
     fn ids(group: &[Job]) -> Vec<String> {
-        let id = |job: &Job| if let Op::AddNode { id, .. } = &job.write.op { Some(id.clone()) } else { None };
+        let id = |job: &Job| {
+            if let Op::One(Mutation::AddNode { id, .. }) = &job.write.op { Some(id.clone()) } else { None }
+        };
         group.iter().filter_map(id).collect()
     }
 

@@ -1,6 +1,6 @@
 //! Algorithms over a graph: decoded here, run on its projection, answered by node id.
 
-use epistemic_storage::{graph::GraphReader, view};
+use epistemic_storage::{graph::GraphReader, properties};
 use serde::de::Error;
 
 use super::{
@@ -153,9 +153,9 @@ fn pagerank(
 
 /// Over one view: the weights are in the properties, which projections leave out.
 fn spanning_tree(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let view = computation.shard.graphs.view();
+    let view = computation.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, computation.graph);
-    let state = reader.state()?;
+    let state = reader.counters()?;
     // Ids with their index; edges by insertion, then as they are sorted by weight.
     let beside_ids = state.nodes.saturating_mul(16).saturating_add(state.edges.saturating_mul(56));
     let projections = &computation.shard.projections;
@@ -164,7 +164,7 @@ fn spanning_tree(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(),
     let nodes = Nodes::read(&reader, &state, computation.cancel, fits)?;
     let ids = &nodes.ids;
     let mut edges = Vec::with_capacity(state.edges as usize);
-    let weight = |properties: &[u8]| view::number_field(properties, "weight").unwrap_or(1.0);
+    let weight = |properties: &[u8]| properties::number_field(properties, "weight").unwrap_or(1.0);
     nodes.for_each_edge(&reader, computation.cancel, weight, |source, target, sequence, weight| {
         edges.push((sequence, (source, target, weight)));
     })?;

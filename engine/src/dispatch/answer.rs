@@ -133,7 +133,7 @@ pub(super) fn write_reply(out: &mut Vec<u8>, to: ReplyTo, answer: &WriteAnswer, 
                 }
             }
             // A claim is answered by its computation, and the commit thread goes on until there is no rest.
-            Outcome::Claimed(_) | Outcome::Unfinished(_) | Outcome::Revised(_) | Outcome::Done => {
+            Outcome::Claimed(_) | Outcome::Unfinished(_) | Outcome::Conditional(_) | Outcome::Done => {
                 match answer {
                     WriteAnswer::Ok | WriteAnswer::Ledger | WriteAnswer::Transaction { .. } => {
                         encode::str(out, "ok")

@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     graph::{GraphReader, Op, Outcome},
-    view,
+    properties,
 };
 
 use super::{
@@ -31,14 +31,14 @@ pub(super) fn claim_next(computation: &Computation<'_>, out: &mut Vec<u8>) -> Re
     }
     loop {
         computation.cancel.check()?;
-        let view = computation.shard.graphs.view();
+        let view = computation.shard.graphs.read_view();
         let Some(candidate) =
             first_pending(computation, &GraphReader::new(&*view, computation.graph), label)?
         else {
             encode::nil(out);
             return Ok(());
         };
-        if view::merged(&candidate.properties, &updates).is_none() {
+        if properties::merged(&candidate.properties, &updates).is_none() {
             return Err(OpError::Text("updates_msgpack: no map of names to values".into()).into());
         }
         let claim = Op::Claim { node: candidate.id, conditions: pending(), updates: updates.to_vec() };
@@ -73,10 +73,10 @@ fn first_pending(
     label: &str,
 ) -> Result<Option<Candidate>, ReadError> {
     let mut first: Option<Candidate> = None;
-    reader.for_each_by_label(label, 0, 0, |id, properties| {
+    reader.for_each_by_label(label, 0, 0, |id, properties| -> Result<(), ReadError> {
         computation.cancel.check()?;
-        if view::string_field(properties, "status") == Some("pending") {
-            let place = view::number_field(properties, "seq").unwrap_or(f64::INFINITY);
+        if properties::string_field(properties, "status") == Some("pending") {
+            let place = properties::number_field(properties, "seq").unwrap_or(f64::INFINITY);
             if first.as_ref().is_none_or(|first| place < first.place) {
                 first = Some(Candidate { id: id.to_owned(), properties: properties.to_vec(), place });
             }

@@ -3,10 +3,7 @@
 use std::{ops::Deref, sync::Arc, time::Instant};
 
 use epistemic_protocol::ErrorCode;
-use epistemic_storage::{
-    StoreError,
-    graph::{Graph, GraphError, Once, Op, Outcome},
-};
+use epistemic_storage::graph::{Graph, GraphError, Once, Op, Outcome};
 use tokio::sync::mpsc;
 
 use super::{
@@ -159,8 +156,7 @@ impl Computation<'_> {
             return overdue(self.shard, &self.request, self.cancel);
         }
         match error {
-            ReadError::Store(StoreError::OverBudget { .. }) => OpError::Text(self.room.refusal()),
-            ReadError::Store(StoreError::Stopped) => Cancelled.into(),
+            ReadError::OverBudget => OpError::Text(self.room.refusal()),
             other @ (ReadError::Op(_) | ReadError::Store(_)) => other.of(self.shard, self.graph),
         }
     }

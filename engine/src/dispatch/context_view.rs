@@ -21,9 +21,9 @@ pub(super) fn context_view(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
     let request = &computation.request;
     let params::ContextView { agent_id, max_tokens } =
         params::params(request.method, request.envelope.params)?;
-    let view = computation.shard.graphs.view();
-    let watch = || Ok(computation.cancel.check()?);
-    let reader = GraphReader::new(&*view, computation.graph).watched(&watch);
+    let view = computation.shard.graphs.read_view();
+    let guard = |_bytes| Ok(computation.cancel.check()?);
+    let reader = GraphReader::new(&*view, computation.graph).guarded(&guard);
     let budget = TOKEN * u64::from(max_tokens);
     let (taken, used) = walk(computation, &reader, agent_id, budget)?;
 
@@ -42,7 +42,7 @@ pub(super) fn context_view(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
 
 fn walk(
     computation: &Computation<'_>,
-    reader: &GraphReader<'_>,
+    reader: &GraphReader<'_, ReadError>,
     start: &str,
     budget: u64,
 ) -> Result<(Vec<String>, u64), ReadError> {
@@ -72,7 +72,7 @@ fn walk(
 /// The edges between the nodes taken, by source in their order, newest first.
 fn edges(
     computation: &Computation<'_>,
-    reader: &GraphReader<'_>,
+    reader: &GraphReader<'_, ReadError>,
     taken: &[String],
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
@@ -81,7 +81,7 @@ fn edges(
     for source in taken {
         computation.cancel.check()?;
         let mut edges = Vec::new();
-        reader.for_each_edge_from(source, |target, sequence, properties| {
+        reader.for_each_edge_from(source, |target, sequence, properties| -> Result<(), ReadError> {
             if inside.contains(target) {
                 edges.push((sequence, target.to_owned(), properties.to_vec()));
             }

@@ -13,7 +13,7 @@ use super::{
     reads::{self, ReadError},
 };
 use crate::{
-    memory::Room,
+    memory::{Room, TooLarge},
     wire::{encode, params},
 };
 
@@ -62,7 +62,7 @@ pub(super) fn diff_against(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
 
 impl Difference {
     /// Counts the bytes of one more difference.
-    fn note(&mut self, bytes: usize, room: &Room) -> Result<(), StoreError> {
+    fn note(&mut self, bytes: usize, room: &Room) -> Result<(), TooLarge> {
         self.bytes += ENTRY + bytes;
         room.check(self.bytes)
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use epistemic_storage::{
     graph::{
-        Asking, Departure, Fenced, Graph, GraphError, MoveOp, MoveRecord, MoveRole, NameAfter, Op, Rename,
-        Standing,
+        Asking, Departure, Fenced, Graph, GraphError, MigrationState, MoveOp, MoveRecord, MoveRole,
+        NameAfter, Op, Rename,
     },
     snapshot::{content_digest_of, pack_ledger, unpack_ledger},
 };
@@ -47,15 +47,15 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
         Method::MoveOutcomes => outcomes(shard, &some_params(method, raw)?, out)?,
         Method::GraphDigest => {
             let params::GraphDigest { after } = some_params(method, raw)?;
-            let graph = shard.graphs.graph_of_any_standing(name)?;
+            let graph = shard.graphs.graph_in_any_state(name)?;
             match after {
-                Some(after) => changed_digest(shard, &graph, after, out)?,
+                Some(after) => tail_digest(shard, &graph, after, out)?,
                 None => whole_digest(shard, &graph, out)?,
             }
         }
         Method::LedgerRead => {
             let params::LedgerRead { after, max_bytes } = params::params(method, raw)?;
-            let graph = shard.graphs.graph_of_any_standing(name)?;
+            let graph = shard.graphs.graph_in_any_state(name)?;
             let max_bytes = max_bytes.min(MAX_RECORDS) as usize;
             let changes = shard.graphs.changes(&graph, after, max_bytes)?;
             encode::map(out, 3);
@@ -82,7 +82,7 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
         }
         Method::MoveRelease => {
             let params::MoveRelease { token } = params::params(method, raw)?;
-            shard.graphs.lower_fence(name, token);
+            shard.graphs.unfence(name, token);
             encode::str(out, "ok");
         }
         Method::GraphHeads => {
@@ -101,8 +101,8 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Re
                 shard.graphs.must_own(name, Asking::Import)?;
             }
             change(shard, name, step(request)?)?;
-            let graph = shard.graphs.graph_of_any_standing(name).ok();
-            sequence(out, graph.map_or(0, |graph| graph.state().sequence));
+            let graph = shard.graphs.graph_in_any_state(name).ok();
+            sequence(out, graph.map_or(0, |graph| graph.counters().sequence));
         }
     }
     Ok(())
@@ -192,9 +192,9 @@ fn whole_digest(shard: &Shard, graph: &Graph, out: &mut Vec<u8>) -> Result<(), O
     Ok(())
 }
 
-fn changed_digest(shard: &Shard, graph: &Graph, after: u64, out: &mut Vec<u8>) -> Result<(), OpError> {
-    let changed = shard.graphs.changed_digest(graph, after)?;
-    let state = changed.state;
+fn tail_digest(shard: &Shard, graph: &Graph, after: u64, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let changed = shard.graphs.tail_digest(graph, after)?;
+    let state = changed.counters;
     encode::map(out, 6);
     field_uint(out, "graph_id", graph.id().number());
     field_uint(out, "sequence", state.sequence);
@@ -224,9 +224,9 @@ fn heads(shard: &Shard, after: Option<&str>, limit: Option<u64>, out: &mut Vec<u
     for head in page.graphs {
         encode::map(out, 7);
         field_str(out, "name", head.graph.name());
-        field_uint(out, "sequence", head.state.sequence);
-        field_uint(out, "nodes", head.state.nodes);
-        field_uint(out, "edges", head.state.edges);
+        field_uint(out, "sequence", head.counters.sequence);
+        field_uint(out, "nodes", head.counters.nodes);
+        field_uint(out, "edges", head.counters.edges);
         encode::str(out, "tenant");
         some_str(out, head.graph.tenant());
         encode::str(out, "quarantined");
@@ -254,8 +254,8 @@ fn some_digest(out: &mut Vec<u8>, digest: Option<&[u8; 32]>) {
 /// One graph, or all that are not served here, and those that were brought by a move if they are wanted.
 fn status(shard: &Shard, name: Option<&str>, arrived: bool, out: &mut Vec<u8>) {
     let mut graphs: Vec<_> = match name {
-        Some(name) => shard.graphs.graph_of_any_standing(name).into_iter().collect(),
-        None => shard.graphs.graphs_on_the_move(),
+        Some(name) => shard.graphs.graph_in_any_state(name).into_iter().collect(),
+        None => shard.graphs.migrating_graphs(),
     };
     if arrived && name.is_none() {
         graphs.append(&mut shard.graphs.graphs_that_arrived());
@@ -331,7 +331,7 @@ fn outcome(move_id: &str, record: &MoveRecord) -> Value {
 }
 
 fn row(shard: &Shard, graph: &Graph) -> Value {
-    let state = graph.state();
+    let state = graph.counters();
     let mut row = json!({
         "name": &**graph.name(),
         "standing": "served",
@@ -342,8 +342,8 @@ fn row(shard: &Shard, graph: &Graph) -> Value {
         "edges": state.edges,
         "arrived": graph.arrived(),
     });
-    match graph.standing() {
-        Some(Standing::Arriving { move_id, from, origin, .. }) => {
+    match graph.migration_state() {
+        Some(MigrationState::Arriving { move_id, from, origin, .. }) => {
             row["standing"] = json!("arriving");
             row["move_id"] = json!(move_id);
             row["from"] = json!(from);
@@ -352,7 +352,7 @@ fn row(shard: &Shard, graph: &Graph) -> Value {
                 row["origin_epoch"] = json!(origin.epoch);
             }
         }
-        Some(Standing::Moved(post)) => {
+        Some(MigrationState::Moved(post)) => {
             row["standing"] = json!("moved");
             row["move_id"] = json!(post.move_id);
             row["to"] = json!(post.to);

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use epistemic_storage::graph::{BatchOp, Graph, GraphType, Op, TransactionChange, tenant_of};
+use epistemic_storage::graph::{Graph, GraphType, Mutation, Op, tenant_of};
 
 use super::{
     OpError, Pending, Request, access,
@@ -174,7 +174,7 @@ fn whose(shard: &Shard, active: &Active, request: &Request<'_>) -> Result<Whose,
     } else {
         (envelope.graph, None)
     };
-    if let Ok(graph) = shard.graphs.graph_of_any_standing(name) {
+    if let Ok(graph) = shard.graphs.graph_in_any_state(name) {
         return Ok(Whose::Known(active.of(&graph)));
     }
     let Some((kind, claimed_by)) = new else { return Ok(Whose::Nobody) };
@@ -187,28 +187,18 @@ fn whose(shard: &Shard, active: &Active, request: &Request<'_>) -> Result<Whose,
 pub(super) fn grows(op: &Op) -> bool {
     match op {
         Op::Once(_, op) => grows(op),
+        Op::One(mutation) => mutation.grows(),
         Op::Create { .. }
-        | Op::AddNode { .. }
         | Op::AddMissingNode { .. }
-        | Op::CompareAndSet { .. }
         | Op::Claim { .. }
-        | Op::AddEdge { .. }
-        | Op::AddVector { .. }
         | Op::Touch { .. }
-        | Op::Revise { .. }
+        | Op::Conditional { .. }
         | Op::Replace(_)
         | Op::Install { .. } => true,
-        Op::Batch(items) => {
-            items.iter().any(|item| matches!(item, BatchOp::AddNode { .. } | BatchOp::AddEdge { .. }))
+        Op::Batch(items) => items.iter().flatten().any(Mutation::grows),
+        Op::Transaction(transaction) => transaction.changes.iter().any(Mutation::grows),
+        Op::Delete | Op::Clear | Op::ClearLedger | Op::TrimLedger(_) | Op::KeepLedger(_) | Op::Move(_) => {
+            false
         }
-        Op::Transaction(transaction) => transaction.changes.iter().any(TransactionChange::grows),
-        Op::Delete
-        | Op::Clear
-        | Op::RemoveNode { .. }
-        | Op::RemoveEdge { .. }
-        | Op::ClearLedger
-        | Op::TrimLedger(_)
-        | Op::KeepLedger(_)
-        | Op::Move(_) => false,
     }
 }

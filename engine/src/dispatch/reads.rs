@@ -1,15 +1,17 @@
 //! Point reads: answered on the connection's task, straight from storage. What takes more than one look at the store takes
 //! all of them at one view.
 
+use std::cell::Cell;
+
 use epistemic_storage::{
     StoreError,
-    graph::{Graph, GraphError, GraphReader, GraphState},
-    view,
+    graph::{Graph, GraphCounters, GraphError, GraphReader},
+    properties,
 };
 
 use super::{OpError, Request, answer};
 use crate::{
-    memory::Room,
+    memory::{Room, TooLarge},
     shard::Shard,
     wire::{Method, encode, params, response},
 };
@@ -18,6 +20,8 @@ use crate::{
 pub(crate) enum ReadError {
     Op(OpError),
     Store(StoreError),
+    /// It looked at more than it may here, or its answer has no room.
+    OverBudget,
 }
 
 impl<E: Into<OpError>> From<E> for ReadError {
@@ -32,12 +36,21 @@ impl From<StoreError> for ReadError {
     }
 }
 
+impl From<TooLarge> for ReadError {
+    fn from(TooLarge: TooLarge) -> Self {
+        ReadError::OverBudget
+    }
+}
+
 impl ReadError {
     /// Names the graph, and quarantines it when its records are damaged.
     pub(crate) fn of(self, shard: &Shard, graph: &Graph) -> OpError {
         match self {
             ReadError::Op(error) => error,
-            ReadError::Store(error) => OpError::Graph(shard.graphs.damage(graph.name(), error)),
+            ReadError::Store(error) => {
+                OpError::Graph(shard.graphs.quarantine_if_corrupt(graph.name(), error))
+            }
+            ReadError::OverBudget => OpError::Text("the read is larger than it may be".into()),
         }
     }
 
@@ -47,13 +60,13 @@ impl ReadError {
             ReadError::Store(error) if error.is_corruption() => {
                 ReadError::Store(error).of(shard, graph).into()
             }
-            other @ (ReadError::Op(_) | ReadError::Store(_)) => other,
+            other @ (ReadError::Op(_) | ReadError::Store(_) | ReadError::OverBudget) => other,
         }
     }
 }
 
-/// Edges that a read passes over on the connection's task.
-const FEW_EDGES: usize = 2_000;
+/// Records that a read passes over on the connection's task.
+const FEW_RECORDS: usize = 4_000;
 /// Bytes of stored records that are copied on the connection's task.
 const FEW_BYTES_READ: usize = 1 << 20;
 /// Bytes of stored records that are decoded there: each may stand for a list, which takes many times its byte.
@@ -96,9 +109,7 @@ pub(super) fn run(shard: &Shard, request: &Request<'_>, outbox: &mut Vec<u8>) ->
             | Method::HasEdge
             | Method::GetEdgeProperties
             | Method::ApplyMutation
-            | Method::ApplyMultisigMutation => {
-                read(&few(shard.graphs.latest(&graph), request), request, &Room::small(SMALL_RESULT), out)
-            }
+            | Method::ApplyMultisigMutation => read_few(shard.graphs.latest(&graph), request, out),
             _ => read_on_view(shard, &graph, request, out),
         }
     });
@@ -123,7 +134,7 @@ pub(super) fn answer_within_budget(
     let mut over = false;
     answer::result(out, request.envelope.reply_to(), |out| {
         read(out).map_err(|error| {
-            over = matches!(error, ReadError::Store(StoreError::OverBudget { .. }));
+            over = matches!(error, ReadError::OverBudget);
             error.of(shard, graph)
         })
     });
@@ -141,7 +152,7 @@ fn neighbors(
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let params::NodeId { node_id } = params::params(request.method, request.envelope.params)?;
-    let (GraphState { sequence, .. }, _) = shard.graphs.newest(graph)?;
+    let (GraphCounters { sequence, .. }, _) = shard.graphs.newest(graph)?;
     if shard.neighbors.get(graph, sequence, node_id, out) {
         return Ok(());
     }
@@ -157,14 +168,35 @@ fn read_on_view(
     request: &Request<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
-    let view = shard.graphs.view();
-    read(&few(GraphReader::new(&*view, graph), request), request, &Room::small(SMALL_RESULT), out)
+    let view = shard.graphs.read_view();
+    read_few(GraphReader::new(&*view, graph), request, out)
 }
 
-/// A reader for the connection's task.
-fn few<'r>(reader: GraphReader<'r>, request: &Request<'_>) -> GraphReader<'r> {
+/// As [`read`], within what may be done on the connection's task.
+fn read_few(reader: GraphReader<'_>, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let decodes = matches!(request.method, Method::GetEdgeProperties);
-    reader.with_budget(FEW_EDGES).with_byte_budget(if decodes { FEW_DECODED_BYTES } else { FEW_BYTES_READ })
+    let budget = Budget::of(FEW_RECORDS, if decodes { FEW_DECODED_BYTES } else { FEW_BYTES_READ });
+    let guard = |bytes| budget.pass(bytes);
+    read(&reader.guarded(&guard), request, &Room::small(SMALL_RESULT), out)
+}
+
+/// Records that a read may still look at, and bytes of them.
+pub(super) struct Budget {
+    records: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+impl Budget {
+    pub(super) fn of(records: usize, bytes: usize) -> Self {
+        Self { records: Cell::new(records), bytes: Cell::new(bytes) }
+    }
+
+    /// Counts a record.
+    pub(super) fn pass(&self, bytes: usize) -> Result<(), ReadError> {
+        self.records.set(self.records.get().checked_sub(1).ok_or(ReadError::OverBudget)?);
+        self.bytes.set(self.bytes.get().checked_sub(bytes).ok_or(ReadError::OverBudget)?);
+        Ok(())
+    }
 }
 
 /// Calls `look` with some of the keys at a time, which it looks up at once; it tells how many bytes it found.
@@ -183,7 +215,7 @@ pub(super) fn in_slices<'k, K>(
 
 /// Runs a point read on the state of `reader`, for an answer that has `room`.
 pub(super) fn read(
-    reader: &GraphReader<'_>,
+    reader: &GraphReader<'_, ReadError>,
     request: &Request<'_>,
     room: &Room,
     out: &mut Vec<u8>,
@@ -232,7 +264,9 @@ pub(super) fn read(
                 Ok::<_, ReadError>(())
             })?;
         }
-        Method::NodeCount | Method::EdgeCount | Method::Metrics => counters(request, &reader.state()?, out)?,
+        Method::NodeCount | Method::EdgeCount | Method::Metrics => {
+            counters(request, &reader.counters()?, out)?
+        }
         Method::HasEdge => {
             let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
             encode::bool(out, reader.has_edge(source_id, target_id)?);
@@ -240,10 +274,10 @@ pub(super) fn read(
         Method::GetEdgeProperties => {
             let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
             let (mut rows, mut count) = (Vec::new(), 0);
-            reader.for_each_edge_between(source_id, target_id, |properties| {
+            reader.for_each_edge_between(source_id, target_id, |properties| -> Result<(), ReadError> {
                 decoded_or_empty(&mut rows, properties);
                 count += 1;
-                room.check(rows.len())
+                Ok(room.check(rows.len())?)
             })?;
             encode::array(out, count);
             out.extend_from_slice(&rows);
@@ -282,7 +316,7 @@ pub(super) fn read(
             let params::NodeId { node_id } = params::params(method, raw)?;
             let degree = reader.in_degree(node_id)? + reader.out_degree(node_id)?;
             exists_if(degree > 0, reader, node_id)?;
-            let others = reader.state()?.nodes.saturating_sub(1);
+            let others = reader.counters()?.nodes.saturating_sub(1);
             encode::float(out, if others == 0 { 0.0 } else { degree as f64 / others as f64 });
         }
         Method::ApplyMutation => {
@@ -303,7 +337,7 @@ pub(super) fn read(
 }
 
 /// Fails when the node does not exist. A node with edges does: asking is spared then.
-fn exists_if(has_edges: bool, reader: &GraphReader<'_>, node: &str) -> Result<(), ReadError> {
+fn exists_if(has_edges: bool, reader: &GraphReader<'_, ReadError>, node: &str) -> Result<(), ReadError> {
     if has_edges || reader.has_node(node)? {
         Ok(())
     } else {
@@ -312,7 +346,7 @@ fn exists_if(has_edges: bool, reader: &GraphReader<'_>, node: &str) -> Result<()
 }
 
 fn edge_properties(
-    reader: &GraphReader<'_>,
+    reader: &GraphReader<'_, ReadError>,
     pairs: &[(&str, &str)],
     room: &Room,
     out: &mut Vec<u8>,
@@ -321,10 +355,10 @@ fn edge_properties(
         encode::array(out, pairs.len());
         for (source, target) in pairs {
             let (mut rows, mut count) = (Vec::new(), 0);
-            reader.for_each_edge_between(source, target, |properties| {
+            reader.for_each_edge_between(source, target, |properties| -> Result<(), ReadError> {
                 encode::bin(&mut rows, properties);
                 count += 1;
-                room.check(out.len() + rows.len())
+                Ok(room.check(out.len() + rows.len())?)
             })?;
             encode::array(out, count);
             out.extend_from_slice(&rows);
@@ -336,7 +370,7 @@ fn edge_properties(
 
 /// Appends the decoded view of property bytes, `{}` when they do not decode.
 pub(super) fn decoded_or_empty(out: &mut Vec<u8>, properties: &[u8]) {
-    if !view::write_view(properties, out) {
+    if !properties::write_view(properties, out) {
         encode::map(out, 0);
     }
 }
@@ -352,7 +386,7 @@ where
 }
 
 /// `NodeCount`, `EdgeCount` and `Metrics`.
-fn counters(request: &Request<'_>, state: &GraphState, out: &mut Vec<u8>) -> Result<(), ReadError> {
+fn counters(request: &Request<'_>, state: &GraphCounters, out: &mut Vec<u8>) -> Result<(), ReadError> {
     params::no_params(request.method, request.envelope.params)?;
     if request.method == Method::Metrics {
         metrics(state, out);
@@ -362,7 +396,7 @@ fn counters(request: &Request<'_>, state: &GraphState, out: &mut Vec<u8>) -> Res
     Ok(())
 }
 
-fn metrics(state: &GraphState, out: &mut Vec<u8>) {
+fn metrics(state: &GraphCounters, out: &mut Vec<u8>) {
     let fields = [
         ("node_count", state.nodes),
         ("active_nodes", state.nodes),

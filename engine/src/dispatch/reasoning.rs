@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphId,
-    graph::{GraphReader, NodeRef, Op, Revision},
-    view::{self, Strings},
+    graph::{ConditionalChange, GraphReader, Op, Record},
+    properties::{self, Strings},
 };
 use parking_lot::Mutex;
 
@@ -34,14 +34,14 @@ pub(super) fn run(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<()
     let request = &computation.request;
     let rules: params::DatalogReasoning<'_> = params::params(request.method, request.envelope.params)?;
     let _turn = Turn::take(computation)?;
-    let view = computation.shard.graphs.view();
+    let view = computation.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, computation.graph);
     let inferred = infer(computation, &reader, &rules)?;
     check_answer(computation, &inferred)?;
     let changes = revisions(computation, &reader, &inferred)?;
     if !changes.is_empty() {
-        let (of, since) = (computation.graph.id(), reader.state()?.sequence);
-        computation.write(Op::Revise { of, since, changes, in_parts: false })?;
+        let (of, since) = (computation.graph.id(), reader.counters()?.sequence);
+        computation.write(Op::Conditional { of, since, changes, in_parts: false })?;
     }
     let coded = request.envelope.reply_to().coded;
     encode::map(out, if coded { 3 } else { 2 });
@@ -84,14 +84,14 @@ fn infer(
         range_rules: &rules.range_rules,
         property_chains: &rules.property_chains,
     });
-    reader.for_each_edge(|source, target, _, properties| {
-        if let Some(predicate) = view::string_field(properties, "type") {
+    reader.for_each_edge(|source, target, _, properties| -> Result<(), ReadError> {
+        if let Some(predicate) = properties::string_field(properties, "type") {
             reasoner.add_edge(source, predicate, target);
         }
         Ok(computation.cancel.check()?)
     })?;
-    reader.for_each_node(|node, _, properties| {
-        if let Some(class) = view::string_field(properties, "type") {
+    reader.for_each_node(|node, _, properties| -> Result<(), ReadError> {
+        if let Some(class) = properties::string_field(properties, "type") {
             reasoner.add_class(node, class);
         }
         Ok(computation.cancel.check()?)
@@ -138,12 +138,12 @@ fn check_answer(computation: &Computation<'_>, inferred: &Inferences) -> Result<
 /// Changes with what they take together.
 #[derive(Default)]
 struct Changes {
-    revisions: Vec<Revision>,
+    revisions: Vec<ConditionalChange>,
     bytes: usize,
 }
 
 impl Changes {
-    fn push(&mut self, revision: Revision) -> Result<(), ReadError> {
+    fn push(&mut self, revision: ConditionalChange) -> Result<(), ReadError> {
         self.bytes += revision.bytes();
         if self.bytes > MAX_BYTES {
             let text =
@@ -160,7 +160,7 @@ fn revisions(
     computation: &Computation<'_>,
     reader: &GraphReader<'_>,
     inferred: &Inferences,
-) -> Result<Vec<Revision>, ReadError> {
+) -> Result<Vec<ConditionalChange>, ReadError> {
     let mut changes = Changes::default();
     for edge in inferred.edges() {
         computation.cancel.check()?;
@@ -174,7 +174,7 @@ fn revisions(
         encode::bool(&mut properties, true);
         encode::str(&mut properties, "type");
         encode::str(&mut properties, edge.predicate);
-        changes.push(Revision::AddEdge {
+        changes.push(ConditionalChange::AddEdge {
             source: edge.source.into(),
             target: edge.target.into(),
             properties,
@@ -185,11 +185,11 @@ fn revisions(
         computation.cancel.check()?;
         let ids: Vec<&str> = slice.iter().map(|(id, _)| *id).collect();
         for ((id, classes), node) in slice.iter().zip(reader.nodes(&ids)?) {
-            let Some(NodeRef { properties: expected, .. }) = node else { continue };
+            let Some(Record { properties: expected, .. }) = node else { continue };
             let properties = with_classes(&expected, classes.widest, &classes.by_edges);
             if let Some(properties) = properties.filter(|properties| *properties != expected) {
                 let (id, properties) = ((*id).to_owned(), Some(properties));
-                changes.push(Revision::Node { id, expected, properties })?;
+                changes.push(ConditionalChange::Node { id, expected, properties })?;
             }
         }
     }
@@ -201,12 +201,12 @@ fn with_classes(properties: &[u8], widest: Option<&str>, by_edges: &[&str]) -> O
     let (mut single, mut list) = (Vec::new(), Vec::new());
     let mut fields: Vec<(&str, &[u8])> = Vec::new();
     if let Some(class) =
-        widest.filter(|class| view::string_field(properties, "inferred_type") != Some(*class))
+        widest.filter(|class| properties::string_field(properties, "inferred_type") != Some(*class))
     {
         encode::str(&mut single, class);
         fields.push(("inferred_type", &single));
     }
-    let known = match view::strings_field(properties, "inferred_types")? {
+    let known = match properties::strings_field(properties, "inferred_types")? {
         Strings::Absent => Some(Vec::new()),
         Strings::List(known) => Some(known),
         Strings::Other => None,
@@ -220,5 +220,5 @@ fn with_classes(properties: &[u8], widest: Option<&str>, by_edges: &[&str]) -> O
             fields.push(("inferred_types", &list));
         }
     }
-    if fields.is_empty() { None } else { view::with_fields(properties, &fields) }
+    if fields.is_empty() { None } else { properties::with_fields(properties, &fields) }
 }

@@ -90,13 +90,13 @@ fn replace(computation: &Computation<'_>, bytes: &[u8], along: usize) -> Result<
     let loaded = document::load(&shard.graphs, bytes, &mut memory(computation, 0, along + loading)?)?;
     let graph = shard.graphs.graph(request.envelope.graph).map_err(OpError::from);
     if let Err(refusal) = graph.and_then(|graph| access::again(shard, request, &graph)) {
-        shard.graphs.give_up(loaded);
+        shard.graphs.discard(loaded);
         return Err(refusal.into());
     }
     let bytes = loaded.bytes();
     let may = |tenant: &Arc<Tenant>| tenant.may_replace(quota::bytes_of(shard, computation.graph), bytes);
     if let Some(Err(refusal)) = computation.tenant.map(may) {
-        shard.graphs.give_up(loaded);
+        shard.graphs.discard(loaded);
         return Err(OpError::from(refusal).into());
     }
     let account = request.account(computation.graph.name(), Some(computation.graph));
@@ -126,8 +126,8 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     if shard.graphs.graph(graph_name).is_ok() {
         return Err(OpError::Text(format!("Graph '{graph_name}' already exists")).into());
     }
-    shard.graphs.may_create(graph_name, Asking::Client).map_err(OpError::from)?;
-    let state = computation.graph.state();
+    shard.graphs.check_creation(graph_name, Asking::Client).map_err(OpError::from)?;
+    let state = computation.graph.counters();
     let few = state.nodes + state.edges < FEW as u64 && !computation.graph.has_large_records();
     let _loading = memory(computation, if few { 0 } else { LOADING }, 0)?;
     let mut load = None;
@@ -136,16 +136,12 @@ pub(super) fn fork(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
         let bytes = quota::bytes_of(shard, computation.graph);
         load = quota::copy(shard, request, graph_name, bytes)?;
     }
-    let forked = shard.graphs.fork(computation.graph, &|| computation.cancel.check().is_ok());
-    #[expect(clippy::wildcard_enum_match_arm, reason = "only what the store says may mean damage")]
-    let loaded = forked.map_err(|error| match error {
-        GraphError::Store(error) => ReadError::Store(error),
-        refusal => refusal.into(),
-    })?;
+    let go_on = || -> Result<(), ReadError> { Ok(computation.cancel.check()?) };
+    let loaded = shard.graphs.fork_while(computation.graph, go_on)?;
     let owner = request.envelope.agent_id.map(str::to_owned);
     let (name, kind) = (Arc::from(graph_name), computation.graph.kind());
     if let Some(Err(refusal)) = load.as_mut().map(|load| load.has(loaded.bytes())) {
-        shard.graphs.give_up(loaded);
+        shard.graphs.discard(loaded);
         return Err(OpError::from(refusal).into());
     }
     let install = computation.keyed(Op::Install { loaded, kind, owner, replace: false });

@@ -50,7 +50,7 @@ pub(super) fn search(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result
             matches(room, out, &found)
         }
         Err(SemanticError::OverMemory { .. }) => {
-            let view = shard.graphs.view();
+            let view = shard.graphs.read_view();
             let reader = GraphReader::new(&*view, graph);
             let (found, passed_over) = search_stored(&reader, &query, n_results, cancel)?;
             shard.metrics.passed_over(passed_over);

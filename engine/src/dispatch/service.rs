@@ -185,7 +185,7 @@ fn run(
             // A move names its graph also when the name is empty.
             let name = (!graph_name.is_empty() || move_id.is_some()).then(|| graph_name.to_owned());
             if let (Some(name), None) = (&name, move_id) {
-                shard.graphs.may_create(name, Asking::Import)?;
+                shard.graphs.check_creation(name, Asking::Import)?;
             }
             let move_id = move_id.map(str::to_owned);
             // A graph that is not there was not checked, so it must not be there at the end either.

@@ -24,7 +24,7 @@ pub(super) fn subgraph_match(computation: &Computation<'_>, out: &mut Vec<u8>) -
     let pair = Pair::find(computation, pattern_graph_name, "Pattern")?;
     let (reader, pattern_reader) = pair.readers();
     let Computation { shard, cancel, .. } = computation;
-    let state = pattern_reader.state().map_err(|error| pair.of_other(shard, error))?;
+    let state = pattern_reader.counters().map_err(|error| pair.of_other(shard, error))?;
     if state.nodes + state.edges > MAX_PATTERN {
         let (nodes, edges) = (state.nodes, state.edges);
         return Err(OpError::Text(format!(
@@ -73,13 +73,13 @@ struct Pattern {
 
 fn read_pattern(reader: &GraphReader<'_>, ids: &Ids) -> Result<Pattern, StoreError> {
     let mut pattern = Pattern { nodes: HashMap::new(), edges: HashMap::new() };
-    reader.for_each_node(|id, _, properties| {
+    reader.for_each_node(|id, _, properties| -> Result<(), StoreError> {
         if let Some(node) = ids.number(id) {
             pattern.nodes.insert(node, Wanted::by(properties));
         }
         Ok(())
     })?;
-    reader.for_each_edge(|source, target, _, properties| {
+    reader.for_each_edge(|source, target, _, properties| -> Result<(), StoreError> {
         if let (Some(source), Some(target)) = (ids.number(source), ids.number(target)) {
             pattern.edges.entry((source, target)).or_default().push(Wanted::by(properties));
         }

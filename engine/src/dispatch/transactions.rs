@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use epistemic_storage::{
-    graph::{Graph, GraphError, Once, Op, Outcome, Seen, TransactionChange as Change},
-    view,
+    graph::{Graph, GraphError, Mutation, Once, Op, Outcome, Seen},
+    properties,
 };
 
 use super::{
@@ -140,13 +140,13 @@ fn stage(shard: &Shard, request: &Request<'_>) -> Result<(), OpError> {
         Err(error) => failed = Some(error),
     });
     if let Some(error) = failed {
-        return Err(OpError::Graph(shard.graphs.damage(&name, error)));
+        return Err(OpError::Graph(shard.graphs.quarantine_if_corrupt(&name, error)));
     }
     Ok(shard.transactions.stage(id, agent(request), change, seen, &limits)?)
 }
 
 /// The transaction, the graph that is named, if any, and the change.
-fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Option<&'a str>, Change), OpError> {
+fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Option<&'a str>, Mutation), OpError> {
     let Request { method, envelope, .. } = *request;
     let raw = envelope.params;
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
@@ -155,22 +155,22 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Option<&'a str>, Change
             let params::TransactionAddNode { txn_id, node_id, properties_msgpack, graph } =
                 params::params(method, raw)?;
             let properties = properties_msgpack.into_owned();
-            (txn_id, graph, Change::AddNode { id: node_id.into(), properties })
+            (txn_id, graph, Mutation::AddNode { id: node_id.into(), properties })
         }
         Method::TxnRemoveNode => {
             let params::TransactionNode { txn_id, node_id, graph } = params::params(method, raw)?;
-            (txn_id, graph, Change::RemoveNode { id: node_id.into() })
+            (txn_id, graph, Mutation::RemoveNode { id: node_id.into() })
         }
         Method::TxnAddEdge => {
             let params::TransactionAddEdge { txn_id, source_id, target_id, properties_msgpack, graph } =
                 params::params(method, raw)?;
             let (source, target) = (source_id.into(), target_id.into());
-            (txn_id, graph, Change::AddEdge { source, target, properties: properties_msgpack.into_owned() })
+            (txn_id, graph, Mutation::AddEdge { source, target, properties: properties_msgpack.into_owned() })
         }
         Method::TxnRemoveEdge => {
             let params::TransactionEdge { txn_id, source_id, target_id, graph } =
                 params::params(method, raw)?;
-            (txn_id, graph, Change::RemoveEdge { source: source_id.into(), target: target_id.into() })
+            (txn_id, graph, Mutation::RemoveEdge { source: source_id.into(), target: target_id.into() })
         }
         Method::TxnCas => {
             let params::TransactionCompareAndSet {
@@ -183,18 +183,18 @@ fn decode<'a>(request: &Request<'a>) -> Result<(&'a str, Option<&'a str>, Change
             for (field, map) in
                 [("conditions_msgpack", &conditions_msgpack), ("updates_msgpack", &updates_msgpack)]
             {
-                if view::merged(EMPTY_MAP, map).is_none() {
+                if properties::merged(EMPTY_MAP, map).is_none() {
                     return Err(OpError::Text(format!("{field}: no map of names to values")));
                 }
             }
             let (conditions, updates) = (conditions_msgpack.into_owned(), updates_msgpack.into_owned());
-            (txn_id, graph, Change::CompareAndSet { node: node_id.into(), conditions, updates })
+            (txn_id, graph, Mutation::CompareAndSet { node: node_id.into(), conditions, updates })
         }
         _ => {
             let params::TransactionAddEmbedding { txn_id, node_id, embedding, graph } =
                 params::params(method, raw)?;
             let components = semantic::stored("embedding", &embedding)?;
-            (txn_id, graph, Change::AddVector { node: node_id.into(), components })
+            (txn_id, graph, Mutation::AddEmbedding { node: node_id.into(), components })
         }
     })
 }

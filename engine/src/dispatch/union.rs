@@ -2,10 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use epistemic_storage::{
-    StoreError,
-    graph::{GraphError, GraphReader, Together},
-};
+use epistemic_storage::graph::{GraphError, GraphReader, Together};
 use tokio::sync::mpsc;
 
 use super::{
@@ -120,7 +117,7 @@ fn by_label(
     let (mut seen, mut rows) = (HashSet::new(), Vec::new());
     each(shard, request, cancel, graphs, |reader| {
         // With as many as are wanted in all, enough are new.
-        let read = reader.for_each_by_label(label, 0, limit, |id, properties| {
+        let read = reader.for_each_by_label(label, 0, limit, |id, properties| -> Result<(), ReadError> {
             if (limit > 0 && seen.len() == limit) || seen.contains(id) {
                 return Ok(());
             }
@@ -128,11 +125,11 @@ fn by_label(
             encode::str(&mut rows, id);
             reads::decoded_or_empty(&mut rows, properties);
             seen.insert(id.to_owned());
-            room.check(rows.len())
+            Ok(room.check(rows.len())?)
         });
         match read {
-            Err(StoreError::OverBudget { .. }) => Err(OpError::Text(room.refusal()).into()),
-            read => Ok(read.map(|()| limit == 0 || seen.len() < limit)?),
+            Err(ReadError::OverBudget) => Err(OpError::Text(room.refusal()).into()),
+            read => read.map(|()| limit == 0 || seen.len() < limit),
         }
     })?;
     encode::array(out, seen.len());
@@ -146,7 +143,7 @@ fn each(
     request: &Request<'_>,
     cancel: &Cancel,
     names: &[&str],
-    mut read: impl FnMut(&GraphReader<'_>) -> Result<bool, ReadError>,
+    mut read: impl FnMut(&GraphReader<'_, ReadError>) -> Result<bool, ReadError>,
 ) -> Result<(), OpError> {
     let mut seen = HashSet::new();
     let names: Vec<&str> = names.iter().copied().filter(|name| seen.insert(*name)).collect();
@@ -164,9 +161,9 @@ fn each(
             Err(elsewhere) => return Err(elsewhere.into()),
         }
     }
-    let watch = || Ok(cancel.check()?);
+    let guard = |_bytes| Ok(cancel.check()?);
     for graph in &readable {
-        if !read(&GraphReader::new(&*view, graph).watched(&watch)).map_err(|error| error.of(shard, graph))? {
+        if !read(&GraphReader::new(&*view, graph).guarded(&guard)).map_err(|error| error.of(shard, graph))? {
             break;
         }
     }

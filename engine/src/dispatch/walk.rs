@@ -19,7 +19,7 @@ pub(super) fn blast_radius(
     if computation.projected() {
         return Ok(None);
     }
-    let view = computation.shard.graphs.view();
+    let view = computation.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, computation.graph);
     let mut reached = HashSet::from([start.to_owned()]);
     let mut found = vec![start.to_owned()];
@@ -53,7 +53,7 @@ pub(super) fn shortest_path(
     if computation.projected() {
         return Ok(None);
     }
-    let view = computation.shard.graphs.view();
+    let view = computation.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, computation.graph);
     if !reader.has_node(source)? || !reader.has_node(target)? {
         return Ok(Some(None));

@@ -4,16 +4,15 @@ use std::{collections::HashSet, sync::Arc};
 
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
-    StoreError,
     graph::{Graph, GraphError, GraphReader, LedgerRecord},
-    view,
+    properties,
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     OpError, Part, Pending, Request, answer,
     compute::{self, Computation},
-    reads::{self, ReadError, decoded_or_empty},
+    reads::{self, Budget, ReadError, decoded_or_empty},
 };
 use crate::{
     account::Account,
@@ -41,12 +40,12 @@ pub(super) fn run(
     let to = request.envelope.reply_to();
     let graph = answer::accepted(outbox, to, shard.graphs.graph(request.envelope.graph))?;
     shard.metrics.graph_op(graph.name());
-    let state = graph.state();
+    let state = graph.counters();
     let small = state.nodes + state.edges + state.ledger_lines <= SMALL && reads::is_short(request);
     let try_here = small && first_try && request.method != Method::ToMsgpack && !graph.has_large_records();
     if try_here {
         let room = Room::small(reads::SMALL_RESULT);
-        let bounds = Bounds { room: &room, stored: reads::FEW_DECODED_BYTES, watch: &|| Ok(()) };
+        let bounds = Bounds { room: &room, stored: reads::FEW_DECODED_BYTES, cancel: &Cancel::default() };
         if answer_whole(shard, &graph, request, &bounds, outbox) {
             return None;
         }
@@ -69,8 +68,7 @@ pub(super) fn run(
         } else {
             let room = request.room(&owned, &charged);
             let mut out = Vec::new();
-            let watch = || Ok(own.check()?);
-            let bounds = Bounds { room: &room, stored: usize::MAX, watch: &watch };
+            let bounds = Bounds { room: &room, stored: usize::MAX, cancel: &own };
             match decoded(&owned.memory, &charged.tenant, envelope.params) {
                 Err(no_room) => answer::error(&mut out, envelope.reply_to(), &no_room.into()),
                 Ok(_decoded) => {
@@ -104,7 +102,7 @@ struct Bounds<'a> {
     /// Bytes of stored records that are looked at.
     stored: usize,
     /// Asked at each record.
-    watch: &'a dyn Fn() -> Result<(), StoreError>,
+    cancel: &'a Cancel,
 }
 
 /// A place in flight, and for a streamed answer one of the threads.
@@ -135,14 +133,18 @@ fn answer_whole(
     out: &mut Vec<u8>,
 ) -> bool {
     reads::answer_within_budget(shard, graph, request, out, |out| {
-        let view = shard.graphs.view();
-        let reader = GraphReader::new(&*view, graph).with_byte_budget(bounds.stored).watched(bounds.watch);
-        read(&reader, request, bounds.room, out)
+        let view = shard.graphs.read_view();
+        let budget = Budget::of(usize::MAX, bounds.stored);
+        let guard = |bytes| {
+            budget.pass(bytes)?;
+            Ok(bounds.cancel.check()?)
+        };
+        read(&GraphReader::new(&*view, graph).guarded(&guard), request, bounds.room, out)
     })
 }
 
 fn read(
-    reader: &GraphReader<'_>,
+    reader: &GraphReader<'_, ReadError>,
     request: &Request<'_>,
     room: &Room,
     out: &mut Vec<u8>,
@@ -181,12 +183,12 @@ fn read(
                 }
             };
             let (mut rows, mut count) = (Vec::new(), 0);
-            reader.for_each_by_label(label, behind, limit, |id, properties| {
+            reader.for_each_by_label(label, behind, limit, |id, properties| -> Result<(), ReadError> {
                 encode::array(&mut rows, 2);
                 encode::str(&mut rows, id);
                 decoded_or_empty(&mut rows, properties);
                 count += 1;
-                room.check(rows.len())
+                Ok(room.check(rows.len())?)
             })?;
             encode::array(out, count);
             out.extend_from_slice(&rows);
@@ -215,7 +217,7 @@ fn read(
         Method::GetLedger => {
             params::no_params(method, raw)?;
             let mut rows = Rows::new(room);
-            reader.for_each_ledger(0, |sequence, record| {
+            reader.for_each_ledger(0, |sequence, record| -> Result<(), ReadError> {
                 if let Some(line) = LedgerRecord::decode(record)?.0.line() {
                     rows.add(sequence, |out| encode::str(out, &line))?;
                 }
@@ -223,7 +225,7 @@ fn read(
             })?;
             if request.envelope.reply_to().coded {
                 // Counted in changes, which are never fewer than lines.
-                let before = reader.state()?.complete_from.saturating_sub(1);
+                let before = reader.counters()?.complete_from.saturating_sub(1);
                 encode::map(out, 3);
                 encode::str(out, "populated");
                 encode::bool(out, true);
@@ -257,13 +259,13 @@ impl<'r> Rows<'r> {
         Self { bytes: Vec::new(), ends: Vec::new(), beside: bytes, room }
     }
 
-    fn add(&mut self, sequence: u64, encode_row: impl FnOnce(&mut Vec<u8>)) -> Result<(), StoreError> {
+    fn add(&mut self, sequence: u64, encode_row: impl FnOnce(&mut Vec<u8>)) -> Result<(), ReadError> {
         let start = self.bytes.len();
         encode_row(&mut self.bytes);
         self.ends.push((sequence, start, self.bytes.len()));
         // A place in the list is kept for each, whatever it says.
-        self.room
-            .check(self.beside + self.bytes.len() + self.ends.len() * size_of::<(u64, usize, usize)>() / 2)
+        let places = self.ends.len() * size_of::<(u64, usize, usize)>() / 2;
+        Ok(self.room.check(self.beside + self.bytes.len() + places)?)
     }
 
     /// Appends an array of all rows.
@@ -283,7 +285,7 @@ impl<'r> Rows<'r> {
 
 /// Nodes and edges with their properties, and the ledger, of one state.
 pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-    let view = computation.shard.graphs.view();
+    let view = computation.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, computation.graph);
     let mut nodes = Rows::new(computation.room);
     reader.for_each_node(|id, sequence, properties| {
@@ -305,9 +307,11 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
         })
     })?;
     let mut ledger = Rows::beside(nodes.bytes.len() + edges.bytes.len(), computation.room);
-    reader.for_each_ledger(0, |sequence, record| match LedgerRecord::decode(record)?.0.line() {
-        Some(line) => ledger.add(sequence, |out| encode::str(out, &line)),
-        None => Ok(()),
+    reader.for_each_ledger(0, |sequence, record| -> Result<(), ReadError> {
+        match LedgerRecord::decode(record)?.0.line() {
+            Some(line) => ledger.add(sequence, |out| encode::str(out, &line)),
+            None => Ok(()),
+        }
     })?;
     encode::map(out, 3);
     for (name, rows) in [("nodes", nodes), ("edges", edges), ("ledger", ledger)] {
@@ -317,15 +321,15 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-fn triples(reader: &GraphReader<'_>, room: &Room, out: &mut Vec<u8>) -> Result<(), ReadError> {
+fn triples(reader: &GraphReader<'_, ReadError>, room: &Room, out: &mut Vec<u8>) -> Result<(), ReadError> {
     let mut edges = Rows::new(room);
     reader.for_each_edge(|source, target, sequence, properties| {
-        edges.add(sequence, |out| triple(out, source, view::edge_predicate(properties), target))
+        edges.add(sequence, |out| triple(out, source, properties::edge_predicate(properties), target))
     })?;
     let (mut nodes, mut count) = (Rows::beside(edges.bytes.len(), room), edges.ends.len());
     reader.for_each_node(|id, sequence, properties| {
         nodes.add(sequence, |out| {
-            for (predicate, object) in view::node_triples(properties) {
+            for (predicate, object) in properties::node_triples(properties) {
                 triple(out, id, predicate, &object);
                 count += 1;
             }
@@ -350,7 +354,7 @@ fn triple(out: &mut Vec<u8>, subject: &str, predicate: &str, object: &str) {
 
 /// The nodes asked for that exist, each once, and every edge between two of them.
 fn subgraph(
-    reader: &GraphReader<'_>,
+    reader: &GraphReader<'_, ReadError>,
     node_ids: Vec<&str>,
     room: &Room,
     out: &mut Vec<u8>,
@@ -376,7 +380,7 @@ fn subgraph(
     let inside: HashSet<&str> = present.iter().copied().collect();
     let mut edges = Rows::beside(nodes.len(), room);
     for source in &present {
-        reader.for_each_edge_from(source, |target, sequence, properties| {
+        reader.for_each_edge_from(source, |target, sequence, properties| -> Result<(), ReadError> {
             if inside.contains(target) {
                 edges.add(sequence, |out| {
                     encode::map(out, 3);
@@ -401,7 +405,7 @@ fn subgraph(
 }
 
 fn decoded_or_nil(out: &mut Vec<u8>, properties: &[u8]) {
-    if !view::write_view(properties, out) {
+    if !properties::write_view(properties, out) {
         encode::nil(out);
     }
 }

@@ -1,9 +1,9 @@
 //! `BatchUpdate` of clients from 2.27 on: all operations are done or none, and there are more of them.
 
 use epistemic_storage::{
-    graph::{BatchReport, Op, OptimisticTransaction, TransactionChange as Change},
+    graph::{BatchReport, Mutation, Op, OptimisticTransaction},
     limits::{OverLimit, RequestLimits},
-    view::batch::{BatchOp, LaterOp, Rejection},
+    properties::batch::{LaterOp, Rejection},
 };
 
 use super::{OpError, semantic, writes::too_many};
@@ -39,42 +39,35 @@ pub(super) fn decode(
 }
 
 /// Checks what one change writes.
-pub(super) fn check(limits: &RequestLimits, change: &Change) -> Result<(), OverLimit> {
+pub(super) fn check(limits: &RequestLimits, change: &Mutation) -> Result<(), OverLimit> {
     match change {
-        Change::AddNode { properties, .. } | Change::CompareAndSet { updates: properties, .. } => {
+        Mutation::AddNode { properties, .. } | Mutation::CompareAndSet { updates: properties, .. } => {
             limits.check_node(properties)
         }
-        Change::AddEdge { properties, .. } | Change::ReplaceEdges { properties, .. } => {
+        Mutation::AddEdge { properties, .. } | Mutation::ReplaceEdges { properties, .. } => {
             limits.check_properties(properties)
         }
-        Change::AddVector { components, .. } => limits.check_embedding(components.len()),
-        Change::RemoveNode { .. } | Change::RemoveEdge { .. } => Ok(()),
+        Mutation::AddEmbedding { components, .. } => limits.check_embedding(components.len()),
+        Mutation::RemoveNode { .. } | Mutation::RemoveEdge { .. } => Ok(()),
     }
 }
 
 /// The change, and what it counts as.
-fn change<'r>(item: LaterOp<'_>, report: &'r mut BatchReport) -> Result<(Change, &'r mut u64), String> {
+fn change<'r>(item: LaterOp<'_>, report: &'r mut BatchReport) -> Result<(Mutation, &'r mut u64), String> {
     Ok(match item {
-        LaterOp::Earlier(BatchOp::AddNode { id, properties }) => {
-            (Change::AddNode { id: id.into(), properties }, &mut report.added_nodes)
+        LaterOp::Earlier(mutation) => {
+            let count = match &mutation {
+                Mutation::RemoveNode { .. } => &mut report.removed_nodes,
+                Mutation::AddEdge { .. } | Mutation::ReplaceEdges { .. } => &mut report.added_edges,
+                Mutation::RemoveEdge { .. } => &mut report.removed_edges,
+                Mutation::AddEmbedding { .. } => &mut report.added_embeddings,
+                Mutation::AddNode { .. } | Mutation::CompareAndSet { .. } => &mut report.added_nodes,
+            };
+            (mutation, count)
         }
-        LaterOp::UpsertNode { id, properties } => {
-            (Change::AddNode { id: id.into(), properties }, &mut report.upserted_nodes)
-        }
-        LaterOp::Earlier(BatchOp::RemoveNode { id }) => {
-            (Change::RemoveNode { id: id.into() }, &mut report.removed_nodes)
-        }
-        LaterOp::Earlier(BatchOp::AddEdge { source, target, properties }) => {
-            let (source, target) = (source.into(), target.into());
-            (Change::AddEdge { source, target, properties }, &mut report.added_edges)
-        }
-        LaterOp::UpsertEdge { source, target, properties } => {
-            let (source, target) = (source.into(), target.into());
-            (Change::ReplaceEdges { source, target, properties }, &mut report.upserted_edges)
-        }
-        LaterOp::Earlier(BatchOp::RemoveEdge { source, target }) => {
-            let (source, target) = (source.into(), target.into());
-            (Change::RemoveEdge { source, target }, &mut report.removed_edges)
+        LaterOp::Upsert(mutation) => {
+            let is_edge = matches!(mutation, Mutation::ReplaceEdges { .. });
+            (mutation, if is_edge { &mut report.upserted_edges } else { &mut report.upserted_nodes })
         }
         LaterOp::AddEmbedding { id, embedding: value } => {
             let components = embedding(value).map_err(|error| format!("`embedding`: {error}"))?;
@@ -83,8 +76,7 @@ fn change<'r>(item: LaterOp<'_>, report: &'r mut BatchReport) -> Result<(Change,
             if components.is_empty() {
                 return Err(Rejection::Missing("embedding").to_string());
             }
-            (Change::AddVector { node: id.into(), components }, &mut report.added_embeddings)
+            (Mutation::AddEmbedding { node: id.into(), components }, &mut report.added_embeddings)
         }
-        LaterOp::Earlier(BatchOp::Rejected(rejection)) => return Err(rejection.to_string()),
     })
 }

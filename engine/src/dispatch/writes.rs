@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use epistemic_storage::{
     clock,
-    graph::{BatchOp, Op},
+    graph::{Mutation, Op},
     limits::RequestLimits,
 };
 use tokio::sync::oneshot;
@@ -178,7 +178,7 @@ fn decode<'a>(
         Method::AddNode => {
             let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
             limits.check_node(&properties_msgpack)?;
-            Op::AddNode { id: node_id.into(), properties: properties_msgpack.into_owned() }
+            Op::One(Mutation::AddNode { id: node_id.into(), properties: properties_msgpack.into_owned() })
         }
         Method::CreateNodeIfAbsent => {
             let params::AddNode { node_id, properties_msgpack } = params::params(method, raw)?;
@@ -189,34 +189,34 @@ fn decode<'a>(
             let params::CompareAndSet { node_id, conditions_msgpack, updates_msgpack } =
                 params::params(method, raw)?;
             limits.check_node(&updates_msgpack)?;
-            Op::CompareAndSet {
+            Op::One(Mutation::CompareAndSet {
                 node: node_id.into(),
                 conditions: conditions_msgpack.into_owned(),
                 updates: updates_msgpack.into_owned(),
-            }
+            })
         }
         Method::RemoveNode => {
             let params::NodeId { node_id } = params::params(method, raw)?;
-            Op::RemoveNode { id: node_id.into() }
+            Op::One(Mutation::RemoveNode { id: node_id.into() })
         }
         Method::AddEdge => {
             let params::AddEdge { source_id, target_id, properties_msgpack } = params::params(method, raw)?;
             limits.check_properties(&properties_msgpack)?;
-            Op::AddEdge {
+            Op::One(Mutation::AddEdge {
                 source: source_id.into(),
                 target: target_id.into(),
                 properties: properties_msgpack.into_owned(),
-            }
+            })
         }
         Method::RemoveEdge => {
             let params::EdgeEnds { source_id, target_id } = params::params(method, raw)?;
-            Op::RemoveEdge { source: source_id.into(), target: target_id.into() }
+            Op::One(Mutation::RemoveEdge { source: source_id.into(), target: target_id.into() })
         }
         Method::AddEmbedding => {
             let params::AddEmbedding { node_id, embedding } = params::params(method, raw)?;
             let components = semantic::stored("embedding", &embedding)?;
             limits.check_embedding(components.len())?;
-            Op::AddVector { node: node_id.into(), components }
+            Op::One(Mutation::AddEmbedding { node: node_id.into(), components })
         }
         Method::BatchUpdate => {
             let params::BatchUpdate { operations_msgpack } = params::params(method, raw)?;
@@ -227,7 +227,7 @@ fn decode<'a>(
             let items = parse_batch(&operations_msgpack).map_err(|error| OpError::Text(error.to_string()))?;
             too_many("[EpistemicGraph::batch_update]", items.len())?;
             make_room(items.len())?;
-            batch(&limits, items.map(BatchOp::from))?
+            batch(&limits, items.map(|item| item.map_err(|rejection| rejection.to_string())))?
         }
         Method::ApplyLedger => {
             let params::Transactions { transactions } = params::params(method, raw)?;
@@ -235,7 +235,7 @@ fn decode<'a>(
             make_room(transactions.len())?;
             let items = parse_ledger_lines(&transactions)
                 .map_err(|error| OpError::Text(format!("ApplyLedger: {error}")))?;
-            batch(&limits, items.into_iter())?
+            batch(&limits, items.into_iter().map(Ok))?
         }
         Method::TouchNodes => {
             let params::NodeIds { node_ids } = params::params(method, raw)?;
@@ -277,19 +277,17 @@ fn decode<'a>(
 }
 
 /// A batch that does not write too much. Items beyond a limit of their own are rejected one by one.
-fn batch(limits: &RequestLimits, items: impl Iterator<Item = BatchOp>) -> Result<Op, OpError> {
+fn batch(
+    limits: &RequestLimits,
+    items: impl Iterator<Item = Result<Mutation, String>>,
+) -> Result<Op, OpError> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     for item in items {
-        let checked = match &item {
-            BatchOp::AddNode { properties, .. } => limits.check_node(properties),
-            BatchOp::AddEdge { properties, .. } => limits.check_properties(properties),
-            BatchOp::RemoveNode { .. } | BatchOp::RemoveEdge { .. } | BatchOp::Rejected(_) => Ok(()),
-        };
-        let item = match checked {
-            Ok(()) => item,
-            Err(beyond) => BatchOp::Rejected(beyond.to_string()),
-        };
-        bytes += item.cost();
+        let item = item.and_then(|mutation| {
+            whole_batch::check(limits, &mutation).map_err(|beyond| beyond.to_string())?;
+            Ok(mutation)
+        });
+        bytes += Op::item_cost(&item);
         limits.check_batch(bytes)?;
         batch.push(item);
     }

@@ -11,7 +11,7 @@ pub(crate) fn compact_by_type(
     node_type: &str,
     threshold: usize,
 ) -> Result<Vec<String>, LifecycleError> {
-    let view = target.shard.graphs.view();
+    let view = target.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, target.graph);
     let ids = reader.ids_by_label(node_type, 0)?;
     remove_nodes(target, &reader, &ids[..ids.len().saturating_sub(threshold)])

@@ -1,9 +1,9 @@
 //! Confidence decays exponentially with the time since the last access.
 
 use epistemic_storage::{
-    StoreError, clock,
-    graph::{GraphReader, Revision},
-    view,
+    clock,
+    graph::{ConditionalChange, GraphReader},
+    properties,
 };
 
 use super::{LifecycleError, Reviser, Target};
@@ -37,16 +37,17 @@ enum Fate {
 
 impl Decay {
     fn fate(&self, properties: &[u8], now: u64) -> Fate {
-        let Some(vitals) = view::vitals(properties) else { return Fate::Stays };
-        let confidence = vitals.confidence.unwrap_or(1.0);
-        let age = vitals.clock.and_then(|seen| now.checked_sub(seen)).filter(|age| *age > 0);
+        let Some(fields) = properties::decay_fields(properties) else { return Fate::Stays };
+        let confidence = fields.confidence.unwrap_or(1.0);
+        let age = fields.last_seen.and_then(|seen| now.checked_sub(seen)).filter(|age| *age > 0);
         let decayed = age
             .filter(|_| self.half_life > 0.0)
             .map(|age| (confidence * 0.5_f64.powf(age as f64 / self.half_life)).clamp(0.0, 1.0));
         if self.prune && decayed.unwrap_or(confidence) < self.floor {
             return Fate::Goes { decayed: decayed.is_some() };
         }
-        let refreshed = decayed.and_then(|confidence| view::refreshed(properties, confidence, now));
+        let refreshed =
+            decayed.and_then(|confidence| properties::with_confidence(properties, confidence, now));
         refreshed.map_or(Fate::Stays, Fate::Decays)
     }
 }
@@ -55,38 +56,38 @@ impl Decay {
 /// goes on, since the decay is worked out from the stored times.
 pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, LifecycleError> {
     let now = clock::unix_ms() / 1000;
-    let view = target.shard.graphs.view();
+    let view = target.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, target.graph);
     let mut swept = Swept::default();
 
     let mut reviser = Reviser::new(target.clone(), &reader)?;
     let mut goes = Going::default();
     let cancel = target.cancel;
-    let read = reader.for_each_edge(|source, destination, sequence, properties| {
+    reader.for_each_edge(|source, destination, sequence, properties| -> Result<(), LifecycleError> {
         cancel.check()?;
-        revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Edge {
+        revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| ConditionalChange::Edge {
             source: source.to_owned(),
             target: destination.to_owned(),
             sequence,
             expected: properties.to_vec(),
             properties: new,
         })
-    });
-    let edges = reviser.finish(read)?;
+    })?;
+    let edges = reviser.finish()?;
     swept.edges_decayed = edges.edges_set + goes.decayed_of(edges.edges_removed);
     swept.edges_pruned = edges.edges_removed;
 
     let mut reviser = Reviser::new(target, &reader)?;
     let mut goes = Going::default();
-    let read = reader.for_each_node(|id, _, properties| {
+    reader.for_each_node(|id, _, properties| -> Result<(), LifecycleError> {
         cancel.check()?;
-        revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Node {
+        revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| ConditionalChange::Node {
             id: id.to_owned(),
             expected: properties.to_vec(),
             properties: new,
         })
-    });
-    let nodes = reviser.finish(read)?;
+    })?;
+    let nodes = reviser.finish()?;
     swept.nodes_pruned = nodes.nodes_removed.len() as u64;
     swept.nodes_decayed = nodes.nodes_set + goes.decayed_of(swept.nodes_pruned);
     Ok(swept)
@@ -112,8 +113,8 @@ fn revise(
     reviser: &mut Reviser<'_>,
     fate: Fate,
     goes: &mut Going,
-    revision: impl FnOnce(Option<Vec<u8>>) -> Revision,
-) -> Result<(), StoreError> {
+    revision: impl FnOnce(Option<Vec<u8>>) -> ConditionalChange,
+) -> Result<(), LifecycleError> {
     match fate {
         Fate::Stays => Ok(()),
         Fate::Decays(properties) => reviser.push(revision(Some(properties))),

@@ -1,8 +1,8 @@
 //! Evicts the least recently used nodes.
 
 use epistemic_storage::{
-    graph::{GraphReader, Revision},
-    view,
+    graph::{ConditionalChange, GraphReader},
+    properties,
 };
 
 use super::{LifecycleError, Reviser, Target};
@@ -13,13 +13,13 @@ const SLICE: usize = 256;
 /// Removes nodes until `max_nodes` are left: first those never accessed, in insertion order, then by `last_access`. A node
 /// that is changed meanwhile stays. Returns how many were removed.
 pub(crate) fn evict_lru(target: Target<'_>, max_nodes: usize) -> Result<u64, LifecycleError> {
-    let view = target.shard.graphs.view();
+    let view = target.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, target.graph);
     let mut text = String::new();
     // Last access (0: never, else one more than its second), insertion, and where the id is.
     let mut nodes: Vec<(u64, u64, usize, usize)> = Vec::new();
-    reader.for_each_node(|id, sequence, properties| {
-        let accessed = view::vitals(properties).and_then(|vitals| vitals.last_access);
+    reader.for_each_node(|id, sequence, properties| -> Result<(), LifecycleError> {
+        let accessed = properties::decay_fields(properties).and_then(|fields| fields.last_access);
         let start = text.len();
         text.push_str(id);
         nodes.push((accessed.map_or(0, |second| second.saturating_add(1)), sequence, start, text.len()));
@@ -45,14 +45,13 @@ pub(super) fn remove_nodes(
     ids: &[impl AsRef<str>],
 ) -> Result<Vec<String>, LifecycleError> {
     let mut reviser = Reviser::new(target, reader)?;
-    let read = ids.chunks(SLICE).try_for_each(|slice| {
+    for slice in ids.chunks(SLICE) {
         for (id, node) in slice.iter().zip(reader.nodes(slice)?) {
             if let Some(node) = node {
                 let id = id.as_ref().to_owned();
-                reviser.push(Revision::Node { id, expected: node.properties, properties: None })?;
+                reviser.push(ConditionalChange::Node { id, expected: node.properties, properties: None })?;
             }
         }
-        Ok(())
-    });
-    Ok(reviser.finish(read)?.nodes_removed)
+    }
+    Ok(reviser.finish()?.nodes_removed)
 }

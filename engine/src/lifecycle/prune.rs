@@ -2,8 +2,8 @@
 
 use epistemic_storage::{
     clock,
-    graph::{GraphReader, Revision},
-    view,
+    graph::{ConditionalChange, GraphReader},
+    properties,
 };
 
 use super::{LifecycleError, Reviser, Target};
@@ -21,43 +21,38 @@ pub(crate) struct Pruned {
 pub(crate) fn prune(target: Target<'_>, max_age: u64, min_score: f64) -> Result<Pruned, LifecycleError> {
     let now = clock::unix_ms() / 1000;
     let goes = |properties: &[u8]| {
-        view::vitals(properties).is_some_and(|vitals| {
-            let old = vitals.clock.is_some_and(|seen| now.saturating_sub(seen) > max_age);
-            old && vitals.confidence.unwrap_or(1.0) < min_score
+        properties::decay_fields(properties).is_some_and(|fields| {
+            let old = fields.last_seen.is_some_and(|seen| now.saturating_sub(seen) > max_age);
+            old && fields.confidence.unwrap_or(1.0) < min_score
         })
     };
-    let view = target.shard.graphs.view();
+    let view = target.shard.graphs.read_view();
     let reader = GraphReader::new(&*view, target.graph);
     let cancel = target.cancel;
     let mut reviser = Reviser::new(target.clone(), &reader)?;
-    let read = reader.for_each_edge(|source, destination, sequence, properties| {
+    reader.for_each_edge(|source, destination, sequence, properties| -> Result<(), LifecycleError> {
         cancel.check()?;
         if !goes(properties) {
             return Ok(());
         }
         let (source, target) = (source.to_owned(), destination.to_owned());
-        reviser.push(Revision::Edge {
+        reviser.push(ConditionalChange::Edge {
             source,
             target,
             sequence,
             expected: properties.to_vec(),
             properties: None,
         })
-    });
-    let read = read.and_then(|()| {
-        reader.for_each_node(|id, _, properties| {
-            cancel.check()?;
-            if !goes(properties) {
-                return Ok(());
-            }
-            reviser.push(Revision::Node {
-                id: id.to_owned(),
-                expected: properties.to_vec(),
-                properties: None,
-            })
-        })
-    });
-    let revised = reviser.finish(read)?;
+    })?;
+    reader.for_each_node(|id, _, properties| -> Result<(), LifecycleError> {
+        cancel.check()?;
+        if !goes(properties) {
+            return Ok(());
+        }
+        let (id, expected) = (id.to_owned(), properties.to_vec());
+        reviser.push(ConditionalChange::Node { id, expected, properties: None })
+    })?;
+    let revised = reviser.finish()?;
     let nodes = revised.nodes_removed.len() as u64;
     Ok(Pruned { nodes, edges: revised.edges_removed + revised.edges_cascaded })
 }

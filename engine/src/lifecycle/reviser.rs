@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     StoreError,
-    graph::{GraphError, GraphReader, Op, Outcome, Revised, Revision},
+    graph::{ChangeSummary, ConditionalChange, GraphError, GraphReader, Op, Outcome},
 };
 
 use super::{LifecycleError, Target};
@@ -16,41 +16,30 @@ const PART_BYTES: usize = 256 << 10;
 pub(crate) struct Reviser<'a> {
     target: Target<'a>,
     since: u64,
-    part: Vec<Revision>,
+    part: Vec<ConditionalChange>,
     bytes: usize,
-    done: Revised,
-    failure: Option<LifecycleError>,
+    done: ChangeSummary,
 }
 
 impl<'a> Reviser<'a> {
     /// For changes that are worked out from the state of `reader`.
     pub(crate) fn new(target: Target<'a>, reader: &GraphReader<'_>) -> Result<Self, StoreError> {
-        let since = reader.state()?.sequence;
-        Ok(Self { target, since, part: Vec::new(), bytes: 0, done: Revised::default(), failure: None })
+        let since = reader.counters()?.sequence;
+        Ok(Self { target, since, part: Vec::new(), bytes: 0, done: ChangeSummary::default() })
     }
 
     /// Adds a change, and commits when enough are gathered.
     ///
     /// # Errors
-    /// [`StoreError::Stopped`] when a commit failed or nobody waits any more: end the read, [`Reviser::finish`] tells why.
-    pub(crate) fn push(&mut self, revision: Revision) -> Result<(), StoreError> {
+    /// A commit failed, or nobody waits any more.
+    pub(crate) fn push(&mut self, revision: ConditionalChange) -> Result<(), LifecycleError> {
         self.bytes += revision.bytes();
         self.part.push(revision);
-        if self.part.len() < PART && self.bytes < PART_BYTES {
-            return Ok(());
-        }
-        self.commit().map_err(|failure| {
-            self.failure = Some(failure);
-            StoreError::Stopped
-        })
+        if self.part.len() < PART && self.bytes < PART_BYTES { Ok(()) } else { self.commit() }
     }
 
-    /// Commits the rest. `read` is what the scan that pushed ended with.
-    pub(crate) fn finish(mut self, read: Result<(), StoreError>) -> Result<Revised, LifecycleError> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
-        read?;
+    /// Commits the rest.
+    pub(crate) fn finish(mut self) -> Result<ChangeSummary, LifecycleError> {
         self.commit()?;
         Ok(self.done)
     }
@@ -63,8 +52,8 @@ impl<'a> Reviser<'a> {
             return Ok(());
         }
         let Target { shard, graph, account, tenant, .. } = &self.target;
-        let op = Op::Revise { of: graph.id(), since: self.since, changes: part, in_parts: true };
-        if let Outcome::Revised(revised) =
+        let op = Op::Conditional { of: graph.id(), since: self.since, changes: part, in_parts: true };
+        if let Outcome::Conditional(revised) =
             shard.write_blocking(account.clone(), op, tenant.as_ref().map(WriteCharge::afterwards))?
         {
             self.done.add(revised);

@@ -3,7 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use bytes::Bytes;
-use epistemic_storage::view::token::{Reader, Token};
+use epistemic_storage::properties::token::{Reader, Token};
 
 use super::{Accounts, Charge, NoRoom, Part};
 

@@ -6,7 +6,6 @@ use std::sync::{
 };
 
 use epistemic_protocol::ErrorCode;
-use epistemic_storage::StoreError;
 use parking_lot::Mutex;
 
 use super::{Accounts, Charge, NoRoom, Part};
@@ -25,6 +24,10 @@ pub(crate) struct Room {
     max: usize,
     paid: Option<Mutex<Paid>>,
 }
+
+/// The answer does not get the room that it needs.
+#[derive(Debug)]
+pub(crate) struct TooLarge;
 
 struct Paid {
     charge: Charge,
@@ -60,17 +63,16 @@ impl Room {
     /// Takes room for an answer that has grown to `bytes`.
     ///
     /// # Errors
-    /// [`StoreError::OverBudget`] when it is too large, or there is no room: [`Room::refusal`] tells.
-    pub(crate) fn check(&self, bytes: usize) -> Result<(), StoreError> {
+    /// It is too large, or there is no room: [`Room::refusal`] tells.
+    pub(crate) fn check(&self, bytes: usize) -> Result<(), TooLarge> {
         if bytes <= self.granted.load(Ordering::Relaxed) { Ok(()) } else { self.grow(bytes) }
     }
 
     #[cold]
-    fn grow(&self, bytes: usize) -> Result<(), StoreError> {
-        let over = Err(StoreError::OverBudget { entries: self.max });
-        let Some(paid) = &self.paid else { return over };
+    fn grow(&self, bytes: usize) -> Result<(), TooLarge> {
+        let Some(paid) = &self.paid else { return Err(TooLarge) };
         if bytes > self.max {
-            return over;
+            return Err(TooLarge);
         }
         let mut paid = paid.lock();
         let granted = (bytes + bytes / 2).max(bytes + STEP).min(self.max);
@@ -78,7 +80,7 @@ impl Room {
             paid.charge.note(MAKING * granted);
         } else if let Err(refused) = paid.charge.set(MAKING * granted) {
             paid.refused = Some(refused);
-            return over;
+            return Err(TooLarge);
         }
         self.granted.store(granted, Ordering::Relaxed);
         Ok(())

@@ -3,7 +3,7 @@
 use epistemic_router::owners::{Asked, Claim, Local, Page, Stands};
 use epistemic_storage::{
     GraphStore, StoreError,
-    graph::{Graph, MoveOutcome, MoveRecord, MoveRole, Standing},
+    graph::{Graph, MigrationState, MoveOutcome, MoveRecord, MoveRole},
 };
 
 /// Names that one answer holds at most.
@@ -24,7 +24,7 @@ pub(crate) fn page(
         let claims = entries.graphs.iter().map(|graph| claim(graph)).collect();
         return Ok(Page { more: entries.more, graphs: claims });
     };
-    let found = names.iter().filter_map(|name| graphs.graph_of_any_standing(name).ok());
+    let found = names.iter().filter_map(|name| graphs.graph_in_any_state(name).ok());
     let dated = |graph: std::sync::Arc<Graph>| match graphs.changed_ms(&graph) {
         Ok(changed_ms) => Ok(Claim { changed_ms, ..claim(&graph) }),
         // Damage must not hide who has the graph.
@@ -35,7 +35,7 @@ pub(crate) fn page(
 }
 
 fn claim(graph: &Graph) -> Claim {
-    let state = graph.state();
+    let state = graph.counters();
     let mut claim = Claim {
         name: graph.name().to_string(),
         standing: Stands::Served,
@@ -50,12 +50,12 @@ fn claim(graph: &Graph) -> Claim {
         dropped: false,
         superseded_by: graph.superseded().map(|other| other.by),
     };
-    match graph.standing() {
+    match graph.migration_state() {
         None => {}
-        Some(Standing::Arriving { move_id, .. }) => {
+        Some(MigrationState::Arriving { move_id, .. }) => {
             (claim.standing, claim.move_id) = (Stands::Arriving, Some(move_id));
         }
-        Some(Standing::Moved(post)) => {
+        Some(MigrationState::Moved(post)) => {
             claim.standing = Stands::Moved;
             (claim.move_id, claim.to, claim.dropped) = (Some(post.move_id), Some(post.to), post.dropped);
         }

@@ -94,13 +94,13 @@ impl Peers {
             let Some(newest) = conflict.newest_owner().filter(|newest| newest.endpoint != self.own) else {
                 continue;
             };
-            let Ok(graph) = shard.graphs.graph_of_any_standing(&conflict.graph) else { continue };
+            let Ok(graph) = shard.graphs.graph_in_any_state(&conflict.graph) else { continue };
             let (by, epoch) = (newest.endpoint.to_string(), newest.claim.epoch);
             graph.supersede(Some(Superseded { by, epoch }));
             superseded.insert(conflict.graph.clone(), newest.endpoint.clone());
         }
         for name in state.superseded.keys().filter(|name| !superseded.contains_key(*name)) {
-            let Ok(graph) = shard.graphs.graph_of_any_standing(name) else { continue };
+            let Ok(graph) = shard.graphs.graph_in_any_state(name) else { continue };
             graph.supersede(None);
             if graph.served().is_ok() {
                 tracing::info!(

@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     StoreError,
-    graph::{GraphReader, GraphState},
+    graph::{GraphCounters, GraphReader},
     space::Space,
 };
 
@@ -20,7 +20,7 @@ const BATCH: usize = 256;
 /// Reads all nodes, then all edges. `fits` as for [`Nodes::read`].
 pub(super) fn build(
     reader: &GraphReader<'_>,
-    state: &GraphState,
+    state: &GraphCounters,
     cancel: &Cancel,
     fits: impl Fn(u64) -> Result<(), ProjectionError>,
 ) -> Result<Projection, ProjectionError> {
@@ -45,7 +45,7 @@ impl Nodes {
     /// refuses.
     pub(crate) fn read(
         reader: &GraphReader<'_>,
-        state: &GraphState,
+        state: &GraphCounters,
         cancel: &Cancel,
         fits: impl Fn(u64) -> Result<(), ProjectionError>,
     ) -> Result<Self, ProjectionError> {
@@ -53,17 +53,13 @@ impl Nodes {
             return Err(ProjectionError::TooMany);
         }
         let mut ids = IdsBuilder::with_capacity(state.nodes as usize);
-        let mut refused = None;
-        let scanned = reader.for_each_node(|id, sequence, _| {
-            let room = if ids.add(id, sequence) { fits(ids.bytes()) } else { Err(ProjectionError::TooMany) };
-            refused = room.err();
-            if refused.is_some() { Err(StoreError::Stopped) } else { Ok(cancel.check()?) }
-        });
-        cancel.check()?;
-        if let Some(refusal) = refused {
-            return Err(refusal);
-        }
-        scanned?;
+        reader.for_each_node(|id, sequence, _| -> Result<(), ProjectionError> {
+            if !ids.add(id, sequence) {
+                return Err(ProjectionError::TooMany);
+            }
+            fits(ids.bytes())?;
+            Ok(cancel.check()?)
+        })?;
         let (ids, by_id) = ids.finish(cancel)?;
         Ok(Self { ids, by_id })
     }
@@ -80,14 +76,12 @@ impl Nodes {
         // Edges come by the id of their source, as the nodes did: only targets have to be looked up.
         let mut sources = self.by_id.iter(&self.ids).peekable();
         let mut batch = Batch { ids: &self.ids, edges: Vec::new(), targets: String::new(), each };
-        let scanned = reader.for_each_edge(|from, to, sequence, properties| {
+        reader.for_each_edge(|from, to, sequence, properties| -> Result<(), ProjectionError> {
             while sources.next_if(|(id, _)| *id < from).is_some() {}
             let &(_, source) = sources.peek().filter(|(id, _)| *id == from).ok_or_else(lost)?;
             batch.add(source, to, sequence, look(properties))?;
             Ok(cancel.check()?)
-        });
-        cancel.check()?;
-        scanned?;
+        })?;
         Ok(batch.flush()?)
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphStore,
-    graph::{Graph, GraphReader, GraphState},
+    graph::{Graph, GraphCounters, GraphReader},
     store::Read,
 };
 
@@ -80,7 +80,7 @@ impl Projections {
         cancel: &Cancel,
     ) -> Result<Arc<Projection>, ProjectionError> {
         // The view is taken when those before are done: what they built is then new enough.
-        self.renew(graphs, graph, cancel, || graphs.view())
+        self.renew(graphs, graph, cancel, || graphs.read_view())
     }
 
     /// The projection of the graph in the state of `view`, built if need be. Blocks while it is read from storage.
@@ -104,7 +104,7 @@ impl Projections {
         self.cache.renew(graph, cancel, |held| {
             let view = view();
             let reader = GraphReader::new(&*view, graph);
-            let state = reader.state()?;
+            let state = reader.counters()?;
             // Since both states no node and no edge was added or removed.
             let changed = graphs.newest(graph)?.1.topology;
             let same = |built: &&Built| changed <= built.sequence.min(state.sequence);
@@ -130,7 +130,7 @@ impl Projections {
     pub(crate) fn build(
         &self,
         reader: &GraphReader<'_>,
-        state: &GraphState,
+        state: &GraphCounters,
         graph: &Graph,
         cancel: &Cancel,
     ) -> Result<Arc<Projection>, ProjectionError> {
@@ -190,7 +190,7 @@ impl Projections {
 pub(crate) const SHORT_ID: u64 = 16;
 
 /// Bytes of a projection: `ids` bytes of ids with their index, both directions of edges.
-fn estimate(state: &GraphState, ids: u64) -> u64 {
+fn estimate(state: &GraphCounters, ids: u64) -> u64 {
     ids.saturating_add(state.nodes.saturating_mul(24)).saturating_add(state.edges.saturating_mul(8))
 }
 

@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     GraphStore, MemoryStore,
-    graph::{GraphType, Op},
+    graph::{GraphType, Mutation, Op},
 };
 
 pub(super) const EMPTY_MAP: &[u8] = b"\x80";
@@ -16,10 +16,14 @@ pub(super) fn create(graphs: &GraphStore, name: &str) {
 }
 
 pub(super) fn add_node(graphs: &GraphStore, graph: &str, id: &str) {
-    graphs.write(graph, Op::AddNode { id: id.into(), properties: EMPTY_MAP.into() }).unwrap();
+    graphs.write(graph, Op::One(Mutation::AddNode { id: id.into(), properties: EMPTY_MAP.into() })).unwrap();
 }
 
 pub(super) fn add_edge(graphs: &GraphStore, graph: &str, source: &str, target: &str) {
-    let op = Op::AddEdge { source: source.into(), target: target.into(), properties: EMPTY_MAP.into() };
+    let op = Op::One(Mutation::AddEdge {
+        source: source.into(),
+        target: target.into(),
+        properties: EMPTY_MAP.into(),
+    });
     graphs.write(graph, op).unwrap();
 }

@@ -1,6 +1,6 @@
 use epistemic_storage::{
     MemoryStore,
-    graph::{GraphError, GraphType, Op},
+    graph::{GraphError, GraphType, Mutation, Op},
 };
 
 use super::*;
@@ -10,7 +10,7 @@ fn write(file: &std::path::Path, text: &str) {
 }
 
 fn add(graphs: &GraphStore, id: &str) -> Result<(), GraphError> {
-    graphs.write("g", Op::AddNode { id: id.into(), properties: vec![0x80] }).map(drop)
+    graphs.write("g", Op::One(Mutation::AddNode { id: id.into(), properties: vec![0x80] })).map(drop)
 }
 
 #[test]

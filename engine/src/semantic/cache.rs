@@ -33,9 +33,9 @@ impl Indexes {
             if let Some(index) = held.as_ref().filter(|index| index.sequence >= changed) {
                 return Ok(Arc::clone(index));
             }
-            let view = graphs.view();
+            let view = graphs.read_view();
             let reader = GraphReader::new(&*view, graph);
-            let state = reader.state()?;
+            let state = reader.counters()?;
             let old = held.take();
             let needed = Index::estimate(state.vectors, state.components);
             if needed > self.0.budget() {

@@ -21,7 +21,7 @@ pub(crate) fn search_stored(
     let mut best = Best::new(count);
     let mut passed_over = 0;
     let mut row = Vec::with_capacity(query.len());
-    let scanned = reader.for_each_vector(|id, stored| {
+    reader.for_each_embedding(|id, stored| -> Result<(), SemanticError> {
         cancel.check()?;
         let components = kernel::components(stored);
         if components.len() != query.len() {
@@ -35,9 +35,7 @@ pub(crate) fn search_stored(
             best.offer(kernel::cosine(kernel::exact_dot(&row, query), length, norm), || id.to_owned());
         }
         Ok(())
-    });
-    cancel.check()?;
-    scanned?;
+    })?;
     let mut matches = best.into_matches();
     best::sort(&mut matches);
     Ok((matches, passed_over))

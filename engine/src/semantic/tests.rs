@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use epistemic_storage::{
     GraphStore, MemoryStore,
-    graph::{Graph, GraphReader, GraphType, Op},
+    graph::{Graph, GraphReader, GraphType, Mutation, Op},
 };
 use proptest::prelude::*;
 
@@ -21,20 +21,20 @@ fn graphs() -> (GraphStore, Arc<Graph>) {
 }
 
 fn add(graphs: &GraphStore, id: &str, components: &[f32]) {
-    graphs.write("g", Op::AddNode { id: id.into(), properties: Vec::new() }).unwrap();
+    graphs.write("g", Op::One(Mutation::AddNode { id: id.into(), properties: Vec::new() })).unwrap();
     let components = components.iter().flat_map(|component| component.to_le_bytes()).collect();
-    graphs.write("g", Op::AddVector { node: id.into(), components }).unwrap();
+    graphs.write("g", Op::One(Mutation::AddEmbedding { node: id.into(), components })).unwrap();
 }
 
 fn remove(graphs: &GraphStore, id: &str) {
-    graphs.write("g", Op::RemoveNode { id: id.into() }).unwrap();
+    graphs.write("g", Op::One(Mutation::RemoveNode { id: id.into() })).unwrap();
 }
 
 fn stored(graphs: &GraphStore, graph: &Graph) -> Rows {
     let mut rows = Vec::new();
-    let read = graphs.latest(graph).for_each_vector(|id, stored| {
+    let read = graphs.latest(graph).for_each_embedding(|id, stored| {
         rows.push((id.to_owned(), kernel::components(stored).collect()));
-        Ok(())
+        Ok::<_, epistemic_storage::StoreError>(())
     });
     read.unwrap();
     rows
@@ -78,7 +78,7 @@ fn check(graphs: &GraphStore, graph: &Arc<Graph>, indexes: &Indexes, query: &[f3
     let expected = expected(&rows, query, count);
     let index = indexes.get(graphs, graph, &cancel).unwrap();
     assert_same(&owned(&index.search(query, count, &cancel).unwrap()), &expected, &rows, query);
-    let view = graphs.view();
+    let view = graphs.read_view();
     let (found, passed_over) =
         search_stored(&GraphReader::new(&*view, graph), query, count, &cancel).unwrap();
     assert_same(&owned(&found), &expected, &rows, query);
@@ -195,18 +195,18 @@ fn little_changes_are_followed_and_an_unchanged_index_is_shared() {
     let first = indexes.get(&graphs, &graph, &cancel).unwrap();
     let bytes = indexes.bytes();
     assert!(bytes >= 300 * 8 && bytes <= 2 * index::Index::estimate(300, 600), "{bytes}");
-    graphs.write("g", Op::AddNode { id: "other".into(), properties: Vec::new() }).unwrap();
+    graphs.write("g", Op::One(Mutation::AddNode { id: "other".into(), properties: Vec::new() })).unwrap();
     assert!(Arc::ptr_eq(&first, &indexes.get(&graphs, &graph, &cancel).unwrap()), "no embedding changed");
 
-    let state = graph.state();
+    let state = graph.counters();
     assert!(update::can_follow(&first, &state));
     add(&graphs, "n3", &[0.0, 0.0]);
     add(&graphs, "new", &[0.0, 1.0]);
     remove(&graphs, "n0");
     let second = indexes.get(&graphs, &graph, &cancel).unwrap();
-    assert_eq!((first.len(), second.len(), second.sequence), (300, 299, graph.state().sequence));
+    assert_eq!((first.len(), second.len(), second.sequence), (300, 299, graph.counters().sequence));
     (300..500).for_each(|number| add(&graphs, &format!("n{number}"), &[1.0, number as f32]));
-    assert!(!update::can_follow(&second, &graph.state()), "reading all of it is less work");
+    assert!(!update::can_follow(&second, &graph.counters()), "reading all of it is less work");
     assert_eq!(indexes.get(&graphs, &graph, &cancel).unwrap().len(), 499);
 }
 
@@ -214,7 +214,7 @@ fn little_changes_are_followed_and_an_unchanged_index_is_shared() {
 fn what_does_not_fit_is_searched_in_storage_and_other_lengths_are_passed_over() {
     let (graphs, graph) = graphs();
     (0..100).for_each(|number| add(&graphs, &format!("n{number}"), &[1.0, number as f32]));
-    let (cancel, view) = (Cancel::default(), graphs.view());
+    let (cancel, view) = (Cancel::default(), graphs.read_view());
     let small = Indexes::new(1000);
     assert!(matches!(small.get(&graphs, &graph, &cancel), Err(SemanticError::OverMemory { .. })));
     assert_eq!(small.bytes(), 0);
@@ -234,7 +234,7 @@ fn nobody_waits_any_more() {
     let (indexes, cancel) = (Indexes::new(1 << 20), Cancel::default());
     let index = indexes.get(&graphs, &graph, &cancel).unwrap();
     cancel.cancel();
-    let view = graphs.view();
+    let view = graphs.read_view();
     let reader = GraphReader::new(&*view, &graph);
     let cancelled = [
         index.search(&[1.0, 0.0], 1, &cancel).err(),

@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     StoreError,
-    graph::{GraphReader, GraphState, LedgerRecord},
+    graph::{GraphCounters, GraphReader, LedgerRecord},
 };
 
 use super::{SemanticError, index::Index};
@@ -14,22 +14,20 @@ const FEW_RECORDS: u64 = 64;
 /// Reads all embeddings of a graph in `state`.
 pub(super) fn build(
     reader: &GraphReader<'_>,
-    state: &GraphState,
+    state: &GraphCounters,
     cancel: &Cancel,
 ) -> Result<Index, SemanticError> {
     let mut index = Index::new(state.sequence, state.vectors as usize, state.components as usize);
-    let scanned = reader.for_each_vector(|id, stored| {
+    reader.for_each_embedding(|id, stored| -> Result<(), SemanticError> {
         cancel.check()?;
         index.set(id, stored);
         Ok(())
-    });
-    cancel.check()?;
-    scanned?;
+    })?;
     Ok(index)
 }
 
 /// Whether the ledger tells what `index` lacks of `state`, in fewer records than a new index would read.
-pub(super) fn can_follow(index: &Index, state: &GraphState) -> bool {
+pub(super) fn can_follow(index: &Index, state: &GraphCounters) -> bool {
     state.complete_from <= index.sequence + 1
         && state.sequence.saturating_sub(index.sequence) <= FEW_RECORDS.max(index.len() as u64 / 8)
 }
@@ -39,12 +37,12 @@ pub(super) fn can_follow(index: &Index, state: &GraphState) -> bool {
 pub(super) fn follow(
     index: &mut Index,
     reader: &GraphReader<'_>,
-    state: &GraphState,
+    state: &GraphCounters,
 ) -> Result<bool, StoreError> {
     let mut follows = true;
-    reader.for_each_ledger(index.sequence + 1, |_, record| {
+    reader.for_each_ledger(index.sequence + 1, |_, record| -> Result<(), StoreError> {
         match LedgerRecord::decode(record)?.0 {
-            LedgerRecord::AddVector { node, components } => index.set(node, components),
+            LedgerRecord::AddEmbedding { node, components } => index.set(node, components),
             LedgerRecord::RemoveNode { id } => index.remove(id),
             LedgerRecord::Created
             | LedgerRecord::Cleared

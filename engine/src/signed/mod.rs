@@ -13,7 +13,7 @@ mod scopes;
 use std::path::Path;
 
 use epistemic_signing::{BodyHash, Key, PREFIX, Request, Token};
-use epistemic_storage::{clock, view::token::Reader};
+use epistemic_storage::{clock, properties::token::Reader};
 
 pub(crate) use expected::Expected;
 pub(crate) use once::{has_own_key, once};

@@ -1,6 +1,6 @@
 //! The payload of a `BatchUpdate` (`docs/reference-protocol.md` section 8.1), with the errors that clients are told.
 
-use epistemic_storage::view::batch::{BatchOps, NoBatch};
+use epistemic_storage::properties::batch::{BatchOps, NoBatch};
 
 use super::error::DecodeError;
 use super::value::invalid_type;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use epistemic_storage::view::token::Reader;
+use epistemic_storage::properties::token::Reader;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::error::DecodeError;

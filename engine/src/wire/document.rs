@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use epistemic_storage::view::token::{Reader, Token};
+use epistemic_storage::properties::token::{Reader, Token};
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::bytes_field::bytes;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use epistemic_storage::view::token::{Reader, Token};
+use epistemic_storage::properties::token::{Reader, Token};
 use serde::de::{Deserialize, Deserializer, EnumAccess, Error, VariantAccess, Visitor};
 
 use super::error::DecodeError;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use epistemic_storage::view::token::TokenError;
+use epistemic_storage::properties::token::TokenError;
 use serde::de;
 
 /// Longest reason in bytes. Reasons quote what the client sent, which may be as long as a frame.

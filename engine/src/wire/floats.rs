@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use epistemic_storage::view::token::Reader;
+use epistemic_storage::properties::token::Reader;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::{error::DecodeError, value::Value};

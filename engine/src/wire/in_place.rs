@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use epistemic_storage::view::token::{Reader, Token};
+use epistemic_storage::properties::token::{Reader, Token};
 
 use super::envelope::Envelope;
 

@@ -1,6 +1,6 @@
 //! Lines of the protocol's ledger as operations (`docs/reference-protocol.md` section 8.2).
 
-use epistemic_storage::graph::BatchOp;
+use epistemic_storage::graph::Mutation;
 
 /// Why a line is no operation.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,26 +15,26 @@ pub struct LineError {
 ///
 /// # Errors
 /// The first line that is no operation.
-pub fn parse_ledger_lines(lines: &[&str]) -> Result<Vec<BatchOp>, LineError> {
+pub fn parse_ledger_lines(lines: &[&str]) -> Result<Vec<Mutation>, LineError> {
     let numbered = lines.iter().enumerate();
     numbered.map(|(line, text)| parse(text).map_err(|reason| LineError { line, reason })).collect()
 }
 
-fn parse(line: &str) -> Result<BatchOp, String> {
+fn parse(line: &str) -> Result<Mutation, String> {
     let (kind, rest) = line.split_once('|').ok_or("no fields")?;
     match kind {
         "ADD_NODE" => {
             let (id, hex) = rest.rsplit_once('|').ok_or("ADD_NODE needs an id and properties")?;
-            Ok(BatchOp::AddNode { id: id.to_owned(), properties: bytes(hex)? })
+            Ok(Mutation::AddNode { id: id.to_owned(), properties: bytes(hex)? })
         }
-        "REMOVE_NODE" => Ok(BatchOp::RemoveNode { id: rest.to_owned() }),
+        "REMOVE_NODE" => Ok(Mutation::RemoveNode { id: rest.to_owned() }),
         "ADD_EDGE" => {
             let [source, target, hex] = fields(rest)?;
-            Ok(BatchOp::AddEdge { source: source.into(), target: target.into(), properties: bytes(hex)? })
+            Ok(Mutation::AddEdge { source: source.into(), target: target.into(), properties: bytes(hex)? })
         }
         "REMOVE_EDGE" => {
             let [source, target] = fields(rest)?;
-            Ok(BatchOp::RemoveEdge { source: source.into(), target: target.into() })
+            Ok(Mutation::RemoveEdge { source: source.into(), target: target.into() })
         }
         unknown => Err(format!("unknown operation '{unknown}'")),
     }
@@ -62,13 +62,13 @@ mod tests {
         let lines =
             ["ADD_NODE|a|b|81a16b01", "ADD_NODE|a|", "ADD_EDGE|a|b|80", "REMOVE_EDGE|a|b", "REMOVE_NODE|x|y"];
         let ops = parse_ledger_lines(&lines).unwrap();
-        assert_eq!(ops[0], BatchOp::AddNode { id: "a|b".into(), properties: vec![0x81, 0xa1, 0x6b, 1] });
-        assert_eq!(ops[1], BatchOp::AddNode { id: "a".into(), properties: Vec::new() });
+        assert_eq!(ops[0], Mutation::AddNode { id: "a|b".into(), properties: vec![0x81, 0xa1, 0x6b, 1] });
+        assert_eq!(ops[1], Mutation::AddNode { id: "a".into(), properties: Vec::new() });
         assert_eq!(
             ops[2],
-            BatchOp::AddEdge { source: "a".into(), target: "b".into(), properties: vec![0x80] }
+            Mutation::AddEdge { source: "a".into(), target: "b".into(), properties: vec![0x80] }
         );
-        assert_eq!(ops[4], BatchOp::RemoveNode { id: "x|y".into() });
+        assert_eq!(ops[4], Mutation::RemoveNode { id: "x|y".into() });
     }
 
     #[test]

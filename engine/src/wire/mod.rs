@@ -29,7 +29,7 @@ pub use batch::{BatchError, parse_batch};
 pub use envelope::Envelope;
 pub use epistemic_protocol::TokenKey;
 pub use epistemic_storage::graph::GraphType;
-pub use epistemic_storage::view::encode;
+pub use epistemic_storage::properties::encode;
 pub use error::DecodeError;
 pub use floats::embedding;
 pub use ledger_lines::{LineError, parse_ledger_lines};

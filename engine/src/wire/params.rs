@@ -9,7 +9,7 @@ mod transactions;
 
 use std::borrow::Cow;
 
-use epistemic_storage::view::token::{Reader, Token};
+use epistemic_storage::properties::token::{Reader, Token};
 use serde::Deserialize;
 use serde::de::Error;
 
@@ -159,7 +159,7 @@ pub struct EdgePairs<'a> {
 /// `BatchUpdate`
 #[derive(Debug, Deserialize)]
 pub struct BatchUpdate<'a> {
-    /// See [`epistemic_storage::view::batch::BatchOps`].
+    /// See [`epistemic_storage::properties::batch::BatchOps`].
     #[serde(borrow, deserialize_with = "bytes")]
     pub operations_msgpack: Cow<'a, [u8]>,
 }

@@ -4,7 +4,7 @@
 //! texts for pairs of the wrong length, and enums as `"Name"` or `{"Name": value}` with its texts. Typed values
 //! cannot nest deeper than their types, and everything else is skipped without recursion.
 
-use epistemic_storage::view::token::{Reader, Token, text};
+use epistemic_storage::properties::token::{Reader, Token, text};
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    graph::{CatalogEntry, GraphState},
+    graph::{CatalogEntry, GraphCounters},
     keys::{self, GraphId},
     space::Space,
     store::{Direction, KeyRange, Read},
@@ -46,7 +46,7 @@ impl Catalog {
     pub(super) fn expected_records<'g>(&self, graphs: impl Iterator<Item = &'g GraphId>) -> u64 {
         let states = graphs.filter_map(|id| self.state(*id).state());
         // A state may say anything: nothing is added up that could overflow.
-        let of = |state: GraphState| {
+        let of = |state: GraphCounters| {
             let ledger = (state.sequence.saturating_add(1)).saturating_sub(state.complete_from);
             let records = state.nodes.saturating_mul(2).saturating_add(state.edges.saturating_mul(2));
             records.saturating_add(state.vectors).saturating_add(ledger)
@@ -108,7 +108,7 @@ fn read_part(
             entry(key, value).map(|(name, id)| catalog.graphs.insert(name, id)).is_some()
         } else if let Some(id) = keys::tagged_id(key) {
             if tag == keys::states().start {
-                catalog.states.insert(id, GraphState::decode(value).map_or(Stored::Bad, Stored::State));
+                catalog.states.insert(id, GraphCounters::decode(value).map_or(Stored::Bad, Stored::State));
             } else if tag == keys::all_emptied().start {
                 catalog.emptied.insert(id);
             } else {

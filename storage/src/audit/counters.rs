@@ -2,15 +2,15 @@
 
 use super::{
     finding::{FindingKind, Fix, Found},
-    pass::Pass,
+    graph_scan::GraphScan,
 };
-use crate::{error::Result, graph::GraphState, keys, space::Space};
+use crate::{error::Result, graph::GraphCounters, keys, space::Space};
 
 /// The counters of a graph as they are stored.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stored {
     /// Readable.
-    State(GraphState),
+    State(GraphCounters),
     /// Not of the form of a state.
     Bad,
     /// None.
@@ -18,7 +18,7 @@ pub(super) enum Stored {
 }
 
 impl Stored {
-    pub(super) fn state(self) -> Option<GraphState> {
+    pub(super) fn state(self) -> Option<GraphCounters> {
         match self {
             Stored::State(state) => Some(state),
             Stored::Bad | Stored::Missing => None,
@@ -27,31 +27,31 @@ impl Stored {
 }
 
 /// Compares the stored counters with those that the records add up to.
-pub(super) fn check(pass: &mut Pass<'_, '_>, stored: Stored, counted: GraphState) -> Result<()> {
-    let key = keys::state(pass.id);
+pub(super) fn check(scan: &mut GraphScan<'_, '_>, stored: Stored, counted: GraphCounters) -> Result<()> {
+    let key = keys::state(scan.id);
     let told = |kind, detail: String| {
         let fix = Fix { space: Space::Catalog, key: key.clone(), value: Some(counted.encode()) };
         Found::new(kind, Space::Catalog, &key, detail).fixed(fix)
     };
     match stored {
-        Stored::Missing => pass.found(told(FindingKind::MissingState, "the graph has no counters".into())),
-        Stored::Bad => pass.found(told(FindingKind::BadRecord, "counters of unknown form".into())),
+        Stored::Missing => scan.found(told(FindingKind::MissingState, "the graph has no counters".into())),
+        Stored::Bad => scan.found(told(FindingKind::BadRecord, "counters of unknown form".into())),
         Stored::State(state) => {
             let differences = differences(&state, &counted);
             if !differences.is_empty() {
-                pass.found(told(FindingKind::Counters, differences.join("; ")))?;
+                scan.found(told(FindingKind::Counters, differences.join("; ")))?;
             }
             if state.complete_from != counted.complete_from {
                 let (stated, found) = (state.complete_from, counted.complete_from);
                 let detail = format!("said to be complete from {stated} on, it is from {found} on");
-                pass.found(told(FindingKind::LedgerGap, detail))?;
+                scan.found(told(FindingKind::LedgerGap, detail))?;
             }
             Ok(())
         }
     }
 }
 
-fn differences(stored: &GraphState, counted: &GraphState) -> Vec<String> {
+fn differences(stored: &GraphCounters, counted: &GraphCounters) -> Vec<String> {
     let fields = [
         ("nodes", stored.nodes, counted.nodes),
         ("edges", stored.edges, counted.edges),

@@ -2,9 +2,9 @@
 
 use super::{
     finding::{FindingKind, Found},
-    fold::Fold,
+    graph_scan::{GraphScan, SLICE},
     node_ids::NodeIds,
-    pass::{Pass, SLICE},
+    set_hash::SetHash,
 };
 use crate::{error::Result, keys, space::Space};
 
@@ -16,62 +16,62 @@ pub(super) struct Edges {
 }
 
 /// Reads the edges in both directions, each along with the nodes. Record by record only when the two differ.
-pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Edges> {
+pub(super) fn check(scan: &mut GraphScan<'_, '_>) -> Result<Edges> {
     let mut edges = Edges { count: 0, newest: 0 };
-    let (mut out, mut back) = (Fold::default(), Fold::default());
-    let mut nodes = NodeIds::new(pass.read, pass.id)?;
-    pass.for_each(Space::OutEdges, |pass, key, properties| {
+    let (mut out, mut back) = (SetHash::default(), SetHash::default());
+    let mut nodes = NodeIds::new(scan.read, scan.id)?;
+    scan.for_each(Space::OutEdges, |scan, key, properties| {
         edges.count += 1;
-        pass.edge_limits(key, properties);
+        scan.edge_limits(key, properties);
         let Some((source, target, sequence)) = keys::edge_parts(key) else {
-            return pass.bad_record(Space::OutEdges, key, "key of unknown form");
+            return scan.bad_record(Space::OutEdges, key, "key of unknown form");
         };
         edges.newest = edges.newest.max(sequence);
         out.add(source.as_bytes(), target.as_bytes(), sequence);
-        if nodes.contains(&source)? { Ok(()) } else { missing_end(pass, key, "source", &source) }
+        if nodes.contains(&source)? { Ok(()) } else { missing_end(scan, key, "source", &source) }
     })?;
-    let mut nodes = NodeIds::new(pass.read, pass.id)?;
-    pass.for_each(Space::InEdges, |pass, key, _| {
+    let mut nodes = NodeIds::new(scan.read, scan.id)?;
+    scan.for_each(Space::InEdges, |scan, key, _| {
         let Some((target, source, sequence)) = keys::edge_parts(key) else {
-            return pass.no_derived_record(Space::InEdges, key);
+            return scan.no_derived_record(Space::InEdges, key);
         };
         back.add(source.as_bytes(), target.as_bytes(), sequence);
-        let edge = keys::edge(pass.id, &source, &target, sequence);
+        let edge = keys::edge(scan.id, &source, &target, sequence);
         // Without its edge the record is stale: that is told below.
-        if nodes.contains(&target)? || !pass.read.contains(Space::OutEdges, &edge)? {
+        if nodes.contains(&target)? || !scan.read.contains(Space::OutEdges, &edge)? {
             return Ok(());
         }
-        missing_end(pass, &edge, "target", &target)
+        missing_end(scan, &edge, "target", &target)
     })?;
     if out != back {
-        missing(pass)?;
-        stale(pass)?;
+        missing(scan)?;
+        stale(scan)?;
     }
     Ok(edges)
 }
 
-fn missing_end(pass: &mut Pass<'_, '_>, key: &[u8], end: &str, node: &str) -> Result<()> {
+fn missing_end(scan: &mut GraphScan<'_, '_>, key: &[u8], end: &str, node: &str) -> Result<()> {
     let detail = format!("its {end} {node:?} is not there");
-    pass.found(Found::new(FindingKind::MissingEnd, Space::OutEdges, key, detail))
+    scan.found(Found::new(FindingKind::MissingEnd, Space::OutEdges, key, detail))
 }
 
 /// Edges that `in_edges` lacks. Their targets were not looked at yet.
-fn missing(pass: &mut Pass<'_, '_>) -> Result<()> {
-    mirrored(pass, Space::OutEdges, Space::InEdges, |pass, key, mirror| {
+fn missing(scan: &mut GraphScan<'_, '_>) -> Result<()> {
+    mirrored(scan, Space::OutEdges, Space::InEdges, |scan, key, mirror| {
         if let Some((_, target, _)) = keys::edge_parts(key)
-            && !pass.read.contains(Space::Nodes, &keys::node(pass.id, &target))?
+            && !scan.read.contains(Space::Nodes, &keys::node(scan.id, &target))?
         {
-            missing_end(pass, key, "target", &target)?;
+            missing_end(scan, key, "target", &target)?;
         }
         let detail = "the edge is not found from its target";
-        pass.found(Found::new(FindingKind::MissingInEdge, Space::InEdges, mirror, detail).put(Vec::new()))
+        scan.found(Found::new(FindingKind::MissingInEdge, Space::InEdges, mirror, detail).put(Vec::new()))
     })
 }
 
 /// Records of `in_edges` without an edge.
-fn stale(pass: &mut Pass<'_, '_>) -> Result<()> {
-    mirrored(pass, Space::InEdges, Space::OutEdges, |pass, key, _| {
-        pass.found(
+fn stale(scan: &mut GraphScan<'_, '_>) -> Result<()> {
+    mirrored(scan, Space::InEdges, Space::OutEdges, |scan, key, _| {
+        scan.found(
             Found::new(FindingKind::StaleInEdge, Space::InEdges, key, "there is no such edge").remove(),
         )
     })
@@ -79,27 +79,27 @@ fn stale(pass: &mut Pass<'_, '_>) -> Result<()> {
 
 /// Calls `lacking` with the keys in `of` whose mirrored keys are not in `against`, and with those.
 fn mirrored(
-    pass: &mut Pass<'_, '_>,
+    scan: &mut GraphScan<'_, '_>,
     of: Space,
     against: Space,
-    mut lacking: impl FnMut(&mut Pass<'_, '_>, &[u8], &[u8]) -> Result<()>,
+    mut lacking: impl FnMut(&mut GraphScan<'_, '_>, &[u8], &[u8]) -> Result<()>,
 ) -> Result<()> {
     let (mut keys, mut mirrors) = (Vec::new(), Vec::new());
-    let mut compare = |pass: &mut Pass<'_, '_>, keys: &mut Vec<Vec<u8>>, mirrors: &mut Vec<Vec<u8>>| {
-        let there = pass.read.multi_contains(against, mirrors)?;
+    let mut compare = |scan: &mut GraphScan<'_, '_>, keys: &mut Vec<Vec<u8>>, mirrors: &mut Vec<Vec<u8>>| {
+        let there = scan.read.multi_contains(against, mirrors)?;
         for ((key, mirror), there) in keys.drain(..).zip(mirrors.drain(..)).zip(there) {
             if !there {
-                lacking(pass, &key, &mirror)?;
+                lacking(scan, &key, &mirror)?;
             }
         }
         Ok(())
     };
-    pass.for_each(of, |pass, key, _| {
+    scan.for_each(of, |scan, key, _| {
         if let Some((near, far, sequence)) = keys::edge_parts(key) {
-            mirrors.push(keys::edge(pass.id, &far, &near, sequence));
+            mirrors.push(keys::edge(scan.id, &far, &near, sequence));
             keys.push(key.to_vec());
         }
-        if keys.len() < SLICE { Ok(()) } else { compare(pass, &mut keys, &mut mirrors) }
+        if keys.len() < SLICE { Ok(()) } else { compare(scan, &mut keys, &mut mirrors) }
     })?;
-    compare(pass, &mut keys, &mut mirrors)
+    compare(scan, &mut keys, &mut mirrors)
 }

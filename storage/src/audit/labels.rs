@@ -2,50 +2,50 @@
 
 use super::{
     finding::{FindingKind, Found},
-    fold::Fold,
-    pass::{Pass, SLICE},
+    graph_scan::{GraphScan, SLICE},
+    set_hash::SetHash,
 };
-use crate::{error::Result, graph::decode_node, keys, space::Space, view};
+use crate::{error::Result, graph::decode_node, keys, properties, space::Space};
 
 /// Key and node id of a record of the index.
 type Entry = (Vec<u8>, Vec<u8>);
 
 /// Reads the index; `expected` is what the nodes call for. Record by record only when the two differ. Returns the number
 /// of records.
-pub(super) fn check(pass: &mut Pass<'_, '_>, expected: Fold) -> Result<u64> {
-    let (mut fold, mut count) = (Fold::default(), 0);
-    pass.for_each(Space::Labels, |pass, key, value| {
+pub(super) fn check(scan: &mut GraphScan<'_, '_>, expected: SetHash) -> Result<u64> {
+    let (mut hash, mut count) = (SetHash::default(), 0);
+    scan.for_each(Space::Labels, |scan, key, value| {
         count += 1;
         match keys::label_parts(key) {
             Some((label, sequence)) if std::str::from_utf8(value).is_ok() => {
-                fold.add(label.as_bytes(), value, sequence);
+                hash.add(label.as_bytes(), value, sequence);
                 Ok(())
             }
-            Some(_) | None => pass.no_derived_record(Space::Labels, key),
+            Some(_) | None => scan.no_derived_record(Space::Labels, key),
         }
     })?;
-    if fold != expected {
+    if hash != expected {
         // In this order: a record may have to go and another of the same key to come.
-        stale(pass)?;
-        missing(pass)?;
+        stale(scan)?;
+        missing(scan)?;
     }
     Ok(count)
 }
 
-fn stale(pass: &mut Pass<'_, '_>) -> Result<()> {
+fn stale(scan: &mut GraphScan<'_, '_>) -> Result<()> {
     let mut slice: Vec<Entry> = Vec::new();
-    pass.for_each(Space::Labels, |pass, key, value| {
+    scan.for_each(Space::Labels, |scan, key, value| {
         if keys::label_parts(key).is_some() && std::str::from_utf8(value).is_ok() {
             slice.push((key.to_vec(), value.to_vec()));
         }
-        if slice.len() < SLICE { Ok(()) } else { stale_of(pass, std::mem::take(&mut slice)) }
+        if slice.len() < SLICE { Ok(()) } else { stale_of(scan, std::mem::take(&mut slice)) }
     })?;
-    stale_of(pass, slice)
+    stale_of(scan, slice)
 }
 
-fn stale_of(pass: &mut Pass<'_, '_>, slice: Vec<Entry>) -> Result<()> {
-    let nodes: Vec<_> = slice.iter().map(|(_, node)| node_key(pass, node)).collect();
-    let values = pass.read.multi_get(Space::Nodes, &nodes)?;
+fn stale_of(scan: &mut GraphScan<'_, '_>, slice: Vec<Entry>) -> Result<()> {
+    let nodes: Vec<_> = slice.iter().map(|(_, node)| node_key(scan, node)).collect();
+    let values = scan.read.multi_get(Space::Nodes, &nodes)?;
     for ((key, node), value) in slice.iter().zip(values) {
         let node = String::from_utf8_lossy(node);
         let detail = match value {
@@ -55,26 +55,26 @@ fn stale_of(pass: &mut Pass<'_, '_>, slice: Vec<Entry>) -> Result<()> {
             }
             Some(_) => continue,
         };
-        pass.found(Found::new(FindingKind::StaleLabel, Space::Labels, key, detail).remove())?;
+        scan.found(Found::new(FindingKind::StaleLabel, Space::Labels, key, detail).remove())?;
     }
     Ok(())
 }
 
-fn missing(pass: &mut Pass<'_, '_>) -> Result<()> {
+fn missing(scan: &mut GraphScan<'_, '_>) -> Result<()> {
     let mut slice: Vec<Entry> = Vec::new();
-    pass.for_each(Space::Nodes, |pass, key, value| {
+    scan.for_each(Space::Nodes, |scan, key, value| {
         if let (Some(node), Ok((sequence, properties))) = (keys::node_of(key), decode_node(value)) {
-            let of = |label| (keys::label(pass.id, label, sequence), node.as_bytes().to_vec());
-            slice.extend(view::labels(properties).into_iter().map(of));
+            let of = |label| (keys::label(scan.id, label, sequence), node.as_bytes().to_vec());
+            slice.extend(properties::labels(properties).into_iter().map(of));
         }
-        if slice.len() < SLICE { Ok(()) } else { missing_of(pass, std::mem::take(&mut slice)) }
+        if slice.len() < SLICE { Ok(()) } else { missing_of(scan, std::mem::take(&mut slice)) }
     })?;
-    missing_of(pass, slice)
+    missing_of(scan, slice)
 }
 
-fn missing_of(pass: &mut Pass<'_, '_>, slice: Vec<Entry>) -> Result<()> {
+fn missing_of(scan: &mut GraphScan<'_, '_>, slice: Vec<Entry>) -> Result<()> {
     let keys: Vec<_> = slice.iter().map(|(key, _)| key.clone()).collect();
-    let values = pass.read.multi_get(Space::Labels, &keys)?;
+    let values = scan.read.multi_get(Space::Labels, &keys)?;
     for ((key, node), value) in slice.into_iter().zip(values) {
         let shown = String::from_utf8_lossy(&node).into_owned();
         let found = |detail| Found::new(FindingKind::MissingLabel, Space::Labels, &key, detail);
@@ -84,7 +84,7 @@ fn missing_of(pass: &mut Pass<'_, '_>, slice: Vec<Entry>) -> Result<()> {
             Some(other) => {
                 let named = String::from_utf8_lossy(&other);
                 let detail = format!("node {shown:?} carries it, the record names {named:?}");
-                let rightly = pass.read.get(Space::Nodes, &node_key(pass, &other))?;
+                let rightly = scan.read.get(Space::Nodes, &node_key(scan, &other))?;
                 // Two nodes with one sequence number: the index has room for one.
                 if rightly.is_some_and(|value| carries(&value, &key)) {
                     found(detail)
@@ -93,13 +93,13 @@ fn missing_of(pass: &mut Pass<'_, '_>, slice: Vec<Entry>) -> Result<()> {
                 }
             }
         };
-        pass.found(found)?;
+        scan.found(found)?;
     }
     Ok(())
 }
 
-fn node_key(pass: &Pass<'_, '_>, node: &[u8]) -> Vec<u8> {
-    keys::node(pass.id, &String::from_utf8_lossy(node))
+fn node_key(scan: &GraphScan<'_, '_>, node: &[u8]) -> Vec<u8> {
+    keys::node(scan.id, &String::from_utf8_lossy(node))
 }
 
 /// Whether a node of this value calls for the label record `key`.
@@ -108,5 +108,5 @@ fn carries(value: &[u8], key: &[u8]) -> bool {
     else {
         return false;
     };
-    sequence == labelled && view::labels(properties).contains(&&*label)
+    sequence == labelled && properties::labels(properties).contains(&&*label)
 }

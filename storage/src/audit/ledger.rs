@@ -1,6 +1,6 @@
 //! The ledger: form and completeness.
 
-use super::pass::Pass;
+use super::graph_scan::GraphScan;
 use crate::{error::Result, graph::LedgerRecord, keys, space::Space};
 
 /// What the ledger adds up to.
@@ -26,16 +26,16 @@ impl Ledger {
 }
 
 /// Reads the whole ledger. A record that cannot be decoded is a gap.
-pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Ledger> {
+pub(super) fn check(scan: &mut GraphScan<'_, '_>) -> Result<Ledger> {
     let mut ledger = Ledger::default();
-    pass.for_each(Space::Ledger, |pass, key, value| {
+    scan.for_each(Space::Ledger, |scan, key, value| {
         ledger.count += 1;
         let Some(sequence) = keys::ledger_sequence(key) else {
-            return pass.bad_record(Space::Ledger, key, "key of unknown form");
+            return scan.bad_record(Space::Ledger, key, "key of unknown form");
         };
         ledger.newest = ledger.newest.max(sequence);
         let Ok((record, _)) = LedgerRecord::decode(value) else {
-            return pass.bad_record(Space::Ledger, key, "it cannot be decoded");
+            return scan.bad_record(Space::Ledger, key, "it cannot be decoded");
         };
         ledger.lines += u64::from(record.is_shown());
         ledger.run = match ledger.run {

@@ -4,9 +4,10 @@
 //! * `nodes`, `labels`, `edges`, `vectors`, `ledger`: the records of one graph; `counters` compares what they add up to
 //!   with the graph's state; `graph` runs them.
 //! * `over_limits`: what is larger than what is written may be.
-//! * `finding` is what is told; `recorder` collects it and commits repairs; `show` makes keys readable.
-//! * `pass`, `node_ids`, `sequences` and `fold` are how records are read: in order, side by side, with the same memory for
-//!   any graph.
+//! * `finding` is one thing that is wrong; `recorder` collects findings and commits repairs; `report` is the whole of them;
+//!   `key_display` makes keys readable.
+//! * `graph_scan`, `node_ids`, `sequences` and `set_hash` are how records are read: in order, side by side, with the same
+//!   memory for any graph. `auditor` goes through a whole store.
 //!
 //! What a finding calls for is decided where it is found: [`repair`] is [`audit`] whose findings are acted upon. Only
 //! derived records are written: `in_edges`, `labels`, graph states and the list of ids to reclaim. Nodes, `out_edges`,
@@ -15,29 +16,31 @@
 //! Records are compared on one read view. Checksums of blocks are not the subject ([`crate::Store::verify`]), but a block
 //! that cannot be read is a finding.
 
+mod auditor;
 mod catalog;
 mod counters;
 mod edges;
 mod finding;
-mod fold;
 mod graph;
+mod graph_scan;
+mod key_display;
 mod labels;
 mod ledger;
 mod node_ids;
 mod nodes;
 mod orphans;
 mod over_limits;
-mod pass;
 mod recorder;
-mod run;
+mod report;
 mod sequences;
-mod show;
+mod set_hash;
 mod vectors;
 
 #[cfg(test)]
 mod tests;
 
+pub use auditor::{audit, audit_with_limits, repair};
+pub(crate) use auditor::{audit_records, repair_in_batches};
 pub use finding::{Finding, FindingKind, Findings};
 pub use over_limits::DataLimits;
-pub use run::{Audit, GraphAudit, Progress, audit, audit_with_limits, repair};
-pub(crate) use run::{audit_records, repair_in_batches};
+pub use report::{Audit, GraphAudit, Progress};

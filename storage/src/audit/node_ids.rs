@@ -28,7 +28,7 @@ impl<'r> NodeIds<'r> {
                 Some((key, _)) => {
                     let current = self.current.get_or_insert_default();
                     current.clear();
-                    current.extend_from_slice(key.get(8..).unwrap_or_default());
+                    current.extend_from_slice(keys::without_graph_id(key).unwrap_or_default());
                 }
                 None => {
                     self.current = None;

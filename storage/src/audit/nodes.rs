@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{
     finding::{FindingKind, Found},
-    fold::Fold,
-    pass::Pass,
+    graph_scan::GraphScan,
     sequences,
+    set_hash::SetHash,
 };
-use crate::{error::Result, graph::decode_node, keys, space::Space, view};
+use crate::{error::Result, graph::decode_node, keys, properties, space::Space};
 
 /// What the nodes add up to.
 #[derive(Default)]
@@ -17,25 +17,25 @@ pub(super) struct Nodes {
     /// The greatest sequence number.
     pub(super) newest: u64,
     /// The records that the label index ought to have.
-    pub(super) labels: Fold,
+    pub(super) labels: SetHash,
 }
 
 /// Reads all nodes, and again as often as it takes to compare their sequence numbers.
-pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Nodes> {
+pub(super) fn check(scan: &mut GraphScan<'_, '_>) -> Result<Nodes> {
     let mut nodes = Nodes::default();
     let mut sequences = sequences::Pass::new(0);
-    pass.for_each(Space::Nodes, |pass, key, value| {
+    scan.for_each(Space::Nodes, |scan, key, value| {
         nodes.count += 1;
         let (Some(node), Ok((sequence, properties))) = (keys::node_of(key), decode_node(value)) else {
-            return pass.bad_record(
+            return scan.bad_record(
                 Space::Nodes,
                 key,
                 "id that is not UTF-8, or value without a sequence number",
             );
         };
         nodes.newest = nodes.newest.max(sequence);
-        let labels = view::labels(properties);
-        pass.node_limits(key, node, properties, labels.len());
+        let labels = properties::labels(properties);
+        scan.node_limits(key, node, properties, labels.len());
         for label in labels {
             nodes.labels.add(label.as_bytes(), node.as_bytes(), sequence);
         }
@@ -44,10 +44,10 @@ pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Nodes> {
     })?;
     loop {
         let (repeated, next) = sequences.end();
-        tell(pass, &repeated)?;
+        tell(scan, &repeated)?;
         let Some(first) = next else { return Ok(nodes) };
         sequences = sequences::Pass::new(first);
-        pass.for_each(Space::Nodes, |_, _, value| {
+        scan.for_each(Space::Nodes, |_, _, value| {
             if let Ok((sequence, _)) = decode_node(value) {
                 sequences.add(sequence);
             }
@@ -57,15 +57,15 @@ pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Nodes> {
 }
 
 /// Tells every node but the first of each of the numbers.
-fn tell(pass: &mut Pass<'_, '_>, repeated: &BTreeSet<u64>) -> Result<()> {
+fn tell(scan: &mut GraphScan<'_, '_>, repeated: &BTreeSet<u64>) -> Result<()> {
     if repeated.is_empty() {
         return Ok(());
     }
     let mut met = BTreeSet::new();
-    pass.for_each(Space::Nodes, |pass, key, value| match decode_node(value) {
+    scan.for_each(Space::Nodes, |scan, key, value| match decode_node(value) {
         Ok((sequence, _)) if repeated.contains(&sequence) && !met.insert(sequence) => {
             let detail = format!("another node has its sequence number {sequence} too");
-            pass.found(Found::new(FindingKind::RepeatedSequence, Space::Nodes, key, detail))
+            scan.found(Found::new(FindingKind::RepeatedSequence, Space::Nodes, key, detail))
         }
         Ok(_) | Err(_) => Ok(()),
     })

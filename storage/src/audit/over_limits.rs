@@ -2,7 +2,7 @@
 
 use super::{
     finding::{FindingKind, Found},
-    pass::Pass,
+    graph_scan::GraphScan,
     recorder::Recorder,
 };
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
         MAX_CHANNELS, MAX_CONTAINERS, MAX_IDENTITIES, MAX_MEMBERS, MAX_NAMES, MAX_RELATIONS, NameLimits,
         RequestLimits,
     },
+    properties,
     space::Space,
     store::{Direction, Read},
-    view,
 };
 
 /// The limits of a server that an audit compares with.
@@ -28,7 +28,7 @@ pub struct DataLimits {
     pub requests: RequestLimits,
 }
 
-impl Pass<'_, '_> {
+impl GraphScan<'_, '_> {
     fn over(&mut self, kind: FindingKind, space: Space, key: &[u8], count: usize, most: usize, of: &str) {
         if count > most {
             let detail = format!("{count} {of}, {most} are the most");
@@ -64,7 +64,8 @@ impl Pass<'_, '_> {
         let kind = FindingKind::LargeProperties;
         self.over(kind, space, key, properties.len(), requests.value_bytes, "bytes of properties");
         if properties.len() > MAX_CONTAINERS {
-            let (kind, containers) = (FindingKind::ManyContainers, view::containers(properties, usize::MAX));
+            let (kind, containers) =
+                (FindingKind::ManyContainers, properties::containers(properties, usize::MAX));
             self.over(kind, space, key, containers, MAX_CONTAINERS, "lists and maps in its properties");
         }
     }

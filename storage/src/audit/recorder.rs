@@ -1,10 +1,10 @@
-//! Collects findings, commits what makes them right, and tells progress.
+//! Collects findings, commits repairs, and reports progress.
 
 use super::{
     finding::{Finding, FindingKind, Findings, Fix, Found},
+    key_display::display_key,
     over_limits::DataLimits,
-    run::{Audit, GraphAudit, Progress},
-    show::readable,
+    report::{Audit, GraphAudit, Progress},
 };
 use crate::{
     batch::WriteBatch,
@@ -16,7 +16,7 @@ use crate::{
 /// Records between two reports of progress.
 const REPORT_EVERY: u64 = 4096;
 
-/// Where findings go.
+/// Collects findings and repairs.
 pub(super) struct Recorder<'s> {
     /// The graph that findings are about.
     pub(super) graph: Option<String>,
@@ -90,7 +90,7 @@ impl<'s> Recorder<'s> {
     }
 
     fn finding(&self, Found { kind, space, key, detail, fix }: Found) -> (Finding, Option<Fix>) {
-        let (graph, key, repairable) = (self.graph.clone(), readable(space, &key), fix.is_some());
+        let (graph, key, repairable) = (self.graph.clone(), display_key(space, &key), fix.is_some());
         (Finding { kind, graph, space: space.name(), key, detail, repairable }, fix)
     }
 

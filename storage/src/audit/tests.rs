@@ -12,7 +12,7 @@ use crate::{
     MemoryStore, StoreError,
     batch::WriteBatch,
     error::Result,
-    graph::{GraphState, GraphStore, GraphType, Op, Write},
+    graph::{GraphCounters, GraphStore, GraphType, Mutation, Op, Write},
     keys,
     rocks::{RocksOptions, RocksStore},
     space::Space,
@@ -51,10 +51,10 @@ fn fill(graphs: &GraphStore, steps: &[Step]) {
         let mut properties = b"\x81\xa4type".to_vec();
         rmp::encode::write_str(&mut properties, label).unwrap();
         let op = match what % 8 {
-            0..3 => Op::AddNode { id: id(*a), properties },
-            3..6 => Op::AddEdge { source: id(*a), target: id(*b), properties },
-            6 => Op::AddVector { node: id(*a), components: vec![*b; 8] },
-            _ => Op::RemoveNode { id: id(*a) },
+            0..3 => Op::One(Mutation::AddNode { id: id(*a), properties }),
+            3..6 => Op::One(Mutation::AddEdge { source: id(*a), target: id(*b), properties }),
+            6 => Op::One(Mutation::AddEmbedding { node: id(*a), components: vec![*b; 8] }),
+            _ => Op::One(Mutation::RemoveNode { id: id(*a) }),
         };
         writes.push(Write { graph: NAMES[usize::from(a % 2)].into(), op });
     }
@@ -84,7 +84,7 @@ fn damage(graphs: &GraphStore, damages: &[Damage]) {
                 // What is moved onto another record's key takes its place.
                 batch.put(space, foreign, value);
             }
-            3 => damage_state(&mut batch, &graph.state(), keys::state(graph.id()), bytes),
+            3 => damage_state(&mut batch, &graph.counters(), keys::state(graph.id()), bytes),
             _ => {}
         }
         store.commit(batch, Durability::Sync).unwrap();
@@ -92,12 +92,12 @@ fn damage(graphs: &GraphStore, damages: &[Damage]) {
 }
 
 /// Not the sequence number, nor where the ledger begins: greater ones could be true.
-fn damage_state(batch: &mut WriteBatch, state: &GraphState, key: Vec<u8>, bytes: &[u8]) {
+fn damage_state(batch: &mut WriteBatch, state: &GraphCounters, key: Vec<u8>, bytes: &[u8]) {
     match bytes {
         [] => batch.delete(Space::Catalog, key),
         [_] => batch.put(Space::Catalog, key, bytes),
         [a, b, ..] => {
-            let mut state = GraphState { sequence: state.sequence - u64::from(a % 2), ..*state };
+            let mut state = GraphCounters { sequence: state.sequence - u64::from(a % 2), ..*state };
             match b % 5 {
                 0 => state.nodes = u64::from(*a),
                 1 => state.edges = u64::MAX,
@@ -215,8 +215,8 @@ impl Read for Failing<'_> {
 }
 
 impl Store for Failing<'_> {
-    fn view(&self) -> Box<dyn Read + '_> {
-        self.store.view()
+    fn read_view(&self) -> Box<dyn Read + '_> {
+        self.store.read_view()
     }
 
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()> {

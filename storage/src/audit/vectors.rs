@@ -2,8 +2,8 @@
 
 use super::{
     finding::{FindingKind, Found},
+    graph_scan::GraphScan,
     node_ids::NodeIds,
-    pass::Pass,
 };
 use crate::{error::Result, keys, space::Space};
 
@@ -18,24 +18,24 @@ pub(super) struct Vectors {
 }
 
 /// Reads all embeddings along with the nodes.
-pub(super) fn check(pass: &mut Pass<'_, '_>) -> Result<Vectors> {
+pub(super) fn check(scan: &mut GraphScan<'_, '_>) -> Result<Vectors> {
     let (mut count, mut components) = (0, 0);
-    let mut nodes = NodeIds::new(pass.read, pass.id)?;
-    pass.for_each(Space::Vectors, |pass, key, value| {
+    let mut nodes = NodeIds::new(scan.read, scan.id)?;
+    scan.for_each(Space::Vectors, |scan, key, value| {
         count += 1;
         components += (value.len() / COMPONENT) as u64;
-        pass.embedding_limits(key, value.len());
+        scan.embedding_limits(key, value.len());
         let Some(node) = keys::node_of(key) else {
-            return pass.bad_record(Space::Vectors, key, "id that is not UTF-8");
+            return scan.bad_record(Space::Vectors, key, "id that is not UTF-8");
         };
         if value.is_empty() || !value.len().is_multiple_of(COMPONENT) {
             let detail = format!("{} bytes, {COMPONENT} for each component", value.len());
-            pass.found(Found::new(FindingKind::VectorLength, Space::Vectors, key, detail))?;
+            scan.found(Found::new(FindingKind::VectorLength, Space::Vectors, key, detail))?;
         }
         if nodes.contains(node)? {
             return Ok(());
         }
-        pass.found(Found::new(FindingKind::VectorWithoutNode, Space::Vectors, key, "there is no such node"))
+        scan.found(Found::new(FindingKind::VectorWithoutNode, Space::Vectors, key, "there is no such node"))
     })?;
     Ok(Vectors { count, components })
 }

@@ -44,7 +44,7 @@ impl ChannelError {
             ChannelError::Exists(_) => Some(ErrorCode::Exists),
             ChannelError::NotTwo | ChannelError::NoJoin | ChannelError::NotAMember { .. } => None,
             ChannelError::Limit(error) => error.code(),
-            ChannelError::Store(error) => error.code(),
+            ChannelError::Store(error) => Some(error.code()),
         }
     }
 }

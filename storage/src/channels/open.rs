@@ -328,7 +328,7 @@ impl Channels {
         let channel = find(&open, id)?;
         let range = keys::messages_from(channel.record.number, channel.counters.first);
         // Taken under the lock, it shows the channel as it is; read without it, nobody waits.
-        let view = graphs.view();
+        let view = graphs.read_view();
         drop(open);
         let limit = limit.unwrap_or(usize::MAX);
         let mut found = Vec::new();

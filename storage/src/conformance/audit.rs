@@ -9,7 +9,7 @@ use super::{
 use crate::{
     audit::{Audit, FindingKind, Findings, audit, repair, repair_in_batches},
     batch::WriteBatch,
-    graph::{Graph, GraphError, GraphState, GraphStore, GraphType, Op, Write},
+    graph::{Graph, GraphCounters, GraphError, GraphStore, GraphType, Mutation, Op, Write},
     keys::{self, GraphId},
     snapshot::content_digest,
     space::Space,
@@ -29,7 +29,7 @@ pub(super) fn fill(graphs: &GraphStore, name: &str) -> Result<(), GraphError> {
         writes.push(add_node(id, &typed("L")));
         writes.push(add_edge(id, "", b"to the first"));
         writes.push(add_edge(id, "", b"once more"));
-        writes.push(Op::AddVector { node: id.into(), components: vec![0; 8] });
+        writes.push(Op::One(Mutation::AddEmbedding { node: id.into(), components: vec![0; 8] }));
     }
     writes.extend([add_node("plain", b"\xc1"), add_edge("plain", "b", b""), remove_node("gone")]);
     write_group(graphs, name, writes)
@@ -58,7 +58,7 @@ pub(super) fn assert_found(found: &Findings, expected: Counts, told: &str) {
 pub(super) fn clean(graphs: &GraphStore) -> Result<(), GraphError> {
     fill(graphs, "g")?;
     write_all(graphs, "g", vec![Op::ClearLedger, add_node("c", &typed("M"))])?;
-    let fork = graphs.fork(&*graphs.graph("g")?, &|| true)?;
+    let fork = graphs.fork(&*graphs.graph("g")?)?;
     graphs.install("fork", fork, GraphType::Agent, None, false)?;
     fill(graphs, "cleared")?;
     write_all(graphs, "cleared", vec![Op::Clear])?;
@@ -73,7 +73,7 @@ pub(super) fn clean(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(found.records, progress.records);
     let names: Vec<_> = found.graphs.iter().map(|graph| graph.graph.as_str()).collect();
     assert_eq!(names, ["__commons__", "arriving", "cleared", "fork", "g", "moved"]);
-    let (g, state) = (&found.graphs[4], graphs.graph("g")?.state());
+    let (g, state) = (&found.graphs[4], graphs.graph("g")?.counters());
     assert_eq!((g.nodes, g.edges, g.labels, g.vectors), (6, 9, 5, 4));
     assert_eq!((g.sequence, g.ledger, state.ledger_lines), (state.sequence, 2, 1));
     assert_eq!(audit(graphs.store(), &["g".into()], &mut |_| {})?.graphs, std::slice::from_ref(g));
@@ -112,7 +112,7 @@ pub(super) fn check(
     assert_found(&audited(graphs)?.found, left, &format!("{told}, repaired"));
     assert_eq!(primary_records(graphs, graph.id())?, damaged, "{told}: primary records stay");
     if damaged == primary && left.is_empty() {
-        assert_eq!(graphs.latest(&graph).state()?, graph.state(), "{told}: counters are as they were");
+        assert_eq!(graphs.latest(&graph).counters()?, graph.counters(), "{told}: counters are as they were");
         assert_eq!(content_digest(graphs, &graph).expect("it is sound"), digest, "{told}");
     }
     write_all(graphs, NAME, vec![Op::Delete])?;
@@ -132,8 +132,8 @@ fn primary_records(graphs: &GraphStore, id: GraphId) -> Result<Vec<super::fixtur
     Ok(records)
 }
 
-pub(super) fn put_state(batch: &mut WriteBatch, graph: &Graph, change: impl FnOnce(&mut GraphState)) {
-    let mut state = graph.state();
+pub(super) fn put_state(batch: &mut WriteBatch, graph: &Graph, change: impl FnOnce(&mut GraphCounters)) {
+    let mut state = graph.counters();
     change(&mut state);
     batch.put(Space::Catalog, keys::state(graph.id()), state.encode());
 }
@@ -164,6 +164,6 @@ pub(super) fn many_batches(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!((shown(Counters), shown(MissingLabel)), (1, 50), "the first of each kind are shown");
     assert!(graphs.store().stats()?.sequence > before);
     assert_found(&audited(graphs)?.found, &[], "after the repair");
-    assert_eq!(graphs.latest(&graph).state()?, graph.state());
+    assert_eq!(graphs.latest(&graph).counters()?, graph.counters());
     Ok(())
 }

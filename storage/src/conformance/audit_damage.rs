@@ -110,7 +110,7 @@ pub(super) fn damage(graphs: &GraphStore) -> Result<(), GraphError> {
     check(
         graphs,
         "the newest ledger record is gone",
-        |batch, graph| batch.delete(Space::Ledger, keys::ledger(graph.id(), graph.state().sequence)),
+        |batch, graph| batch.delete(Space::Ledger, keys::ledger(graph.id(), graph.counters().sequence)),
         &[(LedgerGap, 1), (Counters, 1)],
         &[],
     )?;

@@ -4,7 +4,7 @@ use super::audit::{Counts, assert_found, audited, check, fill, repaired};
 use crate::{
     audit::FindingKind,
     batch::WriteBatch,
-    graph::{Graph, GraphError, GraphState, GraphStore},
+    graph::{Graph, GraphCounters, GraphError, GraphStore},
     keys::{self, GraphId},
     space::Space,
     store::Durability,
@@ -45,7 +45,7 @@ pub(super) fn damage(graphs: &GraphStore) -> Result<(), GraphError> {
         (
             "the name of a graph is lost",
             &|batch| {
-                batch.put(Space::Catalog, keys::state(stranger), GraphState::default().encode());
+                batch.put(Space::Catalog, keys::state(stranger), GraphCounters::default().encode());
                 batch.put(Space::Nodes, keys::node(stranger, "a"), b"12345678");
             },
             &[(Orphans, 1), (StateWithoutGraph, 1)],

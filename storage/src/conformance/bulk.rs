@@ -24,7 +24,7 @@ pub(super) fn any_order(store: &dyn Store) -> Result<()> {
 }
 
 pub(super) fn invisible_before_its_end(store: &dyn Store) -> Result<()> {
-    let before = store.view();
+    let before = store.read_view();
     let mut bulk = store.bulk_load()?;
     bulk.put(Space::Nodes, b"a".to_vec(), b"1".to_vec())?;
     assert!(!store.contains(Space::Nodes, b"a")?);

@@ -3,7 +3,7 @@
 use crate::{
     batch::WriteBatch,
     error::Result,
-    graph::{GraphError, GraphStore, GraphType, Op, Outcome},
+    graph::{GraphError, GraphStore, GraphType, Mutation, Op, Outcome},
     space::Space,
     store::{Direction, Durability, KeyRange, Read, Store},
 };
@@ -56,19 +56,23 @@ pub(super) fn create(graphs: &GraphStore, name: &str) -> Result<(), GraphError> 
 }
 
 pub(super) fn add_node(id: &str, properties: &[u8]) -> Op {
-    Op::AddNode { id: id.into(), properties: properties.to_vec() }
+    Op::One(Mutation::AddNode { id: id.into(), properties: properties.to_vec() })
 }
 
 pub(super) fn remove_node(id: &str) -> Op {
-    Op::RemoveNode { id: id.into() }
+    Op::One(Mutation::RemoveNode { id: id.into() })
 }
 
 pub(super) fn add_edge(source: &str, target: &str, properties: &[u8]) -> Op {
-    Op::AddEdge { source: source.into(), target: target.into(), properties: properties.to_vec() }
+    Op::One(Mutation::AddEdge {
+        source: source.into(),
+        target: target.into(),
+        properties: properties.to_vec(),
+    })
 }
 
 pub(super) fn remove_edge(source: &str, target: &str) -> Op {
-    Op::RemoveEdge { source: source.into(), target: target.into() }
+    Op::One(Mutation::RemoveEdge { source: source.into(), target: target.into() })
 }
 
 /// The MessagePack map `{"type": label}`; `label` is shorter than 32 bytes.
@@ -91,7 +95,7 @@ pub(super) fn write_all(graphs: &GraphStore, name: &str, ops: Vec<Op>) -> Result
 /// Nodes and edges as counted.
 pub(super) fn counts(graphs: &GraphStore, name: &str) -> Result<(u64, u64), GraphError> {
     let graph = graphs.graph(name)?;
-    let state = graph.state();
-    assert_eq!(graphs.latest(&graph).state()?, state, "stored and published counters of '{name}'");
+    let state = graph.counters();
+    assert_eq!(graphs.latest(&graph).counters()?, state, "stored and published counters of '{name}'");
     Ok((state.nodes, state.edges))
 }

@@ -85,7 +85,7 @@ pub(super) fn clear(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(counts(graphs, "g")?, (0, 0));
     assert!(!reader.has_node("a")? && !reader.has_edge("a", "a")? && reader.by_label("L", 0)?.is_empty());
     assert!(reader.ledger_lines()?.is_empty());
-    assert!(graph.state().sequence > before.state().sequence, "the sequence goes on");
+    assert!(graph.counters().sequence > before.counters().sequence, "the sequence goes on");
     assert_eq!(graph.created_ms(), before.created_ms());
     assert!(graphs.latest(&before).has_node("a")?, "who held the graph still reads it");
     write_all(graphs, "g", vec![add_node("a", b"")])?;
@@ -100,14 +100,14 @@ pub(super) fn replace_and_install(graphs: &GraphStore) -> Result<(), GraphError>
         loader.node("a", sequence + 1, b"")?;
         loader.edge("a", "b", sequence + 2, b"e")?;
         loader.ledger(sequence + 3, LedgerRecord::Text("kept").encode(1))?;
-        loader.vector("a", &[0, 0, 128, 63])?;
+        loader.embedding("a", &[0, 0, 128, 63])?;
         loader.finish()
     };
     let refused = graphs.write("g", Op::Replace(load(10)?));
     assert_eq!(refused, Err(GraphError::GraphNotFound("g".into())));
     graphs.install("g", load(10)?, GraphType::Global, Some("o".into()), false)?;
     let graph = graphs.graph("g")?;
-    let state = graph.state();
+    let state = graph.counters();
     assert_eq!((state.nodes, state.edges, state.ledger_lines, state.sequence), (2, 1, 1, 13));
     assert_eq!((state.vectors, state.components), (1, 1));
     assert_eq!((graph.kind(), graph.owner()), (GraphType::Global, Some("o")));
@@ -121,7 +121,7 @@ pub(super) fn replace_and_install(graphs: &GraphStore) -> Result<(), GraphError>
     assert!(!reader.has_node("c")? && reader.has_edge("a", "b")? && reader.successors("a")? == ["b"]);
     assert_eq!(reader.by_label("L", 0)?.len(), 1);
     assert_eq!(reader.ledger_lines()?, ["kept"]);
-    assert!(replaced.state().sequence > 15, "never falls: {:?}", replaced.state());
+    assert!(replaced.counters().sequence > 15, "never falls: {:?}", replaced.counters());
     assert_eq!((replaced.kind(), replaced.owner()), (GraphType::Global, Some("o")), "type and owner stay");
     graphs.install("g", load(1)?, GraphType::Agent, None, true)?;
     assert_eq!((graphs.graph("g")?.kind(), counts(graphs, "g")?), (GraphType::Agent, (2, 1)));
@@ -185,13 +185,13 @@ pub(super) fn ledger(graphs: &GraphStore) -> Result<(), GraphError> {
     reader.for_each_ledger(3, |sequence, record| {
         assert!(LedgerRecord::decode(record)?.1 > 0, "every record has its time");
         sequences.push(sequence);
-        Ok(())
+        Ok::<_, crate::StoreError>(())
     })?;
     assert_eq!(sequences, [3, 4, 5, 6, 7], "numbered from the creation, without gaps");
-    let state = graph.state();
+    let state = graph.counters();
     assert_eq!((state.sequence, state.ledger_lines, state.complete_from), (7, 6, 1));
     graphs.write("g", Op::ClearLedger)?;
-    let state = graph.state();
+    let state = graph.counters();
     assert_eq!((state.sequence, state.ledger_lines, state.complete_from), (8, 0, 8));
     assert!(reader.ledger_lines()?.is_empty());
     write_all(graphs, "g", vec![add_node("c", b"")])?;

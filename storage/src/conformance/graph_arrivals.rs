@@ -9,7 +9,7 @@ use super::{
     },
 };
 use crate::{
-    graph::{COMMONS, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, Op, Rename},
+    graph::{COMMONS, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, Mutation, Op, Rename},
     memory::MemoryStore,
     snapshot::{ImportTarget, SnapshotError, content_digest, export, import},
 };
@@ -42,7 +42,7 @@ fn carry(from: &GraphStore, to: &GraphStore, name: &str, move_id: &str) -> Resul
         copy(from, to, name, move_id)?;
     }
     let source = from.graph(name)?;
-    let held = |to: &GraphStore| to.graph_of_any_standing(name).map(|graph| graph.state().sequence);
+    let held = |to: &GraphStore| to.graph_in_any_state(name).map(|graph| graph.counters().sequence);
     let begun = held(to)?;
     for _ in 0..2 {
         let changes = from.changes(&source, begun, usize::MAX)?;
@@ -50,8 +50,8 @@ fn carry(from: &GraphStore, to: &GraphStore, name: &str, move_id: &str) -> Resul
         step(to, name, replay(move_id, changes.records))?;
     }
     let digest = |graphs: &GraphStore| {
-        let graph = graphs.graph_of_any_standing(name)?;
-        let changed = graphs.changed_digest(&graph, begun)?;
+        let graph = graphs.graph_in_any_state(name)?;
+        let changed = graphs.tail_digest(&graph, begun)?;
         Ok::<_, GraphError>((
             changed,
             content_digest(graphs, &graph).unwrap_or_else(|error| panic!("{error}")),
@@ -65,7 +65,7 @@ fn carry(from: &GraphStore, to: &GraphStore, name: &str, move_id: &str) -> Resul
         step(from, name, depart_with(move_id, proven(&fenced)))?;
     }
     assert!(matches!(step(to, name, admit(move_id, sequence - 1)), Err(GraphError::MovedOn { .. })));
-    let copy = to.graph_of_any_standing(name)?.id().number();
+    let copy = to.graph_in_any_state(name)?.id().number();
     let admit =
         |copy| MoveOp::Admit { move_id: move_id.into(), copy: Some(copy), sequence, epoch, rename: None };
     assert!(matches!(step(to, name, admit(copy + 1)), Err(GraphError::Overtaken { .. })), "another copy");
@@ -84,7 +84,7 @@ pub(super) fn there_and_back(graphs: &GraphStore) -> Result<(), GraphError> {
     let (kind, owner) = (GraphType::Team, Some("owner".to_owned()));
     graphs.write("g", Op::Create { kind, owner, tenant: Some("tenant".into()) })?;
     write_all(graphs, "g", vec![add_node("a", &typed("L")), add_node("b", b""), remove_node("b")])?;
-    let vector = Op::AddVector { node: "a".into(), components: vec![0; 8] };
+    let vector = Op::One(Mutation::AddEmbedding { node: "a".into(), components: vec![0; 8] });
     write_all(graphs, "g", vec![add_edge("a", "a", b"1"), add_edge("a", "a", b"2"), vector])?;
     for (round, (from, to)) in [(graphs, &there), (&there, graphs), (graphs, &there)].into_iter().enumerate()
     {
@@ -92,16 +92,16 @@ pub(super) fn there_and_back(graphs: &GraphStore) -> Result<(), GraphError> {
         carry(from, to, "g", &move_id)?;
         assert_eq!(standing(from, "g"), format!("signpost {move_id}"));
         assert_eq!(standing(to, "g"), format!("served since {move_id}"));
-        let terms = [from, to].map(|graphs| graphs.graph_of_any_standing("g").map(|graph| graph.epoch()));
+        let terms = [from, to].map(|graphs| graphs.graph_in_any_state("g").map(|graph| graph.epoch()));
         assert_eq!(terms, [Ok(round as u64 + 1), Ok(round as u64 + 1)], "the ownership term");
         let graph = to.graph("g")?;
         assert_eq!(
             (graph.kind(), graph.owner(), graph.tenant()),
             (GraphType::Team, Some("owner"), Some("tenant"))
         );
-        let sequence = graph.state().sequence;
+        let sequence = graph.counters().sequence;
         write_all(to, "g", vec![add_node("after", b"")])?;
-        assert_eq!(graph.state().sequence, sequence + 1);
+        assert_eq!(graph.counters().sequence, sequence + 1);
     }
     there.write("g", Op::Delete)?;
     step(graphs, "g", MoveOp::Forget)?;
@@ -145,7 +145,7 @@ pub(super) fn renamed(graphs: &GraphStore) -> Result<(), GraphError> {
         step(graphs, "m1", rename("m1", 7, "free", false))?;
     }
     assert_eq!((standing(graphs, "m1"), standing(graphs, "free")), ("free".into(), "served since m1".into()));
-    assert_eq!(graphs.graph("free")?.state().sequence, 7, "nothing was logged");
+    assert_eq!(graphs.graph("free")?.counters().sequence, 7, "nothing was logged");
 
     prepare(graphs, "m2")?;
     let held = graphs.graph("taken")?;
@@ -153,7 +153,7 @@ pub(super) fn renamed(graphs: &GraphStore) -> Result<(), GraphError> {
         step(graphs, "m2", rename("m2", 7, "taken", true))?;
     }
     let graph = graphs.graph("taken")?;
-    let state = graph.state();
+    let state = graph.counters();
     assert_eq!((state.sequence, state.nodes, state.complete_from), (22, 1, 22), "the sequence never falls");
     let replaced = graphs.changes(&graph, 21, usize::MAX)?.records;
     assert_eq!(LedgerRecord::decode(&replaced[0].1)?.0, LedgerRecord::Replaced);
@@ -164,7 +164,10 @@ pub(super) fn renamed(graphs: &GraphStore) -> Result<(), GraphError> {
     prepare(graphs, "m3")?;
     step(graphs, "m3", rename("m3", 7, COMMONS, true))?;
     let commons = graphs.graph(COMMONS)?;
-    assert_eq!((commons.kind(), commons.state().nodes, commons.state().sequence), (GraphType::Commons, 1, 8));
+    assert_eq!(
+        (commons.kind(), commons.counters().nodes, commons.counters().sequence),
+        (GraphType::Commons, 1, 8)
+    );
 
     prepare(graphs, "m4")?;
     step(graphs, "m4", rename("m4", 7, "m4", false))?;
@@ -181,7 +184,7 @@ pub(super) fn rename_refused(graphs: &GraphStore) -> Result<(), GraphError> {
     let fenced = graphs.fence("claimed", "m0", "there", Duration::from_secs(3600))?;
     let refused = step(graphs, "m1", rename("m1", 7, "claimed", true));
     assert_eq!(refused, Err(GraphError::Moving { graph: "claimed".into(), to: "there".into() }));
-    graphs.lower_fence("claimed", fenced.token);
+    graphs.unfence("claimed", fenced.token);
 
     step(graphs, "m2", arrive("m2"))?;
     let mut loaded = graphs.load().finish()?;
@@ -195,7 +198,8 @@ pub(super) fn rename_refused(graphs: &GraphStore) -> Result<(), GraphError> {
     step(graphs, "m1", rename("m1", 7, "claimed", true))?;
     assert_eq!(graphs.graph("claimed")?.tenant(), Some("first"), "the claim stays");
 
-    graphs.restrict_names(Box::new(|name, _| if name == "m2" { Ok(()) } else { Err("not here".into()) }));
+    graphs
+        .set_creation_policy(Box::new(|name, _| if name == "m2" { Ok(()) } else { Err("not here".into()) }));
     let refused = step(graphs, "m2", rename("m2", 0, "elsewhere", false));
     assert_eq!(refused, Err(GraphError::NotHere("not here".into())));
     step(graphs, "m2", rename("m2", 0, "m2", false))

@@ -80,7 +80,7 @@ pub(super) fn arrives(graphs: &GraphStore) -> Result<(), GraphError> {
 pub(super) fn is_filled(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "full")?;
     graphs.write("full", add_node("n", b"1"))?;
-    let copy = || graphs.fork(&*graphs.graph("full")?, &|| true);
+    let copy = || Ok::<_, GraphError>(graphs.fork(&*graphs.graph("full")?)?);
     graphs.install(COMMONS, copy()?, GraphType::Agent, None, false)?;
     let commons = graphs.graph(COMMONS)?;
     assert_eq!((commons.kind(), commons.is_empty_commons()), (GraphType::Commons, false));
@@ -105,7 +105,7 @@ pub(super) fn is_filled(graphs: &GraphStore) -> Result<(), GraphError> {
 pub(super) fn rule(graphs: &GraphStore) -> Result<(), GraphError> {
     let words = |asking: Asking| format!("not here: {asking:?}");
     let refused = |asking: Asking| GraphError::NotHere(words(asking));
-    graphs.restrict_names(Box::new(move |name, asking| {
+    graphs.set_creation_policy(Box::new(move |name, asking| {
         if name == "copy" || name.starts_with("restore-") { Ok(()) } else { Err(words(asking)) }
     }));
     let client = || Err(refused(Asking::Client));
@@ -115,9 +115,9 @@ pub(super) fn rule(graphs: &GraphStore) -> Result<(), GraphError> {
     // Reads, and the creation by a client that connects, do no harm.
     assert_eq!(counts(graphs, COMMONS)?, (0, 0));
     assert_eq!(create(graphs, COMMONS), Err(GraphError::GraphExists(COMMONS.into())));
-    assert_eq!(graphs.may_create(COMMONS, Asking::Client), client());
+    assert_eq!(graphs.check_creation(COMMONS, Asking::Client), client());
     create(graphs, "copy")?;
-    let copy = || graphs.fork(&*graphs.graph("copy")?, &|| true);
+    let copy = || Ok::<_, GraphError>(graphs.fork(&*graphs.graph("copy")?)?);
     let installed = graphs.install(COMMONS, copy()?, GraphType::Agent, None, true);
     assert_eq!(installed, Err(refused(Asking::Import)));
     step(graphs, "restore-x", arrive("restore-1"))?;
@@ -130,7 +130,7 @@ pub(super) fn rule(graphs: &GraphStore) -> Result<(), GraphError> {
     step(graphs, COMMONS, admit("m1", 0))?;
     graphs.write(COMMONS, add_node("n", b"1"))?;
     graphs.install(COMMONS, copy()?, GraphType::Agent, None, true)?;
-    assert_eq!(graphs.may_create(COMMONS, Asking::Client), Ok(()));
+    assert_eq!(graphs.check_creation(COMMONS, Asking::Client), Ok(()));
     Ok(())
 }
 

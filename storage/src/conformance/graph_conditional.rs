@@ -2,9 +2,9 @@
 
 use super::fixture::{add_node, create, remove_node, typed, write_all};
 use crate::{
-    graph::{GraphError, GraphStore, Op, Outcome, Write},
+    graph::{GraphError, GraphStore, Mutation, Op, Outcome, Write},
+    properties::encode,
     store::Durability,
-    view::encode,
 };
 
 fn field(name: &str, value: &str) -> Vec<u8> {
@@ -16,7 +16,11 @@ fn field(name: &str, value: &str) -> Vec<u8> {
 }
 
 fn claim(node: &str, from: &str, to: &str) -> Op {
-    Op::CompareAndSet { node: node.into(), conditions: field("status", from), updates: field("status", to) }
+    Op::One(Mutation::CompareAndSet {
+        node: node.into(),
+        conditions: field("status", from),
+        updates: field("status", to),
+    })
 }
 
 pub(super) fn compare_and_set(graphs: &GraphStore) -> Result<(), GraphError> {
@@ -25,9 +29,9 @@ pub(super) fn compare_and_set(graphs: &GraphStore) -> Result<(), GraphError> {
     let decided = |op: Op| graphs.write("g", op).map(|outcome| outcome == Outcome::Decided(true));
     assert!(!decided(claim("missing", "pending", "a"))?);
     assert!(!decided(claim("odd", "pending", "a"))?);
-    let before = graphs.graph("g")?.state().sequence;
+    let before = graphs.graph("g")?.counters().sequence;
     assert!(!decided(claim("n", "other", "a"))?);
-    assert_eq!(graphs.graph("g")?.state().sequence, before, "what was not changed is not logged");
+    assert_eq!(graphs.graph("g")?.counters().sequence, before, "what was not changed is not logged");
 
     // In one commit: only the first of them finds it pending.
     let ops = ["a", "b", "c"].map(|to| Write { graph: "g".into(), op: claim("n", "pending", to) });
@@ -38,8 +42,11 @@ pub(super) fn compare_and_set(graphs: &GraphStore) -> Result<(), GraphError> {
     let node = graphs.latest(&graph).node("n")?.map(|node| node.properties);
     assert_eq!(node, Some(field("status", "a")));
 
-    let labelled =
-        Op::CompareAndSet { node: "n".into(), conditions: field("status", "a"), updates: typed("L") };
+    let labelled = Op::One(Mutation::CompareAndSet {
+        node: "n".into(),
+        conditions: field("status", "a"),
+        updates: typed("L"),
+    });
     assert!(decided(labelled)?);
     let found = graphs.latest(&graph).by_label("L", 0)?;
     assert_eq!(found.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), ["n"], "labels follow");
@@ -57,6 +64,6 @@ pub(super) fn add_missing(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(added, [true, false, false, true, false]);
     let graph = graphs.graph("g")?;
     let node = graphs.latest(&graph).node("n")?.map(|node| node.properties);
-    assert_eq!((node, graph.state().nodes), (Some(b"3".to_vec()), 1));
+    assert_eq!((node, graph.counters().nodes), (Some(b"3".to_vec()), 1));
     Ok(())
 }

@@ -30,13 +30,13 @@ pub(super) fn parallel(graphs: &GraphStore) -> Result<(), GraphError> {
     let mut seen = Vec::new();
     reader.for_each_edge(|source, target, _, value| {
         seen.push(format!("{source}{target}{}", String::from_utf8_lossy(value)));
-        Ok(())
+        Ok::<_, crate::StoreError>(())
     })?;
     assert_eq!(seen, ["ab1", "ab3", "ac2", "ba4"]);
     seen.clear();
     reader.for_each_edge_from("a", |target, _, value| {
         seen.push(format!("{target}{}", String::from_utf8_lossy(value)));
-        Ok(())
+        Ok::<_, crate::StoreError>(())
     })?;
     assert_eq!(seen, ["b1", "b3", "c2"]);
     write_all(graphs, "g", vec![remove_edge("a", "b"), remove_edge("a", "b"), remove_edge("x", "b")])?;
@@ -49,7 +49,7 @@ pub(super) fn parallel(graphs: &GraphStore) -> Result<(), GraphError> {
 pub(super) fn missing_ends(graphs: &GraphStore) -> Result<(), GraphError> {
     with_nodes(graphs, &["a"])?;
     let graph = graphs.graph("g")?;
-    let before = graph.state();
+    let before = graph.counters();
     let refused = [
         (add_edge("x", "a", b""), GraphError::SourceNotFound("x".into())),
         (add_edge("a", "x", b""), GraphError::TargetNotFound("x".into())),
@@ -58,7 +58,7 @@ pub(super) fn missing_ends(graphs: &GraphStore) -> Result<(), GraphError> {
     for (op, error) in refused {
         assert_eq!(graphs.write("g", op), Err(error));
     }
-    assert_eq!(graph.state(), before);
+    assert_eq!(graph.counters(), before);
     Ok(())
 }
 

@@ -18,7 +18,7 @@ fn source(graphs: &GraphStore, nodes: u64, property_bytes: usize) -> Result<(), 
         loader.node(&id, 3 * number + 1, &[&typed("L")[..], &vec![7; property_bytes]].concat())?;
         loader.edge(&id, "n0", 3 * number + 2, b"1")?;
         loader.edge(&id, "n0", 3 * number + 3, b"2")?;
-        loader.vector(&id, &[number as u8; 8])?;
+        loader.embedding(&id, &[number as u8; 8])?;
     }
     graphs.install("source", loader.finish()?, GraphType::Team, Some("o".into()), false)?;
     let ops =
@@ -34,7 +34,7 @@ fn records(graphs: &GraphStore) -> Result<usize, StoreError> {
 
 fn assert_copy(graphs: &GraphStore, source: &Graph, name: &str) -> Result<(), GraphError> {
     let copy = graphs.graph(name)?;
-    assert_eq!(copy.state(), source.state(), "counters and sequence of '{name}'");
+    assert_eq!(copy.counters(), source.counters(), "counters and sequence of '{name}'");
     counts(graphs, name)?;
     let content = |graph: &Graph| {
         snapshot::content_digest(graphs, graph).unwrap_or_else(|error| panic!("'{}': {error}", graph.name()))
@@ -56,10 +56,10 @@ pub(super) fn small(graphs: &GraphStore) -> Result<(), GraphError> {
     source(graphs, 5, 0)?;
     let graph = graphs.graph("source")?;
     let before = records(graphs)?;
-    let loaded = graphs.fork(&graph, &|| true)?;
+    let loaded = graphs.fork(&graph)?;
     assert_eq!(
-        (loaded.state(), records(graphs)?),
-        (&graph.state(), before),
+        (loaded.counters(), records(graphs)?),
+        (&graph.counters(), before),
         "nothing is there before the install"
     );
     graphs.install("copy", loaded, GraphType::Agent, None, false)?;
@@ -73,14 +73,14 @@ pub(super) fn small(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(records(graphs)?, before, "a copy shares nothing");
     create(graphs, "taken")?;
     let taken = records(graphs)?;
-    let refused = graphs.install("taken", graphs.fork(&graph, &|| true)?, GraphType::Agent, None, false);
+    let refused = graphs.install("taken", graphs.fork(&graph)?, GraphType::Agent, None, false);
     assert_eq!(refused, Err(GraphError::GraphExists("taken".into())));
     graphs.reclaim()?;
     graphs.give_back_room()?;
     assert_eq!(records(graphs)?, taken);
     create(graphs, "empty")?;
     let empty = graphs.graph("empty")?;
-    graphs.install("copy", graphs.fork(&empty, &|| true)?, GraphType::Agent, None, false)?;
+    graphs.install("copy", graphs.fork(&empty)?, GraphType::Agent, None, false)?;
     assert_copy(graphs, &empty, "copy")
 }
 
@@ -99,10 +99,10 @@ pub(super) fn large(graphs: &GraphStore) -> Result<(), GraphError> {
             let now = scan_all(graphs.store(), Space::Catalog).expect("the catalog can be read").len();
             reserved.set(reserved.get() || now > catalog);
         }
-        true
+        Ok::<_, StoreError>(())
     };
-    let loaded = graphs.fork(&graph, &watch)?;
-    let state = graph.state();
+    let loaded = graphs.fork_while(&graph, watch)?;
+    let state = graph.counters();
     assert!(asked.get() > state.nodes + state.edges + state.vectors, "asked for every record");
     assert!(reserved.get(), "a bulk load reserves its id");
     graphs.install("copy", loaded, GraphType::Agent, None, false)?;
@@ -123,19 +123,20 @@ pub(super) fn stopped(graphs: &GraphStore) -> Result<(), GraphError> {
     graphs.give_back_room()?;
     let graph = graphs.graph("source")?;
     let before = records(graphs)?;
-    let (state, mut ledger) = (graph.state(), 0);
+    let (state, mut ledger) = (graph.counters(), 0);
     graphs.latest(&graph).for_each_ledger(0, |_, _| {
         ledger += 1;
-        Ok(())
+        Ok::<_, GraphError>(())
     })?;
     let last = state.nodes + state.edges + ledger + state.vectors - 1;
     for stop_after in [0, 1, 100, 2900, 6000, 11_000, last] {
         let asked = Cell::new(0_u64);
-        let keep_going = || {
+        let stop = || GraphError::KeyReused("stop".into());
+        let go_on = || {
             asked.set(asked.get() + 1);
-            asked.get() <= stop_after
+            if asked.get() <= stop_after { Ok(()) } else { Err(stop()) }
         };
-        assert_eq!(graphs.fork(&graph, &keep_going).err(), Some(GraphError::Store(StoreError::Stopped)));
+        assert_eq!(graphs.fork_while(&graph, go_on).err(), Some(stop()));
         assert_eq!(asked.get(), stop_after + 1, "it stops at once");
         graphs.reclaim()?;
         graphs.give_back_room()?;
@@ -148,22 +149,22 @@ pub(super) fn stopped(graphs: &GraphStore) -> Result<(), GraphError> {
 pub(super) fn one_state(graphs: &GraphStore) -> Result<(), GraphError> {
     source(graphs, 50, 0)?;
     let graph = graphs.graph("source")?;
-    graphs.install("expected", graphs.fork(&graph, &|| true)?, GraphType::Agent, None, false)?;
+    graphs.install("expected", graphs.fork(&graph)?, GraphType::Agent, None, false)?;
     let expected = graphs.graph("expected")?;
     let written = Cell::new(0);
     let write = || {
         written.set(written.get() + 1);
         let ops =
             [add_node(&format!("z{}", written.get()), b""), add_edge("n49", "n48", b""), remove_node("n30")];
-        ops.into_iter().all(|op| graphs.write("source", op).is_ok())
+        ops.into_iter().try_for_each(|op| graphs.write("source", op).map(drop))
     };
-    graphs.install("copy", graphs.fork(&graph, &write)?, GraphType::Agent, None, false)?;
+    graphs.install("copy", graphs.fork_while(&graph, write)?, GraphType::Agent, None, false)?;
     assert!(written.get() > 200);
     assert_copy(graphs, &expected, "copy")?;
-    graphs.install("expected", graphs.fork(&graph, &|| true)?, GraphType::Agent, None, true)?;
+    graphs.install("expected", graphs.fork(&graph)?, GraphType::Agent, None, true)?;
     graphs.write("source", Op::Delete)?;
-    graphs.install("late", graphs.fork(&graph, &|| true)?, GraphType::Agent, None, false)?;
-    let last = graphs.graph("late")?.state();
+    graphs.install("late", graphs.fork(&graph)?, GraphType::Agent, None, false)?;
+    let last = graphs.graph("late")?.counters();
     assert_eq!(
         (last.nodes, last.edges),
         counts(graphs, "expected")?,

@@ -2,7 +2,7 @@
 
 use super::fixture::{add_edge, add_node, counts, create, remove_edge, remove_node, typed};
 use crate::{
-    graph::{BatchOp, GraphError, GraphStore, GraphType, Op, Outcome, Write},
+    graph::{GraphError, GraphStore, GraphType, Mutation, Op, Outcome, Write},
     store::Durability,
 };
 
@@ -44,11 +44,11 @@ pub(super) fn refusals(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(results, expected);
     assert_eq!(counts(graphs, "g")?, (2, 1));
     let graph = graphs.graph("g")?;
-    let (before, sequence) = (graph.state(), graphs.store().stats()?.sequence);
+    let (before, sequence) = (graph.counters(), graphs.store().stats()?.sequence);
     assert_eq!(before.sequence, 4, "refused mutations take no number");
     let results = group(graphs, vec![("missing", Op::Delete), ("g", add_edge("a", "missing", b""))]);
     assert!(results.iter().all(Result::is_err));
-    assert_eq!((graph.state(), graphs.store().stats()?.sequence), (before, sequence), "nothing to commit");
+    assert_eq!((graph.counters(), graphs.store().stats()?.sequence), (before, sequence), "nothing to commit");
     assert!(group(graphs, Vec::new()).is_empty());
     Ok(())
 }
@@ -92,14 +92,14 @@ pub(super) fn read_your_writes(graphs: &GraphStore) -> Result<(), GraphError> {
 pub(super) fn batch_reports(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;
     let items = vec![
-        BatchOp::AddNode { id: "a".into(), properties: typed("L") },
-        BatchOp::Rejected("no idea".into()),
-        BatchOp::AddEdge { source: "a".into(), target: "b".into(), properties: Vec::new() },
-        BatchOp::AddNode { id: "b".into(), properties: Vec::new() },
-        BatchOp::AddEdge { source: "a".into(), target: "b".into(), properties: Vec::new() },
-        BatchOp::RemoveEdge { source: "x".into(), target: "y".into() },
-        BatchOp::RemoveNode { id: "x".into() },
-        BatchOp::AddNode { id: "a".into(), properties: Vec::new() },
+        Ok(Mutation::AddNode { id: "a".into(), properties: typed("L") }),
+        Err("no idea".into()),
+        Ok(Mutation::AddEdge { source: "a".into(), target: "b".into(), properties: Vec::new() }),
+        Ok(Mutation::AddNode { id: "b".into(), properties: Vec::new() }),
+        Ok(Mutation::AddEdge { source: "a".into(), target: "b".into(), properties: Vec::new() }),
+        Ok(Mutation::RemoveEdge { source: "x".into(), target: "y".into() }),
+        Ok(Mutation::RemoveNode { id: "x".into() }),
+        Ok(Mutation::AddNode { id: "a".into(), properties: Vec::new() }),
     ];
     let Outcome::Batch(report) = graphs.write("g", Op::Batch(items))? else {
         panic!("a batch answers with a report");

@@ -1,7 +1,7 @@
 //! Ledgers that are trimmed.
 
 use super::fixture::{add_node, create, write_all};
-use crate::graph::{Graph, GraphError, GraphState, GraphStore, LedgerKeep, Op};
+use crate::graph::{Graph, GraphCounters, GraphError, GraphStore, LedgerKeep, Op};
 
 fn keep(records: u64) -> LedgerKeep {
     LedgerKeep { records: Some(records), ..LedgerKeep::ALL }
@@ -12,7 +12,7 @@ fn records(graphs: &GraphStore, graph: &Graph) -> Result<Vec<u64>, GraphError> {
     let mut found = Vec::new();
     graphs.latest(graph).for_each_ledger(0, |sequence, _| {
         found.push(sequence);
-        Ok(())
+        Ok::<_, crate::StoreError>(())
     })?;
     Ok(found)
 }
@@ -25,7 +25,7 @@ pub(super) fn trimmed(graphs: &GraphStore) -> Result<(), GraphError> {
         assert_eq!(graphs.trim_ledger(&graph, &enough)?, 0, "{enough}: no more than a tenth too many");
     }
     assert_eq!(graphs.trim_ledger(&graph, &keep(20))?, 80);
-    let state = graph.state();
+    let state = graph.counters();
     assert_eq!((state.sequence, state.complete_from, state.ledger_lines, state.nodes), (100, 81, 20, 99));
     assert_eq!(records(graphs, &graph)?, (81..=100).collect::<Vec<_>>());
     assert_eq!(graphs.trim_ledger(&graph, &keep(20))?, 0);
@@ -50,7 +50,7 @@ pub(super) fn by_bytes_and_age(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", (0..100).map(|number: u32| add_node(&number.to_string(), &[7; 100])).collect())?;
     let graph = graphs.graph("g")?;
     let bytes = LedgerKeep { bytes: Some(5000), ..LedgerKeep::ALL };
-    assert!((60..66).contains(&graphs.trim_ledger(&graph, &bytes)?), "{:?}", graph.state());
+    assert!((60..66).contains(&graphs.trim_ledger(&graph, &bytes)?), "{:?}", graph.counters());
     assert_eq!(graphs.trim_ledger(&graph, &bytes)?, 0);
     let age = LedgerKeep { seconds: Some(3600), ..LedgerKeep::ALL };
     assert_eq!(graphs.trim_ledger(&graph, &age)?, 0);
@@ -80,16 +80,12 @@ pub(super) fn rules(graphs: &GraphStore) -> Result<(), GraphError> {
         Err(GraphError::GraphNotFound("missing".into()))
     );
     let graph = graphs.graph("g")?;
-    let before = graphs.changed_digest(&graph, graph.state().sequence)?;
+    let before = graphs.tail_digest(&graph, graph.counters().sequence)?;
     write_all(graphs, "g", (0..9).map(|number: u32| add_node(&number.to_string(), b"")).collect())?;
-    let digest = graphs.changed_digest(&graph, graph.state().sequence)?;
+    let digest = graphs.tail_digest(&graph, graph.counters().sequence)?;
     assert_ne!(before.digest, digest.digest);
-    let GraphState { sequence, .. } = graph.state();
+    let GraphCounters { sequence, .. } = graph.counters();
     graphs.trim_ledger(&graph, &keep(3))?;
-    assert_eq!(
-        graphs.changed_digest(&graph, sequence)?.digest,
-        digest.digest,
-        "trimmed, it is the same graph"
-    );
+    assert_eq!(graphs.tail_digest(&graph, sequence)?.digest, digest.digest, "trimmed, it is the same graph");
     Ok(())
 }

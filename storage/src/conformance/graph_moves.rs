@@ -6,8 +6,8 @@ use super::fixture::{Pair, create, scan_all, typed};
 use crate::{
     error::Result,
     graph::{
-        Departure, Fenced, GraphError, GraphStore, GraphType, MAX_PAUSE, MoveOp, MoveRole, NameAfter, Op,
-        Standing, Write,
+        Departure, Fenced, GraphError, GraphStore, GraphType, MAX_PAUSE, MigrationState, MoveOp, MoveRole,
+        NameAfter, Op, Write,
     },
     space::Space,
     store::Durability,
@@ -77,11 +77,11 @@ pub(super) fn come_back(move_id: &str) -> MoveOp {
 
 /// What stands under the name, and by which move.
 pub(super) fn standing(graphs: &GraphStore, name: &str) -> String {
-    let Ok(graph) = graphs.graph_of_any_standing(name) else { return "free".into() };
-    match graph.standing() {
-        Some(Standing::Arriving { move_id, .. }) => format!("arriving {move_id}"),
-        Some(Standing::Moved(post)) if post.dropped => format!("signpost {}", post.move_id),
-        Some(Standing::Moved(post)) => format!("moved {}", post.move_id),
+    let Ok(graph) = graphs.graph_in_any_state(name) else { return "free".into() };
+    match graph.migration_state() {
+        Some(MigrationState::Arriving { move_id, .. }) => format!("arriving {move_id}"),
+        Some(MigrationState::Moved(post)) if post.dropped => format!("signpost {}", post.move_id),
+        Some(MigrationState::Moved(post)) => format!("moved {}", post.move_id),
         None => graph.arrived().map_or("served".into(), |move_id| format!("served since {move_id}")),
     }
 }
@@ -319,7 +319,7 @@ pub(super) fn every_step(graphs: &GraphStore) -> Result<(), GraphError> {
                 let (name, of) = (told.as_str(), format!(", {told}"));
                 let move_id = &format!("{move_id}{of}");
                 place(graphs, name, from, &of)?;
-                let sequence = graphs.graph_of_any_standing(name).map_or(0, |graph| graph.state().sequence);
+                let sequence = graphs.graph_in_any_state(name).map_or(0, |graph| graph.counters().sequence);
                 let before = everything(graphs)?;
                 let result = step(graphs, name, make(graphs, name, kind, move_id, sequence)?);
                 let stands = || standing(graphs, name).replace(&of, "");

@@ -8,22 +8,22 @@ use crate::graph::{Asking, COMMONS, GraphError, GraphStore, GraphType, MoveOp, O
 
 pub(super) fn rule(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "old b")?;
-    graphs.restrict_names(Box::new(|name, _| {
+    graphs.set_creation_policy(Box::new(|name, _| {
         if name.starts_with('a') { Ok(()) } else { Err(format!("no {name:?} here")) }
     }));
     let refused = |name: &str| Err(GraphError::NotHere(format!("no {name:?} here")));
     create(graphs, "a")?;
     assert_eq!(create(graphs, "b"), refused("b"));
-    let copy = || graphs.fork(&*graphs.graph("a")?, &|| true);
+    let copy = || Ok::<_, GraphError>(graphs.fork(&*graphs.graph("a")?)?);
     for replace in [false, true] {
         assert_eq!(graphs.install("b", copy()?, GraphType::Agent, None, replace), refused("b"));
     }
-    let may_create = |name: &str| graphs.may_create(name, Asking::Client);
-    assert_eq!((may_create("a2"), may_create("b")), (Ok(()), refused("b")));
+    let check_creation = |name: &str| graphs.check_creation(name, Asking::Client);
+    assert_eq!((check_creation("a2"), check_creation("b")), (Ok(()), refused("b")));
     // What is there stays in use, and goes for good.
     graphs.write("old b", add_node("n", b""))?;
     graphs.install("old b", copy()?, GraphType::Agent, None, true)?;
-    assert_eq!((may_create("old b"), may_create(COMMONS)), (Ok(()), refused(COMMONS)));
+    assert_eq!((check_creation("old b"), check_creation(COMMONS)), (Ok(()), refused(COMMONS)));
     graphs.write("old b", Op::Clear)?;
     assert_eq!(counts(graphs, "old b")?, (0, 0));
     graphs.write("old b", Op::Delete)?;
@@ -64,7 +64,7 @@ pub(super) fn claims(graphs: &GraphStore) -> Result<(), GraphError> {
     // Loaded graphs: a claim stays, a first one is taken, another is refused.
     create(graphs, "plain")?;
     let loaded = |tenant: Option<&str>| {
-        let mut loaded = graphs.fork(&*graphs.graph("plain")?, &|| true)?;
+        let mut loaded = graphs.fork(&*graphs.graph("plain")?)?;
         loaded.set_tenant(tenant.map(str::to_owned));
         Ok::<_, GraphError>(loaded)
     };

@@ -23,7 +23,7 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     let mut ids = Vec::new();
     reader.for_each_node(|id, _, _| {
         ids.push(id.to_owned());
-        Ok(())
+        Ok::<_, crate::StoreError>(())
     })?;
     assert_eq!(ids, ["b", "c"]);
     Ok(())

@@ -12,7 +12,7 @@ fn once(key: u8, request: u8, op: Op) -> Op {
 
 pub(super) fn made_once(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;
-    let sequence = || Ok::<_, GraphError>(graphs.graph("g")?.state().sequence);
+    let sequence = || Ok::<_, GraphError>(graphs.graph("g")?.counters().sequence);
     let first = || once(1, 1, add_node("a", b"1"));
     graphs.write("g", first())?;
     write_all(graphs, "g", vec![remove_node("a")])?;
@@ -46,10 +46,10 @@ pub(super) fn made_once(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;
     graphs.forget_made_once(0)?;
     assert_eq!(graphs.write("g", first()), Ok(Outcome::Done));
-    assert_eq!(graphs.graph("g")?.state().nodes, 0);
+    assert_eq!(graphs.graph("g")?.counters().nodes, 0);
     graphs.forget_made_once(u64::MAX)?;
     graphs.write("g", first())?;
-    assert_eq!(graphs.graph("g")?.state().nodes, 1, "a key that was forgotten is new");
+    assert_eq!(graphs.graph("g")?.counters().nodes, 1, "a key that was forgotten is new");
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 use super::fixture::{add_edge, add_node, counts, create, remove_node, typed, write_all};
 use crate::{
     graph::{
-        BatchReport, GraphError, GraphStore, Once, Op, OptimisticTransaction, Outcome, Progress, Seen,
-        TransactionChange as Change, Write,
+        BatchReport, GraphError, GraphStore, Mutation as Change, Once, Op, OptimisticTransaction, Outcome,
+        Progress, Seen, Write,
     },
     limits::RequestLimits,
     store::Durability,
@@ -36,7 +36,7 @@ fn content(graphs: &GraphStore) -> Result<impl PartialEq + std::fmt::Debug + use
     let reader = graphs.latest(&graph);
     let labelled = [reader.by_label("L", 0)?, reader.by_label("M", 0)?];
     let degrees = (reader.out_degree("a")?, reader.in_degree("b")?);
-    Ok((graph.state(), graph.versions(), reader.ledger_lines()?, labelled, degrees))
+    Ok((graph.counters(), graph.versions(), reader.ledger_lines()?, labelled, degrees))
 }
 
 pub(super) fn all_or_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
@@ -48,7 +48,7 @@ pub(super) fn all_or_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
         add_edge("a", "b", b"1"),
         add_edge("a", "b", b"2"),
         add_edge("b", "c", b"3"),
-        Op::AddVector { node: "a".into(), components: vec![0; 8] },
+        Op::One(Mutation::AddEmbedding { node: "a".into(), components: vec![0; 8] }),
     ];
     write_all(graphs, "g", before)?;
     let first = content(graphs)?;
@@ -60,8 +60,8 @@ pub(super) fn all_or_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
             Change::ReplaceEdges { source: "a".into(), target: "b".into(), properties: b"4".to_vec() },
             Change::RemoveEdge { source: "b".into(), target: "c".into() },
             Change::RemoveNode { id: "c".into() },
-            Change::AddVector { node: "a".into(), components: vec![0; 16] },
-            Change::AddVector { node: "b".into(), components: vec![0; 4] },
+            Change::AddEmbedding { node: "a".into(), components: vec![0; 16] },
+            Change::AddEmbedding { node: "b".into(), components: vec![0; 4] },
             Change::RemoveNode { id: "missing".into() },
             set("new", &typed("M"), &typed("L")),
         ]
@@ -71,7 +71,7 @@ pub(super) fn all_or_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
         (then(edge("a", "missing")), Err(GraphError::TargetNotFound("missing".into()))),
         (then(edge("c", "a")), Err(GraphError::SourceNotFound("c".into()))),
         (
-            then(Change::AddVector { node: "c".into(), components: vec![0; 4] }),
+            then(Change::AddEmbedding { node: "c".into(), components: vec![0; 4] }),
             Err(GraphError::NodeNotFound("c".into())),
         ),
         (then(set("new", &typed("M"), &typed("L"))), CONFLICT),
@@ -95,7 +95,7 @@ pub(super) fn all_or_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
     let graph = graphs.graph("g")?;
     let reader = graphs.latest(&graph);
     assert_eq!((reader.by_label("L", 0)?.len(), reader.by_label("M", 0)?.len()), (2, 1));
-    assert_eq!((graph.state().vectors, graph.state().components), (2, 5));
+    assert_eq!((graph.counters().vectors, graph.counters().components), (2, 5));
     assert_eq!(reader.out_degree("a")?, 1, "one edge took the place of two");
     Ok(())
 }

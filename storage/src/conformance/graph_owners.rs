@@ -9,7 +9,7 @@ use crate::graph::{
 };
 
 fn give_way(graphs: &GraphStore, name: &str, term: u64, keep: Keep) -> Result<MoveOp, GraphError> {
-    let graph_id = graphs.graph_of_any_standing(name)?.id().number();
+    let graph_id = graphs.graph_in_any_state(name)?.id().number();
     let giving = GiveWay { to: THERE.into(), term, graph_id, keep };
     Ok(MoveOp::GiveWay { move_id: "o1".into(), giving })
 }
@@ -21,7 +21,7 @@ fn hold(move_id: &str, graph_id: u64, term: u64) -> MoveOp {
 fn filled(graphs: &GraphStore, name: &str) -> Result<u64, GraphError> {
     create(graphs, name)?;
     graphs.write(name, add_node("n", b"1"))?;
-    Ok(graphs.graph(name)?.state().sequence)
+    Ok(graphs.graph(name)?.counters().sequence)
 }
 
 /// A graph whose term another store exceeds is not served, and is as it was once that is over.
@@ -64,12 +64,12 @@ pub(super) fn set_aside(graphs: &GraphStore) -> Result<(), GraphError> {
     let given = giving()?;
     step(graphs, "g", given)?;
     assert_eq!((standing(graphs, "g").as_str(), counts(graphs, &kept)?), ("signpost o1", (1, 0)));
-    let post = graphs.graph_of_any_standing("g")?;
-    assert_eq!((post.epoch(), post.state().nodes), (2, 0));
+    let post = graphs.graph_in_any_state("g")?;
+    assert_eq!((post.epoch(), post.counters().nodes), (2, 0));
     let record = graphs.move_record("o1")?.expect("it is remembered");
     assert_eq!((record.outcome, record.epoch, &*record.peer), (MoveOutcome::Departed, 2, THERE));
     let aside = graphs.graph(&kept)?;
-    assert_eq!((aside.state().sequence, aside.epoch(), aside.arrived()), (sequence, 0, None));
+    assert_eq!((aside.counters().sequence, aside.epoch(), aside.arrived()), (sequence, 0, None));
     // Once more, and the name is one to come back to.
     step(graphs, "g", giving()?)?;
     assert_eq!(graphs.graph_count(), 2);

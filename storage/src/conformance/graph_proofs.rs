@@ -42,7 +42,7 @@ pub(super) fn departs_by_proof(graphs: &GraphStore) -> Result<(), GraphError> {
         overtaken("m1", &wrong, told);
     }
     overtaken("m2", &right, "another move");
-    graphs.lower_fence("g", fenced.token);
+    graphs.unfence("g", fenced.token);
     overtaken("m1", &right, "a fence that was lowered");
 
     let (first, second) = (fence()?, fence()?);
@@ -54,7 +54,7 @@ pub(super) fn departs_by_proof(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", vec![Op::Delete])?;
     create(graphs, "g")?;
     write_all(graphs, "g", vec![add_node("b", b"")])?;
-    assert_eq!(graphs.graph("g")?.state().sequence, lapsed.sequence, "as many changes again");
+    assert_eq!(graphs.graph("g")?.counters().sequence, lapsed.sequence, "as many changes again");
     overtaken("m1", &proven(&lapsed), "a graph that was created again");
     let fresh = fence()?;
     overtaken("m1", &Departure { token: fresh.token, ..proven(&lapsed) }, "the graph before it");
@@ -70,15 +70,19 @@ pub(super) fn departs_by_proof(graphs: &GraphStore) -> Result<(), GraphError> {
     assert!(matches!(told[2], Err(GraphError::Moving { .. })), "behind one that met the fence: {told:?}");
     let again = graphs.commit(&[write(add_node("d", b""))], Durability::Sync);
     assert!(matches!(again[0], Err(GraphError::Moved { .. })), "{again:?}");
-    let graph = graphs.graph_of_any_standing("g")?;
-    assert_eq!((graph.state().sequence, graph.state().nodes, graph.epoch()), (2, 1, 1));
+    let graph = graphs.graph_in_any_state("g")?;
+    assert_eq!((graph.counters().sequence, graph.counters().nodes, graph.epoch()), (2, 1, 1));
     let record = graphs.move_record("m1")?.expect("the departure is recorded");
     assert_eq!((record.role, record.outcome), (MoveRole::Source, MoveOutcome::Departed));
     assert_eq!((record.epoch, record.graph_id, record.sequence), (1, graph.id().number(), 2));
     assert_eq!((record.graph.as_str(), record.peer.as_str()), ("g", THERE));
     step(graphs, "g", come_back("m1"))?;
     write_all(graphs, "g", vec![add_node("e", b"")])?;
-    assert_eq!((graph.state().sequence, graph.epoch()), (3, 2), "a term above the one that was handed over");
+    assert_eq!(
+        (graph.counters().sequence, graph.epoch()),
+        (3, 2),
+        "a term above the one that was handed over"
+    );
     assert_eq!(graphs.move_record("m1")?.map(|record| record.outcome), Some(MoveOutcome::Refused));
     let again = graphs.fence("g", "m1", THERE, LONG);
     assert!(matches!(again, Err(GraphError::MoveAborted { .. })), "{again:?}");
@@ -160,8 +164,8 @@ pub(super) fn kept_copy(graphs: &GraphStore) -> Result<(), GraphError> {
     for _ in 0..2 {
         step(graphs, "g", replay("m1", record(2)))?;
     }
-    let kept = graphs.graph_of_any_standing("g")?;
-    assert_eq!((kept.state().sequence, kept.state().nodes), (2, 1));
+    let kept = graphs.graph_in_any_state("g")?;
+    assert_eq!((kept.counters().sequence, kept.counters().nodes), (2, 1));
     let refused = step(graphs, "g", replay("m2", record(3)));
     assert!(matches!(refused, Err(GraphError::MoveConflict { .. })), "{refused:?}");
     assert!(matches!(graphs.graph("g"), Err(GraphError::Moved { .. })));

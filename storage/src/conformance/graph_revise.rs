@@ -3,21 +3,25 @@
 use super::fixture::{add_edge, add_node, counts, create, remove_edge, remove_node, typed, write_all};
 use crate::{
     graph::{
-        Graph, GraphError, GraphReader, GraphStore, GraphType, LedgerRecord, Op, Outcome, Revised, Revision,
-        Versions, Write,
+        ChangeSummary, ConditionalChange, Graph, GraphError, GraphReader, GraphStore, GraphType,
+        LedgerRecord, Op, Outcome, Versions, Write,
     },
+    properties,
     store::Durability,
-    view,
 };
 
-fn node(id: &str, expected: &[u8], properties: Option<&[u8]>) -> Revision {
-    Revision::Node { id: id.into(), expected: expected.to_vec(), properties: properties.map(<[u8]>::to_vec) }
+fn node(id: &str, expected: &[u8], properties: Option<&[u8]>) -> ConditionalChange {
+    ConditionalChange::Node {
+        id: id.into(),
+        expected: expected.to_vec(),
+        properties: properties.map(<[u8]>::to_vec),
+    }
 }
 
 /// The edge from `a` to `b` that was inserted at `sequence`.
-fn edge(sequence: u64, expected: &[u8], properties: Option<&[u8]>) -> Revision {
+fn edge(sequence: u64, expected: &[u8], properties: Option<&[u8]>) -> ConditionalChange {
     let properties = properties.map(<[u8]>::to_vec);
-    Revision::Edge {
+    ConditionalChange::Edge {
         source: "a".into(),
         target: "b".into(),
         sequence,
@@ -26,11 +30,11 @@ fn edge(sequence: u64, expected: &[u8], properties: Option<&[u8]>) -> Revision {
     }
 }
 
-fn revise(graphs: &GraphStore, revisions: Vec<Revision>) -> Result<Revised, GraphError> {
+fn revise(graphs: &GraphStore, revisions: Vec<ConditionalChange>) -> Result<ChangeSummary, GraphError> {
     let graph = graphs.graph("g")?;
-    let (of, since) = (graph.id(), graph.state().sequence);
-    let Outcome::Revised(revised) =
-        graphs.write("g", Op::Revise { of, since, changes: revisions, in_parts: false })?
+    let (of, since) = (graph.id(), graph.counters().sequence);
+    let Outcome::Conditional(revised) =
+        graphs.write("g", Op::Conditional { of, since, changes: revisions, in_parts: false })?
     else {
         panic!("a revision answers with what was revised");
     };
@@ -43,7 +47,7 @@ fn records(reader: &GraphReader<'_>, sequence: u64) -> Result<Vec<String>, Graph
     reader.for_each_ledger(sequence + 1, |_, record| {
         let record = LedgerRecord::decode(record)?.0;
         records.push(record.line().unwrap_or_else(|| format!("[{record:?}]")));
-        Ok(())
+        Ok::<_, crate::StoreError>(())
     })?;
     Ok(records)
 }
@@ -70,17 +74,18 @@ pub(super) fn touch(graphs: &GraphStore) -> Result<(), GraphError> {
     let graph = graphs.graph("g")?;
     let reader = graphs.latest(&graph);
     let (before, versions, place) =
-        (graph.state(), graph.versions(), reader.node("a")?.map(|node| node.sequence));
+        (graph.counters(), graph.versions(), reader.node("a")?.map(|node| node.sequence));
     let touch = |nodes: &[&str], now| {
         graphs.write("g", Op::Touch { nodes: nodes.iter().map(|&node| node.to_owned()).collect(), now })
     };
     let all = ["a", "missing", "b", "a", "scalar", "raw", "bin"];
     assert_eq!(touch(&all, 77)?, Outcome::Touched(4), "repeats count, what is no map does not");
     for (id, properties) in nodes {
-        let expected = view::refreshed(properties, 1.0, 77).unwrap_or_else(|| properties.to_vec());
+        let expected =
+            properties::with_confidence(properties, 1.0, 77).unwrap_or_else(|| properties.to_vec());
         assert_eq!(reader.node(id)?.map(|node| node.properties), Some(expected), "{id}");
     }
-    let state = graph.state();
+    let state = graph.counters();
     assert_eq!(state.sequence, before.sequence + 3, "one record for each node that changed");
     assert_eq!(state.ledger_lines, before.ledger_lines, "not shown");
     assert!(records(&reader, before.sequence)?.iter().all(|record| record.starts_with("[SetNode")));
@@ -88,7 +93,7 @@ pub(super) fn touch(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!((graph.versions(), reader.node("a")?.map(|node| node.sequence)), (versions, place));
     let committed = graphs.store().stats()?.sequence;
     assert_eq!(touch(&all, 77)?, Outcome::Touched(4));
-    assert_eq!((graph.state(), graphs.store().stats()?.sequence), (state, committed), "nothing to commit");
+    assert_eq!((graph.counters(), graphs.store().stats()?.sequence), (state, committed), "nothing to commit");
     assert_eq!(touch(&[], 78)?, Outcome::Touched(0));
     let missing = graphs.write("missing", Op::Touch { nodes: Vec::new(), now: 1 });
     assert_eq!(missing, Err(GraphError::GraphNotFound("missing".into())));
@@ -102,7 +107,7 @@ pub(super) fn nodes(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", vec![add_edge("a", "b", b""), add_edge("b", "b", b""), add_edge("c", "a", b"")])?;
     let graph = graphs.graph("g")?;
     let reader = graphs.latest(&graph);
-    let (state, mut versions) = (graph.state(), graph.versions());
+    let (state, mut versions) = (graph.counters(), graph.versions());
     let (l, m) = (typed("L"), typed("M"));
     let revised = revise(
         graphs,
@@ -115,17 +120,18 @@ pub(super) fn nodes(graphs: &GraphStore) -> Result<(), GraphError> {
             node("missing", b"", Some(b"new")),
         ],
     )?;
-    assert_eq!(revised, Revised { nodes_set: 2, ..Revised::default() });
+    assert_eq!(revised, ChangeSummary { nodes_set: 2, ..ChangeSummary::default() });
     assert_eq!(counts(graphs, "g")?, (3, 3));
     assert_eq!(reader.ids_by_label("L", 0)?, ["b", "c"]);
     assert!(reader.ids_by_label("M", 0)?.is_empty() && !reader.has_node("missing")?);
     assert_eq!(
-        (graph.state().sequence, changed(&graph, &mut versions)),
+        (graph.counters().sequence, changed(&graph, &mut versions)),
         (state.sequence + 2, (false, false))
     );
 
     let revised = revise(graphs, vec![node("b", &l, None), node("b", &l, None), node("c", &m, None)])?;
-    let expected = Revised { nodes_removed: vec!["b".into()], edges_cascaded: 2, ..Revised::default() };
+    let expected =
+        ChangeSummary { nodes_removed: vec!["b".into()], edges_cascaded: 2, ..ChangeSummary::default() };
     assert_eq!(revised, expected);
     assert_eq!(counts(graphs, "g")?, (2, 1));
     assert!(
@@ -134,10 +140,10 @@ pub(super) fn nodes(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(records(&reader, state.sequence + 2)?, ["REMOVE_NODE|b"]);
     assert_eq!(changed(&graph, &mut versions), (true, false));
 
-    let (committed, state) = (graphs.store().stats()?.sequence, graph.state());
-    assert_eq!(revise(graphs, vec![node("b", &l, None)])?, Revised::default());
-    assert_eq!(revise(graphs, Vec::new())?, Revised::default());
-    assert_eq!((graphs.store().stats()?.sequence, graph.state()), (committed, state), "nothing to commit");
+    let (committed, state) = (graphs.store().stats()?.sequence, graph.counters());
+    assert_eq!(revise(graphs, vec![node("b", &l, None)])?, ChangeSummary::default());
+    assert_eq!(revise(graphs, Vec::new())?, ChangeSummary::default());
+    assert_eq!((graphs.store().stats()?.sequence, graph.counters()), (committed, state), "nothing to commit");
     Ok(())
 }
 
@@ -149,10 +155,10 @@ pub(super) fn other_graph(graphs: &GraphStore) -> Result<(), GraphError> {
     let since = 100;
     graphs.write("g", Op::Clear)?;
     write_all(graphs, "g", vec![add_node("a", b"1")])?;
-    let revised =
-        graphs.write("g", Op::Revise { of, since, changes: vec![node("a", b"1", None)], in_parts: false });
+    let revised = graphs
+        .write("g", Op::Conditional { of, since, changes: vec![node("a", b"1", None)], in_parts: false });
     assert_eq!(revised, Err(GraphError::GraphReplaced("g".into())));
-    assert_eq!(graphs.graph("g")?.state().nodes, 1);
+    assert_eq!(graphs.graph("g")?.counters().nodes, 1);
     Ok(())
 }
 
@@ -161,8 +167,8 @@ pub(super) fn added_again(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;
     write_all(graphs, "g", ["a", "b", "c"].map(|id| add_node(id, b"1")).into())?;
     let graph = graphs.graph("g")?;
-    let (of, since) = (graph.id(), graph.state().sequence);
-    let add = |source: &str, target: &str| Revision::AddEdge {
+    let (of, since) = (graph.id(), graph.counters().sequence);
+    let add = |source: &str, target: &str| ConditionalChange::AddEdge {
         source: source.into(),
         target: target.into(),
         properties: b"p".to_vec(),
@@ -171,15 +177,19 @@ pub(super) fn added_again(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", again)?;
     let changes =
         || vec![node("a", b"1", None), add("a", "b"), add("b", "a"), add("c", "b"), node("b", b"1", None)];
-    let revised = graphs.write("g", Op::Revise { of, since, changes: changes(), in_parts: false })?;
-    let expected =
-        Revised { edges_added: 1, edges_cascaded: 1, nodes_removed: vec!["b".into()], ..Revised::default() };
-    assert_eq!(revised, Outcome::Revised(expected), "b was there all the time, a was not");
+    let revised = graphs.write("g", Op::Conditional { of, since, changes: changes(), in_parts: false })?;
+    let expected = ChangeSummary {
+        edges_added: 1,
+        edges_cascaded: 1,
+        nodes_removed: vec!["b".into()],
+        ..ChangeSummary::default()
+    };
+    assert_eq!(revised, Outcome::Conditional(expected), "b was there all the time, a was not");
     assert_eq!(counts(graphs, "g")?, (2, 0));
-    let since = graph.state().sequence;
-    let revised = graphs.write("g", Op::Revise { of, since, changes: changes(), in_parts: false })?;
-    let expected = Revised { nodes_removed: vec!["a".into()], ..Revised::default() };
-    assert_eq!(revised, Outcome::Revised(expected), "seen again, a is as the others");
+    let since = graph.counters().sequence;
+    let revised = graphs.write("g", Op::Conditional { of, since, changes: changes(), in_parts: false })?;
+    let expected = ChangeSummary { nodes_removed: vec!["a".into()], ..ChangeSummary::default() };
+    assert_eq!(revised, Outcome::Conditional(expected), "seen again, a is as the others");
     Ok(())
 }
 
@@ -188,36 +198,41 @@ pub(super) fn groups(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;
     write_all(graphs, "g", vec![add_node("a", b"1"), add_node("b", b"1"), add_edge("a", "b", b"old")])?;
     let graph = graphs.graph("g")?;
-    let old = graph.state().sequence;
+    let old = graph.counters().sequence;
     let (of, since) = (graph.id(), old);
     let ops = vec![
         add_node("a", b"2"),
-        Op::Revise {
+        Op::Conditional {
             of,
             since,
             changes: vec![node("a", b"1", Some(b"lost")), node("a", b"2", Some(b"3"))],
             in_parts: false,
         },
         add_edge("a", "b", b"new"),
-        Op::Revise {
+        Op::Conditional {
             of,
             since,
             changes: vec![edge(old + 3, b"new", Some(b"newer")), edge(old, b"old", None)],
             in_parts: false,
         },
-        Op::Revise {
+        Op::Conditional {
             of,
             since,
             changes: vec![edge(old, b"old", Some(b"lost")), edge(old + 3, b"newer", None)],
             in_parts: false,
         },
         remove_node("b"),
-        Op::Revise { of, since, changes: vec![node("b", b"1", Some(b"lost"))], in_parts: false },
+        Op::Conditional { of, since, changes: vec![node("b", b"1", Some(b"lost"))], in_parts: false },
     ];
     let writes: Vec<_> = ops.into_iter().map(|op| Write { graph: "g".into(), op }).collect();
     let results = graphs.commit(&writes, Durability::Sync);
     let revised = |nodes_set, edges_set, edges_removed| {
-        Ok(Outcome::Revised(Revised { nodes_set, edges_set, edges_removed, ..Revised::default() }))
+        Ok(Outcome::Conditional(ChangeSummary {
+            nodes_set,
+            edges_set,
+            edges_removed,
+            ..ChangeSummary::default()
+        }))
     };
     let (done, nothing) = (Ok(Outcome::Done), revised(0, 0, 0));
     let expected =
@@ -249,17 +264,17 @@ pub(super) fn parallel_edges(graphs: &GraphStore) -> Result<(), GraphError> {
             vec![add_edge("a", "b\0", b"x"), add_edge("a", "c", b"x"), add_edge("b", "a", b"x")],
         )?;
         write_all(graphs, "g", [b"1", b"2", b"1"].map(|bytes| add_edge("a", "b", bytes)).into())?;
-        let (around, state) = (counts(graphs, "g")?.1 - 3, graph.state());
+        let (around, state) = (counts(graphs, "g")?.1 - 3, graph.counters());
         let mut sequences: Vec<_> =
             reader.edges_between("a", "b")?.iter().map(|edge| edge.sequence).collect();
         assert_eq!(changed(&graph, &mut versions), (true, false));
 
         let set =
             vec![edge(sequences[1], b"2", Some(b"1")), edge(sequences[0], b"2", None), edge(1, b"1", None)];
-        assert_eq!(revise(graphs, set)?, Revised { edges_set: 1, ..Revised::default() });
+        assert_eq!(revise(graphs, set)?, ChangeSummary { edges_set: 1, ..ChangeSummary::default() });
         assert_eq!(changed(&graph, &mut versions), (false, false));
         assert_eq!(
-            (graph.state().sequence, graph.state().ledger_lines),
+            (graph.counters().sequence, graph.counters().ledger_lines),
             (state.sequence + 1, state.ledger_lines)
         );
         assert!(reader.edges_between("a", "b")?.iter().all(|edge| edge.properties == b"1"), "in its place");
@@ -272,10 +287,14 @@ pub(super) fn parallel_edges(graphs: &GraphStore) -> Result<(), GraphError> {
         assert!(left.len() == 2 && !left.contains(&sequences[0]), "removes the one that was named: {left:?}");
         assert_eq!((reader.out_degree("a")?, reader.in_degree("b")?), (around + 1, 2));
         assert_eq!(changed(&graph, &mut versions), (true, false));
-        assert_eq!(graph.state().ledger_lines, state.ledger_lines, "shown only when the last of a pair goes");
+        assert_eq!(
+            graph.counters().ledger_lines,
+            state.ledger_lines,
+            "shown only when the last of a pair goes"
+        );
 
         let all: Vec<_> = sequences.iter().map(|&sequence| edge(sequence, b"1", None)).collect();
-        assert_eq!(revise(graphs, all)?, Revised { edges_removed: 2, ..Revised::default() });
+        assert_eq!(revise(graphs, all)?, ChangeSummary { edges_removed: 2, ..ChangeSummary::default() });
         assert_eq!(counts(graphs, "g")?.1, around);
         assert!(!reader.has_edge("a", "b")? && reader.predecessors("b")?.is_empty());
         assert!(reader.has_edge("a", "b\0")? && reader.has_edge("b", "a")?);
@@ -295,16 +314,20 @@ pub(super) fn added_edges(graphs: &GraphStore) -> Result<(), GraphError> {
     create(graphs, "g")?;
     write_all(graphs, "g", vec![add_node("a", b""), add_node("b", b"")])?;
     let graph = graphs.graph("g")?;
-    let before = graph.state();
-    let add = |source: &str, target: &str| Revision::AddEdge {
+    let before = graph.counters();
+    let add = |source: &str, target: &str| ConditionalChange::AddEdge {
         source: source.into(),
         target: target.into(),
         properties: b"p".to_vec(),
     };
     let revisions =
         vec![add("a", "b"), add("a", "x"), add("x", "a"), node("b", b"", None), add("a", "b"), add("a", "a")];
-    let expected =
-        Revised { edges_added: 2, edges_cascaded: 1, nodes_removed: vec!["b".into()], ..Revised::default() };
+    let expected = ChangeSummary {
+        edges_added: 2,
+        edges_cascaded: 1,
+        nodes_removed: vec!["b".into()],
+        ..ChangeSummary::default()
+    };
     assert_eq!(revise(graphs, revisions)?, expected);
     assert_eq!(counts(graphs, "g")?, (1, 1));
     let lines = records(&graphs.latest(&graph), before.sequence)?;
@@ -317,7 +340,7 @@ pub(super) fn embeddings(graphs: &GraphStore) -> Result<(), GraphError> {
     let mut loader = graphs.load();
     loader.node("a", 1, b"\x80")?;
     loader.node("b", 2, b"\x80")?;
-    loader.vector("a", &[0; 8])?;
+    loader.embedding("a", &[0; 8])?;
     graphs.install("g", loader.finish()?, GraphType::Agent, None, false)?;
     let graph = graphs.graph("g")?;
     let mut versions = graph.versions();
@@ -326,13 +349,13 @@ pub(super) fn embeddings(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", vec![add_node("a", b"\x80"), remove_edge("a", "b")])?;
     assert_eq!(changed(&graph, &mut versions), (false, false), "nothing came or went");
     revise(graphs, vec![node("b", b"\x80", None)])?;
-    assert_eq!((changed(&graph, &mut versions), graph.state().vectors), ((true, false), 1));
+    assert_eq!((changed(&graph, &mut versions), graph.counters().vectors), ((true, false), 1));
     revise(graphs, vec![node("a", b"\x80", None)])?;
-    assert_eq!((changed(&graph, &mut versions), graph.state().vectors), ((true, true), 0));
+    assert_eq!((changed(&graph, &mut versions), graph.counters().vectors), ((true, true), 0));
     let mut left = 0;
-    graphs.latest(&graph).for_each_vector(|_, _| {
+    graphs.latest(&graph).for_each_embedding(|_, _| {
         left += 1;
-        Ok(())
+        Ok::<_, crate::StoreError>(())
     })?;
     assert_eq!(left, 0);
     Ok(())

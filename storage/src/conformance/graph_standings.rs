@@ -11,8 +11,8 @@ use super::{
 use crate::{
     error::{Result, StoreError},
     graph::{
-        BatchOp, COMMONS, Graph, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, MoveRole, Op,
-        Revision,
+        COMMONS, ConditionalChange, Graph, GraphError, GraphStore, GraphType, LedgerRecord, MoveOp, MoveRole,
+        Mutation, Op,
     },
     keys::GraphId,
     snapshot::{ImportTarget, SnapshotError, export, import},
@@ -31,8 +31,8 @@ fn mutations(graphs: &GraphStore, id: GraphId) -> Result<Vec<Op>> {
         let loaded = load()?;
         Ok::<_, StoreError>(Op::Install { loaded, kind: GraphType::Agent, owner: None, replace })
     };
-    let added = BatchOp::AddNode { id: "b".into(), properties: Vec::new() };
-    let revision = Revision::Node { id: "a".into(), expected: Vec::new(), properties: None };
+    let added = Mutation::AddNode { id: "b".into(), properties: Vec::new() };
+    let revision = ConditionalChange::Node { id: "a".into(), expected: Vec::new(), properties: None };
     Ok(vec![
         create(None),
         create(Some("tenant")),
@@ -42,11 +42,11 @@ fn mutations(graphs: &GraphStore, id: GraphId) -> Result<Vec<Op>> {
         remove_node("a"),
         add_edge("a", "a", b""),
         remove_edge("a", "a"),
-        Op::AddVector { node: "a".into(), components: vec![0; 4] },
-        Op::Batch(vec![added]),
+        Op::One(Mutation::AddEmbedding { node: "a".into(), components: vec![0; 4] }),
+        Op::batch([added]),
         Op::Batch(Vec::new()),
         Op::Touch { nodes: vec!["a".into()], now: 1 },
-        Op::Revise { of: id, since: u64::MAX, changes: vec![revision], in_parts: false },
+        Op::Conditional { of: id, since: u64::MAX, changes: vec![revision], in_parts: false },
         Op::ClearLedger,
         Op::Replace(load()?),
         install(false)?,
@@ -66,7 +66,7 @@ pub(super) fn told(graphs: &GraphStore) -> Result<(), GraphError> {
         let arriving = GraphError::Arriving { graph: name.into(), from: "tcp://source:1".into() };
         let moved = GraphError::Moved { graph: name.into(), to: "tcp://there:1".into() };
         let refusal = if matches!(name, "arriving" | "again") { arriving } else { moved };
-        let graph = graphs.graph_of_any_standing(name)?;
+        let graph = graphs.graph_in_any_state(name)?;
         assert_eq!(graphs.graph(name).err(), Some(refusal.clone()), "{name}");
         assert_eq!(graph.served(), Err(refusal.clone()), "{name}");
         assert_eq!(graphs.fence(name, "m", THERE, Duration::from_secs(9)), Err(refusal.clone()));
@@ -93,7 +93,7 @@ pub(super) fn told(graphs: &GraphStore) -> Result<(), GraphError> {
     };
     assert_eq!(names(graphs.graphs()), [COMMONS, "other"]);
     assert_eq!(graphs.graph_count(), 2);
-    assert_eq!(names(graphs.graphs_on_the_move()), ["again", "arriving", "moved", "signpost"]);
+    assert_eq!(names(graphs.migrating_graphs()), ["again", "arriving", "moved", "signpost"]);
     Ok(())
 }
 
@@ -121,12 +121,12 @@ pub(super) fn fence(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "other", vec![add_node("a", b"")])?;
 
     assert!(matches!(graphs.fence("g", "m2", "there", LONG), Err(GraphError::MoveConflict { .. })));
-    graphs.lower_fence("g", first.token ^ 1);
+    graphs.unfence("g", first.token ^ 1);
     assert_eq!(graphs.write("g", add_node("b", b"")), Err(moving.clone()), "another token does not lower it");
     graphs.renew_fence("g", first.token, LONG)?;
-    graphs.lower_fence("g", first.token);
-    graphs.lower_fence("g", first.token);
-    graphs.lower_fence("missing", first.token);
+    graphs.unfence("g", first.token);
+    graphs.unfence("g", first.token);
+    graphs.unfence("missing", first.token);
     write_all(graphs, "g", vec![add_node("b", b"")])?;
 
     let short = graphs.fence("g", "m1", "there", Duration::ZERO)?;
@@ -135,7 +135,7 @@ pub(super) fn fence(graphs: &GraphStore) -> Result<(), GraphError> {
     assert!(matches!(renewed, Err(GraphError::Overtaken { .. })), "{renewed:?}");
     let other = graphs.fence("g", "m2", "there", LONG)?;
     assert_eq!(other.sequence, 4, "a lease that ended is nobody's");
-    graphs.lower_fence("g", short.token);
+    graphs.unfence("g", short.token);
     assert_eq!(graphs.write("g", add_node("d", b"")), Err(moving), "nor does the token before lower it");
     graphs.advance_leases(LONG - Duration::from_secs(1));
     graphs.renew_fence("g", other.token, LONG)?;

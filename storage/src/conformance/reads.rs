@@ -27,7 +27,7 @@ pub(super) fn multi_get_keeps_the_order(store: &dyn Store) -> Result<()> {
     put_all(store, Space::Nodes, &[pair(b"a", b"1"), pair(b"b", b"2"), pair(b"c", b"")])?;
     let asked: Vec<Vec<u8>> =
         [&b"c"[..], b"missing", b"a", b"c", b"b", b"a", b""].iter().map(|k| k.to_vec()).collect();
-    for read in [&*store.view(), store as &dyn crate::store::Read] {
+    for read in [&*store.read_view(), store as &dyn crate::store::Read] {
         let found = read.multi_get(Space::Nodes, &asked)?;
         let found: Vec<_> = found.iter().map(Option::as_deref).collect();
         let expected = [Some(&b""[..]), None, Some(b"1"), Some(b""), Some(b"2"), Some(b"1"), None];

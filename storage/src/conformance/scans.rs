@@ -13,7 +13,7 @@ const SPACE: Space = Space::OutEdges;
 /// Forward and reverse give `expected`, on the newest state and on a view.
 fn expect(store: &dyn Store, asked: &KeyRange, expected: &[Pair]) -> Result<()> {
     let reversed: Vec<Pair> = expected.iter().rev().cloned().collect();
-    let view = store.view();
+    let view = store.read_view();
     for read in [store as &dyn Read, &*view] {
         assert_eq!(scan(read, SPACE, asked.clone(), Direction::Forward)?, expected, "{asked:?}");
         assert_eq!(scan(read, SPACE, asked.clone(), Direction::Reverse)?, reversed, "{asked:?} reversed");

@@ -12,7 +12,7 @@ pub(super) fn consistent_across_spaces(store: &dyn Store) -> Result<()> {
     for space in Space::ALL {
         put_all(store, space, &[pair(b"a", b"old"), pair(b"b", b"old")])?;
     }
-    let view = store.view();
+    let view = store.read_view();
     for space in Space::ALL {
         let mut batch = WriteBatch::new();
         batch.put(space, b"a", b"new");
@@ -34,7 +34,7 @@ pub(super) fn consistent_across_spaces(store: &dyn Store) -> Result<()> {
 pub(super) fn stays_under_writers(store: &dyn Store) -> Result<()> {
     let entries: Vec<_> = (0..100u8).map(|number| pair(&[number], &[number])).collect();
     put_all(store, Space::Nodes, &entries)?;
-    let view = store.view();
+    let view = store.read_view();
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
             (0..300u32).try_for_each(|number| {
@@ -47,6 +47,6 @@ pub(super) fn stays_under_writers(store: &dyn Store) -> Result<()> {
         writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
     assert_eq!(scan_all(&*view, Space::Nodes)?, entries);
-    assert_eq!(scan_all(&*store.view(), Space::Nodes)?.len(), 150);
+    assert_eq!(scan_all(&*store.read_view(), Space::Nodes)?.len(), 150);
     Ok(())
 }

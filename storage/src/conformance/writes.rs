@@ -44,7 +44,7 @@ pub(super) fn atomic(store: &dyn Store) -> Result<()> {
         let writer =
             scope.spawn(|| (1..500).try_for_each(|number| store.commit(round(number), Durability::Buffered)));
         while !writer.is_finished() {
-            let view = store.view();
+            let view = store.read_view();
             assert_eq!(
                 view.get(Space::Catalog, b"round")?,
                 view.get(Space::Vectors, b"round")?,

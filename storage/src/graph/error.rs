@@ -39,7 +39,7 @@ pub enum GraphError {
         /// Who wants it too.
         other: String,
     },
-    /// No graph of this name is to be created here; the words are those of the rule ([`crate::graph::NameRule`]).
+    /// No graph of this name is to be created here; the words are those of the rule ([`crate::graph::CreationPolicy`]).
     #[error("{0}")]
     NotHere(String),
     /// The graph is being filled from another store.
@@ -168,7 +168,7 @@ pub enum GraphError {
     TargetNotFound(String),
     /// An embedding without components.
     #[error("embedding of '{0}' has no components")]
-    EmptyVector(String),
+    EmptyEmbedding(String),
     /// A graph hit damaged records earlier and takes no writes.
     #[error(
         "{code}: graph '{graph}' is quarantined, it takes no writes: {reason}; other graphs are not affected. \
@@ -250,8 +250,8 @@ impl GraphError {
             GraphError::TooManyKeys(_) => ErrorCode::Busy,
             GraphError::OverQuota(_) => ErrorCode::Quota,
             GraphError::Limit(error) => return error.code(),
-            GraphError::Store(error) => return error.code(),
-            GraphError::CannotDeleteCommons | GraphError::EmptyVector(_) => return None,
+            GraphError::Store(error) => error.code(),
+            GraphError::CannotDeleteCommons | GraphError::EmptyEmbedding(_) => return None,
         })
     }
 
@@ -393,7 +393,7 @@ mod tests {
         }
         for (error, text) in [
             (GraphError::CannotDeleteCommons, "Cannot delete the __commons__ graph"),
-            (GraphError::EmptyVector("n".into()), "embedding of 'n' has no components"),
+            (GraphError::EmptyEmbedding("n".into()), "embedding of 'n' has no components"),
         ] {
             assert_eq!((error.to_string().as_str(), error.code()), (text, None));
             assert_eq!(ErrorCode::of_text(text), ErrorCode::ServerError);

@@ -25,15 +25,16 @@ mod salvage;
 mod store;
 mod write;
 
+pub use crate::mutation::Mutation;
 pub(crate) use catalog::entry::CatalogEntry;
 pub use catalog::{
-    counters::GraphState,
-    creation::{Asking, NameRule},
+    counters::GraphCounters,
+    creation::{Asking, CreationPolicy},
     entry::{COMMONS, GraphType},
     fence::{FENCE_CHECK, Fenced, LONGEST_WAIT, MAX_PAUSE},
     graph::{Graph, Versions},
     lists::{Entries, Head, Heads},
-    migration_state::{Origin, RESTORE, Signpost, Standing, Superseded},
+    migration_state::{MigrationState, Origin, RESTORE, Redirect, Superseded},
     tenant::tenant_of,
 };
 pub use error::GraphError;
@@ -42,7 +43,7 @@ pub use ledger::{
     record::LedgerRecord,
     restart::RestartedLedger,
     retention::{LedgerKeep, Trim},
-    tail_digest::ChangedDigest,
+    tail_digest::TailDigest,
 };
 pub use load::{loaded::LoadedGraph, loader::GraphLoader};
 pub use moves::{
@@ -54,7 +55,7 @@ pub use quota::counts::{Counted, Counts, OverQuota, TenantLimits};
 pub(crate) use read::node_record::decode_node;
 pub use read::{
     reader::GraphReader,
-    rows::{EdgeCursor, EdgeRef, Neighbors, NodeCursor, NodeRef},
+    rows::{EdgeCursor, Neighbors, NodeCursor, Record},
     sizes::GraphSizes,
     views::Together,
 };
@@ -62,11 +63,10 @@ pub use reclaim::space::Awaiting;
 pub use salvage::{Salvaged, SalvagedGraph, Taken};
 pub use store::GraphStore;
 pub use write::{
-    conditional_change::{Revised, Revision},
+    conditional_change::{ChangeSummary, ConditionalChange},
     idempotency::Once,
-    mutation::BatchOp,
     op::{Op, Write},
-    optimistic::{OptimisticTransaction, Seen, TransactionChange},
+    optimistic::{OptimisticTransaction, Seen},
     outcome::{BatchReport, Outcome},
     part::Progress,
     stall::HANGS_AFTER,

@@ -13,7 +13,7 @@ use crate::{
 
 impl GraphStore {
     /// Turns an error of the store into one of the graph it struck, and quarantines that graph on damage.
-    pub fn damage(&self, graph: &str, error: StoreError) -> GraphError {
+    pub fn quarantine_if_corrupt(&self, graph: &str, error: StoreError) -> GraphError {
         if !error.is_corruption() {
             return GraphError::Store(error);
         }
@@ -23,10 +23,10 @@ impl GraphStore {
         GraphError::Corrupt { graph: graph.to_owned(), error }
     }
 
-    /// [`GraphStore::damage`] for an error that may be one of the store.
-    pub(crate) fn struck(&self, graph: &Graph, error: GraphError) -> GraphError {
+    /// [`GraphStore::quarantine_if_corrupt`] for an error that may be one of the store.
+    pub(crate) fn quarantine_for(&self, graph: &str, error: GraphError) -> GraphError {
         if let GraphError::Store(error) = error {
-            return self.damage(graph.name(), error);
+            return self.quarantine_if_corrupt(graph, error);
         }
         error
     }

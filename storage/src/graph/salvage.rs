@@ -10,10 +10,10 @@ use crate::{
     error::{Result, StoreError},
     graph::{
         catalog::{
-            counters::GraphState,
+            counters::GraphCounters,
             entry::{COMMONS, CatalogEntry},
             graph::Graph,
-            migration_state::{RESTORE, Standing},
+            migration_state::{MigrationState, RESTORE},
         },
         ledger::intact::Run,
         load::{loaded::LoadedGraph, loader::GraphLoader},
@@ -110,7 +110,7 @@ impl GraphStore {
     /// Those of `to`, those of this store that are not damage, and damaged identities: without them the new store would be
     /// open to everybody.
     pub fn salvage_into(&self, to: &GraphStore, progress: &mut dyn FnMut(u64, u64)) -> Result<Salvaged> {
-        let view = self.view();
+        let view = self.read_view();
         let mut target = Target { graphs: to, batch: WriteBatch::new(), records: 0, bytes: 0, progress };
         to.next_id().store(self.next_id().load(Ordering::Relaxed), Ordering::Relaxed);
         let mut salvaged = Salvaged {
@@ -125,7 +125,7 @@ impl GraphStore {
             Ok(count) => salvaged.channel_records = count,
             Err(reason) => salvaged.lost.push(format!("channels: {reason}")),
         }
-        for graph in [self.graphs(), self.graphs_on_the_move()].concat() {
+        for graph in [self.graphs(), self.migrating_graphs()].concat() {
             salvaged.graphs.push(target.take(&*view, &graph)?);
         }
         let next = to.next_id().load(Ordering::Relaxed);
@@ -138,22 +138,22 @@ impl GraphStore {
 
 impl Target<'_> {
     /// Takes a graph if it is sound, else its name.
-    fn take(&mut self, view: &dyn Read, graph: &Arc<Graph>) -> Result<SalvagedGraph> {
+    fn decrement(&mut self, view: &dyn Read, graph: &Arc<Graph>) -> Result<SalvagedGraph> {
         match self.load(view, graph) {
             Ok((loaded, run)) => {
-                let (_, records, state) = loaded.parts();
+                let (_, records, counters) = loaded.parts();
                 self.batch.append(records);
-                self.enter(graph.name(), &graph.entry(), &state);
+                self.enter(graph.name(), &graph.entry(), &counters);
                 self.commit_if_large()?;
                 let taken = if run.broken.is_some() { Taken::WithoutLedger } else { Taken::Whole };
-                Ok(report(graph, taken, run.broken, &state))
+                Ok(report(graph, taken, run.broken, &counters))
             }
             Err(StoreError::Corrupt { place, detail }) => {
                 if **graph.name() != *COMMONS {
                     self.keep_name(graph);
                 }
                 let reason = format!("{place}: {detail}");
-                Ok(report(graph, Taken::Lost, Some(reason), &GraphState::default()))
+                Ok(report(graph, Taken::Lost, Some(reason), &GraphCounters::default()))
             }
             Err(error) => Err(error),
         }
@@ -163,15 +163,16 @@ impl Target<'_> {
     /// records is reclaimed.
     fn keep_name(&mut self, graph: &Graph) {
         let move_id = format!("{RESTORE}{}-{}", graph.id(), clock::unix_ms());
-        let standing = Standing::Arriving { move_id, from: FROM.to_owned(), origin: None, before: None };
+        let migration_state =
+            MigrationState::Arriving { move_id, from: FROM.to_owned(), origin: None, before: None };
         let id = self.graphs.next_id().fetch_add(1, Ordering::Relaxed);
-        let entry = CatalogEntry { id, standing: Some(standing), ..graph.entry() };
-        self.enter(graph.name(), &entry, &GraphState::default());
+        let entry = CatalogEntry { id, migration_state: Some(migration_state), ..graph.entry() };
+        self.enter(graph.name(), &entry, &GraphCounters::default());
     }
 
-    fn enter(&mut self, name: &str, entry: &CatalogEntry, state: &GraphState) {
+    fn enter(&mut self, name: &str, entry: &CatalogEntry, counters: &GraphCounters) {
         self.batch.put(Space::Catalog, keys::name(name), entry.encode());
-        self.batch.put(Space::Catalog, keys::state(GraphId(entry.id)), state.encode());
+        self.batch.put(Space::Catalog, keys::state(GraphId(entry.id)), counters.encode());
     }
 
     /// Reads all records of a graph.
@@ -180,7 +181,7 @@ impl Target<'_> {
     /// [`StoreError::Corrupt`] when not all but those of the ledger are sound.
     fn load(&mut self, view: &dyn Read, graph: &Graph) -> Result<(LoadedGraph, Run)> {
         let reader = GraphReader::new(view, graph);
-        let state = reader.state()?;
+        let counters = reader.counters()?;
         let mut loader = GraphLoader::new(self.graphs, graph.id());
         reader.for_each_node(|id, sequence, properties| {
             self.passed(id.len() + properties.len());
@@ -190,20 +191,20 @@ impl Target<'_> {
             self.passed(source.len() + target.len() + properties.len());
             loader.edge(source, target, sequence, properties)
         })?;
-        reader.for_each_vector(|id, components| {
+        reader.for_each_embedding(|id, components| {
             self.passed(id.len() + components.len());
             match components.len().is_multiple_of(4) {
-                true => loader.vector(id, components),
+                true => loader.embedding(id, components),
                 false => Err(StoreError::corrupt(
                     Space::Vectors,
                     format!("embedding of {} bytes", components.len()),
                 )),
             }
         })?;
-        let run = ledger_run::readable(view, graph.id(), &state)?;
+        let run = ledger_run::readable(view, graph.id(), &counters)?;
         let oldest = if run.broken.is_some() { run.first } else { 0 };
         let ledger = KeyRange {
-            end: Some(keys::ledger(graph.id(), state.sequence + 1)),
+            end: Some(keys::ledger(graph.id(), counters.sequence + 1)),
             ..keys::ledger_from(graph.id(), oldest)
         };
         let mut cursor = view.scan(Space::Ledger, ledger, Direction::Forward)?;
@@ -213,9 +214,9 @@ impl Target<'_> {
             loader.ledger(sequence, record.to_vec())?;
         }
         let mut loaded = loader.finish()?;
-        let complete_from = if run.broken.is_some() { run.first } else { state.complete_from };
-        loaded.set_sequence(state.sequence, complete_from);
-        agree(&state, loaded.state())?;
+        let complete_from = if run.broken.is_some() { run.first } else { counters.complete_from };
+        loaded.set_sequence(counters.sequence, complete_from);
+        agree(&counters, loaded.counters())?;
         Ok((loaded, run))
     }
 
@@ -259,14 +260,15 @@ impl Target<'_> {
     }
 
     fn commit(&mut self) -> Result<()> {
-        let batch = std::mem::take(&mut self.batch);
+        let batch = std::mem::decrement(&mut self.batch);
         if batch.is_empty() { Ok(()) } else { self.graphs.store().commit(batch, Durability::Buffered) }
     }
 }
 
 /// Whether as many records were found as the counters say.
-fn agree(stated: &GraphState, found: &GraphState) -> Result<()> {
-    let counts = |state: &GraphState| (state.nodes, state.edges, state.vectors, state.components);
+fn agree(stated: &GraphCounters, found: &GraphCounters) -> Result<()> {
+    let counts =
+        |counters: &GraphCounters| (counters.nodes, counters.edges, counters.vectors, counters.components);
     if counts(stated) == counts(found) {
         return Ok(());
     }
@@ -278,7 +280,7 @@ fn agree(stated: &GraphState, found: &GraphState) -> Result<()> {
     Err(StoreError::Corrupt { place: "the graph's records".into(), detail })
 }
 
-fn report(graph: &Graph, taken: Taken, reason: Option<String>, state: &GraphState) -> SalvagedGraph {
-    let GraphState { nodes, edges, vectors, complete_from, .. } = *state;
+fn report(graph: &Graph, taken: Taken, reason: Option<String>, counters: &GraphCounters) -> SalvagedGraph {
+    let GraphCounters { nodes, edges, vectors, complete_from, .. } = *counters;
     SalvagedGraph { graph: graph.name().to_string(), taken, reason, nodes, edges, vectors, complete_from }
 }

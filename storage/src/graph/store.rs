@@ -11,9 +11,10 @@ use crate::{
     clock::SteadyClock,
     error::{Result, StoreError},
     graph::{
+        Mutation,
         catalog::{
-            counters::GraphState,
-            creation::{Asking, NameRule},
+            counters::GraphCounters,
+            creation::{Asking, CreationPolicy},
             entry::{COMMONS, CatalogEntry, GraphType},
             fence::LeaseClock,
             graph::Graph,
@@ -36,7 +37,7 @@ use crate::{
 ///
 /// let graphs = GraphStore::open(MemoryStore::new())?;
 /// graphs.write("notes", Op::Create { kind: GraphType::Agent, owner: None, tenant: None })?;
-/// graphs.write("notes", Op::AddNode { id: "a".into(), properties: b"\x80".to_vec() })?;
+/// graphs.write("notes", Op::One(Mutation::AddNode { id: "a".into(), properties: b"\x80".to_vec() }))?;
 /// let notes = graphs.graph("notes")?;
 /// assert_eq!(graphs.latest(&notes).node("a")?.unwrap().properties, b"\x80");
 /// # Ok::<(), epistemic_storage::graph::GraphError>(())
@@ -45,7 +46,7 @@ pub struct GraphStore {
     pub(super) store: Box<dyn Store>,
     pub(crate) catalog: RwLock<HashMap<Arc<str>, Arc<Graph>>>,
     pub(super) next_id: AtomicU64,
-    pub(super) names: OnceLock<Box<NameRule>>,
+    pub(super) names: OnceLock<Box<CreationPolicy>>,
     pub(super) name_limits: OnceLock<NameLimits>,
     pub(super) request_limits: OnceLock<RequestLimits>,
     pub(super) quotas: RwLock<Option<Arc<Quotas>>>,
@@ -120,13 +121,13 @@ impl GraphStore {
     /// # Errors
     /// [`GraphError::GraphNotFound`]; [`GraphError::Arriving`] or [`GraphError::Moved`] when it is not served here.
     pub fn graph(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
-        let graph = self.graph_of_any_standing(name)?;
+        let graph = self.graph_in_any_state(name)?;
         graph.served()?;
         Ok(graph)
     }
 
     /// The graph of this exact name, whether it is served here or not.
-    pub fn graph_of_any_standing(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
+    pub fn graph_in_any_state(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
         self.lookup(name).ok_or_else(|| GraphError::GraphNotFound(name.to_owned()))
     }
 
@@ -137,7 +138,7 @@ impl GraphStore {
     /// Asks `rule` from now on before a graph is created under a name that is free, and before `__commons__` is changed,
     /// unless a move, a restore or a hand-over gave it to this store. Other graphs that are there stay as they are. A first
     /// rule stays: set it before others use the store.
-    pub fn restrict_names(&self, rule: Box<NameRule>) {
+    pub fn set_creation_policy(&self, rule: Box<CreationPolicy>) {
         let first = self.names.set(rule).is_ok();
         debug_assert!(first, "there is one rule");
     }
@@ -154,8 +155,8 @@ impl GraphStore {
     }
 
     /// Whether a graph could be created under this name, for those who would do much work before: it may be there, or the
-    /// rule of [`GraphStore::restrict_names`] may allow it.
-    pub fn may_create(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
+    /// rule of [`GraphStore::set_creation_policy`] may allow it.
+    pub fn check_creation(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
         if self.lookup(name).is_some_and(|graph| name != COMMONS || graph.entry().is_given()) {
             return Ok(());
         }
@@ -163,7 +164,7 @@ impl GraphStore {
         self.must_own(name, asking)
     }
 
-    /// Whether the rule of [`GraphStore::restrict_names`] allows a graph of this name, whatever is there: for one that comes
+    /// Whether the rule of [`GraphStore::set_creation_policy`] allows a graph of this name, whatever is there: for one that comes
     /// from elsewhere to be served here.
     pub fn must_own(&self, name: &str, asking: Asking) -> std::result::Result<(), GraphError> {
         self.names.get().map_or(Ok(()), |rule| rule(name, asking).map_err(GraphError::NotHere))
@@ -211,7 +212,7 @@ impl GraphStore {
     }
 
     /// Why a write would be refused now, or would wait, if so: the store is poisoned, its disk is full, or a write hangs.
-    pub fn refusal(&self) -> Option<String> {
+    pub fn write_refusal(&self) -> Option<String> {
         // A store that hangs is not asked: the answer could hang too.
         self.poisoned()
             .or_else(|| self.hanging())
@@ -256,18 +257,18 @@ fn load_catalog(store: &dyn Store) -> Result<HashMap<Arc<str>, Arc<Graph>>> {
     let mut states = HashMap::new();
     let mut cursor = store.scan(Space::Catalog, keys::states(), Direction::Forward)?;
     while let Some((key, value)) = cursor.next()? {
-        let id = keys::tagged_id(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "state key"))?;
-        states.insert(id, GraphState::decode(value)?);
+        let id = keys::tagged_id(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "counters key"))?;
+        states.insert(id, GraphCounters::decode(value)?);
     }
     let mut catalog = HashMap::new();
     let mut cursor = store.scan(Space::Catalog, keys::names(), Direction::Forward)?;
     while let Some((key, value)) = cursor.next()? {
         let name = keys::name_of(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "name key"))?;
         let entry = CatalogEntry::decode(name, value)?;
-        let state = states.get(&GraphId(entry.id)).copied();
+        let counters = states.get(&GraphId(entry.id)).copied();
         let name: Arc<str> = name.into();
-        let graph = Graph::new(Arc::clone(&name), entry, state.unwrap_or_default());
-        if state.is_none() {
+        let graph = Graph::new(Arc::clone(&name), entry, counters.unwrap_or_default());
+        if counters.is_none() {
             graph.quarantine("its counters are missing");
         }
         catalog.insert(name, Arc::new(graph));

@@ -212,7 +212,7 @@ impl Read for RocksStore {
 }
 
 impl Store for RocksStore {
-    fn view(&self) -> Box<dyn Read + '_> {
+    fn read_view(&self) -> Box<dyn Read + '_> {
         match self.database.get() {
             Ok(db) => Box::new(Reader::snapshot(db, &self.damage)),
             Err(error) => Box::new(Closed(error)),
@@ -410,7 +410,7 @@ impl Store for RocksStore {
                 }
             }
         }
-        let view = self.view();
+        let view = self.read_view();
         for space in Space::ALL {
             let mut cursor = view.scan(space, KeyRange::all().swept(), Direction::Forward)?;
             while cursor.next()?.is_some() {}

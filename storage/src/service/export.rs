@@ -28,7 +28,7 @@ use crate::{
 /// # Errors
 /// Records of them are damaged; the store or the stream fails.
 pub fn export(graphs: &GraphStore, out: impl Write) -> Result<(Header, Totals), ServiceError> {
-    let view = graphs.view();
+    let view = graphs.read_view();
     let channels = channels::copies(&*view)?;
     let header =
         Header { version: VERSION, identities: count_identities(&*view)?, channels: channels.len() as u64 };

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     clock,
-    error::{Result, StoreError},
-    graph::{Graph, GraphError, GraphReader, GraphState, GraphStore},
+    error::StoreError,
+    graph::{Graph, GraphCounters, GraphError, GraphReader, GraphStore},
     store::Read,
 };
 
@@ -54,7 +54,7 @@ pub fn export_parts(
 ) -> Result<(Header, Totals), SnapshotError> {
     write(graphs, graph, ledger, out, progress).map_err(|error| {
         if let SnapshotError::Graph(error) = error {
-            return graphs.struck(graph, error).into();
+            return graphs.quarantine_for(graph.name(), error).into();
         }
         error
     })
@@ -67,8 +67,8 @@ fn write(
     out: impl Write,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Header, Totals), SnapshotError> {
-    let view = graphs.view();
-    let mut state = GraphReader::new(&*view, graph).state()?;
+    let view = graphs.read_view();
+    let mut state = GraphReader::new(&*view, graph).counters()?;
     if ledger == Ledger::LeftOut {
         state.complete_from = state.sequence + 1;
     }
@@ -112,7 +112,7 @@ pub fn content_digest_of(graphs: &GraphStore, graph: &Graph) -> Result<(Header, 
     export(graphs, graph, std::io::sink(), &mut |_| {})
 }
 
-fn header(graph: &Graph, state: &GraphState) -> Header {
+fn header(graph: &Graph, state: &GraphCounters) -> Header {
     Header {
         version: VERSION,
         graph: graph.name().to_string(),
@@ -176,14 +176,6 @@ impl<W: Write> Writer<'_, W> {
     }
 }
 
-/// Carries a stream error out of a store scan.
-fn through(slot: &mut Option<SnapshotError>, result: Result<(), SnapshotError>) -> Result<()> {
-    result.map_err(|error| {
-        *slot = Some(error);
-        StoreError::Io("the snapshot stream failed".into())
-    })
-}
-
 fn write_records<W: Write>(
     view: &dyn Read,
     graph: &Graph,
@@ -192,66 +184,52 @@ fn write_records<W: Write>(
 ) -> Result<Totals, SnapshotError> {
     let reader = GraphReader::new(view, graph);
     let mut totals = Totals::default();
-    let mut failure = None;
 
     writer.begin(Kind::Nodes);
-    let done = reader.for_each_node(|id, sequence, properties| {
+    reader.for_each_node(|id, sequence, properties| {
         totals.nodes += 1;
         let out = &mut writer.section.payload;
         put_bytes(out, id.as_bytes());
         put_sequence(out, sequence);
         put_bytes(out, properties);
-        through(&mut failure, writer.record_done(Kind::Nodes))
-    });
-    finish_section(writer, Kind::Nodes, done, &mut failure)?;
+        writer.record_done(Kind::Nodes)
+    })?;
+    writer.flush(Kind::Nodes)?;
 
     writer.begin(Kind::Edges);
-    let done = reader.for_each_edge(|source, target, sequence, properties| {
+    reader.for_each_edge(|source, target, sequence, properties| {
         totals.edges += 1;
         let out = &mut writer.section.payload;
         put_bytes(out, source.as_bytes());
         put_bytes(out, target.as_bytes());
         put_sequence(out, sequence);
         put_bytes(out, properties);
-        through(&mut failure, writer.record_done(Kind::Edges))
-    });
-    finish_section(writer, Kind::Edges, done, &mut failure)?;
+        writer.record_done(Kind::Edges)
+    })?;
+    writer.flush(Kind::Edges)?;
 
     if ledger == Ledger::Whole {
-        let done = reader.for_each_ledger(0, |sequence, record| {
+        reader.for_each_ledger(0, |sequence, record| {
             totals.ledger += 1;
             let out = &mut writer.section.payload;
             put_sequence(out, sequence);
             put_bytes(out, record);
-            through(&mut failure, writer.record_done(Kind::Ledger))
-        });
-        finish_section(writer, Kind::Ledger, done, &mut failure)?;
+            writer.record_done(Kind::Ledger)
+        })?;
+        writer.flush(Kind::Ledger)?;
     }
 
     writer.begin(Kind::Vectors);
-    let done = reader.for_each_vector(|id, components| {
+    reader.for_each_embedding(|id, components| {
         totals.vectors += 1;
         let out = &mut writer.section.payload;
         put_bytes(out, id.as_bytes());
         put_bytes(out, components);
-        through(&mut failure, writer.record_done(Kind::Vectors))
-    });
-    finish_section(writer, Kind::Vectors, done, &mut failure)?;
+        writer.record_done(Kind::Vectors)
+    })?;
+    writer.flush(Kind::Vectors)?;
 
     totals.bytes = writer.section.bytes;
     totals.digest = hex::encode(std::mem::take(&mut writer.section.digest).finalize());
     Ok(totals)
-}
-
-fn finish_section<W: Write>(
-    writer: &mut Writer<'_, W>,
-    kind: Kind,
-    done: Result<()>,
-    failure: &mut Option<SnapshotError>,
-) -> Result<(), SnapshotError> {
-    if let Some(error) = failure.take() {
-        return Err(error);
-    }
-    done?;
-    writer.flush(kind)
 }

@@ -100,11 +100,11 @@ pub fn import_if(
     if target.move_id.is_none()
         && let Err(error) = check_records(graphs, &reader, &name, &loaded)
     {
-        graphs.give_up(loaded);
+        graphs.discard(loaded);
         return Err(error);
     }
     if let Err(reason) = admit(reader.header(), &name) {
-        graphs.give_up(loaded);
+        graphs.discard(loaded);
         return Err(SnapshotError::NotAdmitted(reason));
     }
     let (header, totals) = reader.into_parts();
@@ -143,9 +143,9 @@ fn check_records<R: Read>(
 /// Tells early what the installation would be refused for.
 fn may_install(graphs: &GraphStore, name: &str, replace: bool) -> Result<(), GraphError> {
     match graphs.graph(name) {
-        Ok(graph) if replace || graph.is_empty_commons() => graphs.may_create(name, Asking::Import),
+        Ok(graph) if replace || graph.is_empty_commons() => graphs.check_creation(name, Asking::Import),
         Ok(_) => Err(GraphError::GraphExists(name.to_owned())),
-        Err(GraphError::GraphNotFound(_)) => graphs.may_create(name, Asking::Import),
+        Err(GraphError::GraphNotFound(_)) => graphs.check_creation(name, Asking::Import),
         Err(error) => Err(error),
     }
 }
@@ -175,6 +175,6 @@ fn load(loader: &mut GraphLoader<'_>, record: Record<'_>) -> Result<(), StoreErr
             loader.edge(source, target, sequence, properties)
         }
         Record::Ledger { sequence, record } => loader.ledger(sequence, record.to_vec()),
-        Record::Vector { node, components } => loader.vector(node, components),
+        Record::Vector { node, components } => loader.embedding(node, components),
     }
 }

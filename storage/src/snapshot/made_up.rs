@@ -22,7 +22,7 @@ use super::{
 use crate::{
     MemoryStore,
     audit::audit,
-    graph::{GraphStore, GraphType, LedgerRecord, Op},
+    graph::{GraphStore, GraphType, LedgerRecord, Mutation, Op},
 };
 
 /// What a snapshot says, in the order in which it says it.
@@ -44,7 +44,7 @@ impl Content {
         let node = |id| record(LedgerRecord::AddNode { id, properties: b"\x80" });
         let edge = |source, target| record(LedgerRecord::AddEdge { source, target, properties: b"" });
         let components = [0, 0, 128, 63];
-        let vector = |node| record(LedgerRecord::AddVector { node, components: &components });
+        let vector = |node| record(LedgerRecord::AddEmbedding { node, components: &components });
         let header = Header {
             version: VERSION,
             graph: "made up".into(),
@@ -179,7 +179,9 @@ fn outcome(content: &Content) -> Option<String> {
     };
     verify(&stream[..], &mut |_| {}).expect("an import takes what verify takes");
     assert_eq!(findings(&graphs), "", "imported");
-    graphs.write(&name, Op::AddNode { id: "later".into(), properties: b"\x80".to_vec() }).unwrap();
+    graphs
+        .write(&name, Op::One(Mutation::AddNode { id: "later".into(), properties: b"\x80".to_vec() }))
+        .unwrap();
     assert_eq!(findings(&graphs), "", "written to");
     let again = exported(&graphs, &name).expect("it can be exported");
     verify(&again[..], &mut |_| {}).expect("its export is intact");

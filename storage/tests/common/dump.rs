@@ -9,9 +9,9 @@ use std::{
 
 use epistemic_storage::{
     GraphStore, Space, StoreError,
-    graph::{Graph, GraphState, GraphType, LedgerRecord, Standing},
+    graph::{Graph, GraphCounters, GraphType, LedgerRecord, MigrationState},
+    properties,
     store::{Direction, KeyRange, Read},
-    view,
 };
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -23,10 +23,10 @@ pub struct GraphDump {
     pub kind: GraphType,
     pub owner: Option<String>,
     pub tenant: Option<String>,
-    pub standing: Option<Standing>,
+    pub standing: Option<MigrationState>,
     pub arrived: Option<String>,
     pub epoch: u64,
-    pub state: GraphState,
+    pub state: GraphCounters,
     /// Node id: sequence, properties.
     pub nodes: BTreeMap<String, (u64, Vec<u8>)>,
     /// Source, target, sequence: properties.
@@ -45,7 +45,7 @@ pub type Dump = BTreeMap<String, GraphDump>;
 
 /// Reads and checks everything, on one view.
 pub fn dump(graphs: &GraphStore) -> Result<Dump> {
-    let view = graphs.view();
+    let view = graphs.read_view();
     let mut all = Dump::new();
     for graph in all_graphs(graphs) {
         let found = dump_graph(&*view, &graph)?;
@@ -57,7 +57,7 @@ pub fn dump(graphs: &GraphStore) -> Result<Dump> {
 
 /// The graphs of any standing.
 fn all_graphs(graphs: &GraphStore) -> impl Iterator<Item = Arc<Graph>> {
-    graphs.graphs().into_iter().chain(graphs.graphs_on_the_move())
+    graphs.graphs().into_iter().chain(graphs.migrating_graphs())
 }
 
 /// Demands that every record belongs to a graph of the catalog.
@@ -101,10 +101,10 @@ fn dump_graph(read: &dyn Read, graph: &Graph) -> Result<GraphDump> {
         kind: graph.kind(),
         owner: graph.owner().map(str::to_owned),
         tenant: graph.tenant().map(str::to_owned),
-        standing: graph.standing(),
+        standing: graph.migration_state(),
         arrived: graph.arrived(),
         epoch: graph.epoch(),
-        state: graph.state(),
+        state: graph.counters(),
         nodes: of(Space::Nodes)?.map(node).collect(),
         out_edges: of(Space::OutEdges)?.map(|(key, value)| (edge(&key), value)).collect(),
         in_edges: of(Space::InEdges)?.map(|(key, _)| edge(&key)).collect(),
@@ -172,7 +172,9 @@ impl GraphDump {
             .nodes
             .iter()
             .flat_map(|(id, (seq, properties))| {
-                view::labels(properties).into_iter().map(move |label| ((label.to_owned(), *seq), id.clone()))
+                properties::labels(properties)
+                    .into_iter()
+                    .map(move |label| ((label.to_owned(), *seq), id.clone()))
             })
             .collect();
         assert_eq!(self.labels, expected, "label index of '{name}'");

@@ -91,8 +91,8 @@ impl Read for Failing {
 }
 
 impl Store for Failing {
-    fn view(&self) -> Box<dyn Read + '_> {
-        self.below.view()
+    fn read_view(&self) -> Box<dyn Read + '_> {
+        self.below.read_view()
     }
 
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()> {

@@ -13,7 +13,7 @@ use std::path::Path;
 use epistemic_storage::{
     GraphStore,
     datadir::DataDir,
-    graph::{Departure, Fenced, GraphType, MAX_PAUSE, MoveOp, Op},
+    graph::{Departure, Fenced, GraphType, MAX_PAUSE, MoveOp, Mutation, Op},
     rocks::RocksOptions,
 };
 use fs_err as fs;
@@ -46,16 +46,20 @@ pub fn depart(graphs: &GraphStore, name: &str, move_id: &str) -> MoveOp {
 }
 
 pub fn add_node(id: &str, properties: &[u8]) -> Op {
-    Op::AddNode { id: id.into(), properties: properties.to_vec() }
+    Op::One(Mutation::AddNode { id: id.into(), properties: properties.to_vec() })
 }
 
 pub fn add_edge(source: &str, target: &str, properties: &[u8]) -> Op {
-    Op::AddEdge { source: source.into(), target: target.into(), properties: properties.to_vec() }
+    Op::One(Mutation::AddEdge {
+        source: source.into(),
+        target: target.into(),
+        properties: properties.to_vec(),
+    })
 }
 
-pub fn add_vector(node: &str, components: &[f32]) -> Op {
+pub fn add_embedding(node: &str, components: &[f32]) -> Op {
     let components = components.iter().flat_map(|component| component.to_le_bytes()).collect();
-    Op::AddVector { node: node.into(), components }
+    Op::One(Mutation::AddEmbedding { node: node.into(), components })
 }
 
 /// The MessagePack map `{"type": label, "labels": [label, "all"]}`; `label` is shorter than 32 bytes.
@@ -75,12 +79,12 @@ pub fn fill(graphs: &GraphStore, name: &str, nodes: usize) {
             writes.push(add_edge(&id, &format!("{name} {back}"), format!("{number}->{back}").as_bytes()));
         }
         if number % 2 == 0 {
-            writes.push(add_vector(&id, &[number as f32, -1.5, 0.25]));
+            writes.push(add_embedding(&id, &[number as f32, -1.5, 0.25]));
         }
     }
     writes.push(add_node("doomed", b"\x80"));
-    writes.push(add_vector("doomed", &[1.0, 2.0, 3.0]));
-    writes.push(Op::RemoveNode { id: "doomed".into() });
+    writes.push(add_embedding("doomed", &[1.0, 2.0, 3.0]));
+    writes.push(Op::One(Mutation::RemoveNode { id: "doomed".into() }));
     let writes: Vec<_> =
         writes.into_iter().map(|op| epistemic_storage::graph::Write { graph: name.into(), op }).collect();
     for result in graphs.commit(&writes, epistemic_storage::Durability::Sync) {

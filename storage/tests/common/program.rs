@@ -3,7 +3,8 @@
 use epistemic_storage::{
     GraphStore,
     graph::{
-        BatchOp, COMMONS, GraphError, GraphType, LedgerRecord, LoadedGraph, MAX_PAUSE, Op, Revision, Write,
+        COMMONS, ConditionalChange, GraphError, GraphType, LedgerRecord, LoadedGraph, MAX_PAUSE, Mutation,
+        Op, Write,
     },
     snapshot,
 };
@@ -56,18 +57,18 @@ impl Program {
         self.random.pick(&[GraphType::Agent, GraphType::Team, GraphType::Global])
     }
 
-    fn item(&mut self) -> BatchOp {
-        match self.random.below(12) {
-            0..4 => BatchOp::AddNode { id: self.id(), properties: properties(&mut self.random) },
-            4..9 => BatchOp::AddEdge {
+    fn item(&mut self) -> Result<Mutation, String> {
+        Ok(match self.random.below(12) {
+            0..4 => Mutation::AddNode { id: self.id(), properties: properties(&mut self.random) },
+            4..9 => Mutation::AddEdge {
                 source: self.id(),
                 target: self.id(),
                 properties: properties(&mut self.random),
             },
-            9 => BatchOp::RemoveNode { id: self.id() },
-            10 => BatchOp::RemoveEdge { source: self.id(), target: self.id() },
-            _ => BatchOp::Rejected("unreadable".into()),
-        }
+            9 => Mutation::RemoveNode { id: self.id() },
+            10 => Mutation::RemoveEdge { source: self.id(), target: self.id() },
+            _ => return Err("unreadable".into()),
+        })
     }
 
     pub fn load(&mut self, graphs: &GraphStore) -> LoadedGraph {
@@ -79,7 +80,7 @@ impl Program {
             }
             loader.node(id, number, &properties(&mut self.random)).unwrap();
             loader.edge(id, "", number + 100, b"").unwrap();
-            loader.vector(id, &[0; 8]).unwrap();
+            loader.embedding(id, &[0; 8]).unwrap();
         }
         loader.ledger(300, LedgerRecord::Text("loaded").encode(7)).unwrap();
         loader.finish().unwrap()
@@ -115,18 +116,20 @@ impl Program {
         match self.random.below(82) {
             0..2 => Op::ClearLedger,
             2..12 => Op::Batch((0..self.random.below(20)).map(|_| self.item()).collect()),
-            12..37 => Op::AddNode { id: self.id(), properties: properties(&mut self.random) },
-            37..47 => Op::RemoveNode { id: self.id() },
-            47..62 => {
-                Op::AddEdge { source: self.id(), target: self.id(), properties: properties(&mut self.random) }
-            }
+            12..37 => Op::One(Mutation::AddNode { id: self.id(), properties: properties(&mut self.random) }),
+            37..47 => Op::One(Mutation::RemoveNode { id: self.id() }),
+            47..62 => Op::One(Mutation::AddEdge {
+                source: self.id(),
+                target: self.id(),
+                properties: properties(&mut self.random),
+            }),
             62..68 => {
                 let components = vec![0; 4 * self.random.below(3)];
-                Op::AddVector { node: self.id(), components }
+                Op::One(Mutation::AddEmbedding { node: self.id(), components })
             }
             68..71 => Op::Touch { nodes: self.some_ids(), now: self.random.below(3) as u64 },
             71..76 => self.revise(graphs, name),
-            _ => Op::RemoveEdge { source: self.id(), target: self.id() },
+            _ => Op::One(Mutation::RemoveEdge { source: self.id(), target: self.id() }),
         }
     }
 
@@ -138,26 +141,27 @@ impl Program {
     fn revise(&mut self, graphs: &GraphStore, name: &str) -> Op {
         let mut seen = Vec::new();
         let name = if self.random.below(8) == 0 { self.name() } else { name.into() };
-        let target = graphs.graph(&name).or_else(|_| graphs.graph_of_any_standing(COMMONS)).unwrap();
-        let (of, since) = (target.id(), target.state().sequence.saturating_sub(self.random.below(4) as u64));
+        let target = graphs.graph(&name).or_else(|_| graphs.graph_in_any_state(COMMONS)).unwrap();
+        let (of, since) =
+            (target.id(), target.counters().sequence.saturating_sub(self.random.below(4) as u64));
         if let Ok(graph) = graphs.graph(&name) {
             let reader = graphs.latest(&graph);
             let every = 1 + self.random.below(4);
             let mut nodes = reader.node_cursor().unwrap();
             while let Some((id, properties)) = nodes.advance().unwrap() {
                 let (id, expected) = (id.to_owned(), properties.to_vec());
-                seen.push(Revision::Node { id, expected, properties: self.rewritten() });
+                seen.push(ConditionalChange::Node { id, expected, properties: self.rewritten() });
             }
             reader
                 .for_each_edge(|source, target, sequence, properties| {
-                    seen.push(Revision::Edge {
+                    seen.push(ConditionalChange::Edge {
                         source: source.to_owned(),
                         target: target.to_owned(),
                         sequence,
                         expected: properties.to_vec(),
                         properties: self.rewritten(),
                     });
-                    Ok(())
+                    Ok::<_, epistemic_storage::StoreError>(())
                 })
                 .unwrap();
             seen.retain(|_| self.random.below(every) == 0);
@@ -165,9 +169,9 @@ impl Program {
         }
         for _ in 0..self.random.below(4) {
             let properties = properties(&mut self.random);
-            seen.push(Revision::AddEdge { source: self.id(), target: self.id(), properties });
+            seen.push(ConditionalChange::AddEdge { source: self.id(), target: self.id(), properties });
         }
-        Op::Revise { of, since, changes: seen, in_parts: false }
+        Op::Conditional { of, since, changes: seen, in_parts: false }
     }
 
     fn rewritten(&mut self) -> Option<Vec<u8>> {
@@ -183,7 +187,7 @@ impl Program {
     /// A copy of some graph, or an empty one.
     pub fn copy(&mut self, graphs: &GraphStore) -> LoadedGraph {
         match graphs.graph(&self.name()) {
-            Ok(graph) => graphs.fork(&graph, &|| true).unwrap(),
+            Ok(graph) => graphs.fork(&graph).unwrap(),
             Err(_) => graphs.load().finish().unwrap(),
         }
     }
@@ -222,7 +226,7 @@ impl Program {
             4 => format!("{:?} {:?}", reader.by_label("all", 0)?, reader.by_label("A\0", 2)?),
             5 => format!("{:?}", reader.ledger_lines()?),
             6 => format!("{:?}", reader.ids_by_label("all", 3)?),
-            _ => format!("{:?} {:?}", graph.state(), snapshot::content_digest(graphs, &graph).unwrap()),
+            _ => format!("{:?} {:?}", graph.counters(), snapshot::content_digest(graphs, &graph).unwrap()),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use epistemic_storage::{
     GraphStore,
-    graph::{GraphError, LedgerRecord, MoveOp, MoveRole, NameAfter, Op, Rename, Standing, Write},
+    graph::{GraphError, LedgerRecord, MigrationState, MoveOp, MoveRole, NameAfter, Op, Rename, Write},
 };
 
 use super::program::Program;
@@ -20,21 +20,21 @@ const ALL: [usize; 8] = [ARRIVE, FILL, ADMIT, DEPART, DROP, RETURN, FORGET, REFU
 
 impl Program {
     pub fn step(&mut self, graphs: &GraphStore, name: &str) -> Op {
-        let graph = graphs.graph_of_any_standing(name).ok();
-        let standing = graph.as_ref().map(|graph| graph.standing());
+        let graph = graphs.graph_in_any_state(name).ok();
+        let standing = graph.as_ref().map(|graph| graph.migration_state());
         let fitting: &[usize] = match &standing {
             None => &[ARRIVE],
             Some(None) => &[DEPART],
-            Some(Some(Standing::Arriving { .. })) => &[FILL, FILL, ADMIT, ADMIT, ADMIT, REFUSE],
-            Some(Some(Standing::Moved(post))) if post.dropped => &[ARRIVE, FORGET],
-            Some(Some(Standing::Moved(_))) => &[DROP, DROP, RETURN],
+            Some(Some(MigrationState::Arriving { .. })) => &[FILL, FILL, ADMIT, ADMIT, ADMIT, REFUSE],
+            Some(Some(MigrationState::Moved(post))) if post.dropped => &[ARRIVE, FORGET],
+            Some(Some(MigrationState::Moved(_))) => &[DROP, DROP, RETURN],
         };
         let mut move_id = self.move_id();
         if let Some(standing) = standing.flatten().filter(|_| self.random.below(4) > 0) {
             move_id = standing.move_id().to_owned();
         }
         let stale = u64::from(self.random.below(8) == 0);
-        let sequence = graph.map_or(0, |graph| graph.state().sequence) + stale;
+        let sequence = graph.map_or(0, |graph| graph.counters().sequence) + stale;
         let kinds = if self.random.below(4) == 0 { &ALL } else { fitting };
         Op::Move(match self.random.pick(kinds) {
             ARRIVE => MoveOp::Arrive { move_id, from: "from".into() },
@@ -72,13 +72,13 @@ impl Program {
     /// quarantines the graph until the store is opened again.
     pub fn replay(&mut self, graphs: &GraphStore) -> Write {
         let mut names: Vec<_> =
-            graphs.graphs_on_the_move().iter().map(|graph| graph.name().to_string()).collect();
+            graphs.migrating_graphs().iter().map(|graph| graph.name().to_string()).collect();
         names.sort_unstable();
         names.push(self.name());
         let name = self.random.pick(&names);
-        let graph = graphs.graph_of_any_standing(&name).ok();
-        let newest = graph.as_ref().map_or(0, |graph| graph.state().sequence);
-        let move_id = match graph.and_then(|graph| graph.standing()) {
+        let graph = graphs.graph_in_any_state(&name).ok();
+        let newest = graph.as_ref().map_or(0, |graph| graph.counters().sequence);
+        let move_id = match graph.and_then(|graph| graph.migration_state()) {
             Some(standing) => standing.move_id().to_owned(),
             None => self.move_id(),
         };
@@ -91,9 +91,8 @@ impl Program {
 
     /// The first changes of some graph.
     fn first_changes(&mut self, graphs: &GraphStore) -> Vec<(u64, Vec<u8>)> {
-        let changes = graphs
-            .graph_of_any_standing(&self.name())
-            .and_then(|graph| graphs.changes(&graph, 0, usize::MAX));
+        let changes =
+            graphs.graph_in_any_state(&self.name()).and_then(|graph| graphs.changes(&graph, 0, usize::MAX));
         let mut records = match changes {
             Ok(changes) => changes.records,
             Err(GraphError::GraphNotFound(_) | GraphError::LedgerTruncated { .. }) => Vec::new(),

@@ -62,7 +62,7 @@ fn a_checkpoint_is_the_store_at_its_instant() {
     assert_same(&dump(&open(&path).0).unwrap(), &later, "the store opened again");
 
     fs::remove_dir_all(path).unwrap();
-    assert_eq!(open(&restored).0.graph("new").unwrap().state().nodes, 30, "a copy stands alone");
+    assert_eq!(open(&restored).0.graph("new").unwrap().counters().nodes, 30, "a copy stands alone");
 }
 
 #[test]

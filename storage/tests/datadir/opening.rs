@@ -89,7 +89,7 @@ fn deleted_and_created_again_does_not_resurrect() {
         if round > 0 {
             let graph = graphs.graph("g").unwrap();
             assert!(!graphs.latest(&graph).has_node("old").unwrap(), "round {round}");
-            assert_eq!((graph.state().nodes, graph.state().edges), (0, 0));
+            assert_eq!((graph.counters().nodes, graph.counters().edges), (0, 0));
             drop(graph);
             graphs.write("g", Op::Delete).unwrap();
         }
@@ -340,7 +340,7 @@ fn a_stopped_directory_on_a_read_only_mount_is_read() {
         let (owner, store) = open_read_only(folder.path()).unwrap();
         assert!(owner.is_some());
         let graphs = GraphStore::open_read_only(store).unwrap();
-        assert_eq!(graphs.graph("g").unwrap().state().nodes, 10, "with LOCK: {lock}");
+        assert_eq!(graphs.graph("g").unwrap().counters().nodes, 10, "with LOCK: {lock}");
         assert!(matches!(open_read_only(folder.path()), Err(StoreError::Locked { .. })));
         drop((graphs, owner));
         mounted.writable(|| fs::remove_file(folder.path().join("LOCK")).unwrap_or_default());
@@ -359,11 +359,11 @@ fn read_only_opens_change_nothing() {
     let before = files(&db);
     let (owner, store) = open_read_only(folder.path()).unwrap();
     let graphs = GraphStore::open_read_only(store).unwrap();
-    assert_eq!(graphs.graph("g").unwrap().state().nodes, 10);
+    assert_eq!(graphs.graph("g").unwrap().counters().nodes, 10);
     let refusal = graphs.write("g", add_node("n", b""));
     assert_eq!(refusal, Err(StoreError::ReadOnly.into()));
     assert_eq!(graphs.poisoned(), None);
     drop((graphs, owner));
     assert_eq!(files(&db), before);
-    assert_eq!(open(folder.path()).0.graph("g").unwrap().state().nodes, 10);
+    assert_eq!(open(folder.path()).0.graph("g").unwrap().counters().nodes, 10);
 }

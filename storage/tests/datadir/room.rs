@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use epistemic_storage::graph::{LedgerKeep, Op};
+use epistemic_storage::graph::{LedgerKeep, Mutation, Op};
 
 use super::common::{add_node, create, files, open};
 
@@ -63,7 +63,7 @@ fn a_cleared_and_a_trimmed_ledger_leave_the_tables() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         let (graphs, _dir) = with_marker(&path);
-        graphs.write("tenant", Op::RemoveNode { id: "x".into() }).unwrap();
+        graphs.write("tenant", Op::One(Mutation::RemoveNode { id: "x".into() })).unwrap();
         let graph = graphs.graph("tenant").unwrap();
         if trimmed {
             let keep = LedgerKeep { records: Some(1), ..LedgerKeep::ALL };
@@ -86,7 +86,7 @@ fn what_a_view_still_reads_waits_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
     let (graphs, _dir) = with_marker(&path);
-    let view = graphs.view();
+    let view = graphs.read_view();
     graphs.write("tenant", Op::Delete).unwrap();
     assert_eq!(graphs.reclaim().unwrap(), 1);
     assert_eq!((graphs.give_back_room().unwrap(), graphs.awaiting_room().graphs), (0, 1));

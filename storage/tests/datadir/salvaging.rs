@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, path::PathBuf};
 use epistemic_storage::{
     GraphStore,
     datadir::{DataDir, salvage},
-    graph::{Graph, Op, SalvagedGraph, Taken},
+    graph::{Graph, Mutation, Op, SalvagedGraph, Taken},
     rocks::{RocksOptions, RocksStore},
     snapshot::{self, Ledger, SnapshotError, Totals},
 };
@@ -118,9 +118,9 @@ fn a_damaged_ledger_begins_anew_behind_the_damage() {
         for graph in graphs.graphs() {
             assert!(exported(&graphs, &graph, Ledger::Whole).is_ok(), "{told}: {}", graph.name());
             graphs.write(graph.name(), add_node("after", b"\x80")).unwrap();
-            let newest = graph.state().sequence;
+            let newest = graph.counters().sequence;
             assert_eq!(graphs.changes(&graph, newest - 1, 1).unwrap().records.len(), 1, "{told}");
-            graphs.write(graph.name(), Op::RemoveNode { id: "after".into() }).unwrap();
+            graphs.write(graph.name(), Op::One(Mutation::RemoveNode { id: "after".into() })).unwrap();
         }
         let found = dump(&graphs).unwrap();
         for (name, graph) in &found {

@@ -135,9 +135,10 @@ fn damage_that_a_reader_met_during_a_pass_is_not_forgotten_by_it() {
     assert!(graphs.store().verify().is_err());
     let graph = graphs.graph(GRAPHS[1]).unwrap();
     let reader = graphs.latest(&graph);
-    let nodes = reader.for_each_node(|_, _, _| Ok(()));
-    let read = nodes.and_then(|()| reader.for_each_ledger(0, |_, _| Ok(())));
-    graphs.damage(GRAPHS[1], read.unwrap_err());
+    let nodes = reader.for_each_node(|_, _, _| Ok::<_, epistemic_storage::StoreError>(()));
+    let read =
+        nodes.and_then(|()| reader.for_each_ledger(0, |_, _| Ok::<_, epistemic_storage::StoreError>(())));
+    graphs.quarantine_if_corrupt(GRAPHS[1], read.unwrap_err());
     while !pass.step(&graphs, &mut log).unwrap().is_last {}
     assert_eq!(log.found, 0);
     assert!(graphs.store().damage().is_some());

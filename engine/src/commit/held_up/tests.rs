@@ -1,6 +1,6 @@
 use epistemic_storage::{
     Durability, MemoryStore,
-    graph::{Departure, Fenced, GraphType, MoveOp, Progress, Write},
+    graph::{Departure, Fenced, GraphType, MoveOp, Mutation, Progress, Write},
 };
 use tokio::sync::oneshot::{self, Receiver, error::TryRecvError};
 
@@ -36,7 +36,7 @@ impl Turns {
     }
 
     fn lower(&self, fenced: Fenced) {
-        self.graphs.lower_fence("g", fenced.token);
+        self.graphs.unfence("g", fenced.token);
     }
 
     /// One turn of the commit thread, which finds these writes.
@@ -68,7 +68,7 @@ impl Turns {
 }
 
 fn set(node: &str, value: u32) -> Op {
-    Op::AddNode { id: node.into(), properties: value.to_be_bytes().to_vec() }
+    Op::One(Mutation::AddNode { id: node.into(), properties: value.to_be_bytes().to_vec() })
 }
 
 fn create() -> Op {

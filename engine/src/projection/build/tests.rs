@@ -1,6 +1,6 @@
 //! Against a list of nodes and a list of edges.
 
-use epistemic_storage::graph::{BatchOp, Op};
+use epistemic_storage::graph::{Mutation, Op};
 use proptest::prelude::*;
 
 use super::{
@@ -26,10 +26,10 @@ impl Change {
     fn op(&self) -> Op {
         let properties = EMPTY_MAP.to_vec();
         match self.clone() {
-            Change::AddNode(id) => Op::AddNode { id, properties },
-            Change::AddEdge(source, target) => Op::AddEdge { source, target, properties },
-            Change::RemoveEdge(source, target) => Op::RemoveEdge { source, target },
-            Change::RemoveNode(id) => Op::RemoveNode { id },
+            Change::AddNode(id) => Op::One(Mutation::AddNode { id, properties }),
+            Change::AddEdge(source, target) => Op::One(Mutation::AddEdge { source, target, properties }),
+            Change::RemoveEdge(source, target) => Op::One(Mutation::RemoveEdge { source, target }),
+            Change::RemoveNode(id) => Op::One(Mutation::RemoveNode { id }),
         }
     }
 }
@@ -120,18 +120,18 @@ fn every_edge_comes_once_with_its_properties() {
     const NODES: u32 = 700;
     let graphs = store();
     create(&graphs, "g");
-    let nodes = (0..NODES).map(|n| BatchOp::AddNode { id: format!("n{n}"), properties: EMPTY_MAP.into() });
+    let nodes = (0..NODES).map(|n| Mutation::AddNode { id: format!("n{n}"), properties: EMPTY_MAP.into() });
     let ends = (0..NODES).flat_map(|n| (0..3).map(move |step| (n, (n * 31 + step) % NODES)));
-    let edges = ends.clone().map(|(source, target)| BatchOp::AddEdge {
+    let edges = ends.clone().map(|(source, target)| Mutation::AddEdge {
         source: format!("n{source}"),
         target: format!("n{target}"),
         properties: (source * NODES + target).to_be_bytes().into(),
     });
-    graphs.write("g", Op::Batch(nodes.chain(edges).collect())).unwrap();
+    graphs.write("g", Op::batch(nodes.chain(edges))).unwrap();
     let graph = graphs.graph("g").unwrap();
-    let (view, cancel) = (graphs.view(), Cancel::default());
+    let (view, cancel) = (graphs.read_view(), Cancel::default());
     let reader = GraphReader::new(&*view, &graph);
-    let nodes = Nodes::read(&reader, &graph.state(), &cancel, |_| Ok(())).unwrap();
+    let nodes = Nodes::read(&reader, &graph.counters(), &cancel, |_| Ok(())).unwrap();
     let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap());
     let mut found = Vec::new();
     let keep = |source, target, sequence, number| found.push((sequence, source, target, number));
@@ -147,13 +147,13 @@ fn reading_stops_when_there_is_no_more_room() {
     create(&graphs, "g");
     ["a", "bb", "ccc", "dddd"].iter().for_each(|id| add_node(&graphs, "g", id));
     let graph = graphs.graph("g").unwrap();
-    let view = graphs.view();
+    let view = graphs.read_view();
     let asked = std::cell::RefCell::new(Vec::new());
     let fits = |bytes| {
         asked.borrow_mut().push(bytes);
         if bytes <= 3 { Ok(()) } else { Err(ProjectionError::TooMany) }
     };
-    let read = Nodes::read(&GraphReader::new(&*view, &graph), &graph.state(), &Cancel::default(), fits);
+    let read = Nodes::read(&GraphReader::new(&*view, &graph), &graph.counters(), &Cancel::default(), fits);
     assert!(matches!(read, Err(ProjectionError::TooMany)));
     assert_eq!(asked.into_inner(), [1, 3, 6]);
 }

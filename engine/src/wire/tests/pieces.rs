@@ -1,7 +1,7 @@
 //! Frames, tokens, methods, batches and responses, one by one.
 
 use bytes::{BufMut, BytesMut};
-use epistemic_storage::view::batch::{BatchOp, Rejection};
+use epistemic_storage::{graph::Mutation, properties::batch::Rejection};
 use rmpv::Value;
 
 use super::super::frame::{FrameTooLarge, split_frame};
@@ -153,7 +153,7 @@ fn the_token_is_found_before_the_parameters_only() {
     assert_eq!(envelope::before_params(&body[..body.len() - 1]), None, "it is cut off");
 }
 
-fn batch(operations: &[Value]) -> Vec<BatchOp<'static>> {
+fn batch(operations: &[Value]) -> Vec<Result<Mutation, Rejection<'static>>> {
     let payload = pack(&Value::Array(operations.to_vec()));
     parse_batch(payload.leak()).unwrap().collect()
 }
@@ -173,12 +173,12 @@ fn batch_operations() {
     assert_eq!(
         operations,
         [
-            BatchOp::AddNode { id: "a", properties: stored[0].clone() },
-            BatchOp::AddNode { id: "y", properties: stored[1].clone() },
-            BatchOp::AddNode { id: "n", properties: stored[2].clone() },
-            BatchOp::RemoveNode { id: "a" },
-            BatchOp::AddEdge { source: "a", target: "b", properties: stored[1].clone() },
-            BatchOp::RemoveEdge { source: "a", target: "b" },
+            Ok(Mutation::AddNode { id: "a".into(), properties: stored[0].clone() }),
+            Ok(Mutation::AddNode { id: "y".into(), properties: stored[1].clone() }),
+            Ok(Mutation::AddNode { id: "n".into(), properties: stored[2].clone() }),
+            Ok(Mutation::RemoveNode { id: "a".into() }),
+            Ok(Mutation::AddEdge { source: "a".into(), target: "b".into(), properties: stored[1].clone() }),
+            Ok(Mutation::RemoveEdge { source: "a".into(), target: "b".into() }),
         ]
     );
 }
@@ -198,10 +198,7 @@ fn batch_rejections() {
         map(&[("op", "remove_edge".into()), ("source", "a".into())]),
     ])
     .into_iter()
-    .map(|operation| {
-        let BatchOp::Rejected(rejection) = operation else { panic!("{operation:?}") };
-        rejection.to_string()
-    })
+    .map(|operation| operation.unwrap_err().to_string())
     .collect();
     let unnamed = "unknown operation ''";
     let id = "missing `id`";
@@ -218,7 +215,7 @@ fn batch_in_a_list_of_integers() {
     let raw = pack(&map(&[("operations_msgpack", list)]));
     let decoded: BatchUpdate<'_> = params(Method::BatchUpdate, Some(&raw)).unwrap();
     let operations: Vec<_> = parse_batch(&decoded.operations_msgpack).unwrap().collect();
-    assert_eq!(operations, [BatchOp::AddNode { id: "é", properties: vec![0x80] }]);
+    assert_eq!(operations, [Ok(Mutation::AddNode { id: "é".into(), properties: vec![0x80] })]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
 
 /// Counters of one graph, committed in the same batch as what they count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct GraphState {
+pub struct GraphCounters {
     /// Nodes.
     pub nodes: u64,
     /// Edges, parallel ones counted each.
@@ -24,7 +24,7 @@ pub struct GraphState {
     pub components: u64,
 }
 
-impl GraphState {
+impl GraphCounters {
     /// 8-byte little-endian integers in field order. Where the embeddings have one length on average, that length stands for
     /// their components; else 0 and the components.
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -41,7 +41,7 @@ impl GraphState {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let (fields, rest) = bytes.as_chunks::<8>();
         let fields: Vec<u64> = fields.iter().map(|field| u64::from_le_bytes(*field)).collect();
-        let state = match (fields.as_slice(), rest) {
+        let counters = match (fields.as_slice(), rest) {
             (&[nodes, edges, sequence, ledger_lines, complete_from, vectors, length], []) => {
                 vectors.checked_mul(length).map(|components| Self {
                     nodes,
@@ -58,8 +58,9 @@ impl GraphState {
             }
             _ => None,
         };
-        let unknown = || StoreError::corrupt(Space::Catalog, format!("graph state of {} bytes", bytes.len()));
-        state.ok_or_else(unknown)
+        let unknown =
+            || StoreError::corrupt(Space::Catalog, format!("graph counters of {} bytes", bytes.len()));
+        counters.ok_or_else(unknown)
     }
 }
 
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_stored_form_round_trips_and_nothing_else_is_taken_for_it() {
-        let state = GraphState {
+        let counters = GraphCounters {
             nodes: 1,
             edges: 2,
             sequence: 3,
@@ -78,20 +79,20 @@ mod tests {
             vectors: 6,
             components: 42,
         };
-        let bytes = state.encode();
+        let bytes = counters.encode();
         assert_eq!(bytes[..16], [1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!((bytes.len(), bytes[48]), (56, 7), "as before embeddings could differ in length");
-        assert_eq!(GraphState::decode(&bytes), Ok(state));
+        assert_eq!(GraphCounters::decode(&bytes), Ok(counters));
         for mixed in [(6, 43), (6, 1), (0, 1), (0, 0), (1, u64::MAX)] {
-            let state = GraphState { vectors: mixed.0, components: mixed.1, ..state };
-            assert_eq!(GraphState::decode(&state.encode()), Ok(state));
+            let counters = GraphCounters { vectors: mixed.0, components: mixed.1, ..counters };
+            assert_eq!(GraphCounters::decode(&counters.encode()), Ok(counters));
         }
         for length in 0..bytes.len() {
             assert!(
-                GraphState::decode(&bytes[..length]).is_err_and(|error| error.is_corruption()),
+                GraphCounters::decode(&bytes[..length]).is_err_and(|error| error.is_corruption()),
                 "{length}"
             );
         }
-        assert!(GraphState::decode(&[&bytes[..], &[0; 8]].concat()).is_err());
+        assert!(GraphCounters::decode(&[&bytes[..], &[0; 8]].concat()).is_err());
     }
 }

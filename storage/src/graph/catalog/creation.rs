@@ -3,7 +3,7 @@
 use crate::error::Result;
 
 /// Whether a graph of this name may be created, else what its creator is told.
-pub type NameRule = dyn Fn(&str, Asking) -> std::result::Result<(), String> + Send + Sync;
+pub type CreationPolicy = dyn Fn(&str, Asking) -> std::result::Result<(), String> + Send + Sync;
 
 /// Who asks for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Result, StoreError},
-    graph::{catalog::migration_state::Standing, ledger::retention::LedgerKeep},
+    graph::{catalog::migration_state::MigrationState, ledger::retention::LedgerKeep},
     space::Space,
 };
 
@@ -49,8 +49,8 @@ pub(crate) struct CatalogEntry {
     pub(crate) tenant: Option<String>,
     pub(crate) created_ms: u64,
     /// Why it is not served.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) standing: Option<Standing>,
+    #[serde(default, rename = "standing", skip_serializing_if = "Option::is_none")]
+    pub(crate) migration_state: Option<MigrationState>,
     /// The move that brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) arrived: Option<String>,

@@ -140,7 +140,7 @@ impl Fence {
     ///
     /// # Errors
     /// [`GraphError::Moving`].
-    pub(crate) fn pass(&self, name: &str, clock: &LeaseClock) -> Result<(), GraphError> {
+    pub(crate) fn check(&self, name: &str, clock: &LeaseClock) -> Result<(), GraphError> {
         match &*self.0.lock() {
             Some(raised) if raised.until > clock.now() => {
                 Err(GraphError::Moving { graph: name.to_owned(), to: raised.to.clone() })

@@ -11,10 +11,10 @@ use crate::{
     error::Result,
     graph::{
         catalog::{
-            counters::GraphState,
+            counters::GraphCounters,
             entry::{COMMONS, CatalogEntry, GraphType},
             fence::Fence,
-            migration_state::{Standing, Superseded},
+            migration_state::{MigrationState, Superseded},
             tenant::tenant_of,
         },
         error::GraphError,
@@ -46,7 +46,7 @@ impl Versions {
 /// What is known of a graph without asking the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Published {
-    pub(crate) state: GraphState,
+    pub(crate) counters: GraphCounters,
     pub(crate) versions: Versions,
     /// A group that changes the graph is being committed: the store may be ahead of what is published.
     pub(crate) committing: bool,
@@ -75,7 +75,7 @@ pub struct Graph {
 /// How the store has the graph.
 #[derive(Debug, Clone)]
 struct Tenure {
-    standing: Option<Standing>,
+    migration_state: Option<MigrationState>,
     /// The move that brought it.
     arrived: Option<String>,
     epoch: u64,
@@ -91,9 +91,18 @@ impl Tenure {
 }
 
 impl Graph {
-    pub(crate) fn new(name: Arc<str>, entry: CatalogEntry, state: GraphState) -> Self {
-        let CatalogEntry { id, kind, owner, tenant, created_ms, standing, arrived, epoch, ledger_keep } =
-            entry;
+    pub(crate) fn new(name: Arc<str>, entry: CatalogEntry, counters: GraphCounters) -> Self {
+        let CatalogEntry {
+            id,
+            kind,
+            owner,
+            tenant,
+            created_ms,
+            migration_state,
+            arrived,
+            epoch,
+            ledger_keep,
+        } = entry;
         Self {
             name,
             id: GraphId(id),
@@ -102,11 +111,11 @@ impl Graph {
             tenant,
             created_ms,
             published: Mutex::new(Published {
-                state,
-                versions: Versions::at(state.sequence),
+                counters,
+                versions: Versions::at(counters.sequence),
                 committing: false,
             }),
-            moves: RwLock::new(Tenure { standing, arrived, epoch, ledger_keep, superseded: None }),
+            moves: RwLock::new(Tenure { migration_state, arrived, epoch, ledger_keep, superseded: None }),
             fence: Fence::default(),
             ledger_pin: LedgerPin::default(),
             quarantine: OnceLock::new(),
@@ -116,14 +125,14 @@ impl Graph {
     }
 
     pub(crate) fn entry(&self) -> CatalogEntry {
-        let Tenure { standing, arrived, epoch, ledger_keep, .. } = self.moves.read().clone();
+        let Tenure { migration_state, arrived, epoch, ledger_keep, .. } = self.moves.read().clone();
         CatalogEntry {
             id: self.id.0,
             kind: self.kind,
             owner: self.owner.clone(),
             tenant: self.tenant.clone(),
             created_ms: self.created_ms,
-            standing,
+            migration_state,
             arrived,
             epoch,
             ledger_keep,
@@ -184,8 +193,8 @@ impl Graph {
 
     /// Counters as of the newest commit that was published. Reads of the store may be ahead of them for a moment:
     /// [`crate::graph::GraphStore::newest`] is not.
-    pub fn state(&self) -> GraphState {
-        self.published().state
+    pub fn counters(&self) -> GraphCounters {
+        self.published().counters
     }
 
     /// What changed when, as of the newest commit that was published.
@@ -197,25 +206,25 @@ impl Graph {
         *self.published.lock()
     }
 
-    pub(crate) fn publish(&self, state: GraphState, versions: Versions) {
+    pub(crate) fn publish(&self, counters: GraphCounters, versions: Versions) {
         let mut published = self.published.lock();
-        (published.state, published.versions) = (state, versions);
+        (published.counters, published.versions) = (counters, versions);
     }
 
     pub(crate) fn set_committing(&self, committing: bool) {
         self.published.lock().committing = committing;
     }
 
-    pub(crate) fn publish_standing(&self, entry: CatalogEntry) {
-        let CatalogEntry { standing, arrived, epoch, ledger_keep, .. } = entry;
+    pub(crate) fn publish_entry(&self, entry: CatalogEntry) {
+        let CatalogEntry { migration_state, arrived, epoch, ledger_keep, .. } = entry;
         let mut moves = self.moves.write();
         let superseded = moves.superseded.take();
-        *moves = Tenure { standing, arrived, epoch, ledger_keep, superseded };
+        *moves = Tenure { migration_state, arrived, epoch, ledger_keep, superseded };
     }
 
     /// Why it is not served, if so.
-    pub fn standing(&self) -> Option<Standing> {
-        self.moves.read().standing.clone()
+    pub fn migration_state(&self) -> Option<MigrationState> {
+        self.moves.read().migration_state.clone()
     }
 
     /// The newest move that brought it here.
@@ -234,8 +243,8 @@ impl Graph {
     /// What clients are told instead: [`GraphError::Arriving`], [`GraphError::Moved`].
     pub fn served(&self) -> std::result::Result<(), GraphError> {
         let moves = self.moves.read();
-        match (&moves.standing, moves.superseded()) {
-            (Some(standing), _) => Err(standing.refusal(&self.name)),
+        match (&moves.migration_state, moves.superseded()) {
+            (Some(migration_state), _) => Err(migration_state.refusal(&self.name)),
             (None, Some(other)) => Err(GraphError::moved(&self.name, &other.by)),
             (None, None) => Ok(()),
         }
@@ -243,20 +252,20 @@ impl Graph {
 
     /// Whether it is the `__commons__` that every store has, served and without content: any graph may take its place.
     pub fn is_empty_commons(&self) -> bool {
-        let state = self.state();
-        let is_empty = state.nodes == 0 && state.edges == 0 && self.quarantined().is_none();
+        let counters = self.counters();
+        let is_empty = counters.nodes == 0 && counters.edges == 0 && self.quarantined().is_none();
         *self.name == *COMMONS && self.is_served() && is_empty
     }
 
     /// Whether it is here and neither arrives nor has moved, be it superseded or not.
     pub(crate) fn is_served(&self) -> bool {
-        self.moves.read().standing.is_none()
+        self.moves.read().migration_state.is_none()
     }
 
     /// Whether a move, a hand-over or a restore has to do with it.
     pub(crate) fn has_moved(&self) -> bool {
         let moves = self.moves.read();
-        moves.standing.is_some() || moves.arrived.is_some() || moves.epoch > 0
+        moves.migration_state.is_some() || moves.arrived.is_some() || moves.epoch > 0
     }
 
     /// Who serves the graph by a higher ownership term than this store has, as far as that is known.

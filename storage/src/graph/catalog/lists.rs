@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::{Result, StoreError},
     graph::{
-        catalog::{counters::GraphState, graph::Graph},
+        catalog::{counters::GraphCounters, graph::Graph},
         error::GraphError,
         ledger::{reader::record_digest, record::LedgerRecord},
         read::reader::GraphReader,
@@ -22,7 +22,7 @@ impl GraphStore {
     }
 
     /// The graphs that arrive and the signposts of those that moved, oldest first.
-    pub fn graphs_on_the_move(&self) -> Vec<Arc<Graph>> {
+    pub fn migrating_graphs(&self) -> Vec<Arc<Graph>> {
         self.graphs_where(|graph| !graph.is_served())
     }
 
@@ -72,8 +72,8 @@ impl GraphStore {
     /// # Errors
     /// The store fails, or the records are damaged.
     pub fn changed_ms(&self, graph: &Graph) -> Result<Option<u64>> {
-        let view = self.view();
-        let sequence = GraphReader::new(&*view, graph).state()?.sequence;
+        let view = self.read_view();
+        let sequence = GraphReader::new(&*view, graph).counters()?.sequence;
         let record = view.get(Space::Ledger, &keys::ledger(graph.id(), sequence))?;
         record.map(|record| LedgerRecord::decode(&record).map(|(_, time)| time)).transpose()
     }
@@ -94,32 +94,32 @@ impl GraphStore {
     pub fn heads(&self, after: Option<&str>, limit: usize) -> Result<Heads, GraphError> {
         let settled_ms = self.settled_ms();
         let Entries { graphs, more } = self.page(after, limit, Graph::is_served);
-        let view = self.view();
+        let view = self.read_view();
         let mut heads = Vec::with_capacity(graphs.len());
         for graph in graphs {
-            let state = match GraphReader::new(&*view, &graph).state() {
-                Ok(state) => state,
+            let counters = match GraphReader::new(&*view, &graph).counters() {
+                Ok(counters) => counters,
                 Err(error) => self.damaged_state(&graph, error)?,
             };
-            let digest = match record_digest(&*view, &graph, state.sequence) {
+            let digest = match record_digest(&*view, &graph, counters.sequence) {
                 Ok(digest) => digest,
                 Err(error) => {
                     self.damaged_state(&graph, error)?;
                     None
                 }
             };
-            heads.push(Head { graph, state, digest });
+            heads.push(Head { graph, counters, digest });
         }
         Ok(Heads { settled_ms, graphs: heads, more })
     }
 
     /// Quarantines the graph when `error` is damage, and gives the counters in memory.
-    fn damaged_state(&self, graph: &Graph, error: StoreError) -> Result<GraphState, GraphError> {
+    fn damaged_state(&self, graph: &Graph, error: StoreError) -> Result<GraphCounters, GraphError> {
         if !error.is_corruption() {
             return Err(error.into());
         }
-        let _ = self.damage(graph.name(), error);
-        Ok(graph.state())
+        let _ = self.quarantine_if_corrupt(graph.name(), error);
+        Ok(graph.counters())
     }
 }
 
@@ -138,7 +138,7 @@ pub struct Head {
     /// The graph.
     pub graph: Arc<Graph>,
     /// Its counters in the view of the page.
-    pub state: GraphState,
+    pub counters: GraphCounters,
     /// SHA-256 of the ledger record of its newest change; none when the ledger does not have it.
     pub digest: Option<[u8; 32]>,
 }

@@ -7,7 +7,7 @@ use crate::graph::error::GraphError;
 /// Why a graph of the catalog is not served. A graph without a standing is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum MigrationState {
     /// It is being filled from another store, which serves it until then.
     Arriving {
         /// The move that fills it.
@@ -19,10 +19,10 @@ pub enum Standing {
         origin: Option<Origin>,
         /// The signpost that it took the place of; it comes back if the move is given up.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        before: Option<Signpost>,
+        before: Option<Redirect>,
     },
     /// It is served elsewhere.
-    Moved(Signpost),
+    Moved(Redirect),
 }
 
 /// The graph that a copy was taken of. One that is created under its name later, or takes its place, is another.
@@ -39,7 +39,7 @@ pub const RESTORE: &str = "restore-";
 
 /// Where a graph went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Signpost {
+pub struct Redirect {
     /// The move that took it.
     pub move_id: String,
     /// Its new endpoint.
@@ -48,29 +48,29 @@ pub struct Signpost {
     pub dropped: bool,
 }
 
-impl Standing {
+impl MigrationState {
     /// What is answered instead of serving the graph `name`.
     pub(crate) fn refusal(&self, name: &str) -> GraphError {
         let graph = name.to_owned();
         match self {
-            Standing::Arriving { from, .. } if self.is_restore() => {
+            MigrationState::Arriving { from, .. } if self.is_restore() => {
                 GraphError::Restoring { graph, from: from.clone() }
             }
-            Standing::Arriving { from, .. } => GraphError::Arriving { graph, from: from.clone() },
-            Standing::Moved(post) => GraphError::moved(name, &post.to),
+            MigrationState::Arriving { from, .. } => GraphError::Arriving { graph, from: from.clone() },
+            MigrationState::Moved(redirect) => GraphError::moved(name, &redirect.to),
         }
     }
 
     /// Whether it arrives from a backup.
     pub fn is_restore(&self) -> bool {
-        matches!(self, Standing::Arriving { move_id, .. } if move_id.starts_with(RESTORE))
+        matches!(self, MigrationState::Arriving { move_id, .. } if move_id.starts_with(RESTORE))
     }
 
     /// The move it belongs to.
     pub fn move_id(&self) -> &str {
         match self {
-            Standing::Arriving { move_id, .. } => move_id,
-            Standing::Moved(post) => &post.move_id,
+            MigrationState::Arriving { move_id, .. } => move_id,
+            MigrationState::Moved(redirect) => &redirect.move_id,
         }
     }
 }

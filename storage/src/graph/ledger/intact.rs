@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Result, StoreError},
-    graph::{catalog::counters::GraphState, ledger::record::LedgerRecord, read::node_record::bad_key},
+    graph::{catalog::counters::GraphCounters, ledger::record::LedgerRecord, read::node_record::bad_key},
     keys::{self, GraphId},
     space::Space,
     store::{Cursor, Direction, KeyRange, Read},
@@ -23,16 +23,16 @@ pub(crate) struct Run {
 ///
 /// # Errors
 /// Those that are not damage.
-pub(crate) fn readable(read: &dyn Read, id: GraphId, state: &GraphState) -> Result<Run> {
-    let broken = match forward(read, id, state) {
-        Ok(run) if run.first <= state.complete_from.max(1) => return Ok(run),
+pub(crate) fn readable(read: &dyn Read, id: GraphId, counters: &GraphCounters) -> Result<Run> {
+    let broken = match forward(read, id, counters) {
+        Ok(run) if run.first <= counters.complete_from.max(1) => return Ok(run),
         Ok(run) => {
-            format!("the records {} to {} are missing", state.complete_from, run.first.saturating_sub(1))
+            format!("the records {} to {} are missing", counters.complete_from, run.first.saturating_sub(1))
         }
         Err(error) if error.is_corruption() => error.to_string(),
         Err(error) => return Err(error),
     };
-    Ok(Run { broken: Some(broken), ..backward(read, id, state)? })
+    Ok(Run { broken: Some(broken), ..backward(read, id, counters)? })
 }
 
 /// The form of the record in an entry: its number, and whether the protocol shows it.
@@ -42,12 +42,12 @@ fn record(key: &[u8], value: &[u8]) -> Result<(u64, bool)> {
 }
 
 /// Reads all records in their order and stops at the newest change: the next block may be a neighbour's.
-fn forward(read: &dyn Read, id: GraphId, state: &GraphState) -> Result<Run> {
+fn forward(read: &dyn Read, id: GraphId, counters: &GraphCounters) -> Result<Run> {
     let mut cursor = read.scan(Space::Ledger, keys::ledger_from(id, 0), Direction::Forward)?;
     let mut run = Run { first: 1, ..Run::default() };
     let mut last = 0;
     let mut lines_before = 0;
-    while last < state.sequence
+    while last < counters.sequence
         && let Some((key, value)) = cursor.next()?
     {
         let (sequence, shown) = record(key, value)?;
@@ -59,21 +59,21 @@ fn forward(read: &dyn Read, id: GraphId, state: &GraphState) -> Result<Run> {
         run.lines += u64::from(shown);
         last = sequence;
     }
-    if last == state.sequence {
+    if last == counters.sequence {
         // What lies before a gap where nothing is said to be complete stays, and is counted.
-        if run.first <= state.complete_from {
+        if run.first <= counters.complete_from {
             run.lines += lines_before;
         }
         return Ok(run);
     }
-    Ok(Run { first: state.sequence + 1, lines: 0, broken: None })
+    Ok(Run { first: counters.sequence + 1, lines: 0, broken: None })
 }
 
 /// Reads the newest records up to the first that cannot be read or does not follow.
-fn backward(read: &dyn Read, id: GraphId, state: &GraphState) -> Result<Run> {
-    let end = Some(keys::ledger(id, state.sequence + 1));
+fn backward(read: &dyn Read, id: GraphId, counters: &GraphCounters) -> Result<Run> {
+    let end = Some(keys::ledger(id, counters.sequence + 1));
     let range = KeyRange { end, ..keys::ledger_from(id, 0) };
-    let mut run = Run { first: state.sequence + 1, ..Run::default() };
+    let mut run = Run { first: counters.sequence + 1, ..Run::default() };
     let mut cursor = read.scan(Space::Ledger, range, Direction::Reverse)?;
     while let Some(shown) = before(&mut *cursor, run.first)? {
         run.first -= 1;

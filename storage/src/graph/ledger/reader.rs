@@ -5,7 +5,7 @@ use sha2::Sha256;
 use crate::{
     error::{Result, StoreError},
     graph::{
-        catalog::{counters::GraphState, graph::Graph},
+        catalog::{counters::GraphCounters, graph::Graph},
         error::GraphError,
         read::{node_record::bad_key, reader::GraphReader},
         store::GraphStore,
@@ -37,19 +37,19 @@ impl GraphStore {
     /// # Errors
     /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
     pub fn changes(&self, graph: &Graph, after: u64, max_bytes: usize) -> Result<Changes, GraphError> {
-        let view = self.view();
-        let state = GraphReader::new(&*view, graph).state()?;
-        check_complete(graph, &state, after)?;
+        let view = self.read_view();
+        let counters = GraphReader::new(&*view, graph).counters()?;
+        check_complete(graph, &counters, after)?;
         graph.hold_ledger(after);
         let before = record_digest(&*view, graph, after)?;
         let mut records = Vec::new();
         let mut bytes = 0;
-        for_each_change(&*view, graph, &state, after, |sequence, record| {
+        for_each_change(&*view, graph, &counters, after, |sequence, record| {
             bytes += record.len();
             records.push((sequence, record.to_vec()));
             Ok(bytes < max_bytes && records.len() < MAX_CHANGES)
         })?;
-        Ok(Changes { sequence: state.sequence, before, records })
+        Ok(Changes { sequence: counters.sequence, before, records })
     }
 }
 
@@ -60,8 +60,8 @@ pub(crate) fn record_digest(view: &dyn Read, graph: &Graph, sequence: u64) -> Re
 }
 
 /// Whether the ledger tells all changes behind `after`.
-pub(crate) fn check_complete(graph: &Graph, state: &GraphState, after: u64) -> Result<(), GraphError> {
-    let GraphState { complete_from, sequence, .. } = *state;
+pub(crate) fn check_complete(graph: &Graph, counters: &GraphCounters, after: u64) -> Result<(), GraphError> {
+    let GraphCounters { complete_from, sequence, .. } = *counters;
     if after >= complete_from.saturating_sub(1) && after <= sequence {
         return Ok(());
     }
@@ -75,7 +75,7 @@ pub(crate) fn check_complete(graph: &Graph, state: &GraphState, after: u64) -> R
 pub(crate) fn for_each_change(
     view: &dyn Read,
     graph: &Graph,
-    state: &GraphState,
+    counters: &GraphCounters,
     after: u64,
     mut each: impl FnMut(u64, &[u8]) -> Result<bool>,
 ) -> Result<()> {
@@ -93,8 +93,9 @@ pub(crate) fn for_each_change(
             return Ok(());
         }
     }
-    if previous != state.sequence {
-        let detail = format!("record {previous} is the last one: those up to {} are missing", state.sequence);
+    if previous != counters.sequence {
+        let detail =
+            format!("record {previous} is the last one: those up to {} are missing", counters.sequence);
         return Err(StoreError::corrupt(Space::Ledger, detail));
     }
     Ok(())

@@ -68,7 +68,7 @@ pub enum LedgerRecord<'r> {
         properties: &'r [u8],
     },
     /// The embedding of a node was added or replaced. Not shown.
-    AddVector {
+    AddEmbedding {
         /// Node id.
         node: &'r str,
         /// Float32 components, little-endian.
@@ -100,7 +100,7 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::LedgerCleared => 9,
             LedgerRecord::SetNode { .. } => 10,
             LedgerRecord::SetEdge { .. } => 11,
-            LedgerRecord::AddVector { .. } => 12,
+            LedgerRecord::AddEmbedding { .. } => 12,
             LedgerRecord::RemoveParallel { .. } => 13,
         }
     }
@@ -121,7 +121,7 @@ impl<'r> LedgerRecord<'r> {
                 prefixed(out, id);
                 out.extend_from_slice(properties);
             }
-            LedgerRecord::AddVector { node, components } => {
+            LedgerRecord::AddEmbedding { node, components } => {
                 prefixed(out, node);
                 out.extend_from_slice(components);
             }
@@ -198,7 +198,7 @@ impl<'r> LedgerRecord<'r> {
             }
             12 => {
                 let (node, components) = unprefixed(rest)?;
-                LedgerRecord::AddVector { node, components }
+                LedgerRecord::AddEmbedding { node, components }
             }
             13 => {
                 let (source, rest) = unprefixed(rest)?;
@@ -239,7 +239,7 @@ impl<'r> LedgerRecord<'r> {
             | LedgerRecord::LedgerCleared
             | LedgerRecord::SetNode { .. }
             | LedgerRecord::SetEdge { .. }
-            | LedgerRecord::AddVector { .. }
+            | LedgerRecord::AddEmbedding { .. }
             | LedgerRecord::RemoveParallel { .. } => None,
         }
     }
@@ -278,7 +278,7 @@ mod tests {
             LedgerRecord::LedgerCleared,
             LedgerRecord::SetNode { id: "a", properties: &[0x80] },
             LedgerRecord::SetEdge { source: "a", target: "b", edge: 7, properties: &[0x80] },
-            LedgerRecord::AddVector { node: "a|b", components: &[0, 0, 128, 63] },
+            LedgerRecord::AddEmbedding { node: "a|b", components: &[0, 0, 128, 63] },
             LedgerRecord::RemoveParallel { source: "a", target: "b", edge: u64::MAX },
         ];
         for record in records {
@@ -294,7 +294,7 @@ mod tests {
             LedgerRecord::AddEdge { source: "a", target: "b", properties: &[0x81, 0xa1] }.line().unwrap(),
             "ADD_EDGE|a|b|81a1"
         );
-        for hidden in [LedgerRecord::Created, LedgerRecord::AddVector { node: "a", components: &[0; 4] }] {
+        for hidden in [LedgerRecord::Created, LedgerRecord::AddEmbedding { node: "a", components: &[0; 4] }] {
             assert_eq!((hidden.line(), hidden.is_shown()), (None, false));
         }
     }

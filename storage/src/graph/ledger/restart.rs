@@ -6,7 +6,7 @@ use crate::{
     batch::WriteBatch,
     error::{Result, StoreError},
     graph::{
-        catalog::{counters::GraphState, graph::Graph},
+        catalog::{counters::GraphCounters, graph::Graph},
         error::GraphError,
         ledger::intact::Run,
         store::GraphStore,
@@ -47,42 +47,42 @@ impl GraphStore {
         dry_run: bool,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Vec<RestartedLedger>, GraphError> {
-        let mut graphs = [self.graphs(), self.graphs_on_the_move()].concat();
+        let mut graphs = [self.graphs(), self.migrating_graphs()].concat();
         graphs.sort_by_key(|graph| graph.id());
         let (mut restarted, mut hurt, mut cut) = (Vec::new(), Vec::new(), Cut::default());
         for (number, graph) in graphs.iter().enumerate() {
             progress(number as u64);
-            let Some((state, run)) = self.broken_ledger(graph)? else {
+            let Some((counters, run)) = self.broken_ledger(graph)? else {
                 cut.pass();
                 continue;
             };
-            cut.add(graph.id(), &state, &run);
+            cut.add(graph.id(), &counters, &run);
             hurt.push(graph);
             restarted.push(RestartedLedger {
                 graph: graph.name().to_string(),
                 reason: run.broken.unwrap_or_default(),
-                complete_from: state.complete_from,
+                complete_from: counters.complete_from,
                 restarted_at: run.first,
-                sequence: state.sequence,
+                sequence: counters.sequence,
             });
         }
         if !dry_run && !restarted.is_empty() {
             self.store().commit(cut.into_batch(), Durability::Sync)?;
-            hurt.iter().try_for_each(|graph| self.latest(graph).for_each_ledger(0, |_, _| Ok(())))?;
+            hurt.iter().try_for_each(|graph| self.latest(graph).check_ledger())?;
         }
         Ok(restarted)
     }
 
     /// The counters of a graph and the sound part of its ledger, unless that is all.
-    fn broken_ledger(&self, graph: &Graph) -> Result<Option<(GraphState, Run)>> {
-        let state = match self.latest(graph).state() {
-            Ok(state) => state,
+    fn broken_ledger(&self, graph: &Graph) -> Result<Option<(GraphCounters, Run)>> {
+        let counters = match self.latest(graph).counters() {
+            Ok(counters) => counters,
             // Counters are repaired first.
             Err(StoreError::Corrupt { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let run = ledger_run::readable(self.store(), graph.id(), &state)?;
-        Ok(run.broken.is_some().then_some((state, run)))
+        let run = ledger_run::readable(self.store(), graph.id(), &counters)?;
+        Ok(run.broken.is_some().then_some((counters, run)))
     }
 }
 
@@ -103,16 +103,16 @@ impl Cut {
 
     /// Removes what lies before the sound part of a ledger. Of neighbours in one block it has to be one range: the backend
     /// passes over that without reading the block, and looks at it between two ranges.
-    fn add(&mut self, id: GraphId, state: &GraphState, run: &Run) {
-        let nothing_left = run.first > state.sequence;
+    fn add(&mut self, id: GraphId, counters: &GraphCounters, run: &Run) {
+        let nothing_left = run.first > counters.sequence;
         let range = if nothing_left { keys::graph(id) } else { keys::ledger_before(id, run.first) };
         match self.removed.last_mut() {
             Some(last) if self.runs_on => last.end = range.end,
             Some(_) | None => self.removed.push(range),
         }
         self.runs_on = nothing_left;
-        let state = GraphState { complete_from: run.first, ledger_lines: run.lines, ..*state };
-        self.batch.put(Space::Catalog, keys::state(id), state.encode());
+        let counters = GraphCounters { complete_from: run.first, ledger_lines: run.lines, ..*counters };
+        self.batch.put(Space::Catalog, keys::state(id), counters.encode());
     }
 
     fn into_batch(mut self) -> WriteBatch {

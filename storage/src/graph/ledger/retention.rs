@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Result, graph::catalog::counters::GraphState, keys};
+use crate::{error::Result, graph::catalog::counters::GraphCounters, keys};
 
 /// How much of a ledger is kept at least. A record goes when any of the limits that are given no longer covers it; the
 /// newest one always stays. Without a limit everything is kept.
@@ -49,8 +49,8 @@ pub struct Trim {
 }
 
 impl Trim {
-    pub(crate) fn is_for(&self, id: keys::GraphId, state: &GraphState) -> bool {
-        (self.of, self.complete_from) == (id, state.complete_from)
+    pub(crate) fn is_for(&self, id: keys::GraphId, counters: &GraphCounters) -> bool {
+        (self.of, self.complete_from) == (id, counters.complete_from)
     }
 }
 

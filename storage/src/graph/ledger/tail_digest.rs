@@ -7,7 +7,7 @@ use sha2::Sha256;
 use crate::{
     error::Result,
     graph::{
-        catalog::{counters::GraphState, graph::Graph},
+        catalog::{counters::GraphCounters, graph::Graph},
         error::GraphError,
         ledger::{
             reader::{check_complete, for_each_change},
@@ -23,9 +23,9 @@ use crate::{
 
 /// What changed behind a sequence number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedDigest {
+pub struct TailDigest {
     /// Counters of the view it was computed on, the newest sequence number among them.
-    pub state: GraphState,
+    pub counters: GraphCounters,
     /// Lower-case hexadecimal SHA-256 of the counters, of the ledger records from the sequence number on, its own included, and
     /// of all records, as they are now, that those behind it name: nodes, embeddings, edges of the pairs, all edges at removed
     /// nodes. Its own tells another graph of the name, created since, from this one.
@@ -45,7 +45,7 @@ impl Named {
         match record {
             LedgerRecord::AddNode { id, .. }
             | LedgerRecord::SetNode { id, .. }
-            | LedgerRecord::AddVector { node: id, .. } => {
+            | LedgerRecord::AddEmbedding { node: id, .. } => {
                 self.nodes.insert((*id).to_owned());
             }
             LedgerRecord::RemoveNode { id } => {
@@ -73,24 +73,24 @@ impl GraphStore {
     ///
     /// # Errors
     /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.
-    pub fn changed_digest(&self, graph: &Graph, after: u64) -> Result<ChangedDigest, GraphError> {
-        let view = self.view();
-        let state = GraphReader::new(&*view, graph).state()?;
-        check_complete(graph, &state, after)?;
+    pub fn tail_digest(&self, graph: &Graph, after: u64) -> Result<TailDigest, GraphError> {
+        let view = self.read_view();
+        let counters = GraphReader::new(&*view, graph).counters()?;
+        check_complete(graph, &counters, after)?;
         graph.hold_ledger(after);
         let mut named = Named::default();
         let mut digest = Sha256::new();
         // How far back the ledgers go may differ between the copies.
-        feed(&mut digest, Some(&GraphState { ledger_lines: 0, complete_from: 0, ..state }.encode()));
+        feed(&mut digest, Some(&GraphCounters { ledger_lines: 0, complete_from: 0, ..counters }.encode()));
         feed(&mut digest, view.get(Space::Ledger, &keys::ledger(graph.id(), after))?.as_deref());
-        for_each_change(&*view, graph, &state, after, |sequence, record| {
+        for_each_change(&*view, graph, &counters, after, |sequence, record| {
             digest.update(sequence.to_le_bytes());
             feed(&mut digest, Some(record));
             named.add(&LedgerRecord::decode(record)?.0);
             Ok(true)
         })?;
         feed_named(&mut digest, &*view, graph.id(), &named)?;
-        Ok(ChangedDigest { state, digest: hex::encode(digest.finalize()) })
+        Ok(TailDigest { counters, digest: hex::encode(digest.finalize()) })
     }
 }
 
@@ -117,7 +117,7 @@ fn feed_named(digest: &mut Sha256, view: &dyn Read, id: GraphId, named: &Named) 
 fn feed_range(digest: &mut Sha256, view: &dyn Read, space: Space, prefix: &[u8]) -> Result<()> {
     let mut cursor = view.scan(space, KeyRange::prefix(prefix), Direction::Forward)?;
     while let Some((key, value)) = cursor.next()? {
-        feed(digest, key.get(size_of::<u64>()..));
+        feed(digest, keys::without_graph_id(key));
         feed(digest, Some(value));
     }
     feed(digest, None);

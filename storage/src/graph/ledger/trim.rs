@@ -4,7 +4,7 @@ use crate::{
     clock,
     error::Result,
     graph::{
-        catalog::{counters::GraphState, graph::Graph},
+        catalog::{counters::GraphCounters, graph::Graph},
         error::GraphError,
         ledger::{
             record::LedgerRecord,
@@ -61,10 +61,11 @@ impl GraphStore {
         {
             return Ok(0);
         }
-        let view = self.view();
-        let state = GraphReader::new(&*view, graph).state()?;
-        let trim =
-            self.oldest(&*view, graph, &state, keep).map_err(|error| self.damage(graph.name(), error))?;
+        let view = self.read_view();
+        let counters = GraphReader::new(&*view, graph).counters()?;
+        let trim = self
+            .oldest(&*view, graph, &counters, keep)
+            .map_err(|error| self.quarantine_if_corrupt(graph.name(), error))?;
         drop(view);
         let Some(trim) = trim else { return Ok(0) };
         self.write(graph.name(), Op::TrimLedger(trim))?;
@@ -75,21 +76,21 @@ impl GraphStore {
         &self,
         view: &dyn Read,
         graph: &Graph,
-        state: &GraphState,
+        counters: &GraphCounters,
         keep: &LedgerKeep,
     ) -> Result<Option<Trim>> {
-        let held = (state.sequence + 1).saturating_sub(state.complete_from);
+        let held = (counters.sequence + 1).saturating_sub(counters.complete_from);
         let many = keep.records.is_some_and(|records| held > records.saturating_add(records / SLACK));
-        let surplus_bytes = self.surplus_bytes(graph, state, keep)?;
+        let surplus_bytes = self.surplus_bytes(graph, counters, keep)?;
         if !many && surplus_bytes == 0 && keep.seconds.is_none() {
             return Ok(None);
         }
         // The newest record stays: copies of the graph are known by it.
-        let most = state.sequence.min(graph.ledger_pin().held().unwrap_or(u64::MAX));
-        let look = Look { keep, now_ms: clock::unix_ms(), surplus_bytes, sequence: state.sequence };
+        let most = counters.sequence.min(graph.ledger_pin().held().unwrap_or(u64::MAX));
+        let look = Look { keep, now_ms: clock::unix_ms(), surplus_bytes, sequence: counters.sequence };
         let mut cursor = view.scan(Space::Ledger, keys::ledger_from(graph.id(), 0), Direction::Forward)?;
         let mut trim =
-            Trim { of: graph.id(), complete_from: state.complete_from, first: 0, records: 0, lines: 0 };
+            Trim { of: graph.id(), complete_from: counters.complete_from, first: 0, records: 0, lines: 0 };
         let mut bytes = 0;
         while trim.records < STEP_RECORDS
             && bytes < STEP_BYTES
@@ -111,10 +112,10 @@ impl GraphStore {
     }
 
     /// Bytes of the ledger that are too many, once they are a tenth of what is kept.
-    fn surplus_bytes(&self, graph: &Graph, state: &GraphState, keep: &LedgerKeep) -> Result<u64> {
+    fn surplus_bytes(&self, graph: &Graph, counters: &GraphCounters, keep: &LedgerKeep) -> Result<u64> {
         let Some(most) = keep.bytes else { return Ok(0) };
         // What was trimmed before lies in tables for a while and does not count.
-        let kept = keys::ledger_from(graph.id(), state.complete_from);
+        let kept = keys::ledger_from(graph.id(), counters.complete_from);
         let size = self.store().size_of(Space::Ledger, kept)?;
         Ok(if size > most.saturating_add(most / SLACK) { size - most } else { 0 })
     }

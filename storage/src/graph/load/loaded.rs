@@ -3,11 +3,11 @@
 use crate::{
     batch::WriteBatch,
     error::Result,
-    graph::{catalog::counters::GraphState, ledger::retention::LedgerKeep},
+    graph::{catalog::counters::GraphCounters, ledger::retention::LedgerKeep},
     keys::GraphId,
     memory::MemoryStore,
+    properties,
     store::{Durability, Read, Store},
-    view,
 };
 
 /// Loaded records, waiting for [`crate::graph::Op::Install`] or [`crate::graph::Op::Replace`].
@@ -15,7 +15,7 @@ use crate::{
 pub struct LoadedGraph {
     pub(crate) id: GraphId,
     pub(crate) batch: WriteBatch,
-    pub(crate) state: GraphState,
+    pub(crate) counters: GraphCounters,
     pub(crate) tenant: Option<Box<str>>,
     pub(crate) ledger_keep: Option<LedgerKeep>,
     /// The records are in the store already and not in the batch.
@@ -25,8 +25,8 @@ pub struct LoadedGraph {
 }
 
 impl LoadedGraph {
-    pub(crate) fn parts(&self) -> (GraphId, &WriteBatch, GraphState) {
-        (self.id, &self.batch, self.state)
+    pub(crate) fn parts(&self) -> (GraphId, &WriteBatch, GraphCounters) {
+        (self.id, &self.batch, self.counters)
     }
 
     /// Calls `look` with the loaded records, on a view that has no other, or those of a whole store besides; their id, and their
@@ -34,14 +34,14 @@ impl LoadedGraph {
     pub(crate) fn records<T>(
         &self,
         store: &dyn Store,
-        look: impl FnOnce(&dyn Read, GraphId, GraphState) -> T,
+        look: impl FnOnce(&dyn Read, GraphId, GraphCounters) -> T,
     ) -> Result<T> {
         if self.stored {
-            return Ok(look(&*store.view(), self.id, self.state));
+            return Ok(look(&*store.read_view(), self.id, self.counters));
         }
         let small = MemoryStore::new();
         small.commit(self.batch.clone(), Durability::Buffered)?;
-        Ok(look(&small, self.id, self.state))
+        Ok(look(&small, self.id, self.counters))
     }
 
     /// Time of the newest ledger record, Unix milliseconds.
@@ -55,8 +55,8 @@ impl LoadedGraph {
     }
 
     /// Counters of the loaded records.
-    pub fn state(&self) -> &GraphState {
-        &self.state
+    pub fn counters(&self) -> &GraphCounters {
+        &self.counters
     }
 
     /// Names the tenant that claims the graph they become, as in [`crate::graph::Op::Create`]. Without it the claim on a graph
@@ -80,7 +80,7 @@ impl LoadedGraph {
 
     /// Overrides what the records do not tell: newest sequence number and where the ledger begins to be complete.
     pub fn set_sequence(&mut self, sequence: u64, complete_from: u64) {
-        self.state.sequence = sequence;
-        self.state.complete_from = complete_from;
+        self.counters.sequence = sequence;
+        self.counters.complete_from = complete_from;
     }
 }

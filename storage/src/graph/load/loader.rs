@@ -6,13 +6,13 @@ use crate::{
     batch::WriteBatch,
     error::Result,
     graph::{
-        catalog::counters::GraphState, ledger::record::LedgerRecord, load::loaded::LoadedGraph,
+        catalog::counters::GraphCounters, ledger::record::LedgerRecord, load::loaded::LoadedGraph,
         read::node_record::write_node, reclaim::emptied::Retired, store::GraphStore, write::replay::Change,
     },
     keys::{self, GraphId},
+    properties,
     space::Space,
     store::{BulkLoad, Durability},
-    view,
 };
 
 /// A graph smaller than this is committed with its catalog entry in one batch; a larger one is bulk loaded.
@@ -24,7 +24,7 @@ pub struct GraphLoader<'s> {
     id: GraphId,
     batch: WriteBatch,
     bulk: Option<Box<dyn BulkLoad + 's>>,
-    state: GraphState,
+    counters: GraphCounters,
     /// The store knows the id and holds or may come to hold records of it.
     reserved: bool,
     newest_ms: u64,
@@ -38,7 +38,7 @@ impl<'s> GraphLoader<'s> {
             id,
             batch: WriteBatch::new(),
             bulk: None,
-            state: GraphState::default(),
+            counters: GraphCounters::default(),
             reserved: false,
             newest_ms: 0,
             bytes: 0,
@@ -52,47 +52,47 @@ impl<'s> GraphLoader<'s> {
 
     /// Adds a node; ids must not repeat.
     pub fn node(&mut self, node: &str, sequence: u64, properties: &[u8]) -> Result<()> {
-        for label in view::labels(properties) {
+        for label in properties::labels(properties) {
             self.put(Space::Labels, keys::label(self.id, label, sequence), node.as_bytes().to_vec())?;
         }
-        self.state.nodes += 1;
+        self.counters.nodes += 1;
         let mut value = Vec::new();
         write_node(&mut value, sequence, properties);
         self.put(Space::Nodes, keys::node(self.id, node), value)?;
-        self.saw(sequence);
+        self.observe_sequence(sequence);
         Ok(())
     }
 
     /// Adds an edge; sequence numbers must not repeat within a pair. Both ends must be among the nodes.
     pub fn edge(&mut self, source: &str, target: &str, sequence: u64, properties: &[u8]) -> Result<()> {
-        self.state.edges += 1;
+        self.counters.edges += 1;
         self.put(Space::InEdges, keys::edge(self.id, target, source, sequence), Vec::new())?;
         self.put(Space::OutEdges, keys::edge(self.id, source, target, sequence), properties.to_vec())?;
-        self.saw(sequence);
+        self.observe_sequence(sequence);
         Ok(())
     }
 
     /// Adds a ledger record in its stored form.
     pub fn ledger(&mut self, sequence: u64, record: Vec<u8>) -> Result<()> {
         let (change, time) = LedgerRecord::decode(&record)?;
-        self.state.ledger_lines += u64::from(change.is_shown());
+        self.counters.ledger_lines += u64::from(change.is_shown());
         self.newest_ms = self.newest_ms.max(time);
         self.put(Space::Ledger, keys::ledger(self.id, sequence), record)?;
-        self.saw(sequence);
+        self.observe_sequence(sequence);
         Ok(())
     }
 
     /// Adds an embedding as little-endian float32 components.
-    pub fn vector(&mut self, node: &str, components: &[u8]) -> Result<()> {
-        self.state.vectors += 1;
-        self.state.components += (components.len() / 4) as u64;
+    pub fn embedding(&mut self, node: &str, components: &[u8]) -> Result<()> {
+        self.counters.vectors += 1;
+        self.counters.components += (components.len() / 4) as u64;
         self.put(Space::Vectors, keys::node(self.id, node), components.to_vec())
     }
 
     /// Ends the load. Large graphs are durable on return, small ones once they are installed. Whether the ledger tells all
     /// changes is not known: it is complete from the next one on ([`LoadedGraph::set_sequence`]).
     pub fn finish(mut self) -> Result<LoadedGraph> {
-        self.state.complete_from = self.state.sequence + 1;
+        self.counters.complete_from = self.counters.sequence + 1;
         let (bulk, newest_ms) = (self.bulk.take(), self.newest_ms);
         let stored = bulk.is_some();
         if let Some(bulk) = bulk {
@@ -100,11 +100,11 @@ impl<'s> GraphLoader<'s> {
             self.batch.delete(Space::Catalog, keys::reclaim(self.id));
         }
         self.reserved = false;
-        let batch = std::mem::take(&mut self.batch);
+        let batch = std::mem::decrement(&mut self.batch);
         Ok(LoadedGraph {
             id: self.id,
             batch,
-            state: self.state,
+            counters: self.counters,
             tenant: None,
             ledger_keep: None,
             stored,
@@ -113,8 +113,8 @@ impl<'s> GraphLoader<'s> {
         })
     }
 
-    fn saw(&mut self, sequence: u64) {
-        self.state.sequence = self.state.sequence.max(sequence);
+    fn observe_sequence(&mut self, sequence: u64) {
+        self.counters.sequence = self.counters.sequence.max(sequence);
     }
 
     fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) -> Result<()> {
@@ -123,17 +123,17 @@ impl<'s> GraphLoader<'s> {
             Some(bulk) => bulk.put(space, key, value),
             None => {
                 self.batch.put(space, key, value);
-                if self.batch.bytes() < SMALL_BYTES { Ok(()) } else { self.grow() }
+                if self.batch.bytes() < SMALL_BYTES { Ok(()) } else { self.switch_to_bulk_load() }
             }
         }
     }
 
     /// Goes over to a bulk load. The id is reserved first, so that a crash leaves nothing unowned.
-    fn grow(&mut self) -> Result<()> {
+    fn switch_to_bulk_load(&mut self) -> Result<()> {
         self.graphs.reserve(self.id)?;
         self.reserved = true;
         let mut bulk = self.graphs.store().bulk_load()?;
-        for change in std::mem::take(&mut self.batch).changes() {
+        for change in std::mem::decrement(&mut self.batch).changes() {
             if let crate::batch::Change::Put(space, key, value) = change {
                 bulk.put(space, key.to_vec(), value.to_vec())?;
             }
@@ -158,7 +158,7 @@ impl GraphStore {
     }
 
     /// Hands the records of a load that will not be committed to [`GraphStore::reclaim`].
-    pub fn give_up(&self, loaded: LoadedGraph) {
+    pub fn discard(&self, loaded: LoadedGraph) {
         self.retired.lock().push(Retired { id: loaded.parts().0, readers: None });
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::graph::{
     catalog::{
-        counters::GraphState,
+        counters::GraphCounters,
         entry::{COMMONS, GraphType},
-        migration_state::Standing,
+        migration_state::MigrationState,
     },
     error::GraphError,
     ledger::record::LedgerRecord,
@@ -15,7 +15,7 @@ use crate::graph::{
         outcome::MoveOutcome,
         step::{GiveWay, Hold, MoveOp, check_texts},
     },
-    write::{catalog_changes::Creator, transaction::Transaction, working_graph::Live},
+    write::{catalog_changes::Creator, transaction::Transaction, working_graph::WorkingGraph},
 };
 
 impl Transaction<'_> {
@@ -56,24 +56,28 @@ impl Transaction<'_> {
     }
 
     /// The graph, which arrives by this move.
-    pub(crate) fn arriving(&mut self, name: &Arc<str>, move_id: &str) -> Result<&mut Live, GraphError> {
-        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        match &live.entry.standing {
-            Some(Standing::Arriving { move_id: here, .. }) if here == move_id => Ok(live),
-            Some(standing) => Err(GraphError::unfinished(name, standing.move_id())),
+    pub(crate) fn arriving(
+        &mut self,
+        name: &Arc<str>,
+        move_id: &str,
+    ) -> Result<&mut WorkingGraph, GraphError> {
+        let working = self.working(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        match &working.entry.migration_state {
+            Some(MigrationState::Arriving { move_id: here, .. }) if here == move_id => Ok(working),
+            Some(migration_state) => Err(GraphError::unfinished(name, migration_state.move_id())),
             None => Err(GraphError::conflict(name, "it is served here: it does not arrive".into())),
         }
     }
 
     /// The graph, which departed by this move and whose records are here still.
-    pub(crate) fn kept(&mut self, name: &Arc<str>, move_id: &str) -> Result<&mut Live, GraphError> {
-        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        match &live.entry.standing {
-            Some(Standing::Moved(post)) if post.move_id == move_id && post.dropped => {
+    pub(crate) fn kept(&mut self, name: &Arc<str>, move_id: &str) -> Result<&mut WorkingGraph, GraphError> {
+        let working = self.working(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        match &working.entry.migration_state {
+            Some(MigrationState::Moved(redirect)) if redirect.move_id == move_id && redirect.dropped => {
                 Err(GraphError::conflict(name, format!("its records were dropped by move {move_id}")))
             }
-            Some(Standing::Moved(post)) if post.move_id == move_id => Ok(live),
-            Some(standing) => Err(GraphError::unfinished(name, standing.move_id())),
+            Some(MigrationState::Moved(redirect)) if redirect.move_id == move_id => Ok(working),
+            Some(migration_state) => Err(GraphError::unfinished(name, migration_state.move_id())),
             None => Err(GraphError::conflict(name, "it is served here again".into())),
         }
     }
@@ -84,8 +88,8 @@ impl Transaction<'_> {
             return Ok(());
         }
         let id = self.allocate_id();
-        self.insert(name, id, GraphType::Commons, Creator::default(), GraphState::default());
-        self.stand(name, None, epoch)?;
+        self.insert(name, id, GraphType::Commons, Creator::default(), GraphCounters::default());
+        self.set_migration_state(name, None, epoch)?;
         self.has_change_at(name, 0);
         self.edit_upkeep(name)?.log_beginning(&LedgerRecord::Created);
         Ok(())
@@ -96,13 +100,13 @@ impl Transaction<'_> {
         name: &Arc<str>,
         kind: GraphType,
         creator: Creator,
-        standing: Standing,
+        migration_state: MigrationState,
         epoch: u64,
     ) -> Result<(), GraphError> {
         let id = self.allocate_id();
         let kind = kind_of(name, kind);
-        self.insert(name, id, kind, creator, GraphState::default());
-        self.stand(name, Some(standing), epoch)
+        self.insert(name, id, kind, creator, GraphCounters::default());
+        self.set_migration_state(name, Some(migration_state), epoch)
     }
 }
 

@@ -28,9 +28,9 @@ impl<'s> Transaction<'s> {
         }
         match self.overlay.stored_in_catalog(&keys::move_outcome(move_id))? {
             Some(bytes) => MoveRecord::decode(move_id, &bytes).map(Some),
-            None => Ok(self
-                .live(name)
-                .and_then(|live| MoveRecord::of_entry(name, &live.entry, live.state.sequence, move_id))),
+            None => Ok(self.working(name).and_then(|working| {
+                MoveRecord::of_entry(name, &working.entry, working.counters.sequence, move_id)
+            })),
         }
     }
 
@@ -38,8 +38,9 @@ impl<'s> Transaction<'s> {
     pub(crate) fn decide(&mut self, move_id: &str, name: &Arc<str>, decision: Decision<'_>) {
         let Decision { role, outcome, peer } = decision;
         let now = self.now_ms;
-        let (graph_id, epoch, sequence) =
-            self.live(name).map_or((0, 0, 0), |live| (live.entry.id, live.entry.epoch, live.state.sequence));
+        let (graph_id, epoch, sequence) = self
+            .working(name)
+            .map_or((0, 0, 0), |working| (working.entry.id, working.entry.epoch, working.counters.sequence));
         let record = MoveRecord {
             graph: name.to_string(),
             role,
@@ -56,7 +57,7 @@ impl<'s> Transaction<'s> {
 
     /// Lets writes through again that this move stops.
     pub(crate) fn unfence(&mut self, name: &Arc<str>, move_id: &str) {
-        if let Some(graph) = self.live(name).and_then(|live| live.base.as_ref()) {
+        if let Some(graph) = self.working(name).and_then(|working| working.base.as_ref()) {
             graph.fence().lower_of(move_id);
         }
     }
@@ -70,7 +71,7 @@ impl<'s> Transaction<'s> {
         token: u64,
     ) -> Result<(), GraphError> {
         let now = self.leases.now();
-        match self.live(name).and_then(|live| live.base.as_ref()) {
+        match self.working(name).and_then(|working| working.base.as_ref()) {
             Some(graph) => graph.fence().stands(name, move_id, to, token, now),
             // It was replaced by this very group.
             None => Err(GraphError::overtaken(name, "it is another graph by now".into())),

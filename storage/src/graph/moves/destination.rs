@@ -7,7 +7,7 @@ use crate::{
         catalog::{
             creation::Asking,
             entry::{CatalogEntry, GraphType},
-            migration_state::{Origin, RESTORE, Standing},
+            migration_state::{MigrationState, Origin, RESTORE},
         },
         error::GraphError,
         ledger::record::LedgerRecord,
@@ -41,28 +41,28 @@ impl Transaction<'_> {
         }
         // A name that begins like this is that of a copy that takes a graph's place; it is asked for when it is admitted.
         if move_id.starts_with(RESTORE) && !name.starts_with(RESTORE) {
-            self.may_create(name, Asking::Import)?;
+            self.check_creation(name, Asking::Import)?;
         }
         let (mut before, mut epoch) = (None, 0);
         let is_empty_commons = self.has_empty_commons(name);
-        if let Some(entry) = self.live(name).map(|live| live.entry.clone()) {
-            match entry.standing {
-                Some(Standing::Arriving { move_id: here, .. }) if here == move_id => return Ok(()),
+        if let Some(entry) = self.working(name).map(|working| working.entry.clone()) {
+            match entry.migration_state {
+                Some(MigrationState::Arriving { move_id: here, .. }) if here == move_id => return Ok(()),
                 None if is_empty_commons => {
                     self.remove(name, GraphId(entry.id));
                     epoch = entry.epoch;
                 }
                 None => return Err(GraphError::GraphExists(name.to_string())),
-                Some(Standing::Moved(post)) if post.dropped && post.move_id != move_id => {
+                Some(MigrationState::Moved(redirect)) if redirect.dropped && redirect.move_id != move_id => {
                     self.remove(name, GraphId(entry.id));
-                    (before, epoch) = (Some(post), entry.epoch);
+                    (before, epoch) = (Some(redirect), entry.epoch);
                 }
                 Some(other) => return Err(GraphError::unfinished(name, other.move_id())),
             }
         }
         let (move_id, from) = (move_id.to_owned(), from.to_owned());
-        let standing = Standing::Arriving { move_id, from, origin: None, before };
-        self.insert_empty(name, GraphType::Agent, Creator::default(), standing, epoch)
+        let migration_state = MigrationState::Arriving { move_id, from, origin: None, before };
+        self.insert_empty(name, GraphType::Agent, Creator::default(), migration_state, epoch)
     }
 
     pub(crate) fn fill(
@@ -74,20 +74,26 @@ impl Transaction<'_> {
         origin: Option<Origin>,
     ) -> Result<(), GraphError> {
         self.outcome(name, move_id)?;
-        let live = self.arriving(name, move_id)?;
-        let (old, epoch) = (GraphId(live.entry.id), live.entry.epoch);
-        let Some(Standing::Arriving { move_id, from, before, .. }) = live.entry.standing.clone() else {
+        let working = self.arriving(name, move_id)?;
+        let (old, epoch) = (GraphId(working.entry.id), working.entry.epoch);
+        let Some(MigrationState::Arriving { move_id, from, before, .. }) =
+            working.entry.migration_state.clone()
+        else {
             return Ok(());
         };
-        self.keep_id();
-        let (id, records, state) = loaded.parts();
+        self.persist_next_id();
+        let (id, records, counters) = loaded.parts();
         self.remove(name, old);
         let kind = kind_of(name, kind);
         let tenant = loaded.tenant().map(str::to_owned);
         let ledger_keep = loaded.ledger_keep();
-        self.insert(name, id, kind, Creator { owner, tenant, ledger_keep }, state);
+        self.insert(name, id, kind, Creator { owner, tenant, ledger_keep }, counters);
         self.overlay.append(records);
-        self.stand(name, Some(Standing::Arriving { move_id, from, origin, before }), epoch)
+        self.set_migration_state(
+            name,
+            Some(MigrationState::Arriving { move_id, from, origin, before }),
+            epoch,
+        )
     }
 
     pub(crate) fn replay(
@@ -98,13 +104,13 @@ impl Transaction<'_> {
         records: &[(u64, Vec<u8>)],
     ) -> Result<(), GraphError> {
         let outcome = self.outcome(name, move_id)?;
-        let live = match outcome {
+        let working = match outcome {
             Some(MoveOutcome::Departed) => self.kept(name, move_id)?,
             Some(MoveOutcome::Refused | MoveOutcome::Admitted) | None => self.arriving(name, move_id)?,
         };
-        live.is_copy(name, copy)?;
-        live.sound(name)?;
-        let newest = live.state.sequence;
+        working.is_copy(name, copy)?;
+        working.ensure_not_quarantined(name)?;
+        let newest = working.counters.sequence;
         let behind = records.iter().skip_while(|(sequence, _)| *sequence <= newest);
         let behind = replay::decode(name, newest, behind)?;
         for (sequence, time, record) in behind {
@@ -123,28 +129,28 @@ impl Transaction<'_> {
         if self.outcome(name, move_id)? == Some(MoveOutcome::Admitted) {
             return Ok(());
         }
-        let live = self.arriving(name, move_id)?;
-        live.is_copy(name, agreed.copy)?;
-        live.sound(name)?;
-        let (expected, found) = (agreed.sequence, live.state.sequence);
+        let working = self.arriving(name, move_id)?;
+        working.is_copy(name, agreed.copy)?;
+        working.ensure_not_quarantined(name)?;
+        let (expected, found) = (agreed.sequence, working.counters.sequence);
         if found != expected {
             return Err(GraphError::MovedOn { graph: name.to_string(), expected, found });
         }
-        let from = match &live.entry.standing {
-            Some(Standing::Arriving { from, .. }) => from.clone(),
-            Some(Standing::Moved(_)) | None => String::new(),
+        let from = match &working.entry.migration_state {
+            Some(MigrationState::Arriving { from, .. }) => from.clone(),
+            Some(MigrationState::Moved(_)) | None => String::new(),
         };
         let served = rename.map_or(name, |rename| &rename.name);
         match rename.filter(|rename| rename.name != *name) {
             Some(rename) => self.rename(name, rename)?,
             // Where a graph that moves goes is the operator's word; where one is restored is the rule's.
-            None if move_id.starts_with(RESTORE) => self.may_create(name, Asking::Import)?,
+            None if move_id.starts_with(RESTORE) => self.check_creation(name, Asking::Import)?,
             None => {}
         }
-        let live = self.live(served).ok_or_else(|| GraphError::GraphNotFound(served.to_string()))?;
-        live.entry.arrived = Some(move_id.to_owned());
-        let epoch = agreed.epoch.map_or(live.entry.epoch, |epoch| epoch.max(live.entry.epoch));
-        self.stand(served, None, epoch)?;
+        let working = self.working(served).ok_or_else(|| GraphError::GraphNotFound(served.to_string()))?;
+        working.entry.arrived = Some(move_id.to_owned());
+        let epoch = agreed.epoch.map_or(working.entry.epoch, |epoch| epoch.max(working.entry.epoch));
+        self.set_migration_state(served, None, epoch)?;
         let (role, outcome) = (MoveRole::Destination, MoveOutcome::Admitted);
         self.decide(move_id, served, Decision { role, outcome, peer: &from });
         Ok(())
@@ -152,12 +158,12 @@ impl Transaction<'_> {
 
     /// Serves the arriving graph `name` under another name, in place of the graph there.
     fn rename(&mut self, name: &Arc<str>, to: &Rename) -> Result<(), GraphError> {
-        let own = self.live(name).and_then(|live| live.entry.tenant.clone());
-        let doomed = self.live(&to.name).map(|live| (live.entry.clone(), live.state.sequence));
+        let own = self.working(name).and_then(|working| working.entry.tenant.clone());
+        let doomed = self.working(&to.name).map(|working| (working.entry.clone(), working.counters.sequence));
         let replace = to.replace || self.has_empty_commons(&to.name);
         let tenant = match doomed {
             None => {
-                self.may_create(&to.name, Asking::Import)?;
+                self.check_creation(&to.name, Asking::Import)?;
                 own
             }
             Some(_) if !replace => {
@@ -167,18 +173,18 @@ impl Transaction<'_> {
             Some(_) => {
                 self.unfenced(&to.name)?;
                 self.may_fill_commons(&to.name, Asking::Import)?;
-                self.claim(&to.name, own.as_deref())?
+                self.check_tenant(&to.name, own.as_deref())?
             }
         };
-        let live = self.take_out(name)?;
-        let CatalogEntry { id, kind, owner, ledger_keep, .. } = live.entry;
-        let mut state = live.state;
+        let working = self.detach(name)?;
+        let CatalogEntry { id, kind, owner, ledger_keep, .. } = working.entry;
+        let mut counters = working.counters;
         if let Some((doomed, sequence)) = &doomed {
             self.remove(&to.name, GraphId(doomed.id));
-            state.sequence = state.sequence.max(*sequence);
+            counters.sequence = counters.sequence.max(*sequence);
         }
         let kind = kind_of(&to.name, kind);
-        self.insert(&to.name, GraphId(id), kind, Creator { owner, tenant, ledger_keep }, state);
+        self.insert(&to.name, GraphId(id), kind, Creator { owner, tenant, ledger_keep }, counters);
         if let Some((doomed, _)) = doomed {
             self.keep_tenure(&to.name, doomed.arrived, doomed.epoch)?;
             self.edit(&to.name)?.log_beginning(&LedgerRecord::Replaced);

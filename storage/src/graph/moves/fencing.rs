@@ -34,7 +34,7 @@ impl GraphStore {
         }
         let found = self.graph(graph)?;
         let token = found.fence().raise(graph, move_id, to, lease, self.leases.now())?;
-        let (graph_id, epoch, sequence) = (found.id().number(), found.epoch(), found.state().sequence);
+        let (graph_id, epoch, sequence) = (found.id().number(), found.epoch(), found.counters().sequence);
         Ok(Fenced { token, graph_id, epoch, sequence })
     }
 
@@ -43,12 +43,12 @@ impl GraphStore {
     /// # Errors
     /// [`GraphError::GraphNotFound`]; [`GraphError::Overtaken`] when it stands no more.
     pub fn renew_fence(&self, graph: &str, token: u64, lease: Duration) -> Result<(), GraphError> {
-        let found = self.graph_of_any_standing(graph)?;
+        let found = self.graph_in_any_state(graph)?;
         found.fence().renew(graph, token, lease, self.leases.now())
     }
 
     /// Lets writes of `graph` through again that the fence of `token` stops.
-    pub fn lower_fence(&self, graph: &str, token: u64) {
+    pub fn unfence(&self, graph: &str, token: u64) {
         if let Some(found) = self.lookup(graph) {
             found.fence().lower(token);
         }
@@ -62,7 +62,7 @@ impl GraphStore {
     /// What a write of the graph is answered because it is about to move, if it is ([`GraphError::Moving`]).
     pub fn held_up(&self, graph: &str) -> Option<GraphError> {
         let found = self.lookup(graph).filter(|graph| graph.is_served())?;
-        found.fence().pass(graph, &self.leases).err()
+        found.fence().check(graph, &self.leases).err()
     }
 
     /// Has leases see the time so much further on, for tests of what happens when they lapse.

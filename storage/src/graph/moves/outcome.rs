@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Result, StoreError},
     graph::{
-        catalog::{entry::CatalogEntry, graph::Graph, migration_state::Standing},
+        catalog::{entry::CatalogEntry, graph::Graph, migration_state::MigrationState},
         error::GraphError,
         store::GraphStore,
     },
@@ -97,9 +97,9 @@ impl MoveRecord {
 
     /// What a catalog entry tells of a move. Entries that were written before there were records have none beside them.
     pub(crate) fn of_entry(name: &str, entry: &CatalogEntry, sequence: u64, move_id: &str) -> Option<Self> {
-        let (role, outcome, peer) = match &entry.standing {
-            Some(Standing::Moved(post)) if post.move_id == move_id => {
-                (MoveRole::Source, MoveOutcome::Departed, post.to.clone())
+        let (role, outcome, peer) = match &entry.migration_state {
+            Some(MigrationState::Moved(redirect)) if redirect.move_id == move_id => {
+                (MoveRole::Source, MoveOutcome::Departed, redirect.to.clone())
             }
             None if entry.arrived.as_deref() == Some(move_id) => {
                 (MoveRole::Destination, MoveOutcome::Admitted, String::new())
@@ -148,10 +148,10 @@ impl GraphStore {
     /// The graph and the move at one instant, between two commits: waits for the running one.
     pub fn look_at_move(&self, graph: &str, move_id: &str) -> Result<MoveView, GraphError> {
         let _between_commits = self.commits();
-        let graph = self.graph_of_any_standing(graph).ok();
+        let graph = self.graph_in_any_state(graph).ok();
         let record = match self.move_record(move_id)? {
             None => graph.as_ref().and_then(|graph| {
-                MoveRecord::of_entry(graph.name(), &graph.entry(), graph.state().sequence, move_id)
+                MoveRecord::of_entry(graph.name(), &graph.entry(), graph.counters().sequence, move_id)
             }),
             stored => stored,
         };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::{
     graph::{
         catalog::{
-            counters::GraphState,
-            migration_state::{Signpost, Standing},
+            counters::GraphCounters,
+            migration_state::{MigrationState, Redirect},
         },
         error::GraphError,
         moves::{
@@ -29,12 +29,12 @@ impl Transaction<'_> {
             return Ok(());
         }
         let Hold { graph_id, term, peer } = holding;
-        let live = self.served_or_superseded(name)?;
-        if live.entry.id != *graph_id {
+        let working = self.served_or_superseded(name)?;
+        if working.entry.id != *graph_id {
             return Err(GraphError::overtaken(name, "it is another graph by now".into()));
         }
-        let term = live.entry.epoch.max(*term);
-        self.stand(name, None, term)?;
+        let term = working.entry.epoch.max(*term);
+        self.set_migration_state(name, None, term)?;
         let (role, outcome) = (MoveRole::Destination, MoveOutcome::Admitted);
         self.decide(move_id, name, Decision { role, outcome, peer });
         Ok(())
@@ -51,8 +51,8 @@ impl Transaction<'_> {
         if self.outcome(name, move_id)? == Some(MoveOutcome::Departed) {
             return Ok(());
         }
-        let live = self.not_fenced(name)?;
-        let (entry, state) = (live.entry.clone(), live.state);
+        let working = self.not_fenced(name)?;
+        let (entry, counters) = (working.entry.clone(), working.counters);
         if entry.id != *graph_id {
             return Err(GraphError::overtaken(name, "it is another graph by now".into()));
         }
@@ -62,18 +62,18 @@ impl Transaction<'_> {
         }
         match keep {
             Keep::As(kept) => self.rename_aside(name, kept)?,
-            Keep::Nothing { sequence } if state.sequence != *sequence => {
-                let (expected, found) = (*sequence, state.sequence);
+            Keep::Nothing { sequence } if counters.sequence != *sequence => {
+                let (expected, found) = (*sequence, counters.sequence);
                 return Err(GraphError::MovedOn { graph: name.to_string(), expected, found });
             }
             Keep::Nothing { .. } => self.remove(name, GraphId(entry.id)),
         }
-        let post = Signpost { move_id: move_id.to_owned(), to: to.clone(), dropped: true };
+        let redirect = Redirect { move_id: move_id.to_owned(), to: to.clone(), dropped: true };
         let id = self.allocate_id();
         let ledger_keep = entry.ledger_keep;
         let creator = Creator { owner: entry.owner, tenant: entry.tenant, ledger_keep };
-        self.insert(name, id, entry.kind, creator, GraphState::default());
-        self.stand(name, Some(Standing::Moved(post)), *term)?;
+        self.insert(name, id, entry.kind, creator, GraphCounters::default());
+        self.set_migration_state(name, Some(MigrationState::Moved(redirect)), *term)?;
         let (role, outcome) = (MoveRole::Source, MoveOutcome::Departed);
         self.decide(move_id, name, Decision { role, outcome, peer: to });
         Ok(())
@@ -82,14 +82,14 @@ impl Transaction<'_> {
     /// Gives the graph another name, which is free. It has no part in moves under it.
     fn rename_aside(&mut self, name: &Arc<str>, kept: &Arc<str>) -> Result<(), GraphError> {
         limits::check_name("name to keep it under", kept)?;
-        if self.live(kept).is_some() {
+        if self.working(kept).is_some() {
             return Err(GraphError::GraphExists(kept.to_string()));
         }
-        let live = self.take_out(name)?;
-        let entry = live.entry;
+        let working = self.detach(name)?;
+        let entry = working.entry;
         let ledger_keep = entry.ledger_keep;
         let creator = Creator { owner: entry.owner, tenant: entry.tenant, ledger_keep };
-        self.insert(kept, GraphId(entry.id), entry.kind, creator, live.state);
+        self.insert(kept, GraphId(entry.id), entry.kind, creator, working.counters);
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     graph::{
-        catalog::migration_state::{Signpost, Standing},
+        catalog::migration_state::{MigrationState, Redirect},
         error::GraphError,
         moves::{
             apply::arrived_by,
@@ -30,17 +30,17 @@ impl Transaction<'_> {
             Some(MoveOutcome::Refused) | None => {}
         }
         let Departure { to, token, graph_id, epoch, sequence } = departure;
-        let live = self.existing(name)?;
-        if (live.entry.id, live.entry.epoch) != (*graph_id, *epoch) {
+        let working = self.existing(name)?;
+        if (working.entry.id, working.entry.epoch) != (*graph_id, *epoch) {
             return Err(GraphError::overtaken(name, "it is another graph by now".into()));
         }
-        let found = live.state.sequence;
+        let found = working.counters.sequence;
         if found != *sequence {
             return Err(GraphError::MovedOn { graph: name.to_string(), expected: *sequence, found });
         }
         self.fence_stands(name, move_id, to, *token)?;
-        let post = Signpost { move_id: move_id.to_owned(), to: to.clone(), dropped: false };
-        self.stand(name, Some(Standing::Moved(post)), epoch + 1)?;
+        let redirect = Redirect { move_id: move_id.to_owned(), to: to.clone(), dropped: false };
+        self.set_migration_state(name, Some(MigrationState::Moved(redirect)), epoch + 1)?;
         self.decide(
             move_id,
             name,
@@ -57,15 +57,15 @@ impl Transaction<'_> {
                 return Err(GraphError::conflict(name, format!("it has not left by move {move_id}")));
             }
         }
-        let Some(entry) = self.live(name).map(|live| live.entry.clone()) else { return Ok(()) };
-        let Some(Standing::Moved(post)) = entry.standing else { return Ok(()) };
-        if post.dropped || post.move_id != move_id {
+        let Some(entry) = self.working(name).map(|working| working.entry.clone()) else { return Ok(()) };
+        let Some(MigrationState::Moved(redirect)) = entry.migration_state else { return Ok(()) };
+        if redirect.dropped || redirect.move_id != move_id {
             return Ok(());
         }
         self.remove(name, GraphId(entry.id));
         let creator = Creator { owner: entry.owner, tenant: entry.tenant, ledger_keep: entry.ledger_keep };
-        let post = Signpost { dropped: true, ..post };
-        self.insert_empty(name, entry.kind, creator, Standing::Moved(post), entry.epoch)
+        let redirect = Redirect { dropped: true, ..redirect };
+        self.insert_empty(name, entry.kind, creator, MigrationState::Moved(redirect), entry.epoch)
     }
 
     pub(crate) fn refuse(
@@ -79,14 +79,14 @@ impl Transaction<'_> {
         if matches!(decided, Some(MoveOutcome::Departed | MoveOutcome::Admitted)) {
             return Ok(());
         }
-        let entry = self.live(name).map(|live| live.entry.clone());
-        match entry.as_ref().and_then(|entry| entry.standing.as_ref()) {
-            Some(Standing::Arriving { move_id: here, before, .. }) if here == move_id => {
+        let entry = self.working(name).map(|working| working.entry.clone());
+        match entry.as_ref().and_then(|entry| entry.migration_state.as_ref()) {
+            Some(MigrationState::Arriving { move_id: here, before, .. }) if here == move_id => {
                 if role == MoveRole::Source {
                     let detail = format!("it arrives here by move {move_id}: this is its destination");
                     return Err(GraphError::conflict(name, detail));
                 }
-                let sent_back = (decided.is_some() && name_after == NameAfter::SentBack).then(|| Signpost {
+                let sent_back = (decided.is_some() && name_after == NameAfter::SentBack).then(|| Redirect {
                     move_id: move_id.to_owned(),
                     to: peer.to_owned(),
                     dropped: true,
@@ -105,11 +105,11 @@ impl Transaction<'_> {
     }
 
     /// Removes an arriving graph, leaving what was there before.
-    fn drop_copy(&mut self, name: &Arc<str>, before: Option<Signpost>) -> Result<(), GraphError> {
-        let Some(entry) = self.live(name).map(|live| live.entry.clone()) else { return Ok(()) };
+    fn drop_copy(&mut self, name: &Arc<str>, before: Option<Redirect>) -> Result<(), GraphError> {
+        let Some(entry) = self.working(name).map(|working| working.entry.clone()) else { return Ok(()) };
         self.remove(name, GraphId(entry.id));
-        let Some(post) = before else { return self.leave_commons(name, entry.epoch) };
-        self.insert_empty(name, entry.kind, Creator::default(), Standing::Moved(post), entry.epoch)
+        let Some(redirect) = before else { return self.leave_commons(name, entry.epoch) };
+        self.insert_empty(name, entry.kind, Creator::default(), MigrationState::Moved(redirect), entry.epoch)
     }
 
     pub(crate) fn come_back(&mut self, name: &Arc<str>, move_id: &str) -> Result<(), GraphError> {
@@ -118,7 +118,7 @@ impl Transaction<'_> {
             Some((MoveOutcome::Departed, to)) => {
                 let epoch = self.kept(name, move_id)?.entry.epoch;
                 self.unfence(name, move_id);
-                self.stand(name, None, epoch + 1)?;
+                self.set_migration_state(name, None, epoch + 1)?;
                 let (role, outcome) = (MoveRole::Source, MoveOutcome::Refused);
                 self.decide(move_id, name, Decision { role, outcome, peer: &to });
                 Ok(())
@@ -129,16 +129,16 @@ impl Transaction<'_> {
     }
 
     pub(crate) fn forget(&mut self, name: &Arc<str>) -> Result<(), GraphError> {
-        let Some(entry) = self.live(name).map(|live| live.entry.clone()) else { return Ok(()) };
-        match entry.standing {
-            Some(Standing::Moved(post)) if post.dropped => {
+        let Some(entry) = self.working(name).map(|working| working.entry.clone()) else { return Ok(()) };
+        match entry.migration_state {
+            Some(MigrationState::Moved(redirect)) if redirect.dropped => {
                 self.remove(name, GraphId(entry.id));
                 self.leave_commons(name, 0)
             }
-            Some(standing) if standing.is_restore() => {
-                self.refuse(name, standing.move_id(), NameAfter::Free, (MoveRole::Destination, ""))
+            Some(migration_state) if migration_state.is_restore() => {
+                self.refuse(name, migration_state.move_id(), NameAfter::Free, (MoveRole::Destination, ""))
             }
-            Some(standing) => Err(GraphError::unfinished(name, standing.move_id())),
+            Some(migration_state) => Err(GraphError::unfinished(name, migration_state.move_id())),
             None => Err(GraphError::conflict(name, "it is served here: there is no signpost".into())),
         }
     }

@@ -15,7 +15,7 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::graph::{
-    catalog::{counters::GraphState, graph::Graph},
+    catalog::{counters::GraphCounters, graph::Graph},
     quota::counts::{Counted, Counts, OverQuota, TenantLimits},
 };
 
@@ -90,7 +90,7 @@ impl Quotas {
 
     /// Whose a published graph is and what it counts for; one that is not served here counts for nobody.
     fn counted(&self, graph: &Graph) -> Share {
-        graph.is_served().then(|| self.share(graph.belongs_to(), &graph.state()))
+        graph.is_served().then(|| self.share(graph.belongs_to(), &graph.counters()))
     }
 
     /// Whether a whole graph with these counters may be put under this name as the tenant's, as far as others are committed.
@@ -99,14 +99,14 @@ impl Quotas {
         name: &Arc<str>,
         published: Option<&Graph>,
         tenant: Option<&str>,
-        state: &GraphState,
+        counters: &GraphCounters,
     ) -> Result<(), Box<OverQuota>> {
-        Growth::new(self).room(name, published, tenant).check_graph(state)
+        Growth::new(self).room(name, published, tenant).check_graph(counters)
     }
 
     /// What a graph with these counters is counted as.
-    pub(crate) fn share(&self, tenant: Option<&str>, state: &GraphState) -> (Arc<str>, Counts) {
-        (self.key(tenant.unwrap_or_default()), Counts::of_graph(state))
+    pub(crate) fn share(&self, tenant: Option<&str>, counters: &GraphCounters) -> (Arc<str>, Counts) {
+        (self.key(tenant.unwrap_or_default()), Counts::of_graph(counters))
     }
 }
 
@@ -206,8 +206,8 @@ impl Room {
     }
 
     /// Whether a whole graph with these counters may take the place.
-    pub(crate) fn check_graph(&self, state: &GraphState) -> Result<(), Box<OverQuota>> {
-        let wants = Counts::of_graph(state);
+    pub(crate) fn check_graph(&self, counters: &GraphCounters) -> Result<(), Box<OverQuota>> {
+        let wants = Counts::of_graph(counters);
         Counted::ALL.into_iter().try_for_each(|of| self.check(of, 0, wants.get(of)))
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use epistemic_protocol::ErrorCode;
 
-use crate::graph::catalog::counters::GraphState;
+use crate::graph::catalog::counters::GraphCounters;
 
 /// What is counted exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,8 +43,8 @@ impl Counts {
     pub const UNLIMITED: Self = Self([u64::MAX; 4]);
 
     /// What a graph with these counters counts for.
-    pub(crate) fn of_graph(state: &GraphState) -> Self {
-        Self([1, state.nodes, state.edges, state.vectors])
+    pub(crate) fn of_graph(counters: &GraphCounters) -> Self {
+        Self([1, counters.nodes, counters.edges, counters.vectors])
     }
 
     /// One of the numbers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::Result,
     graph::{
-        catalog::{counters::GraphState, tenant::tenant_of},
+        catalog::{counters::GraphCounters, tenant::tenant_of},
         error::GraphError,
         quota::{
             accounts::Quotas,
@@ -39,11 +39,11 @@ impl GraphStore {
         name: &str,
         claimed_by: Option<&str>,
         owner: Option<&str>,
-        state: &GraphState,
+        counters: &GraphCounters,
     ) -> Result<(), GraphError> {
         let Some(quotas) = self.quotas.read().clone() else { return Ok(()) };
         let tenant = tenant_of(claimed_by, name, owner);
-        Ok(quotas.check_graph(&name.into(), self.lookup(name).as_deref(), tenant, state)?)
+        Ok(quotas.check_graph(&name.into(), self.lookup(name).as_deref(), tenant, counters)?)
     }
 
     /// How often each of those limits was met since the start, items of batches each.

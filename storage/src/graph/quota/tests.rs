@@ -1,7 +1,7 @@
 use super::counts::{Counted, Counts};
 use crate::{
     GraphStore, MemoryStore,
-    graph::{BatchOp, GraphError, GraphType, MoveOp, Once, Op, Outcome, Progress, Revision, Write},
+    graph::{ConditionalChange, GraphError, GraphType, MoveOp, Mutation, Once, Op, Outcome, Progress, Write},
     store::Durability,
 };
 
@@ -33,11 +33,11 @@ fn create(graphs: &GraphStore, name: &str, tenant: &str) -> Result<Outcome, Grap
 }
 
 fn node(id: &str) -> Op {
-    Op::AddNode { id: id.into(), properties: EMPTY.into() }
+    Op::One(Mutation::AddNode { id: id.into(), properties: EMPTY.into() })
 }
 
 fn edge(source: &str, target: &str) -> Op {
-    Op::AddEdge { source: source.into(), target: target.into(), properties: EMPTY.into() }
+    Op::One(Mutation::AddEdge { source: source.into(), target: target.into(), properties: EMPTY.into() })
 }
 
 fn write(graph: &str, op: Op) -> Write {
@@ -82,7 +82,7 @@ fn nodes_of_all_graphs_of_a_tenant_count_together_in_one_group() {
     let expected = OverQuota { tenant: "a".into(), of: Counted::Nodes, used: 3, wanted: 4, limit: 3 };
     assert_eq!(refused, expected);
     assert!(refused.to_string().starts_with("QUOTA: tenant 'a' has 3 nodes of the 3"), "{refused}");
-    graphs.write("h", Op::RemoveNode { id: "1".into() }).unwrap();
+    graphs.write("h", Op::One(Mutation::RemoveNode { id: "1".into() })).unwrap();
     graphs.write("g", node("3")).unwrap();
     over(graphs.write("h", node("1")));
     assert_eq!(counts(&graphs, "a"), [2, 3, 0, 0]);
@@ -93,11 +93,11 @@ fn nodes_of_all_graphs_of_a_tenant_count_together_in_one_group() {
 fn items_of_a_batch_fail_one_by_one() {
     let graphs = store(&[(Counted::Nodes, 2), (Counted::Edges, 1)]);
     create(&graphs, "g", "a").unwrap();
-    let add = |id: &str| BatchOp::AddNode { id: id.into(), properties: EMPTY.into() };
-    let edge = || BatchOp::AddEdge { source: "1".into(), target: "2".into(), properties: EMPTY.into() };
-    let remove = BatchOp::RemoveNode { id: "1".into() };
+    let add = |id: &str| Mutation::AddNode { id: id.into(), properties: EMPTY.into() };
+    let edge = || Mutation::AddEdge { source: "1".into(), target: "2".into(), properties: EMPTY.into() };
+    let remove = Mutation::RemoveNode { id: "1".into() };
     let items = vec![add("1"), add("2"), add("3"), edge(), edge(), add("1"), remove, add("3"), add("4")];
-    let Outcome::Batch(report) = graphs.write("g", Op::Batch(items)).unwrap() else { panic!() };
+    let Outcome::Batch(report) = graphs.write("g", Op::batch(items)).unwrap() else { panic!() };
     let failed: Vec<_> = report.errors.iter().map(|error| error.split_once(" of ").unwrap().0).collect();
     assert_eq!(
         failed,
@@ -122,7 +122,7 @@ fn graphs_and_embeddings() {
     for id in ["1", "2"] {
         graphs.write("g", node(id)).unwrap();
     }
-    let vector = |id: &str| Op::AddVector { node: id.into(), components: vec![0; 8] };
+    let vector = |id: &str| Op::One(Mutation::AddEmbedding { node: id.into(), components: vec![0; 8] });
     graphs.write("g", vector("1")).unwrap();
     graphs.write("g", vector("1")).unwrap();
     assert_eq!(over(graphs.write("g", vector("2"))).of, Counted::Embeddings);
@@ -143,7 +143,7 @@ fn a_lowered_limit_keeps_what_is_there_and_lets_it_shrink() {
     let refused = over(graphs.write("g", node("4")));
     assert_eq!((refused.used, refused.limit), (3, 1));
     graphs.write("g", node("2")).unwrap();
-    graphs.write("g", Op::RemoveNode { id: "1".into() }).unwrap();
+    graphs.write("g", Op::One(Mutation::RemoveNode { id: "1".into() })).unwrap();
     over(graphs.write("g", node("1")));
     graphs.write("g", Op::Clear).unwrap();
     graphs.write("g", node("1")).unwrap();
@@ -160,15 +160,16 @@ fn revisions_are_all_made_or_none() {
         graphs.write("g", node(id)).unwrap();
     }
     let graph = graphs.graph("g").unwrap();
-    let add = || Revision::AddEdge { source: "1".into(), target: "2".into(), properties: EMPTY.into() };
+    let add =
+        || ConditionalChange::AddEdge { source: "1".into(), target: "2".into(), properties: EMPTY.into() };
     let revise = |changes| {
-        let since = graph.state().sequence;
-        Op::Revise { of: graph.id(), since, changes, in_parts: false }
+        let since = graph.counters().sequence;
+        Op::Conditional { of: graph.id(), since, changes, in_parts: false }
     };
-    over(graphs.write("g", revise(vec![add(), add()])));
-    assert_eq!(graph.state().edges, 0);
-    graphs.write("g", revise(vec![add()])).unwrap();
-    assert_eq!(graph.state().edges, 1);
+    over(graphs.write("g", conditional(vec![add(), add()])));
+    assert_eq!(graph.counters().edges, 0);
+    graphs.write("g", conditional(vec![add()])).unwrap();
+    assert_eq!(graph.counters().edges, 1);
 }
 
 #[test]
@@ -238,15 +239,15 @@ fn in_parts(graphs: &GraphStore, graph: &str, op: Op) -> (usize, u64) {
 fn what_is_removed_in_parts_is_given_back_part_by_part() {
     let graphs = store(&[(Counted::Edges, 5000)]);
     create(&graphs, "g", "a").unwrap();
-    let mut items = vec![BatchOp::AddNode { id: "hub".into(), properties: EMPTY.into() }];
+    let mut items = vec![Mutation::AddNode { id: "hub".into(), properties: EMPTY.into() }];
     for number in 0..5000 {
         let id = number.to_string();
-        items.push(BatchOp::AddNode { id: id.clone(), properties: EMPTY.into() });
-        items.push(BatchOp::AddEdge { source: "hub".into(), target: id, properties: EMPTY.into() });
+        items.push(Mutation::AddNode { id: id.clone(), properties: EMPTY.into() });
+        items.push(Mutation::AddEdge { source: "hub".into(), target: id, properties: EMPTY.into() });
     }
-    graphs.write("g", Op::Batch(items)).unwrap();
+    graphs.write("g", Op::batch(items)).unwrap();
     over(graphs.write("g", edge("1", "2")));
-    let writes = [write("g", Op::RemoveNode { id: "hub".into() })];
+    let writes = [write("g", Op::One(Mutation::RemoveNode { id: "hub".into() }))];
     let first = graphs.commit_in_parts(&writes, &[Progress::default()], Durability::Sync).remove(0);
     let Ok(Outcome::Unfinished(reached)) = first else { panic!("{first:?}") };
     let left = counts(&graphs, "a")[2];
@@ -267,18 +268,19 @@ fn what_a_write_really_wrote_is_told() {
     let graphs = store(&[]);
     create(&graphs, "g", "a").unwrap();
     let large = [b"\x81\xa1a\xc6\x00\x10\x00\x00".as_slice(), &[7; 1 << 20]].concat();
-    let (_, bytes) = in_parts(&graphs, "g", Op::AddNode { id: "n".into(), properties: large });
+    let (_, bytes) = in_parts(&graphs, "g", Op::One(Mutation::AddNode { id: "n".into(), properties: large }));
     assert!((2 << 20..(2 << 20) + 1000).contains(&bytes), "{bytes}");
     let (conditions, updates) = (b"\x80".to_vec(), b"\x81\xa1b\x01".to_vec());
-    let op = Op::CompareAndSet { node: "n".into(), conditions, updates };
+    let op = Op::One(Mutation::CompareAndSet { node: "n".into(), conditions, updates });
     assert!(op.cost() < 1000, "{}", op.cost());
     let (_, bytes) = in_parts(&graphs, "g", op);
     assert!((2 << 20..(2 << 20) + 1000).contains(&bytes), "{bytes}");
     let labels: Vec<u8> = (0..100_u8).flat_map(|label| [0xa1, label % 26 + b'a']).collect();
     let properties = [b"\x81\xa6labels\xdc\x00\x64".as_slice(), &labels].concat();
-    let (_, bytes) = in_parts(&graphs, "g", Op::AddNode { id: "n".repeat(8000), properties });
+    let (_, bytes) = in_parts(&graphs, "g", Op::One(Mutation::AddNode { id: "n".repeat(8000), properties }));
     assert!(bytes > 26 * 8000, "{bytes}");
-    let (_, bytes) = in_parts(&graphs, "g", Op::AddNode { id: "m".into(), properties: EMPTY.into() });
+    let (_, bytes) =
+        in_parts(&graphs, "g", Op::One(Mutation::AddNode { id: "m".into(), properties: EMPTY.into() }));
     assert!(bytes < 200, "{bytes}");
 }
 
@@ -289,7 +291,7 @@ fn a_write_that_is_made_once_is_refused_as_any_and_may_be_tried_again() {
     graphs.write("g", node("1")).unwrap();
     let once = || Op::Once(Once { key: [1; 16], request: [2; 16] }, Box::new(node("2")));
     over(graphs.write("g", once()));
-    graphs.write("g", Op::RemoveNode { id: "1".into() }).unwrap();
+    graphs.write("g", Op::One(Mutation::RemoveNode { id: "1".into() })).unwrap();
     graphs.write("g", once()).unwrap();
     graphs.write("g", once()).unwrap();
     assert_eq!(counts(&graphs, "a")[1], 1);
@@ -300,7 +302,7 @@ fn a_write_that_is_made_once_is_refused_as_any_and_may_be_tried_again() {
 fn whether_a_whole_graph_has_room_is_known_before() {
     let graphs = store(&[(Counted::Nodes, 10), (Counted::Graphs, 1)]);
     let room = |name: &str, tenant, nodes| {
-        graphs.has_room(name, Some(tenant), None, &GraphState { nodes, ..GraphState::default() })
+        graphs.has_room(name, Some(tenant), None, &GraphCounters { nodes, ..GraphCounters::default() })
     };
     room("g", "a", 10).unwrap();
     assert!(room("g", "a", 11).is_err());

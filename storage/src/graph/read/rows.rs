@@ -8,18 +8,9 @@ use crate::{
     store::Cursor,
 };
 
-/// A node as stored.
+/// A node or an edge as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeRef {
-    /// Ledger sequence that inserted it: ascending in insertion order.
-    pub sequence: u64,
-    /// Property bytes as they came.
-    pub properties: Vec<u8>,
-}
-
-/// An edge as stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EdgeRef {
+pub struct Record {
     /// Ledger sequence that inserted it: ascending in insertion order.
     pub sequence: u64,
     /// Property bytes as they came.

@@ -39,7 +39,7 @@ impl GraphStore {
     pub fn sizes_of(&self, graph: &Graph) -> Result<GraphSizes, GraphError> {
         let of = |space| {
             let size = self.store().size_of(space, keys::graph(graph.id()));
-            size.map_err(|error| self.damage(graph.name(), error))
+            size.map_err(|error| self.quarantine_if_corrupt(graph.name(), error))
         };
         Ok(GraphSizes {
             nodes: of(Space::Nodes)?,

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     graph::{
         catalog::{
-            counters::GraphState,
+            counters::GraphCounters,
             entry::CatalogEntry,
             graph::{Graph, Published, Versions},
         },
@@ -32,25 +32,25 @@ pub struct Together<'s> {
 
 impl GraphStore {
     /// Reads of the newest committed state, each call for itself: for one record. What needs several takes
-    /// [`GraphStore::view`].
+    /// [`GraphStore::read_view`].
     pub fn latest<'a>(&'a self, graph: &'a Graph) -> GraphReader<'a> {
         GraphReader::new(self.store(), graph)
     }
 
     /// A consistent view for [`GraphReader::new`]. Get the graph first, then the view: a graph that is cleared, replaced or
     /// deleted in between is read as it was just before.
-    pub fn view(&self) -> Box<dyn Read + '_> {
-        self.store().view()
+    pub fn read_view(&self) -> Box<dyn Read + '_> {
+        self.store().read_view()
     }
 
     /// Counters and versions of the newest state that reads can see, which may be ahead of [`Graph::state`] while a commit
     /// is being published. Waits for that, which takes microseconds; asks the store only while a commit of this graph runs.
-    pub fn newest(&self, graph: &Graph) -> Result<(GraphState, Versions)> {
+    pub fn newest(&self, graph: &Graph) -> Result<(GraphCounters, Versions)> {
         loop {
-            let Published { state, versions, committing } = graph.published();
+            let Published { counters, versions, committing } = graph.published();
             // While the store says the same, nobody has seen anything newer.
-            if !committing || self.latest(graph).state()? == state {
-                return Ok((state, versions));
+            if !committing || self.latest(graph).counters()? == counters {
+                return Ok((counters, versions));
             }
             std::thread::yield_now();
         }
@@ -69,12 +69,12 @@ impl GraphStore {
         }
         let _one_at_a_time = self.hold_commits();
         let graphs = names.iter().map(|name| self.graph(name)).collect();
-        Ok(Together { graphs, view: self.view() })
+        Ok(Together { graphs, view: self.read_view() })
     }
 
     fn try_together(&self, names: &[&str]) -> Result<Option<Together<'_>>> {
-        let found: Vec<_> = names.iter().map(|name| self.graph_of_any_standing(name).ok()).collect();
-        let view = self.view();
+        let found: Vec<_> = names.iter().map(|name| self.graph_in_any_state(name).ok()).collect();
+        let view = self.read_view();
         for (name, found) in names.iter().zip(&found) {
             let entry = view.get(Space::Catalog, &keys::name(name))?;
             let entry = entry.map(|bytes| CatalogEntry::decode(name, &bytes)).transpose()?;

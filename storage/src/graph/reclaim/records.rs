@@ -49,7 +49,7 @@ impl GraphStore {
         self.writable()?;
         let mut batch = WriteBatch::new();
         for space in Space::OF_GRAPHS {
-            self.doom(&mut batch, space, id)?;
+            self.delete_graph_range(&mut batch, space, id)?;
         }
         batch.delete(Space::Catalog, keys::state(id));
         batch.delete(Space::Catalog, keys::reclaim(id));
@@ -58,7 +58,7 @@ impl GraphStore {
         self.store().commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
     }
 
-    fn doom(&self, batch: &mut WriteBatch, space: Space, id: GraphId) -> Result<()> {
+    fn delete_graph_range(&self, batch: &mut WriteBatch, space: Space, id: GraphId) -> Result<()> {
         let range = keys::graph(id);
         match self.few_keys(space, id) {
             Ok(Some(keys)) => keys.into_iter().for_each(|key| batch.delete(space, key)),

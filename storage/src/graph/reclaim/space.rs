@@ -113,7 +113,7 @@ impl GraphStore {
 
     /// The graphs that are there, with the first change that their ledgers tell.
     fn living(&self) -> HashMap<GraphId, u64> {
-        let of = |graph: &Arc<Graph>| (graph.id(), graph.state().complete_from);
+        let of = |graph: &Arc<Graph>| (graph.id(), graph.counters().complete_from);
         self.catalog.read().values().map(of).collect()
     }
 

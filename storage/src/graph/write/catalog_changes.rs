@@ -5,17 +5,17 @@ use std::sync::Arc;
 use crate::{
     graph::{
         catalog::{
-            counters::GraphState,
+            counters::GraphCounters,
             entry::{CatalogEntry, GraphType},
             graph::{Graph, Versions},
-            migration_state::Standing,
+            migration_state::MigrationState,
         },
         error::GraphError,
         ledger::retention::LedgerKeep,
         reclaim::emptied::Retired,
         write::{
             transaction::{Publish, Transaction},
-            working_graph::Live,
+            working_graph::WorkingGraph,
         },
     },
     keys::{self, GraphId},
@@ -37,30 +37,48 @@ impl<'s> Transaction<'s> {
         id: GraphId,
         kind: GraphType,
         Creator { owner, tenant, ledger_keep }: Creator,
-        state: GraphState,
+        counters: GraphCounters,
     ) {
         let created_ms = self.now_ms;
-        let (standing, arrived, epoch) = (None, None, 0);
-        let entry =
-            CatalogEntry { id: id.0, kind, owner, tenant, created_ms, standing, arrived, epoch, ledger_keep };
+        let (migration_state, arrived, epoch) = (None, None, 0);
+        let entry = CatalogEntry {
+            id: id.0,
+            kind,
+            owner,
+            tenant,
+            created_ms,
+            migration_state,
+            arrived,
+            epoch,
+            ledger_keep,
+        };
         self.overlay.put(Space::Catalog, &keys::name(name), &entry.encode());
-        let versions = Versions::at(state.sequence);
+        let versions = Versions::at(counters.sequence);
         let (base, newest_ms, ledger_cut) = (None, None, None);
-        let live = Live { entry, state, versions, base, changed: true, restood: true, newest_ms, ledger_cut };
-        self.graphs.insert(Arc::clone(name), Some(live));
+        let working = WorkingGraph {
+            entry,
+            counters,
+            versions,
+            base,
+            changed: true,
+            state_changed: true,
+            newest_ms,
+            ledger_cut,
+        };
+        self.graphs.insert(Arc::clone(name), Some(working));
     }
 
     /// Gives the graph a standing and an ownership term.
-    pub(crate) fn stand(
+    pub(crate) fn set_migration_state(
         &mut self,
         name: &Arc<str>,
-        standing: Option<Standing>,
+        migration_state: Option<MigrationState>,
         epoch: u64,
     ) -> Result<(), GraphError> {
-        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        (live.entry.standing, live.entry.epoch) = (standing, epoch);
-        (live.changed, live.restood) = (true, true);
-        let entry = live.entry.encode();
+        let working = self.working(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        (working.entry.migration_state, working.entry.epoch) = (migration_state, epoch);
+        (working.changed, working.state_changed) = (true, true);
+        let entry = working.entry.encode();
         self.overlay.put(Space::Catalog, &keys::name(name), &entry);
         Ok(())
     }
@@ -72,37 +90,44 @@ impl<'s> Transaction<'s> {
         arrived: Option<String>,
         epoch: u64,
     ) -> Result<(), GraphError> {
-        if let Some(live) = self.live(name) {
-            live.entry.arrived = arrived;
+        if let Some(working) = self.working(name) {
+            working.entry.arrived = arrived;
         }
-        self.stand(name, None, epoch)
+        self.set_migration_state(name, None, epoch)
     }
 
     /// Takes the name out of the catalog; the records stay, for another name.
-    pub(crate) fn take_out(&mut self, name: &Arc<str>) -> Result<Live, GraphError> {
-        self.live(name);
-        let live = self.graphs.insert(Arc::clone(name), None).flatten();
+    pub(crate) fn detach(&mut self, name: &Arc<str>) -> Result<WorkingGraph, GraphError> {
+        self.working(name);
+        let working = self.graphs.insert(Arc::clone(name), None).flatten();
         self.overlay.delete(Space::Catalog, &keys::name(name));
-        live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))
+        working.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))
     }
 
     /// Takes the graph out of the catalog.
     pub(crate) fn remove(&mut self, name: &Arc<str>, id: GraphId) {
         self.overlay.delete(Space::Catalog, &keys::name(name));
         match self.graphs.insert(Arc::clone(name), None).flatten() {
-            Some(Live { base, state, versions, .. }) => self.retire(name, id, base, state, versions),
-            None => self.retire(name, id, None, GraphState::default(), Versions::at(0)),
+            Some(WorkingGraph { base, counters, versions, .. }) => {
+                self.retire(name, id, base, counters, versions)
+            }
+            None => self.retire(name, id, None, GraphCounters::default(), Versions::at(0)),
         }
     }
 
     /// Puts the records of `id` in place of the graph's own.
-    pub(crate) fn swap(&mut self, name: &Arc<str>, id: GraphId, state: GraphState) -> Result<(), GraphError> {
-        let live = self.edit(name)?.live;
-        let old = GraphId(live.entry.id);
-        let (readers, last_state, versions) = (live.base.take(), live.state, live.versions);
-        live.entry.id = id.0;
-        live.state = state;
-        let entry = live.entry.encode();
+    pub(crate) fn swap(
+        &mut self,
+        name: &Arc<str>,
+        id: GraphId,
+        counters: GraphCounters,
+    ) -> Result<(), GraphError> {
+        let working = self.edit(name)?.working;
+        let old = GraphId(working.entry.id);
+        let (readers, last_state, versions) = (working.base.take(), working.counters, working.versions);
+        working.entry.id = id.0;
+        working.counters = counters;
+        let entry = working.entry.encode();
         self.overlay.put(Space::Catalog, &keys::name(name), &entry);
         self.retire(name, old, readers, last_state, versions);
         Ok(())
@@ -114,13 +139,13 @@ impl<'s> Transaction<'s> {
         name: &Arc<str>,
         id: GraphId,
         readers: Option<Arc<Graph>>,
-        state: GraphState,
+        counters: GraphCounters,
         versions: Versions,
     ) {
-        self.overlay.put(Space::Catalog, &keys::state(id), &state.encode());
+        self.overlay.put(Space::Catalog, &keys::state(id), &counters.encode());
         self.overlay.put(Space::Catalog, &keys::reclaim(id), &[]);
         if let Some(graph) = &readers {
-            self.last_states.push((Arc::clone(name), Publish::State(Arc::clone(graph), state, versions)));
+            self.last_states.push((Arc::clone(name), Publish::State(Arc::clone(graph), counters, versions)));
         }
         self.retired.push(Retired { id, readers });
     }

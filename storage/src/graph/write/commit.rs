@@ -6,11 +6,12 @@ use crate::{
     batch::WriteBatch,
     error::{Result, StoreError},
     graph::{
+        Mutation,
         catalog::{
             entry::GraphType,
             fence::{FENCE_CHECK, LONGEST_WAIT},
             graph::Graph,
-            migration_state::Standing,
+            migration_state::MigrationState,
         },
         error::GraphError,
         load::loaded::LoadedGraph,
@@ -24,7 +25,7 @@ use crate::{
             transaction::{Names, Publish, Transaction},
         },
     },
-    limits,
+    limits::OverLimit,
     store::{Durability, Store},
 };
 
@@ -56,7 +57,7 @@ impl GraphStore {
     }
 
     /// As [`GraphStore::commit`], but only as much is done as keeps the group short: the rest of what a group has no room for,
-    /// and of a long [`Op::Touch`], [`Op::RemoveNode`], [`Op::RemoveEdge`] or [`Op::Revise`] that allows it, is told by
+    /// and of a long [`Op::Touch`], [`Mutation::RemoveNode`], [`Mutation::RemoveEdge`] or [`Op::Conditional`] that allows it, is told by
     /// [`Outcome::Unfinished`]. Commit these again, in their order, with the progress that it tells, before others of their
     /// graphs. `reached` has the progress of each write. What was done stays when the rest fails, and readers see it.
     pub fn commit_in_parts(
@@ -105,7 +106,7 @@ impl GraphStore {
                 failure.results
             }
         });
-        self.give_up_loads(writes, &results);
+        self.discard_loads(writes, &results);
         self.check_cleared_ledgers(writes, &mut results);
         (results, written)
     }
@@ -115,9 +116,9 @@ impl GraphStore {
         for (write, result) in writes.iter().zip(results) {
             if matches!((write.op.unkeyed(), &*result), (Op::ClearLedger, Ok(Outcome::Done)))
                 && let Some(graph) = self.lookup(&write.graph)
-                && let Err(error) = self.latest(&graph).for_each_ledger(0, |_, _| Ok(()))
+                && let Err(error) = self.latest(&graph).check_ledger()
             {
-                *result = Err(self.damage(&write.graph, error));
+                *result = Err(self.quarantine_if_corrupt(&write.graph, error));
             }
         }
     }
@@ -141,14 +142,12 @@ impl GraphStore {
                 Transaction::new(&*self.store, &lookup, names, &self.next_id, &self.leases, made, now)
                     .bounded(limits, reached.is_some());
             transaction.limit_tenants(quotas.as_deref());
-            transaction.ask_ahead(writes);
+            transaction.prefetch_nodes(writes);
             match apply_all(&mut transaction, writes, reached, refused, written) {
                 Ok(results) => break (transaction, results),
-                Err((index, StoreError::OverBudget { .. })) => {
-                    refused.insert(index, limits.batch_too_large().into());
-                }
                 Err((index, error)) => {
-                    refused.insert(index, self.damage(&writes[index].graph, error));
+                    let graph = &writes[index].graph;
+                    refused.insert(index, self.quarantine_for(graph, error));
                 }
             }
         };
@@ -176,7 +175,7 @@ impl GraphStore {
     }
 
     /// Hands the records of loads that were refused to [`GraphStore::reclaim`].
-    fn give_up_loads(&self, writes: &[Write], results: &Results) {
+    fn discard_loads(&self, writes: &[Write], results: &Results) {
         for (write, result) in writes.iter().zip(results) {
             let is_over = match result {
                 Err(error) => !matches!(error, GraphError::Moving { .. }),
@@ -184,7 +183,7 @@ impl GraphStore {
                 Ok(_) => self.is_of_before(write),
             };
             if is_over {
-                self.give_up_load(write);
+                self.discard_load(write);
             }
         }
     }
@@ -196,7 +195,7 @@ impl GraphStore {
         loaded.is_some_and(|id| self.lookup(&write.graph).is_none_or(|graph| graph.id() != id))
     }
 
-    pub(crate) fn give_up_load(&self, write: &Write) {
+    pub(crate) fn discard_load(&self, write: &Write) {
         if let Some(loaded) = write.op.loaded() {
             self.retired.lock().push(Retired { id: loaded.parts().0, readers: None });
         }
@@ -205,17 +204,17 @@ impl GraphStore {
     /// Takes a write that met a fence and will not be committed again. Hands the records of a load to
     /// [`GraphStore::reclaim`].
     pub fn abandon(&self, write: Write) {
-        self.give_up_load(&write);
+        self.discard_load(&write);
     }
 
     fn publish(&self, graphs: Vec<(Arc<str>, Publish)>) {
         let mut catalog = None;
         for (name, publish) in graphs {
             match publish {
-                Publish::State(graph, state, versions) => graph.publish(state, versions),
-                Publish::Standing(graph, entry, state, versions) => {
-                    graph.publish(state, versions);
-                    graph.publish_standing(*entry);
+                Publish::State(graph, counters, versions) => graph.publish(counters, versions),
+                Publish::Entry(graph, entry, counters, versions) => {
+                    graph.publish(counters, versions);
+                    graph.publish_entry(*entry);
                 }
                 Publish::Graph(graph) => {
                     catalog.get_or_insert_with(|| self.catalog.write()).insert(name, graph);
@@ -270,7 +269,7 @@ struct Committing(Vec<Arc<Graph>>);
 impl Committing {
     fn begin(changes: &[(Arc<str>, Publish)]) -> Self {
         let graphs = changes.iter().filter_map(|(_, publish)| match publish {
-            Publish::State(graph, ..) | Publish::Standing(graph, ..) => Some(Arc::clone(graph)),
+            Publish::State(graph, ..) | Publish::Entry(graph, ..) => Some(Arc::clone(graph)),
             Publish::Graph(_) | Publish::Gone => None,
         });
         let committing = Self(graphs.collect());
@@ -293,14 +292,15 @@ struct CommitFailure {
     results: Results,
 }
 
-/// Applies every mutation that has not failed before; on a store error tells whose it was.
+/// Applies every mutation that has not failed before. One that leaves the group unusable is returned alone, with its number:
+/// the group is built again without it.
 fn apply_all(
     transaction: &mut Transaction<'_>,
     writes: &[Write],
     reached: Option<&[Progress]>,
     failed: &HashMap<usize, GraphError>,
     written: &mut [u64],
-) -> Result<Results, (usize, StoreError)> {
+) -> Result<Results, (usize, GraphError)> {
     let beginning = Progress::default();
     let mut results = Vec::with_capacity(writes.len());
     // Graphs of which a write met the fence: none behind it may overtake it, though the fence fall meanwhile.
@@ -319,7 +319,11 @@ fn apply_all(
             held_up.entry(&write.graph).or_insert_with(|| moving.clone());
         }
         match result {
-            Err(GraphError::Store(error)) if !failed.contains_key(&index) => return Err((index, error)),
+            Err(error @ (GraphError::Store(_) | GraphError::Limit(OverLimit::Batch { .. })))
+                if !failed.contains_key(&index) =>
+            {
+                return Err((index, error));
+            }
             result => results.push(result),
         }
     }

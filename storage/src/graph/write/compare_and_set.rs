@@ -4,7 +4,7 @@ use crate::{
     graph::{error::GraphError, read::node_record::decode_node, write::record_changes::Edit},
     keys,
     limits::properties_too_large,
-    view,
+    properties,
 };
 
 impl Edit<'_, '_> {
@@ -19,10 +19,10 @@ impl Edit<'_, '_> {
         let key = keys::node(self.id(), node);
         let Some(value) = self.overlay.node(&key)? else { return Ok(false) };
         let (_, properties) = decode_node(&value)?;
-        if !view::meets(properties, conditions) {
+        if !properties::meets(properties, conditions) {
             return Ok(false);
         }
-        let Some(updated) = view::merged(properties, updates) else { return Ok(false) };
+        let Some(updated) = properties::merged(properties, updates) else { return Ok(false) };
         if updated != properties {
             let grown = updated.len() > properties.len();
             if grown && updated.len() > self.part.value_bytes {

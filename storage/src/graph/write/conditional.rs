@@ -11,31 +11,31 @@ use crate::{
         quota::counts::Counted,
         read::node_record::decode_node,
         write::{
-            conditional_change::{Revised, Revision},
+            conditional_change::{ChangeSummary, ConditionalChange},
             outcome::Outcome,
             part::Progress,
-            record_changes::{Edit, take},
+            record_changes::{Edit, decrement},
         },
     },
-    keys,
+    keys, properties,
     space::Space,
-    view,
 };
 
 impl Edit<'_, '_> {
     /// Makes changes that were worked out from the state at the sequence number `since`. A node that was removed and added
     /// again behind it is another one, whatever its properties.
-    pub(crate) fn revise(
+    pub(crate) fn conditional(
         &mut self,
         since: u64,
-        revisions: &[Revision],
+        revisions: &[ConditionalChange],
         reached: &Progress,
     ) -> Result<Outcome, GraphError> {
         // No node can have been added then, and revisions add none.
-        let all_were_there = self.live.versions.topology <= since;
+        let all_were_there = self.working.versions.topology <= since;
         // What is left of it is made or refused as a whole: it is known before whether all edges fit.
-        let added = revisions[reached.next..].iter().filter(|left| matches!(left, Revision::AddEdge { .. }));
-        self.may_add(Counted::Edges, self.live.state.edges, added.count() as u64)?;
+        let added =
+            revisions[reached.next..].iter().filter(|left| matches!(left, ConditionalChange::AddEdge { .. }));
+        self.may_add(Counted::Edges, self.working.counters.edges, added.count() as u64)?;
         let mut revised = reached.revised.clone();
         let mut behind = reached.behind.clone();
         for (index, revision) in revisions.iter().enumerate().skip(reached.next) {
@@ -49,7 +49,7 @@ impl Edit<'_, '_> {
                 }));
             }
             match revision {
-                Revision::Node { id, expected, properties } => {
+                ConditionalChange::Node { id, expected, properties } => {
                     if !self.node_is(id, since, expected)? {
                         continue;
                     }
@@ -59,10 +59,10 @@ impl Edit<'_, '_> {
                             revised.nodes_set += 1;
                         }
                         None => {
-                            let before = self.live.state.edges;
+                            let before = self.working.counters.edges;
                             let begun = Progress { behind, ..Progress::default() };
                             let rest = self.remove_node_in_parts(id, &begun)?;
-                            revised.edges_cascaded += before - self.live.state.edges;
+                            revised.edges_cascaded += before - self.working.counters.edges;
                             if let Some(rest) = rest {
                                 return Ok(Outcome::unfinished(Progress { next: index, revised, ..rest }));
                             }
@@ -70,7 +70,7 @@ impl Edit<'_, '_> {
                         }
                     }
                 }
-                Revision::Edge { source, target, sequence, expected, properties } => {
+                ConditionalChange::Edge { source, target, sequence, expected, properties } => {
                     let key = keys::edge(self.id(), source, target, *sequence);
                     if self.overlay.edge(&key)?.as_deref() != Some(expected) {
                         continue;
@@ -86,7 +86,7 @@ impl Edit<'_, '_> {
                         }
                     }
                 }
-                Revision::AddEdge { source, target, properties } => {
+                ConditionalChange::AddEdge { source, target, properties } => {
                     let both = if all_were_there {
                         self.has_node(source)? && self.has_node(target)?
                     } else {
@@ -99,7 +99,7 @@ impl Edit<'_, '_> {
                 }
             }
         }
-        Ok(Outcome::Revised(revised))
+        Ok(Outcome::Conditional(revised))
     }
 
     /// Sets `confidence` to 1.0 and `last_access` to `now` (Unix seconds) of each node that is there with a property
@@ -134,7 +134,7 @@ impl Edit<'_, '_> {
         let Some(value) = self.overlay.node(&key)?.map(Cow::into_owned) else { return Ok(false) };
         self.has_read(value.len());
         let (_, properties) = decode_node(&value)?;
-        let Some(refreshed) = view::refreshed(properties, 1.0, now) else { return Ok(false) };
+        let Some(refreshed) = properties::with_confidence(properties, 1.0, now) else { return Ok(false) };
         let changed = refreshed != properties;
         if changed {
             self.set_node(node, &refreshed)?;
@@ -189,13 +189,13 @@ impl Edit<'_, '_> {
         key: &[u8],
     ) -> Result<()> {
         let id = self.id();
-        self.live.versions.topology = if self.overlay.has_parallel(&keys::pair(id, source, target), key)? {
+        self.working.versions.topology = if self.overlay.has_parallel(&keys::pair(id, source, target), key)? {
             self.log(&LedgerRecord::RemoveParallel { source, target, edge: sequence })
         } else {
             self.log(&LedgerRecord::RemoveEdge { source, target })
         };
         self.overlay.delete(Space::InEdges, &keys::edge(id, target, source, sequence));
         self.overlay.delete(Space::OutEdges, key);
-        take(&mut self.live.state.edges, 1)
+        decrement(&mut self.working.counters.edges, 1)
     }
 }

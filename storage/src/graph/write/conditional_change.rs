@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A change that is made only if what it was worked out from is still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Revision {
+pub enum ConditionalChange {
     /// Rewrites or removes a node that was there and whose property bytes are still `expected`.
     Node {
         /// Node id.
@@ -38,16 +38,18 @@ pub enum Revision {
     },
 }
 
-impl Revision {
+impl ConditionalChange {
     /// Bytes of ids and properties.
     pub fn bytes(&self) -> usize {
         let length = |properties: &Option<Vec<u8>>| properties.as_ref().map_or(0, Vec::len);
         match self {
-            Revision::Node { id, expected, properties } => id.len() + expected.len() + length(properties),
-            Revision::Edge { source, target, expected, properties, .. } => {
+            ConditionalChange::Node { id, expected, properties } => {
+                id.len() + expected.len() + length(properties)
+            }
+            ConditionalChange::Edge { source, target, expected, properties, .. } => {
                 source.len() + target.len() + expected.len() + length(properties)
             }
-            Revision::AddEdge { source, target, properties } => {
+            ConditionalChange::AddEdge { source, target, properties } => {
                 source.len() + target.len() + properties.len()
             }
         }
@@ -56,19 +58,19 @@ impl Revision {
     /// Calls `each` with the nodes whose records the change looks at.
     pub(crate) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {
-            Revision::AddEdge { source, target, .. } => {
+            ConditionalChange::AddEdge { source, target, .. } => {
                 each(source);
                 each(target);
             }
             // Their values are read anyway.
-            Revision::Node { .. } | Revision::Edge { .. } => {}
+            ConditionalChange::Node { .. } | ConditionalChange::Edge { .. } => {}
         }
     }
 }
 
-/// What became of [`Revision`]s. Those that found something else than they expected are not counted.
+/// What became of [`ConditionalChange`]s. Those that found something else than they expected are not counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Revised {
+pub struct ChangeSummary {
     /// Nodes rewritten.
     pub nodes_set: u64,
     /// Ids of the nodes removed.
@@ -83,10 +85,10 @@ pub struct Revised {
     pub edges_added: u64,
 }
 
-impl Revised {
+impl ChangeSummary {
     /// Adds what another part did.
-    pub fn add(&mut self, other: Revised) {
-        let Revised { nodes_set, nodes_removed, edges_set, edges_removed, edges_cascaded, edges_added } =
+    pub fn add(&mut self, other: ChangeSummary) {
+        let ChangeSummary { nodes_set, nodes_removed, edges_set, edges_removed, edges_cascaded, edges_added } =
             other;
         self.nodes_set += nodes_set;
         self.nodes_removed.extend(nodes_removed);

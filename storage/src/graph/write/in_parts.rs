@@ -2,52 +2,76 @@
 //! not wait for all of it.
 
 use crate::{
-    error::{Result, StoreError},
+    error::Result,
     graph::{
         error::GraphError,
         ledger::record::LedgerRecord,
         read::node_record::bad_key,
         write::{
-            mutation::BatchOp,
+            outcome::Outcome,
             part::{PART_EDGES, Progress},
-            record_changes::{EdgesAt, Edit, take},
+            record_changes::{EdgesAt, Edit, decrement},
         },
     },
     keys,
+    mutation::Mutation,
     space::Space,
 };
 
 impl Edit<'_, '_> {
-    /// Fails when an item of a batch would remove more edges than the batch may write, before all of them are looked up.
-    pub(crate) fn check_removal(&self, item: &BatchOp) -> Result<()> {
-        match item {
-            BatchOp::RemoveNode { id } => self.check_edges_at(id),
-            BatchOp::RemoveEdge { source, target } => self.check_edges_of(source, target),
-            BatchOp::AddNode { .. } | BatchOp::AddEdge { .. } | BatchOp::Rejected(_) => Ok(()),
+    /// Makes one change, a long removal in parts.
+    pub(crate) fn one(&mut self, mutation: &Mutation, reached: &Progress) -> Result<Outcome, GraphError> {
+        let rest = match mutation {
+            Mutation::RemoveNode { id } => self.remove_node_in_parts(id, reached)?,
+            Mutation::RemoveEdge { source, target } => self.remove_edge_in_parts(source, target, reached)?,
+            Mutation::CompareAndSet { .. } => return self.make(mutation).map(Outcome::Decided),
+            Mutation::AddNode { .. }
+            | Mutation::AddEdge { .. }
+            | Mutation::ReplaceEdges { .. }
+            | Mutation::AddEmbedding { .. } => {
+                self.make(mutation)?;
+                None
+            }
+        };
+        Ok(rest.map_or(Outcome::Done, Outcome::unfinished))
+    }
+
+    /// Fails when the change would remove more edges than its batch or transaction may still write, before all of them are
+    /// looked up.
+    pub(crate) fn check_cascade(&self, change: &Mutation) -> Result<(), GraphError> {
+        match change {
+            Mutation::RemoveNode { id } => self.check_edges_at(id),
+            Mutation::ReplaceEdges { source, target, .. } | Mutation::RemoveEdge { source, target } => {
+                self.check_edges_of(source, target)
+            }
+            Mutation::AddNode { .. }
+            | Mutation::AddEdge { .. }
+            | Mutation::CompareAndSet { .. }
+            | Mutation::AddEmbedding { .. } => Ok(()),
         }
     }
 
     /// Fails when removing the edges at a node would write more than the batch may.
-    pub(crate) fn check_edges_at(&self, node: &str) -> Result<()> {
+    fn check_edges_at(&self, node: &str) -> Result<(), GraphError> {
         self.check_edges(&[Space::OutEdges, Space::InEdges], &keys::edges_at(self.id(), node))
     }
 
     /// Fails when removing the edges of a pair would write more than the batch may.
-    pub(crate) fn check_edges_of(&self, source: &str, target: &str) -> Result<()> {
+    fn check_edges_of(&self, source: &str, target: &str) -> Result<(), GraphError> {
         self.check_edges(&[Space::OutEdges], &keys::pair(self.id(), source, target))
     }
 
-    fn check_edges(&self, spaces: &[Space], prefix: &[u8]) -> Result<()> {
+    fn check_edges(&self, spaces: &[Space], prefix: &[u8]) -> Result<(), GraphError> {
         // Two keys of each edge are written, both longer than this.
         let most = self.part.room(&*self.overlay) / (2 * prefix.len());
-        if self.live.state.edges <= most as u64 {
+        if self.working.counters.edges <= most as u64 {
             return Ok(());
         }
         let mut found = 0;
         for space in spaces {
             found += self.overlay.edge_keys_behind(*space, prefix, None, most + 1 - found)?.len();
             if found > most {
-                return Err(StoreError::OverBudget { entries: self.part.batch_bytes });
+                return Err(self.part.batch_too_large().into());
             }
         }
         Ok(())
@@ -106,7 +130,7 @@ impl Edit<'_, '_> {
     }
 
     /// Removes the edges of a pair as [`Edit::remove_edge`], many in parts.
-    pub(crate) fn remove_edge_in_parts(
+    fn remove_edge_in_parts(
         &mut self,
         source: &str,
         target: &str,
@@ -138,10 +162,10 @@ impl Edit<'_, '_> {
     /// Removes one edge that is there, which the ledger does not show: what goes with it is shown.
     pub(crate) fn drop_edge(&mut self, source: &str, target: &str, sequence: u64) -> Result<()> {
         let id = self.id();
-        self.live.versions.topology =
+        self.working.versions.topology =
             self.log(&LedgerRecord::RemoveParallel { source, target, edge: sequence });
         self.overlay.delete(Space::InEdges, &keys::edge(id, target, source, sequence));
         self.overlay.delete(Space::OutEdges, &keys::edge(id, source, target, sequence));
-        take(&mut self.live.state.edges, 1)
+        decrement(&mut self.working.counters.edges, 1)
     }
 }

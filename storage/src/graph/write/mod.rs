@@ -1,9 +1,9 @@
 //! The way of a write.
 //!
-//! * What is asked for: `op`, with `mutation`, `conditional_change` and `optimistic`; `outcome` is what it comes to.
+//! * What is asked for: `op`, with `conditional_change` and `optimistic`; `outcome` is what it comes to.
 //! * The group: `commit` builds one `transaction`, whose changes the `overlay` shows to later operations. `working_graph` is
 //!   a graph inside of it; `tenancy` checks names, tenants and quotas; `part` bounds what one mutation does in it.
-//! * What each mutation does: `apply` finds the operation, `catalog_changes` changes names and ids, `record_changes`,
+//! * What each mutation does: `apply` finds the operation, `whole_graph` and `catalog_changes` changes names and ids, `record_changes`,
 //!   `embeddings`, `compare_and_set`, `conditional`, `in_parts` and `replay` change records, `log` writes the ledger.
 //! * `idempotency` and `once` make a write once, however often it is sent; `stall` notices a disk that hangs.
 
@@ -17,7 +17,6 @@ pub(super) mod embeddings;
 pub(super) mod idempotency;
 pub(super) mod in_parts;
 pub(super) mod log;
-pub(super) mod mutation;
 pub(super) mod once;
 pub(super) mod op;
 pub(super) mod optimistic;
@@ -29,4 +28,5 @@ pub(super) mod replay;
 pub(super) mod stall;
 pub(super) mod tenancy;
 pub(super) mod transaction;
+pub(super) mod whole_graph;
 pub(super) mod working_graph;

@@ -9,14 +9,11 @@ use crate::{
         load::loaded::LoadedGraph,
         moves::step::MoveOp,
         write::{
-            conditional_change::Revision,
-            idempotency::Once,
-            mutation::{BatchOp, RECORD},
-            optimistic::{OptimisticTransaction, TransactionChange},
-            transaction::Transaction,
+            conditional_change::ConditionalChange, idempotency::Once, optimistic::OptimisticTransaction,
         },
     },
     keys::GraphId,
+    mutation::{Mutation, RECORD},
 };
 
 /// A mutation of the named graph.
@@ -45,13 +42,8 @@ pub enum Op {
     Delete,
     /// Drops nodes, edges, ledger and embeddings.
     Clear,
-    /// Adds a node or replaces its properties; its edges and place in insertion order stay.
-    AddNode {
-        /// Node id.
-        id: String,
-        /// Property bytes, stored as they are.
-        properties: Vec<u8>,
-    },
+    /// Makes one change.
+    One(Mutation),
     /// Adds a node unless there is one.
     AddMissingNode {
         /// Node id.
@@ -59,16 +51,7 @@ pub enum Op {
         /// Property bytes, stored as they are.
         properties: Vec<u8>,
     },
-    /// Puts fields into the properties of a node whose fields are as expected ([`crate::view::meets`]).
-    CompareAndSet {
-        /// Node id.
-        node: String,
-        /// A MessagePack map of the expected fields.
-        conditions: Vec<u8>,
-        /// A MessagePack map of the new ones.
-        updates: Vec<u8>,
-    },
-    /// As [`Op::CompareAndSet`], answered with the node.
+    /// As [`Mutation::CompareAndSet`], answered with the node.
     Claim {
         /// Node id.
         node: String,
@@ -77,36 +60,9 @@ pub enum Op {
         /// A MessagePack map of the new ones.
         updates: Vec<u8>,
     },
-    /// Removes a node, its edges and its embedding; a missing node is fine.
-    RemoveNode {
-        /// Node id.
-        id: String,
-    },
-    /// Adds a (parallel) edge.
-    AddEdge {
-        /// Source node id.
-        source: String,
-        /// Target node id.
-        target: String,
-        /// Property bytes, stored as they are.
-        properties: Vec<u8>,
-    },
-    /// Removes all edges of an ordered pair; a missing edge is fine.
-    RemoveEdge {
-        /// Source node id.
-        source: String,
-        /// Target node id.
-        target: String,
-    },
-    /// Adds the embedding of a node or replaces it.
-    AddVector {
-        /// Node id.
-        node: String,
-        /// Finite float32 components, little-endian.
-        components: Vec<u8>,
-    },
-    /// Runs many items in order.
-    Batch(Vec<BatchOp>),
+    /// Makes many changes in order. One that cannot be made is reported and the others are made; so is an item that was not
+    /// understood, in the words given for it.
+    Batch(Vec<Result<Mutation, String>>),
     /// Makes the changes of a transaction, all or none.
     Transaction(OptimisticTransaction),
     /// Sets `confidence` to 1.0 and `last_access` of nodes with a property map.
@@ -117,13 +73,13 @@ pub enum Op {
         now: u64,
     },
     /// Makes changes that were worked out from an earlier state, as far as that is still there. Atomic.
-    Revise {
+    Conditional {
         /// The graph they were worked out from; another one of its name, or its successor after a clear, is refused.
         of: GraphId,
         /// The sequence number of that state.
         since: u64,
         /// The changes.
-        changes: Vec<Revision>,
+        changes: Vec<ConditionalChange>,
         /// Whether many of them may be made in parts ([`crate::graph::GraphStore::commit_in_parts`]).
         in_parts: bool,
     },
@@ -154,6 +110,11 @@ pub enum Op {
 }
 
 impl Op {
+    /// Makes many changes in order; those that cannot be made are reported.
+    pub fn batch(mutations: impl IntoIterator<Item = Mutation>) -> Self {
+        Op::Batch(mutations.into_iter().map(Ok).collect())
+    }
+
     /// The same, made once when there is a key.
     #[must_use]
     pub fn once(self, key: Option<Once>) -> Self {
@@ -195,18 +156,13 @@ impl Op {
             | Op::TrimLedger(_)
             | Op::Move(MoveOp::Drop { .. } | MoveOp::Refuse { .. } | MoveOp::Forget) => true,
             Op::Create { .. }
-            | Op::AddNode { .. }
+            | Op::One(_)
             | Op::AddMissingNode { .. }
-            | Op::CompareAndSet { .. }
             | Op::Claim { .. }
-            | Op::RemoveNode { .. }
-            | Op::AddEdge { .. }
-            | Op::RemoveEdge { .. }
-            | Op::AddVector { .. }
             | Op::Batch(_)
             | Op::Transaction(_)
             | Op::Touch { .. }
-            | Op::Revise { .. }
+            | Op::Conditional { .. }
             | Op::KeepLedger(_)
             | Op::Replace(_)
             | Op::Install { .. }
@@ -219,21 +175,16 @@ impl Op {
     pub fn cost(&self) -> usize {
         const MUCH: usize = 8 << 20;
         match self {
-            Op::AddNode { id, properties } | Op::AddMissingNode { id, properties } => {
-                RECORD + 2 * (id.len() + properties.len())
-            }
+            Op::One(mutation) => mutation.cost(),
+            Op::AddMissingNode { id, properties } => RECORD + 2 * (id.len() + properties.len()),
             Op::Once(_, op) => RECORD + op.cost(),
             // The node may be much larger than what is put into it.
-            Op::CompareAndSet { node, conditions, updates } | Op::Claim { node, conditions, updates } => {
+            Op::Claim { node, conditions, updates } => {
                 2 * RECORD + node.len() + conditions.len() + 2 * updates.len()
             }
-            Op::AddEdge { source, target, properties } => {
-                RECORD + 2 * (source.len() + target.len() + properties.len())
-            }
-            Op::AddVector { node, components } => RECORD + node.len() + 2 * components.len(),
-            Op::Batch(items) => items.iter().map(BatchOp::cost).sum(),
-            Op::Transaction(transaction) => transaction.changes.iter().map(TransactionChange::cost).sum(),
-            Op::Revise { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
+            Op::Batch(items) => items.iter().map(Op::item_cost).sum(),
+            Op::Transaction(transaction) => transaction.changes.iter().map(Mutation::cost).sum(),
+            Op::Conditional { changes, .. } => changes.iter().map(|change| RECORD + change.bytes()).sum(),
             Op::Touch { nodes, .. } => nodes.iter().map(|node| 2 * RECORD + node.len()).sum(),
             Op::Replace(_) | Op::Install { .. } | Op::Move(MoveOp::Fill { .. }) => MUCH,
             Op::Move(MoveOp::Replay { records, .. }) => {
@@ -245,10 +196,13 @@ impl Op {
             | Op::Clear
             | Op::ClearLedger
             | Op::TrimLedger(_)
-            | Op::KeepLedger(_)
-            | Op::RemoveNode { .. }
-            | Op::RemoveEdge { .. } => RECORD,
+            | Op::KeepLedger(_) => RECORD,
         }
+    }
+
+    /// [`Op::cost`] of an item of a batch.
+    pub fn item_cost(item: &Result<Mutation, String>) -> usize {
+        item.as_ref().map_or_else(|reason| RECORD + 2 * reason.len(), Mutation::cost)
     }
 
     /// Whether it may be made in parts.
@@ -256,9 +210,8 @@ impl Op {
         matches!(
             self.unkeyed(),
             Op::Touch { .. }
-                | Op::RemoveNode { .. }
-                | Op::RemoveEdge { .. }
-                | Op::Revise { in_parts: true, .. }
+                | Op::One(Mutation::RemoveNode { .. } | Mutation::RemoveEdge { .. })
+                | Op::Conditional { in_parts: true, .. }
         )
     }
 
@@ -266,21 +219,17 @@ impl Op {
     pub(crate) fn for_each_node(&self, each: &mut dyn FnMut(&str)) {
         match self {
             Op::Once(_, op) => op.for_each_node(each),
-            Op::AddNode { id, .. }
-            | Op::AddMissingNode { id, .. }
-            | Op::RemoveNode { id }
-            | Op::AddVector { node: id, .. } => each(id),
-            Op::AddEdge { source, target, .. } | Op::RemoveEdge { source, target } => {
-                each(source);
-                each(target);
-            }
-            Op::Batch(items) => items.iter().for_each(|item| item.for_each_node(each)),
+            // Its value is read anyway.
+            Op::One(Mutation::CompareAndSet { .. }) => {}
+            Op::One(mutation) => mutation.for_each_node(each),
+            Op::AddMissingNode { id, .. } => each(id),
+            Op::Batch(items) => items.iter().flatten().for_each(|mutation| mutation.for_each_node(each)),
             Op::Transaction(transaction) => {
                 transaction.changes.iter().for_each(|change| change.for_each_node(each));
             }
-            Op::Revise { changes, .. } => changes.iter().for_each(|change| change.for_each_node(each)),
+            Op::Conditional { changes, .. } => changes.iter().for_each(|change| change.for_each_node(each)),
             // Their values are read anyway.
-            Op::Touch { .. } | Op::CompareAndSet { .. } | Op::Claim { .. } => {}
+            Op::Touch { .. } | Op::Claim { .. } => {}
             Op::Create { .. }
             | Op::Delete
             | Op::Clear
@@ -291,5 +240,11 @@ impl Op {
             | Op::Install { .. }
             | Op::Move(_) => {}
         }
+    }
+}
+
+impl From<Mutation> for Op {
+    fn from(mutation: Mutation) -> Self {
+        Op::One(mutation)
     }
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::write::{conditional_change::Revised, part::Progress, transaction::Transaction};
+use crate::{
+    graph::write::{conditional_change::ChangeSummary, part::Progress},
+    mutation::Mutation,
+};
 
 /// Result of a mutation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +28,8 @@ pub enum Outcome {
         replayed: bool,
     },
     /// Revisions were made.
-    Revised(Revised),
+    #[serde(rename = "Revised")]
+    Conditional(ChangeSummary),
     /// A part was done, or nothing: the rest is to be committed next, from there on, before anything else of its graph. Only
     /// of [`crate::graph::GraphStore::commit_in_parts`].
     #[serde(skip)]
@@ -35,10 +39,6 @@ pub enum Outcome {
 impl Outcome {
     pub(crate) fn unfinished(progress: Progress) -> Self {
         Outcome::Unfinished(Box::new(progress))
-    }
-
-    pub(crate) fn of_rest(rest: Option<Progress>) -> Self {
-        rest.map_or(Outcome::Done, Outcome::unfinished)
     }
 
     /// What is answered to whoever asks for the same again.
@@ -89,6 +89,19 @@ pub struct BatchReport {
 const MAX_ERRORS: usize = 10_000;
 
 impl BatchReport {
+    /// Counts a change that was made.
+    pub(crate) fn count(&mut self, made: &Mutation) {
+        *match made {
+            Mutation::AddNode { .. } => &mut self.added_nodes,
+            Mutation::RemoveNode { .. } => &mut self.removed_nodes,
+            Mutation::AddEdge { .. } => &mut self.added_edges,
+            Mutation::ReplaceEdges { .. } => &mut self.upserted_edges,
+            Mutation::RemoveEdge { .. } => &mut self.removed_edges,
+            Mutation::CompareAndSet { .. } => &mut self.upserted_nodes,
+            Mutation::AddEmbedding { .. } => &mut self.added_embeddings,
+        } += 1;
+    }
+
     pub(crate) fn fail(&mut self, index: usize, reason: &dyn std::fmt::Display) {
         if self.errors.len() < MAX_ERRORS {
             self.errors.push(format!("op[{index}]: {reason}"));

@@ -50,7 +50,7 @@ impl<'s> Overlay<'s> {
 
     /// Asks the store in one go which of the nodes exist that the group is going to ask for: cheaper than one by one.
     /// When that fails nothing is known: the operation that asks meets the error.
-    pub(crate) fn ask_ahead(&mut self, mut keys: Vec<Vec<u8>>) {
+    pub(crate) fn prefetch_nodes(&mut self, mut keys: Vec<Vec<u8>>) {
         keys.sort_unstable();
         keys.dedup();
         if let Ok(found) = self.store.multi_contains(Space::Nodes, &keys) {

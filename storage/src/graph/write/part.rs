@@ -1,9 +1,8 @@
 //! Parts of a mutation: what it changes in one group is bounded, and how far it has come is told.
 
 use crate::{
-    error::{Result, StoreError},
-    graph::write::{conditional_change::Revised, overlay::Overlay},
-    limits::RequestLimits,
+    graph::write::{conditional_change::ChangeSummary, overlay::Overlay},
+    limits::{OverLimit, RequestLimits},
     space::Space,
 };
 
@@ -25,7 +24,7 @@ pub struct Progress {
     /// Nodes touched.
     pub(crate) touched: u64,
     /// What was revised.
-    pub(crate) revised: Revised,
+    pub(crate) revised: ChangeSummary,
     /// The last edge that was removed.
     pub(crate) behind: Option<(Space, Vec<u8>)>,
 }
@@ -70,12 +69,13 @@ impl Part {
     }
 
     /// Fails when the mutation, a batch or a transaction, has written more than a batch may.
-    pub(crate) fn check_batch(&self, overlay: &Overlay<'_>) -> Result<()> {
+    pub(crate) fn check_batch(&self, overlay: &Overlay<'_>) -> Result<(), OverLimit> {
         let written = overlay.size().1.saturating_sub(self.begun.1);
-        if written <= self.batch_bytes {
-            return Ok(());
-        }
-        Err(StoreError::OverBudget { entries: self.batch_bytes })
+        if written <= self.batch_bytes { Ok(()) } else { Err(self.batch_too_large()) }
+    }
+
+    pub(crate) fn batch_too_large(&self) -> OverLimit {
+        OverLimit::Batch { most: self.batch_bytes }
     }
 
     pub(crate) fn is_spent(&self, overlay: &Overlay<'_>) -> bool {

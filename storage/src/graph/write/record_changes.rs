@@ -7,18 +7,19 @@ use crate::{
         ledger::record::LedgerRecord,
         quota::{accounts::Room, counts::Counted},
         read::node_record::{bad_key, decode_node, write_node},
-        write::{mutation::BatchOp, outcome::BatchReport, overlay::Overlay, part::Part, working_graph::Live},
+        write::{outcome::BatchReport, overlay::Overlay, part::Part, working_graph::WorkingGraph},
     },
     keys::{self, GraphId},
     limits,
+    mutation::Mutation,
+    properties,
     space::Space,
-    view,
 };
 
 /// A graph being changed by the running group.
 pub(crate) struct Edit<'t, 's> {
     pub(crate) overlay: &'t mut Overlay<'s>,
-    pub(crate) live: &'t mut Live,
+    pub(crate) working: &'t mut WorkingGraph,
     pub(crate) now_ms: u64,
     /// Bytes of the id of a new node at most.
     pub(crate) longest_id: usize,
@@ -42,32 +43,26 @@ pub(crate) struct OldNode {
 
 impl Edit<'_, '_> {
     pub(crate) fn id(&self) -> GraphId {
-        GraphId(self.live.entry.id)
+        GraphId(self.working.entry.id)
     }
 
-    pub(crate) fn batch(&mut self, items: &[BatchOp]) -> Result<BatchReport, GraphError> {
+    /// Makes the changes one by one and reports those that cannot be made.
+    pub(crate) fn batch(&mut self, items: &[Result<Mutation, String>]) -> Result<BatchReport, GraphError> {
         let mut report = BatchReport::default();
         for (index, item) in items.iter().enumerate() {
-            self.check_removal(item)?;
-            let (done, count) = match item {
-                BatchOp::AddNode { id, properties } => {
-                    (self.add_node(id, properties), &mut report.added_nodes)
-                }
-                BatchOp::RemoveNode { id } => (self.remove_node(id).map(drop), &mut report.removed_nodes),
-                BatchOp::AddEdge { source, target, properties } => {
-                    (self.add_edge(source, target, properties), &mut report.added_edges)
-                }
-                BatchOp::RemoveEdge { source, target } => {
-                    (self.remove_edge(source, target), &mut report.removed_edges)
-                }
-                BatchOp::Rejected(reason) => {
+            let mutation = match item {
+                Ok(mutation) => mutation,
+                Err(reason) => {
                     report.fail(index, reason);
                     continue;
                 }
             };
+            self.check_cascade(mutation)?;
+            let made = self.make(mutation);
             self.part.check_batch(&*self.overlay)?;
-            match done {
-                Ok(()) => *count += 1,
+            match made {
+                Ok(true) => report.count(mutation),
+                Ok(false) => report.fail(index, &"the node is not as expected"),
                 Err(GraphError::Store(error)) => return Err(error.into()),
                 Err(refusal) => report.fail(index, &refusal),
             }
@@ -75,17 +70,39 @@ impl Edit<'_, '_> {
         Ok(report.finish())
     }
 
+    /// Makes one change as a whole. False when a node is not as a [`Mutation::CompareAndSet`] expects it.
+    pub(crate) fn make(&mut self, mutation: &Mutation) -> Result<bool, GraphError> {
+        match mutation {
+            Mutation::AddNode { id, properties } => self.add_node(id, properties)?,
+            Mutation::RemoveNode { id } => drop(self.remove_node(id)?),
+            Mutation::AddEdge { source, target, properties } => self.add_edge(source, target, properties)?,
+            Mutation::ReplaceEdges { source, target, properties } => {
+                let pair = keys::pair(self.id(), source, target);
+                if !self.overlay.edge_keys(Space::OutEdges, &pair)?.is_empty() {
+                    self.remove_edge(source, target)?;
+                }
+                self.add_edge(source, target, properties)?;
+            }
+            Mutation::RemoveEdge { source, target } => self.remove_edge(source, target)?,
+            Mutation::CompareAndSet { node, conditions, updates } => {
+                return self.compare_and_set(node, conditions, updates);
+            }
+            Mutation::AddEmbedding { node, components } => self.add_embedding(node, components)?,
+        }
+        Ok(true)
+    }
+
     pub(crate) fn add_node(&mut self, node: &str, properties: &[u8]) -> Result<(), GraphError> {
         let key = keys::node(self.id(), node);
         let old = self.old_node(&key)?;
         if old.is_none() {
             limits::check_bytes("node_id", node, self.longest_id)?;
-            self.may_add(Counted::Nodes, self.live.state.nodes, 1)?;
+            self.may_add(Counted::Nodes, self.working.counters.nodes, 1)?;
         }
         let new_sequence = self.log(&LedgerRecord::AddNode { id: node, properties });
         if old.is_none() {
-            self.live.state.nodes += 1;
-            self.live.versions.topology = new_sequence;
+            self.working.counters.nodes += 1;
+            self.working.versions.topology = new_sequence;
         }
         self.put_node(&key, node, old, new_sequence, properties);
         Ok(())
@@ -105,7 +122,7 @@ impl Edit<'_, '_> {
         for label in old.iter().flat_map(|old| &old.label_keys) {
             self.overlay.delete(Space::Labels, label);
         }
-        for label in view::labels(properties) {
+        for label in properties::labels(properties) {
             self.overlay.put(Space::Labels, &keys::label(id, label, sequence), node.as_bytes());
         }
         self.overlay.put_with(Space::Nodes, key, |out| write_node(out, sequence, properties));
@@ -116,7 +133,7 @@ impl Edit<'_, '_> {
             return Ok(None);
         };
         let (sequence, properties) = decode_node(&value)?;
-        let labels = view::labels(properties);
+        let labels = properties::labels(properties);
         let label_keys = labels.into_iter().map(|label| keys::label(self.id(), label, sequence)).collect();
         Ok(Some(OldNode { sequence, label_keys }))
     }
@@ -147,7 +164,7 @@ impl Edit<'_, '_> {
         let id = self.id();
         let prefix = keys::edges_at(id, node);
         let embedding = self.components_of(key)?;
-        self.live.versions.topology = self.log(&LedgerRecord::RemoveNode { id: node });
+        self.working.versions.topology = self.log(&LedgerRecord::RemoveNode { id: node });
         let mut removed = 0;
         for edge in edges.outgoing {
             let (target, sequence) =
@@ -170,11 +187,11 @@ impl Edit<'_, '_> {
         self.overlay.delete(Space::Nodes, key);
         if embedding.is_some() {
             self.overlay.delete(Space::Vectors, key);
-            self.live.versions.vectors = self.live.state.sequence;
+            self.working.versions.vectors = self.working.counters.sequence;
             self.uncount(embedding)?;
         }
-        take(&mut self.live.state.nodes, 1)?;
-        take(&mut self.live.state.edges, removed)?;
+        decrement(&mut self.working.counters.nodes, 1)?;
+        decrement(&mut self.working.counters.edges, removed)?;
         Ok(removed)
     }
 
@@ -191,12 +208,12 @@ impl Edit<'_, '_> {
         if !self.overlay.has_node(&keys::node(id, target))? {
             return Err(GraphError::TargetNotFound(target.to_owned()));
         }
-        self.may_add(Counted::Edges, self.live.state.edges, 1)?;
+        self.may_add(Counted::Edges, self.working.counters.edges, 1)?;
         let sequence = self.log(&LedgerRecord::AddEdge { source, target, properties });
         self.overlay.put(Space::OutEdges, &keys::edge(id, source, target, sequence), properties);
         self.overlay.put(Space::InEdges, &keys::edge(id, target, source, sequence), &[]);
-        self.live.state.edges += 1;
-        self.live.versions.topology = sequence;
+        self.working.counters.edges += 1;
+        self.working.versions.topology = sequence;
         Ok(())
     }
 
@@ -221,9 +238,9 @@ impl Edit<'_, '_> {
         let id = self.id();
         let logged = self.log(&LedgerRecord::RemoveEdge { source, target });
         if !edges.is_empty() {
-            self.live.versions.topology = logged;
+            self.working.versions.topology = logged;
         }
-        take(&mut self.live.state.edges, edges.len() as u64)?;
+        decrement(&mut self.working.counters.edges, edges.len() as u64)?;
         for edge in edges {
             let sequence = keys::sequence_of(&edge).ok_or_else(|| bad_key(Space::OutEdges, &edge))?;
             self.overlay.delete(Space::InEdges, &keys::edge(id, target, source, sequence));
@@ -242,7 +259,7 @@ impl Edit<'_, '_> {
 }
 
 /// Lowers a counter; one that would fall below zero disagrees with the records.
-pub(crate) fn take(counter: &mut u64, count: u64) -> Result<()> {
+pub(crate) fn decrement(counter: &mut u64, count: u64) -> Result<()> {
     *counter = counter.checked_sub(count).ok_or_else(|| {
         StoreError::corrupt(Space::Catalog, format!("counter {counter} is less than {count} records"))
     })?;

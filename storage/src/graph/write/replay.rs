@@ -66,7 +66,7 @@ impl Edit<'_, '_> {
                     false => Err(differs("the edge is not there".into()).into()),
                 }
             }
-            LedgerRecord::AddVector { node, components } => self.add_vector(node, components),
+            LedgerRecord::AddEmbedding { node, components } => self.add_embedding(node, components),
             LedgerRecord::RemoveParallel { source, target, edge } => {
                 let key = keys::edge(self.id(), source, target, *edge);
                 match self.overlay.edge(&key)?.is_some() {
@@ -87,8 +87,8 @@ impl Edit<'_, '_> {
             }
         };
         match done {
-            Ok(()) if self.live.state.sequence == sequence => Ok(()),
-            Ok(()) => Err(differs(format!("it led to record {}", self.live.state.sequence))),
+            Ok(()) if self.working.counters.sequence == sequence => Ok(()),
+            Ok(()) => Err(differs(format!("it led to record {}", self.working.counters.sequence))),
             Err(GraphError::Store(error)) => Err(error),
             Err(refusal) => Err(differs(refusal.to_string())),
         }

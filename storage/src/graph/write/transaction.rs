@@ -14,12 +14,11 @@ use crate::{
     batch::WriteBatch,
     graph::{
         catalog::{
-            counters::GraphState,
-            creation::{Asking, NameRule},
+            counters::GraphCounters,
+            creation::{Asking, CreationPolicy},
             entry::CatalogEntry,
             fence::LeaseClock,
             graph::{Graph, Versions},
-            migration_state::Standing,
         },
         error::GraphError,
         moves::outcome::MoveRecord,
@@ -31,7 +30,7 @@ use crate::{
             overlay::Overlay,
             part::Part,
             record_changes::Edit,
-            working_graph::Live,
+            working_graph::WorkingGraph,
         },
     },
     keys::{self, GraphId},
@@ -58,8 +57,8 @@ pub(crate) struct Finished {
 
 /// How the in-memory catalog changes.
 pub(crate) enum Publish {
-    State(Arc<Graph>, GraphState, Versions),
-    Standing(Arc<Graph>, Box<CatalogEntry>, GraphState, Versions),
+    State(Arc<Graph>, GraphCounters, Versions),
+    Entry(Arc<Graph>, Box<CatalogEntry>, GraphCounters, Versions),
     Graph(Arc<Graph>),
     Gone,
 }
@@ -67,7 +66,7 @@ pub(crate) enum Publish {
 /// Which names clients may make.
 #[derive(Clone, Copy)]
 pub(crate) struct Names<'s> {
-    pub(crate) rule: Option<&'s NameRule>,
+    pub(crate) rule: Option<&'s CreationPolicy>,
     pub(crate) limits: NameLimits,
 }
 
@@ -76,7 +75,7 @@ pub(crate) struct Transaction<'s> {
     pub(crate) overlay: Overlay<'s>,
     pub(crate) lookup: &'s dyn Fn(&str) -> Option<Arc<Graph>>,
     pub(crate) names: Names<'s>,
-    pub(crate) graphs: HashMap<Arc<str>, Option<Live>>,
+    pub(crate) graphs: HashMap<Arc<str>, Option<WorkingGraph>>,
     /// What the group decided on moves.
     pub(crate) decided: HashMap<String, MoveRecord>,
     pub(crate) retired: Vec<Retired>,
@@ -167,12 +166,12 @@ impl<'s> Transaction<'s> {
     }
 
     /// Makes sure that the id of a load, allocated outside of any group, is never given out again.
-    pub(crate) fn keep_id(&mut self) {
+    pub(crate) fn persist_next_id(&mut self) {
         self.allocated = true;
     }
 
     /// Asks ahead for the nodes that `writes` look at, when they are many.
-    pub(crate) fn ask_ahead(&mut self, writes: &[Write]) {
+    pub(crate) fn prefetch_nodes(&mut self, writes: &[Write]) {
         let mut keys = Vec::new();
         for write in writes {
             if let Some(graph) = (self.lookup)(&write.graph) {
@@ -180,59 +179,59 @@ impl<'s> Transaction<'s> {
             }
         }
         if keys.len() >= MANY_NODES {
-            self.overlay.ask_ahead(keys);
+            self.overlay.prefetch_nodes(keys);
         }
     }
 
     /// The graph as the group sees it.
-    pub(crate) fn live(&mut self, name: &Arc<str>) -> Option<&mut Live> {
+    pub(crate) fn working(&mut self, name: &Arc<str>) -> Option<&mut WorkingGraph> {
         if !self.graphs.contains_key(name) {
-            let live = (self.lookup)(name).map(|graph| Live {
+            let working = (self.lookup)(name).map(|graph| WorkingGraph {
                 entry: graph.entry(),
-                state: graph.state(),
+                counters: graph.counters(),
                 versions: graph.versions(),
                 base: Some(graph),
                 changed: false,
-                restood: false,
+                state_changed: false,
                 newest_ms: None,
                 ledger_cut: None,
             });
-            self.graphs.insert(Arc::clone(name), live);
+            self.graphs.insert(Arc::clone(name), working);
         }
         self.graphs.get_mut(name)?.as_mut()
     }
 
     /// The graph, which is served here, be it quarantined or not.
-    pub(crate) fn existing(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
-        let live = self.served_or_superseded(name)?;
-        let superseded = live.base.as_ref().and_then(|graph| graph.superseded());
-        match superseded.filter(|other| other.epoch > live.entry.epoch) {
+    pub(crate) fn existing(&mut self, name: &Arc<str>) -> Result<&mut WorkingGraph, GraphError> {
+        let working = self.served_or_superseded(name)?;
+        let superseded = working.base.as_ref().and_then(|graph| graph.superseded());
+        match superseded.filter(|other| other.epoch > working.entry.epoch) {
             Some(other) => Err(GraphError::moved(name, &other.by)),
-            None => Ok(live),
+            None => Ok(working),
         }
     }
 
     /// The graph, which is here and neither arrives nor has moved; another store may serve it by a higher term.
-    pub(crate) fn served_or_superseded(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
-        let live = self.live(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        match &live.entry.standing {
-            Some(standing) => Err(standing.refusal(name)),
-            None => Ok(live),
+    pub(crate) fn served_or_superseded(&mut self, name: &Arc<str>) -> Result<&mut WorkingGraph, GraphError> {
+        let working = self.working(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        match &working.entry.migration_state {
+            Some(migration_state) => Err(migration_state.refusal(name)),
+            None => Ok(working),
         }
     }
 
     /// The graph, which is served here and not about to move.
-    pub(crate) fn unfenced(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
+    pub(crate) fn unfenced(&mut self, name: &Arc<str>) -> Result<&mut WorkingGraph, GraphError> {
         self.existing(name)?;
         self.not_fenced(name)
     }
 
     /// [`Transaction::served_or_superseded`] that is not about to move.
-    pub(crate) fn not_fenced(&mut self, name: &Arc<str>) -> Result<&mut Live, GraphError> {
+    pub(crate) fn not_fenced(&mut self, name: &Arc<str>) -> Result<&mut WorkingGraph, GraphError> {
         let leases = self.leases;
-        let live = self.served_or_superseded(name)?;
-        live.base.as_ref().map_or(Ok(()), |graph| graph.fence().pass(name, leases))?;
-        Ok(live)
+        let working = self.served_or_superseded(name)?;
+        working.base.as_ref().map_or(Ok(()), |graph| graph.fence().check(name, leases))?;
+        Ok(working)
     }
 
     /// The graph, to be changed by a client.
@@ -243,7 +242,7 @@ impl<'s> Transaction<'s> {
 
     /// The graph, to be changed in a way that no client sees.
     pub(crate) fn edit_upkeep(&mut self, name: &Arc<str>) -> Result<Edit<'_, 's>, GraphError> {
-        self.unfenced(name)?.sound(name)?;
+        self.unfenced(name)?.ensure_not_quarantined(name)?;
         let longest_id = self.names.limits.node;
         let room = self.room_of(name);
         let mut edit = self.edit_at(name, self.now_ms)?;
@@ -255,49 +254,55 @@ impl<'s> Transaction<'s> {
 
     /// The graph has a change of this time, in records that the group brought.
     pub(crate) fn has_change_at(&mut self, name: &Arc<str>, ms: u64) {
-        if let Some(live) = self.live(name) {
-            live.newest_ms = live.newest_ms.max(Some(ms));
+        if let Some(working) = self.working(name) {
+            working.newest_ms = working.newest_ms.max(Some(ms));
         }
     }
 
     /// The graph, to be changed whatever its standing, as at the time `now_ms`.
     pub(crate) fn edit_at(&mut self, name: &Arc<str>, now_ms: u64) -> Result<Edit<'_, 's>, GraphError> {
-        self.live(name);
-        let live = self.graphs.get_mut(name).and_then(Option::as_mut);
-        let live = live.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
-        live.changed = true;
+        self.working(name);
+        let working = self.graphs.get_mut(name).and_then(Option::as_mut);
+        let working = working.ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
+        working.changed = true;
         let part = self.part;
-        Ok(Edit { overlay: &mut self.overlay, live, now_ms, longest_id: usize::MAX, part, room: None })
+        Ok(Edit { overlay: &mut self.overlay, working, now_ms, longest_id: usize::MAX, part, room: None })
     }
 
     pub(crate) fn finish(mut self) -> Finished {
         let grown = self.growth.take().map(Growth::finish);
         let mut published = self.last_states;
         let mut emptied = Vec::new();
-        for (name, live) in self.graphs {
-            let Some(live) = live else {
+        for (name, working) in self.graphs {
+            let Some(working) = working else {
                 published.push((name, Publish::Gone));
                 continue;
             };
-            if !live.changed {
+            if !working.changed {
                 continue;
             }
-            if let Some(why) = live.ledger_cut {
-                let id = GraphId(live.entry.id);
+            if let Some(why) = working.ledger_cut {
+                let id = GraphId(working.entry.id);
                 self.overlay.put(Space::Catalog, &keys::emptied(id), &[]);
                 emptied.push((id, why));
             }
-            let same_state = live.base.as_ref().is_some_and(|graph| graph.state() == live.state);
-            if same_state && !live.restood {
+            let same_state = working.base.as_ref().is_some_and(|graph| graph.counters() == working.counters);
+            if same_state && !working.state_changed {
                 continue;
             }
-            self.overlay.put(Space::Catalog, &keys::state(GraphId(live.entry.id)), &live.state.encode());
-            let publish = match live.base {
-                Some(graph) if live.restood => {
-                    Publish::Standing(graph, Box::new(live.entry), live.state, live.versions)
+            self.overlay.put(
+                Space::Catalog,
+                &keys::state(GraphId(working.entry.id)),
+                &working.counters.encode(),
+            );
+            let publish = match working.base {
+                Some(graph) if working.state_changed => {
+                    Publish::Entry(graph, Box::new(working.entry), working.counters, working.versions)
                 }
-                Some(graph) => Publish::State(graph, live.state, live.versions),
-                None => Publish::Graph(Arc::new(Graph::new(Arc::clone(&name), live.entry, live.state))),
+                Some(graph) => Publish::State(graph, working.counters, working.versions),
+                None => {
+                    Publish::Graph(Arc::new(Graph::new(Arc::clone(&name), working.entry, working.counters)))
+                }
             };
             published.push((name, publish));
         }

@@ -71,7 +71,7 @@ impl Listing {
         let mut settled_ms = 0;
         let mut heads = Vec::new();
         for graph in graphs.graphs() {
-            let state = graph.state();
+            let state = graph.counters();
             let newest = match graphs.changes(&graph, state.sequence.saturating_sub(1), 1) {
                 Ok(changes) => changes.records.into_iter().next().map(|(_, record)| record),
                 Err(GraphError::Store(error)) if !error.is_corruption() => return Err(error.into()),

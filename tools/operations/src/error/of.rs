@@ -106,7 +106,7 @@ fn of_graph(error: &GraphError) -> ErrorKind {
         | GraphError::NodeNotFound(_)
         | GraphError::SourceNotFound(_)
         | GraphError::TargetNotFound(_)
-        | GraphError::EmptyVector(_)
+        | GraphError::EmptyEmbedding(_)
         | GraphError::KeyReused(_)
         | GraphError::TooManyKeys(_)
         | GraphError::OverQuota(_) => ErrorKind::Failed,
@@ -118,8 +118,6 @@ fn of_store(error: &StoreError) -> ErrorKind {
         StoreError::Corrupt { .. } | StoreError::BadDirectory { .. } => ErrorKind::Refused,
         StoreError::DiskFull { .. }
         | StoreError::OutOfDescriptors { .. }
-        | StoreError::OverBudget { .. }
-        | StoreError::Stopped
         | StoreError::Poisoned { .. }
         | StoreError::Locked { .. }
         | StoreError::ReadOnly

@@ -36,7 +36,7 @@ impl DirectoryParty {
     }
 
     fn graph(&self, name: &str) -> Result<Arc<Graph>, GraphError> {
-        self.graphs.graph_of_any_standing(name)
+        self.graphs.graph_in_any_state(name)
     }
 
     fn step(&self, graph: &str, step: MoveOp) -> Result<()> {
@@ -93,7 +93,7 @@ impl Party for DirectoryParty {
 
     fn changed(&self, graph: &str, after: u64) -> Result<Changed> {
         let graph = self.graph(graph)?;
-        let changed = self.graphs.changed_digest(&graph, after)?;
+        let changed = self.graphs.tail_digest(&graph, after)?;
         let state = changed.state;
         Ok(Changed {
             graph_id: graph.id().number(),
@@ -132,7 +132,7 @@ impl Party for DirectoryParty {
         records: &[(u64, Vec<u8>)],
     ) -> Result<u64> {
         self.step(graph, MoveOp::Replay { move_id: move_id.into(), copy, records: records.to_vec() })?;
-        Ok(self.graph(graph)?.state().sequence)
+        Ok(self.graph(graph)?.counters().sequence)
     }
 
     fn fence(&self, graph: &str, move_id: &str, to: &str, lease_ms: u64) -> Result<Fenced> {
@@ -144,7 +144,7 @@ impl Party for DirectoryParty {
     }
 
     fn release(&self, graph: &str, token: u64) -> Result<()> {
-        self.graphs.lower_fence(graph, token);
+        self.graphs.unfence(graph, token);
         Ok(())
     }
 
@@ -217,7 +217,7 @@ pub fn stats_of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> GraphStats {
         let epistemic_storage::graph::GraphSizes { nodes, edges, labels, ledger, vectors } = sizes;
         GraphSizes { nodes, edges, labels, ledger, vectors }
     });
-    let state = graph.state();
+    let state = graph.counters();
     GraphStats {
         name: graph.name().to_string(),
         kind: graph.kind().name().to_owned(),

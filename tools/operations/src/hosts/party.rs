@@ -6,8 +6,8 @@ use anyhow::Result;
 use epistemic_router::{CallError, ConnectError, ErrorCode};
 use epistemic_storage::GraphStore;
 use epistemic_storage::graph::{
-    COMMONS, Changes, Departure, Fenced, Graph, GraphError, MoveOutcome, MoveRecord, MoveRole, NameAfter,
-    Origin, Standing,
+    COMMONS, Changes, Departure, Fenced, Graph, GraphError, MigrationState, MoveOutcome, MoveRecord,
+    MoveRole, NameAfter, Origin,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ pub struct Status {
 impl Status {
     /// That of a graph in an open store.
     pub fn of(graphs: &GraphStore, graph: &Graph) -> Self {
-        let state = graph.state();
+        let state = graph.counters();
         let mut status = Self {
             name: graph.name().to_string(),
             standing: StandingName::Served,
@@ -91,17 +91,17 @@ impl Status {
             dropped: false,
             fenced_by: None,
         };
-        match graph.standing() {
+        match graph.migration_state() {
             None => {
                 (status.fenced_by, status.to) = graphs.fenced_by(graph).unzip();
             }
-            Some(Standing::Arriving { move_id, from, origin, .. }) => {
+            Some(MigrationState::Arriving { move_id, from, origin, .. }) => {
                 status.standing = StandingName::Arriving;
                 (status.move_id, status.from) = (Some(move_id), Some(from));
                 (status.origin_id, status.origin_epoch) =
                     origin.map(|origin| (origin.graph_id, origin.epoch)).unzip();
             }
-            Some(Standing::Moved(post)) => {
+            Some(MigrationState::Moved(post)) => {
                 status.standing = StandingName::Moved;
                 (status.move_id, status.to, status.dropped) =
                     (Some(post.move_id), Some(post.to), post.dropped);
@@ -239,7 +239,7 @@ pub struct Content {
     pub digest: String,
 }
 
-/// What changed behind a sequence number; see `GraphStore::changed_digest`.
+/// What changed behind a sequence number; see `GraphStore::tail_digest`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Changed {
     /// The graph's number in its store.

@@ -1,6 +1,6 @@
 //! A position in MessagePack that may be damaged.
 
-use epistemic_storage::view::token::{Reader, Token, text};
+use epistemic_storage::properties::token::{Reader, Token, text};
 use rmp::Marker;
 
 /// Reads the values that the reference server writes. An error is the reason in words; the position stays where the

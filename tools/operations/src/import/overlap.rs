@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use epistemic_storage::graph::{BatchOp, LedgerRecord};
-use epistemic_storage::view::batch::BatchOps;
+use epistemic_storage::graph::{LedgerRecord, Mutation};
+use epistemic_storage::properties::batch::BatchOps;
 
 use super::document::Document;
 use super::log::{Change, Log};
@@ -125,15 +125,9 @@ fn removals_of(change: &Change<'_>) -> Vec<Removal> {
     match change {
         Change::RemoveNode { id } => vec![Removal::Node((*id).to_owned())],
         Change::RemoveEdge { source, target } => vec![edge(source, target)],
-        Change::Batch(operations) => BatchOps::parse(operations)
-            .into_iter()
-            .flatten()
-            .filter_map(|op| match BatchOp::from(op) {
-                BatchOp::RemoveNode { id } => Some(Removal::Node(id)),
-                BatchOp::RemoveEdge { source, target } => Some(edge(&source, &target)),
-                BatchOp::AddNode { .. } | BatchOp::AddEdge { .. } | BatchOp::Rejected(_) => None,
-            })
-            .collect(),
+        Change::Batch(operations) => {
+            BatchOps::parse(operations).into_iter().flatten().flatten().filter_map(removal_of).collect()
+        }
         Change::AddNode { .. } | Change::AddEdge { .. } | Change::Clear => Vec::new(),
     }
 }
@@ -150,19 +144,36 @@ fn additions(change: &Change<'_>) -> Vec<String> {
         Change::Batch(operations) => BatchOps::parse(operations)
             .into_iter()
             .flatten()
-            .filter_map(|op| addition_of(&op.into()))
+            .flatten()
+            .filter_map(|mutation| addition_of(&mutation))
             .collect(),
         Change::RemoveNode { .. } | Change::RemoveEdge { .. } | Change::Clear => Vec::new(),
     }
 }
 
-fn addition_of(item: &BatchOp) -> Option<String> {
-    match item {
-        BatchOp::AddNode { id, properties } => LedgerRecord::AddNode { id, properties }.line(),
-        BatchOp::AddEdge { source, target, properties } => {
+fn removal_of(mutation: Mutation) -> Option<Removal> {
+    match mutation {
+        Mutation::RemoveNode { id } => Some(Removal::Node(id)),
+        Mutation::RemoveEdge { source, target } => Some(Removal::Edge { source, target }),
+        Mutation::AddNode { .. }
+        | Mutation::AddEdge { .. }
+        | Mutation::ReplaceEdges { .. }
+        | Mutation::CompareAndSet { .. }
+        | Mutation::AddEmbedding { .. } => None,
+    }
+}
+
+fn addition_of(mutation: &Mutation) -> Option<String> {
+    match mutation {
+        Mutation::AddNode { id, properties } => LedgerRecord::AddNode { id, properties }.line(),
+        Mutation::AddEdge { source, target, properties } => {
             LedgerRecord::AddEdge { source, target, properties }.line()
         }
-        BatchOp::RemoveNode { .. } | BatchOp::RemoveEdge { .. } | BatchOp::Rejected(_) => None,
+        Mutation::RemoveNode { .. }
+        | Mutation::RemoveEdge { .. }
+        | Mutation::ReplaceEdges { .. }
+        | Mutation::CompareAndSet { .. }
+        | Mutation::AddEmbedding { .. } => None,
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use epistemic_storage::graph::{
-    BatchOp, COMMONS, GraphError, GraphLoader, GraphType, LedgerRecord, LoadedGraph, Op, Outcome, Write,
+    COMMONS, GraphError, GraphLoader, GraphType, LedgerRecord, LoadedGraph, Mutation, Op, Outcome, Write,
 };
-use epistemic_storage::view::batch::{BatchOps, NoBatch};
+use epistemic_storage::properties::batch::{BatchOps, NoBatch};
 use epistemic_storage::{Durability, GraphStore, StoreError, clock};
 
 use super::document::{Counts, Document};
@@ -69,7 +69,7 @@ pub fn stage(
         replay(graphs, name, &log.changes[repeated..], &mut findings, &mut progress)?;
     }
     let graph = graphs.graph(name)?;
-    let state = graph.state();
+    let state = graph.counters();
     findings.counts = Counts {
         nodes: state.nodes,
         edges: state.edges,
@@ -144,7 +144,7 @@ fn load(
     load_embeddings(&mut loader, document, &last, findings)?;
     let mut loaded = loader.finish()?;
     // Lines of text are no changes that could be replayed.
-    let sequence = loaded.state().sequence;
+    let sequence = loaded.counters().sequence;
     loaded.set_sequence(sequence, sequence + 1);
     Ok(loaded)
 }
@@ -171,7 +171,7 @@ fn load_embeddings(
             continue;
         }
         let bytes: Vec<u8> = vector.iter().flat_map(|component| component.to_le_bytes()).collect();
-        loader.vector(id, &bytes)?;
+        loader.embedding(id, &bytes)?;
     }
     if left_out > 0 {
         findings.problems.push(format!(
@@ -229,20 +229,24 @@ fn replay(
 }
 
 fn op<'a>(change: &'a Change<'_>) -> Result<Op, NoBatch<'a>> {
-    Ok(match change {
+    let mutation = match change {
         Change::AddNode { id, properties } => {
-            Op::AddNode { id: (*id).to_owned(), properties: properties.clone() }
+            Mutation::AddNode { id: (*id).to_owned(), properties: properties.clone() }
         }
-        Change::AddEdge { source, target, properties } => Op::AddEdge {
+        Change::AddEdge { source, target, properties } => Mutation::AddEdge {
             source: (*source).to_owned(),
             target: (*target).to_owned(),
             properties: properties.clone(),
         },
-        Change::RemoveNode { id } => Op::RemoveNode { id: (*id).to_owned() },
+        Change::RemoveNode { id } => Mutation::RemoveNode { id: (*id).to_owned() },
         Change::RemoveEdge { source, target } => {
-            Op::RemoveEdge { source: (*source).to_owned(), target: (*target).to_owned() }
+            Mutation::RemoveEdge { source: (*source).to_owned(), target: (*target).to_owned() }
         }
-        Change::Batch(operations) => Op::Batch(BatchOps::parse(operations)?.map(BatchOp::from).collect()),
-        Change::Clear => Op::Clear,
-    })
+        Change::Batch(operations) => {
+            let items = BatchOps::parse(operations)?;
+            return Ok(Op::Batch(items.map(|item| item.map_err(|why| why.to_string())).collect()));
+        }
+        Change::Clear => return Ok(Op::Clear),
+    };
+    Ok(Op::One(mutation))
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use anyhow::{Result, bail};
 use epistemic_storage::{
     GraphStore, MemoryStore,
-    graph::{GraphError, GraphType, MAX_PAUSE, Op, Standing},
+    graph::{GraphError, GraphType, MAX_PAUSE, MigrationState, Mutation, Op},
     snapshot::content_digest,
 };
 use parking_lot::Mutex;
@@ -73,7 +73,10 @@ impl World {
         let id = format!("n{number}");
         let mut takers = 0;
         for graphs in [&self.source, &self.destination] {
-            let add = Op::AddNode { id: id.clone(), properties: format!("\u{81}{number}").into_bytes() };
+            let add = Op::One(Mutation::AddNode {
+                id: id.clone(),
+                properties: format!("\u{81}{number}").into_bytes(),
+            });
             match graphs.write(GRAPH, add) {
                 Ok(_) => takers += 1,
                 Err(
@@ -84,11 +87,14 @@ impl World {
                 ) => continue,
                 Err(error) => panic!("{error}"),
             }
-            let edge = Op::AddEdge { source: id.clone(), target: "n0".into(), properties: vec![] };
+            let edge =
+                Op::One(Mutation::AddEdge { source: id.clone(), target: "n0".into(), properties: vec![] });
             graphs.write(GRAPH, edge).unwrap();
-            graphs.write(GRAPH, Op::AddVector { node: id.clone(), components: vec![1; 8] }).unwrap();
+            graphs
+                .write(GRAPH, Op::One(Mutation::AddEmbedding { node: id.clone(), components: vec![1; 8] }))
+                .unwrap();
             if number % 7 == 3 {
-                graphs.write(GRAPH, Op::RemoveNode { id: id.clone() }).unwrap();
+                graphs.write(GRAPH, Op::One(Mutation::RemoveNode { id: id.clone() })).unwrap();
             } else {
                 self.written.lock().push(id.clone());
             }
@@ -150,7 +156,7 @@ impl World {
         reader
             .for_each_node(|id, _, _| {
                 ids.push(id.to_owned());
-                Ok(())
+                Ok::<_, epistemic_storage::StoreError>(())
             })
             .unwrap();
         let mut expected = self.written.lock().clone();
@@ -163,7 +169,7 @@ impl World {
         self.assert_all_in(&self.destination, told);
         let gone = self.source.graph(GRAPH).unwrap_err();
         assert_eq!(gone, GraphError::Moved { graph: GRAPH.into(), to: "tcp://b:1".into() }, "{told}");
-        assert_eq!(self.source.graph_of_any_standing(GRAPH).unwrap().state().nodes, 0, "{told}: dropped");
+        assert_eq!(self.source.graph_in_any_state(GRAPH).unwrap().counters().nodes, 0, "{told}: dropped");
         let arrived = self.destination.graph(GRAPH).unwrap();
         assert_eq!(
             (arrived.tenant(), arrived.owner(), arrived.kind()),
@@ -283,15 +289,17 @@ fn a_copy_that_differs_is_never_served() {
     *world.dies.lock() = Some((12, Death::Before));
     world.run("m").unwrap_err();
     // A record of the copy changes behind the back of its ledger.
-    let arriving = world.destination.graph_of_any_standing(GRAPH).unwrap();
-    assert!(arriving.state().nodes > 0, "the copy is filled");
-    let Some(Standing::Arriving { origin, .. }) = arriving.standing() else { panic!("it arrives") };
+    let arriving = world.destination.graph_in_any_state(GRAPH).unwrap();
+    assert!(arriving.counters().nodes > 0, "the copy is filled");
+    let Some(MigrationState::Arriving { origin, .. }) = arriving.migration_state() else {
+        panic!("it arrives")
+    };
     let mut loader = world.destination.load();
     let reader = world.destination.latest(&arriving);
     reader.for_each_node(|id, sequence, _| loader.node(id, sequence, b"other")).unwrap();
     reader.for_each_ledger(0, |sequence, record| loader.ledger(sequence, record.to_vec())).unwrap();
     let mut loaded = loader.finish().unwrap();
-    loaded.set_sequence(arriving.state().sequence, arriving.state().complete_from);
+    loaded.set_sequence(arriving.counters().sequence, arriving.counters().complete_from);
     let fill = epistemic_storage::graph::MoveOp::Fill {
         move_id: "m".into(),
         loaded,
@@ -317,7 +325,10 @@ fn a_graph_that_is_cleared_meanwhile_is_copied_again() {
     lease_ends(&world);
     world.source.write(GRAPH, Op::Clear).unwrap();
     world.written.lock().clear();
-    world.source.write(GRAPH, Op::AddNode { id: "n0".into(), properties: vec![0x80] }).unwrap();
+    world
+        .source
+        .write(GRAPH, Op::One(Mutation::AddNode { id: "n0".into(), properties: vec![0x80] }))
+        .unwrap();
     world.written.lock().push("n0".into());
     let receipt = world.run("m").unwrap();
     world.assert_moved(&receipt, "cleared");
@@ -339,7 +350,7 @@ fn a_guarded_graph_does_not_move_to_where_nobody_is_registered() {
     register(&identities, &world.source);
     let error = format!("{:#}", world.run("m").unwrap_err());
     assert!(error.contains("register them there first"), "{error}");
-    assert!(world.destination.graph_of_any_standing(GRAPH).is_err(), "nothing is reserved");
+    assert!(world.destination.graph_in_any_state(GRAPH).is_err(), "nothing is reserved");
     register(&Identities::open(&world.destination, Durability::Sync).unwrap(), &world.destination);
     world.assert_moved(&world.run("m").unwrap(), "registered");
 }

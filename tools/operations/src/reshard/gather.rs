@@ -131,7 +131,7 @@ fn stopped(endpoint: &Endpoint, path: &Path) -> Result<Shard> {
     let directory = Directory::open_read_only(path)?;
     let graphs = &directory.graphs;
     shard.graphs.extend(graphs.graphs().iter().map(|graph| stats_of(graphs, graph, true)));
-    shard.on_the_move.extend(graphs.graphs_on_the_move().iter().map(|graph| Status::of(graphs, graph)));
+    shard.on_the_move.extend(graphs.migrating_graphs().iter().map(|graph| Status::of(graphs, graph)));
     shard.store_id = Identity::load(path)?.map(|identity| identity.store_id);
     Ok(shard)
 }

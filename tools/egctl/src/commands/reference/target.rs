@@ -90,7 +90,7 @@ impl Target<'_> {
                     *open = Some(Box::new(dir));
                 }
                 let there = match open.as_ref().map(|dir| dir.graphs.graph(graph)) {
-                    Some(Ok(graph)) => Some((graph.state().nodes, graph.state().edges)),
+                    Some(Ok(graph)) => Some((graph.counters().nodes, graph.counters().edges)),
                     Some(Err(GraphError::GraphNotFound(_))) | None => None,
                     // It arrives there or has moved.
                     Some(Err(error)) => return Err(error.into()),

@@ -70,7 +70,7 @@ fn offline(args: &ExportArgs, dir: &Path) -> Result<Summary> {
     let directory = Directory::open_read_only(dir)?;
     let graphs = &directory.graphs;
     let graph = graphs.graph(&args.graph)?;
-    let state = graph.state();
+    let state = graph.counters();
     let mut progress = Progress::new("export", Total::Records(state.nodes + state.edges + state.sequence));
     let count = Count::default();
     let mut file = NewFile::create(&args.output)?;

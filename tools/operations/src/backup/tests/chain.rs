@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use epistemic_storage::graph::Op;
+use epistemic_storage::graph::{Mutation, Op};
 use epistemic_storage::{StoreError, clock};
 use rand::RngExt;
 
@@ -105,7 +105,7 @@ fn an_existing_graph_is_replaced_only_when_asked_and_as_a_whole() {
     assert!(refused.to_string().contains("--replace"), "{refused}");
     let restored = fixture.restore_into(&fixture.graphs, Point::Newest, true).unwrap();
     assert_eq!(restored.content, backed_up);
-    assert!(fixture.graphs.graphs_on_the_move().is_empty());
+    assert!(fixture.graphs.migrating_graphs().is_empty());
     assert_eq!(done(&fixture.create(false).unwrap()), "its content was replaced or its ledger cleared");
 }
 
@@ -211,7 +211,7 @@ fn changes_larger_than_one_answer_are_an_increment() {
     for id in ["large", "larger"] {
         fixture
             .graphs
-            .write(GRAPH, Op::AddNode { id: id.to_owned(), properties: vec![0xc0; 5 << 20] })
+            .write(GRAPH, Op::One(Mutation::AddNode { id: id.to_owned(), properties: vec![0xc0; 5 << 20] }))
             .unwrap();
     }
     assert_eq!(done(&fixture.create(false).unwrap()), "increment");

@@ -1,7 +1,7 @@
 //! Objects and manifests that are not what they were: refused with a reason, and nothing is restored.
 
 use bytes::Bytes;
-use epistemic_storage::graph::Op;
+use epistemic_storage::graph::{Mutation, Op};
 use rand::RngExt;
 
 use super::fixture::{Fixture, GRAPH, STORE, empty};
@@ -19,7 +19,7 @@ fn backed_up() -> Fixture {
         fixture.change(4);
         fixture
             .graphs
-            .write(OTHER, Op::AddNode { id: number.to_string(), properties: b"\x80".to_vec() })
+            .write(OTHER, Op::One(Mutation::AddNode { id: number.to_string(), properties: b"\x80".to_vec() }))
             .unwrap();
         fixture.create(false).unwrap();
     }
@@ -42,7 +42,7 @@ fn refused(fixture: &Fixture, told: &str, what: &str) -> String {
     assert!(error.downcast_ref::<BackupError>().is_some(), "{what}: {error:#}");
     let text = error.to_string();
     assert!(text.contains(told), "{what}: {text}");
-    assert_eq!((graphs.graph_count(), graphs.graphs_on_the_move().len()), (1, 0), "{what}");
+    assert_eq!((graphs.graph_count(), graphs.migrating_graphs().len()), (1, 0), "{what}");
     text
 }
 

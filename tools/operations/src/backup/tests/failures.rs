@@ -85,7 +85,7 @@ fn a_restore_that_fails_leaves_the_graph_that_was_there() {
     fixture.restore_into(&graphs, Point::Newest, false).unwrap();
     let of = |graphs: &epistemic_storage::GraphStore| {
         let graph = graphs.graph(GRAPH).unwrap();
-        graphs.changes(&graph, graph.state().sequence - 1, 1).unwrap()
+        graphs.changes(&graph, graph.counters().sequence - 1, 1).unwrap()
     };
     at_every_request(&plan, |what| {
         let before = of(&graphs);
@@ -94,7 +94,7 @@ fn a_restore_that_fails_leaves_the_graph_that_was_there() {
             assert!(format!("{error:#}").contains("injected"), "{what}: {error:#}");
             assert_eq!(of(&graphs), before, "{what}");
         }
-        assert!(graphs.graphs_on_the_move().is_empty(), "{what}");
+        assert!(graphs.migrating_graphs().is_empty(), "{what}");
         restored.is_ok()
     });
 }

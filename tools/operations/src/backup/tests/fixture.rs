@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
-use epistemic_storage::graph::{GraphType, LedgerRecord, Op};
+use epistemic_storage::graph::{GraphType, LedgerRecord, Mutation, Op};
 use epistemic_storage::{GraphStore, MemoryStore, clock};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
@@ -77,8 +77,8 @@ impl Fixture {
     /// Makes `changes` random changes of [`GRAPH`], each with one ledger record, and records its content after each.
     pub(super) fn change(&mut self, changes: usize) {
         for _ in 0..changes {
-            let before = self.graphs.graph(GRAPH).unwrap().state().sequence;
-            while self.graphs.graph(GRAPH).unwrap().state().sequence == before {
+            let before = self.graphs.graph(GRAPH).unwrap().counters().sequence;
+            while self.graphs.graph(GRAPH).unwrap().counters().sequence == before {
                 let op = self.op();
                 // A refusal changes nothing; another one is drawn.
                 let _ = self.graphs.write(GRAPH, op);
@@ -94,14 +94,14 @@ impl Fixture {
         let (id, target) = (node(), node());
         let properties = format!("{}", self.random.random::<u32>()).into_bytes();
         match self.random.random_range(0..10) {
-            0..4 => Op::AddNode { id, properties },
-            4..7 => Op::AddEdge { source: id, target, properties },
-            7 => Op::AddVector {
+            0..4 => Op::One(Mutation::AddNode { id, properties }),
+            4..7 => Op::One(Mutation::AddEdge { source: id, target, properties }),
+            7 => Op::One(Mutation::AddEmbedding {
                 node: id,
                 components: self.random.random::<[u8; 4]>().map(|b| b & 0x3f).repeat(2),
-            },
-            8 => Op::RemoveEdge { source: id, target },
-            _ => Op::RemoveNode { id },
+            }),
+            8 => Op::One(Mutation::RemoveEdge { source: id, target }),
+            _ => Op::One(Mutation::RemoveNode { id }),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use epistemic_storage::graph::{GraphType, Op};
+use epistemic_storage::graph::{GraphType, Mutation, Op};
 use rand::RngExt;
 
 use super::fixture::{Fixture, GRAPH, STORE};
@@ -30,7 +30,10 @@ fn touch(fixture: &mut Fixture) {
     let op = match fixture.graphs.graph(&name) {
         Err(_) => Op::Create { kind: GraphType::Team, owner: None, tenant: None },
         Ok(_) if rand::rng().random_range(0..3) == 0 => Op::Delete,
-        Ok(graph) => Op::AddNode { id: graph.state().sequence.to_string(), properties: b"\x80".to_vec() },
+        Ok(graph) => Op::One(Mutation::AddNode {
+            id: graph.counters().sequence.to_string(),
+            properties: b"\x80".to_vec(),
+        }),
     };
     fixture.graphs.write(&name, op).unwrap();
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use epistemic_storage::GraphStore;
-use epistemic_storage::graph::{GraphType, Op};
+use epistemic_storage::graph::{GraphType, Mutation, Op};
 use tokio::runtime::Runtime;
 
 use super::fixture::{STORE, empty};
@@ -24,7 +24,10 @@ fn name(number: usize) -> String {
 }
 
 fn add(graphs: &GraphStore, name: &str, number: usize) {
-    let op = Op::AddNode { id: format!("node {number}"), properties: b"\x81\xa4type\xa5event".to_vec() };
+    let op = Op::One(Mutation::AddNode {
+        id: format!("node {number}"),
+        properties: b"\x81\xa4type\xa5event".to_vec(),
+    });
     graphs.write(name, op).unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! Documents: what is cut off or changed is said, and what was before it is kept.
 
-use epistemic_storage::view::encode;
+use epistemic_storage::properties::encode;
 
 use super::super::document::{Counts, Document, Stated};
 use super::{document, embeddings, nodes};

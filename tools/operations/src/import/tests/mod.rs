@@ -6,7 +6,7 @@ mod logs;
 mod pulling;
 mod staging;
 
-use epistemic_storage::view::encode;
+use epistemic_storage::properties::encode;
 
 /// A document with two nodes, two parallel edges, one more, a ledger and an embedding.
 fn document() -> Vec<u8> {

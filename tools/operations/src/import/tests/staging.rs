@@ -29,19 +29,19 @@ fn staged(document: Option<&[u8]>, log: Option<&[u8]>) -> (Content, Findings) {
     reader
         .for_each_node(|id, sequence, properties| {
             nodes.push((sequence, (id.to_owned(), properties.to_vec())));
-            Ok(())
+            Ok::<_, epistemic_storage::StoreError>(())
         })
         .unwrap();
     reader
         .for_each_edge(|source, target, sequence, properties| {
             edges.push((sequence, (source.to_owned(), target.to_owned(), properties.to_vec())));
-            Ok(())
+            Ok::<_, epistemic_storage::StoreError>(())
         })
         .unwrap();
     reader
         .for_each_ledger(0, |_, record| {
             content.ledger.extend(LedgerRecord::decode(record)?.0.line());
-            Ok(())
+            Ok::<_, epistemic_storage::StoreError>(())
         })
         .unwrap();
     nodes.sort();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use epistemic_storage::{
-    graph::{MoveOutcome, Standing},
+    graph::{MigrationState, MoveOutcome},
     snapshot::content_digest,
 };
 
@@ -33,7 +33,7 @@ impl World {
                 let mut nodes = BTreeMap::new();
                 let read = graphs.latest(&graph).for_each_node(|id, _, properties| {
                     nodes.insert(id.to_owned(), properties.to_vec());
-                    Ok(())
+                    Ok::<_, epistemic_storage::StoreError>(())
                 });
                 read.map_err(|error| Violation(error.to_string()))?;
                 if nodes != *model {
@@ -60,7 +60,7 @@ impl World {
     fn digest(&mut self, place: Place) -> Result<(), Violation> {
         let graphs = &self.server(place).graphs;
         let Ok(graph) = graphs.graph(self.graph) else { return Ok(()) };
-        let sequence = graph.state().sequence;
+        let sequence = graph.counters().sequence;
         let newest = (place, graph.id().number(), sequence);
         if self.digested == Some(newest) {
             return Ok(());
@@ -122,11 +122,15 @@ impl World {
             return violation(format!("in the end {serving:?} serve it, to be there: {is_there}"));
         }
         for place in Place::BOTH {
-            let standing =
-                self.server(place).graphs.graph_of_any_standing(self.graph).ok().and_then(|g| g.standing());
+            let standing = self
+                .server(place)
+                .graphs
+                .graph_in_any_state(self.graph)
+                .ok()
+                .and_then(|g| g.migration_state());
             match standing {
                 None => {}
-                Some(Standing::Moved(post)) if post.dropped => {}
+                Some(MigrationState::Moved(post)) if post.dropped => {}
                 Some(standing) => return violation(format!("in the end {place:?} has {standing:?}")),
             }
         }
@@ -137,7 +141,7 @@ impl World {
     fn serving(&self) -> Vec<Place> {
         let serves = |place: &Place| {
             let found = self.server(*place).graphs.graph(self.graph);
-            found.is_ok_and(|graph| self.graph != COMMONS || graph.state().nodes > 0)
+            found.is_ok_and(|graph| self.graph != COMMONS || graph.counters().nodes > 0)
         };
         Place::BOTH.into_iter().filter(serves).collect()
     }

@@ -7,7 +7,7 @@ use std::{
 
 use epistemic_storage::{
     GraphStore, MemoryStore,
-    graph::{GraphError, GraphType, MAX_PAUSE, Op},
+    graph::{GraphError, GraphType, MAX_PAUSE, Mutation, Op},
 };
 
 use super::{COMMONS, Violation, violation};
@@ -167,7 +167,7 @@ impl World {
                     return Ok(false);
                 }
                 let Some(id) = oldest else { return Ok(true) };
-                let removed = self.request(|| Op::RemoveNode { id: id.clone() })?;
+                let removed = self.request(|| Op::One(Mutation::RemoveNode { id: id.clone() }))?;
                 if let (true, Some(nodes)) = (removed.is_some(), &mut self.model) {
                     nodes.remove(&id);
                 }
@@ -216,7 +216,7 @@ impl World {
         let id = format!("n{:04}", self.written);
         let properties = format!("\u{81}{}", self.written).into_bytes();
         self.written += 1;
-        let add = || Op::AddNode { id: id.clone(), properties: properties.clone() };
+        let add = || Op::One(Mutation::AddNode { id: id.clone(), properties: properties.clone() });
         let done = self.request(add)?;
         if let (true, Some(nodes)) = (done.is_some(), &mut self.model) {
             nodes.insert(id, properties);
@@ -228,7 +228,7 @@ impl World {
     fn sequence(&self) -> u64 {
         let found =
             Place::BOTH.into_iter().find_map(|place| self.server(place).graphs.graph(self.graph).ok());
-        found.map_or(0, |graph| graph.state().sequence)
+        found.map_or(0, |graph| graph.counters().sequence)
     }
 
     /// Where a request was done, if it was.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::{Result, bail};
 use epistemic_router::{Affinity, Endpoint, EndpointList, hrw};
-use epistemic_storage::graph::{GraphError, GraphType, Op};
+use epistemic_storage::graph::{GraphError, GraphType, Mutation, Op};
 use epistemic_storage::{GraphStore, MemoryStore};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ impl World {
         let create = Op::Create { kind: GraphType::Agent, owner: None, tenant: None };
         self.stores[place].write(name, create).unwrap();
         for node in 0..nodes {
-            let add = Op::AddNode { id: node.to_string(), properties: vec![0x80] };
+            let add = Op::One(Mutation::AddNode { id: node.to_string(), properties: vec![0x80] });
             self.stores[place].write(name, add).unwrap();
         }
     }
@@ -75,7 +75,7 @@ impl World {
             refusal: None,
             told: None,
             graphs: graphs.graphs().iter().map(|graph| stats_of(graphs, graph, true)).collect(),
-            on_the_move: graphs.graphs_on_the_move().iter().map(|graph| Status::of(graphs, graph)).collect(),
+            on_the_move: graphs.migrating_graphs().iter().map(|graph| Status::of(graphs, graph)).collect(),
         };
         SHARDS.into_iter().zip(&self.stores).map(shard).collect()
     }
@@ -133,7 +133,7 @@ impl World {
                 match graphs.graph(&name) {
                     Ok(found) => {
                         assert_eq!(*shard, owner.as_str(), "{told}");
-                        assert_eq!(found.state().nodes, number as u64, "{told}");
+                        assert_eq!(found.counters().nodes, number as u64, "{told}");
                     }
                     Err(GraphError::Moved { to, .. }) => assert_eq!(to, owner.as_str(), "{told}"),
                     Err(error) => assert_eq!(error, GraphError::GraphNotFound(name.clone()), "{told}"),
@@ -239,7 +239,7 @@ fn graphs_that_appear_or_go_since_the_plan_are_seen_to() {
     world.stores[place].write(&doomed.graph, Op::Delete).unwrap();
     assert!(world.run(&mut state, FOREVER).is_empty());
     assert_eq!(state.outcomes()[0], Outcome::Gone);
-    assert!(world.stores[there].graph_of_any_standing(&doomed.graph).is_err(), "its name is free");
+    assert!(world.stores[there].graph_in_any_state(&doomed.graph).is_err(), "its name is free");
     assert_eq!(receipts(&world.dir()).unwrap().len(), planned + more - 1);
     assert!(world.check(&mut state).is_empty());
 }

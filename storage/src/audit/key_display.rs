@@ -1,9 +1,9 @@
-//! Keys for people.
+//! Human-readable keys.
 
 use crate::{keys, space::Space};
 
 /// A key of `space` as text, the empty one as `-`; one that is not of its form in hexadecimal digits.
-pub(super) fn readable(space: Space, key: &[u8]) -> String {
+pub(super) fn display_key(space: Space, key: &[u8]) -> String {
     if key.is_empty() {
         return "-".to_owned();
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::token::{Reader, Token, TokenError, text};
 use super::{encode, write_view};
+use crate::mutation::Mutation;
 
 /// The payload as a whole cannot be read; nothing of it may be applied.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,37 +21,18 @@ impl From<TokenError> for NoBatch<'_> {
     }
 }
 
-/// One operation. `properties` are in the form in which they are stored: the decoded view of what was sent, an
-/// empty map if nothing was or if it has no view.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields are those of `docs/reference-protocol.md` section 8.1")]
-pub enum BatchOp<'a> {
-    AddNode { id: &'a str, properties: Vec<u8> },
-    RemoveNode { id: &'a str },
-    AddEdge { source: &'a str, target: &'a str, properties: Vec<u8> },
-    RemoveEdge { source: &'a str, target: &'a str },
-    Rejected(Rejection<'a>),
-}
-
 /// One operation as clients from 2.27 on know them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields are those of the operations beside it")]
 pub enum LaterOp<'a> {
     /// One that earlier clients know too.
-    Earlier(BatchOp<'a>),
-    UpsertNode {
-        id: &'a str,
-        properties: Vec<u8>,
-    },
-    /// In place of all edges of the pair.
-    UpsertEdge {
-        source: &'a str,
-        target: &'a str,
-        properties: Vec<u8>,
-    },
-    /// `embedding` is a MessagePack value.
+    Earlier(Mutation),
+    /// An `upsert_node`, which adds a node, or an `upsert_edge`, which replaces all edges of the pair.
+    Upsert(Mutation),
+    /// An `add_embedding`.
     AddEmbedding {
+        /// Node id.
         id: &'a str,
+        /// A MessagePack value.
         embedding: &'a [u8],
     },
 }
@@ -76,7 +58,9 @@ impl fmt::Display for Rejection<'_> {
     }
 }
 
-/// The operations of a payload in order, decoded one at a time, so that a batch needs no memory beside its bytes.
+/// The operations of a payload in order, decoded one at a time, so that a batch needs no memory beside its bytes. Their
+/// `properties` are in the form in which they are stored: the decoded view of what was sent, an empty map if nothing was or
+/// if it has no view.
 #[derive(Debug, Clone)]
 pub struct BatchOps<'a> {
     reader: Reader<'a>,
@@ -113,10 +97,10 @@ impl<'a> BatchOps<'a> {
 }
 
 impl<'a> Iterator for BatchOps<'a> {
-    type Item = BatchOp<'a>;
+    type Item = Result<Mutation, Rejection<'a>>;
 
-    fn next(&mut self) -> Option<BatchOp<'a>> {
-        self.next_fields().map(|fields| fields.operation().unwrap_or_else(BatchOp::Rejected))
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_fields().map(Fields::operation)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -163,21 +147,18 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    fn operation(self) -> Result<BatchOp<'a>, Rejection<'a>> {
+    fn operation(self) -> Result<Mutation, Rejection<'a>> {
         Ok(match self.op.unwrap_or_default() {
-            "add_node" => {
-                BatchOp::AddNode { id: named(self.id, "id")?, properties: self.stored_properties() }
+            "add_node" => self.add_node()?,
+            "remove_node" => Mutation::RemoveNode { id: named(self.id, "id")? },
+            "add_edge" => {
+                let (source, target) = self.ends()?;
+                Mutation::AddEdge { source, target, properties: self.stored_properties() }
             }
-            "remove_node" => BatchOp::RemoveNode { id: named(self.id, "id")? },
-            "add_edge" => BatchOp::AddEdge {
-                source: named(self.source, "source")?,
-                target: named(self.target, "target")?,
-                properties: self.stored_properties(),
-            },
-            "remove_edge" => BatchOp::RemoveEdge {
-                source: named(self.source, "source")?,
-                target: named(self.target, "target")?,
-            },
+            "remove_edge" => {
+                let (source, target) = self.ends()?;
+                Mutation::RemoveEdge { source, target }
+            }
             unknown => return Err(Rejection::UnknownOperation(unknown)),
         })
     }
@@ -188,20 +169,29 @@ impl<'a> Fields<'a> {
             return Err(Rejection::NoMap);
         }
         Ok(match self.op.unwrap_or_default() {
-            "upsert_node" => {
-                LaterOp::UpsertNode { id: named(self.id, "id")?, properties: self.stored_properties() }
+            "upsert_node" => LaterOp::Upsert(self.add_node()?),
+            "upsert_edge" => {
+                let (source, target) = self.ends()?;
+                LaterOp::Upsert(Mutation::ReplaceEdges {
+                    source,
+                    target,
+                    properties: self.stored_properties(),
+                })
             }
-            "upsert_edge" => LaterOp::UpsertEdge {
-                source: named(self.source, "source")?,
-                target: named(self.target, "target")?,
-                properties: self.stored_properties(),
-            },
             "add_embedding" => LaterOp::AddEmbedding {
-                id: named(self.id, "id")?,
+                id: present(self.id, "id")?,
                 embedding: self.embedding.ok_or(Rejection::Missing("embedding"))?,
             },
             _ => LaterOp::Earlier(self.operation()?),
         })
+    }
+
+    fn add_node(&self) -> Result<Mutation, Rejection<'a>> {
+        Ok(Mutation::AddNode { id: named(self.id, "id")?, properties: self.stored_properties() })
+    }
+
+    fn ends(&self) -> Result<(String, String), Rejection<'a>> {
+        Ok((named(self.source, "source")?, named(self.target, "target")?))
     }
 
     fn stored_properties(&self) -> Vec<u8> {
@@ -221,6 +211,10 @@ fn string<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a str>, TokenError> {
     Ok(if let Token::Str(bytes) = ahead.token()? { text(bytes) } else { None })
 }
 
-fn named<'a>(value: Option<&'a str>, field: &'static str) -> Result<&'a str, Rejection<'a>> {
+fn named<'a>(value: Option<&'a str>, field: &'static str) -> Result<String, Rejection<'a>> {
+    present(value, field).map(str::to_owned)
+}
+
+fn present<'a>(value: Option<&'a str>, field: &'static str) -> Result<&'a str, Rejection<'a>> {
     value.filter(|value| !value.is_empty()).ok_or(Rejection::Missing(field))
 }

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
-
 use super::{
     catalog::{self, Catalog},
     counters::Stored,
     finding::Findings,
-    graph, orphans,
+    graph,
+    graph_scan::GraphScan,
+    orphans,
     over_limits::{self, DataLimits},
-    pass::Pass,
     recorder::{Recorder, Repairs},
+    report::{Audit, GraphAudit, Progress},
 };
 use crate::{
     batch::WriteBatch,
     error::Result,
-    graph::{GraphError, GraphState},
+    graph::{GraphCounters, GraphError},
     keys::GraphId,
     space::Space,
     store::{Read, Store},
@@ -25,55 +25,6 @@ use crate::{
 /// Repairs of a graph are one batch up to this size. Larger ones are several: each alone brings records nearer to what
 /// they are derived from, and the counters come last.
 const MOST_BYTES: usize = 32 << 20;
-
-/// How far an audit has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Records read so far.
-    pub records: u64,
-    /// Bytes of their keys and values.
-    pub bytes: u64,
-    /// Records that there are if the counters are right.
-    pub expected: u64,
-}
-
-/// What the records of one graph add up to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GraphAudit {
-    /// Its name.
-    pub graph: String,
-    /// Nodes.
-    pub nodes: u64,
-    /// Edges.
-    pub edges: u64,
-    /// Records of the label index.
-    pub labels: u64,
-    /// Ledger records.
-    pub ledger: u64,
-    /// Embeddings.
-    pub vectors: u64,
-    /// Number of its newest change.
-    pub sequence: u64,
-    /// What is wrong with it.
-    pub findings: u64,
-}
-
-/// What an audit or a repair came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Audit {
-    /// The graphs that were read to their end, by name.
-    pub graphs: Vec<GraphAudit>,
-    /// The graphs that could not be read to their end, by name.
-    pub unread: Vec<String>,
-    /// What is wrong; after a repair, what still is.
-    pub found: Findings,
-    /// What a repair made right.
-    pub repaired: Findings,
-    /// What is larger than what is written may be ([`audit_with_limits`]): it stays in use.
-    pub over_limits: Findings,
-    /// Records read.
-    pub records: u64,
-}
 
 /// Compares the records of the graphs named in `only` with each other, or of all graphs when it is empty; the catalog, and
 /// whether every record has an owner, in any case. Changes nothing, on one read view, with the same memory for any graph.
@@ -133,16 +84,21 @@ pub(crate) fn repair_in_batches(
 ///
 /// # Errors
 /// Those of `read`, damage included.
-pub(crate) fn audit_records(read: &dyn Read, name: &str, id: GraphId, state: GraphState) -> Result<Findings> {
+pub(crate) fn audit_records(
+    read: &dyn Read,
+    name: &str,
+    id: GraphId,
+    state: GraphCounters,
+) -> Result<Findings> {
     let tell = &mut |_| {};
     let mut recorder = Recorder::new(tell, None);
-    let mut pass = Pass { read, id, space: Space::Nodes, recorder: &mut recorder };
-    graph::check(&mut pass, name, Stored::State(state))?;
+    let mut scan = GraphScan { read, id, space: Space::Nodes, recorder: &mut recorder };
+    graph::check(&mut scan, name, Stored::State(state))?;
     Ok(recorder.found)
 }
 
 fn run(store: &dyn Store, only: &[String], mut recorder: Recorder<'_>) -> Result<Audit, GraphError> {
-    let view = store.view();
+    let view = store.read_view();
     let catalog = catalog::check(&*view, &mut recorder)?;
     let graphs = chosen(&catalog, only)?;
     recorder.progress.expected = catalog.expected_records(graphs.iter().map(|(_, id)| id));
@@ -155,10 +111,10 @@ fn run(store: &dyn Store, only: &[String], mut recorder: Recorder<'_>) -> Result
     for (name, id) in graphs {
         let before = recorder.count();
         recorder.graph = Some(name.to_string());
-        let mut pass = Pass { read: &*view, id, space: Space::Nodes, recorder: &mut recorder };
-        pass.name_limits(&name);
-        let checked = graph::check(&mut pass, &name, catalog.state(id));
-        let space = pass.space;
+        let mut scan = GraphScan { read: &*view, id, space: Space::Nodes, recorder: &mut recorder };
+        scan.name_limits(&name);
+        let checked = graph::check(&mut scan, &name, catalog.state(id));
+        let space = scan.space;
         match checked {
             Ok(found) => audited.push(GraphAudit { findings: recorder.count() - before, ..found }),
             Err(error) => {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
+    decay_fields::with_fields,
     token::{Reader, Token, text},
     transcode::write_view,
-    vitals::with_fields,
 };
 
 /// MessagePack of nil.
@@ -50,7 +50,7 @@ fn entries(map: &[u8]) -> Option<BTreeMap<&str, &[u8]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::encode;
+    use crate::properties::encode;
 
     fn map(fields: &[(&str, &[u8])]) -> Vec<u8> {
         let mut out = Vec::new();

@@ -20,18 +20,18 @@
 
 pub mod batch;
 mod conditions;
+mod decay_fields;
 pub mod encode;
 mod fields;
 pub mod token;
 mod transcode;
 mod triples;
-mod vitals;
 
 #[cfg(test)]
 mod tests;
 
 pub use conditions::{meets, merged};
+pub use decay_fields::{DecayFields, decay_fields, with_confidence, with_fields};
 pub use fields::{Strings, labels, number_field, string_field, strings_field};
 pub use transcode::{containers, write_view};
 pub use triples::{edge_predicate, node_triples};
-pub use vitals::{Vitals, refreshed, vitals, with_fields};

@@ -5,12 +5,12 @@ use std::hash::{DefaultHasher, Hasher};
 /// Number of records and the sum of their hashes: equal for equal sets, and for unequal ones only by accident, once in
 /// 2^64.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Fold {
+pub(super) struct SetHash {
     pub(super) count: u64,
     sum: u64,
 }
 
-impl Fold {
+impl SetHash {
     /// Adds the record made of these parts.
     pub(super) fn add(&mut self, first: &[u8], second: &[u8], number: u64) {
         let mut hash = DefaultHasher::new();
@@ -32,7 +32,7 @@ mod tests {
         let records: [(&[u8], &[u8], u64); 4] =
             [(b"a", b"b", 1), (b"ab", b"", 1), (b"b", b"a", 1), (b"a", b"b", 2)];
         let fold = |records: &[(&[u8], &[u8], u64)]| {
-            let mut fold = Fold::default();
+            let mut fold = SetHash::default();
             records.iter().for_each(|&(first, second, number)| fold.add(first, second, number));
             fold
         };

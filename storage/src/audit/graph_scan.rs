@@ -15,7 +15,7 @@ use crate::{
 pub(super) const SLICE: usize = 256;
 
 /// One graph on one read view, and where findings go.
-pub(super) struct Pass<'p, 's> {
+pub(super) struct GraphScan<'p, 's> {
     pub(super) read: &'p dyn Read,
     pub(super) id: GraphId,
     /// The space that is read.
@@ -23,7 +23,7 @@ pub(super) struct Pass<'p, 's> {
     pub(super) recorder: &'p mut Recorder<'s>,
 }
 
-impl Pass<'_, '_> {
+impl GraphScan<'_, '_> {
     /// Calls `each` with every record of the graph in `space`, in the order of keys.
     pub(super) fn for_each(
         &mut self,
@@ -39,7 +39,7 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    /// Tells a finding.
+    /// Reports a finding.
     pub(super) fn found(&mut self, found: Found) -> Result<()> {
         self.recorder.found(found)
     }

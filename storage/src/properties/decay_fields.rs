@@ -8,17 +8,17 @@ use super::{
 
 /// What a property map says about its age and worth.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Vitals {
+pub struct DecayFields {
     /// `confidence` where it is a finite number.
     pub confidence: Option<f64>,
     /// `last_access` where it is an integer that is not negative: Unix seconds.
     pub last_access: Option<u64>,
     /// The first of `last_access`, `updated_at` and `created_at` that is an integer that is not negative: Unix seconds.
-    pub clock: Option<u64>,
+    pub last_seen: Option<u64>,
 }
 
 /// Reads the vitals; `None` when the properties are undecodable or no map.
-pub fn vitals(props: &[u8]) -> Option<Vitals> {
+pub fn decay_fields(props: &[u8]) -> Option<DecayFields> {
     let (mut confidence, mut times) = (None, [None; 3]);
     let decoded = visit_entries(props, |key, value, _| match key {
         "confidence" => confidence = number(value),
@@ -27,7 +27,11 @@ pub fn vitals(props: &[u8]) -> Option<Vitals> {
         "created_at" => times[2] = seconds(value),
         _ => {}
     });
-    decoded.then(|| Vitals { confidence, last_access: times[0], clock: times.into_iter().flatten().next() })
+    decoded.then(|| DecayFields {
+        confidence,
+        last_access: times[0],
+        last_seen: times.into_iter().flatten().next(),
+    })
 }
 
 fn seconds(value: Token<'_>) -> Option<u64> {
@@ -36,7 +40,7 @@ fn seconds(value: Token<'_>) -> Option<u64> {
 
 /// The property map with `confidence` and `last_access` set, keys sorted, every other value as it was; `None` when the
 /// properties are undecodable or no map.
-pub fn refreshed(props: &[u8], confidence: f64, last_access: u64) -> Option<Vec<u8>> {
+pub fn with_confidence(props: &[u8], confidence: f64, last_access: u64) -> Option<Vec<u8>> {
     let mut value = Vec::with_capacity(16);
     encode::float(&mut value, confidence);
     let behind = value.len();
@@ -98,21 +102,21 @@ mod tests {
 
     #[test]
     fn the_clock_is_the_first_usable_time() {
-        let read = |value| vitals(&pack(&value)).unwrap();
+        let read = |value| decay_fields(&pack(&value)).unwrap();
         let json = serde_json::json!({"last_access": "x", "updated_at": 5, "created_at": 1, "confidence": 1});
-        assert_eq!(read(json), Vitals { confidence: Some(1.0), last_access: None, clock: Some(5) });
+        assert_eq!(read(json), DecayFields { confidence: Some(1.0), last_access: None, last_seen: Some(5) });
         let json = serde_json::json!({"last_access": 5.0, "updated_at": -1, "confidence": "high"});
-        assert_eq!(read(json), Vitals::default());
-        assert_eq!(vitals(&pack(&serde_json::json!(5))), None);
-        assert_eq!(vitals(&[0x81]), None);
+        assert_eq!(read(json), DecayFields::default());
+        assert_eq!(decay_fields(&pack(&serde_json::json!(5))), None);
+        assert_eq!(decay_fields(&[0x81]), None);
     }
 
     #[test]
     fn refreshing_sorts_and_replaces() {
         let bytes = pack(&serde_json::json!({"zeta": 1, "confidence": 0.2}));
         let expected = pack(&serde_json::json!({"confidence": 1.0, "last_access": 7, "zeta": 1}));
-        assert_eq!(refreshed(&bytes, 1.0, 7).unwrap(), expected);
-        assert_eq!(refreshed(&pack(&serde_json::json!([1])), 1.0, 7), None);
+        assert_eq!(with_confidence(&bytes, 1.0, 7).unwrap(), expected);
+        assert_eq!(with_confidence(&pack(&serde_json::json!([1])), 1.0, 7), None);
     }
 
     #[test]
