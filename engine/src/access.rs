@@ -9,9 +9,9 @@ use std::{collections::HashSet, fmt};
 use epistemic_protocol::ErrorCode;
 use epistemic_protocol::placement::tenant_graph_name;
 use epistemic_storage::{
-    Durability, GraphStore, Identities, StoreError,
+    Durability, GraphStore, StoreError,
     graph::{Graph, GraphType, tenant_of},
-    identities::{Identity, Role},
+    identities::{Identities, Identity, Role},
     snapshot::Header,
 };
 

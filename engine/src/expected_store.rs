@@ -3,7 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use epistemic_storage::datadir::{self, Identity};
+use epistemic_storage::{
+    datadir::{self, Identity},
+    durable,
+};
 use fs_err as fs;
 
 use crate::config::Config;
@@ -96,7 +99,7 @@ impl Expected {
     pub(crate) fn note(&self, store: &str) -> anyhow::Result<()> {
         let Self::Noted { file, .. } = self else { return Ok(()) };
         if noted(file)?.is_none() {
-            datadir::write_durably(file, format!("{store}\n").as_bytes())?;
+            durable::write(file, format!("{store}\n").as_bytes())?;
             tracing::info!("from now on the store {store} is expected, as noted in '{}'", file.display());
         }
         Ok(())
@@ -133,7 +136,7 @@ fn without_note(file: &Path, dir: &Path, found: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use epistemic_storage::{datadir::DataDir, rocks::RocksOptions};
+    use epistemic_storage::{RocksOptions, datadir::DataDir};
 
     use super::*;
 

@@ -7,7 +7,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use epistemic_storage::graph::{Graph, Mutation};
+use epistemic_storage::{Mutation, graph::Graph};
 use lru::LruCache;
 use parking_lot::Mutex;
 

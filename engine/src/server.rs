@@ -14,8 +14,11 @@ use clap::Parser;
 use epistemic_listen::Places;
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_storage::{
-    Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, graph::Asking,
-    limits::NameLimits, rocks::RocksOptions,
+    Durability, GraphStore, MemoryStore, RocksOptions,
+    channels::{Channels, Keep},
+    datadir::DataDir,
+    graph::Asking,
+    limits::NameLimits,
 };
 use parking_lot::Mutex;
 use rustix::{

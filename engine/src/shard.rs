@@ -7,7 +7,7 @@ use std::{
 };
 
 use epistemic_listen::Places;
-use epistemic_storage::{Channels, GraphId, GraphStore, graph::LedgerKeep};
+use epistemic_storage::{GraphId, GraphStore, channels::Channels, graph::LedgerKeep};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 

@@ -12,7 +12,8 @@ use std::{
 };
 
 use epistemic_storage::{
-    graph::{Mutation, OptimisticTransaction, Seen},
+    Mutation,
+    graph::{OptimisticTransaction, Seen},
     limits::{OverLimit, RequestLimits},
 };
 use parking_lot::Mutex;

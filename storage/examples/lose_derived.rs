@@ -8,10 +8,9 @@
 use std::path::PathBuf;
 
 use epistemic_storage::{
-    Durability, Space, Store, WriteBatch,
+    Durability, RocksOptions, Space, Store, WriteBatch,
+    backend::{KeyRange, Read, ScanOptions},
     datadir::DataDir,
-    rocks::RocksOptions,
-    store::{Direction, KeyRange, Read},
 };
 
 /// First byte of the keys of counters, see `docs/format.md`.
@@ -27,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (Space::Catalog, KeyRange::prefix(&[STATE])),
     ];
     for (space, range) in lost {
-        let mut cursor = store.scan(space, range, Direction::Forward)?;
+        let mut cursor = store.scan(space, range, ScanOptions::FORWARD)?;
         while let Some((key, _)) = cursor.next()? {
             batch.delete(space, key);
         }

@@ -8,10 +8,9 @@
 use std::path::PathBuf;
 
 use epistemic_storage::{
-    Durability, Space, Store, WriteBatch,
+    Durability, RocksOptions, Space, Store, WriteBatch,
+    backend::{KeyRange, Read, ScanOptions},
     datadir::DataDir,
-    rocks::RocksOptions,
-    store::{Direction, KeyRange, Read},
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (_owner, store) = DataDir::open_store(&path, &RocksOptions::default())?;
     let mut batch = WriteBatch::new();
     for space in [Space::OutEdges, Space::InEdges] {
-        let mut cursor = store.scan(space, KeyRange::all(), Direction::Forward)?;
+        let mut cursor = store.scan(space, KeyRange::all(), ScanOptions::FORWARD)?;
         while let Some((key, value)) = cursor.next()? {
             if let Some(at) = key.windows(old.len()).position(|name| name == old) {
                 batch.delete(space, key);

@@ -1,6 +1,6 @@
 //! Errors of the byte-level store.
 
-use std::path::PathBuf;
+use std::{fmt, io, ops::Deref, path::PathBuf, sync::Arc};
 
 use epistemic_protocol::ErrorCode;
 
@@ -8,6 +8,7 @@ use crate::space::Space;
 
 /// What can go wrong below the graph layer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// Stored bytes fail their checksum or cannot be what they claim to be. Nothing was overwritten.
     #[error("corrupt data in {place}: {detail}")]
@@ -77,10 +78,42 @@ pub enum StoreError {
     },
     /// Any other failure of the backend or the file system.
     #[error("storage error: {0}")]
-    Io(String),
+    Io(IoError),
+}
+
+/// An error of the operating system or of the backend, shared so that errors can be cloned. Two are equal when kind and text
+/// are.
+#[derive(Debug, Clone)]
+pub struct IoError(Arc<io::Error>);
+
+impl PartialEq for IoError {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for IoError {}
+
+impl Deref for IoError {
+    type Target = io::Error;
+
+    fn deref(&self) -> &io::Error {
+        &self.0
+    }
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl StoreError {
+    /// Any other failure, in words.
+    pub fn other(text: impl Into<String>) -> Self {
+        io::Error::other(text.into()).into()
+    }
+
     /// A corruption found in a record of `space`.
     pub fn corrupt(space: Space, detail: impl Into<String>) -> Self {
         StoreError::Corrupt { place: format!("space '{space}'"), detail: detail.into() }
@@ -116,9 +149,9 @@ impl StoreError {
     }
 }
 
-impl From<std::io::Error> for StoreError {
-    fn from(error: std::io::Error) -> Self {
-        StoreError::Io(error.to_string())
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        StoreError::Io(IoError(Arc::new(error)))
     }
 }
 
@@ -134,7 +167,7 @@ mod tests {
     fn the_texts_are_those_that_clients_know() {
         let path = || PathBuf::from("/d");
         for (error, text) in [
-            (StoreError::Io("x".into()), "storage error: x"),
+            (StoreError::other("x"), "storage error: x"),
             (StoreError::ReadOnly, "the store was opened read-only"),
             (
                 StoreError::Unsupported { backend: "memory", what: "checkpoint" },

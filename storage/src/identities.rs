@@ -16,7 +16,7 @@ use crate::{
     keys,
     limits::{self, MAX_IDENTITIES, MAX_NAMES, MAX_RELATIONS, OverLimit, name_bytes},
     space::Space,
-    store::{Direction, Durability},
+    store::{Durability, ScanOptions},
 };
 
 /// What an agent may do beyond what it owns. The order is that of the protocol's errors.
@@ -112,7 +112,7 @@ impl Identities {
     /// Also when one of them is damaged: without it, rules would be other than agreed.
     pub fn open(graphs: &GraphStore, durability: Durability) -> Result<Self> {
         let mut known: HashMap<Box<str>, Identity> = HashMap::new();
-        let mut cursor = graphs.store().scan(Space::Catalog, keys::identities(), Direction::Forward)?;
+        let mut cursor = graphs.store().scan(Space::Catalog, keys::identities(), ScanOptions::FORWARD)?;
         while let Some((key, value)) = cursor.next()? {
             let agent = keys::name_of(key).ok_or_else(|| corrupt("identity key"))?;
             let identity = rmp_serde::from_slice(value)

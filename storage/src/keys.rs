@@ -186,7 +186,7 @@ pub(crate) fn message(number: u64, sequence: u64) -> Vec<u8> {
 /// The messages of a channel from `sequence` on; [`sequence_of`] tells which a key is of.
 pub(crate) fn messages_from(number: u64, sequence: u64) -> KeyRange {
     let prefix = [&[MESSAGE][..], &number.to_be_bytes()].concat();
-    KeyRange { start: message(number, sequence), end: successor(&prefix), sweep: false }
+    KeyRange { start: message(number, sequence), end: successor(&prefix) }
 }
 
 fn tagged(tag: u8, id: GraphId) -> Vec<u8> {
@@ -198,7 +198,7 @@ fn tagged(tag: u8, id: GraphId) -> Vec<u8> {
 
 /// All records of a graph in one of the spaces of graphs.
 pub(crate) fn graph(id: GraphId) -> KeyRange {
-    KeyRange::prefix(&id.0.to_be_bytes()).swept()
+    KeyRange::prefix(&id.0.to_be_bytes())
 }
 
 /// Key of a node record; also of its embedding.
@@ -298,12 +298,12 @@ pub(crate) fn without_graph_id(key: &[u8]) -> Option<&[u8]> {
 
 /// Ledger records before `sequence`.
 pub(crate) fn ledger_before(id: GraphId, sequence: u64) -> KeyRange {
-    KeyRange { start: id.0.to_be_bytes().to_vec(), end: Some(ledger(id, sequence)), sweep: true }
+    KeyRange { start: id.0.to_be_bytes().to_vec(), end: Some(ledger(id, sequence)) }
 }
 
 /// Ledger records from `sequence` on.
 pub(crate) fn ledger_from(id: GraphId, sequence: u64) -> KeyRange {
-    KeyRange { start: ledger(id, sequence), end: successor(&id.0.to_be_bytes()), sweep: true }
+    KeyRange { start: ledger(id, sequence), end: successor(&id.0.to_be_bytes()) }
 }
 
 fn escape(out: &mut Vec<u8>, text: &str) {

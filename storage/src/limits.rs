@@ -56,6 +56,7 @@ impl Default for NameLimits {
 
 /// A bound was met; nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OverLimit {
     /// A name is too long.
     #[error("the {of} has {bytes} bytes, {most} are the most")]

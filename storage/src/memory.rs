@@ -9,7 +9,10 @@ use crate::{
     batch::{Change, WriteBatch},
     error::{Result, StoreError},
     space::Space,
-    store::{BulkLoad, Cursor, Direction, Durability, Entry, KeyRange, Read, Store, StoreStats},
+    store::{
+        BulkLoad, Cursor, Direction, Durability, Entry, KeyRange, Read, ScanOptions, Store, StoreStats,
+        bytes_left,
+    },
 };
 
 type Map = OrdMap<Vec<u8>, Vec<u8>>;
@@ -98,9 +101,9 @@ impl Read for State {
         &'a self,
         space: Space,
         range: KeyRange,
-        direction: Direction,
+        options: ScanOptions,
     ) -> Result<Box<dyn Cursor + 'a>> {
-        Ok(Box::new(self.cursor(space, range, direction)))
+        Ok(Box::new(self.cursor(space, range, options.direction)))
     }
 }
 
@@ -125,9 +128,9 @@ impl Read for MemoryStore {
         &'a self,
         space: Space,
         range: KeyRange,
-        direction: Direction,
+        options: ScanOptions,
     ) -> Result<Box<dyn Cursor + 'a>> {
-        Ok(Box::new(self.snapshot().cursor(space, range, direction)))
+        Ok(Box::new(self.snapshot().cursor(space, range, options.direction)))
     }
 }
 
@@ -172,7 +175,7 @@ impl Store for MemoryStore {
     }
 
     fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {
-        self.snapshot().cursor(space, range, Direction::Forward).bytes()
+        bytes_left(&mut self.snapshot().cursor(space, range, Direction::Forward))
     }
 
     fn verify(&self) -> Result<()> {

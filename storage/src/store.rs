@@ -31,6 +31,33 @@ pub enum Direction {
     Reverse,
 }
 
+/// How a range is scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanOptions {
+    /// From which end.
+    pub direction: Direction,
+    /// Whether the blocks that are read stay in a backend's caches. Not for scans that pass over much data once: they would
+    /// push out what others use.
+    pub fill_cache: bool,
+}
+
+impl ScanOptions {
+    /// Ascending keys, which others may ask for soon.
+    pub const FORWARD: Self = Self { direction: Direction::Forward, fill_cache: true };
+    /// Ascending keys, once over much data.
+    pub const SWEEP: Self = Self { direction: Direction::Forward, fill_cache: false };
+    /// Descending keys, which others may ask for soon.
+    pub const REVERSE: Self = Self { direction: Direction::Reverse, fill_cache: true };
+    /// Descending keys, once over much data.
+    pub const REVERSE_SWEEP: Self = Self { direction: Direction::Reverse, fill_cache: false };
+}
+
+impl From<Direction> for ScanOptions {
+    fn from(direction: Direction) -> Self {
+        Self { direction, fill_cache: true }
+    }
+}
+
 /// Keys `>= start` and `< end`; `end` of `None` is unbounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRange {
@@ -38,24 +65,17 @@ pub struct KeyRange {
     pub start: Vec<u8>,
     /// First key excluded.
     pub end: Option<Vec<u8>>,
-    /// The scan passes over much data once: it must not push what others use out of a backend's caches.
-    pub sweep: bool,
 }
 
 impl KeyRange {
     /// All keys.
     pub fn all() -> Self {
-        Self { start: Vec::new(), end: None, sweep: false }
-    }
-
-    /// The same keys, for a scan that passes over much data once.
-    pub fn swept(self) -> Self {
-        Self { sweep: true, ..self }
+        Self { start: Vec::new(), end: None }
     }
 
     /// All keys that begin with `prefix`.
     pub fn prefix(prefix: &[u8]) -> Self {
-        Self { start: prefix.to_vec(), end: successor(prefix), sweep: false }
+        Self { start: prefix.to_vec(), end: successor(prefix) }
     }
 }
 
@@ -74,15 +94,15 @@ pub type Entry<'c> = (&'c [u8], &'c [u8]);
 pub trait Cursor {
     /// The next entry, or `None` at the end. After an error the cursor is finished.
     fn next(&mut self) -> Result<Option<Entry<'_>>>;
+}
 
-    /// Bytes of the keys and values from here to the end.
-    fn bytes(&mut self) -> Result<u64> {
-        let mut bytes = 0;
-        while let Some((key, value)) = self.next()? {
-            bytes += (key.len() + value.len()) as u64;
-        }
-        Ok(bytes)
+/// Bytes of all keys and values that a scan has left.
+pub(crate) fn bytes_left(cursor: &mut dyn Cursor) -> Result<u64> {
+    let mut bytes = 0;
+    while let Some((key, value)) = cursor.next()? {
+        bytes += (key.len() + value.len()) as u64;
     }
+    Ok(bytes)
 }
 
 /// Reads. On a [`Store`] each call sees the newest committed state; on a view all calls see one state.
@@ -105,7 +125,7 @@ pub trait Read: Send + Sync {
         &'a self,
         space: Space,
         range: KeyRange,
-        direction: Direction,
+        options: ScanOptions,
     ) -> Result<Box<dyn Cursor + 'a>>;
 }
 

@@ -2,10 +2,7 @@
 
 use std::cell::Cell;
 
-use epistemic_storage::{
-    MemoryStore, conformance,
-    rocks::{RocksOptions, RocksStore},
-};
+use epistemic_storage::{MemoryStore, RocksOptions, RocksStore, conformance};
 
 #[test]
 fn memory() {

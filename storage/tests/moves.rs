@@ -11,11 +11,7 @@ use common::{
     dump::{assert_same, check_nothing_unowned, dump},
     failing::Failing,
 };
-use epistemic_storage::{
-    GraphStore, MemoryStore, Store, StoreError,
-    graph::{GraphError, GraphType, LedgerRecord, MoveOp, MoveRole, NameAfter, Op, Origin, Rename},
-    rocks::RocksStore,
-};
+use epistemic_storage::{GraphStore, MemoryStore, RocksStore, Store, StoreError, graph::{GraphError, GraphType, LedgerRecord, MoveOp, MoveRole, NameAfter, Op, Origin, Rename}};
 
 fn step(graphs: &GraphStore, name: &str, op: &dyn Fn(&GraphStore) -> Op) -> Result<(), GraphError> {
     graphs.write(name, op(graphs)).map(|_| ())
@@ -112,7 +108,7 @@ fn a_commit_that_fails_is_made_after_a_restart() {
                 let told = format!("step {index} of '{name}', {}", store.backend());
                 if index == failing {
                     let before = dump(&graphs).unwrap();
-                    store.fail(Some(StoreError::Io("test".into())));
+                    store.fail(Some(StoreError::other("test")));
                     assert!(step(&graphs, name, op).is_err(), "{told}");
                     store.fail(None);
                     let poisoned = step(&graphs, name, op);

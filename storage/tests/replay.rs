@@ -14,12 +14,7 @@ use common::{
     program::{Program, ids},
     random::{Random, seed},
 };
-use epistemic_storage::{
-    Durability, GraphStore, MemoryStore, Space, WriteBatch,
-    graph::{Graph, GraphError, MoveOp, Op, Write},
-    snapshot::{ImportTarget, content_digest, export, import},
-    store::{Direction, KeyRange},
-};
+use epistemic_storage::{Durability, GraphStore, MemoryStore, Space, WriteBatch, backend::{KeyRange, ScanOptions}, graph::{Graph, GraphError, MoveOp, Op, Write}, snapshot::{ImportTarget, content_digest, export, import}};
 
 const NAME: &str = "g";
 const MOVE: &str = "m1";
@@ -178,7 +173,7 @@ impl Carried {
         let spaces = [Space::Nodes, Space::OutEdges, Space::InEdges, Space::Vectors, Space::Ledger];
         let space = self.random.pick(&spaces);
         let range = KeyRange::prefix(&graph.id().number().to_be_bytes());
-        let mut cursor = self.copy.store().scan(space, range, Direction::Forward).unwrap();
+        let mut cursor = self.copy.store().scan(space, range, ScanOptions::FORWARD).unwrap();
         let mut found = Vec::new();
         while let Some((key, value)) = cursor.next().unwrap() {
             found.push((space, key.to_vec(), value.to_vec()));

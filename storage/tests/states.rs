@@ -15,11 +15,7 @@ use std::{
 };
 
 use common::{add_node, create, failing::Failing};
-use epistemic_storage::{
-    Durability, GraphStore, MemoryStore, Store,
-    graph::{Graph, GraphError, GraphReader, Op, Together, Write},
-    rocks::RocksStore,
-};
+use epistemic_storage::{Durability, GraphStore, MemoryStore, RocksStore, Store, graph::{Graph, GraphError, GraphReader, Op, Together, Write}};
 
 fn on_each_backend(test: impl Fn(Arc<dyn Store>)) {
     test(Arc::new(MemoryStore::new()));
@@ -75,7 +71,7 @@ fn a_failed_commit_leaves_the_counters() {
         let graphs = GraphStore::open(store.clone()).unwrap();
         create(&graphs, "g");
         let graph = graphs.graph("g").unwrap();
-        store.fail(Some(epistemic_storage::StoreError::Io("test".into())));
+        store.fail(Some(epistemic_storage::StoreError::other("test")));
         graphs.write("g", add_node("a", b"")).unwrap_err();
         assert_eq!(nodes(&graphs, &graph), 0);
     });

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use epistemic_storage::graph::{Mutation, Op, Progress, Write};
+use epistemic_storage::{
+    Mutation,
+    graph::{Op, Progress, Write},
+};
 
 use super::{Job, MAX_GROUP, MAX_GROUP_COST, PART_COST, Waiter};
 use crate::{account::Account, fair_queue::FairQueue};

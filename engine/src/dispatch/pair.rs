@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use epistemic_storage::{
+    backend::Read,
     graph::{Graph, GraphError, GraphReader, Together},
-    store::Read,
 };
 
 use super::{OpError, access, compute::Computation, reads::ReadError};

@@ -5,7 +5,10 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use epistemic_storage::graph::{Graph, GraphType, Mutation, Op, tenant_of};
+use epistemic_storage::{
+    Mutation,
+    graph::{Graph, GraphType, Op, tenant_of},
+};
 
 use super::{
     OpError, Pending, Request, access,

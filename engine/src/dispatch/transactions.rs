@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use epistemic_storage::{
-    graph::{Graph, GraphError, Mutation, Once, Op, Outcome, Seen},
+    Mutation,
+    graph::{Graph, GraphError, Once, Op, Outcome, Seen},
     properties,
 };
 

@@ -1,7 +1,8 @@
 //! `BatchUpdate` of clients from 2.27 on: all operations are done or none, and there are more of them.
 
 use epistemic_storage::{
-    graph::{BatchReport, Mutation, Op, OptimisticTransaction},
+    Mutation,
+    graph::{BatchReport, Op, OptimisticTransaction},
     limits::{OverLimit, RequestLimits},
     properties::batch::{LaterOp, Rejection},
 };

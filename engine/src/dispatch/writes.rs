@@ -2,11 +2,7 @@
 
 use std::sync::Arc;
 
-use epistemic_storage::{
-    clock,
-    graph::{Mutation, Op},
-    limits::RequestLimits,
-};
+use epistemic_storage::{Mutation, clock, graph::Op, limits::RequestLimits};
 use tokio::sync::oneshot;
 
 use super::{

@@ -70,7 +70,7 @@ impl crate::shard::Shard {
         op: Op,
         charge: Option<WriteCharge>,
     ) -> Result<Outcome, GraphError> {
-        let gone = || GraphError::Store(StoreError::Io("the server is shutting down".into()));
+        let gone = || GraphError::Store(StoreError::other("the server is shutting down"));
         self.committer.submit(account, None, op, None, charge).blocking_recv().map_err(|_| gone())?
     }
 }

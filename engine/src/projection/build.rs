@@ -1,9 +1,8 @@
 //! Builds a projection from one read view.
 
 use epistemic_storage::{
-    StoreError,
+    Space, StoreError,
     graph::{GraphCounters, GraphReader},
-    space::Space,
 };
 
 use super::{

@@ -11,8 +11,8 @@ use std::{
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphStore,
+    backend::Read,
     graph::{Graph, GraphCounters, GraphReader},
-    store::Read,
 };
 
 use super::{Counted, Projection, build};

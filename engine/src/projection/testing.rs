@@ -1,8 +1,8 @@
 //! What the tests of projections share.
 
 use epistemic_storage::{
-    GraphStore, MemoryStore,
-    graph::{GraphType, Mutation, Op},
+    GraphStore, MemoryStore, Mutation,
+    graph::{GraphType, Op},
 };
 
 pub(super) const EMPTY_MAP: &[u8] = b"\x80";

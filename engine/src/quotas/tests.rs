@@ -1,6 +1,6 @@
 use epistemic_storage::{
-    MemoryStore,
-    graph::{GraphError, GraphType, Mutation, Op},
+    MemoryStore, Mutation,
+    graph::{GraphError, GraphType, Op},
 };
 
 use super::*;

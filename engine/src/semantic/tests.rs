@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use epistemic_storage::{
-    GraphStore, MemoryStore,
-    graph::{Graph, GraphReader, GraphType, Mutation, Op},
+    GraphStore, MemoryStore, Mutation,
+    graph::{Graph, GraphReader, GraphType, Op},
 };
 use proptest::prelude::*;
 

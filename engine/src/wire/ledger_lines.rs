@@ -1,6 +1,6 @@
 //! Lines of the protocol's ledger as operations (`docs/reference-protocol.md` section 8.2).
 
-use epistemic_storage::graph::Mutation;
+use epistemic_storage::Mutation;
 
 /// Why a line is no operation.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,7 +15,7 @@ use crate::{
     graph::{CatalogEntry, GraphCounters},
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, KeyRange, Read},
+    store::{KeyRange, Read, ScanOptions},
 };
 
 /// The catalog as far as it can be read.
@@ -101,7 +101,7 @@ fn read_part(
     recorder: &mut Recorder<'_>,
 ) -> Result<()> {
     let tag = range.start.clone();
-    let mut cursor = read.scan(Space::Catalog, range, Direction::Forward)?;
+    let mut cursor = read.scan(Space::Catalog, range, ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
         recorder.passed(key.len() + value.len());
         let understood = if tag == keys::names().start {

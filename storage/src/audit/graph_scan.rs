@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, Read},
+    store::{Read, ScanOptions},
 };
 
 /// Records that are looked up together.
@@ -31,7 +31,7 @@ impl GraphScan<'_, '_> {
         mut each: impl FnMut(&mut Self, &[u8], &[u8]) -> Result<()>,
     ) -> Result<()> {
         self.space = space;
-        let mut cursor = self.read.scan(space, keys::graph(self.id), Direction::Forward)?;
+        let mut cursor = self.read.scan(space, keys::graph(self.id), ScanOptions::FORWARD)?;
         while let Some((key, value)) = cursor.next()? {
             self.recorder.passed(key.len() + value.len());
             each(self, key, value)?;

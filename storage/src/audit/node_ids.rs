@@ -4,7 +4,7 @@ use crate::{
     error::Result,
     keys::{self, GraphId},
     space::Space,
-    store::{Cursor, Direction, Read},
+    store::{Cursor, Read, ScanOptions},
 };
 
 /// A scan of all nodes that goes along with a scan of records that name nodes in the same order: a merge join.
@@ -17,7 +17,7 @@ pub(super) struct NodeIds<'r> {
 
 impl<'r> NodeIds<'r> {
     pub(super) fn new(read: &'r dyn Read, id: GraphId) -> Result<Self> {
-        let cursor = read.scan(Space::Nodes, keys::graph(id), Direction::Forward)?;
+        let cursor = read.scan(Space::Nodes, keys::graph(id), ScanOptions::FORWARD)?;
         Ok(Self { cursor, current: None, ended: false })
     }
 

@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, KeyRange, Read},
+    store::{KeyRange, Read, ScanOptions},
 };
 
 /// Looks at the first record of every graph in every space: no other record is read.
@@ -61,7 +61,7 @@ pub(super) fn check(read: &dyn Read, catalog: &Catalog, recorder: &mut Recorder<
 }
 
 fn first_key(read: &dyn Read, space: Space, start: &[u8]) -> Result<Option<Vec<u8>>> {
-    let range = KeyRange { start: start.to_vec(), ..KeyRange::all().swept() };
-    let mut cursor = read.scan(space, range, Direction::Forward)?;
+    let range = KeyRange { start: start.to_vec(), ..KeyRange::all() };
+    let mut cursor = read.scan(space, range, ScanOptions::SWEEP)?;
     Ok(cursor.next()?.map(|(key, _)| key.to_vec()))
 }

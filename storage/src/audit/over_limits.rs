@@ -16,7 +16,7 @@ use crate::{
     },
     properties,
     space::Space,
-    store::{Direction, Read},
+    store::{Read, ScanOptions},
 };
 
 /// The limits of a server that an audit compares with.
@@ -98,7 +98,7 @@ fn over(recorder: &mut Recorder<'_>, (space, key): (Space, &[u8]), count: usize,
 
 fn identities(read: &dyn Read, recorder: &mut Recorder<'_>) -> Result<()> {
     let (mut count, mut names) = (0, 0);
-    let mut cursor = read.scan(Space::Catalog, keys::identities(), Direction::Forward)?;
+    let mut cursor = read.scan(Space::Catalog, keys::identities(), ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
         let (Some(agent), Ok(identity)) = (keys::name_of(key), rmp_serde::from_slice::<Identity>(value))
         else {

@@ -16,7 +16,7 @@ use crate::{
     keys,
     rocks::{RocksOptions, RocksStore},
     space::Space,
-    store::{BulkLoad, Cursor, Direction, Durability, KeyRange, Read, Store, StoreStats},
+    store::{BulkLoad, Cursor, Durability, KeyRange, Read, ScanOptions, Store, StoreStats},
 };
 
 type Records = Vec<(Space, Vec<u8>, Vec<u8>)>;
@@ -24,7 +24,7 @@ type Records = Vec<(Space, Vec<u8>, Vec<u8>)>;
 fn records(store: &dyn Store) -> Records {
     let mut records = Records::new();
     for space in Space::ALL {
-        let mut cursor = store.scan(space, KeyRange::all(), Direction::Forward).unwrap();
+        let mut cursor = store.scan(space, KeyRange::all(), ScanOptions::FORWARD).unwrap();
         while let Some((key, value)) = cursor.next().unwrap() {
             records.push((space, key.to_vec(), value.to_vec()));
         }
@@ -208,9 +208,9 @@ impl Read for Failing<'_> {
         &'a self,
         space: Space,
         range: KeyRange,
-        direction: Direction,
+        options: ScanOptions,
     ) -> Result<Box<dyn Cursor + 'a>> {
-        self.store.scan(space, range, direction)
+        self.store.scan(space, range, options)
     }
 }
 
@@ -222,7 +222,7 @@ impl Store for Failing<'_> {
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
         let left =
             self.commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        left.map_err(|_| StoreError::Io("cut off".into()))?;
+        left.map_err(|_| StoreError::other("cut off"))?;
         self.store.commit(batch, durability)
     }
 

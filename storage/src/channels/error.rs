@@ -6,6 +6,7 @@ use crate::{error::StoreError, limits::OverLimit};
 
 /// Why an operation on a channel was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChannelError {
     /// No open channel has this id.
     #[error("Channel '{0}' not found")]

@@ -20,7 +20,7 @@ use crate::{
     limits::{self, MAX_CHANNELS, MAX_MEMBERS, MAX_NAMES, name_bytes},
     service::ChannelCopy,
     space::Space,
-    store::{Direction, Durability, Read, Store},
+    store::{Durability, Read, ScanOptions, Store},
 };
 
 /// Up to this many messages are deleted key by key: cheaper for later reads than a range tombstone.
@@ -258,7 +258,7 @@ impl Channels {
             return Ok(());
         }
         let range = keys::messages_from(number, counters.first);
-        let mut cursor = store.scan(Space::Channels, range, Direction::Forward)?;
+        let mut cursor = store.scan(Space::Channels, range, ScanOptions::FORWARD)?;
         while too_many(counters) {
             let (key, value) = cursor.next()?.ok_or_else(|| corrupt("fewer messages than counted"))?;
             batch.delete(Space::Channels, key);
@@ -332,7 +332,7 @@ impl Channels {
         drop(open);
         let limit = limit.unwrap_or(usize::MAX);
         let mut found = Vec::new();
-        let mut cursor = view.scan(Space::Channels, range, Direction::Reverse)?;
+        let mut cursor = view.scan(Space::Channels, range, ScanOptions::REVERSE)?;
         while found.len() < limit
             && let Some((_, value)) = cursor.next()?
         {
@@ -418,13 +418,13 @@ pub(crate) fn for_each_size(view: &dyn Read, mut each: impl FnMut(&str, usize, u
 
 fn load(store: &dyn Read) -> Result<ById> {
     let mut counters = HashMap::new();
-    let mut cursor = store.scan(Space::Channels, keys::all_channel_counters(), Direction::Forward)?;
+    let mut cursor = store.scan(Space::Channels, keys::all_channel_counters(), ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
         let number = keys::channel_of(key).ok_or_else(|| corrupt("counters key"))?;
         counters.insert(number, Counters::decode(value)?);
     }
     let mut members: HashMap<u64, BTreeSet<String>> = HashMap::new();
-    let mut cursor = store.scan(Space::Channels, keys::all_channel_members(), Direction::Forward)?;
+    let mut cursor = store.scan(Space::Channels, keys::all_channel_members(), ScanOptions::FORWARD)?;
     while let Some((key, _)) = cursor.next()? {
         let (Some(number), Some(agent)) = (keys::channel_of(key), keys::channel_member_of(key)) else {
             return Err(corrupt("member key"));
@@ -432,7 +432,7 @@ fn load(store: &dyn Read) -> Result<ById> {
         members.entry(number).or_default().insert(agent.to_owned());
     }
     let mut open = ById::new();
-    let mut cursor = store.scan(Space::Channels, keys::channels(), Direction::Forward)?;
+    let mut cursor = store.scan(Space::Channels, keys::channels(), ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
         let id = keys::name_of(key).ok_or_else(|| corrupt("channel key"))?;
         let record = ChannelRecord::decode(id, value)?;

@@ -58,7 +58,7 @@ pub(super) fn many_runs(store: &dyn Store) -> Result<()> {
         bulk.put(Space::OutEdges, key.to_vec(), [&number.to_be_bytes()[..], &[0; 300]].concat())?;
     }
     bulk.finish()?;
-    let mut cursor = store.scan(Space::OutEdges, KeyRange::all(), Direction::Forward)?;
+    let mut cursor = store.scan(Space::OutEdges, KeyRange::all(), Direction::Forward.into())?;
     let mut count = 0u32;
     while let Some((key, value)) = cursor.next()? {
         assert_eq!(key, count.to_be_bytes());

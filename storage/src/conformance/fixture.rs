@@ -36,7 +36,7 @@ pub(super) fn scan(
     direction: Direction,
 ) -> Result<Vec<Pair>> {
     let mut found = Vec::new();
-    let mut cursor = read.scan(space, range, direction)?;
+    let mut cursor = read.scan(space, range, direction.into())?;
     while let Some((key, value)) = cursor.next()? {
         found.push(pair(key, value));
     }

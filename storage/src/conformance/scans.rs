@@ -31,8 +31,8 @@ pub(super) fn bounds(store: &dyn Store) -> Result<()> {
     expect(store, &range(b"", b"b\0"), &entries[..1])?;
     expect(store, &range(b"a", b"z"), &entries)?;
     expect(store, &range(b"bz", b"cz"), &entries[2..3])?;
-    expect(store, &KeyRange { start: b"c".to_vec(), end: None, sweep: false }, &entries[2..])?;
-    expect(store, &KeyRange { start: b"e".to_vec(), end: None, sweep: false }, &[])
+    expect(store, &KeyRange { start: b"c".to_vec(), end: None }, &entries[2..])?;
+    expect(store, &KeyRange { start: b"e".to_vec(), end: None }, &[])
 }
 
 pub(super) fn empty_ranges(store: &dyn Store) -> Result<()> {
@@ -68,7 +68,7 @@ pub(super) fn prefixes(store: &dyn Store) -> Result<()> {
 pub(super) fn the_end_stays(store: &dyn Store) -> Result<()> {
     put_all(store, SPACE, &[pair(b"a", b"1"), pair(b"b", b"2")])?;
     for direction in [Direction::Forward, Direction::Reverse] {
-        let mut cursor = store.scan(SPACE, KeyRange::all(), direction)?;
+        let mut cursor = store.scan(SPACE, KeyRange::all(), direction.into())?;
         while cursor.next()?.is_some() {}
         for _ in 0..3 {
             assert_eq!(cursor.next()?, None, "{direction:?} after the end");
@@ -81,7 +81,7 @@ pub(super) fn one_state(store: &dyn Store) -> Result<()> {
     let entries: Vec<Pair> = (0..200u8).map(|number| pair(&[number], b"old")).collect();
     put_all(store, SPACE, &entries)?;
     for direction in [Direction::Forward, Direction::Reverse] {
-        let mut cursor = store.scan(SPACE, KeyRange::all(), direction)?;
+        let mut cursor = store.scan(SPACE, KeyRange::all(), direction.into())?;
         let mut seen = 0;
         while let Some((key, value)) = cursor.next()? {
             assert_eq!(value, b"old", "key {key:?} after {seen} entries, {direction:?}");

@@ -5,11 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    CHECKPOINTS_DIR, DB_DIR, DataDir, Identity, MANIFEST_FILE, Restored, bad, sync_dir, sync_parent,
-    write_durably,
-};
+use super::{CHECKPOINTS_DIR, DB_DIR, DataDir, Identity, MANIFEST_FILE, Restored, bad};
 use crate::{
+    durable,
     error::{Result, StoreError},
     rocks::is_damaged,
     sealed,
@@ -105,10 +103,10 @@ pub fn create_checkpoint_keeping(
     let info =
         CheckpointInfo { name, store_id: dir.identity().store_id.clone(), created_ms, sequence, files };
     let text = sealed::seal_json(&info).map_err(|error| bad(&tmp, error.to_string()))?;
-    write_durably(&tmp.join(MANIFEST_FILE), &text)?;
+    durable::write(&tmp.join(MANIFEST_FILE), &text)?;
     fs::rename(&tmp, parent.join(&info.name))?;
-    sync_dir(&parent)?;
-    sync_dir(dir.path())?;
+    durable::sync_dir(&parent)?;
+    durable::sync_dir(dir.path())?;
     if is_damaged(&dir.path().join(DB_DIR)) {
         return Ok(info);
     }
@@ -129,7 +127,7 @@ fn remove_older(dir: &Path, retention: Retention) -> Result<()> {
             tracing::warn!(checkpoint = old.name, %error, "an old checkpoint cannot be removed: remove it by hand");
         }
     }
-    sync_dir(&parent)
+    Ok(durable::sync_dir(&parent)?)
 }
 
 /// The complete checkpoints of a data directory, oldest first. Unfinished or damaged ones are left out.
@@ -168,8 +166,8 @@ pub fn restore_checkpoint(source: &Path, target: &Path) -> Result<CheckpointInfo
             fs::File::open(&to)?.sync_all()?;
         }
     }
-    sync_dir(&db)?;
-    sync_parent(target)?;
+    durable::sync_dir(&db)?;
+    durable::sync_parent(target)?;
     Restored::now(format!("checkpoint {}", info.name), Some(info.created_ms)).store(target)?;
     identity.store(target)?;
     Ok(info)
@@ -250,7 +248,7 @@ fn describe_files(db: &Path) -> Result<Vec<FileEntry>> {
         fs::File::open(entry.path())?.sync_all()?;
         files.push(describe(&entry.path(), entry.file_name().to_string_lossy().into_owned())?);
     }
-    sync_dir(db)?;
+    durable::sync_dir(db)?;
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{bad, write_durably};
-use crate::{error::Result, sealed};
+use super::bad;
+use crate::{durable, error::Result, sealed};
 
 /// Version of everything under `db/`. A server opens exactly this version.
 pub const FORMAT_VERSION: u32 = 1;
@@ -69,7 +69,7 @@ impl Identity {
 
     pub(super) fn store(&self, dir: &Path) -> Result<()> {
         let text = sealed::seal_json(self).map_err(|error| bad(dir, error.to_string()))?;
-        write_durably(&dir.join(FILE), &text)
+        Ok(durable::write(&dir.join(FILE), &text)?)
     }
 }
 

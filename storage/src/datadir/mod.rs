@@ -33,6 +33,7 @@ pub use restored::Restored;
 pub use salvage::salvage;
 
 use crate::{
+    durable,
     error::{Result, StoreError},
     rocks::{RocksOptions, RocksStore},
     sealed,
@@ -132,14 +133,14 @@ impl DataDir {
             drop(lock);
             return Self::open_store(path, options);
         }
-        write_durably(&path.join(CREATING_FILE), sealed::seal("a store is being created here").as_bytes())?;
+        durable::write(&path.join(CREATING_FILE), sealed::seal("a store is being created here").as_bytes())?;
         let db = path.join(DB_DIR);
         if db.exists() {
             fs::remove_dir_all(&db)?;
         }
         let store = RocksStore::open(&db, options)?;
-        sync_dir(path)?;
-        sync_parent(path)?;
+        durable::sync_dir(path)?;
+        durable::sync_parent(path)?;
         let identity = Identity::create(path)?;
         Ok((Self { path: path.to_path_buf(), identity, _lock: lock }, store))
     }
@@ -190,42 +191,13 @@ fn bad(path: &Path, detail: impl Into<String>) -> StoreError {
     StoreError::BadDirectory { path: path.to_path_buf(), detail: detail.into() }
 }
 
-/// Writes a file so that it has its old or its new content after a crash, by way of one with the extension `tmp` beside it.
-/// It is the user's alone, and no link is followed. Durable on return; blocks.
-pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write;
-
-    use fs_err::os::unix::fs::OpenOptionsExt;
-    let tmp = path.with_extension("tmp");
-    // What an earlier attempt left, or a link that somebody laid there.
-    match fs::remove_file(&tmp) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&tmp)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&tmp, path)?;
-    sync_dir(path.parent().unwrap_or(Path::new(".")))
-}
-
-/// Makes the entry of `path` in its parent durable.
-fn sync_parent(path: &Path) -> Result<()> {
-    let absolute = std::path::absolute(path)?;
-    absolute.parent().map_or(Ok(()), sync_dir)
-}
-
-fn sync_dir(path: &Path) -> Result<()> {
-    Ok(fs::File::open(path)?.sync_all()?)
-}
-
 /// Writes an object as JSON with its checksum, durably.
 ///
 /// # Errors
 /// It cannot be written; what was there is as it was.
 pub fn write_sealed(path: &Path, value: &impl serde::Serialize) -> Result<()> {
-    let text = sealed::seal_json(value).map_err(|error| StoreError::Io(error.to_string()))?;
-    write_durably(path, &text)
+    let text = sealed::seal_json(value).map_err(std::io::Error::from)?;
+    Ok(durable::write(path, &text)?)
 }
 
 /// Reads what [`write_sealed`] wrote; nothing without the file.

@@ -55,10 +55,7 @@ mod tests {
     use std::os::unix::fs::{chown, symlink};
 
     use super::*;
-    use crate::{
-        datadir::{DataDir, write_durably},
-        rocks::RocksOptions,
-    };
+    use crate::{datadir::DataDir, durable, rocks::RocksOptions};
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -112,11 +109,11 @@ mod tests {
         let error = open(&path).unwrap_err().to_string();
         assert!(error.contains("LOCK") && error.contains("link"), "{error}");
         fs::remove_file(path.join("LOCK")).unwrap();
-        for name in ["identity.tmp", "CREATING.tmp", "x.tmp"] {
+        for name in ["identity.json.tmp", "CREATING.tmp", "x.json.tmp"] {
             symlink(&precious, path.join(name)).unwrap();
         }
         open(&path).unwrap();
-        write_durably(&path.join("x.json"), b"{}").unwrap();
+        durable::write(&path.join("x.json"), b"{}").unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
         assert_eq!(mode(&path.join("x.json")), 0o600);
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{DataDir, bad, sync_dir, write_durably};
-use crate::{error::Result, sealed};
+use super::{DataDir, bad};
+use crate::{durable, error::Result, sealed};
 
 const FILE: &str = "restored.json";
 
@@ -29,7 +29,7 @@ impl Restored {
 
     pub(super) fn store(&self, dir: &Path) -> Result<()> {
         let text = sealed::seal_json(self).map_err(|error| bad(dir, error.to_string()))?;
-        write_durably(&dir.join(FILE), &text)
+        Ok(durable::write(&dir.join(FILE), &text)?)
     }
 }
 
@@ -63,7 +63,7 @@ impl DataDir {
             return Ok(());
         }
         fs::remove_file(file)?;
-        sync_dir(self.path())
+        Ok(durable::sync_dir(self.path())?)
     }
 }
 

@@ -6,9 +6,9 @@ use fs_err as fs;
 
 use super::{
     DB_DIR, Identity, Restored, bad, checkpoint::refuse_occupied, lock::DirLock, open_read_only, private,
-    sync_dir, sync_parent,
 };
 use crate::{
+    durable,
     error::{Result, StoreError},
     graph::{GraphError, GraphStore, Salvaged},
     rocks::{RocksOptions, RocksStore},
@@ -40,8 +40,8 @@ pub fn salvage(source: &Path, target: &Path, progress: &mut dyn FnMut(u64, u64))
         // What is left is refused by everybody; the error that led here is told.
         let _ = fs::remove_dir_all(&db);
     })?;
-    sync_dir(&db)?;
-    sync_parent(target)?;
+    durable::sync_dir(&db)?;
+    durable::sync_parent(target)?;
     restored.map_or(Ok(()), |restored| restored.store(target))?;
     identity.store(target)?;
     Ok(salvaged)
@@ -60,5 +60,5 @@ fn of_store(error: GraphError) -> StoreError {
     if let GraphError::Store(error) = error {
         return error;
     }
-    StoreError::Io(error.to_string())
+    StoreError::other(error.to_string())
 }

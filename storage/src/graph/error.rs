@@ -15,6 +15,7 @@ use crate::{
 
 /// Why an operation on a graph was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GraphError {
     /// No graph has this name.
     #[error("Graph '{0}' not found")]
@@ -166,6 +167,9 @@ pub enum GraphError {
     /// The target of a new edge is missing.
     #[error("Target node '{0}' not found")]
     TargetNotFound(String),
+    /// Properties that cannot be written as, or read into, the type that was asked for.
+    #[error("properties: {0}")]
+    BadProperties(String),
     /// An embedding without components.
     #[error("embedding of '{0}' has no components")]
     EmptyEmbedding(String),
@@ -251,7 +255,11 @@ impl GraphError {
             GraphError::OverQuota(_) => ErrorCode::Quota,
             GraphError::Limit(error) => return error.code(),
             GraphError::Store(error) => error.code(),
-            GraphError::CannotDeleteCommons | GraphError::EmptyEmbedding(_) => return None,
+            GraphError::CannotDeleteCommons
+            | GraphError::EmptyEmbedding(_)
+            | GraphError::BadProperties(_) => {
+                return None;
+            }
         })
     }
 
@@ -359,7 +367,7 @@ mod tests {
                  snapshot or checkpoint (docs/errors/corrupt.md)",
             ),
             (
-                GraphError::Corrupt { graph: graph(), error: StoreError::Io("x".into()) },
+                GraphError::Corrupt { graph: graph(), error: StoreError::other("x") },
                 "CORRUPT: graph 'g': storage error: x; restore it from a snapshot or checkpoint (docs/errors/corrupt.md)",
             ),
             (

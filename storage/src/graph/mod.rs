@@ -1,6 +1,6 @@
 //! The typed graph layer: catalog, records, mutations and reads over any [`crate::Store`].
 //!
-//! Start with [`GraphStore`]. [`Write`]s go in groups through [`GraphStore::commit`]; reads go through a
+//! Start with [`crate::GraphStore`]. [`Write`]s go in groups through [`crate::GraphStore::commit`]; reads go through a
 //! [`GraphReader`] on the newest state or on a view. The floors, from the bottom up:
 //!
 //! * `catalog`: which graphs there are, in memory and as stored: counters, owner and tenant, migration state, fence.
@@ -22,10 +22,10 @@ mod quota;
 mod read;
 mod reclaim;
 mod salvage;
-mod store;
+pub(crate) mod store;
 mod write;
 
-pub use crate::mutation::Mutation;
+pub(crate) use crate::mutation::Mutation;
 pub(crate) use catalog::entry::CatalogEntry;
 pub use catalog::{
     counters::GraphCounters,
@@ -61,7 +61,7 @@ pub use read::{
 };
 pub use reclaim::space::Awaiting;
 pub use salvage::{Salvaged, SalvagedGraph, Taken};
-pub use store::GraphStore;
+pub(crate) use store::GraphStore;
 pub use write::{
     conditional_change::{ChangeSummary, ConditionalChange},
     idempotency::Once,

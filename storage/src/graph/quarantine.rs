@@ -8,7 +8,7 @@ use crate::{
     keys,
     scrub::DamagedPart,
     space::Space,
-    store::{Direction, KeyRange},
+    store::{KeyRange, ScanOptions},
 };
 
 impl GraphStore {
@@ -77,13 +77,12 @@ impl GraphStore {
                 (Some(own), Some(others)) => Some(own.min(others)),
                 (own, others) => own.or(others),
             },
-            sweep: true,
         };
         if keys.end.as_ref().is_some_and(|end| *end <= keys.start) {
             return false;
         }
         let read = || -> Result<()> {
-            let mut cursor = self.store().scan(part.space, keys, Direction::Forward)?;
+            let mut cursor = self.store().scan(part.space, keys, ScanOptions::SWEEP)?;
             while cursor.next()?.is_some() {}
             Ok(())
         };

@@ -22,7 +22,7 @@ use crate::{
     },
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, Durability, KeyRange, Read},
+    store::{Durability, KeyRange, Read, ScanOptions, bytes_left},
 };
 
 /// Records wait until they are so many bytes, then they are written together.
@@ -207,7 +207,7 @@ impl Target<'_> {
             end: Some(keys::ledger(graph.id(), counters.sequence + 1)),
             ..keys::ledger_from(graph.id(), oldest)
         };
-        let mut cursor = view.scan(Space::Ledger, ledger, Direction::Forward)?;
+        let mut cursor = view.scan(Space::Ledger, ledger, ScanOptions::SWEEP)?;
         while let Some((key, record)) = cursor.next()? {
             self.passed(key.len() + record.len());
             let sequence = keys::sequence_of(key).unwrap_or_default();
@@ -222,7 +222,7 @@ impl Target<'_> {
 
     /// Copies records that must all be readable; returns how many.
     fn copy(&mut self, view: &dyn Read, space: Space, range: KeyRange) -> Result<u64> {
-        let mut cursor = view.scan(space, range.swept(), Direction::Forward)?;
+        let mut cursor = view.scan(space, range, ScanOptions::SWEEP)?;
         let mut count = 0;
         while let Some((key, value)) = cursor.next()? {
             self.passed(key.len() + value.len());
@@ -240,7 +240,7 @@ impl Target<'_> {
         space: Space,
         range: KeyRange,
     ) -> Result<Result<u64, String>> {
-        match view.scan(space, range.clone().swept(), Direction::Forward)?.bytes() {
+        match bytes_left(&mut *view.scan(space, range.clone(), ScanOptions::SWEEP)?) {
             Ok(_) => self.copy(view, space, range).map(Ok),
             Err(error) if error.is_corruption() => Ok(Err(error.to_string())),
             Err(error) => Err(error),

@@ -27,7 +27,7 @@ use crate::{
     keys::{self, GraphId},
     limits::{self, NameLimits, RequestLimits},
     space::Space,
-    store::{Direction, Store},
+    store::{ScanOptions, Store},
 };
 
 /// Named graphs in a [`Store`]. All methods block; share it by `Arc`.
@@ -245,7 +245,7 @@ impl GraphStore {
 
 fn reclaims(store: &dyn Store) -> Result<Vec<Retired>> {
     let mut retired = Vec::new();
-    let mut cursor = store.scan(Space::Catalog, keys::reclaims(), Direction::Forward)?;
+    let mut cursor = store.scan(Space::Catalog, keys::reclaims(), ScanOptions::FORWARD)?;
     while let Some((key, _)) = cursor.next()? {
         let id = keys::tagged_id(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "reclaim key"))?;
         retired.push(Retired { id, readers: None });
@@ -255,13 +255,13 @@ fn reclaims(store: &dyn Store) -> Result<Vec<Retired>> {
 
 fn load_catalog(store: &dyn Store) -> Result<HashMap<Arc<str>, Arc<Graph>>> {
     let mut states = HashMap::new();
-    let mut cursor = store.scan(Space::Catalog, keys::states(), Direction::Forward)?;
+    let mut cursor = store.scan(Space::Catalog, keys::states(), ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
         let id = keys::tagged_id(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "counters key"))?;
         states.insert(id, GraphCounters::decode(value)?);
     }
     let mut catalog = HashMap::new();
-    let mut cursor = store.scan(Space::Catalog, keys::names(), Direction::Forward)?;
+    let mut cursor = store.scan(Space::Catalog, keys::names(), ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
         let name = keys::name_of(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "name key"))?;
         let entry = CatalogEntry::decode(name, value)?;

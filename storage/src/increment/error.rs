@@ -4,6 +4,7 @@ use crate::snapshot::SnapshotError;
 
 /// An increment that was not written or not read to its end.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IncrementError {
     /// The file is not an intact increment, or not the one that belongs here.
     #[error("increment refused at offset {offset}: {reason}")]

@@ -26,6 +26,7 @@ mod fields;
 pub mod token;
 mod transcode;
 mod triples;
+mod typed;
 
 #[cfg(test)]
 mod tests;
@@ -35,3 +36,4 @@ pub use decay_fields::{DecayFields, decay_fields, with_confidence, with_fields};
 pub use fields::{Strings, labels, number_field, string_field, strings_field};
 pub use transcode::{containers, write_view};
 pub use triples::{edge_predicate, node_triples};
+pub use typed::{from_bytes, to_bytes};

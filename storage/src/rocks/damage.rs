@@ -16,6 +16,7 @@ use rocksdb::DB;
 
 use super::{map_error, read::handle};
 use crate::{
+    durable,
     error::{Result, StoreError},
     sealed,
     space::Space,
@@ -86,7 +87,7 @@ impl Damage {
             return Ok(());
         }
         fs::remove_file(self.db.join(FILE))?;
-        fs::File::open(&self.db)?.sync_all()?;
+        durable::sync_dir(&self.db)?;
         set_compactions(db, true);
         *first = None;
         Ok(())
@@ -102,7 +103,7 @@ fn noted(db: &Path) -> Option<String> {
 fn write(db: &Path, text: &str) -> std::io::Result<()> {
     fs::write(db.join(FILE), sealed::seal(text))?;
     fs::File::open(db.join(FILE))?.sync_all()?;
-    fs::File::open(db)?.sync_all()
+    durable::sync_dir(db)
 }
 
 fn set_compactions(db: &DB, on: bool) {

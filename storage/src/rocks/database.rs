@@ -84,7 +84,7 @@ impl Database {
         match (&current.db, &current.refusal) {
             (Some(db), _) => Ok(Arc::clone(db)),
             (None, Some(error)) => Err(error.clone()),
-            (None, None) => Err(StoreError::Io("the database is closed".into())),
+            (None, None) => Err(StoreError::other("the database is closed")),
         }
     }
 

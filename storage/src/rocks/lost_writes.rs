@@ -15,7 +15,7 @@ use super::{
     log_mark, manifest, map_error, options,
     wal::{DamagedLog, look},
 };
-use crate::error::Result;
+use crate::{durable, error::Result};
 
 /// Folder inside the database directory for logs that were given up. Nothing reads it.
 const KEPT: &str = "lost";
@@ -75,8 +75,8 @@ pub fn accept_lost_writes(db: &Path) -> Result<LostWrites> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    fs::File::open(&kept)?.sync_all()?;
-    fs::File::open(db)?.sync_all()?;
+    durable::sync_dir(&kept)?;
+    durable::sync_dir(db)?;
     replay(db)?;
     Ok(lost)
 }

@@ -4,15 +4,13 @@
 //! durable. It is a lower bound, renewed after the commit that follows a change of the tables. RocksDB ignores the file
 //! and checkpoints do not have it. It may be deleted; the next open makes a new one.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 use parking_lot::Mutex;
 
 use crate::{
+    durable,
     error::{Result, StoreError},
     sealed::{self, Line},
 };
@@ -54,12 +52,7 @@ impl ManifestMark {
         let file = fs::File::open(self.db.join(&manifest))?;
         let bytes = file.metadata()?.len();
         file.sync_all()?;
-        let tmp = self.db.join(FILE).with_extension("tmp");
-        let mut out = fs::File::create(&tmp)?;
-        out.write_all(sealed::seal(&format!("{manifest} {bytes}")).as_bytes())?;
-        out.sync_all()?;
-        fs::rename(&tmp, self.db.join(FILE))?;
-        fs::File::open(&self.db)?.sync_all()?;
+        durable::write(&self.db.join(FILE), sealed::seal(&format!("{manifest} {bytes}")).as_bytes())?;
         *noted = Length { manifest, bytes };
         Ok(())
     }

@@ -86,6 +86,6 @@ fn map_error(error: &rocksdb::Error, path: &std::path::Path) -> StoreError {
         | rocksdb::ErrorKind::TryAgain
         | rocksdb::ErrorKind::CompactionTooLarge
         | rocksdb::ErrorKind::ColumnFamilyDropped
-        | rocksdb::ErrorKind::Unknown => StoreError::Io(text),
+        | rocksdb::ErrorKind::Unknown => StoreError::other(text),
     }
 }

@@ -12,7 +12,7 @@ use super::damage::Damage;
 use crate::{
     error::{Result, StoreError},
     space::Space,
-    store::{Cursor, Direction, Entry, KeyRange, Read},
+    store::{Cursor, Direction, Entry, KeyRange, Read, ScanOptions},
 };
 
 /// The handle of a space; every family is opened at start. A space that a read-only directory of an earlier version
@@ -26,9 +26,9 @@ pub(super) fn handle(db: &DB, space: Space) -> &ColumnFamily {
 /// Values looked at together.
 const PINNED_KEYS: usize = 128;
 
-fn bounded(range: KeyRange) -> ReadOptions {
+fn bounded(range: KeyRange, fill_cache: bool) -> ReadOptions {
     let mut options = ReadOptions::default();
-    options.fill_cache(!range.sweep);
+    options.fill_cache(fill_cache);
     options.set_iterate_lower_bound(range.start);
     if let Some(end) = range.end {
         options.set_iterate_upper_bound(end);
@@ -92,12 +92,12 @@ impl<'d> Reader<'d> {
         &self,
         space: Space,
         range: KeyRange,
-        direction: Direction,
+        ScanOptions { direction, fill_cache }: ScanOptions,
     ) -> Box<dyn Cursor + 'a>
     where
         'd: 'a,
     {
-        let mut options = bounded(range);
+        let mut options = bounded(range, fill_cache);
         self.see(&mut options);
         let iterator =
             Iterator::new(Arc::clone(&self.db), |db| db.raw_iterator_cf_opt(handle(db, space), options));
@@ -151,9 +151,9 @@ impl Read for Reader<'_> {
         &'a self,
         space: Space,
         range: KeyRange,
-        direction: Direction,
+        options: ScanOptions,
     ) -> Result<Box<dyn Cursor + 'a>> {
-        Ok(self.scan_boxed(space, range, direction))
+        Ok(self.scan_boxed(space, range, options))
     }
 }
 
@@ -202,7 +202,7 @@ impl Read for Closed {
         Err(self.0.clone())
     }
 
-    fn scan<'a>(&'a self, _: Space, _: KeyRange, _: Direction) -> Result<Box<dyn Cursor + 'a>> {
+    fn scan<'a>(&'a self, _: Space, _: KeyRange, _: ScanOptions) -> Result<Box<dyn Cursor + 'a>> {
         Err(self.0.clone())
     }
 }

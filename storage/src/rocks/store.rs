@@ -28,7 +28,7 @@ use crate::{
     error::{Result, StoreError},
     scrub::{Table, TableCheck},
     space::Space,
-    store::{BulkLoad, Cursor, Direction, Durability, KeyRange, Read, Store, StoreStats},
+    store::{BulkLoad, Cursor, Durability, KeyRange, Read, ScanOptions, Store, StoreStats, bytes_left},
 };
 
 /// A range that takes less in the tables is counted entry by entry.
@@ -137,7 +137,7 @@ impl RocksStore {
         self.in_doubt.store(true, Ordering::Relaxed);
         self.log_mark.lock().give_up_unsynced();
         if let StoreError::DiskFull { detail, .. } = error {
-            return StoreError::Io(format!(
+            return StoreError::other(format!(
                 "{detail}: whether the write is stored is known after the next start"
             ));
         }
@@ -205,9 +205,9 @@ impl Read for RocksStore {
         &'a self,
         space: Space,
         range: KeyRange,
-        direction: Direction,
+        options: ScanOptions,
     ) -> Result<Box<dyn Cursor + 'a>> {
-        Ok(self.reader()?.scan_boxed(space, range, direction))
+        Ok(self.reader()?.scan_boxed(space, range, options))
     }
 }
 
@@ -359,7 +359,7 @@ impl Store for RocksStore {
         if in_tables >= COUNTED_BYTES {
             return Ok(in_tables);
         }
-        self.scan(space, range.swept(), Direction::Forward)?.bytes()
+        bytes_left(&mut *self.scan(space, range, ScanOptions::SWEEP)?)
     }
 
     fn drop_whole(&self, space: Space, range: &KeyRange) -> Result<()> {
@@ -412,7 +412,7 @@ impl Store for RocksStore {
         }
         let view = self.read_view();
         for space in Space::ALL {
-            let mut cursor = view.scan(space, KeyRange::all().swept(), Direction::Forward)?;
+            let mut cursor = view.scan(space, KeyRange::all(), ScanOptions::SWEEP)?;
             while cursor.next()?.is_some() {}
         }
         Ok(())
@@ -475,7 +475,7 @@ fn table(file: LiveFile) -> Option<Table> {
     let number = name.strip_suffix(".sst")?.parse().ok()?;
     // The last key is one of its keys.
     let end = file.end_key.map(|key| [&key[..], &[0]].concat());
-    let keys = KeyRange { start: file.start_key.unwrap_or_default(), end, sweep: true };
+    let keys = KeyRange { start: file.start_key.unwrap_or_default(), end };
     Some(Table { number, name, space, bytes: file.size as u64, keys })
 }
 
@@ -523,7 +523,7 @@ mod tests {
         let read_only = RocksOptions { read_only: true, ..RocksOptions::default() };
         let store = RocksStore::open(folder.path(), &read_only).unwrap();
         assert_eq!(store.get(Space::Channels, b"k").unwrap(), None);
-        let mut cursor = store.scan(Space::Channels, KeyRange::all(), Direction::Forward).unwrap();
+        let mut cursor = store.scan(Space::Channels, KeyRange::all(), ScanOptions::FORWARD).unwrap();
         assert!(cursor.next().unwrap().is_none());
         drop(cursor);
         store.verify().unwrap();

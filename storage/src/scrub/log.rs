@@ -5,7 +5,7 @@ use std::{io::ErrorKind, path::Path};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::{datadir::write_durably, error::Result, sealed};
+use crate::{durable, error::Result, sealed};
 
 /// Name of the file.
 pub(crate) const FILE: &str = "scrub.json";
@@ -83,7 +83,7 @@ impl ScrubLog {
     /// Writes it down. Durable on return; blocks.
     pub fn store(&self, dir: &Path) -> Result<()> {
         let text = sealed::seal_json(self).map_err(std::io::Error::other)?;
-        write_durably(&dir.join(FILE), &text)
+        Ok(durable::write(&dir.join(FILE), &text)?)
     }
 
     pub(super) fn add(&mut self, finding: Finding) {

@@ -4,6 +4,7 @@ use crate::{channels::ChannelError, error::StoreError, graph::GraphError, snapsh
 
 /// An export or import that did not come to its end.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServiceError {
     /// The stream is not an intact copy.
     #[error("copy of identities and channels refused at offset {offset}: {reason}")]

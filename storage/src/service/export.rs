@@ -19,7 +19,7 @@ use crate::{
         record::Kind,
     },
     space::Space,
-    store::{Direction, Read},
+    store::{Read, ScanOptions},
 };
 
 /// Writes all identities and channels to `out` as they are now, in one view and with bounded memory. Blocks until done;
@@ -39,7 +39,7 @@ pub fn export(graphs: &GraphStore, out: impl Write) -> Result<(Header, Totals), 
         totals: Totals::default(),
     };
     writer.chunks.write(Kind::Header, &serde_json::to_vec(&header).map_err(std::io::Error::from)?)?;
-    let mut cursor = view.scan(Space::Catalog, keys::identities(), Direction::Forward)?;
+    let mut cursor = view.scan(Space::Catalog, keys::identities(), ScanOptions::FORWARD)?;
     while let Some((key, identity)) = cursor.next()? {
         let agent = keys::name_of(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "identity key"))?;
         writer.put(&Record::Identity { agent, identity })?;
@@ -52,7 +52,7 @@ pub fn export(graphs: &GraphStore, out: impl Write) -> Result<(Header, Totals), 
 
 fn count_identities(view: &dyn Read) -> Result<u64, StoreError> {
     let mut count = 0;
-    let mut cursor = view.scan(Space::Catalog, keys::identities(), Direction::Forward)?;
+    let mut cursor = view.scan(Space::Catalog, keys::identities(), ScanOptions::FORWARD)?;
     while cursor.next()?.is_some() {
         count += 1;
     }
@@ -71,7 +71,7 @@ impl<W: Write> Writer<W> {
         let value = rmp_serde::to_vec_named(channel).expect("plain fields always encode");
         self.put(&Record::Channel(&value))?;
         let range = keys::messages_from(number, channel.first);
-        let mut cursor = view.scan(Space::Channels, range.swept(), Direction::Forward)?;
+        let mut cursor = view.scan(Space::Channels, range, ScanOptions::SWEEP)?;
         while let Some((key, value)) = cursor.next()? {
             let sequence =
                 keys::sequence_of(key).ok_or_else(|| StoreError::corrupt(Space::Channels, "message key"))?;

@@ -4,6 +4,7 @@ use crate::{error::StoreError, graph::GraphError};
 
 /// An export or import that did not happen. A refused import has written nothing that anyone can see.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SnapshotError {
     /// The stream is not an intact snapshot.
     #[error(

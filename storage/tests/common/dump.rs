@@ -9,9 +9,9 @@ use std::{
 
 use epistemic_storage::{
     GraphStore, Space, StoreError,
+    backend::{KeyRange, Read, ScanOptions},
     graph::{Graph, GraphCounters, GraphType, LedgerRecord, MigrationState},
     properties,
-    store::{Direction, KeyRange, Read},
 };
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -79,7 +79,7 @@ pub fn id(graph: &Graph) -> u64 {
 
 fn records(read: &dyn Read, space: Space, range: KeyRange) -> Result<Records> {
     let mut found = Records::new();
-    let mut cursor = read.scan(space, range, Direction::Forward)?;
+    let mut cursor = read.scan(space, range, ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
         assert!(found.insert(key.to_vec(), value.to_vec()).is_none(), "a scan repeats a key");
     }

@@ -7,7 +7,7 @@ use std::{
 
 use epistemic_storage::{
     Durability, Space, Store, StoreError, WriteBatch,
-    store::{BulkLoad, Cursor, Direction, KeyRange, Read, StoreStats},
+    backend::{BulkLoad, Cursor, KeyRange, Read, ScanOptions, StoreStats},
 };
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -84,9 +84,9 @@ impl Read for Failing {
         &'a self,
         space: Space,
         range: KeyRange,
-        direction: Direction,
+        options: ScanOptions,
     ) -> Result<Box<dyn Cursor + 'a>> {
-        self.below.scan(space, range, direction)
+        self.below.scan(space, range, options)
     }
 }
 

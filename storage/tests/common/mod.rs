@@ -11,10 +11,9 @@ pub mod steps;
 use std::path::Path;
 
 use epistemic_storage::{
-    GraphStore,
+    GraphStore, Mutation, RocksOptions,
     datadir::DataDir,
-    graph::{Departure, Fenced, GraphType, MAX_PAUSE, MoveOp, Mutation, Op},
-    rocks::RocksOptions,
+    graph::{Departure, Fenced, GraphType, MAX_PAUSE, MoveOp, Op},
 };
 use fs_err as fs;
 

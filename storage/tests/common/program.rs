@@ -1,10 +1,9 @@
 //! Random programs: groups of mutations and reads that are the same for one seed, whatever the store below.
 
 use epistemic_storage::{
-    GraphStore,
+    GraphStore, Mutation,
     graph::{
-        COMMONS, ConditionalChange, GraphError, GraphType, LedgerRecord, LoadedGraph, MAX_PAUSE, Mutation,
-        Op, Write,
+        COMMONS, ConditionalChange, GraphError, GraphType, LedgerRecord, LoadedGraph, MAX_PAUSE, Op, Write,
     },
     snapshot,
 };

@@ -3,11 +3,9 @@
 use std::{path::Path, process::Command};
 
 use epistemic_storage::{
-    GraphStore, StoreError,
+    GraphStore, RocksStore, Store, StoreError,
     datadir::{DataDir, create_checkpoint, list_checkpoints, open_read_only, restore_checkpoint},
     graph::Op,
-    rocks::RocksStore,
-    store::Store,
 };
 use fs_err as fs;
 
@@ -297,6 +295,6 @@ fn damaged_files_are_refused_by_name() {
     assert_same(&dump(&open(&path).0).unwrap(), &expected, "the store beside it");
 }
 
-fn read_only() -> epistemic_storage::rocks::RocksOptions {
-    epistemic_storage::rocks::RocksOptions { read_only: true, ..options() }
+fn read_only() -> epistemic_storage::RocksOptions {
+    epistemic_storage::RocksOptions { read_only: true, ..options() }
 }

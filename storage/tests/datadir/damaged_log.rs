@@ -8,9 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use epistemic_storage::{
-    Durability, Space, Store, StoreError, WriteBatch,
-    rocks::{RocksOptions, RocksStore, check_wals},
-    store::Read,
+    Durability, RocksOptions, RocksStore, Space, Store, StoreError, WriteBatch,
+    backend::{Read, check_wals},
 };
 use fs_err as fs;
 

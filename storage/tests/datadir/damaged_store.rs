@@ -6,10 +6,9 @@ use std::{
 };
 
 use epistemic_storage::{
-    GraphStore, StoreError,
+    GraphStore, RocksOptions, RocksStore, StoreError,
     datadir::{create_checkpoint, open_read_only},
     graph::Op,
-    rocks::{RocksOptions, RocksStore},
 };
 use fs_err as fs;
 
@@ -59,7 +58,8 @@ fn read(stopped: &Stopped, told: &str) -> Option<StoreError> {
 /// What a reader of an open store gets, as [`read`].
 pub(super) fn compare(store: RocksStore, expected: &Dump, told: &str) -> Option<StoreError> {
     let found = catch_unwind(AssertUnwindSafe(|| {
-        let graphs = GraphStore::open_read_only(store).map_err(|error| StoreError::Io(error.to_string()))?;
+        let graphs =
+            GraphStore::open_read_only(store).map_err(|error| StoreError::other(error.to_string()))?;
         dump(&graphs)
     }));
     match found {

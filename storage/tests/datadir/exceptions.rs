@@ -3,11 +3,7 @@
 
 use std::path::Path;
 
-use epistemic_storage::{
-    Durability, Space, Store, WriteBatch,
-    rocks::{RocksOptions, RocksStore},
-    store::Read,
-};
+use epistemic_storage::{Durability, RocksOptions, RocksStore, Space, Store, WriteBatch, backend::Read};
 use fs_err as fs;
 
 use super::common::{copy_live, files, options};

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use epistemic_storage::graph::{LedgerKeep, Mutation, Op};
+use epistemic_storage::{
+    Mutation,
+    graph::{LedgerKeep, Op},
+};
 
 use super::common::{add_node, create, files, open};
 

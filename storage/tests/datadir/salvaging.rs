@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, io, path::PathBuf};
 
 use epistemic_storage::{
-    GraphStore,
+    GraphStore, Mutation, RocksOptions, RocksStore,
     datadir::{DataDir, salvage},
-    graph::{Graph, Mutation, Op, SalvagedGraph, Taken},
-    rocks::{RocksOptions, RocksStore},
+    graph::{Graph, Op, SalvagedGraph, Taken},
     snapshot::{self, Ledger, SnapshotError, Totals},
 };
 use fs_err as fs;

@@ -7,13 +7,12 @@
 //! * [`backup`] keeps copies of graphs in a directory or an object store.
 //! * [`import`] reads what the reference server keeps and sends.
 //! * [`remote`] speaks the operations that a shard offers to these tools beside the public protocol.
-//! * [`error`] is what kind of error ended an operation; [`files`], [`streams`] and [`names`] help.
+//! * [`error`] is what kind of error ended an operation; [`streams`] and [`names`] help.
 //!
 //! Nearly everything blocks and must be called outside of the threads of the runtime; requests are made on those.
 
 pub mod backup;
 pub mod error;
-pub mod files;
 pub mod hosts;
 pub mod import;
 pub mod moves;

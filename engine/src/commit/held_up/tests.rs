@@ -1,6 +1,6 @@
 use epistemic_storage::{
-    Durability, MemoryStore,
-    graph::{Departure, Fenced, GraphType, MoveOp, Mutation, Progress, Write},
+    Durability, MemoryStore, Mutation,
+    graph::{Departure, Fenced, GraphType, MoveOp, Progress, Write},
 };
 use tokio::sync::oneshot::{self, Receiver, error::TryRecvError};
 

@@ -1,6 +1,6 @@
 //! Against a list of nodes and a list of edges.
 
-use epistemic_storage::graph::{Mutation, Op};
+use epistemic_storage::{Mutation, graph::Op};
 use proptest::prelude::*;
 
 use super::{

@@ -1,7 +1,7 @@
 //! Frames, tokens, methods, batches and responses, one by one.
 
 use bytes::{BufMut, BytesMut};
-use epistemic_storage::{graph::Mutation, properties::batch::Rejection};
+use epistemic_storage::{Mutation, properties::batch::Rejection};
 use rmpv::Value;
 
 use super::super::frame::{FrameTooLarge, split_frame};

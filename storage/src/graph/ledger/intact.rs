@@ -5,7 +5,7 @@ use crate::{
     graph::{catalog::counters::GraphCounters, ledger::record::LedgerRecord, read::node_record::bad_key},
     keys::{self, GraphId},
     space::Space,
-    store::{Cursor, Direction, KeyRange, Read},
+    store::{Cursor, KeyRange, Read, ScanOptions},
 };
 
 /// The newest records of a ledger that follow each other up to the newest change.
@@ -43,7 +43,7 @@ fn record(key: &[u8], value: &[u8]) -> Result<(u64, bool)> {
 
 /// Reads all records in their order and stops at the newest change: the next block may be a neighbour's.
 fn forward(read: &dyn Read, id: GraphId, counters: &GraphCounters) -> Result<Run> {
-    let mut cursor = read.scan(Space::Ledger, keys::ledger_from(id, 0), Direction::Forward)?;
+    let mut cursor = read.scan(Space::Ledger, keys::ledger_from(id, 0), ScanOptions::FORWARD)?;
     let mut run = Run { first: 1, ..Run::default() };
     let mut last = 0;
     let mut lines_before = 0;
@@ -74,7 +74,7 @@ fn backward(read: &dyn Read, id: GraphId, counters: &GraphCounters) -> Result<Ru
     let end = Some(keys::ledger(id, counters.sequence + 1));
     let range = KeyRange { end, ..keys::ledger_from(id, 0) };
     let mut run = Run { first: counters.sequence + 1, ..Run::default() };
-    let mut cursor = read.scan(Space::Ledger, range, Direction::Reverse)?;
+    let mut cursor = read.scan(Space::Ledger, range, ScanOptions::REVERSE_SWEEP)?;
     while let Some(shown) = before(&mut *cursor, run.first)? {
         run.first -= 1;
         run.lines += u64::from(shown);

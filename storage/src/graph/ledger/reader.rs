@@ -12,7 +12,7 @@ use crate::{
     },
     keys,
     space::Space,
-    store::{Direction, Read},
+    store::{Read, ScanOptions},
 };
 
 /// Records that [`GraphStore::changes`] gives at most: they are replayed in one commit, and other writes wait for it.
@@ -80,7 +80,7 @@ pub(crate) fn for_each_change(
     mut each: impl FnMut(u64, &[u8]) -> Result<bool>,
 ) -> Result<()> {
     let mut cursor =
-        view.scan(Space::Ledger, keys::ledger_from(graph.id(), after + 1), Direction::Forward)?;
+        view.scan(Space::Ledger, keys::ledger_from(graph.id(), after + 1), ScanOptions::FORWARD)?;
     let mut previous = after;
     while let Some((key, record)) = cursor.next()? {
         let sequence = keys::sequence_of(key).ok_or_else(|| bad_key(Space::Ledger, key))?;

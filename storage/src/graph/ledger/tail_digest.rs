@@ -18,7 +18,7 @@ use crate::{
     },
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, KeyRange, Read},
+    store::{KeyRange, Read, ScanOptions},
 };
 
 /// What changed behind a sequence number.
@@ -115,7 +115,7 @@ fn feed_named(digest: &mut Sha256, view: &dyn Read, id: GraphId, named: &Named) 
 
 /// Keys without the graph id, which differs between copies, and values.
 fn feed_range(digest: &mut Sha256, view: &dyn Read, space: Space, prefix: &[u8]) -> Result<()> {
-    let mut cursor = view.scan(space, KeyRange::prefix(prefix), Direction::Forward)?;
+    let mut cursor = view.scan(space, KeyRange::prefix(prefix), ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
         feed(digest, keys::without_graph_id(key));
         feed(digest, Some(value));

@@ -16,7 +16,7 @@ use crate::{
     },
     keys,
     space::Space,
-    store::{Direction, Read},
+    store::{Read, ScanOptions},
 };
 
 /// Records that one step drops at most.
@@ -88,7 +88,7 @@ impl GraphStore {
         // The newest record stays: copies of the graph are known by it.
         let most = counters.sequence.min(graph.ledger_pin().held().unwrap_or(u64::MAX));
         let look = Look { keep, now_ms: clock::unix_ms(), surplus_bytes, sequence: counters.sequence };
-        let mut cursor = view.scan(Space::Ledger, keys::ledger_from(graph.id(), 0), Direction::Forward)?;
+        let mut cursor = view.scan(Space::Ledger, keys::ledger_from(graph.id(), 0), ScanOptions::FORWARD)?;
         let mut trim =
             Trim { of: graph.id(), complete_from: counters.complete_from, first: 0, records: 0, lines: 0 };
         let mut bytes = 0;

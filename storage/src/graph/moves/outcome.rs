@@ -14,7 +14,7 @@ use crate::{
     },
     keys,
     space::Space,
-    store::{Direction, KeyRange},
+    store::{KeyRange, ScanOptions},
 };
 
 /// What was decided on a move.
@@ -134,7 +134,7 @@ impl GraphStore {
             range = KeyRange { start: [&keys::move_outcome(after)[..], &[0]].concat(), ..range };
         }
         let mut records = Vec::new();
-        let mut cursor = self.store().scan(Space::Catalog, range, Direction::Forward)?;
+        let mut cursor = self.store().scan(Space::Catalog, range, ScanOptions::FORWARD)?;
         while records.len() < limit
             && let Some((key, value)) = cursor.next()?
         {

@@ -12,7 +12,7 @@ use crate::{
     },
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, KeyRange, Read},
+    store::{KeyRange, Read, ScanOptions},
 };
 
 /// Nodes that a read by label has in memory at a time.
@@ -94,12 +94,12 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
 
     /// All nodes, one at a time.
     pub fn node_cursor(&self) -> Result<NodeCursor<'r>, G> {
-        Ok(NodeCursor(self.read.scan(Space::Nodes, keys::graph(self.id), Direction::Forward)?))
+        Ok(NodeCursor(self.read.scan(Space::Nodes, keys::graph(self.id), ScanOptions::SWEEP)?))
     }
 
     /// All edges, one at a time.
     pub fn edge_cursor(&self) -> Result<EdgeCursor<'r>, G> {
-        Ok(EdgeCursor(self.read.scan(Space::OutEdges, keys::graph(self.id), Direction::Forward)?))
+        Ok(EdgeCursor(self.read.scan(Space::OutEdges, keys::graph(self.id), ScanOptions::SWEEP)?))
     }
 
     /// Calls `each` with id, sequence and property bytes of every node, by id.
@@ -107,7 +107,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         &self,
         mut each: impl FnMut(&str, u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.for_each(Space::Nodes, keys::graph(self.id), |key, value| {
+        self.for_each(Space::Nodes, keys::graph(self.id), ScanOptions::SWEEP, |key, value| {
             let id = known::<_, G>(keys::node_of(key), Space::Nodes, key)?;
             let (sequence, properties) = decode_node(value).map_err(G::from)?;
             each(id, sequence, properties)
@@ -119,7 +119,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         &self,
         mut each: impl FnMut(&str, &str, u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.for_each(Space::OutEdges, keys::graph(self.id), |key, value| {
+        self.for_each(Space::OutEdges, keys::graph(self.id), ScanOptions::SWEEP, |key, value| {
             let (source, target, sequence) = known::<_, G>(keys::edge_parts(key), Space::OutEdges, key)?;
             each(&source, &target, sequence, value)
         })
@@ -132,7 +132,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         mut each: impl FnMut(&str, u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let prefix = keys::edges_at(self.id, node);
-        self.for_each(Space::OutEdges, KeyRange::prefix(&prefix), |key, value| {
+        self.for_each(Space::OutEdges, KeyRange::prefix(&prefix), ScanOptions::FORWARD, |key, value| {
             let (target, sequence) = known::<_, G>(keys::edge_tail(key, &prefix), Space::OutEdges, key)?;
             each(&target, sequence, value)
         })
@@ -144,9 +144,12 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         sequence: u64,
         mut each: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.for_each(Space::Ledger, keys::ledger_from(self.id, sequence), |key, value| {
-            each(known::<_, G>(keys::sequence_of(key), Space::Ledger, key)?, value)
-        })
+        self.for_each(
+            Space::Ledger,
+            keys::ledger_from(self.id, sequence),
+            ScanOptions::SWEEP,
+            |key, value| each(known::<_, G>(keys::sequence_of(key), Space::Ledger, key)?, value),
+        )
     }
 
     /// Calls `each` with id and little-endian float32 components of every embedding, by id.
@@ -154,7 +157,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         &self,
         mut each: impl FnMut(&str, &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.for_each(Space::Vectors, keys::graph(self.id), |key, value| {
+        self.for_each(Space::Vectors, keys::graph(self.id), ScanOptions::SWEEP, |key, value| {
             each(known::<_, G>(keys::node_of(key), Space::Vectors, key)?, value)
         })
     }
@@ -180,7 +183,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
     /// Ids of the nodes that carry `label`, oldest first; at most `limit` unless it is 0.
     pub fn ids_by_label(&self, label: &str, limit: usize) -> Result<Vec<String>, G> {
         let mut ids = Vec::new();
-        let mut cursor = self.read.scan(Space::Labels, keys::labels(self.id, label), Direction::Forward)?;
+        let mut cursor = self.read.scan(Space::Labels, keys::labels(self.id, label), ScanOptions::FORWARD)?;
         while let Some((key, value)) = cursor.next()? {
             ids.push(label_id(key, value)?);
             if ids.len() == limit {
@@ -203,7 +206,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         if behind > 0 {
             range.start = keys::label(self.id, label, behind.saturating_add(1));
         }
-        let mut cursor = self.read.scan(Space::Labels, range, Direction::Forward).map_err(G::from)?;
+        let mut cursor = self.read.scan(Space::Labels, range, ScanOptions::FORWARD).map_err(G::from)?;
         let mut left = if limit == 0 { usize::MAX } else { limit };
         loop {
             let mut ids = Vec::new();
@@ -243,14 +246,14 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let range = KeyRange::prefix(&keys::pair(self.id, source, target));
-        self.for_each(Space::OutEdges, range, |_, value| each(value))
+        self.for_each(Space::OutEdges, range, ScanOptions::FORWARD, |_, value| each(value))
     }
 
     /// All parallel edges of an ordered pair, oldest first.
     pub fn edges_between(&self, source: &str, target: &str) -> Result<Vec<Record>, G> {
         let mut edges = Vec::new();
         let range = KeyRange::prefix(&keys::pair(self.id, source, target));
-        self.for_each(Space::OutEdges, range, |key, value| -> Result<(), G> {
+        self.for_each(Space::OutEdges, range, ScanOptions::FORWARD, |key, value| -> Result<(), G> {
             let sequence = known::<_, G>(keys::sequence_of(key), Space::OutEdges, key)?;
             edges.push(Record { sequence, properties: value.to_vec() });
             Ok(())
@@ -261,7 +264,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
     /// Whether at least one edge leads from `source` to `target`.
     pub fn has_edge(&self, source: &str, target: &str) -> Result<bool, G> {
         let range = KeyRange::prefix(&keys::pair(self.id, source, target));
-        Ok(self.read.scan(Space::OutEdges, range, Direction::Forward)?.next()?.is_some())
+        Ok(self.read.scan(Space::OutEdges, range, ScanOptions::FORWARD)?.next()?.is_some())
     }
 
     /// Targets of the edges leaving `node`, newest edge first, one entry per edge.
@@ -279,13 +282,18 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         let prefix = keys::edges_at(self.id, node);
         let mut found = Neighbors::default();
         for space in [Space::OutEdges, Space::InEdges] {
-            self.for_each(space, KeyRange::prefix(&prefix), |key, _| -> Result<(), G> {
-                let start = found.bytes.len();
-                keys::push_edge_end(key, &prefix, &mut found.bytes).ok_or_else(|| bad_key(space, key))?;
-                std::str::from_utf8(&found.bytes[start..]).map_err(|_| bad_key(space, key))?;
-                found.spans.push((start, found.bytes.len()));
-                Ok(())
-            })?;
+            self.for_each(
+                space,
+                KeyRange::prefix(&prefix),
+                ScanOptions::FORWARD,
+                |key, _| -> Result<(), G> {
+                    let start = found.bytes.len();
+                    keys::push_edge_end(key, &prefix, &mut found.bytes).ok_or_else(|| bad_key(space, key))?;
+                    std::str::from_utf8(&found.bytes[start..]).map_err(|_| bad_key(space, key))?;
+                    found.spans.push((start, found.bytes.len()));
+                    Ok(())
+                },
+            )?;
         }
         let Neighbors { bytes, spans } = &mut found;
         spans.sort_unstable_by(|a, b| bytes[a.0..a.1].cmp(&bytes[b.0..b.1]));
@@ -296,7 +304,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
     fn far_ends(&self, space: Space, node: &str) -> Result<Vec<String>, G> {
         let prefix = keys::edges_at(self.id, node);
         let mut ends = Vec::new();
-        self.for_each(space, KeyRange::prefix(&prefix), |key, _| -> Result<(), G> {
+        self.for_each(space, KeyRange::prefix(&prefix), ScanOptions::FORWARD, |key, _| -> Result<(), G> {
             let (end, sequence) = known::<_, G>(keys::edge_tail(key, &prefix), space, key)?;
             ends.push((end.into_owned(), sequence));
             Ok(())
@@ -317,10 +325,15 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
 
     fn degree(&self, space: Space, node: &str) -> Result<u64, G> {
         let mut count = 0;
-        self.for_each(space, KeyRange::prefix(&keys::edges_at(self.id, node)), |_, _| -> Result<(), G> {
-            count += 1;
-            Ok(())
-        })?;
+        self.for_each(
+            space,
+            KeyRange::prefix(&keys::edges_at(self.id, node)),
+            ScanOptions::FORWARD,
+            |_, _| -> Result<(), G> {
+                count += 1;
+                Ok(())
+            },
+        )?;
         Ok(count)
     }
 
@@ -328,9 +341,10 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
         &self,
         space: Space,
         range: KeyRange,
+        options: ScanOptions,
         mut each: impl FnMut(&[u8], &[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut cursor = self.read.scan(space, range, Direction::Forward).map_err(G::from)?;
+        let mut cursor = self.read.scan(space, range, options).map_err(G::from)?;
         while let Some((key, value)) = cursor.next().map_err(G::from)? {
             self.pass(value.len())?;
             each(key, value)?;

@@ -8,7 +8,7 @@ use crate::{
     graph::catalog::graph::Graph,
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, Store},
+    store::{ScanOptions, Store},
 };
 
 /// Records to reclaim once nobody reads them any more.
@@ -53,7 +53,7 @@ impl EmptiedGraphs {
     /// The ids that an earlier run has left.
     pub(crate) fn left_over(store: &dyn Store) -> Result<Self> {
         let mut emptied = Self::default();
-        let mut cursor = store.scan(Space::Catalog, keys::all_emptied(), Direction::Forward)?;
+        let mut cursor = store.scan(Space::Catalog, keys::all_emptied(), ScanOptions::FORWARD)?;
         while let Some((key, _)) = cursor.next()? {
             let id =
                 keys::tagged_id(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "emptied key"))?;

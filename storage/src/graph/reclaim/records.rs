@@ -11,7 +11,7 @@ use crate::{
     },
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, Durability},
+    store::{Durability, ScanOptions},
 };
 
 /// Up to this many records of a space are deleted key by key: cheaper for later reads than a range tombstone.
@@ -76,7 +76,7 @@ impl GraphStore {
     /// All keys of the graph in `space`, or `None` when they are not [`FEW`].
     fn few_keys(&self, space: Space, id: GraphId) -> Result<Option<Vec<Vec<u8>>>> {
         let mut keys = Vec::new();
-        let mut cursor = self.store().scan(space, keys::graph(id), Direction::Forward)?;
+        let mut cursor = self.store().scan(space, keys::graph(id), ScanOptions::FORWARD)?;
         while let Some((key, _)) = cursor.next()? {
             if keys.len() == FEW {
                 return Ok(None);

@@ -13,7 +13,7 @@ use crate::{
     graph::{catalog::graph::Graph, store::GraphStore},
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, Durability, KeyRange},
+    store::{Durability, KeyRange, ScanOptions},
 };
 
 /// What waits to be given back.
@@ -136,7 +136,7 @@ impl GraphStore {
 
     /// Whether something of a range can be read; damage in it is something.
     fn holds_any(&self, space: Space, range: &KeyRange) -> Result<bool> {
-        let mut cursor = self.store().scan(space, range.clone(), Direction::Forward)?;
+        let mut cursor = self.store().scan(space, range.clone(), ScanOptions::SWEEP)?;
         match cursor.next() {
             Ok(first) => Ok(first.is_some()),
             Err(error) if error.is_corruption() => Ok(true),

@@ -9,7 +9,7 @@ use crate::{
     graph::write::outcome::Outcome,
     keys,
     space::Space,
-    store::{Direction, Store},
+    store::{ScanOptions, Store},
 };
 
 /// Names a write, whichever request brings it.
@@ -36,7 +36,7 @@ impl MadeOnce {
     /// Those of earlier runs.
     pub(crate) fn load(store: &dyn Store) -> Result<Self> {
         let mut made = Self::default();
-        let mut cursor = store.scan(Space::Catalog, keys::all_made_once(), Direction::Forward)?;
+        let mut cursor = store.scan(Space::Catalog, keys::all_made_once(), ScanOptions::FORWARD)?;
         while let Some((key, _)) = cursor.next()? {
             let (span, key) = keys::made_once_parts(key)
                 .ok_or_else(|| StoreError::corrupt(Space::Catalog, "key of a write that is made once"))?;

@@ -12,7 +12,7 @@ use crate::{
     graph::{ledger::record::LedgerRecord, write::overlay::savepoint::Savepoint},
     keys::{self, GraphId},
     space::Space,
-    store::{Direction, KeyRange, Store},
+    store::{KeyRange, ScanOptions, Store},
 };
 
 mod savepoint;
@@ -65,7 +65,7 @@ impl<'s> Overlay<'s> {
 
     /// The time of the newest record in the ledger that the store has of a graph; 0 when there is none.
     pub(crate) fn newest_change_ms(&self, id: GraphId) -> Result<u64> {
-        let mut newest = self.store.scan(Space::Ledger, keys::graph(id), Direction::Reverse)?;
+        let mut newest = self.store.scan(Space::Ledger, keys::graph(id), ScanOptions::REVERSE_SWEEP)?;
         newest.next()?.map_or(Ok(0), |(_, record)| Ok(LedgerRecord::decode(record)?.1))
     }
 
@@ -116,7 +116,7 @@ impl<'s> Overlay<'s> {
         let added = pending.range(range.start.clone()..).take_while(|(key, _)| key.starts_with(prefix));
         let mut keys: Vec<_> = added.filter(|(_, put)| put.is_some()).map(|(key, _)| key.clone()).collect();
         let pending_keys = keys.len();
-        let mut cursor = self.store.scan(space, range, Direction::Forward)?;
+        let mut cursor = self.store.scan(space, range, ScanOptions::FORWARD)?;
         while keys.len() - pending_keys < most
             && let Some((key, _)) = cursor.next()?
         {
@@ -146,7 +146,7 @@ impl<'s> Overlay<'s> {
         if self.out_edges.range::<Vec<u8>, _>(pending).any(|(_, put)| put.is_some()) {
             return Ok(true);
         }
-        let mut cursor = self.store.scan(Space::OutEdges, range, Direction::Forward)?;
+        let mut cursor = self.store.scan(Space::OutEdges, range, ScanOptions::FORWARD)?;
         while let Some((key, _)) = cursor.next()? {
             if !self.out_edges.contains_key(key) {
                 return Ok(true);

@@ -22,6 +22,7 @@ use super::{
     log_format::{BLOCK, Records},
 };
 use crate::{
+    durable,
     error::{Result, StoreError},
     store::Durability,
 };
@@ -82,7 +83,7 @@ impl State {
         self.write_to(&file)?;
         file.sync_all()?;
         fs::rename(&tmp, self.db.join(FILE))?;
-        fs::File::open(&self.db)?.sync_all()?;
+        durable::sync_dir(&self.db)?;
         self.file = Some(file);
         Ok(())
     }

@@ -140,7 +140,7 @@ impl RocksTableCheck {
             if error.kind() == io::ErrorKind::UnexpectedEof || is_lost_sector(&error) {
                 Fault::Damaged(told)
             } else {
-                Fault::Other(StoreError::Io(format!("'{}': {told}", self.path.display())))
+                Fault::Other(StoreError::other(format!("'{}': {told}", self.path.display())))
             }
         })
     }
@@ -208,7 +208,7 @@ fn records(index: Vec<(Vec<u8>, Handle)>, user_keys: bool, all: &KeyRange) -> Ve
         }
         // The key may be that of the last record itself.
         let end = [&key[..], &[0]].concat();
-        found.push(Records { handle, keys: KeyRange { start, end: Some(end), sweep: true } });
+        found.push(Records { handle, keys: KeyRange { start, end: Some(end) } });
         start = key;
     }
     found

@@ -105,7 +105,7 @@ fn a_damaged_block_is_told_with_the_keys_that_are_in_it() {
             RocksStore::open(folder.path(), &RocksOptions { read_only: true, ..RocksOptions::default() })
                 .unwrap();
         let read = || -> Result<()> {
-            let mut cursor = store.scan(Space::Nodes, part.keys.clone(), crate::store::Direction::Forward)?;
+            let mut cursor = store.scan(Space::Nodes, part.keys.clone(), ScanOptions::FORWARD)?;
             while cursor.next()?.is_some() {}
             Ok(())
         };

@@ -107,6 +107,7 @@ fn of_graph(error: &GraphError) -> ErrorKind {
         | GraphError::SourceNotFound(_)
         | GraphError::TargetNotFound(_)
         | GraphError::EmptyEmbedding(_)
+        | GraphError::BadProperties(_)
         | GraphError::KeyReused(_)
         | GraphError::TooManyKeys(_)
         | GraphError::OverQuota(_) => ErrorKind::Failed,

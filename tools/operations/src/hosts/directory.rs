@@ -11,10 +11,11 @@ use std::{
 use anyhow::Result;
 use epistemic_router::status::{GraphSizes, GraphStats};
 use epistemic_storage::{
-    Channels, Durability, GraphStore, Identities,
-    channels::Keep,
+    Durability, GraphStore,
+    channels::{Channels, Keep},
     datadir::{DataDir, create_checkpoint},
     graph::{Changes, Departure, Fenced, Graph, GraphError, MoveOp, MoveView, Op, Origin, Rename},
+    identities::Identities,
     service,
     snapshot::{self, ImportTarget},
 };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use epistemic_storage::datadir::{self, DB_DIR, DataDir};
-use epistemic_storage::rocks::{RocksOptions, RocksStore};
 use epistemic_storage::{GraphStore, StoreError};
+use epistemic_storage::{RocksOptions, RocksStore};
 use rustix::process::geteuid;
 
 use super::DirectoryRefused;

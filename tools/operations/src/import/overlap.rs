@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use epistemic_storage::graph::{LedgerRecord, Mutation};
 use epistemic_storage::properties::batch::BatchOps;
+use epistemic_storage::{Mutation, graph::LedgerRecord};
 
 use super::document::Document;
 use super::log::{Change, Log};

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use epistemic_storage::graph::{
-    COMMONS, GraphError, GraphLoader, GraphType, LedgerRecord, LoadedGraph, Mutation, Op, Outcome, Write,
-};
 use epistemic_storage::properties::batch::{BatchOps, NoBatch};
 use epistemic_storage::{Durability, GraphStore, StoreError, clock};
+use epistemic_storage::{
+    Mutation,
+    graph::{COMMONS, GraphError, GraphLoader, GraphType, LedgerRecord, LoadedGraph, Op, Outcome, Write},
+};
 
 use super::document::{Counts, Document};
 use super::log::{Change, Log};

@@ -4,14 +4,13 @@
 use std::{collections::HashMap, io::Write, path::Path};
 
 use anyhow::{Context, Result};
-use epistemic_storage::clock;
+use epistemic_storage::{clock, durable::sync_parent};
 use fs_err::os::unix::fs::OpenOptionsExt;
 use fs_err::{File, OpenOptions};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::receipt::Receipt;
-use crate::files::sync_parent;
 use crate::hosts::{Changed, Content};
 
 /// Steps of a move, each written before it is taken but for those that tell what was found.

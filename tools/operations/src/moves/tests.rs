@@ -7,8 +7,8 @@ use std::sync::{
 
 use anyhow::{Result, bail};
 use epistemic_storage::{
-    GraphStore, MemoryStore,
-    graph::{GraphError, GraphType, MAX_PAUSE, MigrationState, Mutation, Op},
+    GraphStore, MemoryStore, Mutation,
+    graph::{GraphError, GraphType, MAX_PAUSE, MigrationState, Op},
     snapshot::content_digest,
 };
 use parking_lot::Mutex;
@@ -337,8 +337,8 @@ fn a_graph_that_is_cleared_meanwhile_is_copied_again() {
 #[test]
 fn a_guarded_graph_does_not_move_to_where_nobody_is_registered() {
     use epistemic_storage::{
-        Durability, Identities,
-        identities::{Identity, Role},
+        Durability,
+        identities::{Identities, Identity, Role},
     };
     let world = World::new();
     let identities = Identities::open(&world.source, Durability::Sync).unwrap();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use epistemic_operations::hosts::own;
+use epistemic_storage::backend::{LostWrites, accept_lost_writes, lost_writes};
 use epistemic_storage::datadir::DB_DIR;
-use epistemic_storage::rocks::{LostWrites, accept_lost_writes, lost_writes};
 use serde::Serialize;
 
 /// What is missing once a directory is opened without them.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::Args;
 use epistemic_operations::hosts::open_store_read_only;
+use epistemic_storage::RocksStore;
 use epistemic_storage::Store;
 use epistemic_storage::audit::{Audit, DataLimits, GraphAudit, audit_with_limits};
 use epistemic_storage::limits::{
     MAX_NAME_BYTES, MAX_NODE_ID_BYTES, MAX_NODE_LABELS, MAX_PROPERTY_BYTES, NameLimits, RequestLimits,
 };
-use epistemic_storage::rocks::RocksStore;
 use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 

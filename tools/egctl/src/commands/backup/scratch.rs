@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use epistemic_storage::GraphStore;
+use epistemic_storage::RocksOptions;
 use epistemic_storage::datadir::DataDir;
-use epistemic_storage::rocks::RocksOptions;
 use tempfile::TempDir;
 
 /// An empty store in a directory of its own.

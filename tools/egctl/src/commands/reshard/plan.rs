@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::files::NewFile;
 use epistemic_operations::reshard::{PlanRefused, Wanted, parse_rate};
 use epistemic_router::{AFFINITY_VAR, EndpointList};
+use epistemic_storage::durable::NewFile;
 use tokio::runtime::Runtime;
 
 use super::Refused;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::files::NewFile;
 use epistemic_operations::hosts::Directory;
 use epistemic_operations::remote::Download;
 use epistemic_operations::streams::{Count, Counted, Tee};
+use epistemic_storage::durable::NewFile;
 use epistemic_storage::snapshot::{self, Ledger};
 use tokio::runtime::Runtime;
 

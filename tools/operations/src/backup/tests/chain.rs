@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use epistemic_storage::graph::{Mutation, Op};
+use epistemic_storage::{Mutation, graph::Op};
 use epistemic_storage::{StoreError, clock};
 use rand::RngExt;
 

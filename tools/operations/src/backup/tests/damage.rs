@@ -1,7 +1,7 @@
 //! Objects and manifests that are not what they were: refused with a reason, and nothing is restored.
 
 use bytes::Bytes;
-use epistemic_storage::graph::{Mutation, Op};
+use epistemic_storage::{Mutation, graph::Op};
 use rand::RngExt;
 
 use super::fixture::{Fixture, GRAPH, STORE, empty};

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
-use epistemic_storage::graph::{GraphType, LedgerRecord, Mutation, Op};
 use epistemic_storage::{GraphStore, MemoryStore, clock};
+use epistemic_storage::{
+    Mutation,
+    graph::{GraphType, LedgerRecord, Op},
+};
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use epistemic_storage::graph::{GraphType, Mutation, Op};
+use epistemic_storage::{
+    Mutation,
+    graph::{GraphType, Op},
+};
 use rand::RngExt;
 
 use super::fixture::{Fixture, GRAPH, STORE};

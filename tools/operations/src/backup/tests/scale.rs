@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use epistemic_storage::GraphStore;
-use epistemic_storage::graph::{GraphType, Mutation, Op};
+use epistemic_storage::{
+    Mutation,
+    graph::{GraphType, Op},
+};
 use tokio::runtime::Runtime;
 
 use super::fixture::{STORE, empty};

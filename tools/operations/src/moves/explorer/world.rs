@@ -6,8 +6,8 @@ use std::{
 };
 
 use epistemic_storage::{
-    GraphStore, MemoryStore,
-    graph::{GraphError, GraphType, MAX_PAUSE, Mutation, Op},
+    GraphStore, MemoryStore, Mutation,
+    graph::{GraphError, GraphType, MAX_PAUSE, Op},
 };
 
 use super::{COMMONS, Violation, violation};

@@ -4,13 +4,13 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use epistemic_storage::durable::{NewFile, sync_parent};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
 use super::super::error::ReshardError;
 use super::super::model::{Move, Plan};
 use super::outcome::Outcome;
-use crate::files::{NewFile, sync_parent};
 use crate::moves::{Journal, Lines, Receipt, is_held, is_locked, read_journal};
 
 const PLAN: &str = "plan.json";

@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::{Result, bail};
 use epistemic_router::{Affinity, Endpoint, EndpointList, hrw};
-use epistemic_storage::graph::{GraphError, GraphType, Mutation, Op};
 use epistemic_storage::{GraphStore, MemoryStore};
+use epistemic_storage::{
+    Mutation,
+    graph::{GraphError, GraphType, Op},
+};
 use tempfile::TempDir;
 
 use super::super::error::ReshardError;

@@ -1,13 +1,41 @@
-//! A file that is there complete or not at all.
+//! Files that are there complete or not at all: written beside their place, synced, renamed, and the directory synced.
 
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
 
-use fs_err as fs;
-use fs_err::os::unix::fs::OpenOptionsExt;
+use fs_err::{self as fs, os::unix::fs::OpenOptionsExt};
 
 /// Bytes written at once.
 const BUFFER: usize = 1 << 20;
+
+/// Writes a file so that it has its old or its new content after a crash. It is the user's alone, and no link is followed.
+/// Durable on return; blocks.
+///
+/// # Errors
+/// It cannot be written; what was there is as it was.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = NewFile::create(path)?;
+    file.write_all(bytes)?;
+    file.finish()
+}
+
+/// Makes the entries of a directory durable.
+///
+/// # Errors
+/// It cannot be opened or synced.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
+/// Makes the entry of `path` in its directory durable.
+///
+/// # Errors
+/// The directory cannot be opened or synced.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    std::path::absolute(path)?.parent().map_or(Ok(()), sync_dir)
+}
 
 /// Writes `PATH.tmp`; [`NewFile::finish`] makes it `PATH`. Dropped before that, it leaves nothing.
 pub struct NewFile {
@@ -17,7 +45,10 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Starts the file. An old `PATH` stays until the new one is complete.
+    /// Starts the file, which is the user's alone. An old `PATH` stays until the new one is complete.
+    ///
+    /// # Errors
+    /// It cannot be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         let mut tmp = path.as_os_str().to_owned();
         tmp.push(".tmp");
@@ -32,7 +63,10 @@ impl NewFile {
         Ok(Self { out: Some(out), tmp, path: path.to_owned() })
     }
 
-    /// Gives the file its name. Durable on return.
+    /// Gives the file its name. Durable on return; blocks.
+    ///
+    /// # Errors
+    /// It cannot be written or renamed; an old `PATH` is as it was, unless the directory alone could not be synced.
     pub fn finish(mut self) -> io::Result<()> {
         if let Some(out) = self.out.take() {
             let file = out.into_inner().map_err(|error| error.into_error())?;
@@ -42,12 +76,6 @@ impl NewFile {
         self.tmp = PathBuf::new();
         sync_parent(&self.path)
     }
-}
-
-/// Makes the entry of `path` in its directory durable.
-pub fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 impl Write for NewFile {
