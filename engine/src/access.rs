@@ -4,7 +4,7 @@
 //! Nothing proves an `agent_id`: everyone with the shared secret can give any. The rules keep agents that tell the truth
 //! apart; they do not stop one that lies.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use epistemic_protocol::ErrorCode;
 use epistemic_protocol::placement::tenant_graph_name;
@@ -130,13 +130,13 @@ pub(crate) struct AccessControl {
 
 impl AccessControl {
     pub(crate) fn open(
-        graphs: &GraphStore,
+        graphs: &Arc<GraphStore>,
         mode: AccessMode,
         system_agents: &[String],
         durability: Durability,
     ) -> Result<Self, StoreError> {
         let system_agents = system_agents.iter().filter(|agent| !agent.is_empty()).cloned().collect();
-        Ok(Self { identities: Identities::open(graphs, durability)?, mode, system_agents })
+        Ok(Self { identities: Identities::open(Arc::clone(graphs), durability)?, mode, system_agents })
     }
 
     /// Tells the operator of what he may not expect.

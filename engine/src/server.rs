@@ -318,7 +318,7 @@ fn open_shard(
         DurabilityMode::Interval(_) | DurabilityMode::None => Durability::Buffered,
     };
     let keep = Keep { messages: config.channel_messages, bytes: CHANNEL_BYTES };
-    let channels = Channels::open(&graphs, keep, durability)?;
+    let channels = Channels::open(Arc::clone(&graphs), keep, durability)?;
     let access = AccessControl::open(&graphs, config.access_control, &config.system_agents, durability)?;
     access.log();
     access.identities.limit_names(budget.bytes(Part::Names) / 2);

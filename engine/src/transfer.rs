@@ -331,12 +331,11 @@ impl Transfers {
         let agent = caller.id().map(str::to_owned);
         self.take_in(None, None, move |input| {
             let (identities, channels) = (&shard.access.identities, &shard.channels);
-            let (_, _, imported) =
-                service::import(&shard.graphs, identities, channels, input, wanted, |new, identity| {
-                    let caller = Caller::new(agent.as_deref());
-                    let checked = shard.access.may_register(caller, new, &identity.role);
-                    checked.map_err(|denied| denied.to_string())
-                })?;
+            let (_, _, imported) = service::import(identities, channels, input, wanted, |new, identity| {
+                let caller = Caller::new(agent.as_deref());
+                let checked = shard.access.may_register(caller, new, &identity.role);
+                checked.map_err(|denied| denied.to_string())
+            })?;
             Ok(Committed::Service(imported))
         })
     }

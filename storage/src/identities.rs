@@ -2,7 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -90,9 +94,9 @@ impl Identity {
     }
 }
 
-/// All identities of a shard.
-#[derive(Debug)]
-pub struct Identities {
+/// All identities of a store, which they share or borrow.
+pub struct Identities<S = Arc<GraphStore>> {
+    graphs: S,
     known: RwLock<HashMap<Box<str>, Identity>>,
     any: AtomicBool,
     /// How many are [`Role::System`].
@@ -105,12 +109,12 @@ pub struct Identities {
     registrations: Mutex<()>,
 }
 
-impl Identities {
+impl<S: Deref<Target = GraphStore>> Identities<S> {
     /// Reads all identities.
     ///
     /// # Errors
     /// Also when one of them is damaged: without it, rules would be other than agreed.
-    pub fn open(graphs: &GraphStore, durability: Durability) -> Result<Self> {
+    pub fn open(graphs: S, durability: Durability) -> Result<Self> {
         let mut known: HashMap<Box<str>, Identity> = HashMap::new();
         let mut cursor = graphs.store().scan(Space::Catalog, keys::identities(), ScanOptions::FORWARD)?;
         while let Some((key, value)) = cursor.next()? {
@@ -125,7 +129,7 @@ impl Identities {
         let names = known.iter().map(|(agent, identity)| identity.names(agent)).sum();
         let (names, most_names) = (AtomicUsize::new(names), AtomicUsize::new(MAX_NAMES));
         let (known, registrations) = (RwLock::new(known), Mutex::new(()));
-        Ok(Self { known, any, systems, names, most_names, durability, registrations })
+        Ok(Self { graphs, known, any, systems, names, most_names, durability, registrations })
     }
 
     /// Lets their names count at most `most`. What is there stays.
@@ -168,7 +172,6 @@ impl Identities {
     /// Of `check`, over a limit, and when the commit fails; nothing has changed then.
     pub fn register<E: From<GraphError>>(
         &self,
-        graphs: &GraphStore,
         agent: &str,
         identity: Identity,
         check: impl FnOnce() -> Result<(), E>,
@@ -179,7 +182,7 @@ impl Identities {
         let value = rmp_serde::to_vec_named(&identity).expect("plain fields always encode");
         let mut batch = WriteBatch::new();
         batch.put(Space::Catalog, keys::identity(agent), value);
-        graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
+        self.graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
         let mut known = self.known.write();
         let is_system = identity.is_system();
         let was_system = known.insert(agent.into(), identity).is_some_and(|before| before.is_system());
@@ -195,14 +198,14 @@ impl Identities {
     ///
     /// # Errors
     /// The commit fails; nothing has changed then.
-    pub fn unregister(&self, graphs: &GraphStore, agent: &str) -> Result<bool, GraphError> {
+    pub fn unregister(&self, agent: &str) -> Result<bool, GraphError> {
         let _one_at_a_time = self.registrations.lock();
         if !self.known.read().contains_key(agent) {
             return Ok(false);
         }
         let mut batch = WriteBatch::new();
         batch.delete(Space::Catalog, keys::identity(agent));
-        graphs.commit_service(batch, self.durability)?;
+        self.graphs.commit_service(batch, self.durability)?;
         let mut known = self.known.write();
         let removed = known.remove(agent);
         let names = removed.as_ref().map_or(0, |before| before.names(agent));

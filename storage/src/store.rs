@@ -168,7 +168,7 @@ pub trait Store: Read {
     /// may use what is kept in reserve. Any other error leaves it open whether the batch survives a restart: the caller must stop writing.
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()>;
 
-    /// Whether a small commit would be taken now, as far as can be told without one.
+    /// Checks, without writing, whether a small commit would currently be accepted.
     ///
     /// # Errors
     /// What such a commit would be refused with, [`crate::StoreError::DiskFull`] for example.

@@ -33,7 +33,7 @@ impl From<ChannelError> for OpError {
 /// Runs an operation on a channel. Blocks.
 pub(super) fn channel(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), OpError> {
     let Request { method, envelope, .. } = *request;
-    let (raw, graphs, channels) = (envelope.params, &shard.graphs, &shard.channels);
+    let (raw, channels) = (envelope.params, &shard.channels);
     #[expect(clippy::wildcard_enum_match_arm, reason = "the caller routes only these here")]
     match method {
         Method::CreateChannel => {
@@ -41,20 +41,20 @@ pub(super) fn channel(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -
                 params::params(method, raw)?;
             access::acts_as(shard, &envelope, creator)?;
             let new = NewChannel { kind, creator, members: &initial_members, open };
-            channels.create_new(graphs, channel_id, new)?;
+            channels.create_new(channel_id, new)?;
             encode::map(out, 1);
             field_str(out, "channel", channel_id);
         }
         Method::JoinChannel => {
             let params::ChannelAgent { channel_id, agent_id } = params::params(method, raw)?;
             access::may_join(shard, &envelope, channel_id, agent_id)?;
-            channels.join(graphs, channel_id, agent_id)?;
+            channels.join(channel_id, agent_id)?;
             encode::str(out, "joined");
         }
         Method::LeaveChannel => {
             let params::ChannelAgent { channel_id, agent_id } = params::params(method, raw)?;
             access::acts_as(shard, &envelope, agent_id)?;
-            match channels.leave(graphs, channel_id, agent_id)? {
+            match channels.leave(channel_id, agent_id)? {
                 Some(end) => closed(out, channel_id, &end, None, None),
                 None => encode::str(out, "left"),
             }
@@ -63,19 +63,19 @@ pub(super) fn channel(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -
             let params::CloseChannel { channel_id, summary_embedding, topic_metadata } =
                 params::params(method, raw)?;
             access::may_close(shard, &envelope, channel_id)?;
-            let end = channels.close(graphs, channel_id)?;
+            let end = channels.close(channel_id)?;
             closed(out, channel_id, &end, summary_embedding.as_deref(), topic_metadata);
         }
         Method::SendMessage => {
             let params::SendMessage { channel_id, sender, payload } = params::params(method, raw)?;
             access::acts_as(shard, &envelope, sender)?;
-            channels.send(graphs, channel_id, sender, payload)?;
+            channels.send(channel_id, sender, payload)?;
             encode::str(out, "sent");
         }
         Method::GetChannelMessages => {
             let params::ChannelMessages { channel_id, limit } = params::params(method, raw)?;
             access::takes_part(shard, &envelope, channel_id)?;
-            messages(out, &channels.messages(graphs, channel_id, limit)?);
+            messages(out, &channels.messages(channel_id, limit)?);
         }
         Method::GetChannelMembers => {
             let params::Channel { channel_id } = params::params(method, raw)?;
@@ -114,7 +114,7 @@ pub(super) fn register(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) 
     let teams = teams.into_iter().map(str::to_owned).collect();
     let new_role = role.clone();
     let identity = Identity::new(role, teams);
-    shard.access.identities.register(&shard.graphs, agent_id, identity, || {
+    shard.access.identities.register(agent_id, identity, || {
         let checked = shard.access.may_register(caller, agent_id, &new_role);
         checked.map_err(|denied| access::deny(shard, denied))
     })?;
@@ -125,7 +125,7 @@ pub(super) fn register(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) 
 /// `UnregisterIdentity`. Blocks.
 pub(super) fn unregister(shard: &Shard, request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), OpError> {
     let params::Agent { agent_id } = params::params(request.method, request.envelope.params)?;
-    if !shard.access.identities.unregister(&shard.graphs, agent_id)? {
+    if !shard.access.identities.unregister(agent_id)? {
         let by_flag =
             if shard.access.is_configured(agent_id) { ": it is System by --system-agent" } else { "" };
         return Err(OpError::Text(format!("Agent '{agent_id}' is not registered{by_flag}")));

@@ -8,10 +8,9 @@ use super::{
     finding::Findings,
     graph,
     graph_scan::GraphScan,
-    orphans,
-    over_limits::{self, DataLimits},
+    orphans, over_limits,
     recorder::{Recorder, Repairs},
-    report::{Audit, GraphAudit, Progress},
+    report::{Audit, DataLimits, GraphAudit, Progress},
 };
 use crate::{
     batch::WriteBatch,

@@ -42,5 +42,4 @@ mod tests;
 pub use auditor::{audit, audit_with_limits, repair};
 pub(crate) use auditor::{audit_records, repair_in_batches};
 pub use finding::{Finding, FindingKind, Findings};
-pub use over_limits::DataLimits;
-pub use report::{Audit, GraphAudit, Progress};
+pub use report::{Audit, DataLimits, GraphAudit, Progress};

@@ -4,6 +4,7 @@ use super::{
     finding::{FindingKind, Found},
     graph_scan::GraphScan,
     recorder::Recorder,
+    report::DataLimits,
 };
 use crate::{
     channels,
@@ -11,22 +12,12 @@ use crate::{
     identities::Identity,
     keys,
     limits::{
-        MAX_CHANNELS, MAX_CONTAINERS, MAX_IDENTITIES, MAX_MEMBERS, MAX_NAMES, MAX_RELATIONS, NameLimits,
-        RequestLimits,
+        MAX_CHANNELS, MAX_CONTAINERS, MAX_IDENTITIES, MAX_MEMBERS, MAX_NAMES, MAX_RELATIONS, RequestLimits,
     },
     properties,
     space::Space,
     store::{Read, ScanOptions},
 };
-
-/// The limits of a server that an audit compares with.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct DataLimits {
-    /// Of names.
-    pub names: NameLimits,
-    /// Of properties, labels and embeddings.
-    pub requests: RequestLimits,
-}
 
 impl GraphScan<'_, '_> {
     fn over(&mut self, kind: FindingKind, space: Space, key: &[u8], count: usize, most: usize, of: &str) {

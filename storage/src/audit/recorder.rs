@@ -3,8 +3,7 @@
 use super::{
     finding::{Finding, FindingKind, Findings, Fix, Found},
     key_display::display_key,
-    over_limits::DataLimits,
-    report::{Audit, GraphAudit, Progress},
+    report::{Audit, DataLimits, GraphAudit, Progress},
 };
 use crate::{
     batch::WriteBatch,

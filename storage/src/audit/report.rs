@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::finding::Findings;
+use crate::limits::{NameLimits, RequestLimits};
 
 /// How far an audit has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,4 +52,13 @@ pub struct Audit {
     pub over_limits: Findings,
     /// Records read.
     pub records: u64,
+}
+
+/// The limits of a server that an audit compares with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DataLimits {
+    /// Of names.
+    pub names: NameLimits,
+    /// Of properties, labels and embeddings.
+    pub requests: RequestLimits,
 }

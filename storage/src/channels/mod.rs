@@ -80,7 +80,7 @@ pub struct Listed {
     pub members: usize,
 }
 
-/// What is told of a channel when it is closed.
+/// Closing record of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
     /// Its type.

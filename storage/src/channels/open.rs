@@ -2,7 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::atomic::{AtomicUsize, Ordering},
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::{Mutex, MutexGuard};
@@ -28,8 +32,9 @@ const FEW: u64 = 64;
 
 type ById = BTreeMap<String, Channel>;
 
-/// All open channels. Each method takes the store that they were opened from.
-pub struct Channels {
+/// All open channels of a store, which they share or borrow.
+pub struct Channels<S = Arc<GraphStore>> {
+    graphs: S,
     open: Mutex<ById>,
     /// What their names count, which changes under the lock, and may count.
     names: AtomicUsize,
@@ -40,10 +45,10 @@ pub struct Channels {
     damaged: Option<StoreError>,
 }
 
-impl Channels {
+impl<S: Deref<Target = GraphStore>> Channels<S> {
     /// Reads which channels there are, not their messages. Damaged records are not an error here: every operation on
     /// channels reports them.
-    pub fn open(graphs: &GraphStore, keep: Keep, durability: Durability) -> Result<Self> {
+    pub fn open(graphs: S, keep: Keep, durability: Durability) -> Result<Self> {
         let (open, damaged) = match load(graphs.store()) {
             Ok(open) => (open, None),
             Err(error) if error.is_corruption() => {
@@ -54,7 +59,7 @@ impl Channels {
         };
         let names = AtomicUsize::new(open.iter().map(|(id, channel)| channel.names(id)).sum());
         let most_names = AtomicUsize::new(MAX_NAMES);
-        Ok(Self { open: Mutex::new(open), names, most_names, keep, durability, damaged })
+        Ok(Self { graphs, open: Mutex::new(open), names, most_names, keep, durability, damaged })
     }
 
     /// Lets their names count at most `most`. What is there stays.
@@ -88,19 +93,17 @@ impl Channels {
     /// Opens a channel that agents join by invitation; the creator is a member.
     pub fn create(
         &self,
-        graphs: &GraphStore,
         id: &str,
         kind: ChannelType,
         creator: &str,
         members: &[&str],
     ) -> Result<(), ChannelError> {
-        self.create_new(graphs, id, NewChannel { kind, creator, members, open: false })
+        self.create_new(id, NewChannel { kind, creator, members, open: false })
     }
 
     /// [`Channels::create`], also for a channel that everybody may join: [`Channels::admits`].
     pub fn create_new(
         &self,
-        graphs: &GraphStore,
         id: &str,
         NewChannel { kind, creator, members, open: is_open }: NewChannel<'_>,
     ) -> Result<(), ChannelError> {
@@ -131,14 +134,14 @@ impl Channels {
         for member in &channel.members {
             batch.put(Space::Channels, keys::channel_member(number, member), b"");
         }
-        graphs.commit_service(batch, self.durability)?;
+        self.graphs.commit_service(batch, self.durability)?;
         open.insert(id.to_owned(), channel);
         self.names.fetch_add(names, Ordering::Relaxed);
         Ok(())
     }
 
     /// Makes `agent` a member; being one already is fine.
-    pub fn join(&self, graphs: &GraphStore, id: &str, agent: &str) -> Result<(), ChannelError> {
+    pub fn join(&self, id: &str, agent: &str) -> Result<(), ChannelError> {
         let mut open = self.lock()?;
         let channel = find_mut(&mut open, id)?;
         if channel.record.kind == ChannelType::PeerToPeer {
@@ -152,39 +155,39 @@ impl Channels {
         self.check_names(name_bytes(agent))?;
         let mut batch = WriteBatch::new();
         batch.put(Space::Channels, keys::channel_member(channel.record.number, agent), b"");
-        graphs.commit_service(batch, self.durability)?;
+        self.graphs.commit_service(batch, self.durability)?;
         channel.members.insert(agent.to_owned());
         self.names.fetch_add(name_bytes(agent), Ordering::Relaxed);
         Ok(())
     }
 
     /// Ends the membership of `agent`; being none is fine. The last member to leave closes the channel.
-    pub fn leave(&self, graphs: &GraphStore, id: &str, agent: &str) -> Result<Option<Closed>, ChannelError> {
+    pub fn leave(&self, id: &str, agent: &str) -> Result<Option<Closed>, ChannelError> {
         let mut open = self.lock()?;
         let channel = find_mut(&mut open, id)?;
         if !channel.members.contains(agent) {
             return Ok(None);
         }
         if channel.members.len() == 1 {
-            let mut closed = self.close_locked(graphs, &mut open, id)?;
+            let mut closed = self.close_locked(&mut open, id)?;
             closed.participants.clear();
             return Ok(Some(closed));
         }
         let mut batch = WriteBatch::new();
         batch.delete(Space::Channels, keys::channel_member(channel.record.number, agent));
-        graphs.commit_service(batch, self.durability)?;
+        self.graphs.commit_service(batch, self.durability)?;
         channel.members.remove(agent);
         self.names.fetch_sub(name_bytes(agent), Ordering::Relaxed);
         Ok(None)
     }
 
     /// Closes a channel and removes its messages.
-    pub fn close(&self, graphs: &GraphStore, id: &str) -> Result<Closed, ChannelError> {
+    pub fn close(&self, id: &str) -> Result<Closed, ChannelError> {
         let mut open = self.lock()?;
-        self.close_locked(graphs, &mut open, id)
+        self.close_locked(&mut open, id)
     }
 
-    fn close_locked(&self, graphs: &GraphStore, open: &mut ById, id: &str) -> Result<Closed, ChannelError> {
+    fn close_locked(&self, open: &mut ById, id: &str) -> Result<Closed, ChannelError> {
         let channel = find(open, id)?;
         let (names, Channel { record, members, counters }) = (channel.names(id), channel);
         let number = record.number;
@@ -210,20 +213,14 @@ impl Channels {
             created_ms: record.created_ms,
             closed_ms: clock::unix_ms(),
         };
-        graphs.commit_service(batch, self.durability)?;
+        self.graphs.commit_service(batch, self.durability)?;
         open.remove(id);
         self.names.fetch_sub(names, Ordering::Relaxed);
         Ok(closed)
     }
 
     /// Appends a message of a member. Drops the oldest ones beyond what is kept.
-    pub fn send(
-        &self,
-        graphs: &GraphStore,
-        id: &str,
-        sender: &str,
-        payload: &str,
-    ) -> Result<(), ChannelError> {
+    pub fn send(&self, id: &str, sender: &str, payload: &str) -> Result<(), ChannelError> {
         let mut open = self.lock()?;
         let channel = find_mut(&mut open, id)?;
         if !channel.members.contains(sender) {
@@ -235,9 +232,9 @@ impl Channels {
         batch.put(Space::Channels, keys::message(number, counters.next), &value);
         counters.next += 1;
         counters.bytes += value.len() as u64;
-        self.drop_oldest(graphs.store(), number, &mut counters, &mut batch)?;
+        self.drop_oldest(self.graphs.store(), number, &mut counters, &mut batch)?;
         batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
-        graphs.commit_service(batch, self.durability)?;
+        self.graphs.commit_service(batch, self.durability)?;
         channel.counters = counters;
         Ok(())
     }
@@ -273,12 +270,7 @@ impl Channels {
     ///
     /// # Errors
     /// A value is no message; over a limit; the commit fails.
-    pub(crate) fn install(
-        &self,
-        graphs: &GraphStore,
-        channel: ChannelCopy,
-        messages: &[Vec<u8>],
-    ) -> Result<bool, ChannelError> {
+    pub(crate) fn install(&self, channel: ChannelCopy, messages: &[Vec<u8>]) -> Result<bool, ChannelError> {
         let ChannelCopy { id, kind, creator, created_ms, open: is_open, members, first } = channel;
         limits::check_name("channel_id", &id)?;
         for agent in members.iter().chain([&creator]) {
@@ -311,24 +303,19 @@ impl Channels {
         for member in &channel.members {
             batch.put(Space::Channels, keys::channel_member(number, member), b"");
         }
-        graphs.commit_service(batch, self.durability)?;
+        self.graphs.commit_service(batch, self.durability)?;
         open.insert(id, channel);
         self.names.fetch_add(names, Ordering::Relaxed);
         Ok(true)
     }
 
     /// The last `limit` messages, or all that are kept, oldest first.
-    pub fn messages(
-        &self,
-        graphs: &GraphStore,
-        id: &str,
-        limit: Option<usize>,
-    ) -> Result<Vec<Message>, ChannelError> {
+    pub fn messages(&self, id: &str, limit: Option<usize>) -> Result<Vec<Message>, ChannelError> {
         let open = self.lock()?;
         let channel = find(&open, id)?;
         let range = keys::messages_from(channel.record.number, channel.counters.first);
         // Taken under the lock, it shows the channel as it is; read without it, nobody waits.
-        let view = graphs.read_view();
+        let view = self.graphs.read_view();
         drop(open);
         let limit = limit.unwrap_or(usize::MAX);
         let mut found = Vec::new();

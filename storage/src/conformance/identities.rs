@@ -8,7 +8,7 @@ use crate::{
     store::Durability,
 };
 
-fn open(graphs: &GraphStore) -> Result<Identities, StoreError> {
+fn open(graphs: &GraphStore) -> Result<Identities<&GraphStore>, StoreError> {
     Identities::open(graphs, Durability::Sync)
 }
 
@@ -18,11 +18,10 @@ pub(super) fn register(graphs: &GraphStore) -> Result<(), GraphError> {
     let register = |agent: &str, role: Role, teams: &[&str]| {
         let teams = teams.iter().map(|&team| team.to_owned()).collect();
         let identity = Identity::new(role, teams);
-        identities.register(graphs, agent, identity, || Ok::<_, GraphError>(()))
+        identities.register(agent, identity, || Ok::<_, GraphError>(()))
     };
-    let refused = identities.register(graphs, "s", Identity::new(Role::System, Vec::new()), || {
-        Err(GraphError::CannotDeleteCommons)
-    });
+    let refused = identities
+        .register("s", Identity::new(Role::System, Vec::new()), || Err(GraphError::CannotDeleteCommons));
     assert_eq!(refused, Err(GraphError::CannotDeleteCommons));
     assert!(!identities.any() && !open(graphs)?.any(), "a refused one is not there");
     register("", Role::Agent, &[])?;
@@ -56,7 +55,7 @@ pub(super) fn register(graphs: &GraphStore) -> Result<(), GraphError> {
     register("2", Role::Agent, &large)?;
     for identities in [&identities, &open(graphs)?] {
         let agent = Identity::new(Role::Agent, large.iter().map(|&team| team.to_owned()).collect());
-        let refused = identities.register(graphs, "3", agent, || Ok::<_, GraphError>(()));
+        let refused = identities.register("3", agent, || Ok::<_, GraphError>(()));
         let text = "bytes of names in identities, 67108864 are the most";
         assert!(refused.as_ref().is_err_and(|error| error.to_string().contains(text)), "{refused:?}");
     }
@@ -64,16 +63,16 @@ pub(super) fn register(graphs: &GraphStore) -> Result<(), GraphError> {
     register("2", Role::Agent, &[])?;
     register("3", Role::Agent, &large)?;
     for agent in ["1", "2", "3"] {
-        assert_eq!(identities.unregister(graphs, agent), Ok(true));
+        assert_eq!(identities.unregister(agent), Ok(true));
     }
     assert_eq!(open(graphs)?.list(), again.list(), "nothing has changed");
     assert!(!identities.any_system());
     register("s", Role::System, &[])?;
     assert!(identities.any_system() && open(graphs)?.any_system());
-    assert_eq!(identities.unregister(graphs, "nobody"), Ok(false));
+    assert_eq!(identities.unregister("nobody"), Ok(false));
     for agent in ["s", "", "a", "m\0"] {
         assert!(identities.any());
-        assert_eq!(identities.unregister(graphs, agent), Ok(true), "{agent:?}");
+        assert_eq!(identities.unregister(agent), Ok(true), "{agent:?}");
         assert_eq!(open(graphs)?.list(), identities.list(), "{agent:?}");
     }
     assert!(!identities.any() && !identities.any_system() && !open(graphs)?.any());

@@ -14,7 +14,10 @@ use crate::{
 const KEEP: Keep = Keep { messages: 1_000, bytes: 1 << 20 };
 const ALL: Wanted = Wanted { identities: true, channels: true };
 
-fn open(graphs: &GraphStore, keep: Keep) -> Result<(Identities, Channels), GraphError> {
+fn open(
+    graphs: &GraphStore,
+    keep: Keep,
+) -> Result<(Identities<&GraphStore>, Channels<&GraphStore>), GraphError> {
     Ok((Identities::open(graphs, Durability::Sync)?, Channels::open(graphs, keep, Durability::Sync)?))
 }
 
@@ -26,7 +29,7 @@ fn copy(graphs: &GraphStore) -> Vec<u8> {
 
 fn taken(graphs: &GraphStore, keep: Keep, bytes: &[u8], wanted: Wanted) -> Result<Imported, ServiceError> {
     let (identities, channels) = open(graphs, keep).expect("the store opens");
-    import(graphs, &identities, &channels, bytes, wanted, |_, _| Ok(())).map(|(_, _, imported)| imported)
+    import(&identities, &channels, bytes, wanted, |_, _| Ok(())).map(|(_, _, imported)| imported)
 }
 
 fn fill(graphs: &GraphStore) -> Result<(), GraphError> {
@@ -34,14 +37,13 @@ fn fill(graphs: &GraphStore) -> Result<(), GraphError> {
     for (agent, role) in
         [("s", Role::System), ("", Role::Agent), ("é", Role::Manager { subordinates: vec![] })]
     {
-        identities
-            .register(graphs, agent, Identity::new(role, vec!["t".into()]), || Ok::<_, GraphError>(()))?;
+        identities.register(agent, Identity::new(role, vec!["t".into()]), || Ok::<_, GraphError>(()))?;
     }
     for (channel, messages) in [("quiet", 0), ("a\0b", 3), ("long", 300)] {
-        channels.create(graphs, channel, ChannelType::Group, "s", &["a"]).expect("created");
+        channels.create(channel, ChannelType::Group, "s", &["a"]).expect("created");
         for number in 0..messages {
             let payload = format!("{number}").repeat(1 + number);
-            channels.send(graphs, channel, "a", &payload).expect("sent");
+            channels.send(channel, "a", &payload).expect("sent");
         }
     }
     Ok(())
@@ -62,7 +64,7 @@ pub(super) fn round_trip(graphs: &GraphStore) -> Result<(), GraphError> {
     let (identities, channels) = open(&other, KEEP)?;
     assert_eq!(identities.list(), open(graphs, KEEP)?.0.list());
     for id in ["quiet", "a\0b", "long"] {
-        let messages = open(graphs, KEEP)?.1.messages(graphs, id, None);
+        let messages = open(graphs, KEEP)?.1.messages(id, None);
         assert_eq!(channels.messages(&other, id, None), messages, "{id}");
     }
     // The channel goes on with its next number.
@@ -97,9 +99,9 @@ pub(super) fn what_is_there_stays(graphs: &GraphStore) -> Result<(), GraphError>
 /// Every cut and flip is refused, and nobody is registered whom the check refuses.
 pub(super) fn damage(graphs: &GraphStore) -> Result<(), GraphError> {
     let (identities, channels) = open(graphs, KEEP)?;
-    identities.register(graphs, "s", Identity::new(Role::System, vec![]), || Ok::<_, GraphError>(()))?;
-    channels.create(graphs, "c", ChannelType::Group, "s", &[]).expect("created");
-    channels.send(graphs, "c", "s", "x").expect("sent");
+    identities.register("s", Identity::new(Role::System, vec![]), || Ok::<_, GraphError>(()))?;
+    channels.create("c", ChannelType::Group, "s", &[]).expect("created");
+    channels.send("c", "s", "x").expect("sent");
     let bytes = copy(graphs);
     let other = || GraphStore::open(MemoryStore::new());
     for at in 0..bytes.len() {

@@ -2,16 +2,7 @@
 
 use epistemic_protocol::{ErrorCode, redirect};
 
-use crate::{
-    error::StoreError,
-    graph::{
-        catalog::graph::Graph,
-        quota::counts::OverQuota,
-        salvage::Target,
-        write::{stall::Busy, transaction::Names},
-    },
-    limits::OverLimit,
-};
+use crate::{error::StoreError, graph::quota::counts::OverQuota, limits::OverLimit};
 
 /// Why an operation on a graph was refused or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +74,7 @@ pub enum GraphError {
         /// Where it goes.
         to: String,
     },
-    /// A step of a move that does not fit the graph's standing.
+    /// A step of a move that does not fit the graph's migration state.
     #[error("{code}: graph '{graph}': {detail}; nothing was done ({code:#})", code = ErrorCode::MoveConflict)]
     MoveConflict {
         /// The graph.

@@ -47,8 +47,9 @@ pub use ledger::{
 };
 pub use load::{loaded::LoadedGraph, loader::GraphLoader};
 pub use moves::{
-    outcome::{MoveOutcome, MoveRecord, MoveRole, MoveView},
+    outcome::{MoveOutcome, MoveRecord, MoveRole},
     ownership::name_aside,
+    records::MoveView,
     step::{Departure, GiveWay, Hold, Keep, MoveOp, NameAfter, Rename},
 };
 pub use quota::counts::{Counted, Counts, OverQuota, TenantLimits};

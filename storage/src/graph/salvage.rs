@@ -101,7 +101,7 @@ struct Target<'t> {
 
 impl GraphStore {
     /// Writes everything that is sound into `to`, a new and empty store that nobody else uses: graphs with their numbers,
-    /// ownership terms and standings, identities, channels and the outcomes of moves. Records that are derived from others
+    /// ownership terms and migration states, identities, channels and the outcomes of moves. Records that are derived from others
     /// are made anew. What awaits reclamation stays behind. Blocks; not durable before [`crate::Store::flush`].
     ///
     /// `progress` is told bytes and records.

@@ -12,7 +12,7 @@ const MIB: usize = 1 << 20;
 /// Version of the form of tables, which [`super::table`] reads.
 pub(super) const TABLE_FORMAT: u32 = 6;
 
-/// What a user of the backend may choose.
+/// User-settable options.
 #[derive(Debug, Clone)]
 pub struct RocksOptions {
     /// Bytes of decompressed blocks kept in memory.

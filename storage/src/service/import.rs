@@ -1,6 +1,6 @@
 //! Reading the copy: what is missing is added, what is there stays.
 
-use std::io::Read;
+use std::{io::Read, ops::Deref};
 
 use sha2::{Digest, Sha256};
 
@@ -51,10 +51,9 @@ pub fn inspect(input: impl Read) -> Result<Header, ServiceError> {
 ///
 /// # Errors
 /// The copy is damaged, something in it is over a limit or refused, the store fails.
-pub fn import(
-    graphs: &GraphStore,
-    identities: &Identities,
-    channels: &Channels,
+pub fn import<S: Deref<Target = GraphStore>>(
+    identities: &Identities<S>,
+    channels: &Channels<S>,
     input: impl Read,
     wanted: Wanted,
     mut check: impl FnMut(&str, &Identity) -> Result<(), String>,
@@ -62,7 +61,6 @@ pub fn import(
     let mut chunks = ChunkReader::new(input, &SERVICE)?;
     let header = read_header(&mut chunks)?;
     let mut taker = Taker {
-        graphs,
         identities,
         channels,
         wanted,
@@ -134,10 +132,9 @@ fn read_header<R: Read>(chunks: &mut ChunkReader<R>) -> Result<Header, ServiceEr
 }
 
 /// Takes records into the store.
-struct Taker<'t> {
-    graphs: &'t GraphStore,
-    identities: &'t Identities,
-    channels: &'t Channels,
+struct Taker<'t, S> {
+    identities: &'t Identities<S>,
+    channels: &'t Channels<S>,
     wanted: Wanted,
     check: &'t mut dyn FnMut(&str, &Identity) -> Result<(), String>,
     /// Agents to register once all are known.
@@ -148,7 +145,7 @@ struct Taker<'t> {
     imported: Imported,
 }
 
-impl Taker<'_> {
+impl<S: Deref<Target = GraphStore>> Taker<'_, S> {
     fn identity(&mut self, agent: &str, identity: Identity) -> Result<(), ServiceError> {
         self.totals.identities += 1;
         if !self.wanted.identities {
@@ -170,8 +167,7 @@ impl Taker<'_> {
     /// Registers those that were read, who come before all channels.
     fn register(&mut self) -> Result<(), ServiceError> {
         for (agent, identity) in std::mem::take(&mut self.agents) {
-            let registered =
-                self.identities.register(self.graphs, &agent, identity, || Ok::<_, GraphError>(()));
+            let registered = self.identities.register(&agent, identity, || Ok::<_, GraphError>(()));
             #[expect(clippy::wildcard_enum_match_arm, reason = "all others are about the agent")]
             registered.map_err(|error| match error {
                 GraphError::Store(error) => ServiceError::Store(error),
@@ -207,7 +203,7 @@ impl Taker<'_> {
             return Ok(());
         };
         let id = channel.id.clone();
-        if self.channels.install(self.graphs, channel, &messages)? {
+        if self.channels.install(channel, &messages)? {
             self.imported.channels += 1;
         } else {
             self.imported.other_channels.push(id);

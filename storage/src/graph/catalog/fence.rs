@@ -136,7 +136,7 @@ impl Fence {
         self.0.lock().take_if(|raised| raised.move_id == move_id);
     }
 
-    /// Whether a write of the graph `name` may pass. The clock is read only while there is a fence.
+    /// Checks whether a write of the graph `name` may pass. The clock is read only while there is a fence.
     ///
     /// # Errors
     /// [`GraphError::Moving`].

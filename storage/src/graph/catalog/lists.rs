@@ -21,7 +21,7 @@ impl GraphStore {
         self.graphs_where(Graph::is_served)
     }
 
-    /// The graphs that arrive and the signposts of those that moved, oldest first.
+    /// The graphs that arrive and the redirects of those that moved, oldest first.
     pub fn migrating_graphs(&self) -> Vec<Arc<Graph>> {
         self.graphs_where(|graph| !graph.is_served())
     }
@@ -126,7 +126,7 @@ impl GraphStore {
 /// Some names, in their order.
 #[derive(Debug, Clone)]
 pub struct Entries {
-    /// The graphs, arrivals and signposts.
+    /// The graphs, arrivals and redirects.
     pub graphs: Vec<Arc<Graph>>,
     /// Whether there are more behind the last one.
     pub more: bool,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::graph::error::GraphError;
 
-/// Why a graph of the catalog is not served. A graph without a standing is.
+/// Why a graph of the catalog is not served. A graph without one is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationState {
@@ -17,7 +17,7 @@ pub enum MigrationState {
         /// What its copy was taken of; none before there is one, and in copies of backups.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         origin: Option<Origin>,
-        /// The signpost that it took the place of; it comes back if the move is given up.
+        /// The redirect that it took the place of; it comes back if the move is given up.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         before: Option<Redirect>,
     },
@@ -44,7 +44,7 @@ pub struct Redirect {
     pub move_id: String,
     /// Its new endpoint.
     pub to: String,
-    /// Its records are gone from here; the signpost alone is left.
+    /// Its records are gone from here; the redirect alone is left.
     pub dropped: bool,
 }
 

@@ -32,7 +32,7 @@ pub struct Changes {
 
 impl GraphStore {
     /// The ledger records behind `after`, oldest first, until their bytes reach `max_bytes` or there are [`MAX_CHANGES`]; at
-    /// least one if there is one. Of a graph of any standing. [`crate::graph::MoveOp::Replay`] makes them again elsewhere.
+    /// least one if there is one. Of a graph in any migration state. [`crate::graph::MoveOp::Replay`] makes them again elsewhere.
     ///
     /// # Errors
     /// [`GraphError::LedgerTruncated`] when the ledger does not tell all changes behind `after`.

@@ -68,7 +68,7 @@ impl Named {
 }
 
 impl GraphStore {
-    /// The digest of what changed in `graph`, of any standing, behind `after`. Takes memory for the names that changed, and
+    /// The digest of what changed in `graph`, in any migration state, behind `after`. Takes memory for the names that changed, and
     /// time for their records, whatever the size of the graph. Blocks.
     ///
     /// # Errors

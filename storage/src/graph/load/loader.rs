@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     graph::{
         catalog::counters::GraphCounters, ledger::record::LedgerRecord, load::loaded::LoadedGraph,
-        read::node_record::write_node, reclaim::emptied::Retired, store::GraphStore, write::replay::Change,
+        read::node_record::write_node, reclaim::emptied::Retired, store::GraphStore,
     },
     keys::{self, GraphId},
     properties,

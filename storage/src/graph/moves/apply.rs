@@ -11,12 +11,18 @@ use crate::graph::{
     error::GraphError,
     ledger::record::LedgerRecord,
     moves::{
-        destination::Agreed,
         outcome::MoveOutcome,
         step::{GiveWay, Hold, MoveOp, check_texts},
     },
     write::{catalog_changes::Creator, transaction::Transaction, working_graph::WorkingGraph},
 };
+
+/// What an admission was agreed upon.
+pub(crate) struct Agreed {
+    pub(crate) copy: Option<u64>,
+    pub(crate) sequence: u64,
+    pub(crate) epoch: Option<u64>,
+}
 
 impl Transaction<'_> {
     pub(crate) fn apply_move(&mut self, name: &Arc<str>, op: &MoveOp) -> Result<(), GraphError> {

@@ -13,7 +13,7 @@ use crate::{
         ledger::record::LedgerRecord,
         load::loaded::LoadedGraph,
         moves::{
-            apply::kind_of,
+            apply::{Agreed, kind_of},
             decisions::Decision,
             outcome::{MoveOutcome, MoveRole},
             step::Rename,
@@ -22,13 +22,6 @@ use crate::{
     },
     keys::GraphId,
 };
-
-/// What an admission was agreed upon.
-pub(crate) struct Agreed {
-    pub(crate) copy: Option<u64>,
-    pub(crate) sequence: u64,
-    pub(crate) epoch: Option<u64>,
-}
 
 impl Transaction<'_> {
     pub(crate) fn arrive(&mut self, name: &Arc<str>, move_id: &str, from: &str) -> Result<(), GraphError> {

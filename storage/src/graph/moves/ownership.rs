@@ -23,7 +23,7 @@ use crate::{
 
 impl Transaction<'_> {
     /// Raises the ownership term of a graph that is served here. It is remembered as one that was admitted by the move: so a
-    /// signpost of the move that leads here has led to it.
+    /// redirect of the move that leads here has led to it.
     pub(crate) fn hold(&mut self, name: &Arc<str>, move_id: &str, holding: &Hold) -> Result<(), GraphError> {
         if self.outcome(name, move_id)? == Some(MoveOutcome::Admitted) {
             return Ok(());
@@ -40,7 +40,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Puts a signpost in the place of a graph that is served here and, with a higher term, elsewhere.
+    /// Puts a redirect in the place of a graph that is served here and, with a higher term, elsewhere.
     pub(crate) fn give_way(
         &mut self,
         name: &Arc<str>,

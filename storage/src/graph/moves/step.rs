@@ -1,4 +1,4 @@
-//! The steps of a move that change a graph's standing. Each is one commit, names its move, and may be repeated: what is
+//! The steps of a move that change a graph's migration state. Each is one commit, names its move, and may be repeated: what is
 //! done already is done (docs/decisions/0019-moves.md, 0021-moves-by-proof.md).
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const MAX_MOVE_ID: usize = 1024;
 /// deleted since.
 #[derive(Debug)]
 pub enum MoveOp {
-    /// Reserves the name for a graph that arrives. It must be free, a signpost whose records are gone, or an empty
+    /// Reserves the name for a graph that arrives. It must be free, a redirect whose records are gone, or an empty
     /// `__commons__`.
     Arrive {
         /// The move.
@@ -69,14 +69,14 @@ pub enum MoveOp {
         /// Another name for it.
         rename: Option<Rename>,
     },
-    /// Serves the graph no more: it is elsewhere. The commit point of a move.
+    /// Hand-over, the commit point of a move: stops serving the graph and leaves a redirect.
     Depart {
         /// The move.
         move_id: String,
         /// Where to, and the proof that it is as it was compared.
         departure: Departure,
     },
-    /// Drops the records of a graph that departed, leaving the signpost. Only when the destination has proved that it
+    /// Drops the records of a graph that departed, leaving the redirect. Only when the destination has proved that it
     /// serves what departed.
     Drop {
         /// The move.
@@ -109,14 +109,14 @@ pub enum MoveOp {
         /// Which graph, and by which term.
         holding: Hold,
     },
-    /// Puts a signpost in the place of the graph, which is served here and, with a higher term, elsewhere.
+    /// Puts a redirect in the place of the graph, which is served here and, with a higher term, elsewhere.
     GiveWay {
         /// Names this step, as a move is named.
         move_id: String,
         /// To whom, and what becomes of the records.
         giving: GiveWay,
     },
-    /// Removes a signpost whose records are gone, and with it what it tells clients with an old list; or what a restore
+    /// Removes a redirect whose records are gone, and with it what it tells clients with an old list; or what a restore
     /// that was killed has left of a graph, which is refused for good.
     Forget,
 }
@@ -137,15 +137,15 @@ pub struct Departure {
     pub sequence: u64,
 }
 
-/// What becomes of the name under which a refused copy was arriving. While the source has a signpost to here, and for as
+/// What becomes of the name under which a refused copy was arriving. While the source has a redirect to here, and for as
 /// long as a client may be on its way that has met it, nobody must create another graph under that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameAfter {
-    /// What was there before the copy: nothing, or an older signpost.
+    /// What was there before the copy: nothing, or an older redirect.
     Free,
     /// It stays taken, until the move is refused once more.
     Held,
-    /// If it was held, a signpost to the peer, which serves the graph again; else as [`NameAfter::Free`].
+    /// If it was held, a redirect to the peer, which serves the graph again; else as [`NameAfter::Free`].
     SentBack,
 }
 

@@ -22,7 +22,7 @@ use crate::{
     space::Space,
 };
 
-/// Whose a new graph is, and how much of its ledger it keeps.
+/// Owner and tenant of a new graph, and how much of its ledger it keeps.
 #[derive(Default)]
 pub(crate) struct Creator {
     pub(crate) owner: Option<String>,
@@ -68,7 +68,7 @@ impl<'s> Transaction<'s> {
         self.graphs.insert(Arc::clone(name), Some(working));
     }
 
-    /// Gives the graph a standing and an ownership term.
+    /// Sets the migration state and the ownership term of a graph.
     pub(crate) fn set_migration_state(
         &mut self,
         name: &Arc<str>,
@@ -96,7 +96,7 @@ impl<'s> Transaction<'s> {
         self.set_migration_state(name, None, epoch)
     }
 
-    /// Takes the name out of the catalog; the records stay, for another name.
+    /// Detaches the records from their name, which leaves the catalog: for another name.
     pub(crate) fn detach(&mut self, name: &Arc<str>) -> Result<WorkingGraph, GraphError> {
         self.working(name);
         let working = self.graphs.insert(Arc::clone(name), None).flatten();

@@ -1,16 +1,17 @@
 //! Optimistic transactions: changes that were gathered over several requests, made together if the nodes that they touch
 //! are still as they were seen.
 
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::{
     error::Result,
     graph::{
         error::GraphError,
-        write::{op::Op, outcome::BatchReport, record_changes::Edit, transaction::Transaction},
+        read::node_record::decode_node,
+        write::{outcome::BatchReport, record_changes::Edit},
     },
     keys,
-    space::Space,
+    mutation::Mutation,
 };
 
 /// What a transaction saw of a node: a hash of its properties, or that there was none.

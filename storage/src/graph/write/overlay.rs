@@ -131,8 +131,8 @@ impl<'s> Overlay<'s> {
         Ok(keys)
     }
 
-    /// Whether a pair has another edge than the one of `key`, group included. Looks behind the key first: who removes
-    /// edges in their order would pass over all that he removed before.
+    /// Whether a pair has another edge than the one of `key`, group included. Scans after `key` first: removing edges in key order
+    /// would otherwise rescan all tombstones each time (O(n^2)).
     pub(crate) fn has_parallel(&self, pair: &[u8], key: &[u8]) -> Result<bool> {
         let all = KeyRange::prefix(pair);
         let behind = KeyRange { start: [key, &[0]].concat(), ..all.clone() };

@@ -39,7 +39,7 @@ use crate::{
     store::Store,
 };
 
-/// From this many on, nodes are asked for together.
+/// From this many on, nodes are looked up together.
 const MANY_NODES: usize = 4;
 
 /// What to publish once the batch is committed.
@@ -170,7 +170,7 @@ impl<'s> Transaction<'s> {
         self.allocated = true;
     }
 
-    /// Asks ahead for the nodes that `writes` look at, when they are many.
+    /// Prefetches the existence of all nodes that the group refers to, in one multi-get.
     pub(crate) fn prefetch_nodes(&mut self, writes: &[Write]) {
         let mut keys = Vec::new();
         for write in writes {
@@ -183,7 +183,7 @@ impl<'s> Transaction<'s> {
         }
     }
 
-    /// The graph as the group sees it.
+    /// The working copy of a graph.
     pub(crate) fn working(&mut self, name: &Arc<str>) -> Option<&mut WorkingGraph> {
         if !self.graphs.contains_key(name) {
             let working = (self.lookup)(name).map(|graph| WorkingGraph {
@@ -259,7 +259,7 @@ impl<'s> Transaction<'s> {
         }
     }
 
-    /// The graph, to be changed whatever its standing, as at the time `now_ms`.
+    /// The graph, to be changed whatever its migration state, as at the time `now_ms`.
     pub(crate) fn edit_at(&mut self, name: &Arc<str>, now_ms: u64) -> Result<Edit<'_, 's>, GraphError> {
         self.working(name);
         let working = self.graphs.get_mut(name).and_then(Option::as_mut);

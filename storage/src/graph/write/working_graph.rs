@@ -13,7 +13,7 @@ use crate::graph::{
     reclaim::emptied::Removal,
 };
 
-/// A graph as the group sees it.
+/// Working copy of a graph inside the running commit group.
 pub(crate) struct WorkingGraph {
     pub(crate) entry: CatalogEntry,
     pub(crate) counters: GraphCounters,
@@ -21,7 +21,7 @@ pub(crate) struct WorkingGraph {
     /// The published graph of the same id, if any.
     pub(crate) base: Option<Arc<Graph>>,
     pub(crate) changed: bool,
-    /// Its standing changed.
+    /// The migration state changed.
     pub(crate) state_changed: bool,
     /// The time of its newest change, once that was looked up.
     pub(crate) newest_ms: Option<u64>,
@@ -52,7 +52,7 @@ impl WorkingGraph {
         }
     }
 
-    /// Whether it is the copy that a step means.
+    /// Fails unless it is the copy that a step means.
     pub(crate) fn is_copy(&self, name: &str, copy: Option<u64>) -> Result<(), GraphError> {
         if copy.is_none_or(|copy| copy == self.entry.id) {
             return Ok(());

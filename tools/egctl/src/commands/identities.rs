@@ -10,7 +10,7 @@ use epistemic_operations::remote::call;
 use epistemic_router::status::IdentityStatus;
 use epistemic_storage::graph::COMMONS;
 use epistemic_storage::identities::{Identity, Role};
-use epistemic_storage::{Durability, GraphStore, Identities as Registered};
+use epistemic_storage::{Durability, GraphStore, identities::Identities as Registered};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -146,12 +146,12 @@ fn remove(args: &RemoveArgs, runtime: &Runtime) -> Result<()> {
 
 fn remove_offline(args: &RemoveArgs, dir: &std::path::Path, removed: &mut Vec<Gone>) -> Result<()> {
     let directory = Directory::open_writable(dir)?;
-    let identities = Registered::open(&directory.graphs, Durability::Sync)?;
+    let identities = Registered::open(&*directory.graphs, Durability::Sync)?;
     let all = || identities.list().into_iter().map(|(agent, _)| agent.into()).collect();
     let agents: Vec<String> = if args.all { all() } else { args.agents.clone() };
     let place = dir.display().to_string();
     for agent_id in agents {
-        if !identities.unregister(&directory.graphs, &agent_id)? {
+        if !identities.unregister(&agent_id)? {
             let message = format!("agent {} is not registered in '{place}'", shown(&agent_id));
             return Err(Failure::new(Exit::Failed, message).into());
         }

@@ -52,7 +52,7 @@ impl Party for DirectoryParty {
     }
 
     fn is_guarded(&self) -> Result<bool> {
-        Ok(Identities::open(&self.graphs, Durability::Sync)?.any())
+        Ok(Identities::open(&*self.graphs, Durability::Sync)?.any())
     }
 
     fn status(&self, graph: &str) -> Result<Option<Status>> {
@@ -200,11 +200,11 @@ impl Party for DirectoryParty {
     fn import_service(&self, input: &mut (dyn Read + Send)) -> Result<ServiceTaken> {
         // What is there is kept, whatever the server will keep of it.
         let keep = Keep { messages: u64::MAX, bytes: u64::MAX };
-        let identities = Identities::open(&self.graphs, Durability::Sync)?;
-        let channels = Channels::open(&self.graphs, keep, Durability::Sync)?;
+        let identities = Identities::open(&*self.graphs, Durability::Sync)?;
+        let channels = Channels::open(&*self.graphs, keep, Durability::Sync)?;
         let wanted = service::Wanted { identities: true, channels: true };
         let all = |_: &str, _: &_| Ok(());
-        let (_, _, taken) = service::import(&self.graphs, &identities, &channels, input, wanted, all)?;
+        let (_, _, taken) = service::import(&identities, &channels, input, wanted, all)?;
         let service::Imported { identities, other_identities, channels, other_channels } = taken;
         Ok(ServiceTaken { identities, other_identities, channels, other_channels })
     }

@@ -341,16 +341,15 @@ fn a_guarded_graph_does_not_move_to_where_nobody_is_registered() {
         identities::{Identities, Identity, Role},
     };
     let world = World::new();
-    let identities = Identities::open(&world.source, Durability::Sync).unwrap();
-    let register = |identities: &Identities, graphs: &GraphStore| {
-        identities
-            .register(graphs, "root", Identity::new(Role::System, vec![]), || Ok::<_, GraphError>(()))
-            .unwrap();
+    let register = |graphs: &GraphStore| {
+        let identities = Identities::open(graphs, Durability::Sync).unwrap();
+        let root = Identity::new(Role::System, vec![]);
+        identities.register("root", root, || Ok::<_, GraphError>(())).unwrap();
     };
-    register(&identities, &world.source);
+    register(&world.source);
     let error = format!("{:#}", world.run("m").unwrap_err());
     assert!(error.contains("register them there first"), "{error}");
     assert!(world.destination.graph_in_any_state(GRAPH).is_err(), "nothing is reserved");
-    register(&Identities::open(&world.destination, Durability::Sync).unwrap(), &world.destination);
+    register(&world.destination);
     world.assert_moved(&world.run("m").unwrap(), "registered");
 }
