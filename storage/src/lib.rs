@@ -80,6 +80,7 @@ pub mod service;
 pub mod snapshot;
 mod space;
 mod store;
+mod stream;
 
 pub use batch::WriteBatch;
 pub use error::{IoError, StoreError};

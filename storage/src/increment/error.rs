@@ -1,6 +1,6 @@
 //! Why an increment was refused.
 
-use crate::snapshot::SnapshotError;
+use crate::stream::error::StreamError;
 
 /// An increment that was not written or not read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -19,15 +19,11 @@ pub enum IncrementError {
     Stream(#[from] std::io::Error),
 }
 
-/// The chunk code of snapshots refuses in their words.
-impl From<SnapshotError> for IncrementError {
-    fn from(error: SnapshotError) -> Self {
+impl From<StreamError> for IncrementError {
+    fn from(error: StreamError) -> Self {
         match error {
-            SnapshotError::Refused { offset, reason } => IncrementError::Refused { offset, reason },
-            SnapshotError::Stream(error) => IncrementError::Stream(error),
-            other @ (SnapshotError::Graph(_) | SnapshotError::NotAdmitted(_)) => {
-                IncrementError::Stream(std::io::Error::other(other))
-            }
+            StreamError::Refused { offset, reason } => IncrementError::Refused { offset, reason },
+            StreamError::Io(error) => IncrementError::Stream(error),
         }
     }
 }

@@ -21,7 +21,7 @@ pub use error::IncrementError;
 pub use read::{IncrementReader, Records};
 pub use write::IncrementWriter;
 
-use crate::snapshot::chunk::Format;
+use crate::stream::chunk::Format;
 
 /// First bytes of every increment.
 pub const MAGIC: &[u8; 8] = b"EGINCR01";

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     graph::LedgerRecord,
-    snapshot::{
+    stream::{
         chunk::ChunkReader,
         record::{Fields, Kind},
     },

@@ -9,7 +9,7 @@ use super::{
     content::{Header, Totals},
     error::IncrementError,
 };
-use crate::snapshot::{
+use crate::stream::{
     chunk::{ChunkWriter, TARGET_BYTES},
     record::{Kind, put_bytes, put_sequence},
 };

@@ -1,6 +1,6 @@
 //! Why a copy of identities and channels was not written or not taken.
 
-use crate::{channels::ChannelError, error::StoreError, graph::GraphError, snapshot::SnapshotError};
+use crate::{channels::ChannelError, error::StoreError, stream::error::StreamError};
 
 /// An export or import that did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -33,16 +33,11 @@ pub enum ServiceError {
     },
 }
 
-/// The chunk code of snapshots refuses in their words.
-impl From<SnapshotError> for ServiceError {
-    fn from(error: SnapshotError) -> Self {
+impl From<StreamError> for ServiceError {
+    fn from(error: StreamError) -> Self {
         match error {
-            SnapshotError::Refused { offset, reason } => ServiceError::Refused { offset, reason },
-            SnapshotError::Stream(error) => ServiceError::Stream(error),
-            SnapshotError::Graph(GraphError::Store(error)) => ServiceError::Store(error),
-            other @ (SnapshotError::Graph(_) | SnapshotError::NotAdmitted(_)) => {
-                ServiceError::Stream(std::io::Error::other(other))
-            }
+            StreamError::Refused { offset, reason } => ServiceError::Refused { offset, reason },
+            StreamError::Io(error) => ServiceError::Stream(error),
         }
     }
 }

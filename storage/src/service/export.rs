@@ -14,12 +14,12 @@ use crate::{
     error::StoreError,
     graph::GraphStore,
     keys,
-    snapshot::{
+    space::Space,
+    store::{Read, ScanOptions},
+    stream::{
         chunk::{ChunkWriter, TARGET_BYTES},
         record::Kind,
     },
-    space::Space,
-    store::{Read, ScanOptions},
 };
 
 /// Writes all identities and channels to `out` as they are now, in one view and with bounded memory. Blocks until done;

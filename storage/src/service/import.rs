@@ -13,7 +13,7 @@ use crate::{
     channels::Channels,
     graph::{GraphError, GraphStore},
     identities::{Identities, Identity},
-    snapshot::{chunk::ChunkReader, record::Fields, record::Kind},
+    stream::{chunk::ChunkReader, record::Fields, record::Kind},
 };
 
 /// Which part of a copy is taken.

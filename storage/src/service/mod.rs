@@ -23,7 +23,7 @@ pub use import::{Imported, Wanted, import, inspect};
 pub(crate) use record::ChannelCopy;
 pub use record::{Header, Totals};
 
-use crate::snapshot::chunk::Format;
+use crate::stream::chunk::Format;
 
 /// First bytes of every such stream.
 pub const MAGIC: &[u8; 8] = b"EGSERV01";

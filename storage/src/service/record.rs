@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     channels::ChannelType,
-    snapshot::record::{Fields, put_bytes, put_sequence},
+    stream::record::{Fields, put_bytes, put_sequence},
 };
 
 /// First chunk: what the stream is.

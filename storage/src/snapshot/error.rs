@@ -1,6 +1,6 @@
 //! Why a snapshot was refused.
 
-use crate::{error::StoreError, graph::GraphError};
+use crate::{error::StoreError, graph::GraphError, stream::error::StreamError};
 
 /// An export or import that did not happen. A refused import has written nothing that anyone can see.
 #[derive(Debug, thiserror::Error)]
@@ -30,5 +30,14 @@ pub enum SnapshotError {
 impl From<StoreError> for SnapshotError {
     fn from(error: StoreError) -> Self {
         SnapshotError::Graph(error.into())
+    }
+}
+
+impl From<StreamError> for SnapshotError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Refused { offset, reason } => SnapshotError::Refused { offset, reason },
+            StreamError::Io(error) => SnapshotError::Stream(error),
+        }
     }
 }

@@ -5,17 +5,19 @@ use std::io::Write;
 use sha2::{Digest, Sha256};
 
 use super::{
-    VERSION,
-    chunk::{ChunkWriter, SNAPSHOT, TARGET_BYTES},
+    SNAPSHOT, VERSION,
     content::{Header, Totals},
     error::SnapshotError,
-    record::{Kind, put_bytes, put_sequence},
 };
 use crate::{
     clock,
     error::StoreError,
     graph::{Graph, GraphCounters, GraphError, GraphReader, GraphStore},
     store::Read,
+    stream::{
+        chunk::{ChunkWriter, TARGET_BYTES},
+        record::{Kind, put_bytes, put_sequence},
+    },
 };
 
 /// What an export does with the ledger.

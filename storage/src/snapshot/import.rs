@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{
-    chunk::{ChunkReader, SNAPSHOT},
+    SNAPSHOT,
     content::{Header, Totals},
     error::SnapshotError,
     reader::{SnapshotReader, read_header},
@@ -13,6 +13,7 @@ use crate::{
     audit::audit_records,
     error::StoreError,
     graph::{Asking, GraphError, GraphLoader, GraphStore, LoadedGraph, MoveOp, Op, Origin},
+    stream::chunk::ChunkReader,
 };
 
 /// A graph that has changed so often is made up: 1,000 changes in each millisecond take 8,900 years. Exports of graphs that went

@@ -12,17 +12,15 @@ use proptest::{
 };
 use sha2::{Digest, Sha256};
 
-use super::{
-    Header, ImportTarget, SnapshotError, Totals, VERSION,
-    chunk::{ChunkWriter, SNAPSHOT},
-    export, import,
-    record::{Kind, put_bytes, put_sequence},
-    verify,
-};
+use super::{Header, ImportTarget, SNAPSHOT, SnapshotError, Totals, VERSION, export, import, verify};
 use crate::{
     MemoryStore,
     audit::audit,
     graph::{GraphStore, GraphType, LedgerRecord, Mutation, Op},
+    stream::{
+        chunk::ChunkWriter,
+        record::{Kind, put_bytes, put_sequence},
+    },
 };
 
 /// What a snapshot says, in the order in which it says it.

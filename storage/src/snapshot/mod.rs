@@ -15,26 +15,32 @@
 //! preceded by its kind byte. It does not depend on chunk boundaries, graph name, ledger or time, so two copies
 //! of one content have one digest.
 
-pub(crate) mod chunk;
 mod compare;
 mod content;
 mod error;
 mod export;
 mod import;
 mod reader;
-pub(crate) mod record;
+mod record;
 
 #[cfg(test)]
 mod made_up;
 
-pub use chunk::MAGIC;
 pub use compare::{CompareError, Difference, RecordKey, RecordKind, compare};
 pub use content::{Header, Totals};
 pub use error::SnapshotError;
 pub use export::{Ledger, content_digest, content_digest_of, export, export_parts};
 pub use import::{Admit, ImportTarget, Loaded, Watch, import, import_if, inspect, verify};
 pub use reader::SnapshotReader;
-pub use record::{Record, pack_ledger, unpack_ledger};
+pub use record::Record;
+
+use crate::stream::chunk::Format;
+pub use crate::stream::record::{pack_ledger, unpack_ledger};
+
+/// First bytes of every snapshot.
+pub const MAGIC: &[u8; 8] = b"EGSNAP01";
 
 /// Version of the stream format.
 pub const VERSION: u32 = 1;
+
+const SNAPSHOT: Format = Format { magic: MAGIC, name: "graph snapshot" };

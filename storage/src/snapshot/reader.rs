@@ -5,13 +5,18 @@ use std::io::Read;
 use sha2::{Digest, Sha256};
 
 use super::{
-    VERSION,
-    chunk::{ChunkReader, SNAPSHOT},
+    SNAPSHOT, VERSION,
     content::{Header, Totals},
     error::SnapshotError,
-    record::{Fields, Kind, Record},
+    record::Record,
 };
-use crate::graph::LedgerRecord;
+use crate::{
+    graph::LedgerRecord,
+    stream::{
+        chunk::ChunkReader,
+        record::{Fields, Kind},
+    },
+};
 
 /// A graph cannot have come further than this by counting its changes; leaves room to go on counting.
 const MAX_SEQUENCE: u64 = 1 << 62;
@@ -59,7 +64,7 @@ impl<R: Read> SnapshotReader<R> {
 
     /// A refusal of the whole stream, for a reason that no single record shows.
     pub(super) fn refuse(&self, reason: impl Into<String>) -> SnapshotError {
-        self.chunks.refuse(reason)
+        self.chunks.refuse(reason).into()
     }
 
     /// Whether the record given out last was the last of its chunk: about every 256 KiB.
@@ -95,10 +100,13 @@ impl<R: Read> SnapshotReader<R> {
         self.at = 0;
         let section = self.section;
         if kind == Kind::Service {
-            return Err(self.chunks.refuse("a Service chunk has no place in a snapshot"));
+            return Err(self.chunks.refuse("a Service chunk has no place in a snapshot").into());
         }
         if kind < section || kind == Kind::Header {
-            return Err(self.chunks.refuse(format!("a {kind:?} chunk behind {section:?} chunks: reordered")));
+            return Err(self
+                .chunks
+                .refuse(format!("a {kind:?} chunk behind {section:?} chunks: reordered"))
+                .into());
         }
         self.checked.enter(section, kind);
         self.section = kind;
@@ -119,20 +127,23 @@ impl<R: Read> SnapshotReader<R> {
             .map_err(|error| chunks.refuse(format!("trailer: {error}")))?;
         checked.totals.digest = hex::encode(std::mem::take(&mut checked.digest).finalize());
         if stated != checked.totals {
-            return Err(
-                chunks.refuse(format!("the trailer says {stated:?}, the records are {:?}", checked.totals))
-            );
+            return Err(chunks
+                .refuse(format!("the trailer says {stated:?}, the records are {:?}", checked.totals))
+                .into());
         }
         if (header.nodes, header.edges) != (stated.nodes, stated.edges) {
             let Header { nodes, edges, .. } = header;
-            return Err(chunks.refuse(format!(
-                "the header says {nodes} nodes and {edges} edges, the records are {stated:?}"
-            )));
+            return Err(chunks
+                .refuse(format!(
+                    "the header says {nodes} nodes and {edges} edges, the records are {stated:?}"
+                ))
+                .into());
         }
         if checked.newest > header.sequence {
             let sequence = header.sequence;
             return Err(chunks
-                .refuse(format!("a record has sequence {}, the header says {sequence}", checked.newest)));
+                .refuse(format!("a record has sequence {}, the header says {sequence}", checked.newest))
+                .into());
         }
         chunks.expect_end()?;
         self.payload.clear();
@@ -144,7 +155,7 @@ impl<R: Read> SnapshotReader<R> {
 pub(super) fn read_header<R: Read>(chunks: &mut ChunkReader<R>) -> Result<Header, SnapshotError> {
     let mut payload = Vec::new();
     if chunks.next(&mut payload)? != Kind::Header {
-        return Err(chunks.refuse("the first chunk is not a header"));
+        return Err(chunks.refuse("the first chunk is not a header").into());
     }
     #[derive(serde::Deserialize)]
     struct Versioned {
@@ -154,15 +165,17 @@ pub(super) fn read_header<R: Read>(chunks: &mut ChunkReader<R>) -> Result<Header
         serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("header: {error}")))?;
     if versioned.version != VERSION {
         let found = versioned.version;
-        return Err(chunks.refuse(format!("format version {found}, this program reads version {VERSION}")));
+        return Err(chunks
+            .refuse(format!("format version {found}, this program reads version {VERSION}"))
+            .into());
     }
     let header: Header =
         serde_json::from_slice(&payload).map_err(|error| chunks.refuse(format!("header: {error}")))?;
     if header.sequence > MAX_SEQUENCE || header.complete_from > header.sequence + 1 {
         let Header { complete_from, sequence, .. } = header;
-        return Err(
-            chunks.refuse(format!("header: sequence {sequence}, ledger complete from {complete_from}"))
-        );
+        return Err(chunks
+            .refuse(format!("header: sequence {sequence}, ledger complete from {complete_from}"))
+            .into());
     }
     Ok(header)
 }

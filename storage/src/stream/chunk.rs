@@ -3,12 +3,9 @@
 use std::io::{Read, Write};
 
 use super::{
-    error::SnapshotError,
+    error::StreamError,
     record::{Field, Kind},
 };
-
-/// First bytes of every snapshot.
-pub const MAGIC: &[u8; 8] = b"EGSNAP01";
 
 /// A kind of file made of chunks.
 pub(crate) struct Format {
@@ -17,9 +14,6 @@ pub(crate) struct Format {
     /// What it is, in words.
     pub(crate) name: &'static str,
 }
-
-/// A snapshot.
-pub(super) const SNAPSHOT: Format = Format { magic: MAGIC, name: "graph snapshot" };
 
 const FRAME: usize = 9;
 /// A chunk is written out when its records reach this many bytes; one large record may make it larger.
@@ -36,12 +30,12 @@ pub(crate) struct ChunkWriter<W> {
 }
 
 impl<W: Write> ChunkWriter<W> {
-    pub(crate) fn new(mut out: W, format: &Format) -> Result<Self, SnapshotError> {
+    pub(crate) fn new(mut out: W, format: &Format) -> Result<Self, StreamError> {
         out.write_all(format.magic)?;
         Ok(Self { out, index: 0 })
     }
 
-    pub(crate) fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<(), SnapshotError> {
+    pub(crate) fn write(&mut self, kind: Kind, payload: &[u8]) -> Result<(), StreamError> {
         let mut frame = [0; FRAME];
         frame[0] = kind as u8;
         frame[1..5].copy_from_slice(&self.index.to_le_bytes());
@@ -56,7 +50,7 @@ impl<W: Write> ChunkWriter<W> {
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> Result<(), SnapshotError> {
+    pub(crate) fn finish(mut self) -> Result<(), StreamError> {
         Ok(self.out.flush()?)
     }
 }
@@ -66,13 +60,13 @@ pub(crate) struct ChunkReader<R> {
     input: R,
     index: u32,
     /// Bytes read so far.
-    pub(super) offset: u64,
+    offset: u64,
     /// Start of the newest chunk.
-    pub(super) start: u64,
+    start: u64,
 }
 
 impl<R: Read> ChunkReader<R> {
-    pub(crate) fn new(input: R, format: &Format) -> Result<Self, SnapshotError> {
+    pub(crate) fn new(input: R, format: &Format) -> Result<Self, StreamError> {
         let mut reader = Self { input, index: 0, offset: 0, start: 0 };
         let mut magic = [0; 8];
         reader.fill(&mut magic, "the file signature")?;
@@ -85,17 +79,17 @@ impl<R: Read> ChunkReader<R> {
         Ok(reader)
     }
 
-    pub(crate) fn refuse(&self, reason: impl Into<String>) -> SnapshotError {
-        SnapshotError::Refused { offset: self.start, reason: reason.into() }
+    pub(crate) fn refuse(&self, reason: impl Into<String>) -> StreamError {
+        StreamError::Refused { offset: self.start, reason: reason.into() }
     }
 
-    fn fill(&mut self, buffer: &mut [u8], what: &str) -> Result<(), SnapshotError> {
+    fn fill(&mut self, buffer: &mut [u8], what: &str) -> Result<(), StreamError> {
         self.input.read_exact(buffer).map_err(|error| self.short(error, what))?;
         self.offset += buffer.len() as u64;
         Ok(())
     }
 
-    fn short(&self, error: std::io::Error, what: &str) -> SnapshotError {
+    fn short(&self, error: std::io::Error, what: &str) -> StreamError {
         if error.kind() == std::io::ErrorKind::UnexpectedEof {
             self.refuse(format!("the stream ends inside {what}: truncated"))
         } else {
@@ -104,7 +98,7 @@ impl<R: Read> ChunkReader<R> {
     }
 
     /// The next chunk. The buffer grows only with bytes that have arrived.
-    pub(crate) fn next(&mut self, payload: &mut Vec<u8>) -> Result<Kind, SnapshotError> {
+    pub(crate) fn next(&mut self, payload: &mut Vec<u8>) -> Result<Kind, StreamError> {
         self.start = self.offset;
         let mut frame = [0; FRAME];
         self.fill(&mut frame, "a chunk header (no trailer yet)")?;
@@ -139,12 +133,7 @@ impl<R: Read> ChunkReader<R> {
     }
 
     /// Reads until the payload has `bytes` bytes of its `length`.
-    fn read_up_to(
-        &mut self,
-        bytes: usize,
-        length: usize,
-        payload: &mut Vec<u8>,
-    ) -> Result<(), SnapshotError> {
+    fn read_up_to(&mut self, bytes: usize, length: usize, payload: &mut Vec<u8>) -> Result<(), StreamError> {
         let wanted = bytes.saturating_sub(payload.len()) as u64;
         let read = self.input.by_ref().take(wanted).read_to_end(payload)?;
         self.offset += read as u64;
@@ -164,7 +153,7 @@ impl<R: Read> ChunkReader<R> {
         kind: u8,
         length: usize,
         payload: &mut Vec<u8>,
-    ) -> Result<(), SnapshotError> {
+    ) -> Result<(), StreamError> {
         let Some(fields) = Kind::from_byte(kind).and_then(Kind::fields) else {
             // Records of channels tell their own lengths; JSON is never so long.
             return match Kind::from_byte(kind) {
@@ -202,7 +191,7 @@ impl<R: Read> ChunkReader<R> {
     }
 
     /// Fails unless the stream is at its end.
-    pub(crate) fn expect_end(&mut self) -> Result<(), SnapshotError> {
+    pub(crate) fn expect_end(&mut self) -> Result<(), StreamError> {
         self.start = self.offset;
         let mut byte = [0];
         match self.input.read(&mut byte)? {
@@ -218,7 +207,9 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::snapshot::record::put_bytes;
+    use crate::stream::record::put_bytes;
+
+    const FORMAT: Format = Format { magic: b"EGTEST01", name: "test" };
 
     /// A stream that begins with some bytes and goes on with zeros for ever, as a file with a hole does; it counts.
     struct Endless<'a>(io::Cursor<Vec<u8>>, &'a Cell<u64>);
@@ -237,14 +228,14 @@ mod tests {
         }
     }
 
-    fn claim(kind: Kind, length: u32, begins: &[u8]) -> (SnapshotError, u64) {
-        let mut bytes = MAGIC.to_vec();
+    fn claim(kind: Kind, length: u32, begins: &[u8]) -> (StreamError, u64) {
+        let mut bytes = FORMAT.magic.to_vec();
         bytes.push(kind as u8);
         bytes.extend_from_slice(&0u32.to_le_bytes());
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(begins);
         let read = Cell::new(0);
-        let mut reader = ChunkReader::new(Endless(io::Cursor::new(bytes), &read), &SNAPSHOT).unwrap();
+        let mut reader = ChunkReader::new(Endless(io::Cursor::new(bytes), &read), &FORMAT).unwrap();
         let error = reader.next(&mut Vec::new()).unwrap_err();
         (error, read.get())
     }
@@ -255,7 +246,7 @@ mod tests {
         for kind in kinds {
             for length in [MAX_BYTES, MAX_BYTES + 1] {
                 let (error, read) = claim(kind, length, b"");
-                assert!(matches!(error, SnapshotError::Refused { .. }), "{error}");
+                assert!(matches!(error, StreamError::Refused { .. }), "{error}");
                 assert!(read <= 2 * MANY_BYTES as u64, "{kind:?} {length}: {read}");
             }
         }
@@ -284,10 +275,10 @@ mod tests {
             small.repeat(MANY_BYTES / small.len()),
         ] {
             let mut out = Vec::new();
-            let mut chunks = ChunkWriter::new(&mut out, &SNAPSHOT).unwrap();
+            let mut chunks = ChunkWriter::new(&mut out, &FORMAT).unwrap();
             chunks.write(Kind::Nodes, &payload).unwrap();
             chunks.finish().unwrap();
-            let mut reader = ChunkReader::new(&out[..], &SNAPSHOT).unwrap();
+            let mut reader = ChunkReader::new(&out[..], &FORMAT).unwrap();
             let mut read = Vec::new();
             assert_eq!(reader.next(&mut read).unwrap(), Kind::Nodes);
             assert!(read == payload);
