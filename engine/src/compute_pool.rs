@@ -19,7 +19,7 @@ use rustix::process::Pid;
 
 use crate::{
     account::Account,
-    analytics::{Cancel, Cancelled},
+    analytics::Cancel,
     fair_queue::FairQueue,
 };
 

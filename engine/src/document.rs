@@ -50,7 +50,7 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
         }
     };
     let mut out = head;
-    let sent = walk(&reader, &state, &mut |bytes| {
+    let sent: Result<(), Unsent> = walk(&reader, &state, &mut |bytes| {
         response::integer_items(&mut out, bytes);
         if out.len() >= PART_BYTES {
             let full = std::mem::replace(&mut out, Vec::with_capacity(PART_BYTES + 4096));

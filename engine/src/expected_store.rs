@@ -3,10 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use epistemic_storage::{
-    datadir::{self, Identity},
-    durable,
-};
+use epistemic_storage::{datadir::Identity, durable};
 use fs_err as fs;
 
 use crate::config::Config;

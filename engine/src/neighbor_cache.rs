@@ -7,7 +7,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use epistemic_storage::{Mutation, graph::Graph};
+use epistemic_storage::graph::Graph;
 use lru::LruCache;
 use parking_lot::Mutex;
 
@@ -96,7 +96,7 @@ fn weight(key: usize, answer: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use epistemic_storage::{
-        GraphStore, MemoryStore,
+        GraphStore, MemoryStore, Mutation,
         graph::{GraphType, Op},
     };
 

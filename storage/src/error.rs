@@ -156,7 +156,7 @@ impl From<io::Error> for StoreError {
 }
 
 /// Result of a byte-level operation.
-pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 #[cfg(test)]
 mod tests {

@@ -123,6 +123,7 @@ impl<S: Deref<Target = GraphStore>> Identities<S> {
                 .map_err(|error| corrupt(&format!("identity of agent '{agent}': {error}")))?;
             known.insert(agent.into(), identity);
         }
+        drop(cursor);
         let any = AtomicBool::new(!known.is_empty());
         let systems =
             AtomicUsize::new(known.values().filter(|identity: &&Identity| identity.is_system()).count());

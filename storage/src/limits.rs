@@ -193,7 +193,7 @@ impl RequestLimits {
         if properties.len() <= self.labels {
             return Ok(());
         }
-        match view::labels(properties).len() {
+        match properties::labels(properties).len() {
             count if count <= self.labels => Ok(()),
             count => Err(OverLimit::Labels { count, most: self.labels }),
         }
@@ -208,7 +208,7 @@ impl RequestLimits {
             return Err(properties_too_large(properties.len(), self.value_bytes));
         }
         let most = if self.value_bytes == usize::MAX { usize::MAX } else { MAX_CONTAINERS };
-        if properties.len() > most && view::containers(properties, most) > most {
+        if properties.len() > most && properties::containers(properties, most) > most {
             return Err(OverLimit::Containers { most });
         }
         Ok(())

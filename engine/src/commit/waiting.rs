@@ -6,10 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use epistemic_storage::{
-    Mutation,
-    graph::{Op, Progress, Write},
-};
+use epistemic_storage::graph::{Op, Progress, Write};
 
 use super::{Job, MAX_GROUP, MAX_GROUP_COST, PART_COST, Waiter};
 use crate::{account::Account, fair_queue::FairQueue};
@@ -169,6 +166,7 @@ pub(super) fn cost(write: &Write, waiter: &Waiter) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use epistemic_storage::Mutation;
     use tokio::sync::oneshot;
 
     use super::*;

@@ -25,7 +25,8 @@ impl From<ChannelError> for OpError {
             | ChannelError::NotTwo
             | ChannelError::NoJoin
             | ChannelError::Limit(_)
-            | ChannelError::NotAMember { .. } => OpError::Text(error.to_string()),
+            | ChannelError::NotAMember { .. }
+            | _ => OpError::Text(error.to_string()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use epistemic_protocol::ErrorCode;
-use epistemic_storage::graph::{Asking, GraphError, Op};
+use epistemic_storage::graph::{Asking, Op};
 
 use super::{OpError, access, compute::Computation, quota, reads::ReadError, whole};
 use crate::{

@@ -49,7 +49,7 @@ pub(super) fn newest_change(graphs: &GraphStore) -> Result<(), GraphError> {
     let head = || -> Result<_, GraphError> {
         let page = graphs.heads(Some("f"), 1)?;
         let head = page.graphs.into_iter().next().expect("the graph");
-        let (sequence, nodes) = (head.state.sequence, head.state.nodes);
+        let (sequence, nodes) = (head.counters.sequence, head.counters.nodes);
         let before = graphs.changes(&head.graph, sequence, 1)?.before;
         assert_eq!(head.digest, before);
         assert!(page.settled_ms <= clock::unix_ms());

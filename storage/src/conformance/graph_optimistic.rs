@@ -48,7 +48,7 @@ pub(super) fn all_or_nothing(graphs: &GraphStore) -> Result<(), GraphError> {
         add_edge("a", "b", b"1"),
         add_edge("a", "b", b"2"),
         add_edge("b", "c", b"3"),
-        Op::One(Mutation::AddEmbedding { node: "a".into(), components: vec![0; 8] }),
+        Op::One(Change::AddEmbedding { node: "a".into(), components: vec![0; 8] }),
     ];
     write_all(graphs, "g", before)?;
     let first = content(graphs)?;

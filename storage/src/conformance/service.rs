@@ -65,11 +65,11 @@ pub(super) fn round_trip(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(identities.list(), open(graphs, KEEP)?.0.list());
     for id in ["quiet", "a\0b", "long"] {
         let messages = open(graphs, KEEP)?.1.messages(id, None);
-        assert_eq!(channels.messages(&other, id, None), messages, "{id}");
+        assert_eq!(channels.messages(id, None), messages, "{id}");
     }
     // The channel goes on with its next number.
-    channels.send(&other, "long", "a", "next").expect("sent");
-    assert_eq!(channels.close(&other, "long").expect("closed").message_count, 301);
+    channels.send("long", "a", "next").expect("sent");
+    assert_eq!(channels.close("long").expect("closed").message_count, 301);
     Ok(())
 }
 
@@ -79,8 +79,8 @@ pub(super) fn what_is_there_stays(graphs: &GraphStore) -> Result<(), GraphError>
     let bytes = copy(graphs);
     let other = GraphStore::open(MemoryStore::new())?;
     let (identities, channels) = open(&other, KEEP)?;
-    identities.register(&other, "s", Identity::new(Role::Agent, vec![]), || Ok::<_, GraphError>(()))?;
-    channels.create(&other, "quiet", ChannelType::Group, "z", &[]).expect("created");
+    identities.register("s", Identity::new(Role::Agent, vec![]), || Ok::<_, GraphError>(()))?;
+    channels.create("quiet", ChannelType::Group, "z", &[]).expect("created");
     let few = Keep { messages: 10, bytes: 1 << 20 };
     let only = Wanted { identities: true, channels: false };
     let imported = taken(&other, few, &bytes, only).expect("taken");
@@ -91,8 +91,8 @@ pub(super) fn what_is_there_stays(graphs: &GraphStore) -> Result<(), GraphError>
     assert_eq!(imported.other_channels, ["quiet"]);
     let (identities, channels) = open(&other, few)?;
     assert!(identities.with("s", |found| found.is_some_and(|found| found.role == Role::Agent)));
-    assert_eq!(channels.messages(&other, "long", None).expect("messages").len(), 10);
-    assert_eq!(channels.close(&other, "long").expect("closed").message_count, 300);
+    assert_eq!(channels.messages("long", None).expect("messages").len(), 10);
+    assert_eq!(channels.close("long").expect("closed").message_count, 300);
     Ok(())
 }
 
@@ -114,7 +114,7 @@ pub(super) fn damage(graphs: &GraphStore) -> Result<(), GraphError> {
     }
     let (empty, refuse) = (other()?, |agent: &str, _: &Identity| Err(format!("not {agent}")));
     let (identities, channels) = open(&empty, KEEP)?;
-    let refused = import(&empty, &identities, &channels, &*bytes, ALL, refuse);
+    let refused = import(&identities, &channels, &*bytes, ALL, refuse);
     assert!(matches!(refused, Err(ServiceError::Identity { .. })), "{refused:?}");
     assert!(!identities.any() && scan_all(empty.store(), Space::Channels)?.is_empty());
     put(graphs.store(), Space::Channels, b"\x02damaged", b"")?;

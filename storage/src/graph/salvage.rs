@@ -15,7 +15,7 @@ use crate::{
             graph::Graph,
             migration_state::{MigrationState, RESTORE},
         },
-        ledger::intact::Run,
+        ledger::intact::{self, Run},
         load::{loaded::LoadedGraph, loader::GraphLoader},
         read::reader::GraphReader,
         store::GraphStore,
@@ -138,7 +138,7 @@ impl GraphStore {
 
 impl Target<'_> {
     /// Takes a graph if it is sound, else its name.
-    fn decrement(&mut self, view: &dyn Read, graph: &Arc<Graph>) -> Result<SalvagedGraph> {
+    fn take(&mut self, view: &dyn Read, graph: &Arc<Graph>) -> Result<SalvagedGraph> {
         match self.load(view, graph) {
             Ok((loaded, run)) => {
                 let (_, records, counters) = loaded.parts();
@@ -201,7 +201,7 @@ impl Target<'_> {
                 )),
             }
         })?;
-        let run = ledger_run::readable(view, graph.id(), &counters)?;
+        let run = intact::readable(view, graph.id(), &counters)?;
         let oldest = if run.broken.is_some() { run.first } else { 0 };
         let ledger = KeyRange {
             end: Some(keys::ledger(graph.id(), counters.sequence + 1)),
@@ -260,7 +260,7 @@ impl Target<'_> {
     }
 
     fn commit(&mut self) -> Result<()> {
-        let batch = std::mem::decrement(&mut self.batch);
+        let batch = std::mem::take(&mut self.batch);
         if batch.is_empty() { Ok(()) } else { self.graphs.store().commit(batch, Durability::Buffered) }
     }
 }

@@ -11,7 +11,6 @@ use crate::{
     clock::SteadyClock,
     error::{Result, StoreError},
     graph::{
-        Mutation,
         catalog::{
             counters::GraphCounters,
             creation::{Asking, CreationPolicy},

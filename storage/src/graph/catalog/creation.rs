@@ -1,9 +1,7 @@
 //! Creation policy: which names clients and imports may create graphs under.
 
-use crate::error::Result;
-
 /// Whether a graph of this name may be created, else what its creator is told.
-pub type CreationPolicy = dyn Fn(&str, Asking) -> std::result::Result<(), String> + Send + Sync;
+pub type CreationPolicy = dyn Fn(&str, Asking) -> Result<(), String> + Send + Sync;
 
 /// Who asks for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

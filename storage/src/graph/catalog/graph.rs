@@ -8,7 +8,6 @@ use std::sync::{
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
-    error::Result,
     graph::{
         catalog::{
             counters::GraphCounters,

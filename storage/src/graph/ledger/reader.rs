@@ -1,6 +1,6 @@
 //! Reading the ledger as a change log.
 
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::{
     error::{Result, StoreError},

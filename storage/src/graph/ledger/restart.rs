@@ -8,7 +8,7 @@ use crate::{
     graph::{
         catalog::{counters::GraphCounters, graph::Graph},
         error::GraphError,
-        ledger::intact::Run,
+        ledger::intact::{self, Run},
         store::GraphStore,
     },
     keys::{self, GraphId},
@@ -81,7 +81,7 @@ impl GraphStore {
             Err(StoreError::Corrupt { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let run = ledger_run::readable(self.store(), graph.id(), &counters)?;
+        let run = intact::readable(self.store(), graph.id(), &counters)?;
         Ok(run.broken.is_some().then_some((counters, run)))
     }
 }

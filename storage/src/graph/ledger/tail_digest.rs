@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::{
     error::Result,

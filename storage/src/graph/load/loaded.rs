@@ -6,7 +6,6 @@ use crate::{
     graph::{catalog::counters::GraphCounters, ledger::retention::LedgerKeep},
     keys::GraphId,
     memory::MemoryStore,
-    properties,
     store::{Durability, Read, Store},
 };
 

@@ -100,7 +100,7 @@ impl<'s> GraphLoader<'s> {
             self.batch.delete(Space::Catalog, keys::reclaim(self.id));
         }
         self.reserved = false;
-        let batch = std::mem::decrement(&mut self.batch);
+        let batch = std::mem::take(&mut self.batch);
         Ok(LoadedGraph {
             id: self.id,
             batch,
@@ -133,7 +133,7 @@ impl<'s> GraphLoader<'s> {
         self.graphs.reserve(self.id)?;
         self.reserved = true;
         let mut bulk = self.graphs.store().bulk_load()?;
-        for change in std::mem::decrement(&mut self.batch).changes() {
+        for change in std::mem::take(&mut self.batch).changes() {
             if let crate::batch::Change::Put(space, key, value) = change {
                 bulk.put(space, key.to_vec(), value.to_vec())?;
             }

@@ -12,7 +12,7 @@ use crate::graph::{
     ledger::record::LedgerRecord,
     moves::{
         outcome::MoveOutcome,
-        step::{GiveWay, Hold, MoveOp, check_texts},
+        step::{MoveOp, check_texts},
     },
     write::{catalog_changes::Creator, transaction::Transaction, working_graph::WorkingGraph},
 };

@@ -18,7 +18,7 @@ use crate::{
             outcome::{MoveOutcome, MoveRole},
             step::Rename,
         },
-        write::{catalog_changes::Creator, transaction::Transaction},
+        write::{catalog_changes::Creator, replay, transaction::Transaction},
     },
     keys::GraphId,
 };

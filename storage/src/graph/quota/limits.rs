@@ -13,7 +13,6 @@ use crate::{
         },
         store::GraphStore,
     },
-    limits,
 };
 
 impl GraphStore {

@@ -1,7 +1,7 @@
-use super::counts::{Counted, Counts};
+use super::counts::{Counted, Counts, OverQuota};
 use crate::{
     GraphStore, MemoryStore,
-    graph::{ConditionalChange, GraphError, GraphType, MoveOp, Mutation, Once, Op, Outcome, Progress, Write},
+    graph::{ConditionalChange, GraphCounters, GraphError, GraphType, MoveOp, Mutation, Once, Op, Outcome, Progress, Write},
     store::Durability,
 };
 
@@ -162,7 +162,7 @@ fn revisions_are_all_made_or_none() {
     let graph = graphs.graph("g").unwrap();
     let add =
         || ConditionalChange::AddEdge { source: "1".into(), target: "2".into(), properties: EMPTY.into() };
-    let revise = |changes| {
+    let conditional = |changes| {
         let since = graph.counters().sequence;
         Op::Conditional { of: graph.id(), since, changes, in_parts: false }
     };

@@ -6,19 +6,16 @@ use crate::{
     batch::WriteBatch,
     error::{Result, StoreError},
     graph::{
-        Mutation,
         catalog::{
             entry::GraphType,
             fence::{FENCE_CHECK, LONGEST_WAIT},
             graph::Graph,
-            migration_state::MigrationState,
         },
         error::GraphError,
         load::loaded::LoadedGraph,
         reclaim::emptied::Retired,
         store::GraphStore,
         write::{
-            idempotency::Once,
             op::{Op, Write},
             outcome::Outcome,
             part::Progress,
@@ -26,7 +23,7 @@ use crate::{
         },
     },
     limits::OverLimit,
-    store::{Durability, Store},
+    store::Durability,
 };
 
 impl GraphStore {

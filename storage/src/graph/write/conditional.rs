@@ -11,7 +11,7 @@ use crate::{
         quota::counts::Counted,
         read::node_record::decode_node,
         write::{
-            conditional_change::{ChangeSummary, ConditionalChange},
+            conditional_change::ConditionalChange,
             outcome::Outcome,
             part::Progress,
             record_changes::{Edit, decrement},

@@ -8,7 +8,7 @@ use crate::{
         error::GraphError,
         store::GraphStore,
         write::{
-            idempotency::{Made, Once},
+            idempotency::{Made, Once, decode},
             op::Op,
             outcome::Outcome,
             part::Progress,

@@ -14,7 +14,7 @@ const PART_BYTES: usize = 1 << 20;
 const GROUP_CHANGES: usize = 20_000;
 const GROUP_BYTES: usize = 4 << 20;
 /// An edge is three changes.
-const PART_EDGES: usize = PART_CHANGES / 3;
+pub(crate) const PART_EDGES: usize = PART_CHANGES / 3;
 
 /// How far a mutation has come that is made in parts: begin with the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

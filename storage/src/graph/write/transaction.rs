@@ -34,7 +34,7 @@ use crate::{
         },
     },
     keys::{self, GraphId},
-    limits::{self, NameLimits, RequestLimits},
+    limits::{NameLimits, RequestLimits},
     space::Space,
     store::Store,
 };
