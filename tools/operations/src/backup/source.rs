@@ -124,6 +124,6 @@ fn is_of_graph(cause: &(dyn Error + 'static)) -> bool {
                     .and_then(|inner| inner.downcast_ref::<CallError>())
                     .is_some_and(|error| is_of_graph(error))
         }
-        Some(SnapshotError::NotAdmitted(_)) | None => false,
+        Some(SnapshotError::NotAdmitted(_) | _) | None => false,
     }
 }

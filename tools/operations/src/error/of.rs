@@ -79,6 +79,7 @@ fn of_snapshot(error: &SnapshotError) -> ErrorKind {
             .get_ref()
             .and_then(|inner| inner.downcast_ref::<CallError>())
             .map_or(ErrorKind::Failed, of_call),
+        _ => ErrorKind::Failed,
     }
 }
 
@@ -110,7 +111,8 @@ fn of_graph(error: &GraphError) -> ErrorKind {
         | GraphError::BadProperties(_)
         | GraphError::KeyReused(_)
         | GraphError::TooManyKeys(_)
-        | GraphError::OverQuota(_) => ErrorKind::Failed,
+        | GraphError::OverQuota(_)
+        | _ => ErrorKind::Failed,
     }
 }
 
@@ -123,7 +125,8 @@ fn of_store(error: &StoreError) -> ErrorKind {
         | StoreError::Locked { .. }
         | StoreError::ReadOnly
         | StoreError::Unsupported { .. }
-        | StoreError::Io(_) => ErrorKind::Failed,
+        | StoreError::Io(_)
+        | _ => ErrorKind::Failed,
     }
 }
 

@@ -95,7 +95,7 @@ impl Party for DirectoryParty {
     fn changed(&self, graph: &str, after: u64) -> Result<Changed> {
         let graph = self.graph(graph)?;
         let changed = self.graphs.tail_digest(&graph, after)?;
-        let state = changed.state;
+        let state = changed.counters;
         Ok(Changed {
             graph_id: graph.id().number(),
             sequence: state.sequence,
