@@ -21,7 +21,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
     task::block_in_place,
-    time::{Duration, Instant, sleep_until, timeout},
+    time::{Duration, Instant, sleep_until, timeout, timeout_at},
 };
 
 use crate::{
@@ -34,6 +34,7 @@ use crate::{
     oversized::{self, Oversized},
     quotas,
     shard::{Shard, stopped},
+    spool::Spooled,
     stream::Stream,
     transfer::Transfers,
     unauthenticated::Charge,
@@ -59,6 +60,12 @@ const READ_BYTES: usize = 8 << 10;
 const WRITE_DEADLINE: Duration = Duration::from_secs(60);
 /// So many bytes a second it takes on average at least, after that.
 const SLOWEST: usize = 64 << 10;
+/// A client that has not taken the answers in the outbox after this long, and takes less than [`FAST`], has the rest put on disk.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Bytes a second of a client that is not slow.
+const FAST: usize = 32 << 20;
+/// So many bytes of answers stay in memory for a slow client.
+const KEPT: usize = 64 << 10;
 /// An empty inbox keeps no more room.
 const MAX_IDLE_INBOX: usize = 256 << 10;
 /// A refused connection is read from for this long, so that its client sees the last answer.
@@ -582,23 +589,97 @@ impl<S: Stream> Connection<S> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        let (mut written, begun) = (0, Instant::now());
+        let (mut pace, mut written, mut may_wait) = (Pace::begin(), 0, true);
         while written < self.outbox.len() {
-            let write = self.stream.write(&self.outbox[written..]);
-            let pace = WRITE_DEADLINE + Duration::from_secs((written / SLOWEST) as u64);
-            match timeout(WRITE_DEADLINE.min(pace.saturating_sub(begun.elapsed())), write).await {
-                Ok(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => written += count?,
-                Err(_) => return Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads no answers")),
+            may_wait &= self.outbox.len() - written > KEPT;
+            let patience = may_wait.then_some(PATIENCE);
+            written += pace.write(&mut self.stream, &self.outbox[written..], patience).await?;
+            if may_wait && pace.is_slow() {
+                if let Some(rest) = block_in_place(|| self.shard.spool.put(&self.outbox[written..])) {
+                    self.sent();
+                    return self.flush_spooled(&rest, pace).await;
+                }
+                may_wait = false;
             }
         }
+        self.sent();
+        Ok(())
+    }
+
+    /// Sends what waits on disk.
+    async fn flush_spooled(&mut self, rest: &Spooled, mut pace: Pace) -> io::Result<()> {
+        let (mut buffer, mut offset) = (Vec::new(), 0);
+        while offset < rest.bytes() {
+            buffer.resize(KEPT.min((rest.bytes() - offset) as usize), 0);
+            block_in_place(|| rest.read_exact_at(&mut buffer, offset))?;
+            offset += buffer.len() as u64;
+            let mut written = 0;
+            while written < buffer.len() {
+                written += pace.write(&mut self.stream, &buffer[written..], None).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing of the outbox is needed any more.
+    fn sent(&mut self) {
         if self.outbox.capacity() > 1 << 20 {
             self.outbox = Vec::new();
         }
         self.outbox.clear();
         self.large.clear();
         self.outgoing.note(0);
-        Ok(())
+    }
+}
+
+/// How fast a client takes what is sent to it.
+struct Pace {
+    begun: Instant,
+    /// When it last took something.
+    took: Instant,
+    written: usize,
+}
+
+impl Pace {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self { begun: now, took: now, written: 0 }
+    }
+
+    /// When the client is dropped unless it takes more.
+    fn deadline(&self) -> Instant {
+        let on_average = Duration::from_secs((self.written / SLOWEST) as u64);
+        self.took.min(self.begun + on_average) + WRITE_DEADLINE
+    }
+
+    fn is_slow(&self) -> bool {
+        let elapsed = self.begun.elapsed();
+        elapsed >= PATIENCE && (self.written as f64) < elapsed.as_secs_f64() * FAST as f64
+    }
+
+    /// Sends a part of `bytes`, which are some, and returns how many; 0 when `patience` is over before the client took any.
+    ///
+    /// # Errors
+    /// The connection failed, or the client is too slow.
+    async fn write(
+        &mut self,
+        stream: &mut impl Stream,
+        bytes: &[u8],
+        patience: Option<Duration>,
+    ) -> io::Result<usize> {
+        let deadline = self.deadline();
+        let until = patience.map_or(deadline, |patience| deadline.min(Instant::now() + patience));
+        match timeout_at(until, stream.write(bytes)).await {
+            Ok(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => {
+                let count = count?;
+                self.written += count;
+                self.took = Instant::now();
+                Ok(count)
+            }
+            Err(_) if until < deadline => Ok(0),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads no answers")),
+        }
     }
 }
 

@@ -41,6 +41,7 @@ mod semantic;
 pub mod server;
 mod shard;
 mod signed;
+mod spool;
 mod status;
 mod stream;
 mod transactions;

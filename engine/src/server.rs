@@ -57,6 +57,7 @@ use crate::{
     semantic::Indexes,
     shard::{Authentication, Limits, Periodic, Shard, stopped},
     signed::SignedRequests,
+    spool::{self, Spool},
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::TokenKey,
@@ -307,6 +308,8 @@ fn open_shard(
     let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
     let path = directory.as_ref().map(|directory| directory.path().to_owned());
+    let most = spool::Most { bytes: config.memory.answer_disk, files: shares.spooled };
+    let spool = Spool::new(path.clone(), most, config.min_free_bytes);
     let scrub = Scrub::new(path, config.scrub_interval);
     let keep = usize::from(config.checkpoint_keep);
     let checkpoints = Checkpoints::new(directory, keep, Arc::clone(&dirty), Arc::clone(&metrics), &graphs)?;
@@ -334,6 +337,7 @@ fn open_shard(
         admission: Admission::new(config.max_inflight),
         budget: *budget,
         memory: Arc::clone(&memory),
+        spool,
         quotas,
         metrics,
         neighbors: NeighborCache::new(budget.bytes(Part::Neighbors)),

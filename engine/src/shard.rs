@@ -32,6 +32,7 @@ use crate::{
     scrub::Scrub,
     semantic::Indexes,
     signed::SignedRequests,
+    spool::Spool,
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::TokenKey,
@@ -53,6 +54,8 @@ pub(crate) struct Shard {
     pub(crate) budget: Budget,
     /// Who holds what of the memory that requests fill.
     pub(crate) memory: Arc<Accounts>,
+    /// Answers of slow clients, on disk.
+    pub(crate) spool: Arc<Spool>,
     /// What tenants may have and use.
     pub(crate) quotas: Quotas,
     pub(crate) metrics: Arc<Metrics>,

@@ -177,6 +177,7 @@ fn memory(shard: &Shard) -> Value {
         "budget": shard.budget.total,
         "resident": resident_bytes(),
         "refused": shard.memory.refused(),
+        "answers_on_disk": shard.spool.bytes(),
         "parts": parts,
     })
 }

@@ -15,6 +15,8 @@ pub(super) struct MemorySeries {
     total: IntGauge,
     resident: IntGauge,
     refused: IntCounter,
+    on_disk: IntGauge,
+    spooled: IntCounter,
 }
 
 impl MemorySeries {
@@ -37,16 +39,20 @@ impl MemorySeries {
                 "memory_refusals_total",
                 "Requests, answers and snapshots in pieces for which there was no room.",
             )?,
+            on_disk: IntGauge::new("answers_disk_bytes", "Answers of slow clients that wait on disk.")?,
+            spooled: IntCounter::new("answers_spooled_total", "Answers that were put on disk for slow clients.")?,
         })
     }
 
     pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let collectors: [Box<dyn Collector>; 5] = [
+        let collectors: [Box<dyn Collector>; 7] = [
             Box::new(self.budget.clone()),
             Box::new(self.used.clone()),
             Box::new(self.total.clone()),
             Box::new(self.resident.clone()),
             Box::new(self.refused.clone()),
+            Box::new(self.on_disk.clone()),
+            Box::new(self.spooled.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| registry.register(collector))
     }
@@ -62,5 +68,7 @@ impl MemorySeries {
         self.total.set(i64::try_from(shard.budget.total).unwrap_or(i64::MAX));
         self.resident.set(resident_bytes() as i64);
         self.refused.inc_by(shard.memory.refused().saturating_sub(self.refused.get()));
+        self.on_disk.set(i64::try_from(shard.spool.bytes()).unwrap_or(i64::MAX));
+        self.spooled.inc_by(shard.spool.spooled().saturating_sub(self.spooled.get()));
     }
 }
