@@ -1,7 +1,7 @@
 //! One connection: frames in, answers out, in the order of the requests.
 //!
 //! Reads are answered at once. Writes are handed to the commit thread and the next frame is looked at meanwhile, so
-//! pipelined writes share fsyncs; a request that must see them waits in [`Connection::held`]. Answers that are due
+//! pipelined writes share fsyncs; a request that must see them waits in [`Connection::deferred_frame`]. Answers that are due
 //! later keep their place in [`Connection::pending`].
 
 use std::{
@@ -25,14 +25,18 @@ use tokio::{
 };
 
 use crate::{
-    dispatch::{
-        self, Client, OpError, Part, Pending, Step, answer,
-        authenticate::{self, Shown},
-    },
     guesses::ON_ONE_CONNECTION,
     memory::{Body, Charge as MemoryCharge, NoRoom, Part as MemoryPart},
     oversized::{self, Oversized},
     quotas,
+    request::{
+        authenticate::{self, Shown},
+        dispatch::{Dispatched, dispatch},
+        error::OpError,
+        incoming::Client,
+        pending::{PendingResponse, ResponsePart},
+        response as responses, strangers, write,
+    },
     shard::{Shard, stopped},
     stream::Stream,
     transfer::Transfers,
@@ -93,12 +97,12 @@ struct Connection<S> {
     large: Vec<MemoryCharge>,
     /// The charge for the rest of it.
     outgoing: MemoryCharge,
-    pending: VecDeque<Pending>,
+    pending: VecDeque<PendingResponse>,
     /// Bytes of the requests that wait for their answer.
     pending_bytes: usize,
     transfers: Arc<Transfers>,
     /// A complete frame that waits for the answers before it.
-    held: Option<Body>,
+    deferred_frame: Option<Body>,
     /// A frame over the limit that is being passed over.
     oversized: Option<Oversized>,
     /// The place of a large document, from the time that its length is known.
@@ -143,7 +147,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
         pending_bytes: 0,
         transfers: shard.open_transfers.connect(&origin),
         origin,
-        held: None,
+        deferred_frame: None,
         oversized: None,
         document: None,
         unauthenticated: Some(charge),
@@ -192,10 +196,10 @@ impl<S: Stream> Connection<S> {
             if !self.outbox.is_empty() {
                 self.flush().await?;
             }
-            if (self.held.is_some() || more) && self.pending.is_empty() {
+            if (self.deferred_frame.is_some() || more) && self.pending.is_empty() {
                 continue;
             }
-            if self.closing && self.pending.is_empty() && self.held.is_none() {
+            if self.closing && self.pending.is_empty() && self.deferred_frame.is_none() {
                 return self.close().await;
             }
             let reading = !self.closing && !more && self.pending.len() < MAX_PENDING && self.may_hold_more();
@@ -229,7 +233,7 @@ impl<S: Stream> Connection<S> {
 
     /// While a frame waits only a little is read ahead: enough to see that the client is gone.
     fn may_hold_more(&self) -> bool {
-        self.held.is_none() || self.inbox.len() < READ_AHEAD
+        self.deferred_frame.is_none() || self.inbox.len() < READ_AHEAD
     }
 
     /// Makes room for a read: a little at first, then as much as has arrived of an incomplete frame.
@@ -251,7 +255,7 @@ impl<S: Stream> Connection<S> {
         if bytes == 0 {
             self.closing |= everything;
             self.gone = true;
-            self.pending.iter().for_each(Pending::client_gone);
+            self.pending.iter().for_each(PendingResponse::client_gone);
             self.shard.compute.discard_cancelled();
         }
     }
@@ -266,10 +270,10 @@ impl<S: Stream> Connection<S> {
             {
                 break true;
             }
-            if self.held.is_some() && !self.pending.is_empty() {
+            if self.deferred_frame.is_some() && !self.pending.is_empty() {
                 break false;
             }
-            let (body, authenticated) = match self.held.take() {
+            let (body, authenticated) = match self.deferred_frame.take() {
                 Some(body) => (body, true),
                 None => match self.next_frame() {
                     Ok(Some(body)) => (body, false),
@@ -284,27 +288,27 @@ impl<S: Stream> Connection<S> {
             let Self { shard, number, transfers, origin, quota, pending, outbox, .. } = self;
             let client = Client { connection: *number, transfers, peer: origin };
             let is_stranger = self.unauthenticated.is_some() && !authenticated;
-            let mut dispatch = || {
+            let mut run = || {
                 if is_stranger {
-                    dispatch::dispatch_stranger(shard, client, &body, quota, pending, outbox)
+                    strangers::dispatch_stranger(shard, client, &body, quota, pending, outbox)
                 } else {
-                    dispatch::dispatch(shard, client, &body, authenticated, quota, pending, outbox)
+                    dispatch(shard, client, &body, authenticated, quota, pending, outbox)
                 }
             };
             // To walk and to hash a large frame takes long, and this worker serves others too.
-            let step = if body.len() > dispatch::LARGE { block_in_place(dispatch) } else { dispatch() };
+            let step = if body.len() > write::LARGE { block_in_place(run) } else { run() };
             match step {
-                Step::Answered(refusal) => {
+                Dispatched::Answered(refusal) => {
                     self.document = None;
                     self.pending.extend(refusal);
                 }
-                Step::WrongToken(refusal) => {
+                Dispatched::WrongToken(refusal) => {
                     self.document = None;
                     self.pending.extend(refusal);
                     self.guessed();
                     break !self.closing;
                 }
-                Step::Authenticated(pending) => {
+                Dispatched::Authenticated(pending) => {
                     self.sender_is_known();
                     self.deadline = None;
                     if pending.is_none() {
@@ -312,14 +316,14 @@ impl<S: Stream> Connection<S> {
                     }
                     let document = self.document.take();
                     let pending = pending.map(|pending| pending.holding(document));
-                    self.pending_bytes += pending.as_ref().map_or(0, Pending::bytes);
+                    self.pending_bytes += pending.as_ref().map_or(0, PendingResponse::bytes);
                     if self.gone {
-                        pending.iter().for_each(Pending::client_gone);
+                        pending.iter().for_each(PendingResponse::client_gone);
                     }
                     self.pending.extend(pending);
                 }
-                Step::Wait => {
-                    self.held = Some(body);
+                Dispatched::Wait => {
+                    self.deferred_frame = Some(body);
                     break false;
                 }
             }
@@ -346,7 +350,7 @@ impl<S: Stream> Connection<S> {
                     self.oversized = Some(oversized);
                     return Ok(None);
                 }
-                self.pending.push_back(Pending::ready(oversized.answer()));
+                self.pending.push_back(PendingResponse::ready(oversized.answer()));
             }
             let (limits, known) = (self.shard.limits, self.unauthenticated.is_none());
             let (length, text) = match frame::body_length(&self.inbox, limits.frame_bytes(known)) {
@@ -460,7 +464,7 @@ impl<S: Stream> Connection<S> {
             Envelope::parse(body).map_or(ReplyTo { id: 0, coded: false }, |envelope| envelope.reply_to());
         self.outbox.truncate(begun);
         self.outbox.shrink_to(begun + FREE);
-        answer::error(&mut self.outbox, to, &OpError::Text(no_room.to_string()));
+        responses::error(&mut self.outbox, to, &OpError::Text(no_room.to_string()));
     }
 
     fn note_oversized(&self, error: FrameTooLarge) {
@@ -496,7 +500,7 @@ impl<S: Stream> Connection<S> {
                     ));
                 }
             }
-            None if self.oversized.is_none() && (self.inbox.is_empty() || self.held.is_some()) => {
+            None if self.oversized.is_none() && (self.inbox.is_empty() || self.deferred_frame.is_some()) => {
                 self.deadline = None
             }
             None => {
@@ -514,7 +518,7 @@ impl<S: Stream> Connection<S> {
         self.refused = true;
         let mut answer = Vec::new();
         if response::error(&mut answer, 0, text).is_ok() {
-            self.pending.push_back(Pending::ready(answer));
+            self.pending.push_back(PendingResponse::ready(answer));
         }
     }
 
@@ -534,22 +538,24 @@ impl<S: Stream> Connection<S> {
     /// Moves finished answers from the front of the queue to the outbox.
     fn collect_answers(&mut self) -> io::Result<()> {
         while self.outbox.len() < MAX_OUTBOX
-            && let Some(part) = self.pending.front_mut().and_then(Pending::try_part)
+            && let Some(part) = self.pending.front_mut().and_then(PendingResponse::try_part)
         {
             self.take_part(part)?;
         }
         Ok(())
     }
 
-    fn take_part(&mut self, part: Part) -> io::Result<()> {
+    fn take_part(&mut self, part: ResponsePart) -> io::Result<()> {
         let (bytes, last) = match part {
-            Part::More(bytes) => (bytes, false),
-            Part::Last(bytes) => (bytes, true),
-            Part::Large(bytes, charge) => {
+            ResponsePart::More(bytes) => (bytes, false),
+            ResponsePart::Last(bytes) => (bytes, true),
+            ResponsePart::Large(bytes, charge) => {
                 self.large.push(charge);
                 (bytes, true)
             }
-            Part::Broken => return Err(io::Error::other("an answer failed after its first part was sent")),
+            ResponsePart::Broken => {
+                return Err(io::Error::other("an answer failed after its first part was sent"));
+            }
         };
         if let Some(answered) = self.pending.front() {
             answered.charge(bytes.len());
@@ -611,7 +617,7 @@ async fn receive(stream: &mut impl Stream, inbox: &mut BytesMut, reading: bool) 
     Ok(0)
 }
 
-async fn next_part(pending: Option<&mut Pending>) -> Part {
+async fn next_part(pending: Option<&mut PendingResponse>) -> ResponsePart {
     match pending {
         Some(pending) => pending.part().await,
         None => std::future::pending().await,

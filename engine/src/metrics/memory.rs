@@ -3,9 +3,8 @@
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry, core::Collector};
 
 use crate::{
-    memory::{Part, Usage},
+    memory::{Part, Usage, resident_bytes},
     shard::Shard,
-    status::resident_bytes,
 };
 
 /// The series.
