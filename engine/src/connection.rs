@@ -127,7 +127,7 @@ struct Connection<S> {
 
 /// Serves a connection until its client is gone, breaks the framing or the server stops.
 pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place, peer: String) {
-    let charge = Charge::new(&shard);
+    let charge = Charge::new(&shard.unauthenticated);
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
     let origin: Arc<str> = place.origin().to_string().into();
     let connection = Connection {

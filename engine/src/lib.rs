@@ -27,6 +27,7 @@ mod logging;
 mod maintenance;
 mod memory;
 mod metrics;
+mod metrics_page;
 mod neighbor_cache;
 mod open_transfers;
 mod operations;

@@ -2,10 +2,7 @@
 
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry, core::Collector};
 
-use crate::{
-    memory::{Part, Usage, resident_bytes},
-    shard::Shard,
-};
+use crate::memory::{Accounts, Budget, Part, Usage, resident_bytes};
 
 /// The series.
 pub(super) struct MemorySeries {
@@ -51,15 +48,15 @@ impl MemorySeries {
     }
 
     /// Brings them up to date.
-    pub(super) fn renew(&self, shard: &Shard) {
+    pub(super) fn renew(&self, budget: &Budget, accounts: &Accounts, usage: &Usage) {
         for part in Part::ALL {
-            self.budget.with_label_values(&[part.name()]).set(shard.budget.bytes(part) as i64);
+            self.budget.with_label_values(&[part.name()]).set(budget.bytes(part) as i64);
         }
-        for (part, bytes) in Usage::of(shard).parts() {
+        for (part, bytes) in usage.parts() {
             self.used.with_label_values(&[part.name()]).set(bytes as i64);
         }
-        self.total.set(i64::try_from(shard.budget.total).unwrap_or(i64::MAX));
+        self.total.set(i64::try_from(budget.total).unwrap_or(i64::MAX));
         self.resident.set(resident_bytes() as i64);
-        self.refused.inc_by(shard.memory.refused().saturating_sub(self.refused.get()));
+        self.refused.inc_by(accounts.refused().saturating_sub(self.refused.get()));
     }
 }

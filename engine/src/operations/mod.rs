@@ -1,5 +1,5 @@
 //! The operations, one file for each family: parameters, and the handlers that answer. [`table`] says which handler answers which
-//! method; how each kind of handler is run is in [`crate::request`].
+//! method; how each kind of handler is run is in `request`.
 
 pub(crate) mod accepted_mutations;
 pub(crate) mod administration;
@@ -26,6 +26,7 @@ pub(crate) mod owners;
 pub(crate) mod reasoning;
 pub(crate) mod semantic;
 mod short_walks;
+mod snapshot_imports;
 pub(crate) mod snapshots;
 pub(crate) mod status;
 pub(crate) mod subgraph_match;

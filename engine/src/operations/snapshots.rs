@@ -9,8 +9,8 @@ use epistemic_storage::{
 };
 use serde::Deserialize;
 
+use super::snapshot_imports;
 use crate::{
-    access::Caller,
     request::{
         access,
         error::OpError,
@@ -176,7 +176,7 @@ pub(super) fn open_restore(
     out: &mut Vec<u8>,
 ) -> Result<(), OpError> {
     let RestoreOpen { graph_name, replace, move_id, origin_id, origin_epoch } = params;
-    let ServiceCall { shard, transfers, request } = call;
+    let ServiceCall { shard, request, .. } = call;
     if move_id.is_some() && shard.access.is_on() {
         access::system(shard, request)?;
     }
@@ -193,8 +193,7 @@ pub(super) fn open_restore(
     let target = ImportTarget { name, replace, move_id, origin };
     let replaced = shard.graphs.graph(graph_name).ok().filter(|_| replace);
     let (place, load) = quota::upload(shard, request, replaced.as_deref())?.unzip();
-    let caller = Caller::new(request.envelope.agent_id);
-    let upload = transfers.open_import(shard, caller, target, place, load)?;
+    let upload = snapshot_imports::open_graph(call, target, place, load)?;
     encode::map(out, 1);
     field_uint(out, "upload", upload);
     Ok(())
@@ -273,9 +272,7 @@ pub(super) fn open_service_import(
     ServiceImport { identities, channels }: ServiceImport,
     out: &mut Vec<u8>,
 ) -> Result<(), OpError> {
-    let wanted = Wanted { identities, channels };
-    let caller = Caller::new(call.request.envelope.agent_id);
-    let upload = call.transfers.open_service_import(call.shard, caller, wanted)?;
+    let upload = snapshot_imports::open_service(call, Wanted { identities, channels })?;
     encode::map(out, 1);
     field_uint(out, "upload", upload);
     Ok(())

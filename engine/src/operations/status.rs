@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::{
     access::{Caller, Need},
-    damage::{Damage, scrub_json},
-    memory::{Part, Usage, resident_bytes},
+    damage::{Damage, Known, scrub_json},
+    memory::{Part, resident_bytes},
     quotas,
     request::{error::OpError, service::ServiceCall},
     shard::Shard,
@@ -139,6 +139,7 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
     });
     let (requests, request_seconds) = shard.metrics.totals();
     let awaiting = shard.graphs.awaiting_room();
+    let known = Known { graphs: &shard.graphs, access: &shard.access, caller };
     let mut fields = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "unix_ms": epistemic_storage::clock::unix_ms(),
@@ -164,8 +165,8 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "refusal": refusal,
         "poisoned": shard.graphs.poisoned(),
         "short_secret": shard.short_secret,
-        "damage": Damage::of(shard).json(shard, caller),
-        "scrub": scrub_json(shard, caller),
+        "damage": Damage::of(&shard.graphs, &shard.channels).json(known),
+        "scrub": scrub_json(shard.scrub.state().as_ref(), known),
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
         "memory": memory(shard),
@@ -194,7 +195,7 @@ fn memory(shard: &Shard) -> Value {
     let most = |part: Part| (part.name(), json!({"budget": shard.budget.bytes(part)}));
     let mut parts: serde_json::Map<_, _> =
         Part::ALL.map(most).into_iter().map(|(name, part)| (name.to_owned(), part)).collect();
-    for (part, used) in Usage::of(shard).parts() {
+    for (part, used) in shard.memory_usage().parts() {
         parts[part.name()]["used"] = json!(used);
     }
     json!({

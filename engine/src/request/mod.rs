@@ -1,4 +1,4 @@
-//! What happens to any request, whatever its operation. What is done for which operation stands in [`crate::operations`].
+//! What happens to any request, whatever its operation. What is done for which operation stands in `operations`.
 //!
 //! - [`dispatch`]: from a frame to a response, or to the promise of one; which requests wait for those before them
 //! - [`authenticate`]: who sent it; [`strangers`]: large frames of those who have not shown that yet

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::shard::Shard;
+use crate::{damage::Damage, metrics::Sources, shard::Shard};
 
 /// A page of so many bytes is shown again for [`KEPT_FOR`]; a smaller one costs little and is always of now.
 const KEPT_FROM: usize = 256 << 10;
@@ -68,5 +68,21 @@ fn run(shard: &Weak<Shard>, mut waiting: mpsc::UnboundedReceiver<oneshot::Sender
 
 fn render(shard: &Weak<Shard>) -> Rendered {
     let shard = shard.upgrade().ok_or("the server stops")?;
-    shard.metrics.render(&shard).map(Bytes::from).map_err(|error| error.to_string())
+    let sources = Sources {
+        graphs: &shard.graphs,
+        admission: &shard.admission,
+        projections: &shard.projections,
+        vectors: &shard.vectors,
+        compute: &shard.compute,
+        damage: Damage::of(&shard.graphs, &shard.channels),
+        scrub: shard.scrub.state(),
+        budget: &shard.budget,
+        memory: &shard.memory,
+        usage: shard.memory_usage(),
+        quotas: &shard.quotas,
+        open_transfers: &shard.open_transfers,
+        transactions: &shard.transactions,
+        places: &shard.places,
+    };
+    shard.metrics.render(&sources).map(Bytes::from).map_err(|error| error.to_string())
 }
