@@ -1,20 +1,17 @@
 //! Algorithms over a graph: run on its projection, answered by node id.
 
 use epistemic_storage::{graph::GraphReader, view};
-use serde::{Deserialize, de::Error};
+use serde::Deserialize;
 
 use super::short_walks;
 use crate::{
-    analytics::{self, Groups, Teleport, Topology},
-    projection::{Ids, IdsBuilder, Nodes, Projection, SHORT_ID},
+    analytics::{self, Groups, Teleport},
+    projection::{Ids, Nodes, Projection, SHORT_ID},
     request::{
         computation::Computation,
         error::{OpError, ReadError},
     },
-    wire::{
-        DecodeError, EdgeEnds, NoParams, WeightedEdge, encode, items, response, some_text, strings, text,
-        texts, weights,
-    },
+    wire::{EdgeEnds, NoParams, encode, response, strings, text, weights},
 };
 
 /// Rounds of PageRank at most.
@@ -49,29 +46,6 @@ pub(crate) struct PersonalizedPageRank<'a> {
     damping: f64,
     /// Rounds.
     iterations: usize,
-}
-
-/// `CommunityDetection`
-#[derive(Debug, Deserialize)]
-pub(crate) struct Communities {
-    /// Larger values make smaller communities; 1.0 is modularity.
-    resolution: f64,
-}
-
-/// `CommunityDetectEphemeral`
-#[derive(Debug, Deserialize)]
-pub(crate) struct EphemeralCommunities<'a> {
-    /// Nodes; repeats are dropped.
-    #[serde(borrow, deserialize_with = "texts")]
-    node_ids: Vec<&'a str>,
-    /// Sources and targets, with a weight or without; those at other nodes are dropped.
-    #[serde(borrow, deserialize_with = "items")]
-    edges: Vec<WeightedEdge<'a>>,
-    /// Larger values make smaller communities; 1.0 is modularity.
-    resolution: f64,
-    /// What is to be high: `modularity`, if anything.
-    #[serde(borrow, default, deserialize_with = "some_text")]
-    quality: Option<&'a str>,
 }
 
 /// `TopologicalSort`
@@ -210,16 +184,6 @@ pub(super) fn strongly_connected_components(
     Ok(())
 }
 
-/// `CommunityDetection`
-pub(super) fn communities(
-    computation: &Computation<'_>,
-    Communities { resolution }: Communities,
-    out: &mut Vec<u8>,
-) -> Result<(), ReadError> {
-    let graph = computation.projection()?;
-    communities_of(computation, &graph.ids, &graph.topology, resolution, out)
-}
-
 /// `GraphColoring`
 pub(super) fn colouring(
     computation: &Computation<'_>,
@@ -289,73 +253,6 @@ pub(super) fn spanning_tree(
             encode::str(out, ids.get(source));
             encode::str(out, ids.get(target));
             encode::float(out, weight);
-        }
-    });
-    Ok(())
-}
-
-/// `CommunityDetectEphemeral`
-pub(super) fn ephemeral_communities(
-    computation: &Computation<'_>,
-    params: EphemeralCommunities<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), ReadError> {
-    let mut nodes = params.node_ids;
-    nodes.sort_unstable();
-    nodes.dedup();
-    let mut ids = IdsBuilder::with_capacity(nodes.len());
-    for (number, node) in nodes.into_iter().enumerate() {
-        // Both are bounded by the size of a frame.
-        ids.add(node, number as u64);
-    }
-    let (ids, _) = ids.finish(computation.cancel)?;
-    if let Some(quality) = params.quality.filter(|quality| *quality != "modularity") {
-        return Err(OpError::Text(format!("quality '{quality}' is not served, only 'modularity'")).into());
-    }
-    let mut edges = Vec::with_capacity(params.edges.len());
-    for edge in &params.edges {
-        if edge.weight.is_some() && !computation.request.reply_to().coded {
-            return Err(DecodeError::invalid_length(3, &"2 elements in sequence").into());
-        }
-        let weight = edge.weight.unwrap_or(1.0);
-        if !weight.is_finite() || weight < 0.0 {
-            return Err(OpError::Text(format!("edges: a weight of {weight} is none")).into());
-        }
-        let ends = ids.number(edge.source).zip(ids.number(edge.target));
-        edges.extend(ends.map(|(source, target)| (source, target, weight)));
-    }
-    let labels = analytics::weighted_communities(ids.len(), &edges, params.resolution, computation.cancel)?;
-    // Nodes were added in the order of their ids.
-    grouped(computation, labels, out, |node| ids.get(node))
-}
-
-/// Members sorted by id, communities by their first member. Nodes are taken by id, so that neither their age nor their
-/// place in a request matters.
-fn communities_of(
-    computation: &Computation<'_>,
-    ids: &Ids,
-    topology: &Topology,
-    resolution: f64,
-    out: &mut Vec<u8>,
-) -> Result<(), ReadError> {
-    let order = ids.by_addition();
-    let topology = topology.reordered(&order, computation.cancel)?;
-    let labels = analytics::communities(&topology, resolution, computation.cancel)?;
-    grouped(computation, labels, out, |node| ids.get(order[node as usize]))
-}
-
-/// Nodes with equal labels together.
-fn grouped<'a>(
-    computation: &Computation<'_>,
-    labels: Vec<u32>,
-    out: &mut Vec<u8>,
-    id: impl Fn(u32) -> &'a str,
-) -> Result<(), ReadError> {
-    let communities = Groups::by_label(labels, computation.cancel)?;
-    response::bin_of(out, |out| {
-        encode::array(out, communities.len());
-        for members in communities.iter() {
-            strings(out, members.iter().map(|&node| id(node)));
         }
     });
     Ok(())

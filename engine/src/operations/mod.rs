@@ -8,6 +8,7 @@ mod atomic_batch;
 pub(crate) mod batches;
 pub(crate) mod channels;
 pub(crate) mod claim;
+pub(crate) mod communities;
 pub(crate) mod context_view;
 pub(crate) mod diff;
 pub(crate) mod documents;

@@ -2,9 +2,9 @@
 //! without a row does not compile, nor one that has two.
 
 use super::{
-    accepted_mutations, administration, algorithms, batches, channels, claim, context_view, diff, documents,
-    edges, graph_scans, graphs, handler::Handler, identities, ledger, lifecycle, move_reads, moves, nodes,
-    owners, reasoning, semantic, snapshots, status, subgraph_match, transactions, union,
+    accepted_mutations, administration, algorithms, batches, channels, claim, communities, context_view,
+    diff, documents, edges, graph_scans, graphs, handler::Handler, identities, ledger, lifecycle, move_reads,
+    moves, nodes, owners, reasoning, semantic, snapshots, status, subgraph_match, transactions, union,
 };
 use crate::{
     request::{
@@ -200,8 +200,8 @@ operations! {
     ConnectedComponents: Compute(algorithms::connected_components), Read, read "compute:graph-algo";
     StronglyConnectedComponents: Compute(algorithms::strongly_connected_components), Read, read "compute:graph-algo";
     MinimumSpanningTree: Compute(algorithms::spanning_tree), Read, read "compute:graph-algo";
-    CommunityDetection: Compute(algorithms::communities), Read, read "compute:graph-algo";
-    CommunityDetectEphemeral: Compute(algorithms::ephemeral_communities), Read, read "compute:graph-algo";
+    CommunityDetection: Compute(communities::detect), Read, read "compute:graph-algo";
+    CommunityDetectEphemeral: Compute(communities::detect_ephemeral), Read, read "compute:graph-algo";
     GraphColoring: Compute(algorithms::colouring), Read, read "compute:graph-algo";
     GetContextView: Compute(context_view::read), Read, read "node:read";
 
