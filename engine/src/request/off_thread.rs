@@ -99,6 +99,7 @@ impl Job {
             }
         }
     }
+
     /// Promises the response that `work` sends in parts. It runs on a thread that may block: a slow client keeps it, so it must
     /// not be one of those that others wait for.
     pub(crate) fn stream(

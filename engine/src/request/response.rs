@@ -8,7 +8,7 @@ use super::{error::OpError, error_codes};
 use crate::{
     commit::Reply,
     wire::{
-        ReplyTo, counts, encode, field_str,
+        ReplyTo, encode, field_str,
         response::{self, Response},
     },
 };
