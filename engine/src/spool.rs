@@ -1,16 +1,17 @@
-//! Answers of slow clients, on disk until they are taken: files without a name below the persist dir.
+//! Responses on disk: large ones while they are made, and what slow clients have not taken. Files without a name below the
+//! persist dir, gone with the process.
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io,
     os::unix::fs::FileExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use parking_lot::Mutex;
 
-/// Room on disk for answers.
+/// Room on disk for responses.
 pub(crate) struct Spool {
     /// None without a persist dir.
     dir: Option<PathBuf>,
@@ -31,18 +32,24 @@ pub(crate) struct Most {
 struct Held {
     bytes: u64,
     files: usize,
-    /// Answers that went to disk since the start.
+    /// Files since the start.
     spooled: u64,
 }
 
-/// The rest of an answer.
-pub(crate) struct Spooled {
-    file: File,
-    place: Place,
+/// Why something stays in memory.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoSpool {
+    #[error("there is no persist dir")]
+    NoDisk,
+    #[error("responses fill their room on disk, {} bytes in {} files", .0.bytes, .0.files)]
+    Full(Most),
+    #[error("{0}")]
+    Io(#[from] io::Error),
 }
 
-/// Room for one; given back when dropped.
-struct Place {
+/// A part of a response. Its room is given back when it is dropped.
+pub(crate) struct Spooled {
+    file: File,
     bytes: u64,
     spool: Arc<Spool>,
 }
@@ -53,41 +60,53 @@ impl Spool {
         Arc::new(Self { dir, most, min_free, held: Mutex::default() })
     }
 
-    /// Writes `bytes` to a file. None when there is no room for them, or no disk. Blocks; nothing is synced.
-    pub(crate) fn put(self: &Arc<Self>, bytes: &[u8]) -> Option<Spooled> {
-        let dir = self.dir.as_ref()?;
-        let place = self.place(bytes.len() as u64)?;
-        match self.write(dir, bytes) {
+    /// Whether there is a disk, and room on it for anything.
+    pub(crate) fn is_there(&self) -> bool {
+        self.dir.is_some() && self.most.bytes > 0
+    }
+
+    /// Makes an empty file. Blocks.
+    ///
+    /// # Errors
+    /// There is no room for one more, or no disk.
+    pub(crate) fn file(self: &Arc<Self>) -> Result<Spooled, NoSpool> {
+        let dir = self.dir.as_ref().ok_or(NoSpool::NoDisk)?;
+        {
+            let mut held = self.held.lock();
+            if held.files >= self.most.files {
+                return Err(NoSpool::Full(self.most));
+            }
+            held.files += 1;
+        }
+        match tempfile::tempfile_in(dir) {
             Ok(file) => {
                 self.held.lock().spooled += 1;
-                Some(Spooled { file, place })
+                Ok(Spooled { file, bytes: 0, spool: Arc::clone(self) })
             }
             Err(error) => {
-                tracing::debug!(%error, "an answer of a slow client stays in memory");
-                None
+                self.held.lock().files -= 1;
+                Err(error.into())
             }
         }
     }
 
-    fn place(self: &Arc<Self>, bytes: u64) -> Option<Place> {
-        let mut held = self.held.lock();
-        if held.files >= self.most.files || held.bytes.saturating_add(bytes) > self.most.bytes {
-            return None;
-        }
-        held.files += 1;
-        held.bytes += bytes;
-        Some(Place { bytes, spool: Arc::clone(self) })
+    /// Writes `bytes` to a file. Blocks; nothing is synced.
+    ///
+    /// # Errors
+    /// There is no room for them, or no disk.
+    pub(crate) fn put(self: &Arc<Self>, bytes: &[u8]) -> Result<Spooled, NoSpool> {
+        let mut file = self.file()?;
+        file.append(bytes)?;
+        Ok(file)
     }
 
-    fn write(&self, dir: &Path, bytes: &[u8]) -> io::Result<File> {
-        let stat = rustix::fs::statvfs(dir)?;
-        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-        if free < self.min_free.saturating_add(bytes.len() as u64) {
-            return Err(io::ErrorKind::StorageFull.into());
+    fn take(&self, bytes: u64) -> Result<(), NoSpool> {
+        let mut held = self.held.lock();
+        if held.bytes.saturating_add(bytes) > self.most.bytes {
+            return Err(NoSpool::Full(self.most));
         }
-        let mut file = tempfile::tempfile_in(dir)?;
-        file.write_all(bytes)?;
-        Ok(file)
+        held.bytes += bytes;
+        Ok(())
     }
 
     /// Bytes on disk.
@@ -95,7 +114,7 @@ impl Spool {
         self.held.lock().bytes
     }
 
-    /// Answers that went to disk since the start.
+    /// Files since the start.
     pub(crate) fn spooled(&self) -> u64 {
         self.held.lock().spooled
     }
@@ -103,16 +122,52 @@ impl Spool {
 
 impl Spooled {
     pub(crate) fn bytes(&self) -> u64 {
-        self.place.bytes
+        self.bytes
     }
 
-    /// Fills `buffer` with what stands at `offset`, which must be there. Blocks.
+    /// An empty file beside it.
+    ///
+    /// # Errors
+    /// As of [`Spool::file`].
+    pub(crate) fn another(&self) -> Result<Self, NoSpool> {
+        self.spool.file()
+    }
+
+    /// Adds `bytes` at its end. Blocks; nothing is synced.
+    ///
+    /// # Errors
+    /// There is no room for them; it stays as it was.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), NoSpool> {
+        let added = bytes.len() as u64;
+        self.spool.take(added)?;
+        if let Err(error) = self.write(bytes) {
+            self.spool.held.lock().bytes -= added;
+            return Err(error.into());
+        }
+        self.bytes += added;
+        Ok(())
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let stat = rustix::fs::fstatvfs(&self.file)?;
+        let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+        if free < self.spool.min_free.saturating_add(bytes.len() as u64) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        // What an earlier one left behind when it failed is written over.
+        self.file.write_all_at(bytes, self.bytes)
+    }
+
+    /// Fills `buffer` with what stands at `offset`. Blocks.
+    ///
+    /// # Errors
+    /// The file ends before, or cannot be read.
     pub(crate) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         self.file.read_exact_at(buffer, offset)
     }
 }
 
-impl Drop for Place {
+impl Drop for Spooled {
     fn drop(&mut self) {
         let mut held = self.spool.held.lock();
         held.files -= 1;
@@ -128,20 +183,23 @@ mod tests {
     fn what_is_put_is_read_and_its_room_given_back() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::new(Some(dir.path().to_owned()), Most { bytes: 10, files: 2 }, 0);
-        let first = spool.put(b"abcdef").unwrap();
+        let mut first = spool.put(b"abc").unwrap();
+        first.append(b"def").unwrap();
         assert_eq!((spool.bytes(), first.bytes()), (6, 6));
-        assert!(spool.put(b"ghijk").is_none(), "there is room for ten bytes");
+        assert!(matches!(spool.put(b"ghijk"), Err(NoSpool::Full(_))), "there is room for ten bytes");
+        assert!(first.append(b"ghijk").is_err());
+        assert_eq!((spool.bytes(), first.bytes()), (6, 6), "it stays as it was");
         let second = spool.put(b"g").unwrap();
-        assert!(spool.put(b"h").is_none(), "there is room for two files");
+        assert!(matches!(spool.file(), Err(NoSpool::Full(_))), "there is room for two files");
         drop(second);
         let mut read = [0; 3];
         first.read_exact_at(&mut read, 2).unwrap();
         assert_eq!(&read, b"cde");
-        assert!(first.read_exact_at(&mut read, 4).is_err(), "the answer ends there");
+        assert!(first.read_exact_at(&mut read, 4).is_err(), "the response ends there");
         assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 0, "the file has no name");
         drop(first);
-        assert!(spool.put(b"ghijk").is_some());
-        assert_eq!((spool.bytes(), spool.spooled()), (0, 3));
+        spool.put(b"ghijk").unwrap();
+        assert_eq!(spool.bytes(), 0);
     }
 
     #[test]
@@ -155,8 +213,8 @@ mod tests {
             Spool::new(here, Most { bytes: 0, ..most }, 0),
             Spool::new(Some(dir.path().join("missing")), most, 0),
         ] {
-            assert!(spool.put(b"a").is_none());
-            assert_eq!((spool.bytes(), spool.spooled()), (0, 0));
+            assert!(spool.put(b"a").is_err());
+            assert_eq!((spool.bytes(), spool.held.lock().files), (0, 0));
         }
     }
 }

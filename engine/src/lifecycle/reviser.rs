@@ -2,18 +2,18 @@
 
 use epistemic_storage::{
     StoreError,
-    graph::{GraphError, GraphReader, Op, Outcome, Revised, Revision},
+    graph::{GraphReader, Op, Outcome, Revised, Revision},
 };
 
-use super::{LifecycleError, Target};
-use crate::{account::Account, quotas::WriteCharge};
+use super::context::{LifecycleError, Target};
+use crate::quotas::WriteCharge;
 
 /// Changes and bytes of one part: a few milliseconds of the commit thread.
 const PART: usize = 1_000;
 const PART_BYTES: usize = 256 << 10;
 
 /// Gathers changes and commits them when there are enough.
-pub(crate) struct Reviser<'a> {
+pub(super) struct Reviser<'a> {
     target: Target<'a>,
     since: u64,
     part: Vec<Revision>,
@@ -24,7 +24,7 @@ pub(crate) struct Reviser<'a> {
 
 impl<'a> Reviser<'a> {
     /// For changes that are worked out from the state of `reader`.
-    pub(crate) fn new(target: Target<'a>, reader: &GraphReader<'_>) -> Result<Self, StoreError> {
+    pub(super) fn new(target: Target<'a>, reader: &GraphReader<'_>) -> Result<Self, StoreError> {
         let since = reader.state()?.sequence;
         Ok(Self { target, since, part: Vec::new(), bytes: 0, done: Revised::default(), failure: None })
     }
@@ -33,7 +33,7 @@ impl<'a> Reviser<'a> {
     ///
     /// # Errors
     /// [`StoreError::Stopped`] when a commit failed or nobody waits any more: end the read, [`Reviser::finish`] tells why.
-    pub(crate) fn push(&mut self, revision: Revision) -> Result<(), StoreError> {
+    pub(super) fn push(&mut self, revision: Revision) -> Result<(), StoreError> {
         self.bytes += revision.bytes();
         self.part.push(revision);
         if self.part.len() < PART && self.bytes < PART_BYTES {
@@ -46,7 +46,7 @@ impl<'a> Reviser<'a> {
     }
 
     /// Commits the rest. `read` is what the scan that pushed ended with.
-    pub(crate) fn finish(mut self, read: Result<(), StoreError>) -> Result<Revised, LifecycleError> {
+    pub(super) fn finish(mut self, read: Result<(), StoreError>) -> Result<Revised, LifecycleError> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -70,18 +70,5 @@ impl<'a> Reviser<'a> {
             self.done.add(revised);
         }
         Ok(())
-    }
-}
-
-impl crate::shard::Shard {
-    /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.
-    pub(crate) fn write_blocking(
-        &self,
-        account: Account,
-        op: Op,
-        charge: Option<WriteCharge>,
-    ) -> Result<Outcome, GraphError> {
-        let gone = || GraphError::Store(StoreError::Io("the server is shutting down".into()));
-        self.committer.submit(account, None, op, None, charge).blocking_recv().map_err(|_| gone())?
     }
 }

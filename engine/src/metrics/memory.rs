@@ -2,11 +2,8 @@
 
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry, core::Collector};
 
-use crate::{
-    memory::{Part, Usage},
-    shard::Shard,
-    status::resident_bytes,
-};
+use super::Sources;
+use crate::memory::{Part, resident_bytes};
 
 /// The series.
 pub(super) struct MemorySeries {
@@ -39,8 +36,11 @@ impl MemorySeries {
                 "memory_refusals_total",
                 "Requests, answers and snapshots in pieces for which there was no room.",
             )?,
-            on_disk: IntGauge::new("answers_disk_bytes", "Answers of slow clients that wait on disk.")?,
-            spooled: IntCounter::new("answers_spooled_total", "Answers that were put on disk for slow clients.")?,
+            on_disk: IntGauge::new(
+                "answers_disk_bytes",
+                "Answers on disk, being too large for memory or waiting for slow clients.",
+            )?,
+            spooled: IntCounter::new("answers_spooled_total", "Files made for such answers.")?,
         })
     }
 
@@ -58,17 +58,18 @@ impl MemorySeries {
     }
 
     /// Brings them up to date.
-    pub(super) fn renew(&self, shard: &Shard) {
+    pub(super) fn renew(&self, sources: &Sources<'_>) {
+        let Sources { budget, memory, spool, usage, .. } = sources;
         for part in Part::ALL {
-            self.budget.with_label_values(&[part.name()]).set(shard.budget.bytes(part) as i64);
+            self.budget.with_label_values(&[part.name()]).set(budget.bytes(part) as i64);
         }
-        for (part, bytes) in Usage::of(shard).parts() {
+        for (part, bytes) in usage.parts() {
             self.used.with_label_values(&[part.name()]).set(bytes as i64);
         }
-        self.total.set(i64::try_from(shard.budget.total).unwrap_or(i64::MAX));
+        self.total.set(i64::try_from(budget.total).unwrap_or(i64::MAX));
         self.resident.set(resident_bytes() as i64);
-        self.refused.inc_by(shard.memory.refused().saturating_sub(self.refused.get()));
-        self.on_disk.set(i64::try_from(shard.spool.bytes()).unwrap_or(i64::MAX));
-        self.spooled.inc_by(shard.spool.spooled().saturating_sub(self.spooled.get()));
+        self.refused.inc_by(memory.refused().saturating_sub(self.refused.get()));
+        self.on_disk.set(i64::try_from(spool.bytes()).unwrap_or(i64::MAX));
+        self.spooled.inc_by(spool.spooled().saturating_sub(self.spooled.get()));
     }
 }
