@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use epistemic_storage::{GraphStore, channels::Channels};
 use serde_json::{Value, json};
 
 use crate::{
-    access::{Caller, Need},
-    shard::Shard,
+    access::{AccessControl, Caller, Need},
+    scrub::ScrubState,
 };
 
 /// Graphs and findings that are named; all are counted.
@@ -26,11 +27,11 @@ pub(crate) struct Damage {
 
 impl Damage {
     /// As of now. Cheap.
-    pub(crate) fn of(shard: &Shard) -> Self {
+    pub(crate) fn of(graphs: &GraphStore, channels: &Channels) -> Self {
         Self {
-            store: shard.graphs.store().damage(),
-            channels: shard.channels.damage().map(ToString::to_string),
-            graphs: shard.graphs.quarantined(),
+            store: graphs.store().damage(),
+            channels: channels.damage().map(ToString::to_string),
+            graphs: graphs.quarantined(),
         }
     }
 
@@ -63,8 +64,8 @@ impl Damage {
     }
 
     /// For `ShardStatus`: of the graphs those are named that the caller may read.
-    pub(crate) fn json(&self, shard: &Shard, caller: Caller<'_>) -> Value {
-        let named = self.graphs.iter().filter(|(name, _)| may_know(shard, caller, name)).take(NAMED);
+    pub(crate) fn json(&self, known: Known<'_>) -> Value {
+        let named = self.graphs.iter().filter(|(name, _)| known.has(name)).take(NAMED);
         let graphs =
             named.map(|(name, reason)| json!({"graph": shortened(name), "reason": shortened(reason)}));
         json!({
@@ -77,14 +78,14 @@ impl Damage {
 }
 
 /// How the scrub stands, for `ShardStatus`; null in memory.
-pub(crate) fn scrub_json(shard: &Shard, caller: Caller<'_>) -> Value {
-    let Some(state) = shard.scrub.state() else { return Value::Null };
+pub(crate) fn scrub_json(state: Option<&ScrubState>, known: Known<'_>) -> Value {
+    let Some(state) = state else { return Value::Null };
     let findings = state.log.findings.iter().take(NAMED).map(|finding| {
-        let known = finding.graphs.iter().filter(|name| may_know(shard, caller, name)).take(NAMED);
+        let graphs = finding.graphs.iter().filter(|name| known.has(name)).take(NAMED);
         json!({
             "table": finding.table,
             "space": finding.space,
-            "graphs": known.map(|name| shortened(name)).collect::<Vec<_>>(),
+            "graphs": graphs.map(|name| shortened(name)).collect::<Vec<_>>(),
             "reason": shortened(&finding.reason),
         })
     });
@@ -101,9 +102,19 @@ pub(crate) fn scrub_json(shard: &Shard, caller: Caller<'_>) -> Value {
     })
 }
 
-fn may_know(shard: &Shard, caller: Caller<'_>, name: &str) -> bool {
-    let graph = shard.graphs.graph_in_any_state(name);
-    graph.is_ok_and(|graph| shard.access.may(caller, Need::Read, &graph))
+/// The graphs that a caller may know of: those that he may read.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) graphs: &'a GraphStore,
+    pub(crate) access: &'a AccessControl,
+    pub(crate) caller: Caller<'a>,
+}
+
+impl Known<'_> {
+    fn has(&self, name: &str) -> bool {
+        let graph = self.graphs.graph_in_any_state(name);
+        graph.is_ok_and(|graph| self.access.may(self.caller, Need::Read, &graph))
+    }
 }
 
 fn shortened(text: &str) -> String {

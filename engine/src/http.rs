@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     damage::Damage,
-    metrics::Page,
+    metrics_page::Page,
     shard::{Shard, stopped},
 };
 
@@ -40,7 +40,7 @@ async fn ready(State(shard): State<Arc<Shard>>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: no writes are taken: {reason}\n"))
         }
     };
-    let text = text + &Damage::of(&shard).lines();
+    let text = text + &Damage::of(&shard.graphs, &shard.channels).lines();
     (status, [(header::CONNECTION, "close")], text).into_response()
 }
 

@@ -1,7 +1,8 @@
 //! `epistemic-graph-server`: a shard.
 //!
-//! The way of a request: `listen` accepts, `connection` cuts frames and keeps order, `dispatch` decides what a
-//! request needs, reads answer from storage, writes go through the `commit` thread, which syncs once per group.
+//! The way of a request: `listen` accepts, `connection` cuts frames and keeps order, `request` decides who may ask it and where
+//! it runs, its handler in `operations` answers: reads from storage, writes through the `commit` thread, which syncs once per
+//! group.
 //! [`server`] puts the parts together.
 
 mod access;
@@ -15,8 +16,6 @@ pub mod config;
 mod connection;
 mod damage;
 mod descriptors;
-mod dispatch;
-mod document;
 mod expected_store;
 mod fair_queue;
 mod graph_cache;
@@ -28,20 +27,23 @@ mod logging;
 mod maintenance;
 mod memory;
 mod metrics;
+mod metrics_page;
 mod neighbor_cache;
 mod open_transfers;
+mod operations;
 mod oversized;
 mod owners;
 mod ownership;
 mod projection;
 mod quotas;
 mod reasoning;
+mod request;
 mod scrub;
 mod semantic;
 pub mod server;
 mod shard;
 mod signed;
-mod status;
+mod spool;
 mod stream;
 mod transactions;
 mod transfer;

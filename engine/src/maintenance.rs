@@ -63,7 +63,7 @@ pub(crate) fn start(shard: &Arc<Shard>) {
     tokio::spawn(every(Arc::clone(shard), "quotas", SAMPLE_EVERY, sample));
     let first = Arc::clone(shard);
     tokio::task::spawn_blocking(move || sample(&first));
-    tokio::spawn(scrub::run(Arc::clone(shard)));
+    tokio::spawn(scrub::worker::run(Arc::clone(shard)));
     if shard.checkpoint_interval > 0 && shard.checkpoints.directory().is_some() {
         let period = Duration::from_secs(shard.checkpoint_interval);
         tokio::spawn(every(Arc::clone(shard), "checkpoint", period, checkpoint));

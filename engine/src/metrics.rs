@@ -2,7 +2,6 @@
 
 mod damage;
 mod memory;
-mod page;
 mod quotas;
 
 use std::{
@@ -11,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use epistemic_listen::Places;
 use epistemic_logging::LogWriter;
 use epistemic_storage::GraphStore;
 use parking_lot::RwLock;
@@ -19,9 +19,21 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
-pub(crate) use self::page::Page;
 use self::{damage::DamageSeries, memory::MemorySeries, quotas::QuotaSeries};
-use crate::{shard::Shard, wire::Method};
+use crate::{
+    admission::Admission,
+    compute_pool::ComputePool,
+    damage::Damage,
+    memory::{Accounts, Budget, Usage},
+    open_transfers::OpenTransfers,
+    projection::Projections,
+    quotas::Quotas,
+    scrub::ScrubState,
+    semantic::Indexes,
+    spool::Spool,
+    transactions::Transactions,
+    wire::Method,
+};
 
 const DURATION_BOUNDS: &[f64] = &[
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -37,6 +49,25 @@ const LONGEST_LABEL: usize = 8 << 10;
 struct OpSeries {
     requests: IntCounter,
     duration: Histogram,
+}
+
+/// What the series of the state now are read from.
+pub(crate) struct Sources<'a> {
+    pub(crate) graphs: &'a GraphStore,
+    pub(crate) admission: &'a Admission,
+    pub(crate) projections: &'a Projections,
+    pub(crate) vectors: &'a Indexes,
+    pub(crate) compute: &'a ComputePool,
+    pub(crate) damage: Damage,
+    pub(crate) scrub: Option<ScrubState>,
+    pub(crate) budget: &'a Budget,
+    pub(crate) memory: &'a Accounts,
+    pub(crate) spool: &'a Spool,
+    pub(crate) usage: Usage,
+    pub(crate) quotas: &'a Quotas,
+    pub(crate) open_transfers: &'a OpenTransfers,
+    pub(crate) transactions: &'a Transactions,
+    pub(crate) places: &'a Places,
 }
 
 /// The server's series.
@@ -373,8 +404,8 @@ impl Metrics {
     }
 
     /// Prometheus text 0.0.4 of the state now. Drops the series of graphs that are gone.
-    pub(crate) fn render(&self, shard: &Shard) -> prometheus::Result<Vec<u8>> {
-        let Shard { graphs, admission, projections, vectors, compute, .. } = shard;
+    pub(crate) fn render(&self, sources: &Sources<'_>) -> prometheus::Result<Vec<u8>> {
+        let Sources { graphs, admission, projections, vectors, compute, .. } = sources;
         self.projection_bytes.set(projections.bytes() as i64);
         self.vector_bytes.set(vectors.bytes() as i64);
         self.projection_builds.inc_by(projections.builds().saturating_sub(self.projection_builds.get()));
@@ -386,24 +417,24 @@ impl Metrics {
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
         self.log_dropped.inc_by(self.log.dropped().saturating_sub(self.log_dropped.get()));
         self.writable.set(graphs.write_refusal().is_none().into());
-        self.damage.renew(shard, &self.registry);
-        self.memory.renew(shard);
-        self.quotas.renew(shard);
-        let open = shard.open_transfers.open();
+        self.damage.renew(&sources.damage, sources.scrub.as_ref(), &self.registry);
+        self.memory.renew(sources);
+        self.quotas.renew(sources.quotas, graphs);
+        let open = sources.open_transfers.open();
         self.transfers_open.set(open.count as i64);
         self.transfers_oldest.set(open.oldest.as_secs() as i64);
-        let ended = shard.open_transfers.ended();
+        let ended = sources.open_transfers.ended();
         self.transfers_ended.inc_by(ended.saturating_sub(self.transfers_ended.get()));
-        let (open, bytes) = shard.transactions.open();
+        let (open, bytes) = sources.transactions.open();
         self.transactions_open.set(open as i64);
         self.transactions_bytes.set(bytes as i64);
-        let forgotten = shard.transactions.forgotten();
+        let forgotten = sources.transactions.forgotten();
         self.transactions_forgotten.inc_by(forgotten.saturating_sub(self.transactions_forgotten.get()));
         let awaiting = graphs.awaiting_room();
         self.awaiting_graphs.set(awaiting.graphs as i64);
         self.awaiting_bytes.set(awaiting.bytes as i64);
-        self.connections.set(shard.places.taken() as i64);
-        let pushed_out = shard.places.pushed_out();
+        self.connections.set(sources.places.taken() as i64);
+        let pushed_out = sources.places.pushed_out();
         self.connections_pushed_out.inc_by(pushed_out.saturating_sub(self.connections_pushed_out.get()));
         if let Ok(stats) = graphs.store().stats() {
             self.store_bytes.set(stats.bytes as i64);

@@ -12,7 +12,10 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::{memory::Accounts, transfer::Transfers};
+use crate::{
+    memory::Accounts,
+    transfer::{Open, Transfers},
+};
 
 /// Watches over the transfers of all connections.
 pub(crate) struct OpenTransfers {
@@ -23,14 +26,6 @@ pub(crate) struct OpenTransfers {
     /// So long a transfer may wait for its next piece; none for ever.
     idle_limit: Option<Duration>,
     ended: AtomicU64,
-}
-
-/// What is open.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Open {
-    pub(crate) count: u64,
-    /// How long the oldest is open.
-    pub(crate) oldest: Duration,
 }
 
 impl OpenTransfers {

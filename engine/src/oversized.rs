@@ -8,7 +8,7 @@ use epistemic_logging::Limit;
 use epistemic_protocol::ErrorCode;
 
 use crate::{
-    dispatch::{OpError, answer},
+    request::{error::OpError, response},
     wire::{
         Envelope, ReplyTo, envelope,
         frame::{FrameTooLarge, PREFIX},
@@ -50,7 +50,7 @@ impl Oversized {
         let unread = |_| ReplyTo { id: envelope::id_of(&self.head), coded: false };
         let to = Envelope::parse(&self.head).map_or_else(unread, |envelope| envelope.reply_to());
         let mut out = Vec::new();
-        answer::error(&mut out, to, &OpError::Text(self.text));
+        response::error(&mut out, to, &OpError::Text(self.text));
         out
     }
 }

@@ -41,7 +41,6 @@ use crate::{
     compute_pool::{ComputePool, Shares as ComputeShares},
     config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
-    dispatch::screen,
     expected_store::{Expected, Found, WrongStore},
     guesses::Guesses,
     http,
@@ -49,17 +48,20 @@ use crate::{
     listen::{self, UnixSocket},
     logging, maintenance,
     memory::{Accounts, Budget, Limits as MemoryLimits, Part},
-    metrics::{Metrics, Page},
+    metrics::Metrics,
+    metrics_page::Page,
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
     owners::{self, Peers},
     ownership::Ownership,
     projection::Projections,
     quotas::Quotas,
+    request::strangers,
     scrub::Scrub,
     semantic::Indexes,
     shard::{Authentication, Limits, Periodic, Shard, stopped},
     signed::SignedRequests,
+    spool::{self, Spool},
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::TokenKey,
@@ -310,6 +312,8 @@ fn open_shard(
     let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let dirty = Arc::new(Dirty::new(directory.is_some()));
     let path = directory.as_ref().map(|directory| directory.path().to_owned());
+    let most = spool::Most { bytes: config.memory.answer_disk, files: shares.spooled };
+    let spool = Spool::new(path.clone(), most, config.min_free_bytes);
     let scrub = Scrub::new(path, config.scrub_interval);
     let keep = usize::from(config.checkpoint_keep);
     let checkpoints = Checkpoints::new(directory, keep, Arc::clone(&dirty), Arc::clone(&metrics), &graphs)?;
@@ -337,6 +341,7 @@ fn open_shard(
         admission: Admission::new(config.max_inflight),
         budget: *budget,
         memory: Arc::clone(&memory),
+        spool,
         quotas,
         metrics,
         neighbors: NeighborCache::new(budget.bytes(Part::Neighbors)),
@@ -347,11 +352,11 @@ fn open_shard(
         reads: ComputePool::start("reads", ComputeShares::of_reads(cores), 1, config.compute_deadline())?,
         checkpoints,
         dirty,
-        unauthenticated: UnauthenticatedBudget::new(budget.bytes(Part::Strangers)),
+        unauthenticated: Arc::new(UnauthenticatedBudget::new(budget.bytes(Part::Strangers))),
         places: places(config, shares),
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         documents: Arc::new(tokio::sync::Semaphore::new(1)),
-        large_strangers: tokio::sync::Semaphore::new(screen::AT_ONCE),
+        large_strangers: tokio::sync::Semaphore::new(strangers::AT_ONCE),
         guesses: Guesses::default(),
         short_secret: auth.is_short(),
         limits: Limits::new(config, &limits),

@@ -7,12 +7,17 @@ use std::{
 };
 
 use epistemic_listen::Places;
-use epistemic_storage::{GraphId, GraphStore, channels::Channels, graph::LedgerKeep};
+use epistemic_storage::{
+    GraphId, GraphStore, StoreError,
+    channels::Channels,
+    graph::{GraphError, LedgerKeep, Op, Outcome},
+};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::{
     access::AccessControl,
+    account::Account,
     admission::Admission,
     analytics::Cancel,
     checkpoints::{Checkpoints, Dirty},
@@ -21,17 +26,18 @@ use crate::{
     config::{Config, DurabilityMode},
     guesses::Guesses,
     lifecycle::Decay,
-    memory::{Accounts, Budget, Limits as MemoryLimits},
+    memory::{Accounts, Budget, Limits as MemoryLimits, Part, Usage},
     metrics::Metrics,
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
     owners::Peers,
     ownership::Ownership,
     projection::Projections,
-    quotas::Quotas,
+    quotas::{Quotas, WriteCharge},
     scrub::Scrub,
     semantic::Indexes,
     signed::SignedRequests,
+    spool::Spool,
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::TokenKey,
@@ -53,6 +59,8 @@ pub(crate) struct Shard {
     pub(crate) budget: Budget,
     /// Who holds what of the memory that requests fill.
     pub(crate) memory: Arc<Accounts>,
+    /// Answers of slow clients, on disk.
+    pub(crate) spool: Arc<Spool>,
     /// What tenants may have and use.
     pub(crate) quotas: Quotas,
     pub(crate) metrics: Arc<Metrics>,
@@ -66,7 +74,7 @@ pub(crate) struct Shard {
     pub(crate) reads: ComputePool,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) dirty: Arc<Dirty>,
-    pub(crate) unauthenticated: UnauthenticatedBudget,
+    pub(crate) unauthenticated: Arc<UnauthenticatedBudget>,
     /// Places for connections.
     pub(crate) places: Arc<Places>,
     /// Places for answers that are streamed from a thread: clients that take theirs slowly must not use up all threads.
@@ -176,6 +184,35 @@ impl Shard {
     pub(crate) fn shut_down(&self) {
         self.stop.send_replace(true);
         self.stopping.cancel();
+    }
+
+    /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.
+    pub(crate) fn write_blocking(
+        &self,
+        account: Account,
+        op: Op,
+        charge: Option<WriteCharge>,
+    ) -> Result<Outcome, GraphError> {
+        let gone = || GraphError::Store(StoreError::other("the server is shutting down"));
+        self.committer.submit(account, None, op, None, charge).blocking_recv().map_err(|_| gone())?
+    }
+
+    /// What each part of the memory holds now, as far as it is counted. Reads figures of the store.
+    pub(crate) fn memory_usage(&self) -> Usage {
+        let stored = self.graphs.store().stats().unwrap_or_default();
+        Usage::new(|part| match part {
+            Part::Base | Part::Commits => 0,
+            Part::Blocks => stored.cache_bytes,
+            Part::WriteBuffers => stored.write_buffer_bytes,
+            Part::Projections => self.projections.all_bytes() as u64,
+            Part::Vectors => self.vectors.bytes() as u64,
+            Part::Neighbors => self.neighbors.bytes() as u64,
+            Part::Names => self.access.identities.name_bytes() + self.channels.name_bytes(),
+            Part::Strangers => self.unauthenticated.held() as u64,
+            Part::Requests | Part::Answers | Part::Transfers | Part::Transactions => {
+                self.memory.held(part) as u64
+            }
+        })
     }
 }
 

@@ -16,19 +16,16 @@ use std::{
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::{
     GraphStore,
-    graph::{Graph, GraphCounters},
-    service::{self, Imported, ServiceError, Wanted},
-    snapshot::{self, Header, ImportTarget, Ledger, Loaded, SnapshotError, Totals},
+    graph::Graph,
+    service::{self, Imported, ServiceError},
+    snapshot::{self, Header, Ledger, SnapshotError, Totals},
 };
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    access::Caller,
     memory::{Accounts, Charge, NoRoom, Part},
-    open_transfers::Open,
-    quotas::{Load, Place},
-    shard::Shard,
+    quotas::Place,
 };
 
 /// Transfers of one connection at a time.
@@ -71,6 +68,14 @@ impl Times {
         let now = Instant::now();
         Self { opened: now, used: now }
     }
+}
+
+/// What is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Open {
+    pub(crate) count: u64,
+    /// How long the oldest is open.
+    pub(crate) oldest: Duration,
 }
 
 struct Export {
@@ -136,14 +141,6 @@ pub(crate) enum TransferError {
     NoThread(#[source] io::Error),
     #[error("transfer thread: {0}")]
     Thread(String),
-}
-
-/// Whether the tenant of a graph of this snapshot may have so much more. The commit asks again.
-fn has_room(graphs: &GraphStore, name: &str, header: &Header) -> Result<(), String> {
-    let claimed_by = header.tenant.as_deref().filter(|_| name == header.graph);
-    let (nodes, edges) = (header.nodes, header.edges);
-    let state = GraphCounters { nodes, edges, ..GraphCounters::default() };
-    graphs.has_room(name, claimed_by, header.owner.as_deref(), &state).map_err(|error| error.to_string())
 }
 
 fn join<T>(thread: JoinHandle<Result<T, TransferError>>) -> Result<T, TransferError> {
@@ -279,69 +276,9 @@ impl Transfers {
         self.exports.lock().remove(&id).map(drop).ok_or(TransferError::Unknown(id))
     }
 
-    /// Begins an import. What the snapshot says of its owner is the caller's, or must be refused.
+    /// Begins an import: starts the thread on which `work` takes in what is written. `replaces` is the graph whose place it is to
+    /// take.
     pub(crate) fn open_import(
-        &self,
-        shard: &Arc<Shard>,
-        caller: Caller<'_>,
-        target: ImportTarget,
-        quota: Option<Place>,
-        mut load: Option<Load>,
-    ) -> Result<u64, TransferError> {
-        let shard = Arc::clone(shard);
-        let agent = caller.id().map(str::to_owned);
-        let replaces = target.name.clone().filter(|_| target.replace);
-        self.take_in(replaces, quota, move |input| {
-            let graphs = &shard.graphs;
-            let counted = load.is_some();
-            let admit = |header: &Header, name: &str| {
-                if counted {
-                    has_room(graphs, name, header)?;
-                }
-                let there = graphs.graph(name).ok();
-                let caller = Caller::new(agent.as_deref());
-                shard.access.may_restore(caller, name, header, there.as_deref()).map_err(|denied| {
-                    shard.metrics.access_denied();
-                    denied.to_string()
-                })
-            };
-            let since = Arc::clone(&input.since);
-            let mut watch = |loaded: Loaded| {
-                // Records are given out of whole chunks.
-                since.store(0, Ordering::Relaxed);
-                match &mut load {
-                    Some(load) => load.has(loaded.bytes).map_err(|refusal| refusal.to_string()),
-                    None => Ok(()),
-                }
-            };
-            let (header, totals, name) = snapshot::import_if(graphs, input, &target, &admit, &mut watch)?;
-            load.into_iter().for_each(Load::finish);
-            Ok(Committed::Graph(header, totals, name))
-        })
-    }
-
-    /// Begins to take what is missing here of a copy of identities and channels.
-    pub(crate) fn open_service_import(
-        &self,
-        shard: &Arc<Shard>,
-        caller: Caller<'_>,
-        wanted: Wanted,
-    ) -> Result<u64, TransferError> {
-        let shard = Arc::clone(shard);
-        let agent = caller.id().map(str::to_owned);
-        self.take_in(None, None, move |input| {
-            let (identities, channels) = (&shard.access.identities, &shard.channels);
-            let (_, _, imported) = service::import(identities, channels, input, wanted, |new, identity| {
-                let caller = Caller::new(agent.as_deref());
-                let checked = shard.access.may_register(caller, new, &identity.role);
-                checked.map_err(|denied| denied.to_string())
-            })?;
-            Ok(Committed::Service(imported))
-        })
-    }
-
-    /// Starts the thread of an import.
-    fn take_in(
         &self,
         replaces: Option<String>,
         quota: Option<Place>,
@@ -471,7 +408,8 @@ impl Write for PieceWriter {
     }
 }
 
-struct PieceReader {
+/// What is written to an import, as it arrives.
+pub(crate) struct PieceReader {
     pieces: Receiver<Piece>,
     current: io::Cursor<Vec<u8>>,
     /// For the current piece.
@@ -480,6 +418,13 @@ struct PieceReader {
     since: Arc<AtomicUsize>,
     memory: Held,
     finished: bool,
+}
+
+impl PieceReader {
+    /// Bytes read since a record was last given out: to be set to 0 then, so that their room is given back.
+    pub(crate) fn since_record(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.since)
+    }
 }
 
 impl Read for PieceReader {

@@ -5,8 +5,6 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use crate::shard::Shard;
-
 /// Bytes held by connections that have not authenticated yet.
 pub(crate) struct UnauthenticatedBudget {
     limit: usize,
@@ -27,18 +25,18 @@ impl UnauthenticatedBudget {
 
 /// One connection's part of the budget; given back when dropped.
 pub(crate) struct Charge {
-    shard: Arc<Shard>,
+    budget: Arc<UnauthenticatedBudget>,
     bytes: usize,
 }
 
 impl Charge {
-    pub(crate) fn new(shard: &Arc<Shard>) -> Self {
-        Self { shard: Arc::clone(shard), bytes: 0 }
+    pub(crate) fn new(budget: &Arc<UnauthenticatedBudget>) -> Self {
+        Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
     /// Sets the part to `bytes`; false when all parts together are more than the budget.
     pub(crate) fn set(&mut self, bytes: usize) -> bool {
-        let UnauthenticatedBudget { limit, held } = &self.shard.unauthenticated;
+        let UnauthenticatedBudget { limit, held } = &*self.budget;
         if bytes <= self.bytes {
             let before = held.fetch_sub(self.bytes - bytes, Ordering::Relaxed);
             let fewer = self.bytes - bytes;
@@ -53,6 +51,6 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.shard.unauthenticated.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

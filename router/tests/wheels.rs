@@ -36,7 +36,7 @@ fn placements(version: &str, groups: &str, count: usize) -> Vec<Placement> {
     // Asked when the test runs: a test built in another checkout may be taken for this one's.
     let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it for tests");
     let output = Command::new(python(version))
-        .arg(Path::new(&package).join("tests/fixtures/place.py"))
+        .arg(Path::new(&package).join("protocol/tests/fixtures/place.py"))
         .args([&seed, &count.to_string(), groups])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .output()

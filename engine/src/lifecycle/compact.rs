@@ -2,7 +2,10 @@
 
 use epistemic_storage::graph::GraphReader;
 
-use super::{LifecycleError, Target, evict::remove_nodes};
+use super::{
+    context::{LifecycleError, Target},
+    evict::remove_nodes,
+};
 
 /// Removes the oldest nodes that carry the label `node_type`, so that `threshold` are left; returns their ids. A node that is
 /// changed meanwhile stays.

@@ -1,23 +1,15 @@
-//! Confidence decays exponentially with the time since the last access.
+//! The sweep that lets confidence decay.
 
 use epistemic_storage::{
     clock,
     graph::{ConditionalChange, GraphReader},
-    properties,
 };
 
-use super::{LifecycleError, Reviser, Target};
-
-/// How confidence decays, and what becomes of what has little left.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Decay {
-    /// Seconds in which confidence halves; nothing decays unless it is above 0.
-    pub(crate) half_life: f64,
-    /// With `prune`, what has less confidence than this is removed.
-    pub(crate) floor: f64,
-    /// Whether anything is removed.
-    pub(crate) prune: bool,
-}
+use super::{
+    context::{LifecycleError, Target},
+    policy::{Decay, Fate},
+    reviser::Reviser,
+};
 
 /// What a sweep did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -26,30 +18,6 @@ pub(crate) struct Swept {
     pub(crate) edges_decayed: u64,
     pub(crate) nodes_pruned: u64,
     pub(crate) edges_pruned: u64,
-}
-
-/// What becomes of a property map.
-enum Fate {
-    Stays,
-    Decays(Vec<u8>),
-    Goes { decayed: bool },
-}
-
-impl Decay {
-    fn fate(&self, properties: &[u8], now: u64) -> Fate {
-        let Some(fields) = properties::decay_fields(properties) else { return Fate::Stays };
-        let confidence = fields.confidence.unwrap_or(1.0);
-        let age = fields.last_seen.and_then(|seen| now.checked_sub(seen)).filter(|age| *age > 0);
-        let decayed = age
-            .filter(|_| self.half_life > 0.0)
-            .map(|age| (confidence * 0.5_f64.powf(age as f64 / self.half_life)).clamp(0.0, 1.0));
-        if self.prune && decayed.unwrap_or(confidence) < self.floor {
-            return Fate::Goes { decayed: decayed.is_some() };
-        }
-        let refreshed =
-            decayed.and_then(|confidence| properties::with_confidence(properties, confidence, now));
-        refreshed.map_or(Fate::Stays, Fate::Decays)
-    }
 }
 
 /// Sweeps over all edges, then all nodes. Each change is atomic, the sweep as a whole is not: after a crash the next one

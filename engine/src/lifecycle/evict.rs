@@ -5,7 +5,10 @@ use epistemic_storage::{
     properties,
 };
 
-use super::{LifecycleError, Reviser, Target};
+use super::{
+    context::{LifecycleError, Target},
+    reviser::Reviser,
+};
 
 /// Nodes whose properties are read at a time.
 const SLICE: usize = 256;

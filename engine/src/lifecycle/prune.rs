@@ -6,7 +6,10 @@ use epistemic_storage::{
     properties,
 };
 
-use super::{LifecycleError, Reviser, Target};
+use super::{
+    context::{LifecycleError, Target},
+    reviser::Reviser,
+};
 
 /// What was removed.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -2,18 +2,18 @@
 
 use epistemic_storage::{
     StoreError,
-    graph::{ChangeSummary, ConditionalChange, GraphError, GraphReader, Op, Outcome},
+    graph::{ChangeSummary, ConditionalChange, GraphReader, Op, Outcome},
 };
 
-use super::{LifecycleError, Target};
-use crate::{account::Account, quotas::WriteCharge};
+use super::context::{LifecycleError, Target};
+use crate::quotas::WriteCharge;
 
 /// Changes and bytes of one part: a few milliseconds of the commit thread.
 const PART: usize = 1_000;
 const PART_BYTES: usize = 256 << 10;
 
 /// Gathers changes and commits them when there are enough.
-pub(crate) struct Reviser<'a> {
+pub(super) struct Reviser<'a> {
     target: Target<'a>,
     since: u64,
     part: Vec<ConditionalChange>,
@@ -23,7 +23,7 @@ pub(crate) struct Reviser<'a> {
 
 impl<'a> Reviser<'a> {
     /// For changes that are worked out from the state of `reader`.
-    pub(crate) fn new(target: Target<'a>, reader: &GraphReader<'_>) -> Result<Self, StoreError> {
+    pub(super) fn new(target: Target<'a>, reader: &GraphReader<'_>) -> Result<Self, StoreError> {
         let since = reader.counters()?.sequence;
         Ok(Self { target, since, part: Vec::new(), bytes: 0, done: ChangeSummary::default() })
     }
@@ -32,14 +32,14 @@ impl<'a> Reviser<'a> {
     ///
     /// # Errors
     /// A commit failed, or nobody waits any more.
-    pub(crate) fn push(&mut self, revision: ConditionalChange) -> Result<(), LifecycleError> {
+    pub(super) fn push(&mut self, revision: ConditionalChange) -> Result<(), LifecycleError> {
         self.bytes += revision.bytes();
         self.part.push(revision);
         if self.part.len() < PART && self.bytes < PART_BYTES { Ok(()) } else { self.commit() }
     }
 
     /// Commits the rest.
-    pub(crate) fn finish(mut self) -> Result<ChangeSummary, LifecycleError> {
+    pub(super) fn finish(mut self) -> Result<ChangeSummary, LifecycleError> {
         self.commit()?;
         Ok(self.done)
     }
@@ -59,18 +59,5 @@ impl<'a> Reviser<'a> {
             self.done.add(revised);
         }
         Ok(())
-    }
-}
-
-impl crate::shard::Shard {
-    /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.
-    pub(crate) fn write_blocking(
-        &self,
-        account: Account,
-        op: Op,
-        charge: Option<WriteCharge>,
-    ) -> Result<Outcome, GraphError> {
-        let gone = || GraphError::Store(StoreError::other("the server is shutting down"));
-        self.committer.submit(account, None, op, None, charge).blocking_recv().map_err(|_| gone())?
     }
 }

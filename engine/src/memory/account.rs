@@ -45,6 +45,12 @@ pub(crate) enum NoRoom {
         of = words(.part), flag = flag(.part), code = ErrorCode::LimitExceeded
     )]
     Ever { part: Part, bytes: usize, limit: usize },
+    /// On disk, at this moment, for an answer that has none in memory.
+    #[error(
+        "{code}: large answers fill their room on disk (--answer-disk, --min-free-bytes); nothing was changed, retry with backoff",
+        code = ErrorCode::Busy
+    )]
+    Disk,
 }
 
 fn words(part: &Part) -> &'static str {
@@ -110,6 +116,11 @@ impl Accounts {
         let mut charge = self.open(part, owner);
         charge.set(bytes)?;
         Ok(charge)
+    }
+
+    /// The most bytes of a part.
+    pub(crate) fn limit(&self, part: Part) -> usize {
+        self.of(part).limit
     }
 
     /// Bytes held of a part.

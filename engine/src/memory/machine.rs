@@ -80,6 +80,15 @@ fn mount(line: &str, v2: bool) -> Option<Mount> {
     wanted.then(|| Mount { root, point: point.into() })
 }
 
+/// Resident memory of the process, 0 where the system does not tell.
+pub(crate) fn resident_bytes() -> u64 {
+    let pages = fs_err::read_to_string("/proc/self/statm")
+        .ok()
+        .and_then(|statm| statm.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;

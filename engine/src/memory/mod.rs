@@ -12,5 +12,6 @@ pub(crate) use account::{Accounts, Charge, NoRoom};
 pub(crate) use body::{Body, decoded};
 pub(crate) use budget::{Budget, Given, MemoryBudget, Part};
 pub(crate) use limits::Limits;
+pub(crate) use machine::resident_bytes;
 pub(crate) use room::{Answer, Room, TooLarge};
 pub(crate) use usage::Usage;

@@ -9,6 +9,7 @@ use epistemic_protocol::ErrorCode;
 use parking_lot::Mutex;
 
 use super::{Accounts, Charge, NoRoom, Part};
+use crate::spool::{NoSpool, Spool, Spooled};
 
 /// Answers up to this size are not counted.
 const FREE: usize = 64 << 10;
@@ -16,6 +17,10 @@ const FREE: usize = 64 << 10;
 const STEP: usize = 256 << 10;
 /// Times its size that an answer takes while it is made: its buffer is copied when it grows, and its rows are put in order.
 const MAKING: usize = 2;
+/// Rows go to disk when they take so much of the memory for answers.
+const SPOOLED_FROM: usize = 16;
+/// The largest answer whose rows are on disk.
+const LARGEST_ON_DISK: usize = 512 << 20;
 
 /// How much an answer may become, and the charge for it.
 pub(crate) struct Room {
@@ -23,6 +28,16 @@ pub(crate) struct Room {
     granted: AtomicUsize,
     max: usize,
     paid: Option<Mutex<Paid>>,
+    disk: Option<Disk>,
+}
+
+/// Where rows go that are too many for memory.
+struct Disk {
+    spool: Arc<Spool>,
+    /// Bytes of rows that stay in memory.
+    keeps: usize,
+    /// Rows on disk, and where they stand in the answer.
+    files: Mutex<Vec<(usize, Spooled)>>,
 }
 
 /// The answer does not get the room that it needs.
@@ -40,19 +55,80 @@ struct Paid {
 pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,
     pub(crate) charge: Option<Charge>,
+    /// Parts that are on disk, and where they stand in `bytes`.
+    pub(crate) files: Vec<(usize, Spooled)>,
 }
 
 impl Room {
     /// Of `max` bytes, which are few, and on nobody's account.
     pub(crate) const fn small(max: usize) -> Self {
-        Self { granted: AtomicUsize::new(max), max, paid: None }
+        Self { granted: AtomicUsize::new(max), max, paid: None, disk: None }
     }
 
     /// Of up to `max` bytes on the account of `owner`. What `must` be told is not refused for want of room.
     pub(crate) fn new(accounts: &Arc<Accounts>, owner: &Arc<str>, max: usize, must: bool) -> Self {
         let charge = accounts.open(Part::Answers, owner);
         let paid = Paid { charge, must, refused: None };
-        Self { granted: AtomicUsize::new(FREE.min(max)), max, paid: Some(Mutex::new(paid)) }
+        Self { granted: AtomicUsize::new(FREE.min(max)), max, paid: Some(Mutex::new(paid)), disk: None }
+    }
+
+    /// The same; rows that are too many for memory go to disk.
+    pub(crate) fn on(mut self, spool: &Arc<Spool>, accounts: &Accounts) -> Self {
+        if !spool.is_there() {
+            return self;
+        }
+        let keeps = (accounts.limit(Part::Answers) / SPOOLED_FROM).min(self.max / 2);
+        self.disk = Some(Disk { spool: Arc::clone(spool), keeps, files: Mutex::default() });
+        self
+    }
+
+    /// Where rows of so many bytes go now; none when they stay in memory.
+    pub(crate) fn spool(&self, bytes: usize) -> Option<&Arc<Spool>> {
+        self.disk.as_ref().filter(|disk| bytes > disk.keeps).map(|disk| &disk.spool)
+    }
+
+    /// The error of rows that are too many for memory and found no room on disk.
+    pub(crate) fn no_disk(&self, error: &NoSpool) -> TooLarge {
+        tracing::debug!(%error, "an answer found no room on disk");
+        if let Some(paid) = &self.paid {
+            paid.lock().refused = Some(NoRoom::Disk);
+        }
+        TooLarge
+    }
+
+    /// `file` stands at byte `at` of the answer.
+    ///
+    /// # Errors
+    /// The answer is too large.
+    pub(crate) fn attach(&self, at: usize, file: Spooled) -> Result<(), TooLarge> {
+        let Some(disk) = &self.disk else { return Ok(()) };
+        disk.files.lock().push((at, file));
+        self.check_on_disk(0)
+    }
+
+    /// Whether there may be so many bytes more on disk.
+    ///
+    /// # Errors
+    /// The answer is too large.
+    pub(crate) fn check_on_disk(&self, more: u64) -> Result<(), TooLarge> {
+        let most = LARGEST_ON_DISK.max(self.max);
+        if self.attached() as u64 + more <= most as u64 {
+            return Ok(());
+        }
+        Err(TooLarge)
+    }
+
+    /// Forgets what is on disk: the answer is an error.
+    pub(crate) fn discard(&self) {
+        if let Some(disk) = &self.disk {
+            disk.files.lock().clear();
+        }
+    }
+
+    /// Bytes of the answer that are on disk.
+    pub(crate) fn attached(&self) -> usize {
+        let files = self.disk.as_ref().map(|disk| disk.files.lock());
+        files.map_or(0, |files| files.iter().map(|(_, file)| file.bytes() as usize).sum())
     }
 
     /// The most bytes of an answer.
@@ -89,11 +165,11 @@ impl Room {
     /// Why an answer did not get the room that it needs.
     pub(crate) fn refusal(&self) -> String {
         match self.paid.as_ref().and_then(|paid| paid.lock().refused) {
-            Some(busy @ NoRoom::Now { .. }) => busy.to_string(),
+            Some(busy @ (NoRoom::Now { .. } | NoRoom::Disk)) => busy.to_string(),
             Some(NoRoom::Ever { .. }) | None => format!(
                 "{}: the answer is over {} bytes; ask for less at a time, or export a snapshot",
                 ErrorCode::ResultTooLarge,
-                self.max
+                self.disk.as_ref().map_or(self.max, |_| LARGEST_ON_DISK.max(self.max))
             ),
         }
     }
@@ -104,6 +180,7 @@ impl Room {
     /// There is no room for it.
     pub(crate) fn finish(self, bytes: Vec<u8>) -> Result<Answer, NoRoom> {
         let takes = if bytes.len() > FREE { bytes.capacity() } else { 0 };
+        let files = self.disk.map_or_else(Vec::new, |disk| disk.files.into_inner());
         let charge = match self.paid.map(Mutex::into_inner) {
             None => None,
             Some(Paid { mut charge, must: true, .. }) => {
@@ -115,7 +192,7 @@ impl Room {
                 Some(charge)
             }
         };
-        Ok(Answer { bytes, charge: charge.filter(|charge| charge.bytes() > 0) })
+        Ok(Answer { bytes, charge: charge.filter(|charge| charge.bytes() > 0), files })
     }
 }
 

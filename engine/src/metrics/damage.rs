@@ -2,7 +2,7 @@
 
 use prometheus::{Gauge, IntCounter, IntGauge, Registry, core::Collector};
 
-use crate::{damage::Damage, shard::Shard};
+use crate::{damage::Damage, scrub::ScrubState};
 
 /// The series.
 pub(super) struct DamageSeries {
@@ -48,11 +48,10 @@ impl DamageSeries {
     }
 
     /// Brings them up to date.
-    pub(super) fn renew(&self, shard: &Shard, registry: &Registry) {
-        let damage = Damage::of(shard);
+    pub(super) fn renew(&self, damage: &Damage, scrub: Option<&ScrubState>, registry: &Registry) {
         self.quarantined.set(damage.quarantined() as i64);
         self.store_damaged.set(damage.store_damaged().into());
-        let Some(scrub) = shard.scrub.state() else { return };
+        let Some(scrub) = scrub else { return };
         let collectors: [Box<dyn Collector>; 3] = [
             Box::new(self.scrub_progress.clone()),
             Box::new(self.scrub_read.clone()),

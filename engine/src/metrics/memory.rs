@@ -2,11 +2,8 @@
 
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry, core::Collector};
 
-use crate::{
-    memory::{Part, Usage},
-    shard::Shard,
-    status::resident_bytes,
-};
+use super::Sources;
+use crate::memory::{Part, resident_bytes};
 
 /// The series.
 pub(super) struct MemorySeries {
@@ -15,6 +12,8 @@ pub(super) struct MemorySeries {
     total: IntGauge,
     resident: IntGauge,
     refused: IntCounter,
+    on_disk: IntGauge,
+    spooled: IntCounter,
 }
 
 impl MemorySeries {
@@ -37,30 +36,40 @@ impl MemorySeries {
                 "memory_refusals_total",
                 "Requests, answers and snapshots in pieces for which there was no room.",
             )?,
+            on_disk: IntGauge::new(
+                "answers_disk_bytes",
+                "Answers on disk, being too large for memory or waiting for slow clients.",
+            )?,
+            spooled: IntCounter::new("answers_spooled_total", "Files made for such answers.")?,
         })
     }
 
     pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let collectors: [Box<dyn Collector>; 5] = [
+        let collectors: [Box<dyn Collector>; 7] = [
             Box::new(self.budget.clone()),
             Box::new(self.used.clone()),
             Box::new(self.total.clone()),
             Box::new(self.resident.clone()),
             Box::new(self.refused.clone()),
+            Box::new(self.on_disk.clone()),
+            Box::new(self.spooled.clone()),
         ];
         collectors.into_iter().try_for_each(|collector| registry.register(collector))
     }
 
     /// Brings them up to date.
-    pub(super) fn renew(&self, shard: &Shard) {
+    pub(super) fn renew(&self, sources: &Sources<'_>) {
+        let Sources { budget, memory, spool, usage, .. } = sources;
         for part in Part::ALL {
-            self.budget.with_label_values(&[part.name()]).set(shard.budget.bytes(part) as i64);
+            self.budget.with_label_values(&[part.name()]).set(budget.bytes(part) as i64);
         }
-        for (part, bytes) in Usage::of(shard).parts() {
+        for (part, bytes) in usage.parts() {
             self.used.with_label_values(&[part.name()]).set(bytes as i64);
         }
-        self.total.set(i64::try_from(shard.budget.total).unwrap_or(i64::MAX));
+        self.total.set(i64::try_from(budget.total).unwrap_or(i64::MAX));
         self.resident.set(resident_bytes() as i64);
-        self.refused.inc_by(shard.memory.refused().saturating_sub(self.refused.get()));
+        self.refused.inc_by(memory.refused().saturating_sub(self.refused.get()));
+        self.on_disk.set(i64::try_from(spool.bytes()).unwrap_or(i64::MAX));
+        self.spooled.inc_by(spool.spooled().saturating_sub(self.spooled.get()));
     }
 }

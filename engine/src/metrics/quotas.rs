@@ -1,8 +1,9 @@
 //! Series of quotas: of the tenants that a rule names and a few others, so that their number is bounded.
 
+use epistemic_storage::GraphStore;
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, core::Collector};
 
-use crate::{quotas::Kind, shard::Shard};
+use crate::quotas::{Kind, Quotas};
 
 /// The series.
 pub(super) struct QuotaSeries {
@@ -31,9 +32,9 @@ impl QuotaSeries {
     }
 
     /// Brings them up to date. Those of tenants that are not among the important ones any more go.
-    pub(super) fn renew(&self, shard: &Shard) {
+    pub(super) fn renew(&self, quotas: &Quotas, graphs: &GraphStore) {
         for kind in Kind::ALL {
-            let refused = shard.quotas.refused(&shard.graphs, kind);
+            let refused = quotas.refused(graphs, kind);
             if refused > 0 {
                 let series = self.refusals.with_label_values(&[kind.name()]);
                 series.inc_by(refused.saturating_sub(series.get()));
@@ -41,7 +42,7 @@ impl QuotaSeries {
         }
         self.used.reset();
         self.limit.reset();
-        for row in shard.quotas.important(&shard.graphs) {
+        for row in quotas.important(graphs) {
             for kind in Kind::ALL {
                 let (Some(limit), Some(used)) = (row.limit(kind), row.used(kind)) else { continue };
                 let labels = [row.tenant.name(), kind.name()];

@@ -10,12 +10,12 @@ use epistemic_router::{
     ConnectOptions, Secret,
     owners::{Conflict, Kind, Scope, Survey, Unasked, survey},
 };
-use epistemic_storage::{clock, graph::Superseded};
+use epistemic_storage::{GraphStore, clock, graph::Superseded};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::claims::Own;
-use crate::{config::AuthChoice, ownership::Ownership, shard::Shard};
+use crate::{config::AuthChoice, metrics::Metrics, ownership::Ownership};
 
 /// For a connection to another shard, and for each of its answers.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -64,22 +64,21 @@ impl Peers {
         (all.len() > 1).then(|| Self { own: own.clone(), all: all.to_vec(), secret, state: Mutex::default() })
     }
 
-    /// Asks the others once; takes in what they say.
-    pub(super) async fn ask(&self, shard: &Shard) {
-        // They are the same on all shards: whoever may list names here may there.
-        let system = shard.access.a_system_agent();
+    /// Asks the others once, as an identity that may list names; takes in what they say.
+    pub(super) async fn ask(&self, system: Option<String>, graphs: &GraphStore, metrics: &Metrics) {
         let options = ConnectOptions {
             connect_timeout: CONNECT,
             deadline: ANSWER,
             agent_id: system,
             ..ConnectOptions::default()
         };
-        let own = Own(&shard.graphs);
+        let own = Own(graphs);
         let found = survey(&self.all, Some((&self.own, &own)), &self.secret, &options, Scope::Moved).await;
-        self.take_in(shard, found);
+        self.take_in(graphs, found);
+        self.show(metrics);
     }
 
-    fn take_in(&self, shard: &Shard, found: Survey) {
+    fn take_in(&self, graphs: &GraphStore, found: Survey) {
         let Survey { mut conflicts, unasked } = found;
         conflicts.retain(|conflict| conflict.concerns(&self.own));
         let mut state = self.state.lock();
@@ -94,13 +93,13 @@ impl Peers {
             let Some(newest) = conflict.newest_owner().filter(|newest| newest.endpoint != self.own) else {
                 continue;
             };
-            let Ok(graph) = shard.graphs.graph_in_any_state(&conflict.graph) else { continue };
+            let Ok(graph) = graphs.graph_in_any_state(&conflict.graph) else { continue };
             let (by, epoch) = (newest.endpoint.to_string(), newest.claim.epoch);
             graph.supersede(Some(Superseded { by, epoch }));
             superseded.insert(conflict.graph.clone(), newest.endpoint.clone());
         }
         for name in state.superseded.keys().filter(|name| !superseded.contains_key(*name)) {
-            let Ok(graph) = shard.graphs.graph_in_any_state(name) else { continue };
+            let Ok(graph) = graphs.graph_in_any_state(name) else { continue };
             graph.supersede(None);
             if graph.served().is_ok() {
                 tracing::info!(
@@ -111,18 +110,16 @@ impl Peers {
         }
         tell(&conflicts, &known);
         *state = State { checked_ms: Some(clock::unix_ms()), conflicts, unasked, superseded };
-        drop(state);
-        self.show(shard);
     }
 
     /// Brings the series up to date. Before the first answers nobody was asked.
-    pub(super) fn show(&self, shard: &Shard) {
+    pub(super) fn show(&self, metrics: &Metrics) {
         let state = self.state.lock();
         for kind in Kind::ALL {
-            shard.metrics.ownership_conflicts(kind.name(), state.count(kind));
+            metrics.ownership_conflicts(kind.name(), state.count(kind));
         }
         let unchecked = if state.checked_ms.is_some() { state.unasked.len() } else { self.all.len() - 1 };
-        shard.metrics.ownership_unchecked(unchecked);
+        metrics.ownership_unchecked(unchecked);
     }
 
     /// The shards that did not answer when they were asked last.

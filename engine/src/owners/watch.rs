@@ -31,7 +31,7 @@ pub(crate) async fn check_first(shard: &Arc<Shard>) {
         settle(shard);
         return;
     };
-    peers.show(shard);
+    peers.show(&shard.metrics);
     let limit = if restored.is_some() { RESTORED_BEFORE_SERVING } else { BEFORE_SERVING };
     if timeout(limit, round(shard)).await.is_err() {
         tracing::warn!("the other shards do not answer in time; they are asked again while this one serves");
@@ -88,7 +88,8 @@ async fn watch(shard: Arc<Shard>) {
 /// Asks the others once. The note that the directory was restored has served its purpose once all is well.
 async fn round(shard: &Arc<Shard>) {
     let Some(peers) = &shard.peers else { return };
-    peers.ask(shard).await;
+    // Identities are the same on all shards: whoever may list names here may there.
+    peers.ask(shard.access.a_system_agent(), &shard.graphs, &shard.metrics).await;
     if peers.is_settled() {
         settle(shard);
     }

@@ -18,8 +18,9 @@ use epistemic_storage::{clock, properties::token::Reader};
 pub(crate) use expected::Expected;
 pub(crate) use once::{has_own_key, once};
 pub(crate) use refusal::Refusal;
+pub(crate) use scopes::Scope;
 
-use crate::wire::{Envelope, Method};
+use crate::wire::Envelope;
 use nonces::Nonces;
 
 /// Checks signed requests.
@@ -48,7 +49,7 @@ impl SignedRequests {
     ///
     /// # Errors
     /// What to answer; nothing was done.
-    pub(crate) fn check(&self, envelope: &Envelope<'_>, method: Method) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, envelope: &Envelope<'_>, scope: Scope) -> Result<(), Refusal> {
         if !envelope.exact {
             return Err(Refusal::Encoding("unknown fields, or no agent_id".into()));
         }
@@ -73,7 +74,7 @@ impl SignedRequests {
             return Err(Refusal::Token);
         }
         self.nonces.remember(&token.nonce, token.timestamp, now)?;
-        scopes::check(&context.scopes, method)
+        scope.check(&context.scopes)
     }
 
     /// How long the idempotency key of a write is kept, in milliseconds: for as long as the nonce of its token at most is.

@@ -2,102 +2,39 @@
 //! ones.
 
 use super::Refusal;
-use crate::wire::Method;
 
 /// The broad scopes, each a step above the one before.
 const BROAD: [&str; 3] = ["kg:read", "kg:write", "kg:admin"];
 
-/// Whether the scopes allow the method.
-pub(super) fn check(scopes: &[String], method: Method) -> Result<(), Refusal> {
-    let (needed, level) = needed(method);
-    let allowed = |scope: &String| scope == needed || BROAD[level..].contains(&scope.as_str());
-    if scopes.iter().any(allowed) { Ok(()) } else { Err(Refusal::Scope(needed)) }
+/// What a token must allow: a single scope, or a broad one that holds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope {
+    name: &'static str,
+    /// The number of the first broad scope that holds it.
+    level: usize,
 }
 
-/// The single scope of a method, and the number of the first broad one that holds it.
-fn needed(method: Method) -> (&'static str, usize) {
-    const READ: usize = 0;
-    const WRITE: usize = 1;
-    const ADMIN: usize = 2;
-    use Method as M;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "what moves, restores and stops is for operators")]
-    match method {
-        M::Ping | M::Health | M::Metrics => ("service:control", WRITE),
-        M::HasNode
-        | M::GetNodes
-        | M::GetNodesByLabel
-        | M::GetNodeProperties
-        | M::GetNodePropertiesBatch
-        | M::HasNodesBatch
-        | M::NodeCount
-        | M::NodeIds
-        | M::GetContextView
-        | M::GetSubgraph
-        | M::UnionGetNodeProperties
-        | M::UnionGetNodesByLabel
-        | M::UnionGetNeighbors => ("node:read", READ),
-        M::HasEdge
-        | M::GetEdges
-        | M::GetTriples
-        | M::GetEdgeProperties
-        | M::GetEdgePropertiesBatch
-        | M::EdgeCount
-        | M::InDegree
-        | M::OutDegree
-        | M::GetPredecessors
-        | M::GetSuccessors
-        | M::GetNeighbors => ("edge:read", READ),
-        M::ToMsgpack | M::Fork | M::DiffAgainst | M::ListGraphs | M::GraphStats | M::SnapshotOpen => {
-            ("graph:read", READ)
-        }
-        M::SnapshotRead | M::SnapshotClose | M::ShardStatus => ("graph:read", READ),
-        M::GetLedger | M::LedgerRead => ("ledger:read", READ),
-        M::GetChannelMessages | M::ListChannels | M::GetChannelMembers => ("channel:read", READ),
-        M::TopologicalSort
-        | M::FindCycle
-        | M::GetShortestPath
-        | M::GetBlastRadius
-        | M::DegreeCentrality
-        | M::DegreeCentralityAll
-        | M::BetweennessCentrality
-        | M::PageRank
-        | M::PersonalizedPageRank
-        | M::ConnectedComponents
-        | M::StronglyConnectedComponents
-        | M::MinimumSpanningTree
-        | M::CommunityDetection
-        | M::CommunityDetectEphemeral
-        | M::GraphColoring
-        | M::ComputeSimilarityEdges
-        | M::Vf2SubgraphMatch => ("compute:graph-algo", READ),
-        M::SemanticSearch => ("compute:semantic", READ),
-        M::AddNode
-        | M::CreateNodeIfAbsent
-        | M::CompareAndSetNodeFields
-        | M::ClaimNext
-        | M::RemoveNode
-        | M::BatchUpdate
-        | M::AddEmbedding => ("node:write", WRITE),
-        M::BeginTxn | M::Commit | M::Rollback => ("txn:control", WRITE),
-        M::TxnAddNode
-        | M::TxnRemoveNode
-        | M::TxnAddEdge
-        | M::TxnRemoveEdge
-        | M::TxnCas
-        | M::TxnAddEmbedding => ("txn:write", WRITE),
-        M::AddEdge | M::RemoveEdge => ("edge:write", WRITE),
-        M::Reconcile | M::ApplyMutation => ("graph:write", WRITE),
-        M::ApplyLedger => ("ledger:write", WRITE),
-        M::RunDatalogReasoning => ("reasoning:write", WRITE),
-        M::SendMessage => ("channel:write", WRITE),
-        M::PruneByLifecycle | M::EvictLRU | M::DecaySweep | M::TouchNodes | M::CompactNodesByType => {
-            ("node:admin", ADMIN)
-        }
-        M::CreateChannel | M::JoinChannel | M::LeaveChannel | M::CloseChannel => ("channel:admin", ADMIN),
-        M::ClearLedger => ("ledger:admin", ADMIN),
-        M::RegisterIdentity | M::ApplyMultisigMutation | M::ListIdentities => ("security:admin", ADMIN),
-        M::Shutdown | M::Checkpoint => ("service:admin", ADMIN),
-        _ => ("graph:admin", ADMIN),
+impl Scope {
+    /// One that every broad scope holds.
+    pub(crate) const fn read(name: &'static str) -> Self {
+        Self { name, level: 0 }
+    }
+
+    /// One that `kg:write` and `kg:admin` hold.
+    pub(crate) const fn write(name: &'static str) -> Self {
+        Self { name, level: 1 }
+    }
+
+    /// One that only `kg:admin` holds.
+    pub(crate) const fn admin(name: &'static str) -> Self {
+        Self { name, level: 2 }
+    }
+
+    /// Whether the scopes of a token hold this one.
+    pub(super) fn check(self, scopes: &[String]) -> Result<(), Refusal> {
+        let Self { name, level } = self;
+        let holds = |scope: &String| scope == name || BROAD[level..].contains(&scope.as_str());
+        if scopes.iter().any(holds) { Ok(()) } else { Err(Refusal::Scope(name)) }
     }
 }
 
@@ -105,25 +42,24 @@ fn needed(method: Method) -> (&'static str, usize) {
 mod tests {
     use super::*;
 
-    fn allows(scopes: &[&str], method: Method) -> bool {
+    fn allows(scopes: &[&str], needed: Scope) -> bool {
         let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        check(&scopes, method).is_ok()
+        needed.check(&scopes).is_ok()
     }
 
     #[test]
     fn broad_scopes_hold_those_below_them_and_single_ones_only_themselves() {
-        for (method, levels) in [
-            (Method::HasNode, [true, true, true]),
-            (Method::AddNode, [false, true, true]),
-            (Method::Ping, [false, true, true]),
-            (Method::CreateGraph, [false, false, true]),
-            (Method::MoveDrop, [false, false, true]),
+        for (needed, levels) in [
+            (Scope::read("node:read"), [true, true, true]),
+            (Scope::write("node:write"), [false, true, true]),
+            (Scope::admin("graph:admin"), [false, false, true]),
         ] {
-            let found = BROAD.map(|scope| allows(&[scope], method));
-            assert_eq!((found, allows(&[], method)), (levels, false), "{method}");
+            let found = BROAD.map(|scope| allows(&[scope], needed));
+            assert_eq!((found, allows(&[], needed)), (levels, false), "{needed:?}");
         }
-        assert!(allows(&["edge:read", "node:write"], Method::AddNode));
-        assert!(!allows(&["node:read", "kg:other"], Method::AddNode));
-        assert_eq!(check(&[], Method::AddNode), Err(Refusal::Scope("node:write")));
+        let write = Scope::write("node:write");
+        assert!(allows(&["edge:read", "node:write"], write));
+        assert!(!allows(&["node:read", "kg:other"], write));
+        assert_eq!(write.check(&[]), Err(Refusal::Scope("node:write")));
     }
 }

@@ -10,12 +10,12 @@ use super::error::DecodeError;
 use super::value::Value;
 
 /// For `deserialize_with`: bytes, borrowed unless they came as a list.
-pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D::Error> {
+pub(crate) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D::Error> {
     deserializer.deserialize_bytes(BytesVisitor)
 }
 
 /// For `deserialize_with`: bytes that may be left out.
-pub(super) fn some_bytes<'de, D: Deserializer<'de>>(
+pub(crate) fn some_bytes<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Cow<'de, [u8]>>, D::Error> {
     bytes(deserializer).map(Some)

@@ -11,7 +11,7 @@ use super::{error::DecodeError, value::Value};
 const MAX_COMPONENTS: usize = 65_536;
 
 /// For `deserialize_with`: float32 components, converted from any number. Those out of range become infinite.
-pub(super) fn components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+pub(crate) fn components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
     deserializer.deserialize_seq(ComponentsVisitor)
 }
 

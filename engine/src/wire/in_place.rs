@@ -121,9 +121,10 @@ fn length(marker: u8) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Method, params},
+        super::{Method, Params},
         *,
     };
+    use crate::operations::documents::Document;
 
     fn request(items: &[&[u8]], marker: &[u8]) -> Vec<u8> {
         let mut body =
@@ -139,7 +140,7 @@ mod tests {
     fn document(body: &[u8]) -> Vec<u8> {
         let envelope = Envelope::parse(body).unwrap();
         assert_eq!(envelope.id, 7);
-        let params::Document { msgpack } = params::params(Method::FromMsgpack, envelope.params).unwrap();
+        let Document { msgpack } = Params::decode(Method::FromMsgpack, envelope.params).unwrap();
         msgpack.into_owned()
     }
 

@@ -11,6 +11,7 @@ mod bytes_field;
 pub mod document;
 pub mod envelope;
 mod error;
+mod fields;
 mod floats;
 pub mod frame;
 pub mod in_place;
@@ -34,5 +35,16 @@ pub use error::DecodeError;
 pub use floats::embedding;
 pub use ledger_lines::{LineError, parse_ledger_lines};
 pub use method::{Method, method_named};
+pub use params::{EdgeEnds, NoParams, NodeId, NodeIds, OrNone, Params, Undecoded};
 pub use response::ReplyTo;
 pub use text::WeightedEdge;
+
+pub(crate) use fields::{
+    bin_or_nil, counts, decoded_or_empty, decoded_or_nil, field_str, field_uint, str_or_nil, strings,
+};
+/// For `deserialize_with` of parameters.
+pub(crate) use {
+    bytes_field::{bytes, some_bytes},
+    floats::components,
+    text::{items, pairs, some_text, some_texts, text, text_or_nil, texts, triples, weights},
+};

@@ -35,7 +35,7 @@ impl<'de> Visitor<'de> for TextVisitor {
 }
 
 /// For `deserialize_with`: a string.
-pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error> {
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<&'de str, D::Error> {
     Text::deserialize(deserializer).map(|text| text.0)
 }
 
@@ -79,43 +79,43 @@ impl<'de, T: Deserialize<'de>, U> Visitor<'de> for ListVisitor<T, U> {
 }
 
 /// For `deserialize_with`: a list of items with strings in them.
-pub(super) fn items<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(crate) fn items<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
     list(deserializer, |item: T| item)
 }
 
 /// For `deserialize_with`: a string or nil.
-pub(super) fn text_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
+pub(crate) fn text_or_nil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
     Option::<Text<'de>>::deserialize(deserializer).map(|text| text.map(|text| text.0))
 }
 
 /// For `deserialize_with`: a string that may be left out.
-pub(super) fn some_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
+pub(crate) fn some_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
     text(deserializer).map(Some)
 }
 
 /// For `deserialize_with`: a list of strings.
-pub(super) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de str>, D::Error> {
+pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de str>, D::Error> {
     list(deserializer, |text: Text<'de>| text.0)
 }
 
 /// For `deserialize_with`: a list of strings that may be left out.
-pub(super) fn some_texts<'de, D: Deserializer<'de>>(
+pub(crate) fn some_texts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<&'de str>>, D::Error> {
     texts(deserializer).map(Some)
 }
 
 /// For `deserialize_with`: a list of pairs of strings.
-pub(super) fn pairs<'de, D: Deserializer<'de>>(
+pub(crate) fn pairs<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(&'de str, &'de str)>, D::Error> {
     list(deserializer, |(first, second): (Text<'de>, Text<'de>)| (first.0, second.0))
 }
 
 /// For `deserialize_with`: a list of triples of strings.
-pub(super) fn triples<'de, D: Deserializer<'de>>(
+pub(crate) fn triples<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<(&'de str, &'de str, &'de str)>, D::Error> {
     list(deserializer, |(first, second, third): (Text<'de>, Text<'de>, Text<'de>)| {
@@ -160,6 +160,6 @@ impl<'de> Visitor<'de> for EdgeVisitor {
 }
 
 /// For `deserialize_with`: a list of pairs of a string and a number.
-pub(super) fn weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(&'de str, f64)>, D::Error> {
+pub(crate) fn weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(&'de str, f64)>, D::Error> {
     list(deserializer, |(id, weight): (Text<'de>, f64)| (id.0, weight))
 }

@@ -1,5 +1,5 @@
 //! The operations by name (`docs/reference-protocol.md` section 17), in the order in which errors list them, and what clients have to know of
-//! them. How the server runs each is in `engine/src/dispatch/table.rs`.
+//! them. What answers each is in `engine/src/operations/table.rs`.
 
 use std::fmt;
 
@@ -90,6 +90,102 @@ impl Method {
     #[must_use]
     pub const fn name(self) -> &'static str {
         NAMES[self as usize]
+    }
+
+    /// Whether our server has it. The others are of the reference: parsers of source code, and computations that have nothing to
+    /// do with graphs.
+    #[must_use]
+    pub const fn is_served(self) -> bool {
+        use Method as M;
+        !matches!(
+            self,
+            M::ParseRepository
+                | M::ParseFile
+                | M::ParseFiles
+                | M::IndexRepository
+                | M::SpectralCluster
+                | M::HypergraphEncodeInteraction
+                | M::BatchCosineSimilarity
+                | M::FindSimilarPairs
+                | M::FinanceOptimizePortfolio
+                | M::FinanceRiskParity
+                | M::FinanceBlackLitterman
+                | M::FinanceEfficientFrontier
+                | M::DsLinearRegression
+                | M::DsKMeans
+                | M::DsPca
+                | M::DsComputeStats
+                | M::DsTrainTestSplit
+                | M::DsSoftmax
+                | M::DsLogSoftmax
+                | M::DsCrossEntropy
+                | M::DsDpoLoss
+                | M::DsGrpoSurrogate
+                | M::DsKlDivergence
+                | M::DsAdamStep
+                | M::DsSgdStep
+                | M::FinanceVar
+                | M::FinanceCvar
+                | M::FinanceMaxDrawdown
+                | M::FinanceDrawdownSeries
+                | M::FinanceDownsideDeviation
+                | M::FinanceRiskMetrics
+                | M::FinanceMonteCarloVar
+                | M::FinanceStressTest
+                | M::FinanceDetectRegimes
+                | M::FinanceRollingZscore
+                | M::FinanceEwma
+                | M::FinanceSignalDecay
+                | M::FinanceCombineAlphas
+                | M::FinanceCrossSectionalRank
+                | M::FinanceMomentum
+                | M::FinanceMeanReversion
+                | M::FinanceInformationCoefficient
+                | M::FinanceTwap
+                | M::FinanceVwap
+                | M::FinanceMarketImpact
+                | M::FinancePairsTrading
+                | M::FinanceAvellanedaStoikov
+                | M::FinanceGltQuotes
+                | M::FinanceLogitQuotes
+                | M::FinanceGlostenMilgromSpread
+                | M::FinanceExpectedPnlRate
+                | M::FinanceBreakevenAlpha
+                | M::FinanceOfiSeries
+                | M::FinanceMicropriceSeries
+                | M::FinanceVpinPm
+                | M::FinanceHawkesMle
+                | M::FinanceHardimanBouchaud
+                | M::FinanceKyleLambda
+                | M::FinanceSurveillanceRisk
+                | M::FinanceKellyFraction
+                | M::FinanceBayesianKelly
+                | M::FinancePosteriorCredibleInterval
+                | M::FinancePurgedCpcv
+                | M::FinanceDeflatedSharpe
+                | M::FinanceProbabilityBacktestOverfit
+                | M::FinanceDieboldMariano
+                | M::FinanceKalmanFilter1d
+                | M::FinanceKalmanBeta
+                | M::FinanceKalmanVolatility
+                | M::FinanceAdfTest
+                | M::FinanceOuCalibrate
+                | M::FinanceOuOptimalThresholds
+                | M::FinanceMarkovTransitionMatrix
+                | M::FinanceOrderBookImbalance
+                | M::FinanceQueueImbalance
+                | M::FinanceRealizedVolTick
+                | M::FinanceSpreadReversion
+                | M::FinanceInformationRatio
+                | M::FinanceEffectiveIndependentN
+                | M::FinanceAlphaCombinationEngine
+                | M::FinanceBrierScore
+                | M::FinanceConvergenceGate
+                | M::FinanceEmpiricalKelly
+                | M::FinanceSabrImpliedVol
+                | M::FinanceSabrSmile
+                | M::FinanceSabrCalibrate
+        )
     }
 
     /// Whether it works on a whole graph or a batch, so that clients give it the long deadline: the lists of the clients
@@ -220,5 +316,6 @@ mod tests {
         assert!(M::HasNode.is_read() && !M::HasNode.is_heavy());
         assert!(!M::AddNode.is_read() && !M::AddNode.is_heavy());
         assert!(M::UnionGetNeighbors.is_union() && M::UnionGetNeighbors.is_read());
+        assert!(M::Ping.is_served() && !M::ParseFile.is_served() && !M::FinanceVar.is_served());
     }
 }

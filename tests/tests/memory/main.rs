@@ -1,6 +1,7 @@
 //! A server in a container of 512 MiB, with all defaults, lives through whatever is asked of it.
 
 mod attacks;
+mod slow_readers;
 mod victim;
 
 use std::time::Duration;

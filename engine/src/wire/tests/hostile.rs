@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::params::{AddNode, EdgePairs, NodeIds, params};
-use super::super::{Envelope, Method, method_named, parse_batch};
+use super::super::{Envelope, Method, NodeIds, Params, method_named, parse_batch};
 use super::{decode, decode_params};
+use crate::operations::{edges::EdgePairs, nodes::AddNode};
 
 /// Every method with parameters that is served.
 const METHODS: [&str; 14] = [
@@ -74,11 +74,11 @@ fn counts_without_bytes_reserve_nothing() {
         assert!(Envelope::parse(head).is_err());
         assert!(parse_batch(head).is_err());
         let ids = [b"\x81\xa8node_ids".as_slice(), head, b"\xa1a"].concat();
-        assert!(params::<NodeIds<'_>>(Method::HasNodesBatch, Some(&ids)).is_err());
+        assert!(NodeIds::decode(Method::HasNodesBatch, Some(&ids)).is_err());
         let edges = [b"\x81\xa5edges".as_slice(), head, b"\x92"].concat();
-        assert!(params::<EdgePairs<'_>>(Method::GetEdgePropertiesBatch, Some(&edges)).is_err());
+        assert!(EdgePairs::decode(Method::GetEdgePropertiesBatch, Some(&edges)).is_err());
         let bytes = [b"\x82\xa7node_id\xa1a\xb2properties_msgpack".as_slice(), head, b"\x01"].concat();
-        assert!(params::<AddNode<'_>>(Method::AddNode, Some(&bytes)).is_err());
+        assert!(AddNode::decode(Method::AddNode, Some(&bytes)).is_err());
     }
 }
 
@@ -100,8 +100,7 @@ fn deep_nesting_does_not_recurse() {
         assert!(Envelope::parse(&[b"\x81\xa1z", deep.as_slice()].concat()).is_err());
         assert!(parse_batch(&deep).is_err());
         assert!(
-            params::<NodeIds<'_>>(Method::HasNodesBatch, Some(&[b"\x81\xa1z", deep.as_slice()].concat()))
-                .is_err()
+            NodeIds::decode(Method::HasNodesBatch, Some(&[b"\x81\xa1z", deep.as_slice()].concat())).is_err()
         );
     }
 }
@@ -145,7 +144,7 @@ proptest! {
         let value = rmpv::Value::Array(ids.iter().map(|id| rmpv::Value::from(id.as_str())).collect());
         let mut raw = b"\x81\xa8node_ids".to_vec();
         rmpv::encode::write_value(&mut raw, &value).unwrap();
-        let decoded: NodeIds<'_> = params(Method::HasNodesBatch, Some(&raw)).unwrap();
+        let decoded: NodeIds<'_> = Params::decode(Method::HasNodesBatch, Some(&raw)).unwrap();
         prop_assert_eq!(&decoded.node_ids, &ids);
         prop_assert!(decoded.node_ids.capacity() <= raw.len());
     }

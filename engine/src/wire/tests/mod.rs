@@ -5,53 +5,23 @@ mod pieces;
 mod recorded;
 mod vectors;
 
-use serde::Deserialize;
-
-use super::params::{
-    AddEdge, AddEmbedding, AddNode, BatchUpdate, CreateGraph, DeleteGraph, Document, EdgeEnds, EdgePairs,
-    NodeId, NodeIds, NodesByLabel, RestoreOpen, RestoreWrite, SemanticSearch, SimilarityEdges, SnapshotClose,
-    SnapshotRead, Transactions, Upload, no_params, params,
+use super::{
+    DecodeError, EdgeEnds, Envelope, Method, NoParams, NodeId, NodeIds, Params, method_named, parse_batch,
 };
-use super::{DecodeError, Envelope, Method, method_named, parse_batch};
-
-/// Shapes that no served operation has yet; the recordings pin their error texts.
-#[derive(Deserialize)]
-#[allow(dead_code, reason = "only decoded, never read")]
-struct BlastRadius {
-    node_id: String,
-    max_depth: usize,
-}
-
-#[derive(Deserialize)]
-#[allow(dead_code, reason = "only decoded, never read")]
-struct PageRank {
-    damping: f64,
-    iterations: usize,
-}
-
-#[derive(Deserialize)]
-#[allow(dead_code, reason = "only decoded, never read")]
-struct ContextView {
-    agent_id: String,
-    max_tokens: u32,
-}
-
-#[derive(Deserialize)]
-#[allow(dead_code, reason = "only decoded, never read")]
-struct Evict {
-    max_nodes: usize,
-}
-
-#[derive(Deserialize)]
-#[allow(dead_code, reason = "only decoded, never read")]
-struct Decay {
-    #[serde(default)]
-    half_life_secs: f64,
-    #[serde(default)]
-    floor: f64,
-    #[serde(default)]
-    prune: bool,
-}
+use crate::operations::{
+    algorithms::{BlastRadius, PageRank},
+    batches::BatchUpdate,
+    context_view::ContextView,
+    documents::Document,
+    edges::{AddEdge, EdgePairs},
+    graph_scans::NodesByLabel,
+    graphs::{CreateGraph, DeleteGraph},
+    ledger::Transactions,
+    lifecycle::{DecaySweep, EvictLru},
+    nodes::AddNode,
+    semantic::{AddEmbedding, SemanticSearch, SimilarityEdges},
+    snapshots::{RestoreOpen, RestoreWrite, SnapshotClose, SnapshotRead, Upload},
+};
 
 /// A method of the reference that this file has no shape for.
 const NOT_COVERED: &str = "not covered";
@@ -67,7 +37,7 @@ fn decode(body: &[u8]) -> Result<&'static str, String> {
 fn decode_params(method: Method, raw: Option<&[u8]>) -> Result<&'static str, String> {
     let text = |error: DecodeError| error.to_string();
     match method {
-        Method::AddNode => params::<AddNode<'_>>(method, raw).map(drop),
+        Method::AddNode => AddNode::decode(method, raw).map(drop),
         Method::RemoveNode
         | Method::HasNode
         | Method::GetNodeProperties
@@ -75,38 +45,38 @@ fn decode_params(method: Method, raw: Option<&[u8]>) -> Result<&'static str, Str
         | Method::OutDegree
         | Method::GetPredecessors
         | Method::GetSuccessors
-        | Method::GetNeighbors => params::<NodeId<'_>>(method, raw).map(drop),
+        | Method::GetNeighbors => NodeId::decode(method, raw).map(drop),
         Method::GetNodePropertiesBatch | Method::HasNodesBatch | Method::GetSubgraph | Method::TouchNodes => {
-            params::<NodeIds<'_>>(method, raw).map(drop)
+            NodeIds::decode(method, raw).map(drop)
         }
-        Method::GetNodesByLabel => params::<NodesByLabel<'_>>(method, raw).map(drop),
-        Method::AddEdge => params::<AddEdge<'_>>(method, raw).map(drop),
+        Method::GetNodesByLabel => NodesByLabel::decode(method, raw).map(drop),
+        Method::AddEdge => AddEdge::decode(method, raw).map(drop),
         Method::RemoveEdge | Method::HasEdge | Method::GetEdgeProperties => {
-            params::<EdgeEnds<'_>>(method, raw).map(drop)
+            EdgeEnds::decode(method, raw).map(drop)
         }
-        Method::GetEdgePropertiesBatch => params::<EdgePairs<'_>>(method, raw).map(drop),
+        Method::GetEdgePropertiesBatch => EdgePairs::decode(method, raw).map(drop),
         Method::BatchUpdate => {
-            let batch = params::<BatchUpdate<'_>>(method, raw).map_err(text)?;
+            let batch = BatchUpdate::decode(method, raw).map_err(text)?;
             parse_batch(&batch.operations_msgpack).map_err(|error| error.to_string())?.for_each(drop);
             Ok(())
         }
-        Method::FromMsgpack | Method::Reconcile => params::<Document<'_>>(method, raw).map(drop),
-        Method::ApplyLedger => params::<Transactions<'_>>(method, raw).map(drop),
-        Method::CreateGraph => params::<CreateGraph<'_>>(method, raw).map(drop),
-        Method::DeleteGraph => params::<DeleteGraph<'_>>(method, raw).map(drop),
-        Method::SnapshotRead => params::<SnapshotRead>(method, raw).map(drop),
-        Method::SnapshotClose => params::<SnapshotClose>(method, raw).map(drop),
-        Method::RestoreOpen => params::<RestoreOpen<'_>>(method, raw).map(drop),
-        Method::RestoreWrite => params::<RestoreWrite<'_>>(method, raw).map(drop),
-        Method::RestoreCommit | Method::RestoreAbort => params::<Upload>(method, raw).map(drop),
-        Method::GetBlastRadius => params::<BlastRadius>(method, raw).map(drop),
-        Method::PageRank => params::<PageRank>(method, raw).map(drop),
-        Method::GetContextView => params::<ContextView>(method, raw).map(drop),
-        Method::EvictLRU => params::<Evict>(method, raw).map(drop),
-        Method::DecaySweep => params::<Decay>(method, raw).map(drop),
-        Method::AddEmbedding => params::<AddEmbedding<'_>>(method, raw).map(drop),
-        Method::SemanticSearch => params::<SemanticSearch>(method, raw).map(drop),
-        Method::ComputeSimilarityEdges => params::<SimilarityEdges>(method, raw).map(drop),
+        Method::FromMsgpack | Method::Reconcile => Document::decode(method, raw).map(drop),
+        Method::ApplyLedger => Transactions::decode(method, raw).map(drop),
+        Method::CreateGraph => CreateGraph::decode(method, raw).map(drop),
+        Method::DeleteGraph => DeleteGraph::decode(method, raw).map(drop),
+        Method::SnapshotRead => SnapshotRead::decode(method, raw).map(drop),
+        Method::SnapshotClose => SnapshotClose::decode(method, raw).map(drop),
+        Method::RestoreOpen => RestoreOpen::decode(method, raw).map(drop),
+        Method::RestoreWrite => RestoreWrite::decode(method, raw).map(drop),
+        Method::RestoreCommit | Method::RestoreAbort => Upload::decode(method, raw).map(drop),
+        Method::GetBlastRadius => BlastRadius::decode(method, raw).map(drop),
+        Method::PageRank => PageRank::decode(method, raw).map(drop),
+        Method::GetContextView => ContextView::decode(method, raw).map(drop),
+        Method::EvictLRU => EvictLru::decode(method, raw).map(drop),
+        Method::DecaySweep => DecaySweep::decode(method, raw).map(drop),
+        Method::AddEmbedding => AddEmbedding::decode(method, raw).map(drop),
+        Method::SemanticSearch => SemanticSearch::decode(method, raw).map(drop),
+        Method::ComputeSimilarityEdges => SimilarityEdges::decode(method, raw).map(drop),
         Method::GetNodes
         | Method::NodeCount
         | Method::NodeIds
@@ -123,7 +93,7 @@ fn decode_params(method: Method, raw: Option<&[u8]>) -> Result<&'static str, Str
         | Method::Metrics
         | Method::Checkpoint
         | Method::Shutdown
-        | Method::SnapshotOpen => no_params(method, raw),
+        | Method::SnapshotOpen => NoParams::decode(method, raw).map(drop),
         _ => return Ok(NOT_COVERED),
     }
     .map(|()| "decoded")

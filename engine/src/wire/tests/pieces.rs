@@ -5,9 +5,11 @@ use epistemic_storage::{Mutation, properties::batch::Rejection};
 use rmpv::Value;
 
 use super::super::frame::{FrameTooLarge, split_frame};
-use super::super::params::{AddNode, BatchUpdate, CreateGraph, RestoreOpen, params};
 use super::super::response::{self, Response};
-use super::super::{Envelope, GraphType, Method, TokenKey, encode, envelope, method_named, parse_batch};
+use super::super::{
+    Envelope, GraphType, Method, Params, TokenKey, encode, envelope, method_named, parse_batch,
+};
+use crate::operations::{batches::BatchUpdate, graphs::CreateGraph, nodes::AddNode, snapshots::RestoreOpen};
 
 fn pack(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -98,7 +100,7 @@ fn parameters_borrow_and_bytes_take_three_forms() {
     ];
     for (value, expected) in cases {
         let raw = [b"\x82\xa7node_id\xa1a\xb2properties_msgpack".as_slice(), &value, b"trailing"].concat();
-        let decoded: AddNode<'_> = params(Method::AddNode, Some(&raw)).unwrap();
+        let decoded: AddNode<'_> = Params::decode(Method::AddNode, Some(&raw)).unwrap();
         assert_eq!(decoded.node_id, "a");
         assert_eq!(&*decoded.properties_msgpack, expected);
     }
@@ -107,10 +109,10 @@ fn parameters_borrow_and_bytes_take_three_forms() {
 #[test]
 fn optional_parameters_and_enums() {
     let raw = pack(&map(&[("graph_name", "g".into())]));
-    let open: RestoreOpen<'_> = params(Method::RestoreOpen, Some(&raw)).unwrap();
+    let open: RestoreOpen<'_> = Params::decode(Method::RestoreOpen, Some(&raw)).unwrap();
     assert_eq!((open.graph_name, open.replace), ("g", false));
     let raw = pack(&map(&[("graph_type", map(&[("Team", Value::Nil)])), ("graph_name", "".into())]));
-    let create: CreateGraph<'_> = params(Method::CreateGraph, Some(&raw)).unwrap();
+    let create: CreateGraph<'_> = Params::decode(Method::CreateGraph, Some(&raw)).unwrap();
     assert_eq!((create.graph_name, create.graph_type), ("", GraphType::Team));
     assert_eq!(create.graph_type.name(), "Team");
 }
@@ -213,7 +215,7 @@ fn batch_in_a_list_of_integers() {
     let payload = pack(&Value::Array(vec![map(&[("op", "add_node".into()), ("id", "é".into())])]));
     let list = Value::Array(payload.iter().map(|byte| Value::from(*byte)).collect());
     let raw = pack(&map(&[("operations_msgpack", list)]));
-    let decoded: BatchUpdate<'_> = params(Method::BatchUpdate, Some(&raw)).unwrap();
+    let decoded: BatchUpdate<'_> = Params::decode(Method::BatchUpdate, Some(&raw)).unwrap();
     let operations: Vec<_> = parse_batch(&decoded.operations_msgpack).unwrap().collect();
     assert_eq!(operations, [Ok(Mutation::AddNode { id: "é".into(), properties: vec![0x80] })]);
 }

@@ -1,0 +1,208 @@
+//! What the shard says about itself.
+
+use std::sync::Arc;
+
+use epistemic_storage::{
+    datadir::list_checkpoints,
+    graph::{Graph, GraphReader},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    access::{Caller, Need},
+    damage::{Damage, Known, scrub_json},
+    memory::{Part, resident_bytes},
+    quotas,
+    request::{error::OpError, service::ServiceCall},
+    shard::Shard,
+    wire::{Method, NoParams, OrNone, encode, field_str, json::value},
+};
+
+/// `GraphStats`, which takes none as well
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct GraphStats {
+    /// Whether to tell how much room each graph takes, which looks at the tables of all of them. Off by default.
+    #[serde(default)]
+    sizes: bool,
+}
+
+/// `Ping`
+pub(super) fn ping(_: &Shard, out: &mut Vec<u8>) {
+    encode::str(out, "pong");
+}
+
+/// `Health`
+pub(super) fn health(shard: &Shard, out: &mut Vec<u8>) {
+    let status = if shard.graphs.write_refusal().is_some() { "read_only" } else { "ok" };
+    let mut fields = json!({
+        "status": status,
+        "version": env!("CARGO_PKG_VERSION"),
+        "ops": Method::ALL.iter().filter(|method| method.is_served()).map(|method| method.name()).collect::<Vec<_>>(),
+        "uptime_s": shard.started.elapsed().as_secs(),
+        "mem_bytes": resident_bytes(),
+    });
+    add_ownership(shard, &mut fields);
+    value(out, &fields);
+}
+
+/// What clients compare their own list with; nothing where none is advertised.
+fn add_ownership(shard: &Shard, fields: &mut Value) {
+    let Some(ownership) = &shard.ownership else { return };
+    fields["advertise"] = json!(ownership.advertised());
+    fields["endpoints"] = json!(ownership.endpoints());
+    fields["endpoints_fingerprint"] = json!(ownership.fingerprint());
+}
+
+fn caller<'a>(call: &ServiceCall<'a>) -> Caller<'a> {
+    Caller::new(call.request.envelope.agent_id)
+}
+
+/// The graphs that the caller may read, oldest first.
+fn readable(shard: &Shard, caller: Caller<'_>) -> Vec<Arc<Graph>> {
+    let mut graphs = shard.graphs.graphs();
+    graphs.retain(|graph| shard.access.may(caller, Need::Read, graph));
+    graphs
+}
+
+/// `ListGraphs`, oldest graph first.
+pub(super) fn list_graphs(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let graphs = readable(call.shard, caller(call));
+    encode::array(out, graphs.len());
+    for graph in graphs {
+        encode::map(out, 2);
+        field_str(out, "name", graph.name());
+        field_str(out, "type", graph.kind().name());
+    }
+    Ok(())
+}
+
+/// `GraphStats`, oldest graph first: the counters of all of them in one state. With `sizes` it blocks long.
+pub(super) fn graph_stats(
+    call: &ServiceCall<'_>,
+    OrNone(GraphStats { sizes }): OrNone<GraphStats>,
+    out: &mut Vec<u8>,
+) -> Result<(), OpError> {
+    let shard = call.shard;
+    let graphs = readable(shard, caller(call));
+    let view = shard.graphs.read_view();
+    encode::array(out, graphs.len());
+    for graph in graphs {
+        // Damage that is found on the way shows as quarantine.
+        let found = if sizes { shard.graphs.sizes_of(&graph).ok() } else { None };
+        let stored = GraphReader::new(&*view, &graph).counters();
+        let stored = stored.map_err(|error| shard.graphs.quarantine_if_corrupt(graph.name(), error));
+        let state = stored.unwrap_or_else(|_| graph.counters());
+        let mut row = json!({
+            "name": &**graph.name(),
+            "type": graph.kind().name(),
+            "owner": graph.owner(),
+            "nodes": state.nodes,
+            "edges": state.edges,
+            "sequence": state.sequence,
+            "ledger_from": state.complete_from,
+            "quarantined": graph.quarantined(),
+        });
+        if let Some(keep) = graph.ledger_keep() {
+            row["ledger_keep"] = json!(keep.to_string());
+        }
+        if let Some(tenant) = graph.tenant() {
+            row["tenant"] = json!(tenant);
+        }
+        if let Some(found) = found {
+            row["bytes"] = json!(found.total());
+            row["sizes"] = json!(found);
+        }
+        value(out, &row);
+    }
+    Ok(())
+}
+
+/// `ShardStatus`
+pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let (shard, caller) = (call.shard, caller(call));
+    let storage = |error: epistemic_storage::StoreError| OpError::Graph(error.into());
+    let stats = shard.graphs.store().stats().map_err(storage)?;
+    let directory = shard.checkpoints.directory();
+    let checkpoints = match directory {
+        Some(directory) => list_checkpoints(directory.path()).map_err(storage)?,
+        None => Vec::new(),
+    };
+    let checkpoints: Vec<Value> = checkpoints
+        .iter()
+        .map(|info| json!({"name": info.name, "created_ms": info.created_ms, "bytes": info.bytes()}))
+        .collect();
+    let refusal = shard.graphs.write_refusal();
+    let (nodes, edges) = shard.graphs.graphs().iter().fold((0, 0), |(nodes, edges), graph| {
+        let state = graph.counters();
+        (nodes + state.nodes, edges + state.edges)
+    });
+    let (requests, request_seconds) = shard.metrics.totals();
+    let awaiting = shard.graphs.awaiting_room();
+    let known = Known { graphs: &shard.graphs, access: &shard.access, caller };
+    let mut fields = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "unix_ms": epistemic_storage::clock::unix_ms(),
+        "max_frame_bytes": shard.limits.max_frame_bytes,
+        "max_document_bytes": shard.limits.max_document_bytes,
+        "pid": std::process::id(),
+        "uptime_s": shard.started.elapsed().as_secs(),
+        "store_id": directory.map(|directory| &directory.identity().store_id),
+        "persist_dir": directory.map(|directory| directory.path().display().to_string()),
+        "backend": shard.graphs.store().backend(),
+        "durability": shard.durability.to_string(),
+        "graphs": shard.graphs.graph_count(),
+        "nodes": nodes,
+        "edges": edges,
+        "requests": requests,
+        "request_seconds": request_seconds,
+        "bytes": stats.bytes,
+        "free_bytes": stats.free_bytes,
+        "reclaim_pending_graphs": awaiting.graphs,
+        "reclaim_pending_bytes": awaiting.bytes,
+        "sequence": stats.sequence,
+        "writable": refusal.is_none(),
+        "refusal": refusal,
+        "poisoned": shard.graphs.poisoned(),
+        "short_secret": shard.short_secret,
+        "damage": Damage::of(&shard.graphs, &shard.channels).json(known),
+        "scrub": scrub_json(shard.scrub.state().as_ref(), known),
+        "checkpoints": checkpoints,
+        "checkpoint_interval_s": shard.checkpoint_interval,
+        "memory": memory(shard),
+    });
+    if shard.access.hides(caller) {
+        fields["pid"] = json!(0);
+        fields["persist_dir"] = Value::Null;
+        fields["free_bytes"] = Value::Null;
+        fields["checkpoints"] = json!([]);
+    }
+    let sees_all = !shard.access.is_on() || shard.access.is_system(caller);
+    fields["quotas"] = quotas::summary(&shard.quotas, &shard.graphs, sees_all);
+    add_ownership(shard, &mut fields);
+    if let Some(peers) = &shard.peers {
+        fields["ownership"] = peers.status();
+    }
+    if let Some(restored) = directory.and_then(|directory| directory.restored()) {
+        fields["restored"] = json!(restored);
+    }
+    value(out, &fields);
+    Ok(())
+}
+
+/// What the memory of the process is divided into, and how much of it is in use.
+fn memory(shard: &Shard) -> Value {
+    let most = |part: Part| (part.name(), json!({"budget": shard.budget.bytes(part)}));
+    let mut parts: serde_json::Map<_, _> =
+        Part::ALL.map(most).into_iter().map(|(name, part)| (name.to_owned(), part)).collect();
+    for (part, used) in shard.memory_usage().parts() {
+        parts[part.name()]["used"] = json!(used);
+    }
+    json!({
+        "budget": shard.budget.total,
+        "resident": resident_bytes(),
+        "refused": shard.memory.refused(),
+        "answers_on_disk": shard.spool.bytes(),
+        "parts": parts,
+    })
+}

@@ -1,0 +1,194 @@
+//! From a frame to a response, or to the promise of one.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use epistemic_protocol::ErrorCode;
+
+use super::{
+    access::{self, Refusal},
+    authenticate, computation,
+    error::OpError,
+    graph_read,
+    incoming::{Client, Request},
+    operation::Operation,
+    pending::PendingResponse,
+    quota, response, service, union_read, write,
+};
+use crate::{
+    memory::Body,
+    operations::{
+        handler::Handler,
+        table::{self, Row},
+    },
+    quotas::Place,
+    shard::Shard,
+    wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge, method_named},
+};
+
+/// What became of a frame.
+pub(crate) enum Dispatched {
+    /// Answered into the outbox or promised, without proof of who sent it.
+    Answered(Option<PendingResponse>),
+    /// The same, because its token is wrong.
+    WrongToken(Option<PendingResponse>),
+    /// An authenticated request: answered into the outbox, or promised.
+    Authenticated(Option<PendingResponse>),
+    /// An authenticated request that must see the answers before it first; dispatch it again when they are out.
+    Wait,
+}
+
+/// Decodes, authenticates and runs one request. `pending` are the answers this connection still waits for; an
+/// answer goes to `outbox` only when there are none. One that had to wait is `authenticated` already. `place` is what the
+/// connection counts as.
+pub(crate) fn dispatch(
+    shard: &Arc<Shard>,
+    client: Client<'_>,
+    body: &Body,
+    authenticated: bool,
+    place: &mut Option<Place>,
+    pending: &VecDeque<PendingResponse>,
+    outbox: &mut Vec<u8>,
+) -> Dispatched {
+    let envelope = match Envelope::parse(body) {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            shard.metrics.undecodable();
+            let to = ReplyTo { id: envelope::id_of(body), coded: false };
+            let refused = PendingResponse::refused(&error.into(), to, pending.is_empty(), outbox);
+            return Dispatched::Answered(refused);
+        }
+    };
+    let to = envelope.reply_to();
+    let method = method_named(envelope.method);
+    let row = method.as_ref().ok().and_then(|method| table::row(*method));
+    let operation = row.map(|row| &row.operation);
+    if !authenticated && let Err(refusal) = authenticate::check(shard, &envelope, operation) {
+        let answer = PendingResponse::refused(&refusal, to, pending.is_empty(), outbox);
+        if matches!(&refusal, OpError::Token(refusal) if refusal.is_of_a_friend()) {
+            shard.metrics.access_denied();
+            return Dispatched::Authenticated(answer);
+        }
+        shard.metrics.auth_failure();
+        let wrong_secret = if let OpError::Token(refusal) = &refusal {
+            refusal.is_wrong_secret()
+        } else {
+            !matches!(refusal, OpError::Unserved(_))
+        };
+        return if wrong_secret { Dispatched::WrongToken(answer) } else { Dispatched::Answered(answer) };
+    }
+    let method = match method {
+        Ok(method) => method,
+        Err(error) => {
+            shard.metrics.undecodable();
+            let refused = PendingResponse::refused(&error.into(), to, pending.is_empty(), outbox);
+            return Dispatched::Authenticated(refused);
+        }
+    };
+    let takes_document = operation.is_some_and(Operation::takes_document);
+    if body.len() > shard.limits.max_frame_bytes && !takes_document {
+        let error = FrameTooLarge { length: body.len(), limit: shard.limits.max_frame_bytes };
+        let error = OpError::Refused(ErrorCode::FrameTooLarge, format!("{error}; raise --max-frame-bytes"));
+        return Dispatched::Authenticated(PendingResponse::refused(&error, to, pending.is_empty(), outbox));
+    }
+    if must_wait(row, pending) || pending.back().is_some_and(PendingResponse::is_decoded_elsewhere) {
+        return Dispatched::Wait;
+    }
+    let begun = Instant::now();
+    let Some(Row { operation, handler }) = row else {
+        shard.metrics.dispatched(method);
+        response::error(outbox, to, &OpError::Text(absent_text(method)));
+        shard.metrics.answered(method, begun.elapsed());
+        return Dispatched::Authenticated(None);
+    };
+    let Client { peer, connection, .. } = client;
+    let request = Request { envelope, operation, begun, peer, connection };
+    let computes = matches!(handler, Handler::Compute(_));
+    let admitted = access::check(shard, &request, pending)
+        .and_then(|()| quota::admit(shard, &request, computes, body.len(), place, pending));
+    let tenant = match admitted {
+        Ok(tenant) => tenant,
+        Err(Refusal::Wait) => return Dispatched::Wait,
+        Err(Refusal::Error(error)) => {
+            shard.metrics.dispatched(method);
+            shard.metrics.answered(method, begun.elapsed());
+            return Dispatched::Authenticated(PendingResponse::refused(
+                &error,
+                to,
+                pending.is_empty(),
+                outbox,
+            ));
+        }
+    };
+    shard.metrics.dispatched(method);
+    let before = outbox.len();
+    let promised = match *handler {
+        Handler::Inline(run) => {
+            service::inline(shard, &request, run, outbox);
+            None
+        }
+        Handler::Counters(read) => {
+            graph_read::counters(shard, &request, read, outbox);
+            None
+        }
+        Handler::Point(read) => graph_read::point(shard, &request, body, read, outbox),
+        Handler::Scan(read) => graph_read::scan(shard, &request, body, read, outbox),
+        Handler::Stream(send) => graph_read::stream(shard, &request, body, send, outbox),
+        Handler::Union(read) => union_read::submit(shard, &request, body, read, outbox),
+        Handler::Compute(compute) => {
+            computation::submit(shard, &request, body, tenant.clone(), compute, outbox)
+        }
+        Handler::Write(decode, answers) => {
+            let queued = write::submit(shard, &request, body, tenant.as_ref(), (decode, answers));
+            promised_or_refused(queued, to, pending.is_empty(), outbox)
+        }
+        Handler::Commit(commit) => {
+            let queued = commit(shard, &request, tenant.as_ref());
+            promised_or_refused(queued, to, pending.is_empty(), outbox)
+        }
+        Handler::Service(run) => Some(service::spawn(shard, client.transfers, &request, body, run)),
+    };
+    if promised.is_none() {
+        shard.metrics.answered(method, begun.elapsed());
+    }
+    let Some(tenant) = tenant else { return Dispatched::Authenticated(promised) };
+    tenant.answered(outbox.len() - before);
+    Dispatched::Authenticated(promised.map(|pending| pending.charged_to(tenant)))
+}
+
+/// Whether the request has to wait for answers before it: everything does, so that its answer follows theirs and
+/// it sees what they wrote, but writes behind writes, which the commit thread keeps in order.
+fn must_wait(row: Option<&Row>, pending: &VecDeque<PendingResponse>) -> bool {
+    if row.is_some_and(|row| matches!(row.handler, Handler::Write(..) | Handler::Commit(_))) {
+        // Nothing but writes is ever promised behind a write, so the first tells of all.
+        pending.front().is_some_and(|first| !first.is_write())
+    } else {
+        !pending.is_empty()
+    }
+}
+
+/// The promise of a write. A refusal goes to the outbox, or keeps its place when answers are due before it.
+fn promised_or_refused(
+    queued: Result<PendingResponse, OpError>,
+    to: ReplyTo,
+    alone: bool,
+    outbox: &mut Vec<u8>,
+) -> Option<PendingResponse> {
+    match queued {
+        Ok(pending) => Some(pending),
+        Err(error) => PendingResponse::refused(&error, to, alone, outbox),
+    }
+}
+
+/// The reference's texts for methods that a server does not have.
+fn absent_text(method: Method) -> String {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "one text for all the others")]
+    match method {
+        Method::ParseFile | Method::ParseFiles | Method::IndexRepository => "AST feature not enabled".into(),
+        Method::SpectralCluster | Method::HypergraphEncodeInteraction | Method::BatchCosineSimilarity => {
+            format!("{method} is deprecated. Use datascience primitives.")
+        }
+        _ => "Method not available in this server build (unknown method, or a compute feature — \
+              finance/datascience/reasoning — not enabled)"
+            .into(),
+    }
+}

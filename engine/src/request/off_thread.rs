@@ -1,0 +1,195 @@
+//! The runner for all that is not done on the connection's task: it carries a request to another thread, answers there, and
+//! promises the response.
+
+use std::{sync::Arc, time::Instant};
+
+use epistemic_protocol::ErrorCode;
+use epistemic_storage::graph::Graph;
+use tokio::sync::mpsc::{self, Sender};
+
+use super::{
+    error::{OpError, ReadError},
+    incoming::Request,
+    operation::{Effect, Operation},
+    pending::{PendingResponse, ResponsePart},
+    response,
+};
+use crate::{
+    account::Account,
+    admission::Permit,
+    analytics::{Cancel, Cancelled},
+    memory::{Body, Charge, Room, decoded},
+    shard::Shard,
+    wire::{Envelope, ReplyTo, in_place},
+};
+
+/// Parts of a streamed response that may wait for their client.
+const PARTS: usize = 2;
+
+/// Where a request is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// Those for reads of much of a graph.
+    Reads,
+    /// Those for computations.
+    Compute,
+    /// Those that may block for long.
+    Blocking,
+}
+
+/// A request on its way to another thread.
+pub(crate) struct Job {
+    shard: Arc<Shard>,
+    operation: &'static Operation,
+    to: ReplyTo,
+    body: Body,
+    account: Account,
+    begun: Instant,
+    peer: Arc<str>,
+    connection: u64,
+}
+
+/// A request on the thread that runs it.
+pub(crate) struct Running<'a> {
+    pub(crate) shard: &'a Arc<Shard>,
+    pub(crate) request: Request<'a>,
+    /// For the response.
+    pub(crate) room: &'a Room,
+    /// Set when nobody waits for the response any more, or at the deadline.
+    pub(crate) cancel: &'a Cancel,
+}
+
+impl Job {
+    /// `body` is what `request` was parsed from; it is run on the account.
+    pub(crate) fn new(shard: &Arc<Shard>, request: &Request<'_>, body: &Body, account: Account) -> Self {
+        let Request { operation, begun, peer, connection, .. } = *request;
+        let (shard, body, peer) = (Arc::clone(shard), body.clone(), Arc::clone(peer));
+        Self { shard, operation, to: request.reply_to(), body, account, begun, peer, connection }
+    }
+
+    /// Promises the response that `work` appends, or the error that it ends with. `permit` is held until it is out.
+    pub(crate) fn run(
+        self,
+        threads: Threads,
+        permit: Option<Permit>,
+        work: impl FnOnce(&Running<'_>, &mut Vec<u8>) -> Result<(), OpError> + Send + 'static,
+    ) -> PendingResponse {
+        let (parts, receiver) = mpsc::channel(1);
+        let (shard, account, to) = (Arc::clone(&self.shard), self.account.clone(), self.to);
+        let cancel = Cancel::default();
+        let own = cancel.clone();
+        let run = move || {
+            if let Some(response) = self.respond(&own, work) {
+                // A client that has gone needs none.
+                let _ = parts.try_send(response);
+            }
+        };
+        match threads {
+            Threads::Reads => {
+                shard.reads.submit(&account, &cancel, run);
+                PendingResponse::read(to, receiver, permit, cancel)
+            }
+            Threads::Compute => {
+                shard.compute.submit(&account, &cancel, run);
+                PendingResponse::computation(to, receiver, permit, cancel)
+            }
+            Threads::Blocking => {
+                tokio::task::spawn_blocking(run);
+                PendingResponse::task(receiver, permit)
+            }
+        }
+    }
+
+    /// Promises the response that `work` sends in parts. It runs on a thread that may block: a slow client keeps it, so it must
+    /// not be one of those that others wait for.
+    pub(crate) fn stream(
+        self,
+        permit: Permit,
+        work: impl FnOnce(&Shard, &Request<'_>, &Sender<ResponsePart>) + Send + 'static,
+    ) -> PendingResponse {
+        let (parts, receiver) = mpsc::channel(PARTS);
+        tokio::task::spawn_blocking(move || {
+            self.parsed(|shard, request, _| {
+                work(shard, request, &parts);
+                shard.metrics.answered(request.method(), request.begun.elapsed());
+            })
+        });
+        PendingResponse::task(receiver, Some(permit))
+    }
+
+    /// Calls `work` with the request.
+    pub(crate) fn parsed<T>(self, work: impl FnOnce(&Arc<Shard>, &Request<'_>, &Account) -> T) -> Option<T> {
+        let Self { shard, operation, body, account, begun, peer, connection, .. } = self;
+        let body = if operation.takes_document() { body.map(in_place::list_as_bin) } else { body };
+        // It was parsed from the same bytes before.
+        let envelope = Envelope::parse(&body).ok()?;
+        let request = Request { envelope, operation, begun, peer: &peer, connection };
+        Some(work(&shard, &request, &account))
+    }
+
+    /// The whole response.
+    fn respond(
+        self,
+        cancel: &Cancel,
+        work: impl FnOnce(&Running<'_>, &mut Vec<u8>) -> Result<(), OpError>,
+    ) -> Option<ResponsePart> {
+        self.parsed(|shard, request, account| {
+            let room = request.room(shard, account);
+            let running = Running { shard, request: *request, room: &room, cancel };
+            let mut out = Vec::new();
+            response::result_with(
+                &mut out,
+                request.reply_to(),
+                || room.attached(),
+                |out| {
+                    let done = running.decoded(account).and_then(|_decoded| work(&running, out));
+                    done.map_err(|error| {
+                        room.discard();
+                        if cancel.check().is_err() { running.ended() } else { error }
+                    })
+                },
+            );
+            shard.metrics.answered(request.method(), request.begun.elapsed());
+            ResponsePart::whole(room, request.reply_to(), out)
+        })
+    }
+}
+
+impl Running<'_> {
+    /// The charge for what becomes of its parameters.
+    fn decoded(&self, account: &Account) -> Result<Option<Charge>, OpError> {
+        self.cancel.check()?;
+        // Documents are read where they lie.
+        let params = self.request.envelope.params.filter(|_| !self.request.operation.takes_document());
+        Ok(decoded(&self.shard.memory, &account.tenant, params)?)
+    }
+
+    /// The error of a read of the graph.
+    pub(crate) fn failure(&self, error: ReadError, graph: &Graph) -> OpError {
+        match error {
+            ReadError::OverBudget => OpError::Text(self.room.refusal()),
+            other @ (ReadError::Op(_) | ReadError::Store(_)) => other.of(self.shard, graph),
+        }
+    }
+
+    /// The error of what was ended before its end: at the deadline it says what was asked, and how far it came.
+    fn ended(&self) -> OpError {
+        if !self.cancel.is_overdue() {
+            return Cancelled.into();
+        }
+        let (method, graph) = (self.request.method(), self.request.envelope.graph);
+        let seconds = self.shard.limits.compute_deadline.unwrap_or_default().as_secs();
+        let reached = match self.request.operation.effect {
+            Effect::Matches => format!("{} matches were found until then", self.cancel.found()),
+            Effect::InParts => "what was changed until then stays, asking again goes on from there".into(),
+            Effect::Usual | Effect::Adds | Effect::Document | Effect::Copies => "nothing was changed".into(),
+        };
+        let code = ErrorCode::ComputeDeadline;
+        OpError::Refused(
+            code,
+            format!(
+                "{method} on graph '{graph}' was ended after {seconds} s (--compute-deadline); {reached} ({code:#})"
+            ),
+        )
+    }
+}
