@@ -279,8 +279,8 @@ pub struct MemoryConfig {
     #[arg(long, value_name = "BYTES")]
     pub answer_memory: Option<u64>,
 
-    /// Disk for answers of clients that take theirs slowly: files without a name in --persist-dir, which are gone with the process.
-    /// What finds no room there stays in memory; 0 keeps all there
+    /// Disk for answers that are too large for memory or whose clients take them slowly: files without a name in --persist-dir,
+    /// which are gone with the process. What finds no room there stays in memory; 0 keeps all there
     #[arg(long, default_value_t = 4 << 30, value_name = "BYTES")]
     pub answer_disk: u64,
 }

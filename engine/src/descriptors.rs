@@ -66,7 +66,8 @@ mod tests {
     fn the_shares_never_add_up_to_more_than_there_is() {
         for limit in [128, 160, 256, 1024, 20_000, 65_535, 65_536, 1 << 20] {
             let Shares { tables, connections, http, spooled } = divide(limit);
-            let sum = OWN + tables.map_or((limit - OWN) / 2, u64::from) + (connections + http + spooled) as u64;
+            let sum =
+                OWN + tables.map_or((limit - OWN) / 2, u64::from) + (connections + http + spooled) as u64;
             assert!(sum <= limit, "{limit}: {sum}");
             assert!(connections >= 20 && http >= 2, "{limit}: {connections}, {http}");
         }

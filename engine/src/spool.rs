@@ -1,13 +1,7 @@
 //! Responses on disk: large ones while they are made, and what slow clients have not taken. Files without a name below the
 //! persist dir, gone with the process.
 
-use std::{
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{fs::File, io, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
 
 use parking_lot::Mutex;
 

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use epistemic_storage::{
-    StoreError,
     graph::{GraphError, GraphReader, LedgerRecord},
     view,
 };

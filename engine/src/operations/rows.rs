@@ -162,4 +162,3 @@ fn in_order(rows: &Spooled, places: &[(u64, usize, usize)]) -> Result<Spooled, N
     sorted.append(&chunk)?;
     Ok(sorted)
 }
-

@@ -137,13 +137,18 @@ impl Job {
             let room = request.room(shard, account);
             let running = Running { shard, request: *request, room: &room, cancel };
             let mut out = Vec::new();
-            response::result_with(&mut out, request.reply_to(), || room.attached(), |out| {
-                let done = running.decoded(account).and_then(|_decoded| work(&running, out));
-                done.map_err(|error| {
-                    room.discard();
-                    if cancel.check().is_err() { running.ended() } else { error }
-                })
-            });
+            response::result_with(
+                &mut out,
+                request.reply_to(),
+                || room.attached(),
+                |out| {
+                    let done = running.decoded(account).and_then(|_decoded| work(&running, out));
+                    done.map_err(|error| {
+                        room.discard();
+                        if cancel.check().is_err() { running.ended() } else { error }
+                    })
+                },
+            );
             shard.metrics.answered(request.method(), request.begun.elapsed());
             ResponsePart::whole(room, request.reply_to(), out)
         })

@@ -17,7 +17,6 @@ use crate::{
     quotas::Tenant,
     shard::Shard,
     spool::Spooled,
-    spool::Spooled,
     wire::{Method, ReplyTo},
 };
 
