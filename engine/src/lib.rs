@@ -7,7 +7,6 @@
 mod access;
 mod account;
 mod admission;
-mod analytics;
 mod checkpoints;
 mod commit;
 mod compute_pool;
@@ -35,7 +34,6 @@ mod owners;
 mod ownership;
 mod projection;
 mod quotas;
-mod reasoning;
 mod scrub;
 mod semantic;
 pub mod server;
@@ -46,6 +44,9 @@ mod stream;
 mod transactions;
 mod transfer;
 mod unauthenticated;
+mod wanted;
 pub mod wire;
 
 pub use config::Config;
+
+use epistemic_analytics::{self as analytics, reasoning};

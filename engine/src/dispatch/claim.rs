@@ -10,7 +10,10 @@ use super::{
     compute::Computation,
     reads::{ReadError, decoded_or_empty},
 };
-use crate::wire::{encode, params, response};
+use crate::{
+    compute_pool::scan_on,
+    wire::{encode, params, response},
+};
 
 /// A node that may be claimed.
 struct Candidate {
@@ -74,7 +77,7 @@ fn first_pending(
 ) -> Result<Option<Candidate>, ReadError> {
     let mut first: Option<Candidate> = None;
     reader.for_each_by_label(label, 0, 0, |id, properties| {
-        computation.cancel.check()?;
+        scan_on(computation.cancel)?;
         if view::string_field(properties, "status") == Some("pending") {
             let place = view::number_field(properties, "seq").unwrap_or(f64::INFINITY);
             if first.as_ref().is_none_or(|first| place < first.place) {

@@ -8,7 +8,10 @@ use super::{
     compute::Computation,
     reads::{self, ReadError},
 };
-use crate::wire::{encode, params, response};
+use crate::{
+    compute_pool::scan_on,
+    wire::{encode, params, response},
+};
 
 /// Nodes in a row that do not fit before the walk ends.
 const MISFITS: usize = 1_000;
@@ -22,7 +25,7 @@ pub(super) fn context_view(computation: &Computation<'_>, out: &mut Vec<u8>) -> 
     let params::ContextView { agent_id, max_tokens } =
         params::params(request.method, request.envelope.params)?;
     let view = computation.shard.graphs.view();
-    let watch = || Ok(computation.cancel.check()?);
+    let watch = || scan_on(computation.cancel);
     let reader = GraphReader::new(&*view, computation.graph).watched(&watch);
     let budget = TOKEN * u64::from(max_tokens);
     let (taken, used) = walk(computation, &reader, agent_id, budget)?;

@@ -7,8 +7,9 @@ use epistemic_storage::{StoreError, graph::GraphReader};
 
 use super::{OpError, compute::Computation, pair::Pair, reads::ReadError};
 use crate::{
-    analytics::{Constraints, Wanted, subgraph_matches},
+    analytics::{Constraints, subgraph_matches},
     projection::Ids,
+    wanted::Wanted,
     wire::{encode, params, response},
 };
 

@@ -17,6 +17,7 @@ use crate::{
     access::Need,
     admission::Kind,
     analytics::Cancel,
+    compute_pool::scan_on,
     memory::{Body, Room, decoded},
     shard::Shard,
     wire::{Envelope, Method, encode, params},
@@ -164,7 +165,7 @@ fn each(
             Err(elsewhere) => return Err(elsewhere.into()),
         }
     }
-    let watch = || Ok(cancel.check()?);
+    let watch = || scan_on(cancel);
     for graph in &readable {
         if !read(&GraphReader::new(&*view, graph).watched(&watch)).map_err(|error| error.of(shard, graph))? {
             break;

@@ -19,6 +19,7 @@ use crate::{
     account::Account,
     admission::{Kind, Permit},
     analytics::Cancel,
+    compute_pool::scan_on,
     document,
     memory::{Body, Room, decoded},
     shard::Shard,
@@ -69,7 +70,7 @@ pub(super) fn run(
         } else {
             let room = request.room(&owned, &charged);
             let mut out = Vec::new();
-            let watch = || Ok(own.check()?);
+            let watch = || scan_on(&own);
             let bounds = Bounds { room: &room, stored: usize::MAX, watch: &watch };
             match decoded(&owned.memory, &charged.tenant, envelope.params) {
                 Err(no_room) => answer::error(&mut out, envelope.reply_to(), &no_room.into()),
@@ -287,7 +288,7 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     let reader = GraphReader::new(&*view, computation.graph);
     let mut nodes = Rows::new(computation.room);
     reader.for_each_node(|id, sequence, properties| {
-        computation.cancel.check()?;
+        scan_on(computation.cancel)?;
         nodes.add(sequence, |out| {
             encode::array(out, 2);
             encode::str(out, id);
@@ -296,7 +297,7 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     })?;
     let mut edges = Rows::beside(nodes.bytes.len(), computation.room);
     reader.for_each_edge(|source, target, sequence, properties| {
-        computation.cancel.check()?;
+        scan_on(computation.cancel)?;
         edges.add(sequence, |out| {
             encode::array(out, 3);
             encode::str(out, source);

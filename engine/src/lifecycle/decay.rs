@@ -7,6 +7,7 @@ use epistemic_storage::{
 };
 
 use super::{LifecycleError, Reviser, Target};
+use crate::compute_pool::scan_on;
 
 /// How confidence decays, and what becomes of what has little left.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +64,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut goes = Going::default();
     let cancel = target.cancel;
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
-        cancel.check()?;
+        scan_on(cancel)?;
         revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Edge {
             source: source.to_owned(),
             target: destination.to_owned(),
@@ -79,7 +80,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut reviser = Reviser::new(target, &reader)?;
     let mut goes = Going::default();
     let read = reader.for_each_node(|id, _, properties| {
-        cancel.check()?;
+        scan_on(cancel)?;
         revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Node {
             id: id.to_owned(),
             expected: properties.to_vec(),

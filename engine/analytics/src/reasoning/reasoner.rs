@@ -10,11 +10,11 @@ use super::{
     property_rules::PropertyRules,
     transitive::Transitive,
 };
-use crate::analytics::Cancel;
+use crate::Cancel;
 
 /// Rules and the facts of a graph that they can use.
 #[derive(Debug)]
-pub(crate) struct Reasoner {
+pub struct Reasoner {
     predicates: Names,
     classes: Names,
     nodes: Names,
@@ -27,7 +27,8 @@ pub(crate) struct Reasoner {
 }
 
 impl Reasoner {
-    pub(crate) fn new(rules: &Rules<'_>) -> Self {
+    /// Without any facts yet.
+    pub fn new(rules: &Rules<'_>) -> Self {
         let (mut predicates, mut classes) = (Names::default(), Names::default());
         Self {
             property_rules: PropertyRules::new(rules, &mut predicates),
@@ -43,7 +44,7 @@ impl Reasoner {
     }
 
     /// Adds an edge of the graph. Free of charge when no rule names its predicate.
-    pub(crate) fn add_edge(&mut self, source: &str, predicate: &str, target: &str) {
+    pub fn add_edge(&mut self, source: &str, predicate: &str, target: &str) {
         if let Some(predicate) = self.predicates.number(predicate) {
             let (source, target) = (self.nodes.intern(source), self.nodes.intern(target));
             self.edges.give(Edge { predicate, source, target });
@@ -51,7 +52,7 @@ impl Reasoner {
     }
 
     /// Adds the class a node has in the graph. Free of charge when no rule names it.
-    pub(crate) fn add_class(&mut self, node: &str, class: &str) {
+    pub fn add_class(&mut self, node: &str, class: &str) {
         if let Some(class) = self.classes.number(class) {
             self.memberships.push(Membership { node: self.nodes.intern(node), class });
         }
@@ -59,7 +60,7 @@ impl Reasoner {
 
     /// Everything that follows and is not in the graph, up to `max` facts. The order depends only on the order in
     /// which rules and facts came.
-    pub(crate) fn infer(mut self, max: usize, cancel: &Cancel) -> Result<Inferences, ReasoningError> {
+    pub fn infer(mut self, max: usize, cancel: &Cancel) -> Result<Inferences, ReasoningError> {
         let mut budget = Budget::new(max, cancel);
         self.complete_edges(&mut budget)?;
         let memberships = self.class_rules.run(&self.edges, &self.memberships, &mut budget)?;

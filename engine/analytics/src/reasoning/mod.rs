@@ -18,37 +18,37 @@ mod naive;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use inferences::Inferences;
-pub(crate) use reasoner::Reasoner;
+pub use inferences::{Inference, Inferences, InferredEdge, NodeClasses, Triple};
+pub use reasoner::Reasoner;
 
 use epistemic_protocol::ErrorCode;
 
-use crate::analytics::Cancelled;
+use crate::Cancelled;
 
 /// The rules of one run, by the names of their parameters. Repeated rules and cycles are harmless.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Rules<'a> {
+pub struct Rules<'a> {
     /// A node of the first class is of the second.
-    pub(crate) subclass_relations: &'a [(&'a str, &'a str)],
+    pub subclass_relations: &'a [(&'a str, &'a str)],
     /// An edge of the first property is one of the second.
-    pub(crate) subproperty_relations: &'a [(&'a str, &'a str)],
+    pub subproperty_relations: &'a [(&'a str, &'a str)],
     /// An edge also goes back.
-    pub(crate) symmetric_properties: &'a [&'a str],
+    pub symmetric_properties: &'a [&'a str],
     /// Two edges in a row make a third.
-    pub(crate) transitive_properties: &'a [&'a str],
+    pub transitive_properties: &'a [&'a str],
     /// An edge of either property goes back as one of the other.
-    pub(crate) inverse_properties: &'a [(&'a str, &'a str)],
+    pub inverse_properties: &'a [(&'a str, &'a str)],
     /// The source of an edge of this property is of this class.
-    pub(crate) domain_rules: &'a [(&'a str, &'a str)],
+    pub domain_rules: &'a [(&'a str, &'a str)],
     /// The target of an edge of this property is of this class.
-    pub(crate) range_rules: &'a [(&'a str, &'a str)],
+    pub range_rules: &'a [(&'a str, &'a str)],
     /// The first property, then the second, gives the third.
-    pub(crate) property_chains: &'a [(&'a str, &'a str, &'a str)],
+    pub property_chains: &'a [(&'a str, &'a str, &'a str)],
 }
 
 /// Why a run has no result. Nothing of it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ReasoningError {
+pub enum ReasoningError {
     /// More facts follow than the caller allows.
     #[error(
         "{code}: the rules infer more than {max} facts; use fewer rules or a smaller graph",

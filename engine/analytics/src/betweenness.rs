@@ -21,7 +21,7 @@ const FEW_PATHS: f64 = 1e-250;
 ///
 /// Sources are spread over the threads of the rayon pool; each holds one set of counters. Answers of two runs can
 /// differ in the last digits, by the order of additions.
-pub(crate) fn betweenness(topology: &Topology, cancel: &Cancel) -> Result<Vec<f64>, Cancelled> {
+pub fn betweenness(topology: &Topology, cancel: &Cancel) -> Result<Vec<f64>, Cancelled> {
     let nodes = topology.nodes();
     if nodes < 3 {
         return Ok(vec![0.0; nodes]);
@@ -169,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analytics::testing::{Graph, cancelled, distances, graphs};
+    use crate::testing::{Graph, cancelled, distances, graphs};
 
     fn between(nodes: usize, edges: &[(u32, u32)]) -> Vec<f64> {
         betweenness(&Topology::from_edges(nodes, edges), &Cancel::default()).unwrap()

@@ -9,7 +9,7 @@ const RANGE: usize = 1 << 13;
 
 /// Where a walk that is not continued starts again.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Teleport {
+pub enum Teleport {
     /// At every node alike.
     Uniform,
     /// At each node with its probability. They add up to less than 1 when a part goes nowhere.
@@ -19,7 +19,7 @@ pub(crate) enum Teleport {
 impl Teleport {
     /// In proportion to the weights of seeds; one that is no node (`None`) takes its part with it, one listed twice
     /// counts twice. Uniform when the weights do not add up to a positive number.
-    pub(crate) fn to_seeds(nodes: usize, seeds: &[(Option<u32>, f64)]) -> Self {
+    pub fn to_seeds(nodes: usize, seeds: &[(Option<u32>, f64)]) -> Self {
         let total: f64 = seeds.iter().map(|(_, weight)| weight).sum();
         if !(total > 0.0 && total.is_finite()) {
             return Self::Uniform;
@@ -38,7 +38,7 @@ impl Teleport {
 /// The ranks after `iterations` rounds from 1/n each. In a round a node keeps `damping` of the ranks of its
 /// predecessors, each divided by its number of edges, and gets the rest from `teleport`. Ranks of nodes without
 /// outgoing edges are dropped, so the sum falls below 1. The same bits whatever the number of threads.
-pub(crate) fn pagerank(
+pub fn pagerank(
     topology: &Topology,
     damping: f64,
     iterations: u64,
@@ -119,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analytics::testing::{Graph, cancelled, graphs};
+    use crate::testing::{Graph, cancelled, graphs};
 
     const RECORDED: (usize, &[(u32, u32)]) = (5, &[(0, 1), (1, 2), (2, 3), (0, 3), (4, 1)]);
 

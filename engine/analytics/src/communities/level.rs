@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::super::{Cancel, Cancelled, Topology};
+use crate::{Cancel, Cancelled, Topology};
 
 /// Rounding could let nodes change places for ever; a pass after this many gains next to nothing.
 const MAX_PASSES: usize = 64;

@@ -4,7 +4,7 @@ use super::{Cancel, Cancelled, Topology};
 
 /// A colour for each node so that the two ends of an edge differ; self loops do not count. In insertion order every
 /// node takes the least colour, from 0, that none of its neighbours has.
-pub(crate) fn graph_colouring(topology: &Topology, cancel: &Cancel) -> Result<Vec<u32>, Cancelled> {
+pub fn graph_colouring(topology: &Topology, cancel: &Cancel) -> Result<Vec<u32>, Cancelled> {
     topology.prepare_incoming(cancel)?;
     let mut colours = Vec::with_capacity(topology.nodes());
     // The last node, plus one, that found each colour with a neighbour.
@@ -32,7 +32,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analytics::testing::{cancelled, graphs};
+    use crate::testing::{cancelled, graphs};
 
     fn colours(nodes: usize, edges: &[(u32, u32)]) -> Vec<u32> {
         graph_colouring(&Topology::from_edges(nodes, edges), &Cancel::default()).unwrap()

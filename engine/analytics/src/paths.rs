@@ -4,7 +4,7 @@ use super::{Cancel, Cancelled, Topology};
 
 /// A path of fewest edges from `source` to `target`, both included; `None` when there is none. Of several the one that
 /// a breadth-first search over the newest edges first comes upon. A node reaches itself: `[source]`.
-pub(crate) fn shortest_path(
+pub fn shortest_path(
     topology: &Topology,
     source: u32,
     target: u32,
@@ -39,7 +39,7 @@ pub(crate) fn shortest_path(
 }
 
 /// The nodes that at most `max_depth` edges lead to from `start`, nearest first, newest edges first. Not `start` itself.
-pub(crate) fn blast_radius(
+pub fn blast_radius(
     topology: &Topology,
     start: u32,
     max_depth: u64,
@@ -73,7 +73,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analytics::testing::{cancelled, distances, graphs};
+    use crate::testing::{cancelled, distances, graphs};
 
     fn path(topology: &Topology, source: u32, target: u32) -> Option<Vec<u32>> {
         shortest_path(topology, source, target, &Cancel::default()).unwrap()

@@ -9,7 +9,7 @@ use super::{
     inferences::{Inference, InferredEdge},
     naive,
 };
-use crate::analytics::{Cancel, Cancelled};
+use crate::{Cancel, Cancelled};
 
 type Edges<'a> = &'a [(&'a str, &'a str, &'a str)];
 type Classes<'a> = &'a [(&'a str, &'a str)];

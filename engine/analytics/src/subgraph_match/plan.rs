@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::super::{Rows, Topology};
+use crate::{Rows, Topology};
 
 /// One pattern node, mapped after those of the steps before.
 pub(super) struct Step {

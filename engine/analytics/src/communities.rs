@@ -11,18 +11,14 @@ use super::{Cancel, Cancelled, Topology};
 
 /// The number of each node's community, numbered by first member. A resolution that is not positive means 1.0; a
 /// higher one gives smaller communities. No community spans two components.
-pub(crate) fn communities(
-    topology: &Topology,
-    resolution: f64,
-    cancel: &Cancel,
-) -> Result<Vec<u32>, Cancelled> {
+pub fn communities(topology: &Topology, resolution: f64, cancel: &Cancel) -> Result<Vec<u32>, Cancelled> {
     let resolution = if resolution > 0.0 { resolution } else { 1.0 };
     topology.prepare_incoming(cancel)?;
     of_level(Level::of(topology, cancel)?, resolution, cancel)
 }
 
 /// The same of edges with weights, which are finite and not negative. Those of a pair add up.
-pub(crate) fn weighted_communities(
+pub fn weighted_communities(
     nodes: usize,
     edges: &[(u32, u32, f64)],
     resolution: f64,

@@ -4,7 +4,7 @@ use super::{Cancel, Cancelled};
 
 /// Disjoint groups that hold every node, in two flat lists: members ascend, groups are ordered by their first member.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Groups {
+pub struct Groups {
     /// Group `g` is `members[offsets[g]..offsets[g + 1]]`.
     offsets: Vec<u32>,
     members: Vec<u32>,
@@ -12,7 +12,7 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// The nodes with equal labels together. A label is any number below the number of nodes.
-    pub(crate) fn by_label(mut labels: Vec<u32>, cancel: &Cancel) -> Result<Self, Cancelled> {
+    pub fn by_label(mut labels: Vec<u32>, cancel: &Cancel) -> Result<Self, Cancelled> {
         // The group of each label plus one, numbered in the order in which the labels come.
         let mut groups = vec![0_u32; labels.len()];
         let mut offsets = vec![0_u32];
@@ -44,12 +44,17 @@ impl Groups {
     }
 
     /// Number of groups.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.offsets.len() - 1
     }
 
+    /// Whether there is no group, for there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The members of each group.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u32]> {
         self.offsets.windows(2).map(|ends| &self.members[ends[0] as usize..ends[1] as usize])
     }
 }
@@ -63,6 +68,6 @@ mod tests {
         let groups = Groups::by_label(vec![5, 1, 5, 0, 1, 1], &Cancel::default()).unwrap();
         assert_eq!(groups.iter().collect::<Vec<_>>(), [&[0, 2][..], &[1, 4, 5], &[3]]);
         assert_eq!((groups.len(), groups.iter().len()), (3, 3));
-        assert_eq!(Groups::by_label(vec![], &Cancel::default()).unwrap().iter().len(), 0);
+        assert!(Groups::by_label(vec![], &Cancel::default()).unwrap().is_empty());
     }
 }

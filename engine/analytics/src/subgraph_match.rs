@@ -9,7 +9,7 @@ use self::plan::{BackEdge, Step};
 use super::{Cancel, Cancelled, Topology};
 
 /// What a match must fulfil besides its structure, asked for only where the structure fits.
-pub(crate) trait Constraints {
+pub trait Constraints {
     /// Why a question could not be answered; it ends the search.
     type Error: From<Cancelled>;
 
@@ -23,16 +23,16 @@ pub(crate) trait Constraints {
 
 /// All matches, or the first ones.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Matches {
+pub struct Matches {
     pattern_nodes: usize,
     targets: Vec<u32>,
     /// There are more than were asked for.
-    pub(crate) truncated: bool,
+    pub truncated: bool,
 }
 
 impl Matches {
     /// Each match by the target nodes of pattern nodes 0, 1, and so on.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &[u32]> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u32]> {
         self.targets.chunks_exact(self.pattern_nodes.max(1))
     }
 }
@@ -42,7 +42,7 @@ impl Matches {
 ///
 /// Time is exponential in the size of the pattern at worst, memory a bit or two for each pair of a pattern node and a
 /// target node: the caller bounds the pattern.
-pub(crate) fn subgraph_matches<C: Constraints>(
+pub fn subgraph_matches<C: Constraints>(
     pattern: &Topology,
     target: &Topology,
     constraints: &mut C,

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{super::Cancelled, *};
+use super::*;
+use crate::Cancelled;
 
 fn found(nodes: usize, edges: &[(u32, u32)], resolution: f64) -> Vec<u32> {
     communities(&Topology::from_edges(nodes, edges), resolution, &Cancel::default()).unwrap()

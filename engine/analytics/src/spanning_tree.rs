@@ -14,7 +14,7 @@ const RUN: usize = 1 << 14;
 
 /// The places in `edges` of a spanning forest of least weight, lightest first, earlier ones first among equals.
 /// Directions do not count, self loops are never chosen. Weights are to be finite.
-pub(crate) fn spanning_forest(
+pub fn spanning_forest(
     nodes: usize,
     edges: &[(u32, u32, f64)],
     cancel: &Cancel,
@@ -66,7 +66,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analytics::testing::{cancelled, graphs};
+    use crate::testing::{cancelled, graphs};
 
     fn forest(nodes: usize, edges: &[(u32, u32, f64)]) -> Vec<usize> {
         spanning_forest(nodes, edges, &Cancel::default()).unwrap()

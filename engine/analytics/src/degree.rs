@@ -4,7 +4,7 @@ use super::{Cancel, Cancelled, Topology};
 
 /// Edges at each node over the number of other nodes. A self loop counts twice, so a node can exceed 1. A node alone
 /// has 0.
-pub(crate) fn degree_centrality(topology: &Topology, cancel: &Cancel) -> Result<Vec<f64>, Cancelled> {
+pub fn degree_centrality(topology: &Topology, cancel: &Cancel) -> Result<Vec<f64>, Cancelled> {
     let mut degrees = vec![0.0; topology.nodes()];
     if degrees.len() < 2 {
         return Ok(degrees);
@@ -28,7 +28,7 @@ pub(crate) fn degree_centrality(topology: &Topology, cancel: &Cancel) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analytics::testing::cancelled;
+    use crate::testing::cancelled;
 
     fn degrees(nodes: usize, edges: &[(u32, u32)]) -> Vec<f64> {
         degree_centrality(&Topology::from_edges(nodes, edges), &Cancel::default()).unwrap()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::analytics::{Cancel, Cancelled};
+use crate::{Cancel, Cancelled};
 
 use super::{
     classes::Membership,
@@ -12,46 +12,55 @@ use super::{
 
 /// The kind of rule a fact follows by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Inference {
+pub enum Inference {
     /// Subclass, subproperty, symmetric, transitive or inverse.
     Datalog,
+    /// The source of an edge is of a class.
     Domain,
+    /// The target of an edge is of a class.
     Range,
+    /// Two edges in a row make a third.
     Chain,
 }
 
 /// One inferred fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Triple<'a> {
-    pub(crate) subject: &'a str,
-    pub(crate) predicate: &'a str,
+pub struct Triple<'a> {
+    /// The node that it is about.
+    pub subject: &'a str,
+    /// A property, or that of belonging to a class.
+    pub predicate: &'a str,
     /// A node, or the class of the subject.
-    pub(crate) object: &'a str,
-    pub(crate) inference: Inference,
+    pub object: &'a str,
+    /// The kind of the rule it follows by.
+    pub inference: Inference,
 }
 
 /// An edge the graph does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct InferredEdge<'a> {
-    pub(crate) source: &'a str,
-    pub(crate) predicate: &'a str,
-    pub(crate) target: &'a str,
+pub struct InferredEdge<'a> {
+    /// Where it starts.
+    pub source: &'a str,
+    /// The property it is one of.
+    pub predicate: &'a str,
+    /// Where it ends.
+    pub target: &'a str,
     /// Only a property chain gives it.
-    pub(crate) chain: bool,
+    pub chain: bool,
 }
 
 /// The inferred classes of one node.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct NodeClasses<'a> {
+pub struct NodeClasses<'a> {
     /// By subclass rules: the last found, one of the furthest up.
-    pub(crate) widest: Option<&'a str>,
+    pub widest: Option<&'a str>,
     /// By domain and range rules, each once, in the order found.
-    pub(crate) by_edges: Vec<&'a str>,
+    pub by_edges: Vec<&'a str>,
 }
 
 /// The facts of one run: edges first, then classes by domain and range, then classes by subclass.
 #[derive(Debug)]
-pub(crate) struct Inferences {
+pub struct Inferences {
     predicates: Names,
     classes: Names,
     nodes: Names,
@@ -61,7 +70,7 @@ pub(crate) struct Inferences {
 
 impl Inference {
     /// As `inference_type` names it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Datalog => "rust_datalog",
             Self::Domain => "domain_inference",
@@ -91,12 +100,17 @@ impl Inferences {
     }
 
     /// Number of facts.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.edges.len() + self.memberships.len()
     }
 
+    /// Whether nothing follows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// All facts.
-    pub(crate) fn triples(&self) -> impl Iterator<Item = Triple<'_>> {
+    pub fn triples(&self) -> impl Iterator<Item = Triple<'_>> {
         let edges = self.edges().map(|edge| Triple {
             subject: edge.source,
             predicate: edge.predicate,
@@ -112,7 +126,7 @@ impl Inferences {
     }
 
     /// The new edges.
-    pub(crate) fn edges(&self) -> impl Iterator<Item = InferredEdge<'_>> {
+    pub fn edges(&self) -> impl Iterator<Item = InferredEdge<'_>> {
         self.edges.iter().map(|&(edge, origin)| InferredEdge {
             source: self.nodes.name(edge.source),
             predicate: self.predicates.name(edge.predicate),
@@ -122,7 +136,7 @@ impl Inferences {
     }
 
     /// The nodes with inferred classes, by id.
-    pub(crate) fn classes(&self, cancel: &Cancel) -> Result<BTreeMap<&str, NodeClasses<'_>>, Cancelled> {
+    pub fn classes(&self, cancel: &Cancel) -> Result<BTreeMap<&str, NodeClasses<'_>>, Cancelled> {
         let mut nodes = BTreeMap::<_, NodeClasses<'_>>::new();
         let mut seen = HashSet::new();
         for &(Membership { node, class: number }, inference) in &self.memberships {

@@ -13,7 +13,7 @@ const OVERDUE: u8 = 2;
 
 /// Asked for by a computation every few thousand steps.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Cancel(Arc<State>);
+pub struct Cancel(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -24,36 +24,37 @@ struct State {
 /// A computation ended because nobody waits for it, or because it took too long: [`Cancel::is_overdue`] tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: the client closed the connection before the answer was ready", code = ErrorCode::Cancelled)]
-pub(crate) struct Cancelled;
+pub struct Cancelled;
 
 impl Cancel {
     /// Tells the computation to end because nobody waits for it.
-    pub(crate) fn cancel(&self) {
+    pub fn cancel(&self) {
         self.0.why.store(CANCELLED, Ordering::Relaxed);
     }
 
     /// Tells the computation to end because its time is over.
-    pub(crate) fn expire(&self) {
+    pub fn expire(&self) {
         let _ = self.0.why.compare_exchange(RUNNING, OVERDUE, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Fails once the computation is to end. A few nanoseconds.
-    pub(crate) fn check(&self) -> Result<(), Cancelled> {
+    #[inline]
+    pub fn check(&self) -> Result<(), Cancelled> {
         if self.0.why.load(Ordering::Relaxed) == RUNNING { Ok(()) } else { Err(Cancelled) }
     }
 
     /// Whether its time is over.
-    pub(crate) fn is_overdue(&self) -> bool {
+    pub fn is_overdue(&self) -> bool {
         self.0.why.load(Ordering::Relaxed) == OVERDUE
     }
 
     /// Notes how many results there are so far, for who is told that its time is over.
-    pub(crate) fn has_found(&self, results: u64) {
+    pub fn has_found(&self, results: u64) {
         self.0.found.store(results, Ordering::Relaxed);
     }
 
     /// Results so far, where the computation counts them.
-    pub(crate) fn found(&self) -> u64 {
+    pub fn found(&self) -> u64 {
         self.0.found.load(Ordering::Relaxed)
     }
 }

@@ -3,7 +3,7 @@
 use super::{Cancel, Cancelled, Groups, Topology, union_find::UnionFind};
 
 /// The groups of nodes connected when the direction of edges does not count.
-pub(crate) fn connected_components(topology: &Topology, cancel: &Cancel) -> Result<Groups, Cancelled> {
+pub fn connected_components(topology: &Topology, cancel: &Cancel) -> Result<Groups, Cancelled> {
     let mut sets = UnionFind::new(topology.nodes());
     for node in 0..topology.nodes() as u32 {
         cancel.check()?;
@@ -17,10 +17,7 @@ pub(crate) fn connected_components(topology: &Topology, cancel: &Cancel) -> Resu
 }
 
 /// The groups of nodes that reach each other along the edges. Tarjan's algorithm with a stack of its own.
-pub(crate) fn strongly_connected_components(
-    topology: &Topology,
-    cancel: &Cancel,
-) -> Result<Groups, Cancelled> {
+pub fn strongly_connected_components(topology: &Topology, cancel: &Cancel) -> Result<Groups, Cancelled> {
     const NEW: u32 = 0;
     const DONE: u32 = u32::MAX;
     struct Visit {
@@ -84,7 +81,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analytics::testing::{cancelled, distances, graphs};
+    use crate::testing::{cancelled, distances, graphs};
 
     fn weak(nodes: usize, edges: &[(u32, u32)]) -> Groups {
         connected_components(&Topology::from_edges(nodes, edges), &Cancel::default()).unwrap()

@@ -1,7 +1,7 @@
 //! What a run may still do.
 
 use super::ReasoningError;
-use crate::analytics::Cancel;
+use crate::Cancel;
 
 /// Steps between two looks at whether the caller still waits.
 const STEPS: u32 = 4096;

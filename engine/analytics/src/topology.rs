@@ -8,14 +8,14 @@ const CHECK_EVERY: usize = 4096;
 
 /// Edges by the node at one end: the far ends of row `n` are `far[offsets[n]..offsets[n + 1]]`, newest edge first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Rows {
+pub struct Rows {
     offsets: Vec<u32>,
     far: Vec<u32>,
 }
 
 /// Nodes are numbered from 0 in insertion order. Parallel edges and self loops are kept, each counted.
 #[derive(Debug, Default)]
-pub(crate) struct Topology {
+pub struct Topology {
     out: Rows,
     /// Made of `out` when first asked for.
     incoming: OnceLock<Rows>,
@@ -26,29 +26,29 @@ impl Rows {
     ///
     /// # Panics
     /// When `offsets` is not ascending from 0 to `far.len()`, or a far end is no node.
-    pub(crate) fn new(offsets: Vec<u32>, far: Vec<u32>) -> Self {
+    pub fn new(offsets: Vec<u32>, far: Vec<u32>) -> Self {
         assert!(offsets.first() == Some(&0) && offsets.last().map(|&end| end as usize) == Some(far.len()));
         assert!(offsets.is_sorted() && far.iter().all(|&node| (node as usize) < offsets.len() - 1));
         Self { offsets, far }
     }
 
     /// Number of nodes.
-    pub(crate) fn nodes(&self) -> usize {
+    pub fn nodes(&self) -> usize {
         self.offsets.len().saturating_sub(1)
     }
 
     /// The far ends of a node, newest edge first.
-    pub(crate) fn of(&self, node: u32) -> &[u32] {
+    pub fn of(&self, node: u32) -> &[u32] {
         &self.far[self.offsets[node as usize] as usize..self.offsets[node as usize + 1] as usize]
     }
 
     /// Number of edges at a node.
-    pub(crate) fn degree(&self, node: u32) -> u32 {
+    pub fn degree(&self, node: u32) -> u32 {
         self.offsets[node as usize + 1] - self.offsets[node as usize]
     }
 
     /// Bytes in memory.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         (self.offsets.capacity() + self.far.capacity()) * size_of::<u32>()
     }
 
@@ -80,13 +80,15 @@ impl Rows {
 
 impl Topology {
     /// A topology with these outgoing edges.
-    pub(crate) fn new(out: Rows) -> Self {
+    pub fn new(out: Rows) -> Self {
         Self { out, incoming: OnceLock::new() }
     }
 
-    /// From pairs in insertion order.
-    #[cfg(test)]
-    pub(crate) fn from_edges(nodes: usize, edges: &[(u32, u32)]) -> Self {
+    /// From pairs of source and target in insertion order.
+    ///
+    /// # Panics
+    /// When an end is no node.
+    pub fn from_edges(nodes: usize, edges: &[(u32, u32)]) -> Self {
         let mut rows = vec![Vec::new(); nodes];
         edges.iter().rev().for_each(|&(source, target)| rows[source as usize].push(target));
         let mut offsets = vec![0];
@@ -99,7 +101,7 @@ impl Topology {
     }
 
     /// The same edges with the nodes numbered by their places in `order`.
-    pub(crate) fn reordered(&self, order: &[u32], cancel: &Cancel) -> Result<Self, Cancelled> {
+    pub fn reordered(&self, order: &[u32], cancel: &Cancel) -> Result<Self, Cancelled> {
         let mut place = vec![0_u32; order.len()];
         (0_u32..).zip(order).for_each(|(new, &old)| place[old as usize] = new);
         let mut offsets = Vec::with_capacity(order.len() + 1);
@@ -116,22 +118,22 @@ impl Topology {
     }
 
     /// Number of nodes.
-    pub(crate) fn nodes(&self) -> usize {
+    pub fn nodes(&self) -> usize {
         self.out.nodes()
     }
 
     /// Number of edges, parallel ones counted each.
-    pub(crate) fn edges(&self) -> usize {
+    pub fn edges(&self) -> usize {
         self.out.far.len()
     }
 
     /// Edges by their source.
-    pub(crate) fn out(&self) -> &Rows {
+    pub fn out(&self) -> &Rows {
         &self.out
     }
 
     /// Builds the rows of [`Topology::incoming`] unless they are there. A tenth of a second for a million edges.
-    pub(crate) fn prepare_incoming(&self, cancel: &Cancel) -> Result<(), Cancelled> {
+    pub fn prepare_incoming(&self, cancel: &Cancel) -> Result<(), Cancelled> {
         if self.incoming.get().is_none() {
             // Somebody else may have been faster.
             let _ = self.incoming.set(self.out.transposed(cancel)?);
@@ -140,7 +142,7 @@ impl Topology {
     }
 
     /// Edges by their target, sources ascending. Call [`Topology::prepare_incoming`] first where it may take long.
-    pub(crate) fn incoming(&self) -> &Rows {
+    pub fn incoming(&self) -> &Rows {
         self.incoming.get_or_init(|| self.out.transposed(&Cancel::default()).expect("nobody cancels it"))
     }
 }

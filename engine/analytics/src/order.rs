@@ -4,7 +4,7 @@ use super::{Cancel, Cancelled, Topology};
 
 /// All nodes, each before the targets of its edges; `None` when there is a cycle. The reverse of the order in which a
 /// depth-first search from the nodes in insertion order, oldest edges first, leaves them.
-pub(crate) fn topological_sort(topology: &Topology, cancel: &Cancel) -> Result<Option<Vec<u32>>, Cancelled> {
+pub fn topological_sort(topology: &Topology, cancel: &Cancel) -> Result<Option<Vec<u32>>, Cancelled> {
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
         No,
@@ -48,7 +48,7 @@ pub(crate) fn topological_sort(topology: &Topology, cancel: &Cancel) -> Result<O
 
 /// The first cycle met by searching depth first from the nodes in insertion order, newest edges first: its nodes and
 /// again the first one. A self loop is a cycle.
-pub(crate) fn find_cycle(topology: &Topology, cancel: &Cancel) -> Result<Option<Vec<u32>>, Cancelled> {
+pub fn find_cycle(topology: &Topology, cancel: &Cancel) -> Result<Option<Vec<u32>>, Cancelled> {
     #[derive(Clone, Copy, PartialEq)]
     enum Seen {
         No,
@@ -94,7 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::analytics::testing::{cancelled, distances, graphs};
+    use crate::testing::{cancelled, distances, graphs};
 
     fn sorted(nodes: usize, edges: &[(u32, u32)]) -> Option<Vec<u32>> {
         topological_sort(&Topology::from_edges(nodes, edges), &Cancel::default()).unwrap()
