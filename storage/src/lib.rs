@@ -4,7 +4,7 @@
 //!
 //! * [`Store`] is the byte-level boundary: spaces, ordered scans, atomic batches, read views, checkpoints. Backends are
 //!   [`MemoryStore`] (the oracle of tests, and an embedded store for yours) and [`rocks::RocksStore`] (the default).
-//!   [`conformance`] is the suite that every backend passes.
+//!   The suite that every backend passes is the crate `epistemic-conformance`, in `storage/conformance`.
 //! * [`GraphStore`] is the graph layer over any store: catalog, records, mutations, ledger. [`snapshot`] exports
 //!   and imports one graph as a stream; [`increment`] is a file of its changes since. [`audit`] compares all records
 //!   with each other and rebuilds the derived ones.
@@ -19,13 +19,13 @@ pub mod audit;
 pub mod batch;
 pub mod channels;
 pub mod clock;
-pub mod conformance;
 pub mod datadir;
 pub mod error;
 pub mod graph;
 pub mod identities;
 pub mod increment;
-mod keys;
+#[doc(hidden)]
+pub mod keys;
 pub mod limits;
 pub mod memory;
 mod open;

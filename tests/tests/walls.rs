@@ -57,6 +57,17 @@ fn analytics_know_no_storage_no_runtime_and_no_wire() -> Result<()> {
     without(&elsewhere, &analytics, &built("epistemic-engine")?)
 }
 
+/// The suite that backends pass is for tests alone.
+#[test]
+fn no_program_contains_the_conformance_suite() -> Result<()> {
+    let conformance = built("epistemic-conformance")?;
+    ensure!(conformance.contains("epistemic-storage"), "{conformance:?}");
+    for program in ["epistemic-engine", "epistemic-egctl", "epistemic-gateway"] {
+        without(&["epistemic-conformance"], &built(program)?, &conformance)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn the_gateway_has_no_storage_and_no_operations() -> Result<()> {
     let gateway = built("epistemic-gateway")?;

@@ -39,5 +39,7 @@ mod tests;
 
 pub use finding::{Finding, FindingKind, Findings};
 pub use over_limits::DataLimits;
+#[doc(hidden)]
+pub use run::repair_in_batches;
+pub(crate) use run::audit_records;
 pub use run::{Audit, GraphAudit, Progress, audit, audit_with_limits, repair};
-pub(crate) use run::{audit_records, repair_in_batches};
