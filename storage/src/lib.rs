@@ -13,12 +13,16 @@
 //! * [`scrub`] reads all tables, in small steps, to find damage before it is needed.
 //! * [`datadir`] is a shard's directory: identity, ownership, checkpoints.
 //!
+//! RocksDB and the directories it lies in are the default feature `rocksdb`. Tests that need no disk do without it, and
+//! build nothing in C++: `epistemic-storage = { ..., default-features = false }`.
+//!
 //! Everything is synchronous and may block. `docs/format.md` describes all formats byte by byte.
 
 pub mod audit;
 pub mod batch;
 pub mod channels;
 pub mod clock;
+#[cfg(feature = "rocksdb")]
 pub mod datadir;
 pub mod error;
 pub mod graph;
@@ -28,9 +32,12 @@ pub mod increment;
 pub mod keys;
 pub mod limits;
 pub mod memory;
+#[cfg(feature = "rocksdb")]
 mod open;
+#[cfg(feature = "rocksdb")]
 pub mod rocks;
 pub mod scrub;
+#[cfg(feature = "rocksdb")]
 mod sealed;
 pub mod service;
 pub mod snapshot;
@@ -45,6 +52,7 @@ pub use graph::GraphStore;
 pub use identities::Identities;
 pub use keys::GraphId;
 pub use memory::MemoryStore;
+#[cfg(feature = "rocksdb")]
 pub use open::open_url;
 pub use space::Space;
 pub use store::{Durability, Store};

@@ -5,11 +5,12 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-/// The packages that a build of `package` compiles; `edges` are those of `cargo tree`.
-fn tree(package: &str, edges: &str) -> Result<BTreeSet<String>> {
+/// The packages that a build of `package` compiles; `more` are arguments of `cargo tree`.
+fn tree(package: &str, more: &[&str]) -> Result<BTreeSet<String>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["tree", "--locked", "--offline", "--package", package, "--edges", edges])
+        .args(["tree", "--locked", "--offline", "--package", package])
+        .args(more)
         .args(["--prefix", "none", "--format", "{p}"])
         // They would have it resolve features for the workspace, which no build of one package does.
         .env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION")
@@ -21,7 +22,7 @@ fn tree(package: &str, edges: &str) -> Result<BTreeSet<String>> {
 }
 
 fn built(package: &str) -> Result<BTreeSet<String>> {
-    tree(package, "normal,build")
+    tree(package, &["--edges", "normal,build"])
 }
 
 /// Nothing of `banned` is in `packages`, but all of it in `others`: the names are right.
@@ -53,8 +54,18 @@ fn the_contract_needs_nothing_of_the_workspace_and_no_runtime() -> Result<()> {
 fn analytics_know_no_storage_no_runtime_and_no_wire() -> Result<()> {
     let analytics = built("epistemic-analytics")?;
     ensure!(analytics.contains("rayon"), "{analytics:?}");
-    let elsewhere = ["epistemic-storage", "epistemic-router", "rocksdb", "tokio", "rmp", "rustix", "fs-err", "cc"];
+    let elsewhere =
+        ["epistemic-storage", "epistemic-router", "rocksdb", "tokio", "rmp", "rustix", "fs-err", "cc"];
     without(&elsewhere, &analytics, &built("epistemic-engine")?)
+}
+
+/// So that a test which embeds a store in memory builds in seconds. That it compiles is a step of `scripts/test`.
+#[test]
+fn storage_without_rocksdb_builds_nothing_in_cpp() -> Result<()> {
+    let storage = built("epistemic-storage")?;
+    let in_memory = tree("epistemic-storage", &["--edges", "normal,build", "--no-default-features"])?;
+    ensure!(in_memory.contains("imbl"), "{in_memory:?}");
+    without(&["rocksdb", "librocksdb-sys", "bindgen", "cc", "rustix"], &in_memory, &storage)
 }
 
 /// The suite that backends pass is for tests alone.
@@ -80,5 +91,7 @@ fn the_gateway_has_no_storage_and_no_operations() -> Result<()> {
 /// Build scripts aside: bindgen has a command line of its own.
 #[test]
 fn operations_have_no_command_line_and_no_bars() -> Result<()> {
-    without(&["clap", "indicatif"], &tree("epistemic-operations", "normal")?, &tree("epistemic-egctl", "normal")?)
+    let [operations, egctl] =
+        ["epistemic-operations", "epistemic-egctl"].map(|package| tree(package, &["--edges", "normal"]));
+    without(&["clap", "indicatif"], &operations?, &egctl?)
 }
