@@ -41,6 +41,7 @@ mod shard;
 mod signed;
 mod status;
 mod stream;
+pub mod testing;
 mod transactions;
 mod transfer;
 mod unauthenticated;

@@ -74,7 +74,7 @@ pub(crate) struct Metrics {
     unsupported: IntCounterVec,
     connections: IntGauge,
     connections_pushed_out: IntCounter,
-    log: LogWriter,
+    log: Option<LogWriter>,
     log_dropped: IntCounter,
     periodic_panics: IntCounterVec,
     ownership_conflicts: IntGaugeVec,
@@ -93,8 +93,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts what `log` drops, too. Of `most_graphs` graphs each has series of its own.
-    pub(crate) fn new(log: &LogWriter, most_graphs: usize) -> prometheus::Result<Self> {
+    /// Counts what `log` drops, if there is one. Of `most_graphs` graphs each has series of its own.
+    pub(crate) fn new(log: Option<&LogWriter>, most_graphs: usize) -> prometheus::Result<Self> {
         let registry = Registry::new_custom(Some("epistemic_graph".into()), None)?;
         let requests = IntCounterVec::new(Opts::new("requests_total", "Requests dispatched."), &["op"])?;
         let durations = HistogramVec::new(
@@ -161,7 +161,7 @@ impl Metrics {
                 "connections_pushed_out_total",
                 "Connections without an authenticated request that were closed to make room.",
             )?,
-            log: log.clone(),
+            log: log.cloned(),
             log_dropped: IntCounter::new(
                 "log_lines_dropped_total",
                 "Lines of the process log that could not be written.",
@@ -384,7 +384,8 @@ impl Metrics {
         self.in_flight.set(admission.in_flight().into());
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
-        self.log_dropped.inc_by(self.log.dropped().saturating_sub(self.log_dropped.get()));
+        let dropped = self.log.as_ref().map_or(0, LogWriter::dropped);
+        self.log_dropped.inc_by(dropped.saturating_sub(self.log_dropped.get()));
         self.writable.set(graphs.refusal().is_none().into());
         self.damage.renew(shard, &self.registry);
         self.memory.renew(shard);

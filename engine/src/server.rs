@@ -1,6 +1,7 @@
 //! Start and stop of the server process.
 
 use std::{
+    io,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::ExitCode,
@@ -90,20 +91,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let ownership = match Ownership::of(&config) {
-        Ok(ownership) => ownership,
-        Err(text) => {
-            complain(&format!("error: {text}"));
-            return ExitCode::from(2);
-        }
-    };
-    let expected = match Expected::of(&config) {
-        Ok(expected) => expected,
-        Err(text) => {
-            complain(&format!("error: {text}"));
-            return ExitCode::from(2);
-        }
-    };
     let log = match logging::start(config.log_format) {
         Ok(log) => log,
         Err(error) => {
@@ -111,17 +98,20 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let budget = match Budget::of(config.memory.memory_budget, &config.memory.given()) {
-        Ok(budget) => budget,
+    let start = match Start::of(config, auth) {
+        Ok(start) => start,
         Err(text) => {
             complain(&format!("error: {text}"));
             return ExitCode::from(2);
         }
     };
-    if !config.allow_core_dumps {
+    if !start.config.allow_core_dumps {
         keep_memory_private();
     }
-    let code = match run(&config, &budget, auth, ownership, &expected, &log) {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
+    // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
+    let umask = umask(Mode::RWXG | Mode::RWXO);
+    let code = match run(start, umask, Some(&log), told_to_stop, || ()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -142,24 +132,56 @@ fn keep_memory_private() {
     }
 }
 
-/// Runs a shard until it is told to stop. Blocks.
-fn run(
-    config: &Config,
-    budget: &Budget,
+/// What a shard is started with: flags that make sense together.
+pub(crate) struct Start {
+    config: Config,
     auth: AuthChoice,
     ownership: Option<Ownership>,
-    expected: &Expected,
-    log: &LogWriter,
+    expected: Expected,
+    budget: Budget,
+}
+
+impl Start {
+    /// # Errors
+    /// What is wrong with the flags.
+    pub(crate) fn of(config: Config, auth: AuthChoice) -> Result<Self, String> {
+        let ownership = Ownership::of(&config)?;
+        let expected = Expected::of(&config)?;
+        let budget = Budget::of(config.memory.memory_budget, &config.memory.given())?;
+        Ok(Self { config, auth, ownership, expected, budget })
+    }
+}
+
+/// The first SIGTERM or SIGINT from now on, and its name. One that comes early is kept: whoever sees an answer may ask for
+/// an orderly stop.
+fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+/// Runs a shard until it is asked to stop, or until the future of `until` says why it is to. `until` is called on the
+/// shard's runtime before anybody is served, `ready` once it listens. What `umask` has, its socket denies by default; what
+/// `log` drops, it counts. Blocks.
+pub(crate) fn run<S: Future<Output = &'static str>>(
+    start: Start,
+    umask: Mode,
+    log: Option<&LogWriter>,
+    until: impl FnOnce() -> io::Result<S>,
+    ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
-    // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
-    let umask = umask(Mode::RWXG | Mode::RWXO);
+    let Start { config, auth, ownership, expected, budget } = start;
     tracing::info!("Memory: {budget}");
     let shares = descriptors::shares();
     let peers = Peers::of(ownership.as_ref(), &auth).map(Arc::new);
-    warn_of_risks(config);
-    let opened = open_store(config, budget, shares, expected)?;
-    let (shard, commit_thread) = open_shard(config, budget, opened, shares, &auth, (ownership, peers), log)?;
+    warn_of_risks(&config);
+    let opened = open_store(&config, &budget, shares, &expected)?;
+    let (shard, commit_thread) =
+        open_shard(&config, &budget, opened, shares, &auth, (ownership, peers), log)?;
     // Keys made of the secret are all that is needed from here on.
     drop(auth);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -169,7 +191,7 @@ fn run(
         .build()?;
     // With one thread there, blocking work is only slow while the system gives no others.
     runtime.spawn_blocking(|| ());
-    let served = runtime.block_on(serve(config, shares, umask, &shard));
+    let served = runtime.block_on(async { serve(&config, shares, umask, &shard, until()?, ready).await });
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
@@ -279,7 +301,7 @@ fn open_shard(
     shares: Shares,
     auth: &AuthChoice,
     (ownership, peers): (Option<Ownership>, Option<Arc<Peers>>),
-    log: &LogWriter,
+    log: Option<&LogWriter>,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let quotas = Quotas::open(config.quotas.clone(), directory.as_ref().map(DataDir::path))?;
     let authentication = authentication(config, auth);
@@ -394,9 +416,14 @@ fn places(config: &Config, shares: Shares) -> Arc<Places> {
 }
 
 /// Listens, serves until told to stop, and drains.
-async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>) -> anyhow::Result<()> {
-    // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn serve(
+    config: &Config,
+    shares: Shares,
+    umask: Mode,
+    shard: &Arc<Shard>,
+    told: impl Future<Output = &'static str>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<()> {
     if config.quotas.is_some() {
         tokio::spawn(maintenance::read_quotas_again(Arc::clone(shard), signal(SignalKind::hangup())?));
     }
@@ -421,11 +448,11 @@ async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>)
     }
     maintenance::start(shard);
     owners::start(shard);
+    ready();
 
     let mut stop = shard.stop.subscribe();
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+        why = told => tracing::info!("{why}: draining"),
         () = stopped(&mut stop) => tracing::info!("Shutdown was asked for: draining"),
     }
     shard.shut_down();
