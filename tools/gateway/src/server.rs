@@ -112,7 +112,10 @@ async fn route(State((gateway, _)): Shared, uri: Uri) -> Response {
 }
 
 async fn metrics(State((gateway, _)): Shared) -> Response {
-    text("text/plain; version=0.0.4; charset=utf-8", gateway.metrics().await)
+    match gateway.metrics().await {
+        Ok(page) => text("text/plain; version=0.0.4; charset=utf-8", page),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 /// Lets a request through, or says what is missing: a person gets the form, a program an error.
