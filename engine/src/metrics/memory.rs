@@ -1,7 +1,8 @@
 //! Series of the memory budget.
 
-use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry, core::Collector};
+use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 
+use super::series::Series;
 use crate::{
     memory::{Part, Usage},
     shard::Shard,
@@ -18,37 +19,25 @@ pub(super) struct MemorySeries {
 }
 
 impl MemorySeries {
-    pub(super) fn new() -> prometheus::Result<Self> {
+    pub(super) fn new(series: &Series<'_>) -> prometheus::Result<Self> {
         Ok(Self {
-            budget: IntGaugeVec::new(
-                Opts::new("memory_budget_bytes", "What each part of the memory may take."),
+            budget: series.gauges(
+                "memory_budget_bytes",
+                "What each part of the memory may take.",
                 &["part"],
             )?,
-            used: IntGaugeVec::new(
-                Opts::new(
-                    "memory_used_bytes",
-                    "What each part of the memory holds, as far as it is counted.",
-                ),
+            used: series.gauges(
+                "memory_used_bytes",
+                "What each part of the memory holds, as far as it is counted.",
                 &["part"],
             )?,
-            total: IntGauge::new("memory_budget_total_bytes", "What all parts together may take.")?,
-            resident: IntGauge::new("memory_resident_bytes", "Resident memory of the process.")?,
-            refused: IntCounter::new(
+            total: series.gauge("memory_budget_total_bytes", "What all parts together may take.")?,
+            resident: series.gauge("memory_resident_bytes", "Resident memory of the process.")?,
+            refused: series.counter(
                 "memory_refusals_total",
                 "Requests, answers and snapshots in pieces for which there was no room.",
             )?,
         })
-    }
-
-    pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let collectors: [Box<dyn Collector>; 5] = [
-            Box::new(self.budget.clone()),
-            Box::new(self.used.clone()),
-            Box::new(self.total.clone()),
-            Box::new(self.resident.clone()),
-            Box::new(self.refused.clone()),
-        ];
-        collectors.into_iter().try_for_each(|collector| registry.register(collector))
     }
 
     /// Brings them up to date.
