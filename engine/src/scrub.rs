@@ -13,7 +13,7 @@ use epistemic_storage::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::shard::{Shard, stopped};
+use crate::shard::Shard;
 
 /// A pass reads no slower than this: a small store is done soon.
 const LEAST_RATE: u64 = 1 << 20;
@@ -138,7 +138,6 @@ impl Scrub {
 
 /// Scrubs until the shard stops.
 pub(crate) async fn run(shard: Arc<Shard>) {
-    let mut stop = shard.stop.subscribe();
     if shard.scrub.dir.is_none() {
         return;
     }
@@ -152,17 +151,17 @@ pub(crate) async fn run(shard: Arc<Shard>) {
         tokio::select! {
             () = due => {}
             () = shard.scrub.asked.notified() => {}
-            () = stopped(&mut stop) => return,
+            () = shard.stop.cancelled() => return,
         }
         let worked = tokio::select! {
             worked = pass(&shard) => worked,
-            () = stopped(&mut stop) => return,
+            () = shard.stop.cancelled() => return,
         };
         if !worked {
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
                 () = shard.scrub.asked.notified() => {}
-                () = stopped(&mut stop) => return,
+                () = shard.stop.cancelled() => return,
             }
         }
     }

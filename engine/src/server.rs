@@ -26,9 +26,8 @@ use rustix::{
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
-    task::JoinSet,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access::AccessControl,
@@ -56,7 +55,7 @@ use crate::{
     quotas::Quotas,
     scrub::Scrub,
     semantic::Indexes,
-    shard::{Authentication, Limits, Periodic, Shard, stopped},
+    shard::{Authentication, Limits, Periodic, Shard},
     signed::SignedRequests,
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
@@ -396,8 +395,8 @@ fn open_shard(
         refusing: AtomicBool::new(false),
         reclaim_delay: config.reclaim_delay,
         rest_until: Mutex::default(),
-        stopping: Cancel::default(),
-        stop: watch::channel(false).0,
+        stop: CancellationToken::new(),
+        sweeps: Cancel::default(),
     };
     Ok((Arc::new(shard), commit_thread))
 }
@@ -428,12 +427,12 @@ async fn serve(
         tokio::spawn(maintenance::read_quotas_again(Arc::clone(shard), signal(SignalKind::hangup())?));
     }
     owners::check_first(shard).await;
-    let mut tasks = JoinSet::new();
+    let connections = TaskTracker::new();
     let socket = bind_socket(config, umask)?;
     if let Some(address) = config.tcp_addr() {
         let listener = bind(address, "--tcp-addr").await?;
         tracing::info!("Listening on TCP: {}", listener.local_addr()?);
-        tasks.spawn(listen::serve_tcp(Arc::clone(shard), listener));
+        connections.spawn(listen::serve_tcp(Arc::clone(shard), listener, connections.clone()));
     }
     if let Some(address) = &config.metrics_addr {
         let listener = bind(address, "--metrics-addr").await?;
@@ -444,20 +443,19 @@ async fn serve(
     }
     if let Some(socket) = socket {
         tracing::info!("Listening on UDS: {}", socket.path().display());
-        tasks.spawn(listen::serve_unix(Arc::clone(shard), socket));
+        connections.spawn(listen::serve_unix(Arc::clone(shard), socket, connections.clone()));
     }
     maintenance::start(shard);
     owners::start(shard);
     ready();
 
-    let mut stop = shard.stop.subscribe();
     tokio::select! {
         why = told => tracing::info!("{why}: draining"),
-        () = stopped(&mut stop) => tracing::info!("Shutdown was asked for: draining"),
+        () = shard.stop.cancelled() => tracing::info!("Shutdown was asked for: draining"),
     }
     shard.shut_down();
-    let drained = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN_DEADLINE, drained).await.is_err() {
+    connections.close();
+    if tokio::time::timeout(DRAIN_DEADLINE, connections.wait()).await.is_err() {
         tracing::warn!("some connections took too long to drain and are cut off");
     }
     Ok(())
