@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::Context;
 use clap::Parser;
-use epistemic_listen::Places;
+use epistemic_listen::{Places, manager};
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_storage::{
     Channels, Durability, GraphStore, MemoryStore, channels::Keep, datadir::DataDir, graph::Asking,
@@ -110,7 +110,7 @@ pub fn main() -> ExitCode {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
     // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
     let umask = umask(Mode::RWXG | Mode::RWXO);
-    let code = match run(start, umask, Some(&log), told_to_stop, || ()) {
+    let code = match run(start, umask, Some(&log), told_to_stop, tell_manager) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -151,6 +151,25 @@ impl Start {
     }
 }
 
+/// How far the life of a shard is.
+#[derive(Clone, Copy)]
+pub(crate) enum Phase {
+    /// Its store is opened, which takes long after a crash: the log is made again.
+    Opening,
+    /// It listens.
+    Serving,
+    /// It takes no further connections, and ends.
+    Stopping,
+}
+
+fn tell_manager(phase: Phase) {
+    match phase {
+        Phase::Opening => manager::status("opening the store"),
+        Phase::Serving => manager::ready("serving"),
+        Phase::Stopping => manager::stopping("answering what was asked, then closing the store"),
+    }
+}
+
 /// The first SIGTERM or SIGINT from now on, and its name. One that comes early is kept: whoever sees an answer may ask for
 /// an orderly stop.
 fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
@@ -164,16 +183,17 @@ fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
 }
 
 /// Runs a shard until it is asked to stop, or until the future of `until` says why it is to. `until` is called on the
-/// shard's runtime before anybody is served, `ready` once it listens. What `umask` has, its socket denies by default; what
+/// shard's runtime before anybody is served, `enters` at the beginning of each phase. What `umask` has, its socket denies by default; what
 /// `log` drops, it counts. Blocks.
 pub(crate) fn run<S: Future<Output = &'static str>>(
     start: Start,
     umask: Mode,
     log: Option<&LogWriter>,
     until: impl FnOnce() -> io::Result<S>,
-    ready: impl FnOnce(),
+    enters: impl Fn(Phase),
 ) -> anyhow::Result<()> {
     let Start { config, auth, ownership, expected, budget } = start;
+    enters(Phase::Opening);
     tracing::info!("Memory: {budget}");
     let shares = descriptors::shares();
     let peers = Peers::of(ownership.as_ref(), &auth).map(Arc::new);
@@ -190,7 +210,7 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
         .build()?;
     // With one thread there, blocking work is only slow while the system gives no others.
     runtime.spawn_blocking(|| ());
-    let served = runtime.block_on(async { serve(&config, shares, umask, &shard, until()?, ready).await });
+    let served = runtime.block_on(async { serve(&config, shares, umask, &shard, until()?, &enters).await });
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
@@ -421,7 +441,7 @@ async fn serve(
     umask: Mode,
     shard: &Arc<Shard>,
     told: impl Future<Output = &'static str>,
-    ready: impl FnOnce(),
+    enters: &impl Fn(Phase),
 ) -> anyhow::Result<()> {
     if config.quotas.is_some() {
         tokio::spawn(maintenance::read_quotas_again(Arc::clone(shard), signal(SignalKind::hangup())?));
@@ -447,12 +467,13 @@ async fn serve(
     }
     maintenance::start(shard);
     owners::start(shard);
-    ready();
+    enters(Phase::Serving);
 
     tokio::select! {
         why = told => tracing::info!("{why}: draining"),
         () = shard.stop.cancelled() => tracing::info!("Shutdown was asked for: draining"),
     }
+    enters(Phase::Stopping);
     shard.shut_down();
     connections.close();
     if tokio::time::timeout(DRAIN_DEADLINE, connections.wait()).await.is_err() {

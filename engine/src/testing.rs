@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     config::{AuthChoice, Config},
-    server::{self, Start},
+    server::{self, Phase, Start},
 };
 
 /// A shard for one test: in memory, on a unix socket in a temporary directory, with a secret of its own. Variables of the
@@ -66,7 +66,13 @@ impl TestShard {
                     "the test ends"
                 })
             };
-            server::run(start, Mode::RWXG | Mode::RWXO, None, until, || drop(ready.send(())))
+            let enters = |phase| {
+                if let Phase::Serving = phase {
+                    // Who started it waits for this.
+                    let _ = ready.send(());
+                }
+            };
+            server::run(start, Mode::RWXG | Mode::RWXO, None, until, enters)
         };
         let thread = std::thread::Builder::new().name("test-shard".into()).spawn(serve)?;
         let mut shard = Self {
