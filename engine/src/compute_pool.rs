@@ -33,11 +33,9 @@ const LONG: Duration = Duration::from_millis(500);
 /// How often running work is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A scan of the store ends when nobody waits for what is made of it.
-impl From<Cancelled> for StoreError {
-    fn from(_: Cancelled) -> Self {
-        StoreError::Stopped
-    }
+/// Ends a scan of the store with [`StoreError::Stopped`] once nobody waits for what is made of it.
+pub(crate) fn scan_on(cancel: &Cancel) -> Result<(), StoreError> {
+    cancel.check().map_err(|Cancelled| StoreError::Stopped)
 }
 
 /// Runs work: each graph's in the order of its arrival, tenants and their graphs in turn.

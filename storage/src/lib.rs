@@ -4,7 +4,7 @@
 //!
 //! * [`Store`] is the byte-level boundary: spaces, ordered scans, atomic batches, read views, checkpoints. Backends are
 //!   [`MemoryStore`] (the oracle of tests, and an embedded store for yours) and [`rocks::RocksStore`] (the default).
-//!   [`conformance`] is the suite that every backend passes.
+//!   The suite that every backend passes is the crate `epistemic-conformance`, in `storage/conformance`.
 //! * [`GraphStore`] is the graph layer over any store: catalog, records, mutations, ledger. [`snapshot`] exports
 //!   and imports one graph as a stream; [`increment`] is a file of its changes since. [`audit`] compares all records
 //!   with each other and rebuilds the derived ones.
@@ -13,24 +13,31 @@
 //! * [`scrub`] reads all tables, in small steps, to find damage before it is needed.
 //! * [`datadir`] is a shard's directory: identity, ownership, checkpoints.
 //!
+//! RocksDB and the directories it lies in are the default feature `rocksdb`. Tests that need no disk do without it, and
+//! build nothing in C++: `epistemic-storage = { ..., default-features = false }`.
+//!
 //! Everything is synchronous and may block. `docs/format.md` describes all formats byte by byte.
 
 pub mod audit;
 pub mod batch;
 pub mod channels;
 pub mod clock;
-pub mod conformance;
+#[cfg(feature = "rocksdb")]
 pub mod datadir;
 pub mod error;
 pub mod graph;
 pub mod identities;
 pub mod increment;
-mod keys;
+#[doc(hidden)]
+pub mod keys;
 pub mod limits;
 pub mod memory;
+#[cfg(feature = "rocksdb")]
 mod open;
+#[cfg(feature = "rocksdb")]
 pub mod rocks;
 pub mod scrub;
+#[cfg(feature = "rocksdb")]
 mod sealed;
 pub mod service;
 pub mod snapshot;
@@ -45,6 +52,7 @@ pub use graph::GraphStore;
 pub use identities::Identities;
 pub use keys::GraphId;
 pub use memory::MemoryStore;
+#[cfg(feature = "rocksdb")]
 pub use open::open_url;
 pub use space::Space;
 pub use store::{Durability, Store};

@@ -10,6 +10,7 @@ use super::{
     policy::{Decay, Fate},
     reviser::Reviser,
 };
+use crate::compute_pool::scan_on;
 
 /// What a sweep did.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut goes = Going::default();
     let cancel = target.cancel;
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
-        cancel.check()?;
+        scan_on(cancel)?;
         revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Edge {
             source: source.to_owned(),
             target: destination.to_owned(),
@@ -48,7 +49,7 @@ pub(crate) fn decay_sweep(target: Target<'_>, decay: Decay) -> Result<Swept, Lif
     let mut reviser = Reviser::new(target, &reader)?;
     let mut goes = Going::default();
     let read = reader.for_each_node(|id, _, properties| {
-        cancel.check()?;
+        scan_on(cancel)?;
         revise(&mut reviser, decay.fate(properties, now), &mut goes, |new| Revision::Node {
             id: id.to_owned(),
             expected: properties.to_vec(),

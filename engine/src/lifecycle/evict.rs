@@ -9,6 +9,7 @@ use super::{
     context::{LifecycleError, Target},
     reviser::Reviser,
 };
+use crate::compute_pool::scan_on;
 
 /// Nodes whose properties are read at a time.
 const SLICE: usize = 256;
@@ -26,7 +27,7 @@ pub(crate) fn evict_lru(target: Target<'_>, max_nodes: usize) -> Result<u64, Lif
         let start = text.len();
         text.push_str(id);
         nodes.push((accessed.map_or(0, |second| second.saturating_add(1)), sequence, start, text.len()));
-        Ok(target.cancel.check()?)
+        scan_on(target.cancel)
     })?;
     let surplus = nodes.len().saturating_sub(max_nodes);
     if surplus == 0 {

@@ -10,6 +10,7 @@ use super::{
     context::{LifecycleError, Target},
     reviser::Reviser,
 };
+use crate::compute_pool::scan_on;
 
 /// What was removed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) fn prune(target: Target<'_>, max_age: u64, min_score: f64) -> Result<
     let cancel = target.cancel;
     let mut reviser = Reviser::new(target.clone(), &reader)?;
     let read = reader.for_each_edge(|source, destination, sequence, properties| {
-        cancel.check()?;
+        scan_on(cancel)?;
         if !goes(properties) {
             return Ok(());
         }
@@ -49,7 +50,7 @@ pub(crate) fn prune(target: Target<'_>, max_age: u64, min_score: f64) -> Result<
     });
     let read = read.and_then(|()| {
         reader.for_each_node(|id, _, properties| {
-            cancel.check()?;
+            scan_on(cancel)?;
             if !goes(properties) {
                 return Ok(());
             }

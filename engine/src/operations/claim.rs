@@ -10,6 +10,7 @@ use epistemic_storage::{
 use serde::Deserialize;
 
 use crate::{
+    compute_pool::scan_on,
     request::{
         computation::Computation,
         error::{OpError, ReadError},
@@ -91,7 +92,7 @@ fn first_pending(
 ) -> Result<Option<Candidate>, ReadError> {
     let mut first: Option<Candidate> = None;
     reader.for_each_by_label(label, 0, 0, |id, properties| {
-        computation.cancel.check()?;
+        scan_on(computation.cancel)?;
         if view::string_field(properties, "status") == Some("pending") {
             let place = view::number_field(properties, "seq").unwrap_or(f64::INFINITY);
             if first.as_ref().is_none_or(|first| place < first.place) {

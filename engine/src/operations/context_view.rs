@@ -7,6 +7,7 @@ use epistemic_storage::graph::GraphReader;
 use serde::Deserialize;
 
 use crate::{
+    compute_pool::scan_on,
     request::{computation::Computation, error::ReadError},
     wire::{encode, field_str, field_uint, response, strings, text},
 };
@@ -34,7 +35,7 @@ pub(super) fn read(
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     let view = computation.shard.graphs.view();
-    let watch = || Ok(computation.cancel.check()?);
+    let watch = || scan_on(computation.cancel);
     let reader = GraphReader::new(&*view, computation.graph).watched(&watch);
     let budget = TOKEN * u64::from(max_tokens);
     let (taken, used) = walk(computation, &reader, agent_id, budget)?;

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::rows::Rows;
 use crate::{
+    compute_pool::scan_on,
     memory::Room,
     request::{
         computation::Computation,
@@ -142,7 +143,7 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     let reader = GraphReader::new(&*view, computation.graph);
     let mut nodes = Rows::new(computation.room);
     reader.for_each_node(|id, sequence, properties| {
-        computation.cancel.check()?;
+        scan_on(computation.cancel)?;
         nodes.add(sequence, |out| {
             encode::array(out, 2);
             encode::str(out, id);
@@ -151,7 +152,7 @@ pub(super) fn copy(computation: &Computation<'_>, out: &mut Vec<u8>) -> Result<(
     })?;
     let mut edges = Rows::beside(nodes.in_memory(), computation.room);
     reader.for_each_edge(|source, target, sequence, properties| {
-        computation.cancel.check()?;
+        scan_on(computation.cancel)?;
         edges.add(sequence, |out| {
             encode::array(out, 3);
             encode::str(out, source);

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 
 use crate::{
+    compute_pool::scan_on,
     reasoning::{Inferences, Reasoner, ReasoningError, Rules},
     request::{
         computation::Computation,
@@ -123,13 +124,13 @@ fn infer(
         if let Some(predicate) = view::string_field(properties, "type") {
             reasoner.add_edge(source, predicate, target);
         }
-        Ok(computation.cancel.check()?)
+        scan_on(computation.cancel)
     })?;
     reader.for_each_node(|node, _, properties| {
         if let Some(class) = view::string_field(properties, "type") {
             reasoner.add_class(node, class);
         }
-        Ok(computation.cancel.check()?)
+        scan_on(computation.cancel)
     })?;
     Ok(reasoner.infer(MAX_FACTS, computation.cancel)?)
 }

@@ -10,7 +10,10 @@ use super::{
     Ids, Projection, ProjectionError,
     ids::{Arrival, IdsBuilder},
 };
-use crate::analytics::{Cancel, Cancelled, Rows, Topology};
+use crate::{
+    analytics::{Cancel, Cancelled, Rows, Topology},
+    compute_pool::scan_on,
+};
 
 /// Rows copied between two looks at whether anybody still waits.
 const CHECK_EVERY: usize = 4096;
@@ -57,7 +60,7 @@ impl Nodes {
         let scanned = reader.for_each_node(|id, sequence, _| {
             let room = if ids.add(id, sequence) { fits(ids.bytes()) } else { Err(ProjectionError::TooMany) };
             refused = room.err();
-            if refused.is_some() { Err(StoreError::Stopped) } else { Ok(cancel.check()?) }
+            if refused.is_some() { Err(StoreError::Stopped) } else { scan_on(cancel) }
         });
         cancel.check()?;
         if let Some(refusal) = refused {
@@ -84,7 +87,7 @@ impl Nodes {
             while sources.next_if(|(id, _)| *id < from).is_some() {}
             let &(_, source) = sources.peek().filter(|(id, _)| *id == from).ok_or_else(lost)?;
             batch.add(source, to, sequence, look(properties))?;
-            Ok(cancel.check()?)
+            scan_on(cancel)
         });
         cancel.check()?;
         scanned?;

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     admission::Kind,
+    compute_pool::scan_on,
     memory::{Body, Room},
     shard::Shard,
     wire::NoParams,
@@ -227,7 +228,7 @@ fn on_thread(
     let permit = response::accepted(outbox, request.reply_to(), admitted)?;
     let job = Job::new(shard, request, body, account);
     Some(job.run(Threads::Reads, Some(permit), move |running, out| {
-        let watch = || Ok(running.cancel.check()?);
+        let watch = || scan_on(running.cancel);
         let bounds = Bounds { edges: None, stored: usize::MAX, decoded: usize::MAX, watch: Some(&watch) };
         let (shard, request, room) = (running.shard, &running.request, running.room);
         let call = GraphRead { shard, graph: &graph, request, room, bounds };

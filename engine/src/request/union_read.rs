@@ -15,6 +15,7 @@ use super::{
 use crate::{
     access::Need,
     admission::Kind,
+    compute_pool::scan_on,
     memory::{Body, Room},
     shard::Shard,
 };
@@ -76,7 +77,7 @@ impl UnionRead<'_> {
                 Err(elsewhere) => return Err(elsewhere.into()),
             }
         }
-        let watch = || Ok(cancel.check()?);
+        let watch = || scan_on(cancel);
         for graph in &readable {
             let reader = GraphReader::new(&*view, graph).watched(&watch);
             if !read(&reader).map_err(|error| self.running.failure(error, graph))? {

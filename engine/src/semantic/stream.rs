@@ -7,7 +7,7 @@ use super::{
     best::{self, Best},
     kernel,
 };
-use crate::analytics::Cancel;
+use crate::{analytics::Cancel, compute_pool::scan_on};
 
 /// As [`super::index::Index::search`], in the memory of the answer: every embedding is read. Also how many were passed
 /// over for their length.
@@ -22,7 +22,7 @@ pub(crate) fn search_stored(
     let mut passed_over = 0;
     let mut row = Vec::with_capacity(query.len());
     let scanned = reader.for_each_vector(|id, stored| {
-        cancel.check()?;
+        scan_on(cancel)?;
         let components = kernel::components(stored);
         if components.len() != query.len() {
             passed_over += 1;

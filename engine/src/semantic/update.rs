@@ -6,7 +6,7 @@ use epistemic_storage::{
 };
 
 use super::{SemanticError, index::Index};
-use crate::analytics::Cancel;
+use crate::{analytics::Cancel, compute_pool::scan_on};
 
 /// Ledger records that are followed at least, however small the index is.
 const FEW_RECORDS: u64 = 64;
@@ -19,7 +19,7 @@ pub(super) fn build(
 ) -> Result<Index, SemanticError> {
     let mut index = Index::new(state.sequence, state.vectors as usize, state.components as usize);
     let scanned = reader.for_each_vector(|id, stored| {
-        cancel.check()?;
+        scan_on(cancel)?;
         index.set(id, stored);
         Ok(())
     });

@@ -34,10 +34,12 @@ mod sequences;
 mod show;
 mod vectors;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rocksdb"))]
 mod tests;
 
 pub use finding::{Finding, FindingKind, Findings};
 pub use over_limits::DataLimits;
+pub(crate) use run::audit_records;
+#[doc(hidden)]
+pub use run::repair_in_batches;
 pub use run::{Audit, GraphAudit, Progress, audit, audit_with_limits, repair};
-pub(crate) use run::{audit_records, repair_in_batches};
