@@ -96,9 +96,9 @@ def depends(release):
     return ", ".join([f"libc6 (>= {glibc})", *libraries, "systemd"])
 
 
-def build(release, out, revision):
-    """Writes `epistemic-graph_VERSION-REVISION_ARCHITECTURE.deb`."""
-    version = f"{release.version}-{revision}"
+def build(release, out):
+    """Writes `epistemic-graph_VERSION-1_ARCHITECTURE.deb`."""
+    version = f"{release.version}-1"
     tree = files(release, version)
     architecture = run("dpkg", "--print-architecture").strip()
     with tempfile.TemporaryDirectory() as folder:
@@ -124,5 +124,5 @@ def build(release, out, revision):
             (control / script).chmod(0o755)
         path = out / f"{NAME}_{version}_{architecture}.deb"
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(release.time)}
-        run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", root, path, env=environment)
+        run("dpkg-deb", "--root-owner-group", "-Zxz", "-z1", "--build", root, path, env=environment)
     return path

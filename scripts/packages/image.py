@@ -1,4 +1,4 @@
-"""The container image, as an archive that `docker load` reads: programs, the libraries that they need, and busybox."""
+"""The container image, as an archive that `docker load` reads: programs, busybox, and the libraries that they need."""
 
 import gzip
 import hashlib
@@ -19,7 +19,8 @@ BUSYBOX = Path("/bin/busybox")
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
-# As in the last stage of docker/Dockerfile.
+# How it runs. It writes to /tmp and to the persist directory only, so the root may be read-only; it holds no secret and no
+# default for one.
 CONFIG = {
     "User": f"{USER}:{USER}",
     "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
@@ -42,13 +43,16 @@ def root(release):
     for name in PROGRAMS:
         tree.file(f"usr/local/bin/{name}", release.program(name), 0o755)
     tree.file("usr/local/bin/healthcheck", ROOT / "docker/healthcheck", 0o755)
-    for path in shared_libraries(release):
-        tree.file(str(path).lstrip("/"), path.resolve(), 0o755)
 
-    tree.file("bin/busybox", busybox(), 0o755)
+    # A shell, and the HTTP client of the health check.
+    if not BUSYBOX.is_file():
+        raise PackagingError(f"{BUSYBOX} is missing; install it with: scripts/setup --for package")
+    tree.file("bin/busybox", BUSYBOX, 0o755)
     for applet in run(BUSYBOX, "--list").split():
         if applet != "busybox":
             tree.link(f"bin/{applet}", "busybox")
+    for path in shared_libraries([BUSYBOX, *map(release.program, PROGRAMS)]):
+        tree.file(str(path).lstrip("/"), path.resolve(), 0o755)
 
     user = f"epistemic-graph:x:{USER}:{USER}::/:/bin/sh\n"
     tree.file("etc/passwd", f"root:x:0:0::/:/bin/sh\n{user}".encode())
@@ -62,19 +66,12 @@ def root(release):
     return tree
 
 
-def shared_libraries(release):
-    """Paths of all libraries that the programs load, and of the loader."""
+def shared_libraries(programs):
+    """Paths of all libraries that programs load, and of the loader."""
     paths = set()
-    for name in PROGRAMS:
-        paths.update(map(Path, re.findall(r"(?:=> |^\s+)(/\S+) \(0x", run("ldd", release.program(name)), re.MULTILINE)))
+    for program in programs:
+        paths.update(map(Path, re.findall(r"(?:=> |^\s+)(/\S+) \(0x", run("ldd", program), re.MULTILINE)))
     return sorted(paths)
-
-
-def busybox():
-    """The shell and the HTTP client of the image, a program that needs no library."""
-    if not BUSYBOX.is_file() or "INTERP" in run("readelf", "--program-headers", BUSYBOX):
-        raise PackagingError(f"{BUSYBOX} is missing or needs libraries; install it with: scripts/setup --for package")
-    return BUSYBOX
 
 
 def build(release, out):

@@ -30,6 +30,6 @@ def build(release, out):
 
     name = f"epistemic-graph-{release.version}-{platform.machine()}-linux-gnu"
     path = out / f"{name}.tar.gz"
-    with path.open("wb") as file, gzip.GzipFile("", "wb", 9, file, release.time) as packed:
+    with path.open("wb") as file, gzip.GzipFile("", "wb", 6, file, release.time) as packed:
         tree.write_tar(packed, f"{name}/")
     return path
