@@ -1,8 +1,8 @@
 //! Flags and variables.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
-use clap::Parser;
+use clap::{Command, CommandFactory, FromArgMatches, Parser};
 use epistemic_storage::{
     graph::LedgerKeep,
     limits::{MAX_NAME_BYTES, MAX_NODE_ID_BYTES, MAX_NODE_LABELS},
@@ -279,8 +279,8 @@ pub struct MemoryConfig {
     #[arg(long, value_name = "BYTES")]
     pub answer_memory: Option<u64>,
 
-    /// Disk for answers of clients that take theirs slowly: files without a name in --persist-dir, which are gone with the process.
-    /// What finds no room there stays in memory; 0 keeps all there
+    /// Disk for answers that are too large for memory or whose clients take them slowly: files without a name in --persist-dir,
+    /// which are gone with the process. What finds no room there stays in memory; 0 keeps all there
     #[arg(long, default_value_t = 4 << 30, value_name = "BYTES")]
     pub answer_disk: u64,
 }
@@ -462,6 +462,13 @@ Set GRAPH_SERVICE_AUTH_SECRET or give --auth-secret-file FILE, the same secret o
 For a throw-away server on a private socket, --allow-insecure serves everyone without authentication.";
 
 impl Config {
+    /// The configuration that flags alone give, whatever the environment says.
+    pub(crate) fn of_flags<F: Into<OsString> + Clone>(
+        flags: impl IntoIterator<Item = F>,
+    ) -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&without_variables().no_binary_name(true).try_get_matches_from(flags)?)
+    }
+
     /// How long a computation may run.
     pub(crate) fn compute_deadline(&self) -> Option<Duration> {
         (self.compute_deadline > 0).then(|| Duration::from_secs(self.compute_deadline))
@@ -505,6 +512,11 @@ impl Config {
     }
 }
 
+/// The flags, none of which has a variable.
+fn without_variables() -> Command {
+    Config::command().mut_args(|flag| flag.env(None::<&'static str>))
+}
+
 /// A file that never ends would be read for ever.
 const MAX_SECRET_BYTES: usize = 64 << 10;
 
@@ -535,6 +547,8 @@ fn read_secret(file: &std::path::Path) -> Result<Zeroizing<String>, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Arg;
+
     use super::*;
 
     #[test]
@@ -544,6 +558,15 @@ mod tests {
         assert!(parse_durability("interval:0").is_err());
         assert!(parse_durability("interval:").is_err());
         assert!(parse_durability("async").is_err());
+    }
+
+    #[test]
+    fn flags_alone() {
+        let config = Config::of_flags(["--socket-path", "/s", "--decay-interval", "5"]).unwrap();
+        assert_eq!((config.socket(), config.decay_interval), ("/s".into(), 5));
+        assert!(Config::of_flags(["--no-such-flag"]).is_err());
+        let variables = |command: Command| command.get_arguments().filter_map(Arg::get_env).count();
+        assert!(variables(Config::command()) > 10 && variables(without_variables()) == 0);
     }
 
     #[test]

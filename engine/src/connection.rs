@@ -38,7 +38,7 @@ use crate::{
         pending::{PendingResponse, Piece, ResponsePart},
         strangers, write,
     },
-    shard::{Shard, stopped},
+    shard::Shard,
     stream::Stream,
     transfer::Transfers,
     unauthenticated::Charge,
@@ -167,13 +167,16 @@ fn tell_of_silence() {
 
 impl<S: Stream> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
-        let mut stop = self.shard.stop.subscribe();
+        // Of its own, so that connections do not contend for the one of the shard.
+        let stop = self.shard.stop.child_token();
+        let stop = stop.cancelled();
+        tokio::pin!(stop);
         loop {
             let more = self.dispatch_frames();
             if let Some(at) = self.answer_at.take() {
                 tokio::select! {
                     () = sleep_until(at) => {}
-                    () = stopped(&mut stop) => self.closing = true,
+                    () = &mut stop => self.closing = true,
                     () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
                 }
             }
@@ -198,7 +201,7 @@ impl<S: Stream> Connection<S> {
                 biased;
                 part = next_part(self.pending.front_mut()), if !self.pending.is_empty() => self.take_part(part)?,
                 read = receive(&mut self.stream, &mut self.inbox, reading), if listening => self.received(read?, reading),
-                () = stopped(&mut stop), if !self.closing => self.closing = true,
+                () = &mut stop, if !self.closing => self.closing = true,
                 () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => self.overdue(),
             }

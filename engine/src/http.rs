@@ -12,23 +12,19 @@ use axum::{
 use epistemic_listen::Limits;
 use tokio::net::TcpListener;
 
-use crate::{
-    damage::Damage,
-    metrics_page::Page,
-    shard::{Shard, stopped},
-};
+use crate::{damage::Damage, metrics_page::Page, shard::Shard};
 
 /// Serves until the shard stops. Metrics are answered on every path but `/healthz` and `/readyz`, as ever.
 /// At most `connections` at a time; silent and slow clients are let go ([`Limits`]).
 pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener, page: Page, connections: usize) {
-    let mut stop = shard.stop.subscribe();
+    let stop = shard.stop.clone();
     let routes = Router::new()
         .route("/healthz", get(|| async { ([(header::CONNECTION, "close")], "ok\n") }))
         .route("/readyz", get(ready))
         .with_state(shard)
         .fallback(move || metrics(State(page.clone())));
     let limits = Limits { connections, ..Limits::default() };
-    epistemic_listen::http::serve(listener, routes, limits, stopped(&mut stop)).await;
+    epistemic_listen::http::serve(listener, routes, limits, stop.cancelled()).await;
 }
 
 /// 200 while writes are taken, else 503 with the reason; a line more for each kind of damage. Damage alone is no reason to

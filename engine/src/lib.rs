@@ -8,7 +8,6 @@
 mod access;
 mod account;
 mod admission;
-mod analytics;
 mod checkpoints;
 mod commit;
 mod compute_pool;
@@ -36,7 +35,6 @@ mod owners;
 mod ownership;
 mod projection;
 mod quotas;
-mod reasoning;
 mod request;
 mod scrub;
 mod semantic;
@@ -45,9 +43,13 @@ mod shard;
 mod signed;
 mod spool;
 mod stream;
+pub mod testing;
 mod transactions;
 mod transfer;
 mod unauthenticated;
+mod wanted;
 pub mod wire;
 
 pub use config::Config;
+
+use epistemic_analytics::{self as analytics, reasoning};

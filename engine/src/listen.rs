@@ -18,15 +18,10 @@ use rustix::{
     fs::{FlockOperation, Mode, OFlags, flock},
     io::Errno,
 };
-use tokio::{
-    net::{TcpListener, UnixListener},
-    task::JoinSet,
-};
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::task::TaskTracker;
 
-use crate::{
-    connection,
-    shard::{Shard, stopped},
-};
+use crate::{connection, shard::Shard};
 
 /// A client whose machine is gone is noticed after 60 s of silence and six probes, two minutes in all.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -161,56 +156,40 @@ impl Drop for SocketLock {
     }
 }
 
-/// Accepts on the unix socket until the shard stops, then waits for its connections.
-pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket) {
-    let mut stop = shard.stop.subscribe();
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = socket.listener.accept() => match accepted {
+/// Accepts on the unix socket until the shard stops.
+pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket, connections: TaskTracker) {
+    let accept = async {
+        loop {
+            match socket.listener.accept().await {
                 Ok((stream, _)) => {
                     let (origin, peer) = local_peer(&stream);
-                    let place = tokio::select! {
-                        place = shard.places.take(origin) => place,
-                        () = stopped(&mut stop) => break,
-                    };
+                    let place = shard.places.take(origin).await;
                     connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer));
                 }
                 Err(error) => accept_failed(&error).await,
-            },
-            () = stopped(&mut stop) => break,
+            }
         }
-        while connections.try_join_next().is_some() {}
-    }
-    drop(socket);
-    while connections.join_next().await.is_some() {}
+    };
+    shard.stop.run_until_cancelled(accept).await;
 }
 
-/// Accepts on TCP until the shard stops, then waits for its connections.
-pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener) {
-    let mut stop = shard.stop.subscribe();
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
+/// Accepts on TCP until the shard stops.
+pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener, connections: TaskTracker) {
+    let accept = async {
+        loop {
+            match listener.accept().await {
                 Ok((stream, peer)) => {
                     if let Err(error) = prepare(&stream) {
                         tracing::debug!(%error, "socket options");
                     }
-                    let place = tokio::select! {
-                        place = shard.places.take(Origin::of(peer)) => place,
-                        () = stopped(&mut stop) => break,
-                    };
+                    let place = shard.places.take(Origin::of(peer)).await;
                     connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer.to_string()));
                 }
                 Err(error) => accept_failed(&error).await,
-            },
-            () = stopped(&mut stop) => break,
+            }
         }
-        while connections.try_join_next().is_some() {}
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
+    };
+    shard.stop.run_until_cancelled(accept).await;
 }
 
 /// Who is at the other end of a unix socket, for the bounds and for the log.

@@ -16,7 +16,7 @@ use crate::{
     config::DurabilityMode,
     lifecycle::{self, LifecycleError, Swept, Target},
     scrub,
-    shard::{Shard, stopped},
+    shard::Shard,
 };
 
 const RECLAIM_EVERY: Duration = Duration::from_secs(1);
@@ -33,14 +33,13 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(30);
 
 /// Runs one kind of work at its interval until the shard stops. A panic in it is counted and costs one turn.
 async fn every(shard: Arc<Shard>, name: &'static str, period: Duration, work: fn(&Arc<Shard>)) {
-    let mut stop = shard.stop.subscribe();
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.tick().await;
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = stopped(&mut stop) => return,
+            () = shard.stop.cancelled() => return,
         }
         let working = Arc::clone(&shard);
         if let Err(error) = tokio::task::spawn_blocking(move || work(&working)).await {
@@ -122,7 +121,7 @@ fn trim_ledgers(shard: &Arc<Shard>) {
     for graph in shard.graphs.graphs() {
         let keep = graph.ledger_keep().unwrap_or(shard.ledger_keep);
         loop {
-            if shard.stopping.check().is_err() {
+            if shard.stop.is_cancelled() {
                 return;
             }
             match shard.graphs.trim_ledger(&graph, &keep) {
@@ -164,7 +163,7 @@ pub(crate) async fn read_quotas_again(shard: Arc<Shard>, mut hangup: Signal) {
 
 /// Looks how much tenants store.
 fn sample(shard: &Arc<Shard>) {
-    shard.quotas.sample(&shard.graphs, &|| shard.stopping.check().is_ok());
+    shard.quotas.sample(&shard.graphs, &|| !shard.stop.is_cancelled());
 }
 
 fn checkpoint(shard: &Arc<Shard>) {
@@ -177,7 +176,7 @@ fn checkpoint(shard: &Arc<Shard>) {
 fn decay(shard: &Arc<Shard>) {
     let (done, swept) = std::sync::mpsc::channel::<()>();
     let sweeping = Arc::clone(shard);
-    shard.compute.submit(&Account::own("decay sweep"), &shard.stopping, move || {
+    shard.compute.submit(&Account::own("decay sweep"), &shard.sweeps, move || {
         sweeping.graphs.graphs().iter().for_each(|graph| sweep(&sweeping, graph));
         drop(done);
     });
@@ -186,12 +185,12 @@ fn decay(shard: &Arc<Shard>) {
 }
 
 fn sweep(shard: &Shard, graph: &Arc<Graph>) {
-    if graph.quarantined().is_some() || shard.stopping.check().is_err() {
+    if graph.quarantined().is_some() || shard.stop.is_cancelled() {
         return;
     }
     let nobody = Sender { agent: None, peer: "server" };
     let account = Account::of(graph.name(), Some(graph), nobody);
-    let target = Target { shard, graph, cancel: &shard.stopping, account, tenant: None };
+    let target = Target { shard, graph, cancel: &shard.sweeps, account, tenant: None };
     match lifecycle::decay_sweep(target, shard.decay.work) {
         Ok(swept) if swept == Swept::default() => {}
         Ok(swept) => tracing::info!(graph = %graph.name(), ?swept, "decay sweep"),

@@ -3,6 +3,7 @@
 mod damage;
 mod memory;
 mod quotas;
+mod series;
 
 use std::{
     collections::HashMap,
@@ -15,11 +16,11 @@ use epistemic_logging::LogWriter;
 use epistemic_storage::GraphStore;
 use parking_lot::RwLock;
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
-use self::{damage::DamageSeries, memory::MemorySeries, quotas::QuotaSeries};
+use self::{damage::DamageSeries, memory::MemorySeries, quotas::QuotaSeries, series::Series};
 use crate::{
     admission::Admission,
     compute_pool::ComputePool,
@@ -105,7 +106,7 @@ pub(crate) struct Metrics {
     unsupported: IntCounterVec,
     connections: IntGauge,
     connections_pushed_out: IntCounter,
-    log: LogWriter,
+    log: Option<LogWriter>,
     log_dropped: IntCounter,
     periodic_panics: IntCounterVec,
     ownership_conflicts: IntGaugeVec,
@@ -124,84 +125,84 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Counts what `log` drops, too. Of `most_graphs` graphs each has series of its own.
-    pub(crate) fn new(log: &LogWriter, most_graphs: usize) -> prometheus::Result<Self> {
+    /// Counts what `log` drops, if there is one. Of `most_graphs` graphs each has series of its own.
+    pub(crate) fn new(log: Option<&LogWriter>, most_graphs: usize) -> prometheus::Result<Self> {
         let registry = Registry::new_custom(Some("epistemic_graph".into()), None)?;
-        let requests = IntCounterVec::new(Opts::new("requests_total", "Requests dispatched."), &["op"])?;
-        let durations = HistogramVec::new(
-            HistogramOpts::new("request_duration_seconds", "Time from dispatch to answer.")
-                .buckets(DURATION_BOUNDS.into()),
-            &["op"],
-        )?;
-        let graph_ops = IntCounterVec::new(
-            Opts::new("graph_ops_total", "Graph operations past access control."),
-            &["graph"],
-        )?;
-        let graph_nodes = IntGaugeVec::new(Opts::new("graph_nodes", "Nodes of the graph."), &["graph"])?;
-        let graph_edges = IntGaugeVec::new(Opts::new("graph_edges", "Edges of the graph."), &["graph"])?;
-        let metrics = Self {
+        let series = Series(&registry);
+        Ok(Self {
+            requests: series.counters("requests_total", "Requests dispatched.", &["op"])?,
+            durations: series.histograms(
+                "request_duration_seconds",
+                "Time from dispatch to answer.",
+                DURATION_BOUNDS,
+                &["op"],
+            )?,
             ops: (0..Method::COUNT).map(|_| OnceLock::new()).collect(),
-            in_flight: IntGauge::new("in_flight_requests", "Requests that hold a place.")?,
-            available: IntGauge::new("inflight_permits_available", "Places left.")?,
-            busy: IntCounter::new("busy_rejections_total", "Requests answered BUSY.")?,
-            auth_failures: IntCounter::new("auth_failures_total", "Requests with a wrong token.")?,
-            access_denied: IntCounter::new("access_denied_total", "Requests refused by access control.")?,
-            undecodable: IntCounter::new("undecodable_requests_total", "Frames that are not a request.")?,
-            oversized: IntCounter::new("oversized_frames_total", "Frames over the limit of their sender.")?,
-            graph_ops_unlisted: IntCounter::new(
+            in_flight: series.gauge("in_flight_requests", "Requests that hold a place.")?,
+            available: series.gauge("inflight_permits_available", "Places left.")?,
+            busy: series.counter("busy_rejections_total", "Requests answered BUSY.")?,
+            auth_failures: series.counter("auth_failures_total", "Requests with a wrong token.")?,
+            access_denied: series.counter("access_denied_total", "Requests refused by access control.")?,
+            undecodable: series.counter("undecodable_requests_total", "Frames that are not a request.")?,
+            oversized: series.counter("oversized_frames_total", "Frames over the limit of their sender.")?,
+            graph_ops: series.counters(
+                "graph_ops_total",
+                "Graph operations past access control.",
+                &["graph"],
+            )?,
+            graph_ops_unlisted: series.counter(
                 "graph_ops_unlisted_total",
                 "Graph operations of graphs that have no series of their own: there are too many, or the name is too long.",
             )?,
             most_graphs,
             graph_series: RwLock::default(),
-            checkpoint_duration: Histogram::with_opts(
-                HistogramOpts::new("checkpoint_duration_seconds", "Time a checkpoint took.")
-                    .buckets(CHECKPOINT_BOUNDS.into()),
+            graph_nodes: series.gauges("graph_nodes", "Nodes of the graph.", &["graph"])?,
+            graph_edges: series.gauges("graph_edges", "Edges of the graph.", &["graph"])?,
+            checkpoint_duration: series.histogram(
+                "checkpoint_duration_seconds",
+                "Time a checkpoint took.",
+                CHECKPOINT_BOUNDS,
             )?,
             checkpoint_last: IntGauge::new(
                 "checkpoint_last_success_timestamp_seconds",
                 "Unix time of the newest checkpoint, or of finding that none was needed.",
             )?,
-            commit_group: Histogram::with_opts(
-                HistogramOpts::new("commit_group_writes", "Writes that shared one commit.")
-                    .buckets(GROUP_BOUNDS.into()),
+            commit_group: series.histogram(
+                "commit_group_writes",
+                "Writes that shared one commit.",
+                GROUP_BOUNDS,
             )?,
-            writable: IntGauge::new(
+            writable: series.gauge(
                 "store_writable",
                 "1 while the store takes writes, 0 while the disk is full or after a failed write.",
             )?,
-            store_bytes: IntGauge::new("store_bytes", "Bytes of the store, memtables included.")?,
+            store_bytes: series.gauge("store_bytes", "Bytes of the store, memtables included.")?,
             store_free: IntGauge::new(
                 "store_free_bytes",
                 "Bytes that the file system of the store has left.",
             )?,
-            projection_bytes: IntGauge::new("projection_bytes", "Memory of cached projections.")?,
-            vector_bytes: IntGauge::new("vector_bytes", "Memory of cached embeddings.")?,
-            vectors_passed_over: IntCounter::new(
+            projection_bytes: series.gauge("projection_bytes", "Memory of cached projections.")?,
+            vector_bytes: series.gauge("vector_bytes", "Memory of cached embeddings.")?,
+            vectors_passed_over: series.counter(
                 "vectors_passed_over_total",
                 "Embeddings that searches did not compare: they have another length than the query.",
             )?,
-            projection_builds: IntCounter::new("projection_builds_total", "Projections read from storage.")?,
-            computations_running: IntGauge::new("computations_running", "Computations on a thread.")?,
-            computations_waiting: IntGauge::new(
-                "computations_waiting",
-                "Computations that wait for a thread.",
-            )?,
-            connections: IntGauge::new("connections", "Connections of clients.")?,
-            connections_pushed_out: IntCounter::new(
+            projection_builds: series
+                .counter("projection_builds_total", "Projections read from storage.")?,
+            computations_running: series.gauge("computations_running", "Computations on a thread.")?,
+            computations_waiting: series
+                .gauge("computations_waiting", "Computations that wait for a thread.")?,
+            connections: series.gauge("connections", "Connections of clients.")?,
+            connections_pushed_out: series.counter(
                 "connections_pushed_out_total",
                 "Connections without an authenticated request that were closed to make room.",
             )?,
-            log: log.clone(),
-            log_dropped: IntCounter::new(
-                "log_lines_dropped_total",
-                "Lines of the process log that could not be written.",
-            )?,
-            periodic_panics: IntCounterVec::new(
-                Opts::new(
-                    "periodic_panics_total",
-                    "Panics of periodic work, which goes on at its next turn.",
-                ),
+            log: log.cloned(),
+            log_dropped: series
+                .counter("log_lines_dropped_total", "Lines of the process log that could not be written.")?,
+            periodic_panics: series.counters(
+                "periodic_panics_total",
+                "Panics of periodic work, which goes on at its next turn.",
                 &["work"],
             )?,
             ownership_conflicts: IntGaugeVec::new(
@@ -212,96 +213,41 @@ impl Metrics {
                 "ownership_unchecked_shards",
                 "Shards that did not answer which graphs they serve.",
             )?,
-            awaiting_graphs: IntGauge::new(
+            awaiting_graphs: series.gauge(
                 "reclaim_pending_graphs",
                 "Graphs that were deleted, cleared or had their ledger cut, and have not given their room back.",
             )?,
-            awaiting_bytes: IntGauge::new(
+            awaiting_bytes: series.gauge(
                 "reclaim_pending_bytes",
                 "Bytes of their removed records in tables, an estimate.",
             )?,
-            transfers_open: IntGauge::new(
-                "transfers_open",
-                "Snapshots that are sent or received in pieces.",
-            )?,
-            transfers_oldest: IntGauge::new(
+            transfers_open: series
+                .gauge("transfers_open", "Snapshots that are sent or received in pieces.")?,
+            transfers_oldest: series.gauge(
                 "transfers_oldest_seconds",
                 "Age of the oldest of them; exports keep what was overwritten since on disk.",
             )?,
-            transfers_ended: IntCounter::new(
+            transfers_ended: series.counter(
                 "transfers_ended_idle_total",
                 "Of these, those that were ended because nobody went on with them.",
             )?,
-            transactions_open: IntGauge::new(
-                "transactions_open",
-                "Transactions that are staged and not committed.",
-            )?,
-            transactions_bytes: IntGauge::new("transactions_bytes", "Bytes that they hold.")?,
-            transactions_forgotten: IntCounter::new(
+            transactions_open: series
+                .gauge("transactions_open", "Transactions that are staged and not committed.")?,
+            transactions_bytes: series.gauge("transactions_bytes", "Bytes that they hold.")?,
+            transactions_forgotten: series.counter(
                 "transactions_forgotten_total",
                 "Of these, those that were idle for too long or whose connection ended.",
             )?,
-            unsupported: IntCounterVec::new(
-                Opts::new("unsupported_mutations_total", "Mutations that were answered but do nothing."),
+            unsupported: series.counters(
+                "unsupported_mutations_total",
+                "Mutations that were answered but do nothing.",
                 &["op"],
             )?,
-            damage: DamageSeries::new()?,
-            memory: MemorySeries::new()?,
-            quotas: QuotaSeries::new()?,
-            requests,
-            durations,
-            graph_ops,
-            graph_nodes,
-            graph_edges,
+            damage: DamageSeries::new(&series)?,
+            memory: MemorySeries::new(&series)?,
+            quotas: QuotaSeries::new(&series)?,
             registry,
-        };
-        metrics.register()?;
-        Ok(metrics)
-    }
-
-    fn register(&self) -> prometheus::Result<()> {
-        let collectors: [Box<dyn prometheus::core::Collector>; 36] = [
-            Box::new(self.requests.clone()),
-            Box::new(self.durations.clone()),
-            Box::new(self.in_flight.clone()),
-            Box::new(self.available.clone()),
-            Box::new(self.busy.clone()),
-            Box::new(self.auth_failures.clone()),
-            Box::new(self.access_denied.clone()),
-            Box::new(self.undecodable.clone()),
-            Box::new(self.oversized.clone()),
-            Box::new(self.graph_ops.clone()),
-            Box::new(self.graph_ops_unlisted.clone()),
-            Box::new(self.graph_nodes.clone()),
-            Box::new(self.graph_edges.clone()),
-            Box::new(self.checkpoint_duration.clone()),
-            Box::new(self.commit_group.clone()),
-            Box::new(self.writable.clone()),
-            Box::new(self.store_bytes.clone()),
-            Box::new(self.projection_bytes.clone()),
-            Box::new(self.vector_bytes.clone()),
-            Box::new(self.vectors_passed_over.clone()),
-            Box::new(self.projection_builds.clone()),
-            Box::new(self.computations_running.clone()),
-            Box::new(self.computations_waiting.clone()),
-            Box::new(self.unsupported.clone()),
-            Box::new(self.connections.clone()),
-            Box::new(self.connections_pushed_out.clone()),
-            Box::new(self.log_dropped.clone()),
-            Box::new(self.periodic_panics.clone()),
-            Box::new(self.awaiting_graphs.clone()),
-            Box::new(self.awaiting_bytes.clone()),
-            Box::new(self.transfers_open.clone()),
-            Box::new(self.transfers_oldest.clone()),
-            Box::new(self.transfers_ended.clone()),
-            Box::new(self.transactions_open.clone()),
-            Box::new(self.transactions_bytes.clone()),
-            Box::new(self.transactions_forgotten.clone()),
-        ];
-        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))?;
-        self.memory.register(&self.registry)?;
-        self.damage.register(&self.registry)?;
-        self.quotas.register(&self.registry)
+        })
     }
 
     fn op(&self, method: Method) -> &OpSeries {
@@ -415,7 +361,8 @@ impl Metrics {
         self.in_flight.set(admission.in_flight().into());
         self.available.set(admission.available().into());
         self.busy.inc_by(admission.rejections().saturating_sub(self.busy.get()));
-        self.log_dropped.inc_by(self.log.dropped().saturating_sub(self.log_dropped.get()));
+        let dropped = self.log.as_ref().map_or(0, LogWriter::dropped);
+        self.log_dropped.inc_by(dropped.saturating_sub(self.log_dropped.get()));
         self.writable.set(graphs.write_refusal().is_none().into());
         self.damage.renew(&sources.damage, sources.scrub.as_ref(), &self.registry);
         self.memory.renew(sources);

@@ -1,6 +1,7 @@
 //! Start and stop of the server process.
 
 use std::{
+    io,
     os::unix::fs::PermissionsExt,
     path::Path,
     process::ExitCode,
@@ -11,7 +12,7 @@ use std::{
 
 use anyhow::Context;
 use clap::Parser;
-use epistemic_listen::Places;
+use epistemic_listen::{Places, manager};
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_storage::{
     Durability, GraphStore, MemoryStore, RocksOptions,
@@ -28,9 +29,8 @@ use rustix::{
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
-    task::JoinSet,
 };
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     access::AccessControl,
@@ -59,7 +59,7 @@ use crate::{
     request::strangers,
     scrub::Scrub,
     semantic::Indexes,
-    shard::{Authentication, Limits, Periodic, Shard, stopped},
+    shard::{Authentication, Limits, Periodic, Shard},
     signed::SignedRequests,
     spool::{self, Spool},
     transactions::Transactions,
@@ -95,20 +95,6 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let ownership = match Ownership::of(&config) {
-        Ok(ownership) => ownership,
-        Err(text) => {
-            complain(&format!("error: {text}"));
-            return ExitCode::from(2);
-        }
-    };
-    let expected = match Expected::of(&config) {
-        Ok(expected) => expected,
-        Err(text) => {
-            complain(&format!("error: {text}"));
-            return ExitCode::from(2);
-        }
-    };
     let log = match logging::start(config.log_format) {
         Ok(log) => log,
         Err(error) => {
@@ -116,17 +102,20 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let budget = match Budget::of(config.memory.memory_budget, &config.memory.given()) {
-        Ok(budget) => budget,
+    let start = match Start::of(config, auth) {
+        Ok(start) => start,
         Err(text) => {
             complain(&format!("error: {text}"));
             return ExitCode::from(2);
         }
     };
-    if !config.allow_core_dumps {
+    if !start.config.allow_core_dumps {
         keep_memory_private();
     }
-    let code = match run(&config, &budget, auth, ownership, &expected, &log) {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
+    // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
+    let umask = umask(Mode::RWXG | Mode::RWXO);
+    let code = match run(start, umask, Some(&log), told_to_stop, tell_manager) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -147,24 +136,76 @@ fn keep_memory_private() {
     }
 }
 
-/// Runs a shard until it is told to stop. Blocks.
-fn run(
-    config: &Config,
-    budget: &Budget,
+/// What a shard is started with: flags that make sense together.
+pub(crate) struct Start {
+    config: Config,
     auth: AuthChoice,
     ownership: Option<Ownership>,
-    expected: &Expected,
-    log: &LogWriter,
+    expected: Expected,
+    budget: Budget,
+}
+
+impl Start {
+    /// # Errors
+    /// What is wrong with the flags.
+    pub(crate) fn of(config: Config, auth: AuthChoice) -> Result<Self, String> {
+        let ownership = Ownership::of(&config)?;
+        let expected = Expected::of(&config)?;
+        let budget = Budget::of(config.memory.memory_budget, &config.memory.given())?;
+        Ok(Self { config, auth, ownership, expected, budget })
+    }
+}
+
+/// How far the life of a shard is.
+#[derive(Clone, Copy)]
+pub(crate) enum Phase {
+    /// Its store is opened, which takes long after a crash: the log is made again.
+    Opening,
+    /// It listens.
+    Serving,
+    /// It takes no further connections, and ends.
+    Stopping,
+}
+
+fn tell_manager(phase: Phase) {
+    match phase {
+        Phase::Opening => manager::status("opening the store"),
+        Phase::Serving => manager::ready("serving"),
+        Phase::Stopping => manager::stopping("answering what was asked, then closing the store"),
+    }
+}
+
+/// The first SIGTERM or SIGINT from now on, and its name. One that comes early is kept: whoever sees an answer may ask for
+/// an orderly stop.
+fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+/// Runs a shard until it is asked to stop, or until the future of `until` says why it is to. `until` is called on the
+/// shard's runtime before anybody is served, `enters` at the beginning of each phase. What `umask` has, its socket denies by default; what
+/// `log` drops, it counts. Blocks.
+pub(crate) fn run<S: Future<Output = &'static str>>(
+    start: Start,
+    umask: Mode,
+    log: Option<&LogWriter>,
+    until: impl FnOnce() -> io::Result<S>,
+    enters: impl Fn(Phase),
 ) -> anyhow::Result<()> {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
-    // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
-    let umask = umask(Mode::RWXG | Mode::RWXO);
+    let Start { config, auth, ownership, expected, budget } = start;
+    enters(Phase::Opening);
     tracing::info!("Memory: {budget}");
     let shares = descriptors::shares();
     let peers = Peers::of(ownership.as_ref(), &auth).map(Arc::new);
-    warn_of_risks(config);
-    let opened = open_store(config, budget, shares, expected)?;
-    let (shard, commit_thread) = open_shard(config, budget, opened, shares, &auth, (ownership, peers), log)?;
+    warn_of_risks(&config);
+    let opened = open_store(&config, &budget, shares, &expected)?;
+    let (shard, commit_thread) =
+        open_shard(&config, &budget, opened, shares, &auth, (ownership, peers), log)?;
     // Keys made of the secret are all that is needed from here on.
     drop(auth);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -174,7 +215,7 @@ fn run(
         .build()?;
     // With one thread there, blocking work is only slow while the system gives no others.
     runtime.spawn_blocking(|| ());
-    let served = runtime.block_on(serve(config, shares, umask, &shard));
+    let served = runtime.block_on(async { serve(&config, shares, umask, &shard, until()?, &enters).await });
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
@@ -284,7 +325,7 @@ fn open_shard(
     shares: Shares,
     auth: &AuthChoice,
     (ownership, peers): (Option<Ownership>, Option<Arc<Peers>>),
-    log: &LogWriter,
+    log: Option<&LogWriter>,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let quotas = Quotas::open(config.quotas.clone(), directory.as_ref().map(DataDir::path))?;
     let authentication = authentication(config, auth);
@@ -382,8 +423,8 @@ fn open_shard(
         refusing: AtomicBool::new(false),
         reclaim_delay: config.reclaim_delay,
         rest_until: Mutex::default(),
-        stopping: Cancel::default(),
-        stop: watch::channel(false).0,
+        stop: CancellationToken::new(),
+        sweeps: Cancel::default(),
     };
     Ok((Arc::new(shard), commit_thread))
 }
@@ -402,19 +443,24 @@ fn places(config: &Config, shares: Shares) -> Arc<Places> {
 }
 
 /// Listens, serves until told to stop, and drains.
-async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>) -> anyhow::Result<()> {
-    // A signal that comes early is kept for later: whoever sees an answer may ask for an orderly stop.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn serve(
+    config: &Config,
+    shares: Shares,
+    umask: Mode,
+    shard: &Arc<Shard>,
+    told: impl Future<Output = &'static str>,
+    enters: &impl Fn(Phase),
+) -> anyhow::Result<()> {
     if config.quotas.is_some() {
         tokio::spawn(maintenance::read_quotas_again(Arc::clone(shard), signal(SignalKind::hangup())?));
     }
     owners::check_first(shard).await;
-    let mut tasks = JoinSet::new();
+    let connections = TaskTracker::new();
     let socket = bind_socket(config, umask)?;
     if let Some(address) = config.tcp_addr() {
         let listener = bind(address, "--tcp-addr").await?;
         tracing::info!("Listening on TCP: {}", listener.local_addr()?);
-        tasks.spawn(listen::serve_tcp(Arc::clone(shard), listener));
+        connections.spawn(listen::serve_tcp(Arc::clone(shard), listener, connections.clone()));
     }
     if let Some(address) = &config.metrics_addr {
         let listener = bind(address, "--metrics-addr").await?;
@@ -425,20 +471,20 @@ async fn serve(config: &Config, shares: Shares, umask: Mode, shard: &Arc<Shard>)
     }
     if let Some(socket) = socket {
         tracing::info!("Listening on UDS: {}", socket.path().display());
-        tasks.spawn(listen::serve_unix(Arc::clone(shard), socket));
+        connections.spawn(listen::serve_unix(Arc::clone(shard), socket, connections.clone()));
     }
     maintenance::start(shard);
     owners::start(shard);
+    enters(Phase::Serving);
 
-    let mut stop = shard.stop.subscribe();
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
-        () = stopped(&mut stop) => tracing::info!("Shutdown was asked for: draining"),
+        why = told => tracing::info!("{why}: draining"),
+        () = shard.stop.cancelled() => tracing::info!("Shutdown was asked for: draining"),
     }
+    enters(Phase::Stopping);
     shard.shut_down();
-    let drained = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN_DEADLINE, drained).await.is_err() {
+    connections.close();
+    if tokio::time::timeout(DRAIN_DEADLINE, connections.wait()).await.is_err() {
         tracing::warn!("some connections took too long to drain and are cut off");
     }
     Ok(())

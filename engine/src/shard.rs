@@ -13,7 +13,7 @@ use epistemic_storage::{
     graph::{GraphError, LedgerKeep, Op, Outcome},
 };
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     access::AccessControl,
@@ -103,10 +103,10 @@ pub(crate) struct Shard {
     pub(crate) reclaim_delay: u64,
     /// Until then no room of removed records is given back: that has its turn now and then only.
     pub(crate) rest_until: Mutex<Option<Instant>>,
-    /// Becomes true when the server is to stop.
-    pub(crate) stop: watch::Sender<bool>,
-    /// Ends periodic work when the server is to stop.
-    pub(crate) stopping: Cancel,
+    /// Cancelled when the server is to stop.
+    pub(crate) stop: CancellationToken,
+    /// Ends the sweeps of the server's own, which are computations, when it is to stop.
+    pub(crate) sweeps: Cancel,
 }
 
 /// What proves who sent a request.
@@ -182,8 +182,8 @@ impl Limits {
 impl Shard {
     /// Asks the server to drain and stop.
     pub(crate) fn shut_down(&self) {
-        self.stop.send_replace(true);
-        self.stopping.cancel();
+        self.stop.cancel();
+        self.sweeps.cancel();
     }
 
     /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.
@@ -214,10 +214,4 @@ impl Shard {
             }
         })
     }
-}
-
-/// Waits until the server is to stop, or its shard is gone.
-pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // An error means that the shard is gone.
-    let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -70,6 +70,8 @@ fn spawn(socket: &Path) -> Result<Child, String> {
         .stdin(Stdio::null())
         .stdout(log)
         .stderr(errors)
+        // Whoever started this process waits for its word, not for the server's.
+        .env_remove("NOTIFY_SOCKET")
         // Keys pressed for this process, and its end, are not for the server.
         .process_group(0)
         .spawn()

@@ -1,8 +1,9 @@
 //! What a backend has to do, and what it is asked with. Only those who write one, or read records past the graph layer, need
 //! it.
 
+#[cfg(feature = "rocksdb")]
+pub use crate::rocks::{DamagedLog, LostWrites, WalReport, accept_lost_writes, check_wals, lost_writes};
 pub use crate::{
     batch::Change,
-    rocks::{DamagedLog, LostWrites, WalReport, accept_lost_writes, check_wals, lost_writes},
     store::{BulkLoad, Cursor, Direction, Entry, KeyRange, Read, ScanOptions, StoreStats},
 };

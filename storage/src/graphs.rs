@@ -1,15 +1,15 @@
 //! The convenient way in, for programs that embed the storage: graphs by name, properties as any serde type.
 
-use std::{ops::Deref, path::Path, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
+#[cfg(feature = "rocksdb")]
+use crate::{datadir::DataDir, rocks::RocksOptions};
 use crate::{
-    datadir::DataDir,
     graph::{Graph, GraphError, GraphStore, GraphType, Mutation, Op},
     memory::MemoryStore,
     properties,
-    rocks::RocksOptions,
 };
 
 /// The graphs of a data directory or of memory, with the directory that they lie in: it is owned as long as this is held.
@@ -18,6 +18,7 @@ use crate::{
 /// share it by `Arc`.
 ///
 /// ```
+/// # #[cfg(feature = "rocksdb")] {
 /// use epistemic_storage::{Graphs, RocksOptions};
 ///
 /// let folder = tempfile::tempdir()?;
@@ -25,11 +26,13 @@ use crate::{
 /// let notes = graphs.create("notes")?;
 /// notes.add_node("a", &serde_json::json!({ "type": "note" }))?;
 /// drop(graphs);
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Graphs {
     // Fields are dropped in this order: the directory is given up when the store is closed.
     graphs: GraphStore,
+    #[cfg(feature = "rocksdb")]
     directory: Option<DataDir>,
 }
 
@@ -39,7 +42,11 @@ impl Graphs {
     /// # Errors
     /// None that are to be expected.
     pub fn in_memory() -> Result<Self, GraphError> {
-        Ok(Self { graphs: GraphStore::open(MemoryStore::new())?, directory: None })
+        Ok(Self {
+            graphs: GraphStore::open(MemoryStore::new())?,
+            #[cfg(feature = "rocksdb")]
+            directory: None,
+        })
     }
 
     /// Takes ownership of the data directory `path` and opens its graphs; creates it when it is missing or empty. Blocks while
@@ -47,12 +54,14 @@ impl Graphs {
     ///
     /// # Errors
     /// As [`DataDir::open_store`], another owner above all ([`crate::StoreError::Locked`]).
-    pub fn open_dir(path: impl AsRef<Path>, options: &RocksOptions) -> Result<Self, GraphError> {
+    #[cfg(feature = "rocksdb")]
+    pub fn open_dir(path: impl AsRef<std::path::Path>, options: &RocksOptions) -> Result<Self, GraphError> {
         let (directory, store) = DataDir::open_store(path.as_ref(), options)?;
         Ok(Self { graphs: GraphStore::open(store)?, directory: Some(directory) })
     }
 
     /// The directory, for its identity and for checkpoints; none in memory.
+    #[cfg(feature = "rocksdb")]
     pub fn directory(&self) -> Option<&DataDir> {
         self.directory.as_ref()
     }
@@ -209,6 +218,7 @@ mod tests {
         assert!(matches!(notes.node::<u64>("a"), Err(GraphError::BadProperties(_))));
     }
 
+    #[cfg(feature = "rocksdb")]
     #[test]
     fn a_directory_is_owned_until_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();

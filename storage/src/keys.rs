@@ -1,4 +1,5 @@
-//! The key registry: the one place that knows every key.
+//! The key registry: the one place that knows every key. What is public here is for tests that damage records, as
+//! `storage/conformance` has them.
 //!
 //! | space | key | value |
 //! |---|---|---|
@@ -32,7 +33,7 @@ use crate::store::{KeyRange, successor};
 
 /// Number of a graph within a store. Never reused, so records of a deleted graph can never return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GraphId(pub(crate) u64);
+pub struct GraphId(#[doc(hidden)] pub u64);
 
 impl GraphId {
     /// The id as a number.
@@ -61,7 +62,8 @@ const COUNTERS: u8 = 0x02;
 const MEMBER: u8 = 0x03;
 const MESSAGE: u8 = 0x04;
 
-pub(crate) fn name(name: &str) -> Vec<u8> {
+/// Key of the catalog entry of a name.
+pub fn name(name: &str) -> Vec<u8> {
     [&[NAME], name.as_bytes()].concat()
 }
 
@@ -74,7 +76,8 @@ pub(crate) fn name_of(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(1..)?).ok()
 }
 
-pub(crate) fn state(id: GraphId) -> Vec<u8> {
+/// Key of the state of a graph.
+pub fn state(id: GraphId) -> Vec<u8> {
     tagged(STATE, id)
 }
 
@@ -87,7 +90,8 @@ pub(crate) fn next_id() -> Vec<u8> {
     vec![NEXT_ID]
 }
 
-pub(crate) fn reclaim(id: GraphId) -> Vec<u8> {
+/// Key of the note that the records of a graph await reclamation.
+pub fn reclaim(id: GraphId) -> Vec<u8> {
     tagged(RECLAIM, id)
 }
 
@@ -197,12 +201,12 @@ fn tagged(tag: u8, id: GraphId) -> Vec<u8> {
 }
 
 /// All records of a graph in one of the spaces of graphs.
-pub(crate) fn graph(id: GraphId) -> KeyRange {
+pub fn graph(id: GraphId) -> KeyRange {
     KeyRange::prefix(&id.0.to_be_bytes())
 }
 
 /// Key of a node record; also of its embedding.
-pub(crate) fn node(id: GraphId, node: &str) -> Vec<u8> {
+pub fn node(id: GraphId, node: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(8 + node.len());
     key.extend_from_slice(&id.0.to_be_bytes());
     key.extend_from_slice(node.as_bytes());
@@ -215,7 +219,7 @@ pub(crate) fn node_of(key: &[u8]) -> Option<&str> {
 }
 
 /// Key of an edge record in `out_edges` (near = source) or `in_edges` (near = target).
-pub(crate) fn edge(id: GraphId, near: &str, far: &str, sequence: u64) -> Vec<u8> {
+pub fn edge(id: GraphId, near: &str, far: &str, sequence: u64) -> Vec<u8> {
     let mut key = pair(id, near, far);
     key.extend_from_slice(&sequence.to_be_bytes());
     key
@@ -261,7 +265,8 @@ pub(crate) fn sequence_of(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*key.last_chunk()?))
 }
 
-pub(crate) fn label(id: GraphId, label: &str, sequence: u64) -> Vec<u8> {
+/// Key of a node in the index of labels; `sequence` is that of the node.
+pub fn label(id: GraphId, label: &str, sequence: u64) -> Vec<u8> {
     let mut key = edges_at(id, label);
     key.extend_from_slice(&sequence.to_be_bytes());
     key
@@ -271,7 +276,8 @@ pub(crate) fn labels(id: GraphId, label: &str) -> KeyRange {
     KeyRange::prefix(&edges_at(id, label))
 }
 
-pub(crate) fn ledger(id: GraphId, sequence: u64) -> Vec<u8> {
+/// Key of a ledger record.
+pub fn ledger(id: GraphId, sequence: u64) -> Vec<u8> {
     [id.0.to_be_bytes(), sequence.to_be_bytes()].concat()
 }
 

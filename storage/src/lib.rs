@@ -44,7 +44,8 @@
 //!
 //! * [`Store`] is the byte-level boundary: spaces, ordered scans, atomic batches, read views, checkpoints. Backends are
 //!   [`MemoryStore`] (the oracle of tests, and an embedded store for yours) and [`RocksStore`] (the default). [`backend`] has
-//!   what a backend is asked with, and [`conformance`] is the suite that every one passes.
+//!   what a backend is asked with. The suite that every one passes is the crate `epistemic-conformance`, in
+//!   `storage/conformance`.
 //! * [`GraphStore`] is the graph layer over any store: catalog, records, mutations, ledger ([`graph`]); [`Graphs`] opens one
 //!   together with its directory. [`snapshot`] exports and imports one graph as a stream; [`increment`] is a file of its changes
 //!   since. [`audit`] compares all records with each other and rebuilds the derived ones. [`properties`] reads property bytes.
@@ -53,6 +54,9 @@
 //! * [`scrub`] reads all tables, in small steps, to find damage before it is needed.
 //! * [`datadir`] is a shard's directory: identity, ownership, checkpoints. [`durable`] writes files of it.
 //!
+//! RocksDB and the directories it lies in are the default feature `rocksdb`. Tests that need no disk do without it, and
+//! build nothing in C++: `epistemic-storage = { ..., default-features = false }`.
+//!
 //! Everything is synchronous and may block. `docs/format.md` describes all formats byte by byte.
 
 pub mod audit;
@@ -60,21 +64,25 @@ pub mod backend;
 mod batch;
 pub mod channels;
 pub mod clock;
-pub mod conformance;
+#[cfg(feature = "rocksdb")]
 pub mod datadir;
+#[cfg(feature = "rocksdb")]
 pub mod durable;
 mod error;
 pub mod graph;
 mod graphs;
 pub mod identities;
 pub mod increment;
-mod keys;
+#[doc(hidden)]
+pub mod keys;
 pub mod limits;
 mod memory;
 mod mutation;
 pub mod properties;
+#[cfg(feature = "rocksdb")]
 mod rocks;
 pub mod scrub;
+#[cfg(feature = "rocksdb")]
 mod sealed;
 pub mod service;
 pub mod snapshot;
@@ -89,6 +97,7 @@ pub use graphs::{Graphs, NamedGraph};
 pub use keys::GraphId;
 pub use memory::MemoryStore;
 pub use mutation::Mutation;
+#[cfg(feature = "rocksdb")]
 pub use rocks::{RocksOptions, RocksStore};
 pub use space::Space;
 pub use store::{Durability, Store};

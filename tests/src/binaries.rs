@@ -48,14 +48,21 @@ pub fn reference_python(version: &str) -> Result<PathBuf> {
 
 /// The interpreter that has the reasoner of `tests/python/datalog_oracle.py` installed.
 pub fn datalog_python() -> Result<PathBuf> {
-    let path = venvs()?.join("datalog/bin/python");
-    ensure!(path.exists(), "{} is missing; make it with: scripts/setup", path.display());
-    Ok(path)
+    of_setup("datalog/bin/python")
+}
+
+/// The interpreter that has the schemas for `tests/python/kubernetes_check.py` installed.
+pub fn kubernetes_python() -> Result<PathBuf> {
+    of_setup("kubernetes/bin/python")
 }
 
 /// The S3-compatible server.
 pub fn s3_server() -> Result<PathBuf> {
-    let path = venvs()?.join("s3/bin/moto_server");
+    of_setup("s3/bin/moto_server")
+}
+
+fn of_setup(program: &str) -> Result<PathBuf> {
+    let path = venvs()?.join(program);
     ensure!(path.exists(), "{} is missing; make it with: scripts/setup", path.display());
     Ok(path)
 }

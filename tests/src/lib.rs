@@ -5,6 +5,7 @@
 //!
 //! - [`server`]: start, stop, kill and restart our server or a reference wheel ([`ServerProcess`]);
 //! - [`wire`]: a blocking client that can also send broken frames ([`Client`], [`Request`]);
+//! - [`egctl`]: the operator's tool, with no configuration but the test's ([`Egctl`]);
 //! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
 //! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong; [`frames`]: the same of a shard;
 //! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
@@ -48,6 +49,7 @@ pub mod cgroup;
 pub mod clock;
 pub mod crash;
 pub mod disk;
+pub mod egctl;
 pub mod faults;
 pub mod frames;
 pub mod gateway;
@@ -67,5 +69,6 @@ pub mod transfer;
 pub mod wait;
 pub mod wire;
 
+pub use egctl::Egctl;
 pub use server::{ServerBuilder, ServerProcess};
 pub use wire::{Client, Endpoint, Request, Value, WireError};

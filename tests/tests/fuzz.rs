@@ -4,14 +4,13 @@
 //! What is changed are the requests of the recordings and our own, most of them behind the right token: one that is not let
 //! in reaches little of the server.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wire::{bin, ints, map, pack};
-use epistemic_tests::{Client, ServerProcess, Value, binaries, shared};
+use epistemic_tests::{Client, Egctl, ServerProcess, Value, shared};
 use rand::RngExt;
 use rand::rngs::StdRng;
 
@@ -290,15 +289,7 @@ fn changed_requests_are_answered_and_do_no_harm() -> Result<()> {
     // A harness whose requests are all refused shows nothing.
     ensure!(done * 10 > requests, "{done} of {requests} were done");
     ensure!(server.terminate()?.success(), "{}", server.output());
-    let mut verify = Command::new(binaries::egctl()?);
-    let verified = verify.args(["verify", "--dir"]).arg(server.persist_dir()).output()?;
-    ensure!(
-        verified.status.success(),
-        "egctl verify: {}\n{}{}",
-        verified.status,
-        String::from_utf8_lossy(&verified.stdout),
-        String::from_utf8_lossy(&verified.stderr)
-    );
+    Egctl::new().verify(server.persist_dir())?;
     eprintln!("figures: requests={requests} done={done}");
     Ok(())
 }

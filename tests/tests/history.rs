@@ -14,7 +14,7 @@ use epistemic_tests::history::{
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wait::pause;
 use epistemic_tests::wire::Value;
-use epistemic_tests::{Client, Endpoint, ServerProcess, binaries};
+use epistemic_tests::{Client, Egctl, Endpoint, ServerProcess};
 use rand::RngExt;
 
 const CLIENTS: usize = 6;
@@ -103,9 +103,16 @@ fn every_read_is_of_one_state_across_moves() -> Result<()> {
             let (from, to) = (&places[event % 2].0, &places[(event + 1) % 2].0);
             let journal = work.path().join(format!("{}-{event}", totals.graphs));
             let moving = || {
-                let mut command = Command::new(binaries::egctl()?);
-                command.env("GRAPH_SERVICE_AUTH_SECRET", servers[0].secret());
-                command.args(["move", &graph, "--from", from, "--to", to, "--journal"]).arg(&journal);
+                let mut command = Egctl::with_secret(servers[0].secret()).command([
+                    "move",
+                    &graph,
+                    "--from",
+                    from,
+                    "--to",
+                    to,
+                    "--journal",
+                ])?;
+                command.arg(&journal);
                 anyhow::Ok(command)
             };
             let (mut first, again) = (moving()?, moving()?);

@@ -2,14 +2,13 @@
 //! the removal can be sent again. `EG_HUB_ROUNDS` sets the number of kills.
 
 use std::collections::HashSet;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wait::pause;
 use epistemic_tests::wire::{map, params};
-use epistemic_tests::{Client, ServerProcess, Value, binaries};
+use epistemic_tests::{Client, Egctl, ServerProcess, Value};
 use rand::RngExt;
 
 const SPOKES: usize = 40_000;
@@ -89,8 +88,6 @@ fn a_hub_that_was_being_removed_is_valid_and_can_be_removed_again() -> Result<()
     println!("figures: kills={rounds} in_parts={in_parts} not_begun={whole} done={done}");
     ensure!(in_parts > 0, "no kill came in the middle: not_begun={whole} done={done}");
     server.terminate()?;
-    let verified =
-        Command::new(binaries::egctl()?).args(["verify", "--dir"]).arg(server.persist_dir()).output()?;
-    ensure!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    Egctl::new().verify(server.persist_dir())?;
     Ok(())
 }

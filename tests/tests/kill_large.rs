@@ -2,7 +2,6 @@
 //! was deleted never comes back, though its records are still being removed. `EG_LARGE_ROUNDS` sets the number of kills.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wait::pause;
 use epistemic_tests::wire::{Value, field, params};
-use epistemic_tests::{Client, ServerProcess, binaries, transfer};
+use epistemic_tests::{Client, Egctl, ServerProcess, transfer};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, IteratorRandom};
@@ -147,9 +146,7 @@ fn large_graphs_are_whole_or_absent_after_a_kill() -> Result<()> {
         expected = found;
     }
     server.terminate()?;
-    let verified =
-        Command::new(binaries::egctl()?).args(["verify", "--dir"]).arg(server.persist_dir()).output()?;
-    ensure!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    Egctl::new().verify(server.persist_dir())?;
     eprintln!("figures: kills={rounds} acknowledged={acknowledged} done={done} not_done={not_done}");
     Ok(())
 }

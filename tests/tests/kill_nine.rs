@@ -1,14 +1,12 @@
 //! `kill -9` loses nothing that was acknowledged, and leaves nothing half-applied.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::crash::{
     self, Kind, MAIN_GRAPH, Mix, SYSTEM_AGENT, Writers, read_same_keys, write_same_keys,
 };
 use epistemic_tests::seed::{number_from_env, seed};
 use epistemic_tests::wire::params;
-use epistemic_tests::{ServerProcess, Value, binaries};
+use epistemic_tests::{Egctl, ServerProcess, Value};
 
 const WRITERS: usize = 8;
 const ANSWERS_PER_ROUND: usize = 300;
@@ -33,9 +31,7 @@ fn acknowledged_writes_survive_kill_nine() -> Result<()> {
         verdict.into_result().with_context(|| format!("round {round}\n{}", server.output()))?;
     }
     server.terminate()?;
-    let verified =
-        Command::new(binaries::egctl()?).args(["verify", "--dir"]).arg(server.persist_dir()).output()?;
-    ensure!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    Egctl::new().verify(server.persist_dir())?;
     eprintln!(
         "figures: kills={rounds} acknowledged={answers} in_flight_done={done} in_flight_not_done={not_done}"
     );

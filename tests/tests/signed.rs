@@ -7,7 +7,7 @@ use epistemic_tests::binaries::SIGNING_CLIENT;
 use epistemic_tests::server::ServerBuilder;
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::{bin, field, map, params, unpack};
-use epistemic_tests::{Client, ServerProcess, Value, binaries, http, python, shared};
+use epistemic_tests::{Client, Egctl, ServerProcess, Value, http, python, shared};
 use serde_json::Value as Json;
 
 /// A server that is configured as the one of the recordings was. Their clock is long gone.
@@ -166,10 +166,13 @@ fn the_tools_sign_when_they_have_claims() -> Result<()> {
     let claims = r#"{"principal": "operator", "tenant": "acme", "audience": "graphs", "agent_id": "operator", "roles": [],
         "scopes": ["kg:admin"], "policy_version": "1", "delegation": []}"#;
     let egctl = |claims: &str| -> Result<_> {
-        let mut command = std::process::Command::new(binaries::egctl()?);
-        command.args(["status", "--json", "--endpoint", &format!("unix://{}", server.socket().display())]);
-        command.env("GRAPH_SERVICE_AUTH_SECRET", server.secret());
-        Ok(command.env("EPISTEMIC_GRAPH_REQUEST_CONTEXT_JSON", claims).output()?)
+        let endpoint = format!("unix://{}", server.socket().display());
+        Egctl::with_secret(server.secret()).env("EPISTEMIC_GRAPH_REQUEST_CONTEXT_JSON", claims).run([
+            "status",
+            "--json",
+            "--endpoint",
+            &endpoint,
+        ])
     };
     let signed = poll(Duration::from_secs(30), Duration::from_millis(50), || -> Result<_> {
         let output = egctl(claims)?;

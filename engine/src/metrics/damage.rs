@@ -2,6 +2,7 @@
 
 use prometheus::{Gauge, IntCounter, IntGauge, Registry, core::Collector};
 
+use super::series::Series;
 use crate::{damage::Damage, scrub::ScrubState};
 
 /// The series.
@@ -15,13 +16,13 @@ pub(super) struct DamageSeries {
 }
 
 impl DamageSeries {
-    pub(super) fn new() -> prometheus::Result<Self> {
+    pub(super) fn new(series: &Series<'_>) -> prometheus::Result<Self> {
         Ok(Self {
-            quarantined: IntGauge::new(
+            quarantined: series.gauge(
                 "quarantined_graphs",
                 "Graphs that take no writes because records of them are damaged.",
             )?,
-            store_damaged: IntGauge::new(
+            store_damaged: series.gauge(
                 "store_damaged",
                 "1 while a block of the store is known to be damaged: its tables are not merged.",
             )?,
@@ -39,12 +40,6 @@ impl DamageSeries {
                 "Damaged parts of tables that the newest scrub found.",
             )?,
         })
-    }
-
-    pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let collectors: [Box<dyn Collector>; 2] =
-            [Box::new(self.quarantined.clone()), Box::new(self.store_damaged.clone())];
-        collectors.into_iter().try_for_each(|collector| registry.register(collector))
     }
 
     /// Brings them up to date.

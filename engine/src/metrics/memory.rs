@@ -1,8 +1,8 @@
 //! Series of the memory budget.
 
-use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry, core::Collector};
+use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 
-use super::Sources;
+use super::{Sources, series::Series};
 use crate::memory::{Part, resident_bytes};
 
 /// The series.
@@ -17,44 +17,30 @@ pub(super) struct MemorySeries {
 }
 
 impl MemorySeries {
-    pub(super) fn new() -> prometheus::Result<Self> {
+    pub(super) fn new(series: &Series<'_>) -> prometheus::Result<Self> {
         Ok(Self {
-            budget: IntGaugeVec::new(
-                Opts::new("memory_budget_bytes", "What each part of the memory may take."),
+            budget: series.gauges(
+                "memory_budget_bytes",
+                "What each part of the memory may take.",
                 &["part"],
             )?,
-            used: IntGaugeVec::new(
-                Opts::new(
-                    "memory_used_bytes",
-                    "What each part of the memory holds, as far as it is counted.",
-                ),
+            used: series.gauges(
+                "memory_used_bytes",
+                "What each part of the memory holds, as far as it is counted.",
                 &["part"],
             )?,
-            total: IntGauge::new("memory_budget_total_bytes", "What all parts together may take.")?,
-            resident: IntGauge::new("memory_resident_bytes", "Resident memory of the process.")?,
-            refused: IntCounter::new(
+            total: series.gauge("memory_budget_total_bytes", "What all parts together may take.")?,
+            resident: series.gauge("memory_resident_bytes", "Resident memory of the process.")?,
+            refused: series.counter(
                 "memory_refusals_total",
                 "Requests, answers and snapshots in pieces for which there was no room.",
             )?,
-            on_disk: IntGauge::new(
+            on_disk: series.gauge(
                 "answers_disk_bytes",
                 "Answers on disk, being too large for memory or waiting for slow clients.",
             )?,
-            spooled: IntCounter::new("answers_spooled_total", "Files made for such answers.")?,
+            spooled: series.counter("answers_spooled_total", "Files made for such answers.")?,
         })
-    }
-
-    pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let collectors: [Box<dyn Collector>; 7] = [
-            Box::new(self.budget.clone()),
-            Box::new(self.used.clone()),
-            Box::new(self.total.clone()),
-            Box::new(self.resident.clone()),
-            Box::new(self.refused.clone()),
-            Box::new(self.on_disk.clone()),
-            Box::new(self.spooled.clone()),
-        ];
-        collectors.into_iter().try_for_each(|collector| registry.register(collector))
     }
 
     /// Brings them up to date.

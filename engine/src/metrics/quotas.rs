@@ -1,8 +1,9 @@
 //! Series of quotas: of the tenants that a rule names and a few others, so that their number is bounded.
 
 use epistemic_storage::GraphStore;
-use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, core::Collector};
+use prometheus::{GaugeVec, IntCounterVec};
 
+use super::series::Series;
 use crate::quotas::{Kind, Quotas};
 
 /// The series.
@@ -13,22 +14,17 @@ pub(super) struct QuotaSeries {
 }
 
 impl QuotaSeries {
-    pub(super) fn new() -> prometheus::Result<Self> {
+    pub(super) fn new(series: &Series<'_>) -> prometheus::Result<Self> {
         let labels = ["tenant", "kind"];
         Ok(Self {
-            refusals: IntCounterVec::new(
-                Opts::new("quota_refusals_total", "Requests, and items of batches, that a quota refused."),
+            refusals: series.counters(
+                "quota_refusals_total",
+                "Requests, and items of batches, that a quota refused.",
                 &["kind"],
             )?,
-            used: GaugeVec::new(Opts::new("quota_used", "What a tenant uses that a rule limits."), &labels)?,
-            limit: GaugeVec::new(Opts::new("quota_limit", "What it may use."), &labels)?,
+            used: series.float_gauges("quota_used", "What a tenant uses that a rule limits.", &labels)?,
+            limit: series.float_gauges("quota_limit", "What it may use.", &labels)?,
         })
-    }
-
-    pub(super) fn register(&self, registry: &Registry) -> prometheus::Result<()> {
-        let collectors: [Box<dyn Collector>; 3] =
-            [Box::new(self.refusals.clone()), Box::new(self.used.clone()), Box::new(self.limit.clone())];
-        collectors.into_iter().try_for_each(|collector| registry.register(collector))
     }
 
     /// Brings them up to date. Those of tenants that are not among the important ones any more go.

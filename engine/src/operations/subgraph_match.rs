@@ -9,12 +9,13 @@ use serde::Deserialize;
 
 use super::graph_pair::Pair;
 use crate::{
-    analytics::{Constraints, Wanted, subgraph_matches},
+    analytics::{Constraints, subgraph_matches},
     projection::Ids,
     request::{
         computation::Computation,
         error::{OpError, ReadError},
     },
+    wanted::Wanted,
     wire::{DecodeError, Method, Params, encode, response, text},
 };
 

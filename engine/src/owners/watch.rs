@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::shard::{Shard, stopped};
+use crate::shard::Shard;
 
 /// Between two rounds when all is well.
 const USUAL: Duration = Duration::from_secs(60);
@@ -46,7 +46,6 @@ pub(crate) fn start(shard: &Arc<Shard>) {
 }
 
 async fn watch(shard: Arc<Shard>) {
-    let mut stop = shard.stop.subscribe();
     let mut retry = FIRST_RETRY;
     let mut silent = 0;
     loop {
@@ -80,7 +79,7 @@ async fn watch(shard: Arc<Shard>) {
         let wait = if peers.has_conflicts() { wait.min(UNRESOLVED) } else { wait };
         tokio::select! {
             () = sleep(wait.max(begun.elapsed() * SHARE)) => {}
-            () = stopped(&mut stop) => return,
+            () = shard.stop.cancelled() => return,
         }
     }
 }

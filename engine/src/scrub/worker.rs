@@ -7,7 +7,7 @@ use std::{
 
 use epistemic_storage::scrub::{Pass, Step};
 
-use crate::shard::{Shard, stopped};
+use crate::shard::Shard;
 
 /// Time between two notes of how far a pass is.
 const NOTE_EVERY: Duration = Duration::from_secs(10);
@@ -16,7 +16,6 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// Scrubs until the shard stops.
 pub(crate) async fn run(shard: Arc<Shard>) {
-    let mut stop = shard.stop.subscribe();
     if shard.scrub.dir.is_none() {
         return;
     }
@@ -30,17 +29,17 @@ pub(crate) async fn run(shard: Arc<Shard>) {
         tokio::select! {
             () = due => {}
             () = shard.scrub.asked.notified() => {}
-            () = stopped(&mut stop) => return,
+            () = shard.stop.cancelled() => return,
         }
         let worked = tokio::select! {
             worked = pass(&shard) => worked,
-            () = stopped(&mut stop) => return,
+            () = shard.stop.cancelled() => return,
         };
         if !worked {
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
                 () = shard.scrub.asked.notified() => {}
-                () = stopped(&mut stop) => return,
+                () = shard.stop.cancelled() => return,
             }
         }
     }

@@ -11,9 +11,9 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::{Origin, Place, Places};
 
@@ -53,8 +53,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) {
     let places = Places::new(limits.connections, limits.connections);
-    let (stopping, stopped) = watch::channel(false);
-    let mut connections = JoinSet::new();
+    let (stopping, connections) = (CancellationToken::new(), TaskTracker::new());
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -63,18 +62,18 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
-                connections.spawn(connection(stream, place, routes.clone(), limits, stopped.clone()));
+                connections.spawn(connection(stream, place, routes.clone(), limits, stopping.clone()));
             }
             Err(error) => {
                 tracing::debug!(%error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
             }
         }
-        while connections.try_join_next().is_some() {}
     }
     drop(listener);
-    stopping.send_replace(true);
-    while connections.join_next().await.is_some() {}
+    stopping.cancel();
+    connections.close();
+    connections.wait().await;
 }
 
 async fn accept(listener: &TcpListener, places: &Arc<Places>) -> io::Result<(TcpStream, Place)> {
@@ -87,7 +86,7 @@ async fn connection(
     place: Place,
     routes: Router,
     limits: Limits,
-    mut stopped: watch::Receiver<bool>,
+    stopping: CancellationToken,
 ) {
     let place = Arc::new(place);
     let at_work = Arc::clone(&place);
@@ -108,7 +107,7 @@ async fn connection(
     tokio::select! {
         _ = served.as_mut() => return,
         () = place.pushed_out() => return,
-        _ = stopped.wait_for(|stopped| *stopped) => {}
+        () = stopping.cancelled() => {}
         () = sleep(limits.lifetime) => {}
     }
     served.as_mut().graceful_shutdown();

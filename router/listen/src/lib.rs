@@ -3,8 +3,10 @@
 //! * [`places`]: how many connections there may be, and which one goes when there are too many.
 //! * [`origin`]: whose they are.
 //! * [`http`]: HTTP/1 over such places, with deadlines for clients that are silent or slow.
+//! * [`manager`]: what systemd is told of it.
 
 pub mod http;
+pub mod manager;
 pub mod origin;
 pub mod places;
 

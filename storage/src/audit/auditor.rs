@@ -68,7 +68,8 @@ pub fn repair(
 }
 
 /// As [`repair`], in batches of about `most_bytes` bytes.
-pub(crate) fn repair_in_batches(
+#[doc(hidden)]
+pub fn repair_in_batches(
     store: &dyn Store,
     dry_run: bool,
     most_bytes: usize,

@@ -36,10 +36,12 @@ mod sequences;
 mod set_hash;
 mod vectors;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rocksdb"))]
 mod tests;
 
+pub(crate) use auditor::audit_records;
+#[doc(hidden)]
+pub use auditor::repair_in_batches;
 pub use auditor::{audit, audit_with_limits, repair};
-pub(crate) use auditor::{audit_records, repair_in_batches};
 pub use finding::{Finding, FindingKind, Findings};
 pub use report::{Audit, DataLimits, GraphAudit, Progress};

@@ -2,12 +2,16 @@
 //!
 //! A [`Pass`] reads the tables of a store one after the other, in small steps, so that whoever drives it decides how fast.
 //! What it finds is contained as if a read had met it: the store is noted as damaged and the graphs concerned are
-//! quarantined. How far it is outlives a restart ([`ScrubLog`]).
+//! quarantined. How far it is outlives a restart ([`ScrubLog`]). A store without files has no tables, and no passes.
 
+#[cfg(feature = "rocksdb")]
 mod log;
+#[cfg(feature = "rocksdb")]
 mod pass;
 
+#[cfg(feature = "rocksdb")]
 pub use log::{Finding, LastPass, Place, ScrubLog};
+#[cfg(feature = "rocksdb")]
 pub use pass::{Pass, Step};
 
 use crate::{

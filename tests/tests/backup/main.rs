@@ -12,44 +12,32 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::{Client, ServerProcess, binaries};
+use epistemic_tests::{Client, Egctl, ServerProcess};
 use serde_json::Value;
 
 const GRAPH: &str = "tenant a/b:é";
 
 /// `egctl` with no other configuration than `env`.
 fn command(env: &[(String, String)], args: &[&str]) -> Result<Command> {
-    let mut command = Command::new(binaries::egctl()?);
-    for (name, _) in
-        std::env::vars().filter(|(name, _)| name.starts_with("GRAPH_") || name.starts_with("AWS_"))
-    {
-        command.env_remove(name);
-    }
-    command.env_remove("RUST_LOG").envs(env.iter().cloned()).args(args);
-    Ok(command)
+    with(env).command(args)
+}
+
+fn with(env: &[(String, String)]) -> Egctl {
+    Egctl::new().envs(env.iter().map(|(name, value)| (name, value)))
 }
 
 fn egctl(env: &[(String, String)], args: &[&str]) -> Result<Output> {
-    Ok(command(env, args)?.output()?)
+    with(env).run(args)
 }
 
 /// Runs `egctl ... --json`, which must succeed.
 fn json(env: &[(String, String)], args: &[&str]) -> Result<Value> {
-    let args = [args, &["--json"]].concat();
-    let output = egctl(env, &args)?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{args:?}: {}: {error}", output.status);
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{args:?} printed no JSON"))
+    with(env).report(0, args)
 }
 
-/// Runs `egctl`, which must fail with this code; returns its stderr.
 #[track_caller]
 fn fails(env: &[(String, String)], code: i32, args: &[&str]) -> String {
-    let output = egctl(env, args).expect("egctl starts");
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
-    assert!(!error.is_empty() && !error.contains("panicked"), "{args:?}: {error}");
-    error
+    with(env).fails(code, args)
 }
 
 fn text(path: &Path) -> &str {

@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::clock::{Clock, HOUR_MS};
 use epistemic_tests::wire::{field, params};
-use epistemic_tests::{Client, Value, binaries};
+use epistemic_tests::{Client, Egctl, Value};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
@@ -58,11 +58,7 @@ fn check_times(client: &mut Client, graph: &str) -> Result<()> {
 
 /// `egctl` by the secret of the test servers, and a clock.
 fn egctl(clock: Option<&Clock>, args: &[&str]) -> Result<Command> {
-    let mut command = Command::new(binaries::egctl()?);
-    for variable in ["GRAPH_SERVICE_ENDPOINTS", "GRAPH_AFFINITY_GROUPS", "RUST_LOG"] {
-        command.env_remove(variable);
-    }
-    command.env("GRAPH_SERVICE_AUTH_SECRET", "test-secret").args(args);
+    let mut command = Egctl::with_secret("test-secret").command(args)?;
     if let Some(clock) = clock {
         command.envs(clock.environment());
     }

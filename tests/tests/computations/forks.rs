@@ -1,5 +1,5 @@
 //! Copies of graphs whose clients go away. That nothing of them stays in the store is checked below the server, in
-//! `storage/src/conformance/graph_fork.rs`.
+//! `storage/conformance/src/graph_fork.rs`.
 
 use std::time::Instant;
 

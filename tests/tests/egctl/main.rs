@@ -11,9 +11,9 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use epistemic_tests::server::free_loopback_addr;
-use epistemic_tests::{ServerProcess, binaries};
+use epistemic_tests::{Egctl, ServerProcess};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -22,48 +22,29 @@ const GRAPH: &str = "tenant a/b:é";
 
 /// Runs `egctl` with this environment and no other configuration.
 fn egctl(env: &[(&str, &str)], args: &[&str]) -> Result<Output> {
-    Ok(command(env)?.args(args).output()?)
+    with(env).run(args)
+}
+
+fn with(env: &[(&str, &str)]) -> Egctl {
+    Egctl::new().envs(env.iter().copied())
 }
 
 fn command(env: &[(&str, &str)]) -> Result<Command> {
-    let mut command = Command::new(binaries::egctl()?);
-    for variable in [
-        "GRAPH_SERVICE_ENDPOINTS",
-        "GRAPH_SERVICE_TCP_ADDR",
-        "GRAPH_SERVICE_SOCKET",
-        "GRAPH_SERVICE_AUTH_SECRET",
-        "KG_DEFAULT_GRAPH",
-        "RUST_LOG",
-    ] {
-        command.env_remove(variable);
-    }
-    command.envs(env.iter().copied());
-    Ok(command)
+    with(env).command([""; 0])
 }
 
-/// Runs `egctl ... --json`, which must succeed.
 fn json(args: &[&str]) -> Result<Value> {
-    let args = [args, &["--json"]].concat();
-    let output = egctl(&[("GRAPH_SERVICE_AUTH_SECRET", SECRET)], &args)?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{args:?}: {}: {error}", output.status);
-    ensure!(error.is_empty(), "{args:?} wrote to stderr: {error}");
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{args:?} printed no JSON"))
+    Egctl::with_secret(SECRET).json(args)
 }
 
-/// Runs `egctl`, which must fail with this code; returns its stderr.
 #[track_caller]
 fn fails(code: i32, args: &[&str]) -> String {
-    fails_with(&[("GRAPH_SERVICE_AUTH_SECRET", SECRET)], code, args)
+    Egctl::with_secret(SECRET).fails(code, args)
 }
 
 #[track_caller]
 fn fails_with(env: &[(&str, &str)], code: i32, args: &[&str]) -> String {
-    let output = egctl(env, args).expect("egctl starts");
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{args:?}: {error}");
-    assert!(!error.is_empty() && !error.contains("panicked"), "{args:?}: {error}");
-    error
+    with(env).fails(code, args)
 }
 
 fn text(path: &Path) -> &str {

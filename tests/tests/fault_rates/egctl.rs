@@ -11,7 +11,7 @@ use epistemic_tests::faults::{Fault, Faults};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::params;
-use epistemic_tests::{ServerProcess, binaries, scratch, transfer};
+use epistemic_tests::{Egctl, ServerProcess, scratch, transfer};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::Value;
@@ -67,13 +67,8 @@ fn text(path: &Path) -> &str {
 }
 
 fn command(args: &[&str]) -> Result<Command> {
-    let mut command = Command::new(binaries::egctl()?);
-    for (name, _) in
-        std::env::vars().filter(|(name, _)| name.starts_with("GRAPH_") || name.starts_with("AWS_"))
-    {
-        command.env_remove(name);
-    }
-    command.args(args).stdin(Stdio::null());
+    let mut command = Egctl::new().command(args)?;
+    command.stdin(Stdio::null());
     Ok(command)
 }
 

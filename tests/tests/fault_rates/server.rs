@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use epistemic_tests::faults::{Fault, Faults};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wait::pause;
-use epistemic_tests::{ServerProcess, binaries, scratch};
+use epistemic_tests::{Egctl, ServerProcess, scratch};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -96,14 +96,7 @@ fn round(random: &mut StdRng, sum: &mut Sum) -> Result<()> {
     }
     let stopped = server.terminate()?;
     ensure!(stopped.success(), "{stopped}: {told}\n{}", server.output());
-    let verify =
-        std::process::Command::new(binaries::egctl()?).args(["verify", "--dir"]).arg(&data).output()?;
-    ensure!(
-        verify.status.success(),
-        "egctl verify: {told}\n{}{}",
-        String::from_utf8_lossy(&verify.stdout),
-        String::from_utf8_lossy(&verify.stderr)
-    );
+    Egctl::new().verify(&data).with_context(|| told.clone())?;
     Ok(())
 }
 

@@ -1,12 +1,11 @@
 //! One kind of fault at every call: what was once answered wrongly.
 
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::faults::{Fault, Faults, Rate};
 use epistemic_tests::wait::pause;
-use epistemic_tests::{Client, ServerProcess, binaries, transfer};
+use epistemic_tests::{Client, Egctl, ServerProcess, transfer};
 
 const SLOW_MS: u32 = 40;
 
@@ -130,8 +129,7 @@ fn a_recovery_from_a_full_disk_that_is_cut_short_halves_nothing() -> Result<()> 
         pause(Duration::from_millis(round * u64::from(SLOW_MS)));
         server.kill9()?;
         disk.faults.stop()?;
-        let verify = Command::new(binaries::egctl()?).args(["verify", "--dir"]).arg(disk.data()?).output()?;
-        ensure!(verify.status.success(), "round {round}: {}", String::from_utf8_lossy(&verify.stdout));
+        Egctl::new().verify(&disk.data()?).with_context(|| format!("round {round}"))?;
         let server = disk.server()?;
         let mut client = server.client()?;
         for number in 0..acknowledged {

@@ -3,11 +3,10 @@
 //! `storage/tests/datadir` flips and cuts every kind of file; here is what clients and operators see of it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::wire::{bin, pack, params, unpack};
-use epistemic_tests::{Client, ServerBuilder, ServerProcess, Value, binaries, http, transfer};
+use epistemic_tests::{Client, Egctl, ServerBuilder, ServerProcess, Value, http, transfer};
 
 use super::goes_red;
 
@@ -202,7 +201,7 @@ fn ensure_all(count: &Value) -> Result<()> {
 }
 
 fn egctl(args: &[&Path]) -> Result<(Option<i32>, String)> {
-    let output = Command::new(binaries::egctl()?).args(args).output()?;
+    let output = Egctl::new().run(args)?;
     Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use epistemic_tests::binaries;
+use epistemic_tests::Egctl;
 use epistemic_tests::wait::poll;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
@@ -125,10 +125,5 @@ pub(super) fn standings(pair: &Pair, graph: &str) -> Result<Vec<Value>> {
 
 /// `egctl` with the secret of the test servers and no other configuration.
 pub(super) fn egctl() -> Result<Command> {
-    let mut command = Command::new(binaries::egctl()?);
-    for variable in ["GRAPH_SERVICE_ENDPOINTS", "GRAPH_AFFINITY_GROUPS", "RUST_LOG"] {
-        command.env_remove(variable);
-    }
-    command.env("GRAPH_SERVICE_AUTH_SECRET", "test-secret");
-    Ok(command)
+    Egctl::with_secret("test-secret").command([""; 0])
 }

@@ -1,13 +1,14 @@
 //! The operations kit without a Docker engine: every flag, port, volume, variable and series that `docker/` and
-//! `deploy/` name is one that the programs have, the units and rules pass their own tools, and a real Prometheus
-//! scrapes three shards and a gateway and raises the alerts of the shard that stops. `scripts/setup` installs what this needs.
+//! `deploy/` name is one that the programs have, the units and rules pass their own tools, the packages have what they
+//! should, and a real Prometheus scrapes three shards and a gateway and raises the alerts of the shard that stops. `scripts/setup` installs what this needs.
 
 mod compose;
 mod dashboards;
 mod gateway;
 mod help;
-mod image;
+mod kubernetes;
 mod limits;
+mod packages;
 mod prometheus;
 mod promql;
 mod rules;

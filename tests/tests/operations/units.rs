@@ -63,6 +63,10 @@ fn the_command_agrees_with_the_rest_of_the_unit() -> Result<()> {
         setting(SHARD, "RestartPreventExitStatus")? == "2 4",
         "a wrong store is not begun again and again"
     );
+    ensure!(setting(SHARD, "TimeoutStartSec")? == "infinity", "a log is made again for as long as it takes");
+    for name in [SHARD, GATEWAY] {
+        ensure!(setting(name, "Type")? == "notify", "{name} counts as started before it listens");
+    }
     let socket = format!("/run/{}/shard.sock", setting(SHARD, "RuntimeDirectory")?);
     ensure!(value(&words, "--socket-path") == Some(&*socket), "{socket}");
     let users = unit("epistemic-graph.sysusers.conf")?;

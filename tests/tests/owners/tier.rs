@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use epistemic_tests::gateway::Gateway;
 use epistemic_tests::http::{get, series};
 use epistemic_tests::wait::poll;
-use epistemic_tests::{Client, ServerBuilder, ServerProcess, binaries};
+use epistemic_tests::{Client, Egctl, ServerBuilder, ServerProcess};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -48,12 +48,9 @@ impl Tier {
 
     /// `egctl`, with the secret of the shards and their list.
     pub(super) fn command(&self, args: &[&str]) -> Result<Command> {
-        let mut command = Command::new(binaries::egctl()?);
-        for name in ["GRAPH_AFFINITY_GROUPS", "RUST_LOG", "EGCTL_HOLD_AT"] {
-            command.env_remove(name);
-        }
-        command.env("GRAPH_SERVICE_AUTH_SECRET", "test-secret").env("GRAPH_SERVICE_ENDPOINTS", &self.list);
-        command.current_dir(self.work.path()).args(args);
+        let egctl = Egctl::with_secret("test-secret").env("GRAPH_SERVICE_ENDPOINTS", &self.list);
+        let mut command = egctl.command(args)?;
+        command.current_dir(self.work.path());
         Ok(command)
     }
 

@@ -1,10 +1,8 @@
 //! Real Python clients that route right, and ours with another list.
 
-use std::process::Command;
-
 use anyhow::{Result, ensure};
-use epistemic_tests::binaries::{self, REFERENCE_VERSIONS};
-use epistemic_tests::python;
+use epistemic_tests::binaries::REFERENCE_VERSIONS;
+use epistemic_tests::{Egctl, python};
 
 use super::Shards;
 
@@ -46,10 +44,9 @@ fn a_client_with_another_list_is_refused_with_both() -> Result<()> {
     let two = shards.list.rsplit_once(',').map_or("", |(two, _)| two);
     let dir = tempfile::tempdir()?;
     let egctl = |list: &str, graph: &str| -> Result<(Option<i32>, String)> {
-        let output = Command::new(binaries::egctl()?)
+        let output = Egctl::with_secret(shards.servers[0].secret())
+            .command(["snapshot", "export", graph, "-o", "out", "--endpoints", list])?
             .current_dir(&dir)
-            .args(["snapshot", "export", graph, "-o", "out", "--endpoints", list])
-            .env("GRAPH_SERVICE_AUTH_SECRET", shards.servers[0].secret())
             .output()?;
         Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
     };

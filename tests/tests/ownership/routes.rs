@@ -1,10 +1,8 @@
 //! One rule everywhere: `egctl route`, the route box of the gateway and the shards themselves name the same owner, in
 //! groups of graphs too.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::binaries;
+use epistemic_tests::Egctl;
 use epistemic_tests::gateway::{Gateway, command};
 use serde_json::Value as Json;
 
@@ -29,11 +27,9 @@ fn rows(answer: &Json) -> Result<Vec<[Option<&str>; 3]>> {
 }
 
 fn egctl(list: &str, names: &[String]) -> Result<Json> {
-    let mut egctl = Command::new(binaries::egctl()?);
-    egctl.args(["route", "--json", "--explain", "--endpoints", list]).env("GRAPH_AFFINITY_GROUPS", GROUPS);
-    let output = egctl.args(names.iter().flat_map(|name| ["--graph", name])).output()?;
-    ensure!(output.status.success(), "{output:?}");
-    Ok(serde_json::from_slice(&output.stdout)?)
+    let mut args = vec!["route", "--explain", "--endpoints", list];
+    args.extend(names.iter().flat_map(|name| ["--graph", name]));
+    Egctl::new().env("GRAPH_AFFINITY_GROUPS", GROUPS).report(0, &args)
 }
 
 #[test]
@@ -62,11 +58,8 @@ fn the_tool_finds_a_graph_of_a_group() -> Result<()> {
     let shards = Shards::start_with(3, &[("GRAPH_AFFINITY_GROUPS", GROUPS)])?;
     let secret = shards.servers[0].secret();
     let run = |groups: &str, args: &[&str]| -> Result<Json> {
-        let mut egctl = Command::new(binaries::egctl()?);
-        egctl.env("GRAPH_AFFINITY_GROUPS", groups).env("GRAPH_SERVICE_AUTH_SECRET", secret);
-        let output = egctl.args(args).args(["--json", "--endpoints", &shards.list]).output()?;
-        ensure!(output.status.success(), "{output:?}");
-        Ok(serde_json::from_slice(&output.stdout)?)
+        let egctl = Egctl::with_secret(secret).env("GRAPH_AFFINITY_GROUPS", groups);
+        egctl.report(0, &[args, &["--endpoints", &shards.list]].concat())
     };
     for (member, _) in MEMBERS {
         create(&shards, member)?;

@@ -4,12 +4,14 @@ mod load;
 mod prefix;
 mod restarts;
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::crash::{self, Kind, Mix};
 use epistemic_tests::powercut::{Loss, Recording};
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wire::{bin, map, pack, params};
-use epistemic_tests::{ServerBuilder, ServerProcess, Value, binaries, scratch, transfer};
+use epistemic_tests::{Egctl, ServerBuilder, ServerProcess, Value, scratch, transfer};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
@@ -73,11 +75,7 @@ fn imports_and_checkpoints_survive_power_cuts() -> Result<()> {
     recording.cut(imported, Loss::Strict, &cut)?;
     recording.cut(checkpointed, Loss::Strict, &later)?;
     let checkpoint = fs_err::read_dir(later.join("checkpoints"))?.next().context("no checkpoint")??.path();
-    let egctl = std::process::Command::new(binaries::egctl()?)
-        .args(["checkpoint", "restore"])
-        .args([&checkpoint, &restored])
-        .output()?;
-    ensure!(egctl.status.success(), "{}", String::from_utf8_lossy(&egctl.stderr));
+    Egctl::new().ends(0, [Path::new("checkpoint"), Path::new("restore"), &checkpoint, &restored])?;
     for dir in [cut, later, restored] {
         let server = ServerProcess::ours().persist_dir(&dir).start()?;
         let mut again = Vec::new();

@@ -2,10 +2,10 @@
 //! loss. A stopped server does not need its log.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::{ServerProcess, binaries};
+use epistemic_tests::{Egctl, ServerProcess};
 use tempfile::TempDir;
 
 use crate::{copy, exits, files};
@@ -54,7 +54,7 @@ fn nodes(directory: &Path) -> Result<usize> {
 
 fn egctl(words: &[&str], directory: &Path) -> Result<(Option<i32>, String)> {
     let Output { status, stdout, stderr } =
-        Command::new(binaries::egctl()?).args(words).arg("--dir").arg(directory).output()?;
+        Egctl::new().command(words)?.arg("--dir").arg(directory).output()?;
     Ok((status.code(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr))))
 }
 

@@ -4,6 +4,7 @@ mod damage;
 mod log;
 mod lost_log;
 mod metrics;
+mod notify;
 mod secrets;
 mod sockets;
 mod start;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use epistemic_tests::seed::{generator, seed};
 use epistemic_tests::wait::pause;
 use epistemic_tests::wire::{bin, params};
-use epistemic_tests::{Client, ServerProcess, Value, WireError, binaries};
+use epistemic_tests::{Client, Egctl, ServerProcess, Value, WireError};
 use rand::RngExt;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -169,13 +168,9 @@ fn persist_on_shutdown_leaves_a_checkpoint() -> Result<()> {
         };
         ensure!(found.len() == usize::from(asked), "asked: {asked}, found {found:?}");
         for checkpoint in found {
-            let output = Command::new(binaries::egctl()?)
-                .args(["graphs", "--json", "--dir"])
-                .arg(&checkpoint)
-                .output()?;
-            let said = String::from_utf8_lossy(&output.stdout).into_owned();
-            let graphs: serde_json::Value = serde_json::from_slice(&output.stdout).context(said.clone())?;
-            ensure!(output.status.success() && graphs.to_string().contains("\"g\""), "{said}");
+            let checkpoint = checkpoint.to_str().context("a path in UTF-8")?;
+            let graphs = Egctl::new().json(&["graphs", "--dir", checkpoint])?.to_string();
+            ensure!(graphs.contains("\"g\""), "{graphs}");
         }
         let server = server.restart()?;
         ensure!(server.client()?.call("g", "NodeCount", None)? == Value::from(1));

@@ -1,12 +1,12 @@
 //! What the operator does: files, SIGHUP, `egctl quota`, metrics.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::wait::poll;
-use epistemic_tests::{ServerProcess, binaries, http};
+use epistemic_tests::{Egctl, ServerProcess, http};
 use serde_json::Value;
 
 use crate::{EMPTY, create, refused, server};
@@ -16,10 +16,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 fn egctl(server: &ServerProcess, args: &[&str]) -> Result<Output> {
     let endpoint = format!("unix://{}", server.socket().display());
-    let mut command = Command::new(binaries::egctl()?);
-    command.arg("quota").args(args).args(["--endpoint", &endpoint]);
-    command.env_remove("GRAPH_SERVICE_ENDPOINTS").env("GRAPH_SERVICE_AUTH_SECRET", server.secret());
-    Ok(command.output()?)
+    Egctl::with_secret(server.secret()).run([&["quota"][..], args, &["--endpoint", &endpoint]].concat())
 }
 
 fn json(server: &ServerProcess, args: &[&str]) -> Result<Value> {

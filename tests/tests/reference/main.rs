@@ -6,12 +6,12 @@ mod import;
 mod pull;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::wait::poll;
-use epistemic_tests::{ServerBuilder, ServerProcess, binaries, python, shared};
+use epistemic_tests::{Egctl, ServerBuilder, ServerProcess, python, shared};
 use serde_json::Value;
 
 const SECRET: &str = "test-secret";
@@ -75,20 +75,12 @@ fn kill_behind(server: &mut ServerProcess, marker: &str) -> Result<()> {
 
 /// Runs `egctl` with the secret and no other configuration.
 fn egctl(args: &[&str]) -> Result<Output> {
-    let mut command = Command::new(binaries::egctl()?);
-    for variable in ["GRAPH_SERVICE_ENDPOINTS", "GRAPH_SERVICE_TCP_ADDR", "GRAPH_SERVICE_SOCKET", "RUST_LOG"]
-    {
-        command.env_remove(variable);
-    }
-    Ok(command.env("GRAPH_SERVICE_AUTH_SECRET", SECRET).args(args).output()?)
+    Egctl::with_secret(SECRET).run(args)
 }
 
 /// Runs `egctl ... --json`, which must end with this code; returns its report.
 fn report(code: i32, args: &[&str]) -> Result<Value> {
-    let output = egctl(&[args, &["--json"]].concat())?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.code() == Some(code), "{args:?}: {}: {error}", output.status);
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{args:?} printed no JSON: {error}"))
+    Egctl::with_secret(SECRET).report(code, args)
 }
 
 /// The entry of a graph in a report.

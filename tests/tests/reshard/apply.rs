@@ -1,12 +1,12 @@
 //! Reshards under load: killed, paused, stopped, given up.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::seed::{number_from_env, seed};
-use epistemic_tests::{binaries, wait};
+use epistemic_tests::{Egctl, wait};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -22,13 +22,9 @@ fn names(count: usize) -> Vec<String> {
 
 /// Starts `egctl reshard` in the background.
 fn start(args: &[&str]) -> Result<Child> {
-    let mut command = Command::new(binaries::egctl()?);
-    for variable in ["GRAPH_SERVICE_ENDPOINTS", "RUST_LOG"] {
-        command.env_remove(variable);
-    }
     // A saved plan has its groups; those of the environment are for planning.
-    command.env("GRAPH_AFFINITY_GROUPS", "");
-    command.env("GRAPH_SERVICE_AUTH_SECRET", "test-secret").arg("reshard").args(args);
+    let egctl = Egctl::with_secret("test-secret").env("GRAPH_AFFINITY_GROUPS", "");
+    let mut command = egctl.command([&["reshard"][..], args].concat())?;
     Ok(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
 }
 

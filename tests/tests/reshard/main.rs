@@ -8,10 +8,10 @@ mod offline;
 mod plan;
 mod refused;
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::{ServerBuilder, ServerProcess, binaries};
+use epistemic_tests::{Egctl, ServerBuilder, ServerProcess};
 use serde_json::Value;
 
 /// Shards with a list, and one more that is to join it.
@@ -84,11 +84,7 @@ fn owners(list: &str, graphs: &[String]) -> Result<Vec<String>> {
 
 /// Runs `egctl` with the secret of the test servers and no other configuration.
 fn egctl(args: &[&str]) -> Result<Output> {
-    let mut command = Command::new(binaries::egctl()?);
-    for variable in ["GRAPH_SERVICE_ENDPOINTS", "GRAPH_AFFINITY_GROUPS", "RUST_LOG"] {
-        command.env_remove(variable);
-    }
-    Ok(command.env("GRAPH_SERVICE_AUTH_SECRET", "test-secret").args(args).output()?)
+    Egctl::with_secret("test-secret").run(args)
 }
 
 /// Runs `egctl`, which must succeed, and decodes what it prints.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use epistemic_listen::manager;
 use epistemic_logging::LogWriter;
 use epistemic_router::{Affinity, ConnectOptions, EndpointList, Secret, ShardRouter, default_graph};
 use tokio::net::TcpListener;
@@ -83,12 +84,14 @@ impl Cli {
         tracing::info!("listening on http://{}/", listener.local_addr()?);
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        manager::ready("serving");
         let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => (),
                 _ = interrupt.recv() => (),
             }
             tracing::info!("stopping");
+            manager::stopping("answering what was asked");
         };
         server::serve(listener, gateway, Access::new(token), stop).await;
         Ok(())

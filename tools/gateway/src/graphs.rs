@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use epistemic_router::owners::Kind;
 use epistemic_router::status::{BaseNames, GraphStats};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Gateway;
 use super::watch::Graphs;
@@ -13,18 +13,28 @@ use super::watch::Graphs;
 /// Rows of a page, at most.
 const MAX_ROWS: usize = 200;
 
-/// What a viewer wants to see.
-#[derive(Debug, Default)]
+/// What a viewer wants to see: the query of the request.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
 pub(super) struct Wanted {
+    /// Part of the name, the owner or the type, in any case.
     search: String,
     sort: Sort,
+    /// Rows that come before the page.
     offset: usize,
+    /// Rows of the page, from 1 to [`MAX_ROWS`]; others are taken for the nearest of these.
     limit: usize,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { search: String::new(), sort: Sort::Name, offset: 0, limit: 50 }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Sort {
-    #[default]
     Name,
     Nodes,
     Edges,
@@ -67,32 +77,10 @@ struct Missing {
     reason: String,
 }
 
-impl Wanted {
-    /// Reads the query `search`, `sort` (`name`, `nodes`, `edges`), `offset` and `limit`. What is not understood is
-    /// ignored.
-    pub(super) fn from_query(query: &[(String, String)]) -> Self {
-        let mut wanted = Self { limit: 50, ..Self::default() };
-        for (key, value) in query {
-            match key.as_str() {
-                "search" => wanted.search = value.to_lowercase(),
-                "sort" if value == "nodes" => wanted.sort = Sort::Nodes,
-                "sort" if value == "edges" => wanted.sort = Sort::Edges,
-                "offset" => wanted.offset = value.parse().unwrap_or(0),
-                "limit" => wanted.limit = value.parse().unwrap_or(wanted.limit).clamp(1, MAX_ROWS),
-                _ => {}
-            }
-        }
-        wanted
-    }
-
-    /// Part of the name, the owner or the type, in any case.
-    fn finds(&self, graph: &GraphStats) -> bool {
-        let has = |text: &str| text.to_lowercase().contains(&self.search);
-        self.search.is_empty()
-            || has(&graph.name)
-            || has(&graph.kind)
-            || graph.owner.as_deref().is_some_and(has)
-    }
+/// Whether a part of the name, the owner or the type is `search`, which is in lower case.
+fn finds(search: &str, graph: &GraphStats) -> bool {
+    let has = |text: &str| text.to_lowercase().contains(search);
+    search.is_empty() || has(&graph.name) || has(&graph.kind) || graph.owner.as_deref().is_some_and(has)
 }
 
 impl Gateway {
@@ -114,12 +102,13 @@ impl Gateway {
     /// One page. Takes long for very many graphs: not for an async thread.
     fn page_of(&self, wanted: &Wanted, answers: &[Graphs]) -> Page {
         let (mut total, mut found, mut missing) = (0, Vec::new(), Vec::new());
+        let search = wanted.search.to_lowercase();
         for (shard, answer) in self.shards.iter().zip(answers) {
             match answer {
                 Ok(graphs) => {
                     total += graphs.len();
                     found.extend(
-                        graphs.iter().filter(|graph| wanted.finds(graph)).map(|graph| (graph, shard)),
+                        graphs.iter().filter(|graph| finds(&search, graph)).map(|graph| (graph, shard)),
                     );
                 }
                 Err(reason) => {
@@ -138,29 +127,27 @@ impl Gateway {
             let at = conflicts.binary_search_by(|conflict| conflict.graph.as_str().cmp(graph)).ok()?;
             Some(conflicts[at].kind)
         };
-        let graphs = found.iter().skip(wanted.offset).take(wanted.limit).map(|(stats, shard)| {
-            let owner = self.placement.owner(&stats.name);
-            let elsewhere = *owner != shard.endpoint && !stats.is_empty_commons();
-            Row {
-                stats: (*stats).clone(),
-                shard: shard.endpoint.to_string(),
-                belongs_to: elsewhere.then(|| owner.to_string()),
-                other_base: stats.other_base(&self.default_graph),
-                conflict: conflict(&stats.name),
-            }
-        });
+        let graphs =
+            found.iter().skip(wanted.offset).take(wanted.limit.clamp(1, MAX_ROWS)).map(|(stats, shard)| {
+                let owner = self.placement.owner(&stats.name);
+                let elsewhere = *owner != shard.endpoint && !stats.is_empty_commons();
+                Row {
+                    stats: (*stats).clone(),
+                    shard: shard.endpoint.to_string(),
+                    belongs_to: elsewhere.then(|| owner.to_string()),
+                    other_base: stats.other_base(&self.default_graph),
+                    conflict: conflict(&stats.name),
+                }
+            });
         let all = answers.iter().flatten().flat_map(|graphs| graphs.iter());
         let base_names = BaseNames::of(all, &self.default_graph);
         let (matched, offset) = (found.len(), wanted.offset);
         Page { total, matched, offset, graphs: graphs.collect(), base_names, missing }
     }
 
-    /// The page that `query` asks for.
-    pub(super) async fn graphs(
-        self: std::sync::Arc<Self>,
-        query: &[(String, String)],
-    ) -> Result<Page, String> {
-        let (wanted, answers) = (Wanted::from_query(query), self.all_graphs().await);
+    /// The page that a viewer wants.
+    pub(super) async fn graphs(self: std::sync::Arc<Self>, wanted: Wanted) -> Result<Page, String> {
+        let answers = self.all_graphs().await;
         let page = tokio::task::spawn_blocking(move || self.page_of(&wanted, &answers)).await;
         page.map_err(|error| error.to_string())
     }
@@ -169,6 +156,8 @@ impl Gateway {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use axum::extract::{Query, rejection::QueryRejection};
 
     use super::*;
     use crate::tests::gateway;
@@ -191,28 +180,42 @@ mod tests {
         }
     }
 
-    fn page(query: &[(&str, &str)]) -> Page {
+    fn wanted(query: &str) -> Result<Wanted, QueryRejection> {
+        let uri = format!("/?{query}").parse().unwrap();
+        Query::try_from_uri(&uri).map(|Query(wanted)| wanted)
+    }
+
+    fn page(query: &str) -> Page {
         let gateway = gateway(&["tcp://localhost:9101", "tcp://localhost:9102"]);
         let many = (0..10_000).map(|index| graph(format!("g{index:05}"), index)).collect();
-        let query: Vec<_> = query.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        gateway.page_of(&Wanted::from_query(&query), &[Ok(Arc::new(many)), Err("it is down".into())])
+        gateway.page_of(&wanted(query).unwrap(), &[Ok(Arc::new(many)), Err("it is down".into())])
     }
 
     #[test]
     fn a_page_of_many_graphs_is_found_sorted_and_cut() {
-        let first = page(&[]);
+        let first = page("");
         assert_eq!((first.total, first.matched, first.graphs.len()), (10_000, 10_000, 50));
         assert_eq!(first.graphs[0].stats.name, "g00000");
         assert_eq!(
             (first.missing[0].endpoint.as_str(), first.missing[0].reason.as_str()),
             ("tcp://localhost:9102", "it is down")
         );
-        let found = page(&[("search", "G0999"), ("sort", "nodes"), ("limit", "3"), ("offset", "1")]);
+        let found = page("search=G0999&sort=nodes&limit=3&offset=1");
         assert_eq!((found.matched, found.graphs.len()), (10, 3));
         assert_eq!(found.graphs[0].stats.name, "g09998");
-        assert_eq!(page(&[("search", "ann"), ("limit", "9999")]).graphs.len(), MAX_ROWS);
-        assert_eq!(page(&[("offset", "18446744073709551615")]).graphs.len(), 0);
-        assert_eq!(page(&[("offset", "-1"), ("limit", "x")]).graphs.len(), 50);
+        assert_eq!(page("search=ann&limit=9999").graphs.len(), MAX_ROWS);
+        assert_eq!(page("limit=0").graphs.len(), 1);
+        assert_eq!(page("offset=18446744073709551615").graphs.len(), 0);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_and_named() {
+        for (query, field) in [("offset=-1", "offset"), ("limit=x", "limit"), ("sort=size", "sort")] {
+            let refused = wanted(query).unwrap_err();
+            assert_eq!(refused.status(), 400);
+            assert!(refused.body_text().contains(field), "{}", refused.body_text());
+        }
+        assert!(wanted("of=another&page=1").is_ok());
     }
 
     #[test]
@@ -225,7 +228,7 @@ mod tests {
             ("__bus__", 1),
         ];
         let graphs: Vec<_> = names.iter().map(|(name, nodes)| graph((*name).into(), *nodes)).collect();
-        let page = gateway.page_of(&Wanted::from_query(&[]), &[Ok(Arc::new(graphs))]);
+        let page = gateway.page_of(&Wanted::default(), &[Ok(Arc::new(graphs))]);
         assert_eq!(page.base_names.default_graph, "__bus__");
         let [other] = &page.base_names.other_bases[..] else { panic!("{page:?}") };
         assert_eq!((other.base, other.graphs), ("__commons__", 2));
@@ -241,7 +244,7 @@ mod tests {
         let gateway = gateway(&["tcp://localhost:9101", "tcp://localhost:9102"]);
         let marked = |nodes| {
             let graphs = || Ok(Arc::new(vec![graph("__commons__".into(), nodes)]));
-            let page = gateway.page_of(&Wanted::from_query(&[]), &[graphs(), graphs()]);
+            let page = gateway.page_of(&Wanted::default(), &[graphs(), graphs()]);
             page.graphs.iter().filter(|row| row.belongs_to.is_some()).count()
         };
         assert_eq!((marked(0), marked(1)), (0, 1));
@@ -249,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_graph_where_no_client_looks_is_marked() {
-        let page = page(&[]);
+        let page = page("");
         let expected = gateway(&["tcp://localhost:9101", "tcp://localhost:9102"]);
         for row in &page.graphs {
             let owner = expected.placement.owner(&row.stats.name).to_string();

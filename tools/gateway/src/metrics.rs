@@ -1,89 +1,116 @@
-//! `GET /metrics`: the series of the reference's gateway, in Prometheus text 0.0.4.
-
-use std::fmt::Write;
+//! `GET /metrics`: the series of the reference's gateway, and its own.
 
 use epistemic_logging::LogWriter;
 use epistemic_router::owners::{Kind, Survey};
 use epistemic_router::{BreakerState, EndpointStatus, Outcomes};
+use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry, Result, TextEncoder};
 
 use super::Gateway;
 use super::owners::count;
 
 impl Gateway {
-    /// The page.
-    pub(super) async fn metrics(&self) -> String {
+    /// The page, in Prometheus text 0.0.4.
+    pub(super) async fn metrics(&self) -> Result<String> {
         let topology = self.topology().await;
         let outcomes = self.shards.iter().map(|shard| shard.breaker.outcomes());
         let shards: Vec<_> = topology.endpoints.into_iter().zip(outcomes).collect();
-        let mut page = render(&shards);
+        let page = Page::default();
+        page.shards(&shards)?;
         if let Some(survey) = self.owners.latest() {
-            render_owners(&mut page, &survey);
+            page.owners(&survey)?;
         }
-        let name = "epistemic_graph_gateway_store_changes_total";
-        family(&mut page, name, "counter", "Times that another store answered than at first.");
+        let changes = page.counters(
+            "epistemic_graph_gateway_store_changes_total",
+            "Times that another store answered than at first.",
+            &["endpoint"],
+        )?;
         for shard in &self.shards {
-            let endpoint = escaped(shard.endpoint.as_str());
-            let _ = writeln!(page, "{name}{{endpoint=\"{endpoint}\"}} {}", shard.store_changes());
+            changes.with_label_values(&[shard.endpoint.as_str()]).inc_by(shard.store_changes());
         }
-        let name = "epistemic_graph_gateway_log_lines_dropped_total";
-        family(&mut page, name, "counter", "Lines of the process log that could not be written.");
-        let _ = writeln!(page, "{name} {}", self.log.as_ref().map_or(0, LogWriter::dropped));
-        page
+        let dropped = page.counters(
+            "epistemic_graph_gateway_log_lines_dropped_total",
+            "Lines of the process log that could not be written.",
+            &[],
+        )?;
+        dropped.with_label_values::<&str>(&[]).inc_by(self.log.as_ref().map_or(0, LogWriter::dropped));
+        page.text()
     }
 }
 
-/// Errors of writing to a `String` do not exist.
-fn render(shards: &[(EndpointStatus, Outcomes)]) -> String {
-    let mut page = String::new();
-    family(&mut page, "agent_utilities_engine_shard_up", "gauge", "1 while the shard takes connections.");
-    for (shard, _) in shards {
-        let (endpoint, up) = (escaped(shard.endpoint.as_str()), u8::from(shard.reachable));
-        let _ = writeln!(page, "agent_utilities_engine_shard_up{{endpoint=\"{endpoint}\"}} {up}");
+/// Made anew for each request: all values are kept elsewhere.
+#[derive(Default)]
+struct Page(Registry);
+
+impl Page {
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec> {
+        let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(counters.clone()))?;
+        Ok(counters)
     }
-    let name = "agent_utilities_engine_shard_requests_total";
-    family(&mut page, name, "counter", "Calls of this gateway to the shard, by how they ended.");
-    for (shard, Outcomes { ok, connection_error, error, short_circuited }) in shards {
-        let endpoint = escaped(shard.endpoint.as_str());
-        for (outcome, calls) in [
-            ("ok", ok),
-            ("connection_error", connection_error),
-            ("error", error),
-            ("short_circuited", short_circuited),
-        ] {
-            let _ = writeln!(page, "{name}{{endpoint=\"{endpoint}\",outcome=\"{outcome}\"}} {calls}");
+
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec> {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+
+    fn shards(&self, shards: &[(EndpointStatus, Outcomes)]) -> Result<()> {
+        let up = self.gauges(
+            "agent_utilities_engine_shard_up",
+            "1 while the shard takes connections.",
+            &["endpoint"],
+        )?;
+        let requests = self.counters(
+            "agent_utilities_engine_shard_requests_total",
+            "Calls of this gateway to the shard, by how they ended.",
+            &["endpoint", "outcome"],
+        )?;
+        let breaker = self.gauges(
+            "agent_utilities_gateway_engine_breaker_state",
+            "Circuit breaker of this gateway: 0 closed, 1 half-open, 2 open.",
+            &["endpoint"],
+        )?;
+        for (shard, Outcomes { ok, connection_error, error, short_circuited }) in shards {
+            let endpoint = shard.endpoint.as_str();
+            up.with_label_values(&[endpoint]).set(shard.reachable.into());
+            for (outcome, calls) in [
+                ("ok", ok),
+                ("connection_error", connection_error),
+                ("error", error),
+                ("short_circuited", short_circuited),
+            ] {
+                requests.with_label_values(&[endpoint, outcome]).inc_by(*calls);
+            }
+            breaker.with_label_values(&[endpoint]).set(match shard.breaker {
+                BreakerState::Closed => 0,
+                BreakerState::HalfOpen => 1,
+                BreakerState::Open => 2,
+            });
         }
+        Ok(())
     }
-    let name = "agent_utilities_gateway_engine_breaker_state";
-    family(&mut page, name, "gauge", "Circuit breaker of this gateway: 0 closed, 1 half-open, 2 open.");
-    for (shard, _) in shards {
-        let state = match shard.breaker {
-            BreakerState::Closed => 0,
-            BreakerState::HalfOpen => 1,
-            BreakerState::Open => 2,
-        };
-        let _ = writeln!(page, "{name}{{endpoint=\"{}\"}} {state}", escaped(shard.endpoint.as_str()));
+
+    fn owners(&self, survey: &Survey) -> Result<()> {
+        let conflicts = self.gauges(
+            "epistemic_gateway_ownership_conflicts",
+            "Graphs that two shards serve (two_owners), or none (no_owner).",
+            &["kind"],
+        )?;
+        for kind in Kind::ALL {
+            conflicts.with_label_values(&[kind.name()]).set(count(survey, kind) as i64);
+        }
+        let unchecked = self.gauges(
+            "epistemic_gateway_ownership_unchecked_shards",
+            "Shards that did not answer which graphs they serve.",
+            &[],
+        )?;
+        unchecked.with_label_values::<&str>(&[]).set(survey.unasked.len() as i64);
+        Ok(())
     }
-    page
-}
 
-fn render_owners(page: &mut String, survey: &Survey) {
-    let name = "epistemic_gateway_ownership_conflicts";
-    family(page, name, "gauge", "Graphs that two shards serve (two_owners), or none (no_owner).");
-    for kind in Kind::ALL {
-        let _ = writeln!(page, "{name}{{kind=\"{}\"}} {}", kind.name(), count(survey, kind));
+    fn text(&self) -> Result<String> {
+        TextEncoder::new().encode_to_string(&self.0.gather())
     }
-    let name = "epistemic_gateway_ownership_unchecked_shards";
-    family(page, name, "gauge", "Shards that did not answer which graphs they serve.");
-    let _ = writeln!(page, "{name} {}", survey.unasked.len());
-}
-
-fn family(page: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(page, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-/// A label's value as the format wants it.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]
@@ -101,10 +128,13 @@ mod tests {
             breaker,
         };
         let dead = Outcomes { ok: 7, connection_error: 5, error: 1, short_circuited: 9 };
-        let page = render(&[
+        let page = Page::default();
+        page.shards(&[
             (shard("tcp://a:1", true, BreakerState::Closed), Outcomes::default()),
             (shard("unix:///a\\\"b", false, BreakerState::Open), dead),
-        ]);
+        ])
+        .unwrap();
+        let page = page.text().unwrap();
         for line in [
             r#"agent_utilities_engine_shard_up{endpoint="tcp://a:1"} 1"#,
             r#"agent_utilities_engine_shard_up{endpoint="unix:///a\\\"b"} 0"#,

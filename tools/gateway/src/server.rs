@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -21,6 +21,7 @@ use tokio::time::sleep;
 
 use super::Gateway;
 use super::access::{Access, Verdict};
+use super::graphs::Wanted;
 
 const PAGE: &str = include_str!("page/index.html");
 const LOGIN: &str = include_str!("page/login.html");
@@ -100,19 +101,22 @@ async fn overview(State((gateway, _)): Shared) -> Response {
     json(&gateway.overview().await)
 }
 
-async fn graphs(State((gateway, _)): Shared, uri: Uri) -> Response {
-    match gateway.graphs(&pairs(uri.query().unwrap_or_default().as_bytes())).await {
+async fn graphs(State((gateway, _)): Shared, Query(wanted): Query<Wanted>) -> Response {
+    match gateway.graphs(wanted).await {
         Ok(page) => json(&page),
         Err(reason) => (StatusCode::INTERNAL_SERVER_ERROR, reason).into_response(),
     }
 }
 
-async fn route(State((gateway, _)): Shared, uri: Uri) -> Response {
-    json(&gateway.routes(&pairs(uri.query().unwrap_or_default().as_bytes())))
+async fn route(State((gateway, _)): Shared, Query(names): Query<Vec<(String, String)>>) -> Response {
+    json(&gateway.routes(&names))
 }
 
 async fn metrics(State((gateway, _)): Shared) -> Response {
-    text("text/plain; version=0.0.4; charset=utf-8", gateway.metrics().await)
+    match gateway.metrics().await {
+        Ok(page) => text("text/plain; version=0.0.4; charset=utf-8", page),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
 /// Lets a request through, or says what is missing: a person gets the form, a program an error.
@@ -159,12 +163,8 @@ fn see_other(place: &'static str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
 }
 
-fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
-    form_urlencoded::parse(encoded).into_owned().collect()
-}
-
 fn token_in(encoded: &[u8]) -> Option<String> {
-    pairs(encoded).into_iter().find_map(|(key, value)| (key == "token").then_some(value))
+    form_urlencoded::parse(encoded).find_map(|(key, value)| (key == "token").then(|| value.into_owned()))
 }
 
 fn html(status: StatusCode, page: String) -> Response {

@@ -27,7 +27,8 @@ pub struct GraphCounters {
 impl GraphCounters {
     /// 8-byte little-endian integers in field order. Where the embeddings have one length on average, that length stands for
     /// their components; else 0 and the components.
-    pub(crate) fn encode(&self) -> Vec<u8> {
+    #[doc(hidden)]
+    pub fn encode(&self) -> Vec<u8> {
         let counters =
             [self.nodes, self.edges, self.sequence, self.ledger_lines, self.complete_from, self.vectors];
         let components = if self.components.is_multiple_of(self.vectors) {

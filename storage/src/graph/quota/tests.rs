@@ -1,7 +1,10 @@
 use super::counts::{Counted, Counts, OverQuota};
 use crate::{
     GraphStore, MemoryStore,
-    graph::{ConditionalChange, GraphCounters, GraphError, GraphType, MoveOp, Mutation, Once, Op, Outcome, Progress, Write},
+    graph::{
+        ConditionalChange, GraphCounters, GraphError, GraphType, MoveOp, Mutation, Once, Op, Outcome,
+        Progress, Write,
+    },
     store::Durability,
 };
 

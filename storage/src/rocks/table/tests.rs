@@ -3,7 +3,11 @@
 use fs_err as fs;
 
 use super::{super::RocksOptions, *};
-use crate::{Durability, Space, Store, WriteBatch, rocks::RocksStore, store::{Read, ScanOptions}};
+use crate::{
+    Durability, Space, Store, WriteBatch,
+    rocks::RocksStore,
+    store::{Read, ScanOptions},
+};
 
 /// A closed database whose tables have large and small records, deletions of keys and of ranges, and ingested ones.
 fn tables() -> (tempfile::TempDir, Vec<Table>) {
