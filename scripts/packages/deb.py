@@ -14,9 +14,6 @@ from .tree import Tree
 NAME = "epistemic-graph"
 DEBIAN = ROOT / "deploy/debian"
 SYSTEMD = ROOT / "deploy/systemd"
-# The package of each shared library that a program may need.
-LIBRARIES = {"libstdc++.so.6": "libstdc++6", "libgcc_s.so.1": "libgcc-s1"}
-
 MAINTAINER = "epistemic-graph shard tier authors <maintainers@epistemic-graph.invalid>"
 
 CONTROL = """\
@@ -90,10 +87,13 @@ def copyright_text():
 
 
 def depends(release):
-    """Packages with the libraries that the programs name, and with what the units need."""
-    glibc = ".".join(map(str, release.glibc()))
-    libraries = [LIBRARIES[name] for name in release.libraries() if name in LIBRARIES]
-    return ", ".join([f"libc6 (>= {glibc})", *libraries, "systemd"])
+    """Packages with the libraries that the programs load, and with what the units need."""
+    packages = {
+        "libc.so.6": f"libc6 (>= {'.'.join(map(str, release.glibc()))})",
+        "libstdc++.so.6": f"libstdc++6 (>= {release.gcc()})",
+        "libgcc_s.so.1": "libgcc-s1",
+    }
+    return ", ".join([*(package for name, package in packages.items() if name in release.libraries()), "systemd"])
 
 
 def build(release, out):

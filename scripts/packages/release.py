@@ -10,6 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("epistemic-graph-server", "epistemic-graph-gateway", "egctl")
+# The newest symbols, GLIBCXX_..., in the libstdc++ of each GCC.
+LIBSTDCXX = {11: (3, 4, 29), 12: (3, 4, 30), 13: (3, 4, 32), 14: (3, 4, 33), 15: (3, 4, 34)}
 # Where each shell looks for completions, below /usr/share.
 COMPLETIONS = {
     "bash": "bash-completion/completions/egctl",
@@ -82,11 +84,25 @@ class Release:
 
     def glibc(self, *names):
         """The oldest glibc that has every symbol which the programs use, such as (2, 34)."""
-        versions = {(2, 17)}
-        for name in names or PROGRAMS:
-            text = run("readelf", "--version-info", self.program(name))
-            versions.update(tuple(map(int, found.split("."))) for found in re.findall(r"GLIBC_(2\.\d+)", text))
-        return max(versions)
+        return max(self._versions("GLIBC", names or PROGRAMS))
+
+    def gcc(self, *names):
+        """The major version of the oldest GCC whose libstdc++ has every symbol which the programs use."""
+        newest = max(self._versions("GLIBCXX", names or PROGRAMS), default=(3, 4))
+        found = [gcc for gcc, symbols in LIBSTDCXX.items() if symbols >= newest]
+        if not found:
+            raise PackagingError(f"GLIBCXX_{'.'.join(map(str, newest))} is not in LIBSTDCXX of scripts/packages/release.py")
+        return min(found)
+
+    def needs(self):
+        """What a system has to have, in words."""
+        glibc = ".".join(map(str, self.glibc()))
+        return f"they need glibc {glibc} and libstdc++ of GCC {self.gcc()}, or newer: {', '.join(self.libraries())}"
+
+    def _versions(self, of, names):
+        texts = (run("readelf", "--version-info", self.program(name)) for name in names)
+        found = {number for text in texts for number in re.findall(rf"Name: {of}_([0-9.]+)", text)}
+        return {tuple(map(int, number.split("."))) for number in found}
 
     def completions(self):
         """Texts by path below /usr/share; none of an egctl that makes none."""

@@ -41,7 +41,10 @@ def tag(release):
     foreign = [name for name in release.libraries(PROGRAM) if name not in SYSTEM and not name.startswith("ld-linux")]
     if foreign:
         raise PackagingError(f"{PROGRAM} needs {', '.join(foreign)}, which a wheel may not count on")
-    major, minor = release.glibc(PROGRAM)
+    # PEP 600: with a glibc of 2.35 or newer comes the libstdc++ of GCC 12 or newer.
+    if (gcc := release.gcc(PROGRAM)) > 12:
+        raise PackagingError(f"{PROGRAM} needs libstdc++ of GCC {gcc}: build it where GCC 12 is, as on Debian 12")
+    major, minor = max(release.glibc(PROGRAM), (2, 35))
     return f"py3-none-manylinux_{major}_{minor}_{platform.machine()}"
 
 
