@@ -82,6 +82,11 @@ impl ShardArgs {
         self.credentials.secret()
     }
 
+    /// How to be let in.
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials.credentials()
+    }
+
     /// The identity to ask with.
     pub(crate) fn agent_id(&self) -> Option<&str> {
         self.credentials.agent_id.as_deref()

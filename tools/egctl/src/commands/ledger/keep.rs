@@ -1,9 +1,9 @@
-//! `egctl ledger`: how much of its ledger a graph keeps.
+//! `egctl ledger keep`.
 
 use std::io::{self, Write};
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Args;
 use epistemic_operations::hosts::Directory;
 use epistemic_operations::names::shown;
 use epistemic_operations::remote::call;
@@ -14,12 +14,6 @@ use tokio::runtime::Runtime;
 use crate::exit::EXIT_CODES;
 use crate::output::{OutputArgs, Report};
 use crate::place::PlaceArgs;
-
-/// The ledger commands.
-#[derive(Subcommand, Debug)]
-pub(super) enum LedgerCommand {
-    Keep(KeepArgs),
-}
 
 /// Set how much of its ledger a graph keeps, on the shard that owns it, on one shard, or in a directory.
 ///
@@ -62,8 +56,7 @@ struct Kept<'a> {
     place: String,
 }
 
-pub(super) fn run(command: &LedgerCommand, runtime: &Runtime) -> Result<()> {
-    let LedgerCommand::Keep(args) = command;
+pub(super) fn run(args: &KeepArgs, runtime: &Runtime) -> Result<()> {
     let KeepArgs { graph, rule: Rule(keep), place, output } = args;
     let ledger_keep = keep.map(|keep| keep.to_string());
     let place = match &place.dir {
