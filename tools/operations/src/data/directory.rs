@@ -100,18 +100,16 @@ impl GraphSource for DirectorySource {
         Ok(())
     }
 
-    fn ledger(&self, after: u64, each: &mut Each<'_, (u64, &[u8])>) -> Result<()> {
+    fn ledger(&self, after: u64, each: &mut Each<'_, (u64, Vec<u8>)>) -> Result<()> {
         let mut after = after;
         loop {
             let changes = self.graphs.changes(&self.graph, after, PAGE_BYTES)?;
-            for (sequence, record) in &changes.records {
-                if each((*sequence, record))?.is_break() {
+            let Some((last, _)) = changes.records.last() else { return Ok(()) };
+            after = *last;
+            for change in changes.records {
+                if each(change)?.is_break() {
                     return Ok(());
                 }
-            }
-            match changes.records.last() {
-                Some((sequence, _)) => after = *sequence,
-                None => return Ok(()),
             }
         }
     }

@@ -44,7 +44,7 @@ impl LoadTarget for DirectoryTarget {
     }
 
     fn write(&self, writes: &[Write]) -> Result<(), (usize, anyhow::Error)> {
-        let name: Arc<str> = self.graph.name().into();
+        let name = Arc::clone(self.graph.name());
         let write = |write: &Write| graph::Write { graph: Arc::clone(&name), op: op(write) };
         let writes: Vec<_> = writes.iter().map(write).collect();
         let done = self.graphs.commit(&writes, Durability::Sync);

@@ -105,11 +105,11 @@ impl GraphSource for SnapshotFile {
         })
     }
 
-    fn ledger(&self, after: u64, each: &mut Each<'_, (u64, &[u8])>) -> Result<()> {
+    fn ledger(&self, after: u64, each: &mut Each<'_, (u64, Vec<u8>)>) -> Result<()> {
         self.for_each(&mut |item| match item {
             Item::Node { .. } | Item::Edge(_) => Ok(ControlFlow::Continue(())),
             Item::Ledger { sequence, .. } if sequence <= after => Ok(ControlFlow::Continue(())),
-            Item::Ledger { sequence, record } => each((sequence, &record)),
+            Item::Ledger { sequence, record } => each((sequence, record)),
             Item::Embedding { .. } => Ok(ControlFlow::Break(())),
         })
     }

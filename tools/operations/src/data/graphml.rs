@@ -67,21 +67,21 @@ impl GraphMl {
         let prefix = PREFIXES[of];
         for (name, value) in texts(properties) {
             let keys = &mut self.keys[of].0;
+            let count = keys.len();
             let number = match keys.get_mut(&name) {
                 Some((number, kind)) => {
                     *kind = kind.with(value.kind);
                     *number
                 }
-                None if keys.len() == MOST_NAMES => {
+                None if count == MOST_NAMES => {
                     let message = format!(
                         "the graph has properties of more than {MOST_NAMES} names: export it with --format jsonl"
                     );
                     return Err(io::Error::other(message));
                 }
                 None => {
-                    let number = keys.len();
-                    keys.insert(name, (number, value.kind));
-                    number
+                    keys.insert(name, (count, value.kind));
+                    count
                 }
             };
             writeln!(self.body, "      <data key=\"{prefix}{number}\">{}</data>", text(&value.text))?;

@@ -173,7 +173,7 @@ impl GraphSource for ShardSource {
         Ok(())
     }
 
-    fn ledger(&self, after: u64, each: &mut Each<'_, (u64, &[u8])>) -> Result<()> {
+    fn ledger(&self, after: u64, each: &mut Each<'_, (u64, Vec<u8>)>) -> Result<()> {
         let mut after = after;
         loop {
             let params = LedgerParams { after, max_bytes: PAGE_BYTES };
@@ -181,16 +181,17 @@ impl GraphSource for ShardSource {
                 self.runtime.block_on(call(&self.client, &self.graph, "LedgerRead", &params))?;
             let records = unpack_ledger(&page.records)
                 .ok_or_else(|| self.bad("LedgerRead", "its records are cut off"))?;
-            for (sequence, record) in &records {
-                if each((*sequence, record))?.is_break() {
-                    return Ok(());
-                }
-            }
-            match records.last() {
+            let last = match records.last() {
                 // A shard that does not go on would be asked for ever.
-                Some((sequence, _)) if *sequence > after => after = *sequence,
+                Some((last, _)) if *last > after => *last,
                 Some(_) => return Err(self.bad("LedgerRead", "its records are not those asked for").into()),
                 None => return Ok(()),
+            };
+            after = last;
+            for change in records {
+                if each(change)?.is_break() {
+                    return Ok(());
+                }
             }
         }
     }

@@ -71,5 +71,5 @@ pub trait GraphSource {
     fn edges_at(&self, node: &str, direction: Direction, each: &mut Each<'_, Edge>) -> Result<()>;
 
     /// Number and stored form of the ledger records behind a number, oldest first.
-    fn ledger(&self, after: u64, each: &mut Each<'_, (u64, &[u8])>) -> Result<()>;
+    fn ledger(&self, after: u64, each: &mut Each<'_, (u64, Vec<u8>)>) -> Result<()>;
 }

@@ -21,7 +21,7 @@ use crate::shards::ShardArgs;
 /// With access control, its creator may do so, and a System identity.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct CloseArgs {
+pub(in crate::commands) struct CloseArgs {
     /// Id of the channel.
     channel: String,
     #[command(flatten)]

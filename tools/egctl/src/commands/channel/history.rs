@@ -17,7 +17,7 @@ use crate::rows::{Row, RowArgs, Rows};
 /// Show the newest messages of a channel, oldest first.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct HistoryArgs {
+pub(in crate::commands) struct HistoryArgs {
     /// Id of the channel.
     channel: String,
     /// Messages at most.

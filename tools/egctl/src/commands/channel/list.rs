@@ -19,7 +19,7 @@ use crate::table::{shortened, write_table};
 /// With access control a shard shows an agent its own channels, and a System identity all.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct ListArgs {
+pub(in crate::commands) struct ListArgs {
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::place::PlaceArgs;
 /// Show the type and the members of a channel.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct ShowArgs {
+pub(in crate::commands) struct ShowArgs {
     /// Id of the channel.
     channel: String,
     #[command(flatten)]

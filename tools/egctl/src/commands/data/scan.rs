@@ -36,10 +36,13 @@ pub(super) fn for_each_edge(
 ) -> Result<()> {
     let mut records = Records::open(graph.stream()?)?;
     while let Some(item) = records.next_item()? {
-        match item {
-            Item::Node { .. } => {}
-            Item::Edge(edge) if each(edge)?.is_continue() => {}
-            Item::Edge(_) | Item::Ledger { .. } | Item::Embedding { .. } => return Ok(()),
+        let goes_on = match item {
+            Item::Node { .. } => ControlFlow::Continue(()),
+            Item::Edge(edge) => each(edge)?,
+            Item::Ledger { .. } | Item::Embedding { .. } => ControlFlow::Break(()),
+        };
+        if goes_on.is_break() {
+            return Ok(());
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::place::PlaceArgs;
 /// Remove all nodes, edges and embeddings of a graph, and its ledger; the graph stays. Asks for its name again.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct ClearArgs {
+pub(in crate::commands) struct ClearArgs {
     /// Exact name.
     graph: String,
     #[command(flatten)]

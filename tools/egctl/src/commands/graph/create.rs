@@ -19,7 +19,7 @@ use crate::place::PlaceArgs;
 /// Create an empty graph on the shard that owns its name, on one shard, or in a directory.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct CreateArgs {
+pub(in crate::commands) struct CreateArgs {
     /// Exact name. Default: that of --tenant.
     #[arg(value_name = "GRAPH")]
     name: Option<String>,

@@ -21,7 +21,7 @@ use crate::place::PlaceArgs;
 /// Backups and checkpoints keep what they have of it. A quarantined graph can be deleted too.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct DeleteArgs {
+pub(in crate::commands) struct DeleteArgs {
     /// Exact name.
     graph: String,
     #[command(flatten)]

@@ -21,7 +21,7 @@ use crate::shards::{Answers, ShardArgs, affinity};
 /// egctl owners.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct OwnerArgs {
+pub(in crate::commands) struct OwnerArgs {
     /// Exact name. Default: that of --tenant.
     #[arg(value_name = "GRAPH", required_unless_present = "tenant")]
     name: Option<String>,

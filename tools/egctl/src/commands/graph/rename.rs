@@ -23,7 +23,7 @@ use crate::place::PlaceArgs;
 /// dies on the way, the same command goes on. On a shard with access control this needs a System identity.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct RenameArgs {
+pub(in crate::commands) struct RenameArgs {
     /// Exact name.
     graph: String,
     /// The new name.

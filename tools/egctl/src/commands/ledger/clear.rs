@@ -22,7 +22,7 @@ use crate::place::PlaceArgs;
 /// Who copies the graph change by change, a backup too, begins again with a whole copy.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct ClearArgs {
+pub(in crate::commands) struct ClearArgs {
     /// Exact name of the graph.
     graph: String,
     #[command(flatten)]

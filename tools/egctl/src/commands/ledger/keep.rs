@@ -22,7 +22,7 @@ use crate::place::PlaceArgs;
 /// change by change and is further behind begins again with a snapshot (docs/errors/ledger-truncated.md).
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct KeepArgs {
+pub(in crate::commands) struct KeepArgs {
     /// Exact name of the graph.
     graph: String,
     /// `all`; or one or more of records:COUNT, bytes:SIZE (512MiB) and age:TIME (30d), separated by commas: a record goes when

@@ -18,7 +18,7 @@ use crate::rows::{Row, RowArgs, Rows};
 /// On a shard with access control this needs a System identity.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct ShowArgs {
+pub(in crate::commands) struct ShowArgs {
     /// Exact name of the graph. Default: that of --tenant, else the default graph.
     #[arg(value_name = "GRAPH", conflicts_with_all = ["graph", "tenant"])]
     name: Option<String>,
@@ -55,7 +55,7 @@ pub(super) fn run(args: &ShowArgs, runtime: &Runtime) -> Result<()> {
     };
     let mut rows = Rows::begin(args.form, graph.graph(), graph.place(), "changes")?;
     graph.ledger(after, &mut |(sequence, record)| {
-        let written = rows.write(&Change::decode(sequence, record)?)?;
+        let written = rows.write(&Change::decode(sequence, &record)?)?;
         let is_enough = args.limit > 0 && rows.written() == args.limit;
         Ok(if is_enough { ControlFlow::Break(()) } else { written })
     })?;

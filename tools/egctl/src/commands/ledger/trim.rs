@@ -19,7 +19,7 @@ use crate::output::{OutputArgs, Report};
 /// room is free once a server has run on the directory for a while.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct TrimArgs {
+pub(in crate::commands) struct TrimArgs {
     /// Exact name of the graph.
     graph: String,
     /// What is kept: one or more of records:COUNT, bytes:SIZE (512MiB) and age:TIME (30d), separated by commas.
