@@ -179,7 +179,10 @@ fn shards_and_the_list_are_compared() -> Result<()> {
     let error = fails(5, &["endpoints", "check", "--endpoints", &format!("{list},{own}")]);
     ensure!(error.contains("2 disagreements"), "{error}");
     let renamed = list.replace("unix://", "unix:///proc/self/root");
-    ensure!(fails(5, &["endpoints", "check", "--endpoints", &renamed]).contains("disagreements"), "other names");
+    ensure!(
+        fails(5, &["endpoints", "check", "--endpoints", &renamed]).contains("disagreements"),
+        "other names"
+    );
     fails(3, &["endpoints", "check", "--endpoint", "tcp://127.0.0.1:9"]);
     drop(two);
     Ok(())

@@ -1,5 +1,5 @@
-//! `egctl` on what graphs hold, on shards and offline: looking, exporting, loading, and the verbs for graphs, ledgers, agents
-//! and channels; its configuration and what it says of itself.
+//! `egctl` on what graphs hold, on shards and offline: looking, exporting, loading, and the verbs for graphs, ledgers,
+//! agents and channels; its configuration and what it says of itself.
 
 mod agents;
 mod configuration;
