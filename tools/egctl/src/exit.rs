@@ -13,7 +13,7 @@ Exit codes:
   2  wrong usage or configuration
   3  a shard cannot be reached
   4  the input is damaged or not what it has to be; nothing was changed
-  5  two copies of a graph differ
+  5  two copies of a graph differ, or shards have different lists of endpoints
   6  some of it was done and some not; the output tells which
   7  two shards serve a graph, or none does";
 
@@ -28,7 +28,7 @@ pub(crate) enum Exit {
     Unreachable = 3,
     /// Damaged or foreign input.
     Refused = 4,
-    /// Two copies differ.
+    /// Two copies differ, or the lists of shards.
     Different = 5,
     /// A part was done.
     Partly = 6,

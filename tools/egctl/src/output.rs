@@ -12,6 +12,9 @@ pub(crate) struct OutputArgs {
     /// Print one JSON document instead of text.
     #[arg(long)]
     json: bool,
+    /// Print nothing when all went well.
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 /// What a command found or did.
@@ -26,8 +29,11 @@ impl OutputArgs {
         self.json
     }
 
-    /// Prints a result. A reader that has closed the pipe has seen enough: no error.
+    /// Prints a result, unless it is to be quiet: what went wrong is in the error. A reader that has closed the pipe has seen enough: no error.
     pub(crate) fn print(self, report: &impl Report) -> Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
         let mut out = io::BufWriter::new(io::stdout().lock());
         let written = if self.json {
             serde_json::to_writer_pretty(&mut out, report)

@@ -1,16 +1,41 @@
 //! Progress of long work on stderr.
 //!
-//! On a terminal a bar appears after a second. Elsewhere a line is written after a second and then every ten.
+//! On a terminal a bar appears after a second. Elsewhere nothing is shown, so that a timer sends no mail about work that went
+//! well; with --progress a line is written after a second and then every ten.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 const QUIET: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Whether progress is shown where no terminal is.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct ProgressArgs {
+    /// Show the progress of long work also where stderr is no terminal.
+    #[arg(long, global = true, help_heading = "Global options")]
+    progress: bool,
+}
+
+/// As the process was told; it is the same for all of its work.
+static LINES: OnceLock<bool> = OnceLock::new();
+
+/// Says for the whole process how progress is shown. Once is enough.
+pub(crate) fn show(args: ProgressArgs) {
+    // It was said before: that counts.
+    let _ = LINES.set(args.progress);
+}
+
+/// Whether lines are written where no terminal is.
+fn lines_are_wanted() -> bool {
+    LINES.get().copied().unwrap_or(false)
+}
 
 /// How much work there is.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +81,7 @@ impl Progress {
             bar.set_length(total.max(done));
             bar.set_position(done);
             bar.set_message(text);
-        } else if elapsed >= self.next_line {
+        } else if lines_are_wanted() && elapsed >= self.next_line {
             self.next_line = elapsed + LINE_EVERY;
             let percent = 100 * done / total.max(done).max(1);
             let share = if total == 0 { String::new() } else { format!("{percent} %, ") };
@@ -88,8 +113,10 @@ pub(super) fn while_running<T: Send>(
                 Err(RecvTimeoutError::Timeout) => {
                     wait = LINE_EVERY;
                     let elapsed = started.elapsed().as_secs();
-                    // Progress that nobody can see must not fail the work.
-                    let _ = writeln!(io::stderr(), "{what}: {elapsed} s, about {size} to read");
+                    if io::stderr().is_terminal() || lines_are_wanted() {
+                        // Progress that nobody can see must not fail the work.
+                        let _ = writeln!(io::stderr(), "{what}: {elapsed} s, about {size} to read");
+                    }
                 }
             }
         }

@@ -41,7 +41,7 @@ pub(crate) struct ShardArgs {
 #[derive(Args, Debug, Clone)]
 pub(crate) struct CredentialArgs {
     /// File of mode 0600 that holds the shared secret. Default: the variable GRAPH_SERVICE_AUTH_SECRET.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "auth-secret-file", value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// Ask as this agent, where access control is on; a System identity may see everything.
     #[arg(long, value_name = "NAME")]
@@ -80,6 +80,11 @@ impl ShardArgs {
     /// The secret; blocks when it is in a file.
     pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
         self.credentials.secret()
+    }
+
+    /// How to be let in.
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials.credentials()
     }
 
     /// The identity to ask with.

@@ -2,8 +2,18 @@
 
 /// A name as it can stand in a line: quoted and escaped unless it is plain.
 pub fn shown(name: &str) -> String {
-    let plain = !name.is_empty() && name.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '"');
+    let plain = !name.is_empty() && name.chars().all(|c| is_visible(c) && c != ' ' && c != '"');
     if plain { name.to_owned() } else { format!("{name:?}") }
+}
+
+/// Whether a character is seen where it stands: no control character, none that turns the line around, no blank but the
+/// space.
+pub(crate) fn is_visible(letter: char) -> bool {
+    if letter.is_ascii() {
+        return !letter.is_ascii_control();
+    }
+    // Behind a letter, marks that are drawn over it are not escaped.
+    format!("a{letter}").escape_debug().nth(2).is_none()
 }
 
 /// A number of bytes with a binary unit: `1.50 MiB`.
@@ -29,6 +39,8 @@ mod tests {
         assert_eq!(shown("tenant__a:b/c"), "tenant__a:b/c");
         assert_eq!(shown(""), "\"\"");
         assert_eq!(shown("a\nb"), "\"a\\nb\"");
+        assert_eq!(shown("a\u{202e}b\u{200b}"), "\"a\\u{202e}b\\u{200b}\"");
+        assert_eq!(shown("e\u{301}株"), "e\u{301}株");
     }
 
     #[test]

@@ -2,11 +2,16 @@
 
 mod audit;
 mod backup;
+mod channel;
 mod checkpoint;
+mod data;
 mod diff;
 mod digest;
+mod endpoints;
+mod explain;
+mod graph;
 mod graphs;
-mod identities;
+mod identity;
 mod ledger;
 mod moves;
 mod owners;
@@ -16,23 +21,32 @@ mod reshard;
 mod route;
 mod salvage;
 mod scrub;
+mod shell;
 mod snapshot;
 mod status;
+mod support;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use rustix::fs::Mode;
 use tokio::runtime::Runtime;
 
 use self::audit::{RepairArgs, VerifyArgs};
 use self::backup::BackupCommand;
+use self::channel::ChannelCommand;
 use self::checkpoint::CheckpointCommand;
+use self::data::{
+    EdgesArgs, ExportArgs, GetArgs, LabelsArgs, LoadArgs, NeighborsArgs, NodesArgs, SearchArgs,
+};
 use self::diff::DiffArgs;
 use self::digest::DigestArgs;
+use self::endpoints::EndpointsCommand;
+use self::explain::ExplainArgs;
+use self::graph::GraphCommand;
 use self::graphs::GraphsArgs;
-use self::identities::IdentitiesArgs;
+use self::identity::IdentityArgs;
 use self::ledger::LedgerCommand;
 use self::moves::{MoveArgs, MovesArgs};
 use self::owners::OwnersCommand;
@@ -42,11 +56,17 @@ use self::reshard::ReshardCommand;
 use self::route::RouteArgs;
 use self::salvage::SalvageArgs;
 use self::scrub::ScrubArgs;
+use self::shell::{CompletionsArgs, ManArgs};
 use self::snapshot::SnapshotCommand;
 use self::status::StatusArgs;
+use self::support::SupportArgs;
 use crate::bench::{self, BenchArgs};
+use crate::config::{ConfigArgs, with_defaults};
 use crate::exit::EXIT_CODES;
-use crate::program;
+use crate::help::grouped;
+use crate::program::{self, ErrorForm};
+use crate::progress::{self, ProgressArgs};
+use crate::version::version;
 use crate::walkthrough::{self, WalkthroughArgs};
 
 const ENVIRONMENT: &str = "\
@@ -57,21 +77,33 @@ Environment:
   GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
   KG_DEFAULT_GRAPH           graph used when no graph and no tenant is named (__bus__)
   GRAPH_AFFINITY_GROUPS      graphs placed together, as in every client: anchor:member|member*,... (__ingest_* is built in)
+  EGCTL_CONFIG, EGCTL_CONTEXT  the configuration file and the context of it, as --config and --context
   RUST_LOG                   log on stderr (errors that egctl does not report itself)
 
-Results go to stdout, as text or with --json as one JSON document. Errors and progress go to stderr.";
+Results go to stdout, as text or with --json as one JSON document. Errors and progress go to stderr; with --json an error
+is a line of JSON. Sizes have a unit: 50MB, 64MiB. Times are seconds, or have a unit: 500ms, 10s, 5m, 2h, 30d.";
 
 /// Damage, failed commits and bad certificates come back as errors, so their log lines would say them a second time.
 const LOGGED: &str =
     "error,epistemic_storage::graph=off,epistemic_storage::rocks::damage=off,rustls_platform_verifier=off";
 
-/// Looks after shards of epistemic-graph-server: where a graph belongs, what a shard holds, snapshots, checkpoints.
+/// Looks after shards of epistemic-graph-server: what is in them, copies, moves, damage.
 ///
-/// Commands that take --dir work offline, on the persist directory of a stopped server or on a checkpoint.
-/// All others ask running shards.
+/// Commands ask running shards: all that GRAPH_SERVICE_ENDPOINTS, --endpoints or a context of egctl.toml lists, and for one
+/// graph the shard that owns it. With --dir they work offline, on the persist directory of a stopped server or on a checkpoint.
+/// egctl COMMAND --help tells more.
 #[derive(Parser, Debug)]
-#[command(name = "egctl", version, after_help = EXIT_CODES, after_long_help = format!("{ENVIRONMENT}\n\n{EXIT_CODES}"))]
+#[command(
+    name = "egctl",
+    version = version(),
+    after_help = EXIT_CODES,
+    after_long_help = format!("{ENVIRONMENT}\n\n{EXIT_CODES}")
+)]
 struct Cli {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    progress: ProgressArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -80,7 +112,27 @@ struct Cli {
 enum Command {
     Route(RouteArgs),
     Graphs(GraphsArgs),
-    Identities(IdentitiesArgs),
+    Get(GetArgs),
+    Nodes(NodesArgs),
+    Edges(EdgesArgs),
+    Labels(LabelsArgs),
+    Neighbors(NeighborsArgs),
+    Search(SearchArgs),
+    Export(ExportArgs),
+    Load(LoadArgs),
+    /// Create, rename, empty and delete graphs, and show whose they are.
+    #[command(subcommand)]
+    Graph(GraphCommand),
+    #[command(visible_alias = "identities")]
+    Identity(IdentityArgs),
+    /// The channels that agents talk in: list, show, history, close.
+    #[command(subcommand)]
+    Channel(ChannelCommand),
+    /// Whether all shards have the same list of endpoints.
+    #[command(subcommand)]
+    Endpoints(EndpointsCommand),
+    SupportBundle(SupportArgs),
+    Explain(ExplainArgs),
     /// Save a graph to a file, load it elsewhere, check a file.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -90,7 +142,7 @@ enum Command {
     /// Copies of graphs in a directory or an object store: make, list, try out, restore, thin out.
     #[command(subcommand)]
     Backup(BackupCommand),
-    /// How much of its ledger a graph keeps.
+    /// The changes of a graph: show them, how many are kept, trim, clear.
     #[command(subcommand)]
     Ledger(LedgerCommand),
     /// What tenants may have and use at most: show it with what they do use, set it.
@@ -116,6 +168,8 @@ enum Command {
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 impl Command {
@@ -123,7 +177,20 @@ impl Command {
         match self {
             Self::Route(args) => route::run(&args),
             Self::Graphs(args) => graphs::run(&args, runtime),
-            Self::Identities(args) => identities::run(&args, runtime),
+            Self::Get(args) => data::get(&args, runtime),
+            Self::Nodes(args) => data::nodes(&args, runtime),
+            Self::Edges(args) => data::edges(&args, runtime),
+            Self::Labels(args) => data::labels(&args, runtime),
+            Self::Neighbors(args) => data::neighbors(&args, runtime),
+            Self::Search(args) => data::search(&args, runtime),
+            Self::Export(args) => data::export(&args, runtime),
+            Self::Load(args) => data::load(&args, runtime),
+            Self::Graph(command) => graph::run(&command, runtime),
+            Self::Identity(args) => identity::run(&args, runtime),
+            Self::Channel(command) => channel::run(&command, runtime),
+            Self::Endpoints(command) => endpoints::run(&command, runtime),
+            Self::SupportBundle(args) => support::run(&args, runtime),
+            Self::Explain(args) => explain::run(&args),
             Self::Snapshot(command) => snapshot::run(&command, runtime),
             Self::Checkpoint(command) => checkpoint::run(&command, runtime),
             Self::Backup(command) => backup::run(&command, runtime),
@@ -144,27 +211,57 @@ impl Command {
             Self::Reshard(command) => reshard::run(&command, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
+            Self::Completions(args) => shell::completions(&args, command_line()),
+            Self::Man(args) => shell::man(&args, command_line()),
         }
     }
 }
 
+/// The whole command line.
+pub(crate) fn command_line() -> clap::Command {
+    grouped(Cli::command())
+}
+
 /// Runs the program with the arguments of the process and returns its exit code. Errors are on stderr then.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let first = command_line().get_matches();
+    let form = if wants_json(&first) { ErrorForm::Json } else { ErrorForm::Text };
+    let configured = match configured(&first) {
+        Ok(configured) => configured,
+        Err(error) => return program::failed("egctl", form, &error),
+    };
+    // What a context gives is checked like what was typed.
+    let cli = Cli::from_arg_matches(&configured).unwrap_or_else(|error| error.exit());
+    progress::show(cli.progress);
     // Snapshots, backups and directories hold what all tenants wrote: nobody else reads them, whatever the umask was.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    program::run("egctl", LOGGED, |runtime| cli.command.run(runtime))
+    program::run("egctl", LOGGED, form, |runtime| cli.command.run(runtime))
+}
+
+/// The same arguments with the values of the context.
+fn configured(first: &ArgMatches) -> Result<ArgMatches> {
+    let config = ConfigArgs::from_arg_matches(first)?;
+    let defaults = config.defaults(|name| std::env::var(name).ok())?;
+    Ok(with_defaults(command_line(), &defaults).get_matches())
+}
+
+/// Whether the command that runs was given --json or --jsonl.
+fn wants_json(matches: &ArgMatches) -> bool {
+    match matches.subcommand() {
+        Some((_, inner)) => wants_json(inner),
+        None => {
+            ["json", "jsonl"].iter().any(|flag| matches!(matches.try_get_one::<bool>(flag), Ok(Some(true))))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Cli::command().debug_assert();
+        command_line().debug_assert();
     }
 
     #[test]
@@ -173,13 +270,15 @@ mod tests {
             if !command.has_subcommands() || command.get_name() == "bench" {
                 let help = command.render_long_help().to_string();
                 assert!(help.contains("3  a shard cannot be reached"), "{help}");
-                assert!(help.contains("--json"), "{help}");
+                // These write what others read.
+                let is_for_others = ["completions", "man"].contains(&command.get_name());
+                assert!(is_for_others || help.contains("--json"), "{help}");
                 return;
             }
             for inner in command.get_subcommands_mut() {
                 visit(inner);
             }
         }
-        visit(&mut Cli::command());
+        visit(&mut command_line());
     }
 }

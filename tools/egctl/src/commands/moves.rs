@@ -14,6 +14,7 @@ use epistemic_operations::moves::{
     BeforeDrop, Control, Held, Journal, Move, Receipt, Rest, Step, Timing, Watch, abort, begun, parse_pause,
 };
 use epistemic_operations::names::shown;
+use epistemic_operations::quantity::parse_rate;
 use epistemic_router::Endpoint;
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -67,16 +68,16 @@ pub(super) struct MoveArgs {
     /// With --abort: the destination is gone for good, only the source is asked. It serves the graph on return.
     #[arg(long, requires = "abort", conflicts_with = "to_dir")]
     destination_is_gone: bool,
-    /// Refuse writes for so many seconds at most while the last changes are made; if that is not enough, writes are taken
+    /// Refuse writes for so long at most while the last changes are made; if that is not enough, writes are taken
     /// for a while before the next attempt.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_pause)]
-    max_pause: f64,
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_pause)]
+    max_pause: Duration,
     /// Take no checkpoint of the destination before the source drops its records. Until the destination's next one, its
     /// checkpoints do not have the graph.
     #[arg(long)]
     no_checkpoint: bool,
-    /// Copy at most so many megabytes (10^6 bytes) per second.
-    #[arg(long, value_name = "MB/S")]
+    /// Copy at most so many bytes per second, such as 50MB.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     rate_limit: Option<u64>,
     #[command(flatten)]
     shards: ShardArgs,
@@ -106,8 +107,7 @@ pub(super) fn run_move(args: &MoveArgs, runtime: &Runtime) -> Result<()> {
         }
     };
     let move_id = begun.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
-    let control =
-        Arc::new(Control::new(args.rate_limit.map(|megabytes| megabytes.saturating_mul(1_000_000))));
+    let control = Arc::new(Control::new(args.rate_limit));
     control.stop_at_interrupt(runtime);
     let one = Move {
         graph: &args.graph,
@@ -116,7 +116,7 @@ pub(super) fn run_move(args: &MoveArgs, runtime: &Runtime) -> Result<()> {
         destination: &*destination,
         journal: &journal,
         control: &control,
-        timing: Timing { max_pause: Duration::from_secs_f64(args.max_pause), ..Timing::default() },
+        timing: Timing { max_pause: args.max_pause, ..Timing::default() },
         before_drop: if args.no_checkpoint { BeforeDrop::Nothing } else { BeforeDrop::Checkpoint },
         watch: &Steps,
     };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_operations::quantity::parse_time;
 use epistemic_router::Endpoint;
 use epistemic_router::status::ScrubStatus;
 use indicatif::{HumanBytes, HumanDuration};
@@ -36,11 +37,11 @@ Exit codes of status, the first that fits:
 pub(super) struct StatusArgs {
     #[command(flatten)]
     shards: ShardArgs,
-    /// Seconds for each shard to answer; all are asked at once.
-    #[arg(long, default_value = "2", value_name = "SECONDS", value_parser = parse_seconds)]
+    /// Time for each shard to answer; all are asked at once.
+    #[arg(long, default_value = "2s", value_name = "TIME", value_parser = parse_time)]
     timeout: Duration,
-    /// Look again every so many seconds, 2 unless said, until stopped. With --json each shard is a line.
-    #[arg(long, num_args = 0..=1, default_missing_value = "2", value_name = "SECONDS", value_parser = parse_seconds)]
+    /// Look again at this distance, 2s unless said, until stopped. With --json each shard is a line.
+    #[arg(long, num_args = 0..=1, default_missing_value = "2s", value_name = "TIME", value_parser = parse_time)]
     watch: Option<Duration>,
     #[command(flatten)]
     output: OutputArgs,
@@ -139,11 +140,6 @@ fn failure(shards: &[Shard]) -> Option<Failure> {
         false => format!("{endpoint}: {text}"),
     });
     Some(Failure::new(exit, lines.collect::<Vec<_>>().join("\negctl: ")))
-}
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.filter(|time| !time.is_zero()).ok_or_else(|| "give seconds, more than 0".into())
 }
 
 /// When everything was last read, and how far it is read now.

@@ -2,20 +2,41 @@
 
 use std::error::Error;
 
-use epistemic_router::{CallError, ConfigError, ConnectError, RouterError};
+use epistemic_router::{CallError, ConfigError, ConnectError, ErrorCode, RouterError};
 use epistemic_storage::StoreError;
 use epistemic_storage::graph::GraphError;
 use epistemic_storage::snapshot::SnapshotError;
 
 use super::ErrorKind;
 use crate::backup::{BackupError, BackupRefused, Incomplete};
+use crate::data::LoadError;
 use crate::hosts::DirectoryRefused;
 use crate::moves::MoveError;
+use crate::rename::RenameError;
 use crate::reshard::{PlanRefused, ReshardError};
 
 /// The kind of an error: that of the first cause which has one, else [`ErrorKind::Failed`].
 pub fn kind_of(error: &anyhow::Error) -> ErrorKind {
     error.chain().find_map(kind_of_cause).unwrap_or(ErrorKind::Failed)
+}
+
+/// The code of an error: that of the first cause which has one.
+pub fn code_of(error: &anyhow::Error) -> Option<ErrorCode> {
+    error.chain().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<RouterError>() {
+            Some(error.code())
+        } else if let Some(error) = cause.downcast_ref::<CallError>() {
+            Some(error.code())
+        } else if let Some(error) = cause.downcast_ref::<ConnectError>() {
+            Some(error.code())
+        } else if let Some(error) = cause.downcast_ref::<ConfigError>() {
+            Some(error.code())
+        } else if let Some(error) = cause.downcast_ref::<GraphError>() {
+            error.code()
+        } else {
+            cause.downcast_ref::<StoreError>().map(StoreError::code)
+        }
+    })
 }
 
 /// The kind of an error as it is, whatever caused it; none of one that says nothing about it.
@@ -29,6 +50,10 @@ pub fn kind_of_cause(cause: &(dyn Error + 'static)) -> Option<ErrorKind> {
     } else if let Some(error) = cause.downcast_ref::<BackupRefused>() {
         Some(error.kind())
     } else if let Some(error) = cause.downcast_ref::<Incomplete>() {
+        Some(error.kind())
+    } else if let Some(error) = cause.downcast_ref::<RenameError>() {
+        Some(error.kind())
+    } else if let Some(error) = cause.downcast_ref::<LoadError>() {
         Some(error.kind())
     } else if let Some(error) = cause.downcast_ref::<DirectoryRefused>() {
         Some(error.kind())

@@ -235,29 +235,31 @@ pub fn stats_of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> GraphStats {
 }
 
 /// The reading end of an export on a thread of its own. At the end of the stream it tells what became of the export.
-struct Stream {
-    reader: PipeReader,
+pub(crate) struct Stream {
+    /// Closed before the end of the thread is waited for.
+    reader: Option<PipeReader>,
     thread: Option<JoinHandle<Result<(), Failed>>>,
 }
 
 /// Why an export came to nothing.
-type Failed = Box<dyn Error + Send + Sync>;
+pub(crate) type Failed = Box<dyn Error + Send + Sync>;
 
 impl Stream {
-    fn of(
+    /// Begins the export.
+    pub(crate) fn of(
         export: impl FnOnce(BufWriter<PipeWriter>) -> Result<(), Failed> + Send + 'static,
     ) -> io::Result<Self> {
         let (reader, writer) = io::pipe()?;
         let thread = std::thread::Builder::new()
             .name("export".into())
             .spawn(move || export(BufWriter::with_capacity(256 << 10, writer)))?;
-        Ok(Self { reader, thread: Some(thread) })
+        Ok(Self { reader: Some(reader), thread: Some(thread) })
     }
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
+        let count = self.reader.as_mut().map_or(Ok(0), |reader| reader.read(buffer))?;
         if count == 0
             && !buffer.is_empty()
             && let Some(thread) = self.thread.take()
@@ -266,6 +268,17 @@ impl Read for Stream {
             done.map_err(io::Error::other)?;
         }
         Ok(count)
+    }
+}
+
+/// The export ends at its next write when nobody reads on. The store must not be in use when the process ends.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.reader = None;
+        if let Some(thread) = self.thread.take() {
+            // Nobody asked for the end of the stream.
+            let _ = thread.join();
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod shard;
 mod stopped;
 
 pub use credentials::Credentials;
+pub(crate) use directory::Stream;
 pub use directory::{DirectoryParty, stats_of};
 pub use error::DirectoryRefused;
 #[cfg(test)]

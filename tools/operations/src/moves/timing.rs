@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::quantity::parse_time;
+
 /// Limits of one move.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
@@ -51,7 +53,8 @@ impl Timing {
 }
 
 /// A pause that a server takes: the longest is a minute.
-pub fn parse_pause(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text.parse().map_err(|_| "it is no number of seconds".to_owned())?;
-    if (0.1..=60.0).contains(&seconds) { Ok(seconds) } else { Err("it must be from 0.1 to 60".to_owned()) }
+pub fn parse_pause(text: &str) -> Result<Duration, String> {
+    let pause = parse_time(text)?;
+    let taken = Duration::from_millis(100)..=Duration::from_secs(60);
+    if taken.contains(&pause) { Ok(pause) } else { Err("it must be from 0.1 to 60 seconds".to_owned()) }
 }

@@ -16,7 +16,7 @@ pub use call::call;
 pub use download::{Download, content, content_without_ledger};
 pub use frame::{batches, data_limit};
 pub use heads::{GraphHead, Heads, heads};
-pub use upload::{ServiceTaken, upload, upload_arriving, upload_service};
+pub use upload::{ServiceTaken, upload, upload_arriving, upload_identities, upload_service};
 
 use std::time::Duration;
 

@@ -41,6 +41,12 @@ struct Written {
 }
 
 #[derive(Serialize)]
+struct ServiceParams {
+    identities: bool,
+    channels: bool,
+}
+
+#[derive(Serialize)]
 struct CommitParams {
     upload: u64,
 }
@@ -98,12 +104,13 @@ pub fn upload_arriving(
 /// Sends a copy of identities and channels, and has the shard add what it does not have. Durable on return. Blocks, so it
 /// must run outside the runtime's own threads.
 pub fn upload_service(runtime: &Handle, client: &Client, input: impl Read) -> Result<ServiceTaken> {
-    #[derive(Serialize)]
-    struct Params {
-        identities: bool,
-        channels: bool,
-    }
-    let params = Params { identities: true, channels: true };
+    let params = ServiceParams { identities: true, channels: true };
+    send_by(runtime, client, "ServiceImport", &params, input, &mut |_| {})
+}
+
+/// As [`upload_service`], identities alone.
+pub fn upload_identities(runtime: &Handle, client: &Client, input: impl Read) -> Result<ServiceTaken> {
+    let params = ServiceParams { identities: true, channels: false };
     send_by(runtime, client, "ServiceImport", &params, input, &mut |_| {})
 }
 

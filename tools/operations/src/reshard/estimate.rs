@@ -30,41 +30,9 @@ impl Expected {
     }
 }
 
-/// Parses bytes per second: `800000`, `50MB`, `64MiB`.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn parse_rate(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "kB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        _ => return Err("the unit must be one of B, kB, MB, GB, KiB, MiB, GiB".to_owned()),
-    };
-    let rate = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-    rate.filter(|rate| *rate > 0).ok_or_else(|| "write a number above 0 and a unit, such as 50MB".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rates_are_parsed() {
-        for (text, rate) in [("1", 1), ("50MB", 50_000_000), ("64 MiB", 64 << 20), ("2kB", 2000), ("7B", 7)] {
-            assert_eq!(parse_rate(text), Ok(rate), "{text}");
-        }
-        for text in ["", "MB", "0", "0MB", "-1", "1.5MB", "1mb", "99999999999999999999", "99999999999999GiB"]
-        {
-            assert!(parse_rate(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_limit_makes_it_slower_never_faster() {

@@ -23,7 +23,7 @@ pub use apply::{
     set_paused,
 };
 pub use error::ReshardError;
-pub use estimate::{Expected, parse_rate};
+pub use estimate::Expected;
 pub use gather::directories;
 pub use inventory::Change;
 pub use model::{Counts, Move, Pair, Plan, PlannedShard};

@@ -18,6 +18,8 @@ mod target;
 mod tier;
 mod verify;
 
+pub(super) use scratch::Scratch;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use epistemic_operations::backup::{Objects, Wanted};

@@ -10,15 +10,15 @@ use epistemic_storage::datadir::DataDir;
 use tempfile::TempDir;
 
 /// An empty store in a directory of its own.
-pub(super) struct Scratch {
-    pub(super) graphs: Arc<GraphStore>,
+pub(in crate::commands) struct Scratch {
+    pub(in crate::commands) graphs: Arc<GraphStore>,
     _owner: DataDir,
     _folder: TempDir,
 }
 
 impl Scratch {
     /// In a new directory below `folder`, or below that of temporary files.
-    pub(super) fn new(folder: Option<&Path>) -> Result<Self> {
+    pub(in crate::commands) fn new(folder: Option<&Path>) -> Result<Self> {
         let folder = match folder {
             Some(path) => tempfile::tempdir_in(path)?,
             None => tempfile::tempdir()?,

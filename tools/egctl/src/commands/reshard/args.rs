@@ -7,7 +7,8 @@ use anyhow::Result;
 use clap::Args;
 use epistemic_operations::hosts::must_exist;
 use epistemic_operations::moves::{Timing, parse_pause};
-use epistemic_operations::reshard::{Change, directories, parse_rate};
+use epistemic_operations::quantity::parse_rate;
+use epistemic_operations::reshard::{Change, directories};
 use epistemic_router::{AFFINITY_VAR, Endpoint, EndpointList};
 
 use crate::exit::{EXIT_CODES, Exit, Failure};
@@ -60,10 +61,10 @@ pub(super) struct RunArgs {
     /// Copy at most so many bytes per second, all moves together, such as 50MB.
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(super) rate_limit: Option<u64>,
-    /// Refuse writes of a graph for so many seconds at most while its last changes are made; if that is not enough, they
+    /// Refuse writes of a graph for so long at most while its last changes are made; if that is not enough, they
     /// are taken for a while before the next attempt.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = parse_pause)]
-    pub(super) max_pause: f64,
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_pause)]
+    pub(super) max_pause: Duration,
     /// Take no checkpoints of destinations before sources drop what left. Until a destination's next one, its checkpoints do
     /// not have what came to it.
     #[arg(long)]
@@ -130,7 +131,7 @@ pub(in crate::commands) struct AbortArgs {
 impl RunArgs {
     /// Limits of each move.
     pub(super) fn timing(&self) -> Timing {
-        Timing { max_pause: Duration::from_secs_f64(self.max_pause), ..Timing::default() }
+        Timing { max_pause: self.max_pause, ..Timing::default() }
     }
 
     /// The directories given, by endpoint.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::reshard::{PlanRefused, Wanted, parse_rate};
+use epistemic_operations::quantity::parse_rate;
+use epistemic_operations::reshard::{PlanRefused, Wanted};
 use epistemic_router::{AFFINITY_VAR, EndpointList};
 use epistemic_storage::durable::NewFile;
 use tokio::runtime::Runtime;

@@ -1,9 +1,9 @@
-//! `egctl ledger`: how much of its ledger a graph keeps.
+//! `egctl ledger keep`.
 
 use std::io::{self, Write};
 
 use anyhow::Result;
-use clap::{Args, Subcommand};
+use clap::Args;
 use epistemic_operations::hosts::Directory;
 use epistemic_operations::names::shown;
 use epistemic_operations::remote::call;
@@ -15,12 +15,6 @@ use crate::exit::EXIT_CODES;
 use crate::output::{OutputArgs, Report};
 use crate::place::PlaceArgs;
 
-/// The ledger commands.
-#[derive(Subcommand, Debug)]
-pub(super) enum LedgerCommand {
-    Keep(KeepArgs),
-}
-
 /// Set how much of its ledger a graph keeps, on the shard that owns it, on one shard, or in a directory.
 ///
 /// The rule belongs to the graph: snapshots, backups and moves carry it. The server trims in the background, the oldest
@@ -28,7 +22,7 @@ pub(super) enum LedgerCommand {
 /// change by change and is further behind begins again with a snapshot (docs/errors/ledger-truncated.md).
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
-pub(super) struct KeepArgs {
+pub(in crate::commands) struct KeepArgs {
     /// Exact name of the graph.
     graph: String,
     /// `all`; or one or more of records:COUNT, bytes:SIZE (512MiB) and age:TIME (30d), separated by commas: a record goes when
@@ -62,8 +56,7 @@ struct Kept<'a> {
     place: String,
 }
 
-pub(super) fn run(command: &LedgerCommand, runtime: &Runtime) -> Result<()> {
-    let LedgerCommand::Keep(args) = command;
+pub(super) fn run(args: &KeepArgs, runtime: &Runtime) -> Result<()> {
     let KeepArgs { graph, rule: Rule(keep), place, output } = args;
     let ledger_keep = keep.map(|keep| keep.to_string());
     let place = match &place.dir {
