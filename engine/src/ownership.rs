@@ -2,7 +2,7 @@
 //!
 //! A client with another list would otherwise find an empty stand-in for a graph that is full elsewhere. The rule is asked
 //! for new names only: what is here is served, so that it can be moved. `__commons__` is on every shard, so the rule is
-//! asked before it is written to (`epistemic_storage::graph::GraphStore::set_creation_policy`).
+//! asked before it is written to (`epistemic_storage::GraphStore::set_creation_policy`).
 
 use epistemic_protocol::{
     ErrorCode,

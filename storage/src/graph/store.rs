@@ -32,7 +32,7 @@ use crate::{
 /// Named graphs in a [`Store`]. All methods block; share it by `Arc`.
 ///
 /// ```
-/// use epistemic_storage::{GraphStore, MemoryStore, graph::{GraphType, Op}};
+/// use epistemic_storage::{GraphStore, MemoryStore, Mutation, graph::{GraphType, Op}};
 ///
 /// let graphs = GraphStore::open(MemoryStore::new())?;
 /// graphs.write("notes", Op::Create { kind: GraphType::Agent, owner: None, tenant: None })?;
