@@ -11,7 +11,10 @@ use common::{
     dump::{assert_same, check_nothing_unowned, dump},
     failing::Failing,
 };
-use epistemic_storage::{GraphStore, MemoryStore, RocksStore, Store, StoreError, graph::{GraphError, GraphType, LedgerRecord, MoveOp, MoveRole, NameAfter, Op, Origin, Rename}};
+use epistemic_storage::{
+    GraphStore, MemoryStore, RocksStore, Store, StoreError,
+    graph::{GraphError, GraphType, LedgerRecord, MoveOp, MoveRole, NameAfter, Op, Origin, Rename},
+};
 
 fn step(graphs: &GraphStore, name: &str, op: &dyn Fn(&GraphStore) -> Op) -> Result<(), GraphError> {
     graphs.write(name, op(graphs)).map(|_| ())

@@ -14,7 +14,12 @@ use common::{
     program::{Program, ids},
     random::{Random, seed},
 };
-use epistemic_storage::{Durability, GraphStore, MemoryStore, Space, WriteBatch, backend::{KeyRange, ScanOptions}, graph::{Graph, GraphError, MoveOp, Op, Write}, snapshot::{ImportTarget, content_digest, export, import}};
+use epistemic_storage::{
+    Durability, GraphStore, MemoryStore, Space, WriteBatch,
+    backend::{KeyRange, ScanOptions},
+    graph::{Graph, GraphError, MoveOp, Op, Write},
+    snapshot::{ImportTarget, content_digest, export, import},
+};
 
 const NAME: &str = "g";
 const MOVE: &str = "m1";

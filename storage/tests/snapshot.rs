@@ -12,7 +12,14 @@ use common::{
     fill,
     random::{Random, seed},
 };
-use epistemic_storage::{GraphStore, MemoryStore, Mutation, graph::{GraphError, GraphType, LedgerRecord, Op}, snapshot::{Difference, ImportTarget, RecordKind, SnapshotError, SnapshotReader, Totals, compare, content_digest, export, import, inspect, verify}};
+use epistemic_storage::{
+    GraphStore, MemoryStore, Mutation,
+    graph::{GraphError, GraphType, LedgerRecord, Op},
+    snapshot::{
+        Difference, ImportTarget, RecordKind, SnapshotError, SnapshotReader, Totals, compare, content_digest,
+        export, import, inspect, verify,
+    },
+};
 
 /// A graph store, and what must live as long as it.
 struct Opened {

@@ -15,7 +15,10 @@ use std::{
 };
 
 use common::{add_node, create, failing::Failing};
-use epistemic_storage::{Durability, GraphStore, MemoryStore, RocksStore, Store, graph::{Graph, GraphError, GraphReader, Op, Together, Write}};
+use epistemic_storage::{
+    Durability, GraphStore, MemoryStore, RocksStore, Store,
+    graph::{Graph, GraphError, GraphReader, Op, Together, Write},
+};
 
 fn on_each_backend(test: impl Fn(Arc<dyn Store>)) {
     test(Arc::new(MemoryStore::new()));
