@@ -141,8 +141,10 @@ pub(crate) struct Start {
 }
 
 impl Start {
+    /// Derives all from the flags; opens nothing.
+    ///
     /// # Errors
-    /// What is wrong with the flags.
+    /// What is wrong with them.
     pub(crate) fn of(config: Config, auth: AuthChoice) -> Result<Self, String> {
         let ownership = Ownership::of(&config)?;
         let expected = Expected::of(&config)?;
@@ -154,7 +156,7 @@ impl Start {
 /// How far the life of a shard is.
 #[derive(Clone, Copy)]
 pub(crate) enum Phase {
-    /// Its store is opened, which takes long after a crash: the log is made again.
+    /// Its store is opened, which takes long after a crash: the log is replayed.
     Opening,
     /// It listens.
     Serving,
@@ -182,9 +184,10 @@ fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
     })
 }
 
-/// Runs a shard until it is asked to stop, or until the future of `until` says why it is to. `until` is called on the
-/// shard's runtime before anybody is served, `enters` at the beginning of each phase. What `umask` has, its socket denies by default; what
-/// `log` drops, it counts. Blocks.
+/// Runs a shard until it is asked to stop, or until the future of `until` says why it is to. Blocks.
+///
+/// `until` is called on the shard's runtime before anybody is served, `enters` at the beginning of each phase. The
+/// permissions in `umask` are denied on its socket unless a flag gives others. Lines that `log` drops are counted.
 pub(crate) fn run<S: Future<Output = &'static str>>(
     start: Start,
     umask: Mode,

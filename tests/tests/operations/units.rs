@@ -63,7 +63,7 @@ fn the_command_agrees_with_the_rest_of_the_unit() -> Result<()> {
         setting(SHARD, "RestartPreventExitStatus")? == "2 4",
         "a wrong store is not begun again and again"
     );
-    ensure!(setting(SHARD, "TimeoutStartSec")? == "infinity", "a log is made again for as long as it takes");
+    ensure!(setting(SHARD, "TimeoutStartSec")? == "infinity", "a log is replayed for as long as it takes");
     for name in [SHARD, GATEWAY] {
         ensure!(setting(name, "Type")? == "notify", "{name} counts as started before it listens");
     }
