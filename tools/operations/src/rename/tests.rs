@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::bail;
 use epistemic_storage::graph::{GraphType, MoveOp, Op};
-use epistemic_storage::{GraphStore, MemoryStore};
+use epistemic_storage::{GraphStore, MemoryStore, Mutation};
 use parking_lot::Mutex;
 
 use super::*;
@@ -50,7 +50,8 @@ fn fill(graphs: &GraphStore) {
     let create = Op::Create { kind: GraphType::Team, owner: Some("o".into()), tenant: None };
     graphs.write("old", create).unwrap();
     for number in 0..20 {
-        graphs.write("old", Op::AddNode { id: format!("n{number}"), properties: b"\x80".to_vec() }).unwrap();
+        let node = Mutation::AddNode { id: format!("n{number}"), properties: b"\x80".to_vec() };
+        graphs.write("old", Op::One(node)).unwrap();
     }
 }
 
@@ -91,7 +92,7 @@ fn a_death_at_any_call_loses_nothing() {
                 assert!(is_same(&before, &after), "{two} {how:?} {at}: {before:?} {after:?}");
                 let graph = destination.graph("new").unwrap();
                 assert_eq!((graph.owner(), graph.kind()), (Some("o"), GraphType::Team));
-                assert!(source.graph_of_any_standing("old").is_err(), "{two} {how:?} {at}");
+                assert!(source.graph_in_any_state("old").is_err(), "{two} {how:?} {at}");
                 if !died {
                     break;
                 }

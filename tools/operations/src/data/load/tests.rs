@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use epistemic_storage::graph::{GraphType, Op};
-use epistemic_storage::{GraphStore, MemoryStore};
+use epistemic_storage::{GraphStore, MemoryStore, Mutation};
 
 use super::super::{DirectorySource, DirectoryTarget, GraphSource, JsonLines, Records};
 use super::*;
@@ -38,16 +38,16 @@ fn content(graphs: &Arc<GraphStore>, graph: &str) -> String {
 }
 
 fn fill(graphs: &GraphStore) {
-    let write = |op| graphs.write("a", op).unwrap();
+    let write = |mutation| graphs.write("a", Op::One(mutation)).unwrap();
     for id in ["", "n\n1", "n2", "opaque"] {
         let properties = if id == "opaque" { b"\xc1\xff".to_vec() } else { b"\x81\xa4type\xa1t".to_vec() };
-        write(Op::AddNode { id: id.to_owned(), properties });
+        write(Mutation::AddNode { id: id.to_owned(), properties });
     }
     for properties in [&b"\x80"[..], b"\x80", b"\x81\xa1w\x01", b"\x80"] {
         let (source, target) = (String::new(), "n2".to_owned());
-        write(Op::AddEdge { source, target, properties: properties.to_vec() });
+        write(Mutation::AddEdge { source, target, properties: properties.to_vec() });
     }
-    write(Op::AddVector { node: "n2".to_owned(), components: 0.1_f32.to_le_bytes().to_vec() });
+    write(Mutation::AddEmbedding { node: "n2".to_owned(), components: 0.1_f32.to_le_bytes().to_vec() });
 }
 
 #[test]
