@@ -168,7 +168,6 @@ fn shards_and_the_list_are_compared() -> Result<()> {
         builder.arg("--advertise").arg(own).arg("--endpoints").arg(list).start()
     };
     let [one, two] = builders;
-    let other = format!("{list},tcp://127.0.0.1:9");
     let (_one, two) = (start(one, &places[0], &list)?, start(two, &places[1], &list)?);
     let told = json(&["endpoints", "check", "--endpoints", &list])?;
     ensure!(told["agreed"] == true, "{told}");

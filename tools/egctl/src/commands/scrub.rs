@@ -20,8 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// Longer than a shard waits before it goes on after a failure.
 const STALLED: Duration = Duration::from_secs(180);
 
-/// Have running shards read all their tables now and say what is damaged. Shards do the same by themselves, slowly
-/// (--scrub-interval). Ctrl-c ends the command, not the reading.
+/// Have running shards read all their tables now and say what is damaged.
+///
+/// Shards do the same by themselves, slowly (--scrub-interval). Ctrl-c ends the command, not the reading.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct ScrubArgs {

@@ -77,7 +77,13 @@ fn to_json(bytes: &[u8]) -> Option<Box<RawValue>> {
     serde_json::value::to_raw_value(&Json(&decoded(bytes)?)).ok()
 }
 
+/// The byte that MessagePack never uses; rmpv takes it for nil.
+const NEVER_USED: u8 = 0xc1;
+
 fn decoded(mut bytes: &[u8]) -> Option<Value> {
+    if bytes.first() == Some(&NEVER_USED) {
+        return None;
+    }
     let value = rmpv::decode::read_value(&mut bytes).ok()?;
     bytes.is_empty().then_some(value)
 }

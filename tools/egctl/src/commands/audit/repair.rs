@@ -21,9 +21,9 @@ use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::{OutputArgs, Report};
 use crate::progress::{Progress, Total, while_running};
 
-/// Rebuild derived records of a stopped server: edges by target, the label index, counters, what awaits reclamation.
+/// Rebuild what is derived from the records of a stopped server.
 ///
-/// Nodes, edges, embeddings, the ledger and the names of graphs are not touched: what is wrong with them is listed and
+/// That is edges by target, the label index, counters, and what awaits reclamation. Nodes, edges, embeddings, the ledger and the names of graphs are not touched: what is wrong with them is listed and
 /// left. All changes of a graph are made together; after an interruption run it again. Ends with 1 when something is left.
 ///
 /// A graph whose ledger is damaged takes no writes although all its nodes and edges can be read. --restart-ledger gives up

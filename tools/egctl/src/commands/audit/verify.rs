@@ -21,9 +21,9 @@ use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::{OutputArgs, Report};
 use crate::progress::while_running;
 
-/// Check the data of a stopped server or of a checkpoint: checksums of all blocks, and all records against each other.
+/// Check all data of a stopped server or of a checkpoint.
 ///
-/// Counters against records, edges against their ends, both directions of edges, the label index, embeddings, the ledger,
+/// Checksums of all blocks, and all records against each other: counters against records, edges against their ends, both directions of edges, the label index, embeddings, the ledger,
 /// and that every record belongs to a graph. Changes nothing. Ends with 4 when anything is wrong.
 ///
 /// Lists what is over the limits that a server has for what is written; it stays in use, and is no error. Give the limits that

@@ -19,7 +19,7 @@ use crate::graph::GraphArgs;
 use crate::output::{OutputArgs, Report};
 use crate::progress::{Progress, Total};
 
-/// Write a graph as text: lines of JSON that egctl load reads again, or GraphML for Gephi, yEd and networkx.
+/// Write a graph as lines of JSON, for egctl load, or as GraphML, for Gephi, yEd and networkx.
 ///
 /// One state of the graph. Lines of JSON lose nothing but the ledger; GraphML has no embeddings, and texts for all that is no
 /// number and no truth value. For a copy with its ledger see egctl snapshot export.

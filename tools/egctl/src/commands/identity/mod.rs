@@ -15,8 +15,10 @@ use self::list::{ListArgs, list};
 use self::remove::{RemoveArgs, remove};
 use crate::exit::EXIT_CODES;
 
-/// Registered agents: list, add, copy, remove. Once there are any, only a System identity may ask: give --agent-id, a name
-/// that the server was started with (--system-agent).
+/// Registered agents: list, add, copy, remove.
+///
+/// Once there are any, only a System identity may ask: give --agent-id, a name that the server was started with
+/// (--system-agent).
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
 pub(super) struct IdentityArgs {

@@ -14,8 +14,9 @@ use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::OutputArgs;
 use crate::progress::{Progress, Total};
 
-/// Take over the persist directory of a stopped reference server 0.28 to 0.31: into a directory, or into running shards.
+/// Take over the persist directory of a stopped reference server 0.28 to 0.31.
 ///
+/// Into a directory, or into running shards.
 /// Reads manifest.json, the snapshots (NAME.mp) and the logs (NAME.wal), and changes none of them. Each graph appears as a
 /// whole, with its counts and its digest compared. What is damaged, missing or doubtful is reported per graph, with what
 /// was recovered; such a graph is not taken, unless --accept-partial is given, and the others go on. The files
