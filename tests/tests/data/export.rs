@@ -1,7 +1,7 @@
 //! Graphs as text.
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::python;
+use epistemic_tests::{python, shared};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -65,7 +65,8 @@ fn graphml_is_read_by_others() -> Result<()> {
         &endpoint(&server),
     ])?;
     ensure!(told["nodes"] == 7 && told["edges"] == 5, "{told}");
-    let read = python::check(python::NETWORKX, "graphml_check.py", &[text(&file)])?;
+    let script = fs_err::read_to_string(shared::package()?.join("python/graphml_check.py"))?;
+    let read = python::check(python::NETWORKX, &script, &[text(&file)])?;
     let read: Value = serde_json::from_str(read.trim())?;
     let nodes = read["nodes"].as_object().context("nodes")?;
     ensure!(nodes.len() == 7 && nodes.contains_key(ODD) && nodes.contains_key("c\\u{1}"), "{read}");

@@ -18,7 +18,7 @@ use self::needed::needed;
 use super::jsonl::Line;
 use super::records::Item;
 use super::source::Edge;
-use crate::error::{ErrorKind, kind_of};
+use crate::error::{ErrorKind, kind_of, message_of};
 
 /// Lines that are written together.
 const MOST_LINES: usize = 1_000;
@@ -315,8 +315,7 @@ impl Load<'_, '_> {
                     return Err(error
                         .context(format!("line {line}; load again: what is there already is passed over")));
                 }
-                let reason = error.to_string();
-                return Err(error.context(LoadError { line, reason, loaded }));
+                return Err(LoadError { line, reason: message_of(&error), loaded }.into());
             }
         }
         (self.loading.progress)(self.bytes, &self.loaded);

@@ -27,7 +27,7 @@ use crate::place::PlaceArgs;
 pub(super) struct AddArgs {
     /// Name of the agent.
     #[arg(value_name = "AGENT")]
-    agent_id: String,
+    agent: String,
     /// What it may do: agent: read the graphs of its teams; manager: also write them, and use the graphs of its subordinates;
     /// system: everything.
     #[arg(long, value_enum, default_value_t = RoleName::Agent)]
@@ -86,7 +86,7 @@ impl AddArgs {
 /// Registers the agent everywhere, and prints where it was when one of them fails.
 pub(super) fn add(args: &AddArgs, runtime: &Runtime) -> Result<()> {
     let role = args.role()?;
-    let (agent_id, name) = (args.agent_id.as_str(), role.name());
+    let (agent_id, name) = (args.agent.as_str(), role.name());
     let mut places = Vec::new();
     let ended = match &args.place.dir {
         Some(dir) => add_offline(args, dir, role).map(|()| places.push(dir.display().to_string())),
@@ -100,11 +100,15 @@ fn add_offline(args: &AddArgs, dir: &std::path::Path, role: Role) -> Result<()> 
     let directory = Directory::open_writable(dir)?;
     let identities = Identities::open(&*directory.graphs, Durability::Sync)?;
     let identity = Identity::new(role, args.teams.clone());
+<<<<<<< HEAD
     identities.register(&args.agent_id, identity, || Ok::<_, anyhow::Error>(()))
+=======
+    identities.register(&directory.graphs, &args.agent, identity, || Ok::<_, anyhow::Error>(()))
+>>>>>>> verbs
 }
 
 async fn add_online(args: &AddArgs, role: Role, places: &mut Vec<String>) -> Result<()> {
-    let (shards, agent_id, teams) = (&args.place.shards, args.agent_id.as_str(), args.teams.as_slice());
+    let (shards, agent_id, teams) = (&args.place.shards, args.agent.as_str(), args.teams.as_slice());
     let params = Registration { agent_id, role, teams, signature: "" };
     for endpoint in shards.list()?.as_slice() {
         let client = shards.connect(endpoint).await?;
