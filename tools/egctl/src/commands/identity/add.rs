@@ -100,11 +100,7 @@ fn add_offline(args: &AddArgs, dir: &std::path::Path, role: Role) -> Result<()> 
     let directory = Directory::open_writable(dir)?;
     let identities = Identities::open(&*directory.graphs, Durability::Sync)?;
     let identity = Identity::new(role, args.teams.clone());
-<<<<<<< HEAD
-    identities.register(&args.agent_id, identity, || Ok::<_, anyhow::Error>(()))
-=======
-    identities.register(&directory.graphs, &args.agent, identity, || Ok::<_, anyhow::Error>(()))
->>>>>>> verbs
+    identities.register(&args.agent, identity, || Ok::<_, anyhow::Error>(()))
 }
 
 async fn add_online(args: &AddArgs, role: Role, places: &mut Vec<String>) -> Result<()> {
