@@ -25,7 +25,7 @@ pub(crate) struct DiffAgainst<'a> {
 }
 
 /// The second graph that it reads.
-pub(super) fn other_graph<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<&'a str, DecodeError> {
+pub(super) fn other_graph(method: Method, raw: Option<&[u8]>) -> Result<&str, DecodeError> {
     DiffAgainst::decode(method, raw).map(|params| params.other_graph)
 }
 

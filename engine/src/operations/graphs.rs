@@ -58,7 +58,7 @@ pub(super) fn made<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<Option<N
 }
 
 /// The graph that `DeleteGraph` deletes.
-pub(super) fn deleted<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<&'a str, DecodeError> {
+pub(super) fn deleted(method: Method, raw: Option<&[u8]>) -> Result<&str, DecodeError> {
     DeleteGraph::decode(method, raw).map(|params| params.graph_name)
 }
 

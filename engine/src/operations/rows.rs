@@ -73,7 +73,7 @@ impl<'r> Rows<'r> {
         if !self.stays
             && let Some(spool) = self.room.spool(self.bytes.len())
         {
-            self.to_disk(spool)?;
+            self.spill(spool)?;
         }
         Ok(self.room.check(self.beside + self.in_memory())?)
     }
@@ -123,7 +123,7 @@ impl<'r> Rows<'r> {
 
     /// Puts the rows in memory behind those on disk. They stay there when there is no room on it.
     #[cold]
-    fn to_disk(&mut self, spool: &Arc<Spool>) -> Result<(), TooLarge> {
+    fn spill(&mut self, spool: &Arc<Spool>) -> Result<(), TooLarge> {
         self.room.check_on_disk(self.end() as u64)?;
         let spooled = match self.file.take() {
             Some(file) => Ok(file),

@@ -35,7 +35,7 @@ pub(crate) struct SubgraphMatch<'a> {
 }
 
 /// The second graph that it reads.
-pub(super) fn pattern_graph<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<&'a str, DecodeError> {
+pub(super) fn pattern_graph(method: Method, raw: Option<&[u8]>) -> Result<&str, DecodeError> {
     SubgraphMatch::decode(method, raw).map(|params| params.pattern_graph_name)
 }
 

@@ -57,6 +57,10 @@ pub(crate) enum Replaced<'a> {
     Graph(&'a str),
 }
 
+/// Decodes the graph that a request makes.
+pub(crate) type NewGraphFn =
+    for<'a> fn(Method, Option<&'a [u8]>) -> Result<Option<NewGraph<'a>>, DecodeError>;
+
 /// The graph for whose tenant a request counts.
 #[derive(Clone, Copy)]
 pub(crate) enum Quota {
@@ -67,7 +71,7 @@ pub(crate) enum Quota {
     /// The one in the parameters.
     Named(NameFromParams),
     /// The one that it makes; none for a step of a move.
-    Made(for<'a> fn(Method, Option<&'a [u8]>) -> Result<Option<NewGraph<'a>>, DecodeError>),
+    Made(NewGraphFn),
     /// That of the transaction, if the caller may write to it.
     Transaction(fn(&Shard, Method, &Envelope<'_>) -> Option<Arc<Graph>>),
 }

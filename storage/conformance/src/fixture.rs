@@ -49,7 +49,7 @@ pub(super) fn scan_all(read: &dyn Read, space: Space) -> Result<Vec<Pair>> {
 }
 
 pub(super) fn range(start: &[u8], end: &[u8]) -> KeyRange {
-    KeyRange { start: start.to_vec(), end: Some(end.to_vec()), ..KeyRange::all() }
+    KeyRange { start: start.to_vec(), end: Some(end.to_vec()) }
 }
 
 pub(super) fn create(graphs: &GraphStore, name: &str) -> Result<(), GraphError> {

@@ -36,7 +36,8 @@ mod sequences;
 mod set_hash;
 mod vectors;
 
-#[cfg(all(test, feature = "rocksdb"))]
+#[cfg(test)]
+#[cfg(feature = "rocksdb")]
 mod tests;
 
 pub(crate) use auditor::audit_records;

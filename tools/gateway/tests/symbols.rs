@@ -1,7 +1,5 @@
 //! The gateway asks shards and holds no data.
 
-#![expect(clippy::unwrap_used, reason = "a program that cannot be read fails the test")]
-
 /// As C++ mangles the names in the namespace of RocksDB.
 #[test]
 fn no_symbol_of_rocksdb_is_in_the_program() {

@@ -118,7 +118,14 @@ fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(String::from_utf8_lossy(text.as_bytes()).into_owned()),
         Value::Nil => None,
-        other => Some(Json(other).text()),
+        other @ (Value::Boolean(_)
+        | Value::Integer(_)
+        | Value::F32(_)
+        | Value::F64(_)
+        | Value::Binary(_)
+        | Value::Array(_)
+        | Value::Map(_)
+        | Value::Ext(..)) => Some(Json(other).text()),
     }
 }
 

@@ -28,7 +28,7 @@ impl<'n> NodeRow<'n> {
 
 impl Row for NodeRow<'_> {
     fn text(&self) -> String {
-        format!("{}  {}", shown(self.id), line(self.properties.as_ref(), self.msgpack.as_ref()))
+        format!("{}  {}", shown(self.id), line(self.properties.as_deref(), self.msgpack.as_deref()))
     }
 }
 
@@ -62,7 +62,7 @@ impl<'e> EdgeRow<'e> {
 
     /// The properties on one line.
     pub(super) fn line(&self) -> String {
-        line(self.properties.as_ref(), self.msgpack.as_ref())
+        line(self.properties.as_deref(), self.msgpack.as_deref())
     }
 }
 
@@ -72,6 +72,6 @@ impl Row for EdgeRow<'_> {
     }
 }
 
-fn line(json: Option<&Box<RawValue>>, msgpack: Option<&String>) -> String {
-    Properties { json: json.cloned(), msgpack: msgpack.cloned() }.line()
+fn line(json: Option<&RawValue>, msgpack: Option<&str>) -> String {
+    Properties { json: json.map(ToOwned::to_owned), msgpack: msgpack.map(str::to_owned) }.line()
 }
