@@ -236,7 +236,7 @@ impl GraphStore {
         self.poisoned.read().clone()
     }
 
-    /// Makes earlier [`Durability::Buffered`] commits durable; a failure poisons the store.
+    /// Makes earlier `Durability::Buffered` commits durable; a failure poisons the store.
     pub fn sync(&self) -> Result<()> {
         self.busy.with(|| self.store.sync()).inspect_err(|error| self.poison_unless_retryable(error))
     }

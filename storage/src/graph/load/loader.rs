@@ -152,7 +152,7 @@ impl Drop for GraphLoader<'_> {
 }
 
 impl GraphStore {
-    /// Starts loading the records of a graph that nobody sees until [`Op::Install`] or [`Op::Replace`] commits it.
+    /// Starts loading the records of a graph that nobody sees until `Op::Install` or `Op::Replace` commits it.
     pub fn load(&self) -> GraphLoader<'_> {
         GraphLoader::new(self, GraphId(self.next_id.fetch_add(1, Ordering::Relaxed)))
     }

@@ -43,7 +43,7 @@ impl GraphStore {
         self.store().read_view()
     }
 
-    /// Counters and versions of the newest state that reads can see, which may be ahead of [`Graph::state`] while a commit
+    /// Counters and versions of the newest state that reads can see, which may be ahead of `Graph::counters` while a commit
     /// is being published. Waits for that, which takes microseconds; asks the store only while a commit of this graph runs.
     pub fn newest(&self, graph: &Graph) -> Result<(GraphCounters, Versions)> {
         loop {

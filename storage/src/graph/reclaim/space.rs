@@ -70,7 +70,7 @@ impl GraphStore {
     /// back. A crash or an error leaves the rest for the next call.
     ///
     /// # Errors
-    /// Those of the store, [`StoreError::DiskFull`] when there is no room for the new tables: what needs none was done.
+    /// Those of the store, `StoreError::DiskFull` when there is no room for the new tables: what needs none was done.
     pub fn give_back_room(&self) -> Result<usize> {
         self.writable()?;
         let Turn { graphs, gone, cut } = self.turn();

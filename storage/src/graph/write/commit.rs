@@ -54,7 +54,7 @@ impl GraphStore {
     }
 
     /// As [`GraphStore::commit`], but only as much is done as keeps the group short: the rest of what a group has no room for,
-    /// and of a long [`Op::Touch`], [`Mutation::RemoveNode`], [`Mutation::RemoveEdge`] or [`Op::Conditional`] that allows it, is told by
+    /// and of a long [`Op::Touch`], `Mutation::RemoveNode`, `Mutation::RemoveEdge` or [`Op::Conditional`] that allows it, is told by
     /// [`Outcome::Unfinished`]. Commit these again, in their order, with the progress that it tells, before others of their
     /// graphs. `reached` has the progress of each write. What was done stays when the rest fails, and readers see it.
     pub fn commit_in_parts(

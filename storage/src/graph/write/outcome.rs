@@ -24,7 +24,7 @@ pub enum Outcome {
     Transaction {
         /// Whether its changes were made: all, or none.
         made: bool,
-        /// Whether that was before, under the same key ([`Op::Once`]).
+        /// Whether that was before, under the same key (`Op::Once`).
         replayed: bool,
     },
     /// Revisions were made.

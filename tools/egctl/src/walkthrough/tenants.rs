@@ -93,7 +93,7 @@ pub(super) async fn counts(router: &ShardRouter, graph: &str) -> Result<(u64, u6
     Ok((nodes.as_u64().unwrap_or(0), edges.as_u64().unwrap_or(0)))
 }
 
-/// Reads a tenant's graph through the client and compares it with what [`write`] wrote.
+/// Reads a tenant's graph through the client and compares it with what [`write()`] wrote.
 pub(super) async fn reads_back(router: &ShardRouter, tenant: Option<&str>) -> Result<bool> {
     let graph = graph_of(tenant)?;
     let name = tenant.unwrap_or("shared");

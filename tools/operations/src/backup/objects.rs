@@ -136,7 +136,7 @@ impl Objects {
         &self.runtime
     }
 
-    /// Starts a new object of any size; it is there once [`Upload::finish`] has returned.
+    /// Starts a new object of any size; it is there once `Upload::finish` has returned.
     pub fn upload(&self, name: &str) -> Upload {
         Upload::new(self.clone(), name)
     }

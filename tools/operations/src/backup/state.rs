@@ -35,7 +35,7 @@ impl GraphEntry {
         Self { name, tenant, covered_ms, chain, ended }
     }
 
-    /// [`is_empty_commons`] of the graph.
+    /// `is_empty_commons` of the graph.
     pub fn is_empty_commons(&self) -> bool {
         is_empty_commons(&self.name, &self.chain)
     }
@@ -205,7 +205,7 @@ impl<'m> Entries<'m> {
     /// Opens the layers of a run.
     ///
     /// # Errors
-    /// As [`History::open`].
+    /// As `History::open`.
     pub fn open(objects: &Objects, manifest: &'m Manifest) -> Result<Self> {
         History::open(objects, [manifest]).map(Self)
     }

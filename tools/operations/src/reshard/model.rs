@@ -17,7 +17,7 @@ pub(super) const VERSION: u32 = 1;
 /// list, then the new ones; moves are ordered by source, destination and name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// [`VERSION`].
+    /// `VERSION`.
     pub version: u32,
     /// The list so far.
     pub from: Vec<String>,

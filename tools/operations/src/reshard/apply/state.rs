@@ -97,7 +97,7 @@ impl Claim {
         Ok(Self { dir: dir.to_owned(), journal })
     }
 
-    /// Gives it a task. Nothing is written before [`State::save`].
+    /// Gives it a task. Nothing is written before `State::save`.
     pub fn begin(self, plan: Plan, directories: Vec<(String, PathBuf)>) -> State {
         let id = uuid::Uuid::new_v4().to_string();
         let task = Task { id, directories, plan, found_later: Vec::new() };
