@@ -12,6 +12,7 @@ mod explain;
 mod graph;
 mod graphs;
 mod identity;
+mod irreversible;
 mod ledger;
 mod moves;
 mod owners;

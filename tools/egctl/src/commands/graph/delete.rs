@@ -2,15 +2,12 @@
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::hosts::Directory;
-use epistemic_operations::names::shown;
-use epistemic_operations::remote::call;
 use epistemic_storage::graph::Op;
 use serde::Serialize;
-use serde::de::IgnoredAny;
 use tokio::runtime::Runtime;
 
 use super::Done;
+use crate::commands::irreversible::Irreversible;
 use crate::confirm::ConfirmArgs;
 use crate::exit::EXIT_CODES;
 use crate::output::OutputArgs;
@@ -39,24 +36,14 @@ struct Params<'a> {
 
 pub(super) fn run(args: &DeleteArgs, runtime: &Runtime) -> Result<()> {
     let graph = &args.graph;
-    let will = |place: &str| format!("deleting {} at {place} cannot be undone", shown(graph));
-    let place = match &args.place.dir {
-        Some(dir) => {
-            let directory = Directory::open_writable(dir)?;
-            let place = dir.display().to_string();
-            directory.graphs.graph_in_any_state(graph)?;
-            args.confirm.ask(&will(&place), graph)?;
-            directory.graphs.write(graph, Op::Delete)?;
-            place
-        }
-        None => {
-            let client = runtime.block_on(args.place.shards.owner_of(graph))?;
-            let place = client.endpoint().to_string();
-            args.confirm.ask(&will(&place), graph)?;
-            let params = Params { graph_name: graph };
-            let _: IgnoredAny = runtime.block_on(call(&client, graph, "DeleteGraph", &params))?;
-            place
-        }
+    let change = Irreversible {
+        graph,
+        doing: "deleting",
+        op: Op::Delete,
+        in_any_state: true,
+        method: "DeleteGraph",
+        params: Params { graph_name: graph },
     };
+    let place = change.make(args.confirm, &args.place, runtime)?;
     args.output.print(&Done { graph: graph.clone(), place, done: "deleted" })
 }

@@ -4,14 +4,12 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::hosts::Directory;
 use epistemic_operations::names::shown;
-use epistemic_operations::remote::call;
 use epistemic_storage::graph::Op;
 use serde::Serialize;
-use serde::de::IgnoredAny;
 use tokio::runtime::Runtime;
 
+use crate::commands::irreversible::Irreversible;
 use crate::confirm::ConfirmArgs;
 use crate::exit::EXIT_CODES;
 use crate::output::{OutputArgs, Report};
@@ -41,24 +39,15 @@ struct Cleared<'a> {
 
 pub(super) fn run(args: &ClearArgs, runtime: &Runtime) -> Result<()> {
     let graph = &args.graph;
-    let will = |place: &str| format!("clearing the ledger of {} at {place} cannot be undone", shown(graph));
-    let place = match &args.place.dir {
-        Some(dir) => {
-            let directory = Directory::open_writable(dir)?;
-            let place = dir.display().to_string();
-            directory.graphs.graph(graph)?;
-            args.confirm.ask(&will(&place), graph)?;
-            directory.graphs.write(graph, Op::ClearLedger)?;
-            place
-        }
-        None => {
-            let client = runtime.block_on(args.place.shards.owner_of(graph))?;
-            let place = client.endpoint().to_string();
-            args.confirm.ask(&will(&place), graph)?;
-            let _: IgnoredAny = runtime.block_on(call(&client, graph, "ClearLedger", &()))?;
-            place
-        }
+    let change = Irreversible {
+        graph,
+        doing: "clearing the ledger of",
+        op: Op::ClearLedger,
+        in_any_state: false,
+        method: "ClearLedger",
+        params: (),
     };
+    let place = change.make(args.confirm, &args.place, runtime)?;
     args.output.print(&Cleared { graph, place })
 }
 
