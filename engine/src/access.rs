@@ -14,6 +14,7 @@ use epistemic_storage::{
     identities::{Identities, Identity, Role},
     snapshot::Header,
 };
+use parking_lot::RwLock;
 
 use crate::config::AccessMode;
 
@@ -126,6 +127,8 @@ pub(crate) struct AccessControl {
     mode: AccessMode,
     /// Names that are `System` whatever is registered.
     system_agents: HashSet<String>,
+    /// Names that are so by their keys, which nobody else can give.
+    trusted: RwLock<HashSet<String>>,
 }
 
 impl AccessControl {
@@ -136,7 +139,13 @@ impl AccessControl {
         durability: Durability,
     ) -> Result<Self, StoreError> {
         let system_agents = system_agents.iter().filter(|agent| !agent.is_empty()).cloned().collect();
-        Ok(Self { identities: Identities::open(Arc::clone(graphs), durability)?, mode, system_agents })
+        let identities = Identities::open(Arc::clone(graphs), durability)?;
+        Ok(Self { identities, mode, system_agents, trusted: RwLock::default() })
+    }
+
+    /// Makes these names, and no others, `System` by their keys.
+    pub(crate) fn trust(&self, names: HashSet<String>) {
+        *self.trusted.write() = names;
     }
 
     /// Tells the operator of what he may not expect.
@@ -203,7 +212,9 @@ impl AccessControl {
 
     /// Whether the caller is `System`: by configuration, or registered so.
     pub(crate) fn is_system(&self, caller: Caller<'_>) -> bool {
-        caller.0.is_some_and(|agent| self.system_agents.contains(agent))
+        caller
+            .0
+            .is_some_and(|agent| self.system_agents.contains(agent) || self.trusted.read().contains(agent))
             || self.with(caller, |identity| identity.is_some_and(Identity::is_system))
     }
 

@@ -22,13 +22,14 @@ use epistemic_listen::Place;
 use epistemic_logging::Limit;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, watch},
     task::block_in_place,
     time::{Duration, Instant, sleep_until, timeout},
 };
 
 use crate::{
     guesses::ON_ONE_CONNECTION,
+    keys::{Keys, Session},
     memory::{Body, Charge as MemoryCharge, Part as MemoryPart},
     oversized::{self, Oversized},
     quotas,
@@ -73,6 +74,8 @@ struct Connection<S> {
     peer: String,
     /// Where it comes from: connections of one origin share what it gets.
     origin: Arc<str>,
+    /// That, and the key that it belongs to.
+    session: Arc<Session>,
     stream: S,
     inbox: BytesMut,
     /// Bytes of the frame that has begun, its prefix included.
@@ -118,7 +121,8 @@ struct Connection<S> {
 pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place, peer: String) {
     let charge = Charge::new(&shard.unauthenticated);
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
-    let origin: Arc<str> = place.origin().to_string().into();
+    let session = Arc::new(Session::new(place.origin()));
+    let origin = Arc::clone(session.origin());
     let connection = Connection {
         shard: Arc::clone(&shard),
         number: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -137,6 +141,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
         pending_bytes: 0,
         transfers: shard.open_transfers.connect(&origin),
         origin,
+        session,
         deferred_frame: None,
         oversized: None,
         document: None,
@@ -167,6 +172,7 @@ fn tell_of_silence() {
 
 impl<S: Stream> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
+        let mut keys = self.shard.authentication.keys().map(Keys::changes);
         // Of its own, so that connections do not contend for the one of the shard.
         let stop = self.shard.stop.child_token();
         let stop = stop.cancelled();
@@ -202,6 +208,11 @@ impl<S: Stream> Connection<S> {
                 part = next_part(self.pending.front_mut()), if !self.pending.is_empty() => self.take_part(part)?,
                 read = receive(&mut self.stream, &mut self.inbox, reading), if listening => self.received(read?, reading),
                 () = &mut stop, if !self.closing => self.closing = true,
+                () = changed(&mut keys), if keys.is_some() => {
+                    if self.shard.authentication.keys().is_some_and(|keys| keys.ends(&self.session)) {
+                        return self.close().await;
+                    }
+                }
                 () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => self.overdue(),
             }
@@ -263,8 +274,8 @@ impl<S: Stream> Connection<S> {
                 },
             };
             let begun = self.outbox.len();
-            let Self { shard, number, transfers, origin, quota, pending, outbox, .. } = self;
-            let client = Client { connection: *number, transfers, peer: origin };
+            let Self { shard, number, transfers, session, quota, pending, outbox, .. } = self;
+            let client = Client { connection: *number, transfers, peer: session };
             let is_stranger = self.unauthenticated.is_some() && !authenticated;
             let mut run = || {
                 if is_stranger {
@@ -285,6 +296,14 @@ impl<S: Stream> Connection<S> {
                     self.pending.extend(refusal);
                     self.guessed();
                     break !self.closing;
+                }
+                Dispatched::Ended(refusal) => {
+                    self.document = None;
+                    self.pending.extend(refusal);
+                    self.inbox = BytesMut::new();
+                    self.closing = true;
+                    self.refused = true;
+                    break false;
                 }
                 Dispatched::Authenticated(pending) => {
                     self.sender_is_known();
@@ -365,6 +384,15 @@ async fn receive(stream: &mut impl Stream, inbox: &mut BytesMut, reading: bool) 
     }
     stream.ended().await;
     Ok(0)
+}
+
+/// Waits until the keys are others than before.
+async fn changed(keys: &mut Option<watch::Receiver<u64>>) {
+    let Some(keys) = keys else { return };
+    if keys.changed().await.is_err() {
+        // Nobody changes them any more.
+        std::future::pending().await
+    }
 }
 
 async fn next_part(pending: Option<&mut PendingResponse>) -> ResponsePart {

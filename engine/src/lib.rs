@@ -20,6 +20,7 @@ mod fair_queue;
 mod graph_cache;
 mod guesses;
 mod http;
+mod keys;
 mod lifecycle;
 mod listen;
 mod logging;

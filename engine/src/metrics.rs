@@ -25,6 +25,7 @@ use crate::{
     admission::Admission,
     compute_pool::ComputePool,
     damage::Damage,
+    keys::KeySeries,
     memory::{Accounts, Budget, Usage},
     open_transfers::OpenTransfers,
     projection::Projections,
@@ -248,6 +249,11 @@ impl Metrics {
             quotas: QuotaSeries::new(&series)?,
             registry,
         })
+    }
+
+    /// Adds the series of keys, where there is a file of them.
+    pub(crate) fn add(&self, keys: &KeySeries) -> prometheus::Result<()> {
+        keys.register(&self.registry)
     }
 
     fn op(&self, method: Method) -> &OpSeries {

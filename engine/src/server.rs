@@ -14,6 +14,7 @@ use anyhow::Context;
 use clap::Parser;
 use epistemic_listen::{Places, manager};
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
+use epistemic_signing::Key as SigningKey;
 use epistemic_storage::{
     Durability, GraphStore, MemoryStore, RocksOptions,
     channels::{Channels, Keep},
@@ -44,6 +45,7 @@ use crate::{
     expected_store::{Expected, Found, WrongStore},
     guesses::Guesses,
     http,
+    keys::{self, KeySeries, Keys},
     lifecycle::Decay,
     listen::{self, UnixSocket},
     logging, maintenance,
@@ -59,7 +61,7 @@ use crate::{
     request::strangers,
     scrub::Scrub,
     semantic::Indexes,
-    shard::{Authentication, Limits, Periodic, Shard},
+    shard::{Authentication, Limits, MadeWith, Periodic, Shard, SharedSecret},
     signed::SignedRequests,
     spool::{self, Spool},
     transactions::Transactions,
@@ -226,17 +228,21 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
 }
 
 /// Reads the nonces that the directory remembers. Its owner only.
-fn authentication(config: &Config, auth: &AuthChoice) -> Authentication {
+fn authentication(config: &Config, auth: &AuthChoice, metrics: &Metrics) -> anyhow::Result<Authentication> {
     if config.auth_secret.is_some() {
         tracing::warn!(
             "the secret was given as an argument, which every user of this machine can read; use GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file"
         );
     }
-    let AuthChoice::Secret(secret) = auth else {
-        tracing::warn!(
-            "SECURITY: running WITHOUT authentication: everyone who can connect can do everything"
-        );
-        return Authentication::None;
+    let shared = match auth {
+        AuthChoice::Secret(secret) => Some(secret),
+        AuthChoice::Keys => None,
+        AuthChoice::Insecure => {
+            tracing::warn!(
+                "SECURITY: running WITHOUT authentication: everyone who can connect can do everything"
+            );
+            return Ok(Authentication::None);
+        }
     };
     if auth.is_short() {
         tracing::warn!(
@@ -246,10 +252,29 @@ fn authentication(config: &Config, auth: &AuthChoice) -> Authentication {
     }
     let signed = &config.signed;
     let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
-    let checks = SignedRequests::open(secret, signed.expected(), signed.window(), nonces.as_deref());
-    let by_id = (signed.min_auth == MinAuth::Token).then(|| TokenKey::new(secret));
-    tracing::info!("Auth: enabled{}", if by_id.is_none() { ", signed requests only" } else { "" });
-    Authentication::Secret { by_id, signed: Box::new(checks) }
+    let checks = SignedRequests::open(signed.expected(), signed.window(), nonces.as_deref());
+    let made_with = match (&config.keys_file, shared) {
+        (Some(file), shared) => {
+            let series = KeySeries::new()?;
+            metrics.add(&series)?;
+            let keys = Keys::open(file.clone(), shared, series).context("--keys-file")?;
+            MadeWith::Keys(Box::new(keys))
+        }
+        (None, Some(secret)) => {
+            let (by_id, signing) = (TokenKey::new(secret), SigningKey::new(secret));
+            MadeWith::Secret(Box::new(SharedSecret { by_id, signing }))
+        }
+        (None, None) => anyhow::bail!("no secret and no --keys-file"),
+    };
+    let weakest = signed.min_auth;
+    let only = match weakest {
+        MinAuth::Token => "",
+        MinAuth::Local => ", signed requests only but on this machine",
+        MinAuth::Signed => ", signed requests only",
+    };
+    let with = if config.keys_file.is_some() { ", keys of a file" } else { "" };
+    tracing::info!("Auth: enabled{with}{only}");
+    Ok(Authentication::Tokens { made_with, weakest, signed: Box::new(checks) })
 }
 
 fn warn_of_risks(config: &Config) {
@@ -331,7 +356,6 @@ fn open_shard(
     log: Option<&LogWriter>,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let quotas = Quotas::open(config.quotas.clone(), directory.as_ref().map(DataDir::path))?;
-    let authentication = authentication(config, auth);
     let ownership = ownership.map(Arc::new);
     if let Some(ownership) = &ownership {
         tracing::info!(fingerprint = ownership.fingerprint(), "Advertised as {}", ownership.advertised());
@@ -354,6 +378,7 @@ fn open_shard(
     quotas.apply(&graphs);
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
+    let authentication = authentication(config, auth, &metrics)?;
     let dirty = Arc::new(Dirty::new(directory.is_some()));
     let path = directory.as_ref().map(|directory| directory.path().to_owned());
     let most = spool::Most { bytes: config.memory.answer_disk, files: shares.spooled };
@@ -368,6 +393,9 @@ fn open_shard(
     let keep = Keep { messages: config.channel_messages, bytes: CHANNEL_BYTES };
     let channels = Channels::open(Arc::clone(&graphs), keep, durability)?;
     let access = AccessControl::open(&graphs, config.access_control, &config.system_agents, durability)?;
+    if let Some(keys) = authentication.keys() {
+        access.trust(keys.trusted());
+    }
     access.log();
     access.identities.limit_names(budget.bytes(Part::Names) / 2);
     channels.limit_names(budget.bytes(Part::Names) / 2);
@@ -456,6 +484,9 @@ async fn serve(
 ) -> anyhow::Result<()> {
     if config.quotas.is_some() {
         tokio::spawn(maintenance::read_quotas_again(Arc::clone(shard), signal(SignalKind::hangup())?));
+    }
+    if shard.authentication.keys().is_some() {
+        tokio::spawn(keys::watch(Arc::clone(shard), signal(SignalKind::hangup())?));
     }
     owners::check_first(shard).await;
     let connections = TaskTracker::new();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use epistemic_listen::Places;
+use epistemic_signing::Key as SigningKey;
 use epistemic_storage::{
     GraphId, GraphStore, StoreError,
     channels::Channels,
@@ -23,8 +24,9 @@ use crate::{
     checkpoints::{Checkpoints, Dirty},
     commit::Committer,
     compute_pool::ComputePool,
-    config::{Config, DurabilityMode},
+    config::{Config, DurabilityMode, MinAuth},
     guesses::Guesses,
+    keys::{Keys, Session},
     lifecycle::Decay,
     memory::{Accounts, Budget, Limits as MemoryLimits, Part, Usage},
     metrics::Metrics,
@@ -113,12 +115,36 @@ pub(crate) struct Shard {
 pub(crate) enum Authentication {
     /// Nothing: everybody is served.
     None,
-    /// The shared secret.
-    Secret {
-        /// Tokens over the id of a request; not taken without.
-        by_id: Option<TokenKey>,
+    /// A token.
+    Tokens {
+        made_with: MadeWith,
+        /// The weakest that is taken.
+        weakest: MinAuth,
         signed: Box<SignedRequests>,
     },
+}
+
+/// What tokens are made with.
+pub(crate) enum MadeWith {
+    /// The shared secret.
+    Secret(Box<SharedSecret>),
+    /// The keys of a file.
+    Keys(Box<Keys>),
+}
+
+/// The shared secret as the key of both kinds of tokens.
+pub(crate) struct SharedSecret {
+    pub(crate) by_id: TokenKey,
+    pub(crate) signing: SigningKey,
+}
+
+/// Whether tokens over the id of a request are taken of this client.
+pub(crate) fn takes_by_id(weakest: MinAuth, client: &Session) -> bool {
+    match weakest {
+        MinAuth::Token => true,
+        MinAuth::Local => client.is_local(),
+        MinAuth::Signed => false,
+    }
 }
 
 impl Authentication {
@@ -127,13 +153,21 @@ impl Authentication {
         const WITHOUT_WINDOW: u64 = 600_000;
         match self {
             Authentication::None => WITHOUT_WINDOW,
-            Authentication::Secret { signed, .. } => signed.keys_kept_ms(),
+            Authentication::Tokens { signed, .. } => signed.keys_kept_ms(),
+        }
+    }
+
+    /// The keys, where there is a file of them.
+    pub(crate) fn keys(&self) -> Option<&Keys> {
+        match self {
+            Authentication::Tokens { made_with: MadeWith::Keys(keys), .. } => Some(keys),
+            Authentication::Tokens { .. } | Authentication::None => None,
         }
     }
 
     /// Says that nonces are on disk. Blocks.
     pub(crate) fn close(&self) {
-        if let Authentication::Secret { signed, .. } = self {
+        if let Authentication::Tokens { signed, .. } = self {
             signed.close();
         }
     }

@@ -9,6 +9,9 @@ use epistemic_signing::{BodyError, BodyHash, Context, Key, Request, Token};
 /// Without it requests carry a token over their id.
 pub const CONTEXT_VAR: &str = "EPISTEMIC_GRAPH_REQUEST_CONTEXT_JSON";
 
+/// As `node` of the claims: the endpoint that the request goes to, which a server of that `--node-id` takes and no other does.
+const ENDPOINT: &str = "{endpoint}";
+
 /// A secret and the claims of who uses it.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer {
@@ -47,12 +50,13 @@ impl Signer {
         agent_id.unwrap_or(&self.context.agent_id)
     }
 
-    /// The token of a request with these parameters, which are one MessagePack value.
+    /// The token of a request to `endpoint` with these parameters, which are one MessagePack value.
     ///
     /// # Errors
     /// They are not those of the method.
     pub(crate) fn token(
         &self,
+        endpoint: &str,
         id: u64,
         graph: &str,
         method: &str,
@@ -61,6 +65,9 @@ impl Signer {
     ) -> Result<String, BodyError> {
         let body = BodyHash::of(method, Some(params))?;
         let mut context = self.context.clone();
+        if context.node.as_deref() == Some(ENDPOINT) {
+            context.node = Some(endpoint.to_owned());
+        }
         if agent_id != context.agent_id {
             context.delegation = match context.principal == agent_id {
                 true => Vec::new(),
@@ -102,7 +109,7 @@ mod tests {
         let body = BodyHash::of("HasNode", Some(params)).unwrap();
         let mut nonces = Vec::new();
         for (agent, delegation) in [("p", 0), ("q", 2), ("p", 0)] {
-            let text = signer.token(7, "g", "HasNode", agent, params).unwrap();
+            let text = signer.token("tcp://h:1", 7, "g", "HasNode", agent, params).unwrap();
             let token = Token::parse(&text).unwrap();
             assert!(token.is_signed(&Key::new("s"), &Request { id: 7, graph: "g", method: "HasNode", body }));
             assert_eq!(token.context.check(), Ok(()));
@@ -112,6 +119,15 @@ mod tests {
         nonces.sort();
         nonces.dedup();
         assert_eq!(nonces.len(), 3);
-        assert!(signer.token(7, "g", "HasNode", "p", b"\x80").is_err());
+        assert!(signer.token("tcp://h:1", 7, "g", "HasNode", "p", b"\x80").is_err());
+    }
+
+    #[test]
+    fn the_server_may_be_named_by_its_endpoint() {
+        for (node, named) in [(None, None), (Some("n"), Some("n")), (Some("{endpoint}"), Some("tcp://h:1"))] {
+            let signer = Signer::new("s", Context { node: node.map(str::to_owned), ..context() });
+            let text = signer.token("tcp://h:1", 7, "g", "NodeCount", "p", b"\xc0").unwrap();
+            assert_eq!(Token::parse(&text).unwrap().context.node.as_deref(), named);
+        }
     }
 }

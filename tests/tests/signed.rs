@@ -192,6 +192,29 @@ fn the_tools_sign_when_they_have_claims() -> Result<()> {
     Ok(())
 }
 
+/// A shard may want to be named, so that what was heard of a request to one is worth nothing at another.
+#[test]
+fn requests_may_have_to_name_their_shard() -> Result<()> {
+    ensure!(ServerProcess::ours().arg("--require-node").start_expecting_exit()?.0.code() == Some(2));
+    for (own, claimed, taken) in
+        [("own", "{endpoint}", true), ("own", "", false), ("other", "{endpoint}", false)]
+    {
+        let builder = ServerProcess::ours().arg("--require-node");
+        let endpoint = format!("unix://{}", builder.socket().display());
+        let name = if own == "own" { endpoint.clone() } else { "tcp://other:1".to_owned() };
+        let server = builder.arg("--node-id").arg(name).start()?;
+        let node = if claimed.is_empty() { String::new() } else { format!(r#", "node": "{claimed}""#) };
+        let claims = format!(
+            r#"{{"principal": "p", "tenant": "t", "audience": "a", "agent_id": "p", "roles": [], "scopes": ["kg:admin"],
+            "policy_version": "1", "delegation": []{node}}}"#
+        );
+        let egctl = Egctl::with_secret(server.secret()).env("EPISTEMIC_GRAPH_REQUEST_CONTEXT_JSON", claims);
+        let output = egctl.run(["status", "--endpoint", &endpoint])?;
+        ensure!(output.status.success() == taken, "{own} {claimed}: {output:?}");
+    }
+    Ok(())
+}
+
 /// A downgrade to the older token is refused when the operator says so.
 #[test]
 fn only_signed_requests_are_taken_if_told_so() -> Result<()> {

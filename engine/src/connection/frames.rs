@@ -164,7 +164,7 @@ impl<S: Stream> Connection<S> {
     fn first_frame(&self) -> Option<Shown> {
         let begun = &self.inbox[frame::PREFIX..];
         match Envelope::parse(begun) {
-            Ok(envelope) => Some(authenticate::look(&self.shard, &envelope)),
+            Ok(envelope) => Some(authenticate::look(&self.shard, &self.session, &envelope)),
             Err(_) if begun.len() < oversized::HEAD => None,
             Err(_) => Some(Shown::Nothing),
         }

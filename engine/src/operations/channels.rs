@@ -5,9 +5,13 @@ use serde::Deserialize;
 
 use crate::{
     access::Caller,
+    keys::InChannel,
     request::{access, error::OpError, service::ServiceCall},
     shard::Shard,
-    wire::{NoParams, encode, field_str, field_uint, str_or_nil, strings, text, text_or_nil, texts},
+    wire::{
+        DecodeError, Method, NoParams, Params, encode, field_str, field_uint, str_or_nil, strings, text,
+        text_or_nil, texts,
+    },
 };
 
 impl From<ChannelError> for OpError {
@@ -102,6 +106,30 @@ pub(crate) struct Channel<'a> {
     channel_id: &'a str,
 }
 
+/// What `CreateChannel` names.
+pub(super) fn created_by<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<InChannel<'a>, DecodeError> {
+    let CreateChannel { channel_id: channel, creator, .. } = Params::decode(method, raw)?;
+    Ok(InChannel { channel, agent: Some(creator) })
+}
+
+/// What `JoinChannel` and `LeaveChannel` name.
+pub(super) fn of_agent<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<InChannel<'a>, DecodeError> {
+    let ChannelAgent { channel_id: channel, agent_id } = Params::decode(method, raw)?;
+    Ok(InChannel { channel, agent: Some(agent_id) })
+}
+
+/// What `SendMessage` names.
+pub(super) fn sent_by<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<InChannel<'a>, DecodeError> {
+    let SendMessage { channel_id: channel, sender, .. } = Params::decode(method, raw)?;
+    Ok(InChannel { channel, agent: Some(sender) })
+}
+
+/// What `CloseChannel`, `GetChannelMessages` and `GetChannelMembers` name.
+pub(super) fn of_anybody<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<InChannel<'a>, DecodeError> {
+    let Channel { channel_id: channel } = Params::decode(method, raw)?;
+    Ok(InChannel { channel, agent: None })
+}
+
 /// `CreateChannel`
 pub(super) fn create(
     call: &ServiceCall<'_>,
@@ -192,7 +220,8 @@ pub(super) fn members(
 
 /// `ListChannels`
 pub(super) fn list(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>) -> Result<(), OpError> {
-    let list = listed(call.shard, Caller::new(call.request.envelope.agent_id))?;
+    let mut list = listed(call.shard, Caller::new(call.request.envelope.agent_id))?;
+    list.retain(|channel| call.request.peer.sees(&channel.id));
     encode::array(out, list.len());
     for channel in list {
         encode::map(out, 3);

@@ -62,6 +62,14 @@ pub(super) fn deleted(method: Method, raw: Option<&[u8]>) -> Result<&str, Decode
     DeleteGraph::decode(method, raw).map(|params| params.graph_name)
 }
 
+/// The graph that `Fork` makes; nothing when it is to answer the copy.
+pub(super) fn copied<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<Option<&'a str>, DecodeError> {
+    if NoParams::decode(method, raw).is_ok() {
+        return Ok(None);
+    }
+    Fork::decode(method, raw).map(|params| Some(params.graph_name))
+}
+
 /// `CreateGraph`
 pub(super) fn create<'a>(write: &mut WriteCall<'a>, params: CreateGraph<'a>) -> Result<Op, OpError> {
     let CreateGraph { graph_name, graph_type: kind, tenant } = params;

@@ -11,6 +11,7 @@ use epistemic_storage::{
 
 use crate::{
     access::Caller,
+    keys::may_claim,
     quotas::{Load, Place},
     request::service::ServiceCall,
     transfer::{Committed, TransferError},
@@ -25,6 +26,7 @@ pub(super) fn open_graph(
 ) -> Result<u64, TransferError> {
     let shard = Arc::clone(call.shard);
     let agent = Caller::new(call.request.envelope.agent_id).id().map(str::to_owned);
+    let grant = call.request.peer.grant().cloned();
     let replaces = target.name.clone().filter(|_| target.replace);
     call.transfers.open_import(replaces, quota, move |input| {
         let graphs = &shard.graphs;
@@ -34,6 +36,12 @@ pub(super) fn open_graph(
                 has_room(graphs, name, header)?;
             }
             let there = graphs.graph(name).ok();
+            if let Some(grant) = &grant {
+                may_claim(grant, name, header, there.as_deref()).map_err(|forbidden| {
+                    shard.metrics.access_denied();
+                    forbidden.to_string()
+                })?;
+            }
             let caller = Caller::new(agent.as_deref());
             shard.access.may_restore(caller, name, header, there.as_deref()).map_err(|denied| {
                 shard.metrics.access_denied();

@@ -59,15 +59,16 @@ fn caller<'a>(call: &ServiceCall<'a>) -> Caller<'a> {
 }
 
 /// The graphs that the caller may read, oldest first.
-fn readable(shard: &Shard, caller: Caller<'_>) -> Vec<Arc<Graph>> {
-    let mut graphs = shard.graphs.graphs();
-    graphs.retain(|graph| shard.access.may(caller, Need::Read, graph));
+fn readable(call: &ServiceCall<'_>) -> Vec<Arc<Graph>> {
+    let (client, access, caller) = (call.request.peer, &call.shard.access, caller(call));
+    let mut graphs = call.shard.graphs.graphs();
+    graphs.retain(|graph| client.sees(graph.name()) && access.may(caller, Need::Read, graph));
     graphs
 }
 
 /// `ListGraphs`, oldest graph first.
 pub(super) fn list_graphs(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>) -> Result<(), OpError> {
-    let graphs = readable(call.shard, caller(call));
+    let graphs = readable(call);
     encode::array(out, graphs.len());
     for graph in graphs {
         encode::map(out, 2);
@@ -84,7 +85,7 @@ pub(super) fn graph_stats(
     out: &mut Vec<u8>,
 ) -> Result<(), OpError> {
     let shard = call.shard;
-    let graphs = readable(shard, caller(call));
+    let graphs = readable(call);
     let view = shard.graphs.read_view();
     encode::array(out, graphs.len());
     for graph in graphs {
@@ -180,6 +181,9 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
     let sees_all = !shard.access.is_on() || shard.access.is_system(caller);
     fields["quotas"] = quotas::summary(&shard.quotas, &shard.graphs, sees_all);
     add_ownership(shard, &mut fields);
+    if let Some(keys) = shard.authentication.keys() {
+        fields["keys"] = keys.status();
+    }
     if let Some(peers) = &shard.peers {
         fields["ownership"] = peers.status();
     }

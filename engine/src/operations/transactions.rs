@@ -26,7 +26,7 @@ use crate::{
     shard::Shard,
     signed,
     transactions::{Refusal, Size, Staged},
-    wire::{Envelope, Method, OrNone, Params, bytes, components, encode, text, text_or_nil},
+    wire::{DecodeError, Envelope, Method, OrNone, Params, bytes, components, encode, text, text_or_nil},
 };
 
 impl From<Refusal> for OpError {
@@ -174,6 +174,12 @@ fn agent<'a>(envelope: &Envelope<'a>) -> Option<&'a str> {
     Caller::new(envelope.agent_id).id()
 }
 
+/// The graph that `BeginTxn` names, if it is not that of the request.
+pub(super) fn named<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<Option<&'a str>, DecodeError> {
+    let OrNone(BeginTransaction { graph, .. }) = Params::decode(method, raw)?;
+    Ok(graph)
+}
+
 /// The graph that `BeginTxn` is about; nothing if it cannot be told or the caller may not write to it.
 pub(super) fn begun_on(shard: &Shard, method: Method, envelope: &Envelope<'_>) -> Option<Arc<Graph>> {
     let OrNone(BeginTransaction { graph, .. }) = Params::decode(method, envelope.params).ok()?;
@@ -183,9 +189,18 @@ pub(super) fn begun_on(shard: &Shard, method: Method, envelope: &Envelope<'_>) -
 
 /// The graph of the transaction that a request is about; nothing if there is none, or it is another's.
 pub(super) fn graph(shard: &Shard, method: Method, envelope: &Envelope<'_>) -> Option<Arc<Graph>> {
-    let TransactionId { txn_id } = Params::decode(method, envelope.params).ok()?;
-    let name = shard.transactions.graph(txn_id, agent(envelope)).ok()?;
+    let name = graph_name(shard, method, envelope).ok()??;
     shard.graphs.graph(&name).ok()
+}
+
+/// The name of that graph, whether or not there is one still.
+pub(crate) fn graph_name(
+    shard: &Shard,
+    method: Method,
+    envelope: &Envelope<'_>,
+) -> Result<Option<Arc<str>>, DecodeError> {
+    let TransactionId { txn_id } = Params::decode(method, envelope.params)?;
+    Ok(shard.transactions.graph(txn_id, agent(envelope)).ok())
 }
 
 /// `BeginTxn`

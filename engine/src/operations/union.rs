@@ -9,7 +9,7 @@ use crate::{
         error::{OpError, ReadError},
         union_read::UnionRead,
     },
-    wire::{bin_or_nil, decoded_or_empty, encode, strings, text, texts},
+    wire::{DecodeError, Method, Params, bin_or_nil, decoded_or_empty, encode, strings, text, texts},
 };
 
 /// Several graphs and a node.
@@ -34,6 +34,19 @@ pub(crate) struct UnionByLabel<'a> {
     label: &'a str,
     /// Most nodes to return of all graphs together; 0 is no limit.
     limit: usize,
+}
+
+/// The graphs that `UnionGetNodeProperties` and `UnionGetNeighbors` read.
+pub(super) fn graphs<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<Vec<&'a str>, DecodeError> {
+    UnionNode::decode(method, raw).map(|params| params.graphs)
+}
+
+/// The graphs that `UnionGetNodesByLabel` reads.
+pub(super) fn graphs_by_label<'a>(
+    method: Method,
+    raw: Option<&'a [u8]>,
+) -> Result<Vec<&'a str>, DecodeError> {
+    UnionByLabel::decode(method, raw).map(|params| params.graphs)
 }
 
 /// `UnionGetNodeProperties`: those that the first graph with the node has.

@@ -59,6 +59,10 @@ impl Peers {
                 tracing::warn!(%error, "requests to other shards are not signed");
                 Secret::new(secret)
             }),
+            AuthChoice::Keys => {
+                tracing::warn!("shards cannot ask each other who serves what: that takes the shared secret");
+                Secret::none()
+            }
             AuthChoice::Insecure => Secret::none(),
         };
         (all.len() > 1).then(|| Self { own: own.clone(), all: all.to_vec(), secret, state: Mutex::default() })

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     charge::{Load, WriteCharge},
     kind::Kind,
+    pattern::Pattern,
     refusal::Refusal,
     status::{show, summary},
     tenant::{Place, Tenant},

@@ -1,10 +1,10 @@
-//! Which tenants a rule is for.
+//! Which tenants a rule is for, and which graphs a key.
 
 use std::fmt;
 
 /// A name in which `*` stands for any characters, also none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern(String);
+pub(crate) struct Pattern(String);
 
 /// Bytes of a pattern at most.
 const MAX_BYTES: usize = 4096;
@@ -12,9 +12,9 @@ const MAX_BYTES: usize = 4096;
 impl Pattern {
     /// # Errors
     /// It is too long.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         if text.len() > MAX_BYTES {
-            return Err(format!("a tenant pattern of {} bytes, {MAX_BYTES} are the most", text.len()));
+            return Err(format!("a pattern of {} bytes, {MAX_BYTES} are the most", text.len()));
         }
         Ok(Self(text.to_owned()))
     }
@@ -28,7 +28,7 @@ impl Pattern {
         !self.0.contains('*')
     }
 
-    pub(super) fn matches(&self, tenant: &str) -> bool {
+    pub(crate) fn matches(&self, tenant: &str) -> bool {
         let mut parts = self.0.split('*');
         let Some(mut rest) = parts.next().and_then(|first| tenant.strip_prefix(first)) else { return false };
         let Some(last) = parts.next_back() else { return rest.is_empty() };

@@ -15,6 +15,7 @@ use super::{
     quota, response, service, union_read, write,
 };
 use crate::{
+    keys,
     memory::Body,
     operations::{
         handler::Handler,
@@ -22,6 +23,7 @@ use crate::{
     },
     quotas::Place,
     shard::Shard,
+    signed,
     wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge, method_named},
 };
 
@@ -33,6 +35,8 @@ pub(crate) enum Dispatched {
     WrongToken(Option<PendingResponse>),
     /// An authenticated request: answered into the outbox, or promised.
     Authenticated(Option<PendingResponse>),
+    /// The key of its connection is not any more what it was: answered, and nothing more is read.
+    Ended(Option<PendingResponse>),
     /// An authenticated request that must see the answers before it first; dispatch it again when they are out.
     Wait,
 }
@@ -62,13 +66,16 @@ pub(crate) fn dispatch(
     let method = method_named(envelope.method);
     let row = method.as_ref().ok().and_then(|method| table::row(*method));
     let operation = row.map(|row| &row.operation);
-    if !authenticated && let Err(refusal) = authenticate::check(shard, &envelope, operation) {
+    if !authenticated && let Err(refusal) = authenticate::check(shard, client.peer, &envelope, operation) {
         let answer = PendingResponse::refused(&refusal, to, pending.is_empty(), outbox);
         if matches!(&refusal, OpError::Token(refusal) if refusal.is_of_a_friend()) {
             shard.metrics.access_denied();
             return Dispatched::Authenticated(answer);
         }
         shard.metrics.auth_failure();
+        if matches!(refusal, OpError::Token(signed::Refusal::Retired)) {
+            return Dispatched::Ended(answer);
+        }
         let wrong_secret = if let OpError::Token(refusal) = &refusal {
             refusal.is_wrong_secret()
         } else {
@@ -101,9 +108,12 @@ pub(crate) fn dispatch(
         return Dispatched::Authenticated(None);
     };
     let Client { peer, connection, .. } = client;
+    let envelope = peer.identified(envelope);
     let request = Request { envelope, operation, begun, peer, connection };
     let computes = matches!(handler, Handler::Compute(_));
-    let admitted = access::check(shard, &request, pending)
+    let admitted = keys::check(shard, &request)
+        .map_err(Refusal::Error)
+        .and_then(|()| access::check(shard, &request, pending))
         .and_then(|()| quota::admit(shard, &request, computes, body.len(), place, pending));
     let tenant = match admitted {
         Ok(tenant) => tenant,

@@ -11,6 +11,7 @@ use crate::{
     access::Denied,
     admission::Busy,
     analytics::Cancelled,
+    keys::Forbidden,
     memory::{NoRoom, TooLarge},
     quotas,
     shard::Shard,
@@ -36,6 +37,9 @@ pub(crate) enum OpError {
     /// Access control.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The key of the connection.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// The token of a signed request does not prove who asks, or what it may do.
     #[error(transparent)]
     Token(#[from] signed::Refusal),

@@ -25,7 +25,7 @@ fn code_of(error: &OpError) -> &'static str {
         OpError::Unserved(_) => "METHOD_NOT_YET_SERVED",
         OpError::Busy(_) => "BUSY",
         OpError::Quota(_) => "QUOTA",
-        OpError::Denied(_) => "ACCESS_DENIED",
+        OpError::Denied(_) | OpError::Forbidden(_) => "ACCESS_DENIED",
         OpError::Refused(code, _) => code.name(),
         OpError::Decode(_) | OpError::Text(_) | OpError::NoRoom(_) => INVALID,
         OpError::Graph(error) => of_graph(error),

@@ -7,6 +7,7 @@ use epistemic_storage::graph::Graph;
 use super::operation::Operation;
 use crate::{
     account::{Account, Sender},
+    keys::Session,
     memory::Room,
     shard::Shard,
     transfer::Transfers,
@@ -19,8 +20,8 @@ pub(crate) struct Request<'a> {
     pub(crate) envelope: Envelope<'a>,
     pub(crate) operation: &'static Operation,
     pub(crate) begun: Instant,
-    /// Where it comes from: its origin.
-    pub(crate) peer: &'a Arc<str>,
+    /// Where it comes from, and under which key.
+    pub(crate) peer: &'a Arc<Session>,
     /// The number of its connection.
     pub(crate) connection: u64,
 }
@@ -62,6 +63,6 @@ pub(crate) struct Client<'a> {
     /// The number of the connection.
     pub(crate) connection: u64,
     pub(crate) transfers: &'a Arc<Transfers>,
-    /// Where it comes from: its origin.
-    pub(crate) peer: &'a Arc<str>,
+    /// Where it comes from, and under which key.
+    pub(crate) peer: &'a Arc<Session>,
 }

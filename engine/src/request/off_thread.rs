@@ -18,9 +18,10 @@ use crate::{
     account::Account,
     admission::Permit,
     analytics::{Cancel, Cancelled},
+    keys::Session,
     memory::{Body, Charge, Room, decoded},
     shard::Shard,
-    wire::{Envelope, ReplyTo, in_place},
+    wire::{ReplyTo, in_place},
 };
 
 /// Parts of a streamed response that may wait for their client.
@@ -45,7 +46,7 @@ pub(crate) struct Job {
     body: Body,
     account: Account,
     begun: Instant,
-    peer: Arc<str>,
+    peer: Arc<Session>,
     connection: u64,
 }
 
@@ -122,7 +123,7 @@ impl Job {
         let Self { shard, operation, body, account, begun, peer, connection, .. } = self;
         let body = if operation.takes_document() { body.map(in_place::list_as_bin) } else { body };
         // It was parsed from the same bytes before.
-        let envelope = Envelope::parse(&body).ok()?;
+        let envelope = peer.envelope(&body).ok()?;
         let request = Request { envelope, operation, begun, peer: &peer, connection };
         Some(work(&shard, &request, &account))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use epistemic_storage::graph::{Graph, GraphType};
 
 use crate::{
+    keys::{LeastRole, Names},
     shard::Shard,
     signed::Scope,
     wire::{DecodeError, Envelope, Method},
@@ -19,10 +20,14 @@ pub(crate) struct Operation {
     pub(crate) scope: Scope,
     pub(crate) quota: Quota,
     pub(crate) effect: Effect,
+    /// What the key of its caller must be for, at least.
+    pub(crate) least_role: LeastRole,
+    /// What the key of its caller must be for, too.
+    pub(crate) names: Names,
 }
 
 /// Decodes a name that stands in the parameters of the method.
-type NameFromParams = for<'a> fn(Method, Option<&'a [u8]>) -> Result<&'a str, DecodeError>;
+pub(crate) type NameFromParams = for<'a> fn(Method, Option<&'a [u8]>) -> Result<&'a str, DecodeError>;
 
 /// What a caller needs once identities are registered (`docs/reference-protocol.md` section 9).
 #[derive(Clone, Copy)]

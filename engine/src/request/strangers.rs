@@ -14,7 +14,7 @@ use super::{
 use crate::{
     memory::Body,
     quotas::Place,
-    shard::{Authentication, Shard},
+    shard::{Authentication, MadeWith, Shard, takes_by_id},
     signed::SignedRequests,
     wire::{ReplyTo, envelope},
 };
@@ -41,10 +41,12 @@ pub(crate) fn dispatch_stranger(
         let to = ReplyTo { id: head.map_or(0, |head| head.id), coded: false };
         PendingResponse::refused(&error, to, pending.is_empty(), outbox)
     };
-    if let (Authentication::Secret { by_id: Some(by_id), .. }, Some(head)) = (&shard.authentication, head)
+    if let (Authentication::Tokens { made_with: MadeWith::Secret(shared), weakest, .. }, Some(head)) =
+        (&shard.authentication, head)
+        && takes_by_id(*weakest, client.peer)
         && !SignedRequests::is_meant(head.auth_token)
     {
-        if by_id.verify(head.id, head.auth_token) {
+        if shared.by_id.verify(head.id, head.auth_token) {
             return dispatch(shard, client, body, false, place, pending, outbox);
         }
         shard.metrics.auth_failure();

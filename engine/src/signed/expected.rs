@@ -12,6 +12,8 @@ pub(crate) struct Expected {
     pub(crate) policy_version: Option<String>,
     /// The name of this server; a token that names none is for any.
     pub(crate) node: Option<String>,
+    /// One that names none is refused: it could be sent to another server, too.
+    pub(crate) node_is_needed: bool,
 }
 
 impl Expected {
@@ -30,7 +32,36 @@ impl Expected {
         }
         match &context.node {
             Some(node) if differs(&self.node, node).is_some() => Err(Refusal::Node),
-            _ => Ok(()),
+            None if self.node_is_needed => Err(Refusal::Node),
+            Some(_) | None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_want_to_be_named() {
+        let mut context = Context {
+            principal: "p".into(),
+            tenant: "t".into(),
+            audience: "a".into(),
+            agent_id: "p".into(),
+            roles: Vec::new(),
+            scopes: Vec::new(),
+            policy_version: "1".into(),
+            delegation: Vec::new(),
+            node: None,
+            priority: None,
+        };
+        let any = Expected { node: Some("n".into()), ..Expected::default() };
+        let named = Expected { node_is_needed: true, ..any.clone() };
+        assert_eq!((any.check(&context), named.check(&context)), (Ok(()), Err(Refusal::Node)));
+        context.node = Some("n".into());
+        assert_eq!((any.check(&context), named.check(&context)), (Ok(()), Ok(())));
+        context.node = Some("other".into());
+        assert_eq!((any.check(&context), named.check(&context)), (Err(Refusal::Node), Err(Refusal::Node)));
     }
 }

@@ -12,7 +12,7 @@ mod scopes;
 
 use std::path::Path;
 
-use epistemic_signing::{BodyHash, Key, PREFIX, Request, Token};
+use epistemic_signing::{BodyHash, PREFIX, Request, Token};
 use epistemic_storage::{clock, properties::token::Reader};
 
 pub(crate) use expected::Expected;
@@ -25,7 +25,6 @@ use nonces::Nonces;
 
 /// Checks signed requests.
 pub(crate) struct SignedRequests {
-    key: Key,
     expected: Expected,
     nonces: Nonces,
     /// Seconds that a client's clock may differ.
@@ -33,10 +32,10 @@ pub(crate) struct SignedRequests {
 }
 
 impl SignedRequests {
-    /// For tokens made with `secret`. Nonces are remembered in `dir`, if there is one, across restarts.
-    pub(crate) fn open(secret: &str, expected: Expected, window: u64, dir: Option<&Path>) -> Self {
+    /// Nonces are remembered in `dir`, if there is one, across restarts.
+    pub(crate) fn open(expected: Expected, window: u64, dir: Option<&Path>) -> Self {
         let nonces = Nonces::open(dir, window, now());
-        Self { key: Key::new(secret), expected, nonces, window }
+        Self { expected, nonces, window }
     }
 
     /// Whether a token claims to be a signed one.
@@ -44,12 +43,17 @@ impl SignedRequests {
         token.starts_with(PREFIX)
     }
 
-    /// Checks a request, once: the second time its nonce is known. May block for a moment, on a disk that is slow to take
-    /// a nonce.
+    /// Checks a request, once: the second time its nonce is known. `is_signed` asks whether the MAC is that of the request, by
+    /// some key. May block for a moment, on a disk that is slow to take a nonce.
     ///
     /// # Errors
     /// What to answer; nothing was done.
-    pub(crate) fn check(&self, envelope: &Envelope<'_>, scope: Scope) -> Result<(), Refusal> {
+    pub(crate) fn check<T>(
+        &self,
+        envelope: &Envelope<'_>,
+        scope: Scope,
+        is_signed: impl FnOnce(&Token, &Request<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
         if !envelope.exact {
             return Err(Refusal::Encoding("unknown fields, or no agent_id".into()));
         }
@@ -58,9 +62,7 @@ impl SignedRequests {
         let body =
             BodyHash::of(envelope.method, params).map_err(|error| Refusal::Encoding(error.to_string()))?;
         let request = Request { id: envelope.id, graph: envelope.graph, method: envelope.method, body };
-        if !token.is_signed(&self.key, &request) {
-            return Err(Refusal::Signature);
-        }
+        let signed = is_signed(&token, &request)?;
         let now = now();
         if token.timestamp.abs_diff(now) > self.window {
             return Err(Refusal::Expired);
@@ -74,7 +76,8 @@ impl SignedRequests {
             return Err(Refusal::Token);
         }
         self.nonces.remember(&token.nonce, token.timestamp, now)?;
-        scope.check(&context.scopes)
+        scope.check(&context.scopes)?;
+        Ok(signed)
     }
 
     /// How long the idempotency key of a write is kept, in milliseconds: for as long as the nonce of its token at most is.

@@ -1,4 +1,4 @@
-//! Why a signed request is refused, in the codes and words of the published servers.
+//! Why a request is refused whose sender is not known, in the codes and words of the published servers.
 
 /// What is answered in place of a result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,17 @@ pub(crate) enum Refusal {
     /// The MAC is that of another request, or of another secret.
     #[error("Authentication failed: request signature did not verify")]
     Signature,
+    /// The token over the id is none of the key that the request names.
+    #[error("Authentication failed")]
+    WrongToken,
+    /// The connection belongs to another key.
+    #[error("Authentication failed: this connection belongs to another key; open one for each")]
+    OtherKey,
+    /// The key of the connection is not what it was; the connection ends.
+    #[error(
+        "Authentication failed: the key of this connection was retired or changed, or has expired; connect again"
+    )]
+    Retired,
     /// The time is not that of this server.
     #[error("request timestamp is outside the allowed clock-skew window")]
     Expired,
@@ -40,7 +51,9 @@ impl Refusal {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Refusal::Encoding(_) => "INVALID_ARGUMENT",
-            Refusal::Token => "AUTHENTICATION_REQUIRED",
+            Refusal::Token | Refusal::WrongToken | Refusal::OtherKey | Refusal::Retired => {
+                "AUTHENTICATION_REQUIRED"
+            }
             Refusal::Signature => "AUTH_BAD_SIGNATURE",
             Refusal::Expired => "AUTH_EXPIRED",
             Refusal::Audience(_) => "AUTH_AUDIENCE_MISMATCH",
@@ -54,7 +67,7 @@ impl Refusal {
 
     /// Whether the token is one that somebody with another secret made.
     pub(crate) fn is_wrong_secret(&self) -> bool {
-        *self == Refusal::Signature
+        matches!(self, Refusal::Signature | Refusal::WrongToken)
     }
 
     /// Whether the sender has shown that it knows the secret.

@@ -183,7 +183,7 @@ impl Client {
         let agent_id = shared.options.agent_id.as_deref();
         let mut request = Request { id, graph, auth_token: "", method, agent_id, plain: false, params };
         let frame = match shared.secret.signer() {
-            Some(signer) => request.sign(signer)?,
+            Some(signer) => request.sign(signer, &shared.endpoint.to_string())?,
             None => {
                 let token = shared.secret.token(id);
                 request.auth_token = &token;

@@ -30,15 +30,15 @@ impl<P: Serialize + ?Sized> Request<'_, P> {
         self.with_length(frame)
     }
 
-    /// The whole frame, signed.
-    pub(super) fn sign(&self, signer: &Signer) -> Result<Vec<u8>, CallError> {
+    /// The whole frame, signed, for this endpoint.
+    pub(super) fn sign(&self, signer: &Signer, endpoint: &str) -> Result<Vec<u8>, CallError> {
         let mut params = Vec::new();
         self.params
             .serialize(&mut Serializer::new(&mut params).with_struct_map())
             .map_err(|error| self.params_error(&error.to_string()))?;
         let agent_id = signer.agent_id(self.agent_id);
         let token = signer
-            .token(self.id, self.graph, self.method, agent_id, &params)
+            .token(endpoint, self.id, self.graph, self.method, agent_id, &params)
             .map_err(|error| self.params_error(&error.to_string()))?;
         let Self { id, graph, method, .. } = *self;
         let request = Request {

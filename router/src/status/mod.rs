@@ -14,6 +14,6 @@ pub use base_names::{BaseNames, OtherBase, told as base_name_told};
 pub use damage::{DamageStatus, DamagedGraph, ScrubFinding, ScrubStatus};
 pub use quotas::{QuotaSetting, QuotaStatus, Quotas, TenantQuota};
 pub use shard::{
-    CheckpointStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, MemoryPart, MemoryStatus,
-    OwnershipStatus, ShardStatus,
+    CheckpointStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, KeysStatus, MemoryPart,
+    MemoryStatus, OwnershipStatus, RotatingKey, ShardStatus,
 };

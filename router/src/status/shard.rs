@@ -160,6 +160,9 @@ pub struct ShardStatus {
     /// What its tenants may use and do; earlier versions do not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotas: Option<QuotaStatus>,
+    /// Its keys file, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeysStatus>,
     /// Its own endpoint, when it was told one.
     #[serde(default)]
     pub advertise: Option<String>,
@@ -176,6 +179,33 @@ pub struct ShardStatus {
     /// What it may take of memory, and holds of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<MemoryStatus>,
+}
+
+/// The keys file of a shard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeysStatus {
+    /// Its path.
+    pub file: String,
+    /// Entries in it.
+    pub keys: u64,
+    /// When it was read, Unix milliseconds.
+    pub read_ms: u64,
+    /// Why it could not be read again: the keys are those of before.
+    pub error: Option<String>,
+    /// Whether requests that name no key are taken with the shared secret.
+    pub default: bool,
+    /// Keys with two secrets, by what metrics call them.
+    #[serde(default)]
+    pub rotating: BTreeMap<String, RotatingKey>,
+}
+
+/// A key with two secrets.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct RotatingKey {
+    /// Since when the shard has both, Unix milliseconds.
+    pub since_ms: u64,
+    /// When the older one was used last since then.
+    pub previous_used_ms: Option<u64>,
 }
 
 /// The memory of a shard, in bytes.

@@ -13,6 +13,7 @@ mod graph;
 mod graphs;
 mod identity;
 mod irreversible;
+mod keys;
 mod ledger;
 mod moves;
 mod owners;
@@ -48,6 +49,7 @@ use self::explain::ExplainArgs;
 use self::graph::GraphCommand;
 use self::graphs::GraphsArgs;
 use self::identity::IdentityArgs;
+use self::keys::KeysCommand;
 use self::ledger::LedgerCommand;
 use self::moves::{MoveArgs, MovesArgs};
 use self::owners::OwnersCommand;
@@ -126,6 +128,9 @@ enum Command {
     Graph(GraphCommand),
     #[command(visible_alias = "identities")]
     Identity(IdentityArgs),
+    /// The keys file of shards: who may do what with which graphs.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// The channels that agents talk in: list, show, history, close.
     #[command(subcommand)]
     Channel(ChannelCommand),
@@ -188,6 +193,7 @@ impl Command {
             Self::Load(args) => data::load(&args, runtime),
             Self::Graph(command) => graph::run(&command, runtime),
             Self::Identity(args) => identity::run(&args, runtime),
+            Self::Keys(command) => keys::run(&command, runtime),
             Self::Channel(command) => channel::run(&command, runtime),
             Self::Endpoints(command) => endpoints::run(&command, runtime),
             Self::SupportBundle(args) => support::run(&args, runtime),
