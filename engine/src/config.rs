@@ -5,7 +5,10 @@ mod authentication;
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 pub use self::authentication::{AuthChoice, MinAuth, SHORT_SECRET, SignedConfig};
-use crate::memory::{Given, MemoryBudget, Part};
+use crate::{
+    memory::{Given, MemoryBudget, Part},
+    tls::TlsFlags,
+};
 use clap::{Command, CommandFactory, FromArgMatches, Parser};
 use epistemic_storage::{
     graph::LedgerKeep,
@@ -26,9 +29,13 @@ pub struct Config {
     #[arg(long, env = "GRAPH_SERVICE_SOCKET_MODE", value_name = "MODE", value_parser = parse_mode)]
     pub socket_mode: Option<u32>,
 
-    /// TCP address to listen on as well, e.g. 127.0.0.1:9101. There is no TLS: keep it on loopback or a private network
+    /// TCP address to listen on as well, e.g. 127.0.0.1:9101. Beyond loopback give it a certificate
     #[arg(long, env = "GRAPH_SERVICE_TCP_ADDR", value_name = "HOST:PORT")]
     pub tcp_addr: Option<String>,
+
+    /// About TLS.
+    #[command(flatten)]
+    pub tls: TlsFlags,
 
     /// Shared secret. Visible to every user of the machine: prefer GRAPH_SERVICE_AUTH_SECRET or --auth-secret-file
     #[arg(long, value_name = "SECRET")]

@@ -56,7 +56,7 @@ const MAX_PENDING_BYTES: usize = 8 << 20;
 /// Bytes of answers that are gathered before they are sent.
 const MAX_OUTBOX: usize = 256 << 10;
 /// A refused connection is read from for this long, so that its client sees the last answer.
-const LINGER: Duration = Duration::from_millis(500);
+pub(crate) const LINGER: Duration = Duration::from_millis(500);
 /// Bytes read ahead while a frame waits. The end of a TCP connection comes behind everything that was sent before, so a
 /// client that pipelines more than this and goes away is noticed only when its computation has ended.
 const READ_AHEAD: usize = 1 << 20;
@@ -363,7 +363,7 @@ impl<S: Stream> Connection<S> {
     /// Ends the connection so that the client gets the last answer although it may still be sending: closing over
     /// unread bytes would throw it away.
     async fn close(mut self) -> io::Result<()> {
-        self.stream.shutdown().await?;
+        timeout(LINGER, self.stream.shutdown()).await.unwrap_or(Ok(()))?;
         if !self.refused {
             return Ok(());
         }

@@ -17,14 +17,14 @@ use crate::{damage::Damage, metrics_page::Page, shard::Shard};
 /// Serves until the shard stops. Metrics are answered on every path but `/healthz` and `/readyz`, as ever.
 /// At most `connections` at a time; silent and slow clients are let go ([`Limits`]).
 pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener, page: Page, connections: usize) {
-    let stop = shard.stop.clone();
+    let (stop, transport) = (shard.stop.clone(), shard.tls.http());
     let routes = Router::new()
         .route("/healthz", get(|| async { ([(header::CONNECTION, "close")], "ok\n") }))
         .route("/readyz", get(ready))
         .with_state(shard)
         .fallback(move || metrics(State(page.clone())));
     let limits = Limits { connections, ..Limits::default() };
-    epistemic_listen::http::serve(listener, routes, limits, stop.cancelled()).await;
+    epistemic_listen::http::serve(listener, transport, routes, limits, stop.cancelled()).await;
 }
 
 /// 200 while writes are taken, else 503 with the reason; a line more for each kind of damage. Damage alone is no reason to

@@ -45,6 +45,7 @@ mod signed;
 mod spool;
 mod stream;
 pub mod testing;
+mod tls;
 mod transactions;
 mod transfer;
 mod unauthenticated;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use epistemic_listen::Origin;
+use epistemic_listen::{Origin, Place};
 use epistemic_logging::Limit;
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt;
@@ -18,10 +18,10 @@ use rustix::{
     fs::{FlockOperation, Mode, OFlags, flock},
     io::Errno,
 };
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::task::TaskTracker;
 
-use crate::{connection, shard::Shard};
+use crate::{connection, shard::Shard, tls};
 
 /// A client whose machine is gone is noticed after 60 s of silence and six probes, two minutes in all.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -183,13 +183,21 @@ pub(crate) async fn serve_tcp(shard: Arc<Shard>, listener: TcpListener, connecti
                         tracing::debug!(%error, "socket options");
                     }
                     let place = shard.places.take(Origin::of(peer)).await;
-                    connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer.to_string()));
+                    connections.spawn(serve_begun(Arc::clone(&shard), stream, place, peer.to_string()));
                 }
                 Err(error) => accept_failed(&error).await,
             }
         }
     };
     shard.stop.run_until_cancelled(accept).await;
+}
+
+async fn serve_begun(shard: Arc<Shard>, stream: TcpStream, place: Place, peer: String) {
+    if shard.tls.certificates.is_some() {
+        return tls::serve(shard, stream, place, peer).await;
+    }
+    shard.metrics.tls.connected(false);
+    connection::serve(shard, stream, place, peer).await;
 }
 
 /// Who is at the other end of a unix socket, for the bounds and for the log.
@@ -205,7 +213,7 @@ fn local_peer(stream: &tokio::net::UnixStream) -> (Origin, String) {
 }
 
 /// Answers go out at once, and a client whose machine is gone is noticed.
-fn prepare(stream: &tokio::net::TcpStream) -> io::Result<()> {
+fn prepare(stream: &TcpStream) -> io::Result<()> {
     use rustix::net::sockopt;
     stream.set_nodelay(true)?;
     sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;

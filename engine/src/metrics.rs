@@ -4,6 +4,7 @@ mod damage;
 mod memory;
 mod quotas;
 mod series;
+mod tls;
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,8 @@ use prometheus::{
     TextEncoder,
 };
 
-use self::{damage::DamageSeries, memory::MemorySeries, quotas::QuotaSeries, series::Series};
+pub(crate) use self::tls::Refused;
+use self::{damage::DamageSeries, memory::MemorySeries, quotas::QuotaSeries, series::Series, tls::TlsSeries};
 use crate::{
     admission::Admission,
     compute_pool::ComputePool,
@@ -33,6 +35,7 @@ use crate::{
     scrub::ScrubState,
     semantic::Indexes,
     spool::Spool,
+    tls::Tls,
     transactions::Transactions,
     wire::Method,
 };
@@ -70,6 +73,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) open_transfers: &'a OpenTransfers,
     pub(crate) transactions: &'a Transactions,
     pub(crate) places: &'a Places,
+    pub(crate) tls: &'a Tls,
 }
 
 /// The server's series.
@@ -115,6 +119,7 @@ pub(crate) struct Metrics {
     damage: DamageSeries,
     memory: MemorySeries,
     quotas: QuotaSeries,
+    pub(crate) tls: TlsSeries,
     awaiting_graphs: IntGauge,
     awaiting_bytes: IntGauge,
     transfers_open: IntGauge,
@@ -247,6 +252,7 @@ impl Metrics {
             damage: DamageSeries::new(&series)?,
             memory: MemorySeries::new(&series)?,
             quotas: QuotaSeries::new(&series)?,
+            tls: TlsSeries::new(&series)?,
             registry,
         })
     }
@@ -373,6 +379,7 @@ impl Metrics {
         self.damage.renew(&sources.damage, sources.scrub.as_ref(), &self.registry);
         self.memory.renew(sources);
         self.quotas.renew(sources.quotas, graphs);
+        self.tls.renew(sources.tls, &self.registry);
         let open = sources.open_transfers.open();
         self.transfers_open.set(open.count as i64);
         self.transfers_oldest.set(open.oldest.as_secs() as i64);

@@ -84,6 +84,7 @@ fn render(shard: &Weak<Shard>) -> Rendered {
         open_transfers: &shard.open_transfers,
         transactions: &shard.transactions,
         places: &shard.places,
+        tls: &shard.tls,
     };
     shard.metrics.render(&sources).map(Bytes::from).map_err(|error| error.to_string())
 }

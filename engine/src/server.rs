@@ -22,6 +22,7 @@ use epistemic_storage::{
     graph::Asking,
     limits::NameLimits,
 };
+use epistemic_tls::FileError;
 use parking_lot::Mutex;
 use rustix::{
     fs::Mode,
@@ -64,6 +65,7 @@ use crate::{
     shard::{Authentication, Limits, MadeWith, Periodic, Shard, SharedSecret},
     signed::SignedRequests,
     spool::{self, Spool},
+    tls::Tls,
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::TokenKey,
@@ -86,8 +88,8 @@ const THREADS_DEADLINE: Duration = Duration::from_secs(1);
 /// Exit code when the directory does not hold the store that was expected: starting again does not help.
 const WRONG_STORE: u8 = 4;
 
-/// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags or no secret, 4 when
-/// the directory does not hold the store that was expected.
+/// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags, no secret or TLS files that
+/// cannot be used, 4 when the directory does not hold the store that was expected.
 pub fn main() -> ExitCode {
     let config = Config::parse();
     let auth = match config.auth() {
@@ -122,7 +124,13 @@ pub fn main() -> ExitCode {
         Err(error) => {
             tracing::error!("{error:#}");
             complain(&format!("error: {error:#}"));
-            if error.is::<WrongStore>() { ExitCode::from(WRONG_STORE) } else { ExitCode::FAILURE }
+            if error.is::<WrongStore>() {
+                ExitCode::from(WRONG_STORE)
+            } else if error.is::<FileError>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     };
     log.flush(LAST_LINES);
@@ -153,6 +161,7 @@ impl Start {
     /// # Errors
     /// What is wrong with them.
     pub(crate) fn of(config: Config, auth: AuthChoice) -> Result<Self, String> {
+        config.tls.check()?;
         let ownership = Ownership::of(&config)?;
         let expected = Expected::of(&config)?;
         let budget = Budget::of(config.memory.memory_budget, &config.memory.given())?;
@@ -206,11 +215,12 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
     enters(Phase::Opening);
     tracing::info!("Memory: {budget}");
     let shares = descriptors::shares();
-    let peers = Peers::of(ownership.as_ref(), &auth).map(Arc::new);
+    let peers = Peers::of(ownership.as_ref(), &auth)?.map(Arc::new);
+    let tls = Tls::open(&config.tls)?;
     warn_of_risks(&config);
     let opened = open_store(&config, &budget, shares, &expected)?;
     let (shard, commit_thread) =
-        open_shard(&config, &budget, opened, shares, &auth, (ownership, peers), log)?;
+        open_shard(&config, &budget, opened, shares, &auth, (ownership, peers, tls), log)?;
     // Keys made of the secret are all that is needed from here on.
     drop(auth);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -352,7 +362,7 @@ fn open_shard(
     (directory, graphs): (Option<DataDir>, GraphStore),
     shares: Shares,
     auth: &AuthChoice,
-    (ownership, peers): (Option<Ownership>, Option<Arc<Peers>>),
+    (ownership, peers, tls): (Option<Ownership>, Option<Arc<Peers>>, Tls),
     log: Option<&LogWriter>,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let quotas = Quotas::open(config.quotas.clone(), directory.as_ref().map(DataDir::path))?;
@@ -429,6 +439,7 @@ fn open_shard(
         streams: Arc::new(tokio::sync::Semaphore::new(STREAMS)),
         documents: Arc::new(tokio::sync::Semaphore::new(1)),
         large_strangers: tokio::sync::Semaphore::new(strangers::AT_ONCE),
+        tls,
         guesses: Guesses::default(),
         short_secret: auth.is_short(),
         limits: Limits::new(config, &limits),
@@ -488,17 +499,23 @@ async fn serve(
     if shard.authentication.keys().is_some() {
         tokio::spawn(keys::watch(Arc::clone(shard), signal(SignalKind::hangup())?));
     }
+    if shard.tls.certificates.is_some() {
+        tokio::spawn(epistemic_tls::keep(shard.tls.servers(), signal(SignalKind::hangup())?));
+    }
     owners::check_first(shard).await;
     let connections = TaskTracker::new();
     let socket = bind_socket(config, umask)?;
     if let Some(address) = config.tcp_addr() {
         let listener = bind(address, "--tcp-addr").await?;
-        tracing::info!("Listening on TCP: {}", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        tracing::info!("Listening on TCP: {address}");
+        shard.tls.listens_on(address);
         connections.spawn(listen::serve_tcp(Arc::clone(shard), listener, connections.clone()));
     }
     if let Some(address) = &config.metrics_addr {
         let listener = bind(address, "--metrics-addr").await?;
-        tracing::info!("Metrics on http://{}/metrics", listener.local_addr()?);
+        let scheme = if config.tls.tls_cert.is_some() { "https" } else { "http" };
+        tracing::info!("Metrics on {scheme}://{}/metrics", listener.local_addr()?);
         // Not drained: it ends with the runtime, whatever its clients do.
         let page = Page::start(shard).context("cannot start the thread of the metrics page")?;
         tokio::spawn(http::serve(Arc::clone(shard), listener, page, shares.http));

@@ -40,6 +40,7 @@ use crate::{
     semantic::Indexes,
     signed::SignedRequests,
     spool::Spool,
+    tls::Tls,
     transactions::Transactions,
     unauthenticated::UnauthenticatedBudget,
     wire::TokenKey,
@@ -83,6 +84,8 @@ pub(crate) struct Shard {
     pub(crate) streams: Arc<tokio::sync::Semaphore>,
     /// Places for large first requests of connections, while their tokens are checked.
     pub(crate) large_strangers: tokio::sync::Semaphore,
+    /// Whether and how TCP connections are under TLS.
+    pub(crate) tls: Tls,
     /// Who has sent wrong tokens.
     pub(crate) guesses: Guesses,
     /// The secret is so short that one request that was overheard is enough to find it.

@@ -4,6 +4,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, Interest},
     net::{TcpStream, UnixStream},
 };
+use tokio_rustls::server::TlsStream;
 
 /// A connected socket.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin {
@@ -19,6 +20,12 @@ impl Stream for TcpStream {
     async fn ended(&self) {
         // An error ends it, too.
         let _ = self.ready(END).await;
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    async fn ended(&self) {
+        self.get_ref().0.ended().await;
     }
 }
 

@@ -40,6 +40,7 @@ impl ConnectError {
             ConnectCause::CircuitOpen(_) => ErrorCode::CircuitOpen,
             ConnectCause::OtherList(_) => ErrorCode::EndpointListMismatch,
             ConnectCause::Autostart { .. } => ErrorCode::AutostartFailed,
+            ConnectCause::Tls { .. } => ErrorCode::TlsFailed,
         }
     }
 
@@ -81,6 +82,7 @@ impl ConnectCause {
             | Self::Timeout { .. }
             | Self::NoPong { .. }
             | Self::OtherList(_)
+            | Self::Tls { .. }
             | Self::Autostart { .. } => None,
         }
     }
@@ -110,6 +112,11 @@ pub enum ConnectCause {
         /// Why not.
         reason: String,
     },
+    /// The server was reached and there is no TLS with it, or a file of this client's cannot be used.
+    Tls {
+        /// Why not.
+        reason: String,
+    },
     /// The server was reached, and serves with another endpoint list than this client's.
     OtherList(Box<OtherList>),
 }
@@ -129,6 +136,7 @@ impl fmt::Display for ConnectCause {
             Self::CircuitOpen(refusal) => write!(f, "{refusal}"),
             Self::OtherList(lists) => write!(f, "{lists}"),
             Self::Autostart { reason } => write!(f, "autostart failed: {reason}"),
+            Self::Tls { reason } => write!(f, "no TLS: {reason}"),
             Self::Timeout { target, after } => {
                 let after = after.as_secs_f64();
                 match target {
@@ -327,6 +335,8 @@ impl RouterError {
         match self {
             Self::ShardUnreachable { cause: ConnectCause::CircuitOpen(_), .. }
             | Self::EngineUnreachable { cause: ConnectCause::CircuitOpen(_), .. } => ErrorCode::CircuitOpen,
+            Self::ShardUnreachable { cause: ConnectCause::Tls { .. }, .. }
+            | Self::EngineUnreachable { cause: ConnectCause::Tls { .. }, .. } => ErrorCode::TlsFailed,
             Self::ShardUnreachable { cause: ConnectCause::Autostart { .. }, .. }
             | Self::EngineUnreachable { cause: ConnectCause::Autostart { .. }, .. } => {
                 ErrorCode::AutostartFailed

@@ -69,6 +69,7 @@ mod secret;
 mod settings;
 mod signer;
 pub mod status;
+mod tls;
 mod topology;
 mod union;
 
@@ -83,6 +84,7 @@ pub use epistemic_protocol::placement::{
 };
 pub use epistemic_protocol::redirect::Redirect;
 pub use epistemic_protocol::{ConfigError, ErrorCode, ErrorKind};
+pub use epistemic_tls::{ClientTls, Identity};
 pub use error::{CallError, ConnectCause, ConnectError, OtherList, RouterError};
 pub use graph::GraphClient;
 pub use moves::MoveCounts;
@@ -91,4 +93,5 @@ pub use router::ShardRouter;
 pub use schemes::must_have_schemes;
 pub use secret::{SECRET_VAR, Secret, read_private_file};
 pub use signer::CONTEXT_VAR;
+pub use tls::{TLS_CA_VAR, TLS_CERT_VAR, TLS_KEY_VAR, TLS_VAR, tls_from};
 pub use topology::{EndpointStatus, Mode, Topology};

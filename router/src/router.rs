@@ -218,7 +218,7 @@ impl ShardRouter {
 
     /// Probes every shard. Takes half a second at most and makes no request.
     pub async fn topology(&self, default_graph: &str) -> Topology {
-        Topology::probe(&self.endpoints, default_graph).await
+        Topology::probe(&self.endpoints, default_graph, self.options().tls.as_ref()).await
     }
 
     fn pool(&self, place: &Endpoint) -> Arc<Pool> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use epistemic_protocol::placement::{Endpoint, EndpointList};
+use epistemic_tls::ClientTls;
 use serde::Serialize;
 
 use crate::breaker::{BreakerState, state_of};
@@ -46,13 +47,16 @@ pub struct EndpointStatus {
 }
 
 impl Topology {
-    /// Probes all endpoints at once, so it takes half a second at most.
-    pub async fn probe(endpoints: &EndpointList, default_graph: &str) -> Self {
+    /// Probes all endpoints at once, so it takes half a second at most. With `tls` a handshake is part of it.
+    pub async fn probe(endpoints: &EndpointList, default_graph: &str, tls: Option<&ClientTls>) -> Self {
         let probes: Vec<_> = endpoints
             .as_slice()
             .iter()
             .cloned()
-            .map(|endpoint| tokio::spawn(async move { open(&endpoint, PROBE_TIMEOUT).await.is_ok() }))
+            .map(|endpoint| {
+                let tls = tls.cloned();
+                tokio::spawn(async move { open(&endpoint, PROBE_TIMEOUT, tls.as_ref()).await.is_ok() })
+            })
             .collect();
         let mut statuses = Vec::with_capacity(probes.len());
         for (endpoint, probe) in endpoints.as_slice().iter().zip(probes) {

@@ -8,6 +8,7 @@
 //! - [`egctl`]: the operator's tool, with no configuration but the test's ([`Egctl`]);
 //! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
 //! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong; [`frames`]: the same of a shard;
+//! - [`certs`]: a CA and certificates, right and wrong ones;
 //! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
 //! - [`history`]: clients that record all they read and write, and the check that it is strictly serialisable;
@@ -45,6 +46,7 @@
 
 pub mod binaries;
 pub mod browser;
+pub mod certs;
 pub mod cgroup;
 pub mod clock;
 pub mod crash;

@@ -75,7 +75,19 @@ impl Pace {
                 Ok(count)
             }
             Err(_) if until < deadline => Ok(0),
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads no answers")),
+            Err(_) => Err(takes_nothing()),
         }
     }
+
+    /// Sends what TLS has taken and not sent yet.
+    ///
+    /// # Errors
+    /// The connection failed, or its client is dropped.
+    pub(super) async fn flush(&self, stream: &mut impl Stream) -> io::Result<()> {
+        timeout_at(self.deadline(), stream.flush()).await.map_err(|_| takes_nothing())?
+    }
+}
+
+fn takes_nothing() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the client reads no answers")
 }

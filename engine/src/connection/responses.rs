@@ -112,7 +112,7 @@ impl<S: Stream> Connection<S> {
                 Piece::File(file) => self.send_file(&file, &mut pace).await?,
             }
         }
-        Ok(())
+        pace.flush(&mut self.stream).await
     }
 
     async fn send_file(&mut self, file: &Spooled, pace: &mut Pace) -> io::Result<()> {

@@ -166,6 +166,8 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "refusal": refusal,
         "poisoned": shard.graphs.poisoned(),
         "short_secret": shard.short_secret,
+        "plaintext_tcp": shard.tls.is_exposed(),
+        "tls_not_after_s": shard.tls.certificates.as_ref().map(|all| all.shard.not_after()),
         "damage": Damage::of(&shard.graphs, &shard.channels).json(known),
         "scrub": scrub_json(shard.scrub.state().as_ref(), known),
         "checkpoints": checkpoints,

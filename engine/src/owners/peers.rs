@@ -7,8 +7,9 @@ use std::{
 
 use epistemic_protocol::{ErrorCode, placement::Endpoint};
 use epistemic_router::{
-    ConnectOptions, Secret,
+    ClientTls, ConfigError, ConnectOptions, Secret,
     owners::{Conflict, Kind, Scope, Survey, Unasked, survey},
+    tls_from,
 };
 use epistemic_storage::{GraphStore, clock, graph::Superseded};
 use parking_lot::Mutex;
@@ -28,6 +29,7 @@ pub(crate) struct Peers {
     own: Endpoint,
     all: Vec<Endpoint>,
     secret: Secret,
+    tls: Option<ClientTls>,
     state: Mutex<State>,
 }
 
@@ -51,9 +53,16 @@ impl State {
 }
 
 impl Peers {
-    /// The others in the list of a shard that knows its own place; none when it is alone.
-    pub(crate) fn of(ownership: Option<&Ownership>, auth: &AuthChoice) -> Option<Self> {
-        let (own, all) = ownership?.places();
+    /// The others in the list of a shard that knows its own place; none when it is alone. They are reached as the environment
+    /// says, like by any client.
+    ///
+    /// # Errors
+    /// As [`tls_from`].
+    pub(crate) fn of(ownership: Option<&Ownership>, auth: &AuthChoice) -> Result<Option<Self>, ConfigError> {
+        let Some((own, all)) = ownership.map(Ownership::places).filter(|(_, all)| all.len() > 1) else {
+            return Ok(None);
+        };
+        let tls = tls_from(|name| std::env::var(name).ok())?;
         let secret = match auth {
             AuthChoice::Secret(secret) => Secret::with_claims(secret).unwrap_or_else(|error| {
                 tracing::warn!(%error, "requests to other shards are not signed");
@@ -65,7 +74,7 @@ impl Peers {
             }
             AuthChoice::Insecure => Secret::none(),
         };
-        (all.len() > 1).then(|| Self { own: own.clone(), all: all.to_vec(), secret, state: Mutex::default() })
+        Ok(Some(Self { own: own.clone(), all: all.to_vec(), secret, tls, state: Mutex::default() }))
     }
 
     /// Asks the others once, as an identity that may list names; takes in what they say.
@@ -74,6 +83,7 @@ impl Peers {
             connect_timeout: CONNECT,
             deadline: ANSWER,
             agent_id: system,
+            tls: self.tls.clone(),
             ..ConnectOptions::default()
         };
         let own = Own(graphs);

@@ -7,9 +7,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
+use epistemic_tls::{FIRST_BYTE, ServerTls};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,22 @@ use super::{Origin, Place, Places};
 
 /// Pause after an address could not be accepted from: others must close first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a client of an HTTP listener speaks.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// HTTP.
+    Plain,
+    /// HTTPS. Plain HTTP is answered with the error 400.
+    Tls(ServerTls),
+    /// Either of them.
+    Either(ServerTls),
+}
+
+/// For a client that speaks HTTP where HTTPS is spoken.
+const NOT_HTTPS: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 29\r\n\
+                           connection: close\r\n\r\nthis port takes https:// only";
 
 /// What a client of an HTTP listener may take.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +66,7 @@ impl Default for Limits {
 /// time of that. A connection that cannot be accepted is tried again.
 pub async fn serve(
     listener: TcpListener,
+    transport: Transport,
     routes: Router,
     limits: Limits,
     stop: impl Future<Output = ()> + Send,
@@ -62,7 +81,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
-                connections.spawn(connection(stream, place, routes.clone(), limits, stopping.clone()));
+                let (transport, routes, stopping) = (transport.clone(), routes.clone(), stopping.clone());
+                connections.spawn(begin(stream, transport, place, routes, limits, stopping));
             }
             Err(error) => {
                 tracing::debug!(%error, "cannot accept a connection");
@@ -81,8 +101,61 @@ async fn accept(listener: &TcpListener, places: &Arc<Places>) -> io::Result<(Tcp
     Ok((stream, places.take(Origin::of(peer)).await))
 }
 
-async fn connection(
+/// Serves a connection by what it begins with.
+async fn begin(
     stream: TcpStream,
+    transport: Transport,
+    place: Place,
+    routes: Router,
+    limits: Limits,
+    stopping: CancellationToken,
+) {
+    let (tls, plain) = match transport {
+        Transport::Plain => return connection(stream, place, routes, limits, stopping).await,
+        Transport::Tls(tls) => (tls, false),
+        Transport::Either(tls) => (tls, true),
+    };
+    let mut first = [0];
+    match in_time(&place, limits, stream.peek(&mut first)).await {
+        None | Some(0) => {}
+        Some(_) if first[0] == FIRST_BYTE => {
+            if let Some(secure) = in_time(&place, limits, tls.accept(stream)).await {
+                connection(secure.stream, place, routes, limits, stopping).await;
+            }
+        }
+        Some(_) if plain => connection(stream, place, routes, limits, stopping).await,
+        Some(_) => {
+            in_time(&place, limits, refuse(stream)).await;
+        }
+    }
+}
+
+/// What a step at the beginning of a connection comes to; none when it fails, takes too long or has to give way.
+async fn in_time<T>(place: &Place, limits: Limits, step: impl Future<Output = io::Result<T>>) -> Option<T> {
+    tokio::select! {
+        done = timeout(limits.headers, step) => match done {
+            Ok(Ok(done)) => Some(done),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "connection ended before its first request");
+                None
+            }
+            Err(_) => None,
+        },
+        () = place.pushed_out() => None,
+    }
+}
+
+/// Says what is wrong. Closing over unread bytes would throw it away.
+async fn refuse(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(NOT_HTTPS).await?;
+    stream.shutdown().await?;
+    let mut passed_over = [0; 1024];
+    while stream.read(&mut passed_over).await? > 0 {}
+    Ok(())
+}
+
+async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     place: Place,
     routes: Router,
     limits: Limits,
@@ -135,7 +208,7 @@ mod tests {
         let large = "x".repeat(64 << 20);
         let routes =
             Router::new().route("/", get(|| async { "ok" })).route("/large", get(|| async { large }));
-        tokio::spawn(serve(listener, routes, LIMITS, std::future::pending()));
+        tokio::spawn(serve(listener, Transport::Plain, routes, LIMITS, std::future::pending()));
         address
     }
 

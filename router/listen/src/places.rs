@@ -97,7 +97,7 @@ impl Places {
         let permit = match Arc::clone(&self.free).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => {
-                self.push_out(|idle| idle.fullest());
+                self.make_room();
                 Arc::clone(&self.free).acquire_owned().await.expect("it is never closed")
             }
         };
@@ -121,6 +121,11 @@ impl Places {
             oldest.notify_one();
             self.pushed_out.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Pushes out the oldest idle connection of the origin with the most of them: something else than places is scarce.
+    pub fn make_room(&self) {
+        self.push_out(Idle::fullest);
     }
 
     /// Connections that there are now.

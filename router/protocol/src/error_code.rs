@@ -99,6 +99,8 @@ codes! {
     ResultTooLarge = "RESULT_TOO_LARGE" FixRequest "result-too-large";
     /// Two tenant ids lead to the same graph.
     TenantCollision = "TENANT_COLLISION" FixRequest "tenant-collision";
+    /// A connection to this port has to be under TLS.
+    TlsRequired = "TLS_REQUIRED" Repair "tls-required";
     /// The embeddings of a graph do not fit into the memory for them.
     VectorsTooLarge = "VECTORS_TOO_LARGE" FixRequest "vectors-too-large";
     /// The graph belongs to another shard; nothing was created.
@@ -181,6 +183,8 @@ codes! {
     SettingMalformed = "SETTING_MALFORMED" Repair "setting-malformed";
     /// The shard that owns a graph cannot be reached.
     ShardUnreachable = "SHARD_UNREACHABLE" Repair "shard-unreachable";
+    /// There is no TLS with a server that was reached.
+    TlsFailed = "TLS_FAILED" Repair "tls-failed";
     /// A tenant id has no character that may stand in a graph name.
     TenantSlugEmpty = "TENANT_SLUG_EMPTY" FixRequest "tenant-slug-empty";
 }
@@ -299,6 +303,7 @@ mod tests {
                 "QUOTA",
                 "RESULT_TOO_LARGE",
                 "TENANT_COLLISION",
+                "TLS_REQUIRED",
                 "VECTORS_TOO_LARGE",
                 "WRONG_SHARD",
             ]

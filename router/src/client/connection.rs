@@ -96,17 +96,21 @@ impl Driver {
     /// A server that takes nothing for the write timeout is wedged. A slow one may take its time.
     async fn write(&self, writer: &mut Writer, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let written =
-                tokio::time::timeout(self.write_timeout, writer.write(bytes)).await.map_err(|_| {
-                    let message = format!("the server took no data for {:?}", self.write_timeout);
-                    io::Error::new(io::ErrorKind::TimedOut, message)
-                })??;
+            let written = tokio::time::timeout(self.write_timeout, writer.write(bytes))
+                .await
+                .map_err(|_| self.wedged())??;
             if written == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
             bytes = &bytes[written..];
         }
-        Ok(())
+        // What TLS has taken may still wait to be sent.
+        tokio::time::timeout(self.write_timeout, writer.flush()).await.map_err(|_| self.wedged())?
+    }
+
+    fn wedged(&self) -> io::Error {
+        let message = format!("the server took no data for {:?}", self.write_timeout);
+        io::Error::new(io::ErrorKind::TimedOut, message)
     }
 
     async fn read_answers(&self, reader: Reader, waiters: &Waiters) -> CallError {

@@ -54,7 +54,7 @@ impl Client {
         secret: &Secret,
         options: ConnectOptions,
     ) -> Result<Self, ConnectError> {
-        let socket = transport::open(endpoint, options.connect_timeout).await?;
+        let socket = transport::open(endpoint, options.connect_timeout, options.tls.as_ref()).await?;
         tracing::debug!(%endpoint, "connected");
         let (jobs, received) = mpsc::unbounded_channel();
         let pulse = Arc::new(Pulse::new(options.max_in_flight));

@@ -8,11 +8,13 @@ use epistemic_protocol::{
     ConfigError,
     placement::{Endpoint, parse_entries},
 };
+use epistemic_tls::ClientTls;
 
 use super::methods::is_heavy;
 use crate::autostart::AUTOSTART_VAR;
 use crate::breaker::BreakerOptions;
 use crate::settings;
+use crate::tls::tls_from;
 
 /// Variable that makes routers follow graphs that moved: 1 or 0.
 pub const FOLLOW_MOVES_VAR: &str = "EPISTEMIC_GRAPH_FOLLOW_MOVES";
@@ -57,6 +59,8 @@ pub struct ConnectOptions {
     /// Endpoints that a router follows graphs to beside those of its list. None: whoever answers for a shard could name any
     /// address, and requests with their tokens and data would go there.
     pub follow_to: Vec<Endpoint>,
+    /// How `tcp://` endpoints are reached: by TLS, or in the clear when there is none. Unix sockets are in the clear.
+    pub tls: Option<ClientTls>,
     /// When the breaker of an endpoint opens.
     pub breaker: BreakerOptions,
 }
@@ -77,6 +81,7 @@ impl Default for ConnectOptions {
             autostart: false,
             follow_moves: false,
             follow_to: Vec::new(),
+            tls: None,
             breaker: BreakerOptions::default(),
         }
     }
@@ -85,10 +90,10 @@ impl Default for ConnectOptions {
 impl ConnectOptions {
     /// The defaults, replaced by the reference client's variables read through `lookup`: `GRAPH_SERVICE_RPC_TIMEOUT`,
     /// `GRAPH_SERVICE_HEAVY_RPC_TIMEOUT`, `GRAPH_SERVICE_CONNECT_TIMEOUT`, `GRAPH_SERVICE_WRITE_TIMEOUT` (seconds),
-    /// [`AUTOSTART_VAR`], [`FOLLOW_MOVES_VAR`], [`FOLLOW_TO_VAR`], and those of [`BreakerOptions::resolve`]. Empty values count as unset.
+    /// [`AUTOSTART_VAR`], [`FOLLOW_MOVES_VAR`], [`FOLLOW_TO_VAR`], and those of [`tls_from`] and [`BreakerOptions::resolve`]. Empty values count as unset.
     ///
     /// # Errors
-    /// [`ConfigError::Setting`] for a value that is no time above 0; as [`Endpoint::parse`].
+    /// [`ConfigError::Setting`] for a value that is no time above 0; as [`tls_from`] and [`Endpoint::parse`].
     pub fn resolve(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let default = Self::default();
         let limit = |name, default| Ok(settings::limit(&lookup, name)?.unwrap_or(default));
@@ -100,6 +105,7 @@ impl ConnectOptions {
             autostart: settings::switch(&lookup, AUTOSTART_VAR)?,
             follow_moves: settings::switch(&lookup, FOLLOW_MOVES_VAR)?,
             follow_to: lookup(FOLLOW_TO_VAR).map_or(Ok(Vec::new()), |list| parse_entries(&list))?,
+            tls: tls_from(&lookup)?,
             breaker: BreakerOptions::resolve(&lookup)?,
             ..default
         })

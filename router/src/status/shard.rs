@@ -151,6 +151,12 @@ pub struct ShardStatus {
     /// Whether its secret is so short that it can be guessed.
     #[serde(default)]
     pub short_secret: bool,
+    /// Whether it takes requests in the clear on an address beyond loopback.
+    #[serde(default)]
+    pub plaintext_tcp: bool,
+    /// When its TLS certificate ends, Unix seconds; none without TLS.
+    #[serde(default)]
+    pub tls_not_after_s: Option<u64>,
     /// What is damaged; earlier versions do not tell.
     #[serde(default)]
     pub damage: Option<DamageStatus>,

@@ -82,8 +82,8 @@ fn a_stopped_shard_is_shown_and_heals() -> Result<()> {
     ensure!(graphs["missing"][0]["endpoint"] == names[2].as_str() && graphs["total"] == 2, "{graphs}");
 
     tier.shards.push(builder.start()?);
-    let seen = gateway.wait_for(TOPOLOGY, |topology| breakers(topology) == ["closed"; 3])?;
-    ensure!(seen == expected(true, "closed"), "{seen}");
+    // The breaker closes while the shard is being looked at, before the look has ended.
+    gateway.wait_for(TOPOLOGY, |topology| *topology == expected(true, "closed"))?;
     let page = gateway.get("/metrics")?.body;
     ensure!(up(2, &page) == Some(1.0) && series(&page, &state) == Some(0.0), "{page}");
     Ok(())

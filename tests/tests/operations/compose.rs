@@ -10,6 +10,7 @@ use super::{repository, strings, text, yaml};
 
 const FILE: &str = "docker/engine-shards.compose.yml";
 const MONITORING: &str = "docker/monitoring.compose.yml";
+const TLS: &str = "docker/tls.compose.yml";
 const SHARDS: [u16; 3] = [1, 2, 3];
 
 fn service(compose: &Value, name: &str) -> Result<Value> {
@@ -43,7 +44,7 @@ fn every_flag_and_variable_is_the_programs() -> Result<()> {
 /// begins with `ENGINE_`.
 #[test]
 fn no_secret_has_a_default() -> Result<()> {
-    for file in [FILE, MONITORING] {
+    for file in [FILE, MONITORING, TLS] {
         let text = text(file)?;
         let used: Vec<&str> = text.split("${").skip(1).filter_map(|rest| rest.split('}').next()).collect();
         ensure!(!used.is_empty());
@@ -75,8 +76,11 @@ fn config(files: &[&str], variables: &[(&str, &str)]) -> Result<Output> {
 #[test]
 fn compose_takes_the_files() -> Result<()> {
     let variables = [("GRAPH_SERVICE_AUTH_SECRET", "secret"), ("GRAFANA_PASSWORD", "password")];
-    let taken = config(&[FILE, MONITORING], &variables)?;
-    ensure!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    let certs = [variables[0], ("ENGINE_SHARD_CERTS", "/certs")];
+    for (files, variables) in [(&[FILE, MONITORING], &variables), (&[FILE, TLS], &certs)] {
+        let taken = config(files, variables)?;
+        ensure!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    }
     for (files, given) in
         [(&[FILE][..], "GRAFANA_PASSWORD"), (&[FILE, MONITORING], "GRAPH_SERVICE_AUTH_SECRET")]
     {
@@ -123,8 +127,8 @@ fn everyone_knows_the_shards_as_clients_do() -> Result<()> {
     Ok(())
 }
 
-/// `localhost` in the endpoints has to be the host for all of them: shards ask each other too. There is no TLS, and the
-/// gateway has no token.
+/// `localhost` in the endpoints has to be the host for all of them: shards ask each other too. Without an overlay there is
+/// no TLS, and the gateway has no token.
 #[test]
 fn everyone_is_on_the_hosts_loopback() -> Result<()> {
     for file in [FILE, MONITORING] {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::certs::Authority;
 use epistemic_tests::{ServerProcess, http};
 use serde_json::Value;
 
@@ -49,7 +50,10 @@ pub(super) fn dashboard_expressions() -> Result<Vec<String>> {
 
 /// The names on the `/metrics` page of a shard that has had one of everything.
 fn series_of_a_shard() -> Result<BTreeSet<String>> {
+    let authority = Authority::new()?;
+    let pair = authority.server("server", &["localhost"])?;
     let builder = ServerProcess::ours().metrics();
+    let builder = pair.flags().into_iter().fold(builder, |builder, flag| builder.arg(flag));
     let own = format!("unix://{}", builder.socket().display());
     // One that knows of another shard.
     let list = format!("{own},unix:///nowhere.sock");

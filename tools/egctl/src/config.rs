@@ -8,6 +8,7 @@
 //! secret_file = "prod.secret"      # beside this file
 //! agent_id = "ops"
 //! default_graph = "__bus__"
+//! tls_ca = "ca.pem"                # TLS for every tcp:// endpoint
 //! ```
 //!
 //! A context gives defaults to flags of the same names, nothing else. A flag goes before all; a context that was asked for goes
@@ -18,7 +19,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, Command};
-use epistemic_router::{DEFAULT_GRAPH_VAR, ENDPOINTS_VAR, SECRET_VAR, SOCKET_VAR, TCP_ADDR_VAR};
+use epistemic_router::{
+    DEFAULT_GRAPH_VAR, ENDPOINTS_VAR, SECRET_VAR, SOCKET_VAR, TCP_ADDR_VAR, TLS_CA_VAR, TLS_CERT_VAR,
+    TLS_KEY_VAR,
+};
 use serde::Deserialize;
 
 use crate::exit::{Exit, Failure};
@@ -50,6 +54,9 @@ struct Context {
     secret_file: Option<PathBuf>,
     agent_id: Option<String>,
     default_graph: Option<String>,
+    tls_ca: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
 }
 
 /// Values of flags, by the names that the command line has for them.
@@ -104,6 +111,9 @@ fn variables(flag: &str) -> &'static [&'static str] {
         "endpoints" => &[ENDPOINTS_VAR, TCP_ADDR_VAR, SOCKET_VAR],
         "secret_file" => &[SECRET_VAR],
         "default_graph" => &[DEFAULT_GRAPH_VAR],
+        "tls_ca" => &[TLS_CA_VAR],
+        "tls_cert" => &[TLS_CERT_VAR],
+        "tls_key" => &[TLS_KEY_VAR],
         _ => &[],
     }
 }
@@ -115,8 +125,15 @@ impl Context {
         if let Some(endpoints) = &self.endpoints {
             defaults.insert("endpoints", serde_json::to_string(endpoints)?);
         }
-        if let Some(path) = &self.secret_file {
-            defaults.insert("secret_file", folder.join(path).to_string_lossy().into_owned());
+        let files = [
+            ("secret_file", &self.secret_file),
+            ("tls_ca", &self.tls_ca),
+            ("tls_cert", &self.tls_cert),
+            ("tls_key", &self.tls_key),
+        ];
+        for (flag, path) in files {
+            let path = path.as_ref().map(|path| folder.join(path).to_string_lossy().into_owned());
+            defaults.extend(path.map(|path| (flag, path)));
         }
         defaults.extend(self.agent_id.clone().map(|agent| ("agent_id", agent)));
         defaults.extend(self.default_graph.clone().map(|graph| ("default_graph", graph)));
@@ -146,14 +163,14 @@ mod tests {
             set.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned())
         };
         let mut defaults = args.defaults(lookup)?;
-        if let Some(file) = defaults.get_mut("secret_file") {
-            *file = file.replace(dir.path().to_str().unwrap(), "DIR");
+        for value in defaults.values_mut() {
+            *value = value.replace(dir.path().to_str().unwrap(), "DIR");
         }
         Ok(defaults)
     }
 
     const FILE: &str = "context = \"a\"\n[contexts.a]\nendpoints = [\"tcp://h:1\"]\nsecret_file = \"s\"\n\
-                        [contexts.b]\nsecret_file = \"/s\"\nagent_id = \"ops\"\n";
+                        [contexts.b]\nsecret_file = \"/s\"\nagent_id = \"ops\"\ntls_ca = \"ca.pem\"\n";
 
     #[test]
     fn a_context_gives_values_to_flags() {
@@ -161,7 +178,8 @@ mod tests {
         let expected = [("endpoints", "[\"tcp://h:1\"]".to_owned()), ("secret_file", "DIR/s".to_owned())];
         assert_eq!(a, Defaults::from(expected));
         let b = defaults(FILE, Some("b"), &[]).unwrap();
-        let expected = [("agent_id", "ops".to_owned()), ("secret_file", "/s".to_owned())];
+        let expected = [("agent_id", "ops"), ("secret_file", "/s"), ("tls_ca", "DIR/ca.pem")];
+        let expected = expected.map(|(flag, value)| (flag, value.to_owned()));
         assert_eq!(b, Defaults::from(expected));
     }
 

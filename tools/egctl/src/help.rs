@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Command;
 
 /// Every command is in one group.
-const GROUPS: [(&str, &[&str]); 8] = [
+const GROUPS: [(&str, &[&str]); 9] = [
     ("See the tier", &["status", "graphs", "route", "endpoints", "owners", "quota", "support-bundle"]),
     ("See the data", &["get", "nodes", "edges", "labels", "neighbors", "search", "digest", "diff"]),
     ("Change the data", &["graph", "ledger", "export", "load"]),
@@ -13,6 +13,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ("Copies", &["snapshot", "checkpoint", "backup"]),
     ("Move and grow", &["move", "moves", "reshard", "import-reference", "pull"]),
     ("Damage", &["scrub", "verify", "repair", "salvage", "explain"]),
+    ("TLS", &["tunnel", "certs"]),
     ("The program itself", &["completions", "man", "bench", "walkthrough"]),
 ];
 

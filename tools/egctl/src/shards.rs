@@ -1,6 +1,6 @@
 //! Running shards: which ones, and asking them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,8 +10,8 @@ use epistemic_operations::hosts::{Credentials, ShardParty};
 use epistemic_operations::remote;
 use epistemic_router::owners::{Scope, Survey, survey};
 use epistemic_router::{
-    Affinity, Client, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret, ShardRouter,
-    must_have_schemes,
+    Affinity, Client, ClientTls, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret,
+    ShardRouter, TLS_CA_VAR, TLS_CERT_VAR, TLS_KEY_VAR, TLS_VAR, must_have_schemes, tls_from,
 };
 use epistemic_storage::graph::COMMONS;
 use serde::Serialize;
@@ -46,22 +46,56 @@ pub(crate) struct CredentialArgs {
     /// Ask as this agent, where access control is on; a System identity may see everything.
     #[arg(long, value_name = "NAME")]
     agent_id: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
+}
+
+/// How tcp:// endpoints are reached. What is not given is as the environment says it.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct TlsArgs {
+    /// Use TLS for every tcp:// endpoint, and trust shards with a certificate of a CA in this PEM file. Default:
+    /// EPISTEMIC_GRAPH_TLS_CA, if EPISTEMIC_GRAPH_TLS is require.
+    #[arg(long, value_name = "FILE")]
+    tls_ca: Option<String>,
+    /// PEM file of a certificate to show to shards that ask for one. Default: EPISTEMIC_GRAPH_TLS_CERT.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<String>,
+    /// PEM file of its private key, of mode 0600. Default: EPISTEMIC_GRAPH_TLS_KEY.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<String>,
+}
+
+impl TlsArgs {
+    /// TLS as flags and environment describe it; none when it is off.
+    pub(crate) fn client(&self) -> Result<Option<ClientTls>, ConfigError> {
+        tls_from(|name| {
+            let flag = match name {
+                TLS_VAR => self.tls_ca.is_some().then(|| "require".to_owned()),
+                TLS_CA_VAR => self.tls_ca.clone(),
+                TLS_CERT_VAR => self.tls_cert.clone(),
+                TLS_KEY_VAR => self.tls_key.clone(),
+                _ => None,
+            };
+            flag.or_else(|| std::env::var(name).ok())
+        })
+    }
 }
 
 impl CredentialArgs {
     /// What they say.
-    pub(crate) fn credentials(&self) -> Credentials {
-        Credentials { secret_file: self.secret_file.clone(), agent_id: self.agent_id.clone() }
+    pub(crate) fn credentials(&self) -> Result<Credentials, ConfigError> {
+        let (secret_file, agent_id) = (self.secret_file.clone(), self.agent_id.clone());
+        Ok(Credentials { secret_file, agent_id, tls: self.tls.client()? })
     }
 
     /// The secret; blocks when it is in a file.
     pub(crate) fn secret(&self) -> Result<Secret, ConfigError> {
-        self.credentials().secret()
+        self.credentials()?.secret()
     }
 
-    /// The defaults, with the identity to ask with.
-    pub(crate) fn options(&self) -> ConnectOptions {
-        self.credentials().options()
+    /// The defaults, with the identity to ask with, and TLS.
+    pub(crate) fn options(&self) -> Result<ConnectOptions, ConfigError> {
+        Ok(self.credentials()?.options())
     }
 }
 
@@ -82,9 +116,9 @@ impl ShardArgs {
         self.credentials.secret()
     }
 
-    /// How to be let in.
-    pub(crate) fn credentials(&self) -> Credentials {
-        self.credentials.credentials()
+    /// The file of the secret, where one is given.
+    pub(crate) fn secret_file(&self) -> Option<&Path> {
+        self.credentials.secret_file.as_deref()
     }
 
     /// The identity to ask with.
@@ -92,8 +126,8 @@ impl ShardArgs {
         self.credentials.agent_id.as_deref()
     }
 
-    /// The defaults, with the identity to ask with.
-    pub(super) fn options(&self) -> ConnectOptions {
+    /// The defaults, with the identity to ask with, and TLS.
+    pub(crate) fn options(&self) -> Result<ConnectOptions, ConfigError> {
         self.credentials.options()
     }
 
@@ -105,7 +139,7 @@ impl ShardArgs {
     /// A connection to the shard that owns `graph`.
     pub(super) async fn owner_of(&self, graph: &str) -> Result<Client> {
         // `--endpoint` means that shard, whatever list it has: so graphs are moved.
-        let options = ConnectOptions { compare_lists: self.endpoint.is_none(), ..self.options() };
+        let options = ConnectOptions { compare_lists: self.endpoint.is_none(), ..self.options()? };
         let router = ShardRouter::new(self.list()?, self.secret()?, options).with_affinity(affinity()?);
         let client = router.client_for(graph).await;
         client.map_err(|error: RouterError| error.into())
@@ -119,13 +153,13 @@ impl ShardArgs {
     /// What all shards say together of who serves what.
     pub(super) async fn survey(&self, scope: Scope) -> Result<Survey> {
         let (list, secret) = (self.list()?, self.secret()?);
-        let options = ConnectOptions { compare_lists: false, deadline: ANSWER, ..self.options() };
+        let options = ConnectOptions { compare_lists: false, deadline: ANSWER, ..self.options()? };
         Ok(survey(list.as_slice(), None, &secret, &options, scope).await)
     }
 
     /// One running shard as a party of moves.
     pub(super) fn party(&self, endpoint: &Endpoint, runtime: &Handle) -> Result<ShardParty, ConfigError> {
-        Ok(ShardParty::new(runtime.clone(), endpoint.clone(), self.secret()?, self.credentials.options()))
+        Ok(ShardParty::new(runtime.clone(), endpoint.clone(), self.secret()?, self.options()?))
     }
 
     /// The answers of all shards to a method without parameters, in list order. All are asked at once.
@@ -142,10 +176,10 @@ impl ShardArgs {
         T: DeserializeOwned + Send + 'static,
         P: Serialize + Clone + Send + Sync + 'static,
     {
-        let secret = self.secret()?;
+        let (secret, options) = (self.secret()?, self.options()?);
         let mut asked = Vec::new();
         for endpoint in self.list()?.as_slice().iter().cloned() {
-            let (secret, options) = (secret.clone(), self.credentials.options());
+            let (secret, options) = (secret.clone(), options.clone());
             let task = tokio::spawn({
                 let (endpoint, params) = (endpoint.clone(), params.clone());
                 async move { ask(&endpoint, &secret, options, method, &params).await }
@@ -163,7 +197,7 @@ impl ShardArgs {
 impl CredentialArgs {
     /// A connection to this shard.
     pub(super) async fn connect(&self, endpoint: &Endpoint) -> Result<Client> {
-        Ok(Client::connect(endpoint, &self.secret()?, self.options()).await?)
+        Ok(Client::connect(endpoint, &self.secret()?, self.options()?).await?)
     }
 }
 

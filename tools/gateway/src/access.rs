@@ -25,7 +25,11 @@ pub(super) struct Token(Hmac<Sha256>);
 
 /// The rules of a gateway.
 #[derive(Debug)]
-pub(super) struct Access(Option<Token>);
+pub(super) struct Access {
+    token: Option<Token>,
+    /// It serves HTTPS alone: the cookie is for nothing else.
+    secure: bool,
+}
 
 /// What becomes of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,14 +73,14 @@ impl fmt::Debug for Token {
 }
 
 impl Access {
-    pub(super) fn new(token: Option<Token>) -> Self {
-        Self(token)
+    pub(super) fn new(token: Option<Token>, secure: bool) -> Self {
+        Self { token, secure }
     }
 
     /// Judges a request by its headers.
     pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let Some(token) = &self.0 else {
+        let Some(token) = &self.token else {
             let host = text(header::HOST).unwrap_or_default();
             return if is_loopback(host) { Verdict::Granted } else { Verdict::Misdirected };
         };
@@ -92,8 +96,9 @@ impl Access {
     /// The `Set-Cookie` for whoever shows the right token. Scripts do not see the cookie and other sites do not send
     /// it with what they embed.
     pub(super) fn exchange(&self, shown: &str) -> Option<String> {
-        let token = self.0.as_ref().filter(|token| token.is(shown))?;
-        Some(format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=604800", token.cookie()))
+        let token = self.token.as_ref().filter(|token| token.is(shown))?;
+        let secure = if self.secure { "; Secure" } else { "" };
+        Some(format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=604800{secure}", token.cookie()))
     }
 }
 
@@ -122,9 +127,11 @@ mod tests {
 
     #[test]
     fn the_token_opens_in_a_header_or_as_its_cookie() {
-        let access = Access::new(Token::new(TOKEN));
+        let access = Access::new(Token::new(TOKEN), false);
         let cookie = access.exchange(TOKEN).unwrap();
-        assert!(!cookie.contains(TOKEN) && cookie.contains("HttpOnly"));
+        assert!(!cookie.contains(TOKEN) && cookie.contains("HttpOnly") && !cookie.contains("Secure"));
+        let secure = Access::new(Token::new(TOKEN), true).exchange(TOKEN).unwrap();
+        assert_eq!(secure, format!("{cookie}; Secure"));
         let cookie = cookie.split(';').next().unwrap();
         for (name, value) in [
             (header::AUTHORIZATION, format!("Bearer {TOKEN}")),
@@ -150,7 +157,7 @@ mod tests {
 
     #[test]
     fn without_a_token_only_loopback_names_are_answered() {
-        let access = Access::new(None);
+        let access = Access::new(None, false);
         for host in ["localhost", "LOCALHOST:1", "127.0.0.1:9190", "[::1]:9190", "127.9.9.9"] {
             assert_eq!(judge(&access, header::HOST, host), Verdict::Granted, "{host}");
         }

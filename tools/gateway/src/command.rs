@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use epistemic_listen::manager;
+use epistemic_listen::{Transport, manager};
 use epistemic_logging::LogWriter;
 use epistemic_router::{Affinity, ConnectOptions, EndpointList, Secret, ShardRouter, default_graph};
+use epistemic_tls::{HTTP_PROTOCOL, Identity, ServerFiles, ServerTls};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -31,7 +32,7 @@ Addresses:
   /metrics                          Prometheus
   /healthz                          200 while the gateway runs, without a token
 
-Environment: GRAPH_SERVICE_ENDPOINTS, GRAPH_SERVICE_AUTH_SECRET and the other variables of egctl (egctl --help);
+Environment: GRAPH_SERVICE_ENDPOINTS, GRAPH_SERVICE_AUTH_SECRET, EPISTEMIC_GRAPH_TLS (to the shards) and the other variables of egctl (egctl --help);
 GRAPH_AFFINITY_GROUPS, ENGINE_BREAKER_THRESHOLD, ENGINE_BREAKER_COOLDOWN; RUST_LOG.
 
 Exit codes:
@@ -49,6 +50,16 @@ struct Cli {
     /// File of mode 0600 with a token of at least 16 characters that every request must show.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// PEM file with the certificate of the gateway, and those that lead from it to its CA: it then serves https:// alone. Files
+    /// that change are read again by themselves.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file with its private key, of mode 0600.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// PEM file with CAs: whoever connects has to show a certificate of one of them.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
     /// The graph that tenants share a base name with. Default: KG_DEFAULT_GRAPH, else __bus__.
     #[arg(long, value_name = "NAME")]
     default_graph: Option<String>,
@@ -73,6 +84,13 @@ impl Cli {
             );
             return Err(Usage(message).into());
         }
+        let tls = self.tls()?;
+        if tls.is_none() && !self.listen.ip().is_loopback() {
+            tracing::warn!(
+                "SECURITY: {} is no loopback address, and tokens and pages go over it in the clear; give --tls-cert and --tls-key",
+                self.listen
+            );
+        }
         let gateway = Arc::new(Gateway { log: Some(log), ..self.gateway()? });
         let listener = TcpListener::bind(self.listen)
             .await
@@ -81,7 +99,8 @@ impl Cli {
         for shard in &gateway.shards {
             tokio::spawn(Arc::clone(shard).run());
         }
-        tracing::info!("listening on http://{}/", listener.local_addr()?);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{}/", listener.local_addr()?);
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         manager::ready("serving");
@@ -93,8 +112,25 @@ impl Cli {
             tracing::info!("stopping");
             manager::stopping("answering what was asked");
         };
-        server::serve(listener, gateway, Access::new(token), stop).await;
+        let access = Access::new(token, tls.is_some());
+        let transport = match tls {
+            Some(tls) => {
+                tokio::spawn(epistemic_tls::keep(vec![tls.clone()], signal(SignalKind::hangup())?));
+                Transport::Tls(tls)
+            }
+            None => Transport::Plain,
+        };
+        server::serve(listener, transport, gateway, access, stop).await;
         Ok(())
+    }
+
+    /// Its own certificate.
+    fn tls(&self) -> Result<Option<ServerTls>> {
+        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
+        let identity = Identity { cert: cert.clone(), key: key.clone() };
+        let files = ServerFiles { identity, client_ca: self.tls_client_ca.clone() };
+        let opened = ServerTls::open(files, HTTP_PROTOCOL);
+        Ok(Some(opened.map_err(|error| Usage(error.to_string()))?))
     }
 
     fn gateway(&self) -> Result<Gateway> {

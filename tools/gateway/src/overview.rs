@@ -31,6 +31,8 @@ struct ShardView {
     error: Option<String>,
     /// Why it takes no writes.
     refusal: Option<String>,
+    /// It takes requests in the clear on an address beyond loopback.
+    plaintext_tcp: bool,
     /// What is damaged, a line each; empty when nothing is.
     damage: Vec<String>,
     quarantined_graphs: Option<u64>,
@@ -88,6 +90,7 @@ impl ShardView {
                 Err(trouble) => Some(trouble.reason.clone()),
             }),
             refusal: status.and_then(|status| status.poisoned.as_ref().or(status.refusal.as_ref())).cloned(),
+            plaintext_tcp: status.is_some_and(|status| status.plaintext_tcp),
             damage: status
                 .and_then(|status| status.damage.as_ref())
                 .map(DamageStatus::lines)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use epistemic_router::status::ShardStatus;
-use epistemic_router::{DEFAULT_GRAPH, Endpoint, EndpointList, RouterError, ShardRouter, Topology};
+use epistemic_router::{DEFAULT_GRAPH, EndpointList, RouterError, ShardRouter};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -92,14 +92,10 @@ impl Health {
 
 /// Looks at a shard: a connection that asks nothing, as the reference's topology makes it, and two calls through the
 /// pool and the breaker.
-pub(super) async fn look(router: &ShardRouter, endpoint: &Endpoint) -> Seen {
-    let (reachable, answer) = tokio::join!(is_reachable(endpoint), ask(router));
+pub(super) async fn look(router: &ShardRouter) -> Seen {
+    let (topology, answer) = tokio::join!(router.topology(DEFAULT_GRAPH), ask(router));
+    let reachable = topology.endpoints.iter().all(|status| status.reachable);
     Seen { reachable, at: Instant::now(), answer }
-}
-
-async fn is_reachable(endpoint: &Endpoint) -> bool {
-    let Ok(alone) = EndpointList::new(vec![endpoint.clone()]) else { return false };
-    Topology::probe(&alone, DEFAULT_GRAPH).await.endpoints.iter().all(|status| status.reachable)
 }
 
 async fn ask(router: &ShardRouter) -> Result<Answer, Trouble> {

@@ -12,7 +12,7 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use epistemic_listen::Limits;
+use epistemic_listen::{Limits, Transport};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -53,6 +53,7 @@ fn connections() -> usize {
 /// most. Silent and slow clients are let go ([`Limits`]).
 pub(super) async fn serve(
     listener: TcpListener,
+    transport: Transport,
     gateway: Arc<Gateway>,
     access: Access,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -88,7 +89,7 @@ pub(super) async fn serve(
     };
     let limits = Limits { connections: connections(), ..Limits::default() };
     tokio::select! {
-        () = epistemic_listen::http::serve(listener, routes, limits, stop) => {}
+        () = epistemic_listen::http::serve(listener, transport, routes, limits, stop) => {}
         () = drained => tracing::warn!("requests were unanswered {DRAIN:?} after the signal"),
     }
 }

@@ -77,7 +77,7 @@ impl Watched {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let seen = look(&self.router, &self.endpoint).await;
+            let seen = look(&self.router).await;
             let status = seen.answer.as_ref().ok().and_then(|answer| answer.status.as_ref());
             let rate = match status {
                 Some(status) => rates.add(seen.at, status.requests, status.request_seconds),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
-use epistemic_router::{EndpointList, Secret, must_have_schemes};
+use epistemic_router::{EndpointList, Secret, must_have_schemes, tls_from};
 
 use super::args::{BenchArgs, BenchCommand, LoadArgs, Op, Target};
 use super::connection::Connection;
@@ -14,6 +14,7 @@ use super::report::{LoadReport, Report};
 use super::template::Envelope;
 use super::wire::Client;
 use super::workload::{Numbers, Source, kinds};
+use crate::exit::{Exit, Failure};
 
 /// Runs the benchmark or the loader and prints its report on stdout. Blocks.
 ///
@@ -22,6 +23,10 @@ use super::workload::{Numbers, Source, kinds};
 /// failed. `BUSY` answers are counted in the report and are no error.
 pub(crate) fn run(args: BenchArgs) -> Result<()> {
     must_have_schemes(&EndpointList::new(vec![args.target.endpoint.clone()])?)?;
+    if !args.target.endpoint.is_local() && tls_from(|name| std::env::var(name).ok())?.is_some() {
+        let text = "bench speaks no TLS: give it the socket of an egctl tunnel, or EPISTEMIC_GRAPH_TLS=off";
+        return Err(Failure::new(Exit::Usage, text.to_owned()).into());
+    }
     let secret = args.target.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)?;
     let envelope = Envelope { secret: &secret, graph: &args.target.graph, form: args.target.property_form };
     match args.command {

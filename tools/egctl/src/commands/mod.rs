@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod certs;
 mod channel;
 mod checkpoint;
 mod data;
@@ -27,6 +28,7 @@ mod shell;
 mod snapshot;
 mod status;
 mod support;
+mod tunnel;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ use tokio::runtime::Runtime;
 
 use self::audit::{RepairArgs, VerifyArgs};
 use self::backup::BackupCommand;
+use self::certs::CertsCommand;
 use self::channel::ChannelCommand;
 use self::checkpoint::CheckpointCommand;
 use self::data::{
@@ -63,6 +66,7 @@ use self::shell::{CompletionsArgs, ManArgs};
 use self::snapshot::SnapshotCommand;
 use self::status::StatusArgs;
 use self::support::SupportArgs;
+use self::tunnel::TunnelArgs;
 use crate::bench::{self, BenchArgs};
 use crate::config::{ConfigArgs, with_defaults};
 use crate::exit::EXIT_CODES;
@@ -78,6 +82,10 @@ Environment:
   GRAPH_SERVICE_TCP_ADDR     a single shard on TCP, when there is no list
   GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else unix:///tmp/epistemic-graph.sock
   GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
+  EPISTEMIC_GRAPH_TLS        require: TLS for every tcp:// endpoint; else off
+  EPISTEMIC_GRAPH_TLS_CA     PEM file of the CAs that shards are trusted for
+  EPISTEMIC_GRAPH_TLS_CERT   PEM file of a certificate to show, and
+  EPISTEMIC_GRAPH_TLS_KEY    of its private key, of mode 0600
   KG_DEFAULT_GRAPH           graph used when no graph and no tenant is named (__bus__)
   GRAPH_AFFINITY_GROUPS      graphs placed together, as in every client: anchor:member|member*,... (__ingest_* is built in)
   EGCTL_CONFIG, EGCTL_CONTEXT  the configuration file and the context of it, as --config and --context
@@ -171,6 +179,10 @@ enum Command {
     /// Move graphs to their new owners when the list of endpoints changes.
     #[command(subcommand)]
     Reshard(ReshardCommand),
+    /// Certificates for a trial of TLS.
+    #[command(subcommand)]
+    Certs(CertsCommand),
+    Tunnel(TunnelArgs),
     #[command(after_help = EXIT_CODES)]
     Bench(BenchArgs),
     Walkthrough(WalkthroughArgs),
@@ -216,6 +228,8 @@ impl Command {
             Self::Moves(args) => moves::run_moves(&args, runtime),
             Self::Owners(command) => owners::run(&command, runtime),
             Self::Reshard(command) => reshard::run(&command, runtime),
+            Self::Certs(command) => certs::run(&command),
+            Self::Tunnel(args) => tunnel::run(&args, runtime),
             Self::Bench(args) => bench::run(args),
             Self::Walkthrough(args) => walkthrough::run(&args, runtime),
             Self::Completions(args) => shell::completions(&args, command_line()),

@@ -56,7 +56,7 @@ struct Shards {
 pub(super) fn run(args: &StatusArgs, runtime: &Runtime) -> Result<()> {
     let look = Look {
         secret: args.shards.secret()?,
-        options: args.shards.options(),
+        options: args.shards.options()?,
         timeout: args.timeout,
         list: args.shards.list_to_compare()?,
     };

@@ -151,7 +151,8 @@ function showShard(shard) {
     : "No requests in the last seconds: round trip of the gateway's own question";
   showQuotas(quotas, shard.quotas);
   dress(problem, `problem ${mood}`);
-  write(problem, problems.join("\n"));
+  const notes = shard.plaintext_tcp ? ["No TLS: takes requests in the clear beyond loopback"] : [];
+  write(problem, [...problems, ...notes].join("\n"));
 }
 
 // Graphs that two shards serve, or none.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use epistemic_router::{ConfigError, ConnectOptions, Secret};
+use epistemic_router::{ClientTls, ConfigError, ConnectOptions, Secret};
 
 /// A secret, and who asks. Neither is read before it is needed.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +11,8 @@ pub struct Credentials {
     pub secret_file: Option<PathBuf>,
     /// The agent to ask as, where access control is on.
     pub agent_id: Option<String>,
+    /// How `tcp://` endpoints are reached; in the clear when there is none.
+    pub tls: Option<ClientTls>,
 }
 
 impl Credentials {
@@ -22,8 +24,8 @@ impl Credentials {
         self.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)
     }
 
-    /// The defaults, with the identity to ask with.
+    /// The defaults, with the identity to ask with, and TLS where it is asked for.
     pub fn options(&self) -> ConnectOptions {
-        ConnectOptions { agent_id: self.agent_id.clone(), ..ConnectOptions::default() }
+        ConnectOptions { agent_id: self.agent_id.clone(), tls: self.tls.clone(), ..ConnectOptions::default() }
     }
 }

@@ -23,7 +23,7 @@ use crate::progress::{Progress, Total};
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(in crate::commands) struct PullArgs {
-    /// The server to copy from: tcp://HOST:PORT or unix://PATH.
+    /// The server to copy from: tcp://HOST:PORT or unix://PATH. Where TLS is on, it has to have it too.
     #[arg(long, value_name = "E")]
     from: Endpoint,
     /// File of mode 0600 with the secret of that server. Default: the secret of the target.
@@ -54,7 +54,7 @@ pub(in crate::commands) fn run(args: &PullArgs, runtime: &Runtime) -> Result<()>
     let options = ConnectOptions {
         agent_id: args.from_agent_id.clone(),
         max_response_bytes: u32::MAX,
-        ..ConnectOptions::default()
+        ..args.target.shards.options()?
     };
     let server = Server(runtime.block_on(Client::connect(&args.from, &secret, options))?);
     let listed = chosen(runtime.block_on(server.graphs())?, &args.graphs)?;

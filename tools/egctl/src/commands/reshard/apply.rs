@@ -29,7 +29,7 @@ pub(super) fn apply(args: &ApplyArgs, runtime: &Runtime) -> Result<()> {
                 affinity_groups: args.affinity_groups.as_deref(),
                 directories: &args.run.directories,
                 rate_limit: args.run.rate_limit,
-                credentials: &args.run.credentials.credentials(),
+                credentials: &args.run.credentials.credentials()?,
             };
             // Before anything is asked over the network.
             args.run.directories(&wanted.change()?)?;
@@ -79,7 +79,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<()> {
 pub(super) fn abort(args: &AbortArgs, runtime: &Runtime) -> Result<()> {
     let state = State::open(&args.state)?;
     let manner = Manner {
-        credentials: &args.credentials.credentials(),
+        credentials: &args.credentials.credentials()?,
         runtime,
         control: &Control::new(None),
         parallel: 1,
@@ -94,7 +94,7 @@ fn carry_out(state: &mut State, args: &RunArgs, runtime: &Runtime) -> Result<()>
     let control = Arc::new(Control::new(args.rate_limit));
     control.stop_at_interrupt(runtime);
     let manner = Manner {
-        credentials: &args.credentials.credentials(),
+        credentials: &args.credentials.credentials()?,
         runtime,
         control: &control,
         parallel: args.parallel.into(),

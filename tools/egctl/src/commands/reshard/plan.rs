@@ -54,7 +54,7 @@ pub(in crate::commands) struct PlanArgs {
 }
 
 pub(super) fn run(args: &PlanArgs, runtime: &Runtime) -> Result<()> {
-    let credentials = args.credentials.credentials();
+    let credentials = args.credentials.credentials()?;
     let wanted = Wanted {
         from: &args.from,
         to: &args.to,

@@ -83,6 +83,15 @@ pub(super) fn write_details(out: &mut dyn Write, shard: &Shard) -> io::Result<()
     if let Some(reason) = status.poisoned.as_ref().or(status.refusal.as_ref()) {
         writeln!(out, "  TAKES NO WRITES: {reason}")?;
     }
+    if status.plaintext_tcp {
+        writeln!(
+            out,
+            "  NO TLS: it takes requests in the clear beyond loopback (--tls-cert, --tls require)"
+        )?;
+    }
+    if let Some(not_after) = status.tls_not_after_s {
+        writeln!(out, "  TLS: {}", certificate_line(not_after))?;
+    }
     if status.short_secret {
         writeln!(
             out,
@@ -90,6 +99,15 @@ pub(super) fn write_details(out: &mut dyn Write, shard: &Shard) -> io::Result<()
         )?;
     }
     write_damage(out, status)
+}
+
+/// For how long a certificate is good.
+fn certificate_line(not_after_s: u64) -> String {
+    let now = epistemic_storage::clock::unix_ms() / 1000;
+    match not_after_s.checked_sub(now) {
+        Some(left) => format!("its certificate ends in {}", HumanDuration(Duration::from_secs(left))),
+        None => "ITS CERTIFICATE HAS EXPIRED".to_owned(),
+    }
 }
 
 /// What is damaged, with the graphs that it struck and what to do.

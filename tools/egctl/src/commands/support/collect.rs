@@ -147,7 +147,7 @@ fn end_of(path: &Path) -> Result<Vec<u8>> {
 impl ShardArgs {
     /// The text of the secret, where it can be had, to look for it.
     fn secret_text(&self) -> Option<String> {
-        match self.credentials().secret_file {
+        match self.secret_file() {
             Some(path) => Some(fs_err::read_to_string(path).ok()?.trim().to_owned()),
             None => std::env::var(SECRET_VAR).ok(),
         }
