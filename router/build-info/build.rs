@@ -1,4 +1,4 @@
-//! Tells the program of which commit it was built.
+//! Tells the programs of which commit they were built.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ fn main() {
     }
     // Sources without a repository are built with the variable.
     let commit = std::env::var("EG_COMMIT").ok().or_else(|| git(&["rev-parse", "--short=12", "HEAD"]));
-    println!("cargo::rustc-env=EGCTL_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
+    println!("cargo::rustc-env=EG_BUILT_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
