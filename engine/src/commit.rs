@@ -24,7 +24,15 @@ use held_up::HeldUp;
 use tokio::sync::oneshot;
 use waiting::Waiting;
 
-use crate::{account::Account, admission::Permit, checkpoints::Dirty, metrics::Metrics, quotas::WriteCharge};
+use prometheus::{IntGauge, local::LocalHistogram};
+
+use crate::{
+    account::Account,
+    admission::Permit,
+    checkpoints::Dirty,
+    metrics::{GroupTimes, Metrics},
+    quotas::WriteCharge,
+};
 
 /// Writes of one group at most.
 const MAX_GROUP: usize = 1024;
@@ -39,6 +47,13 @@ const GATHER: Duration = Duration::from_micros(40);
 /// What a write comes to.
 pub(crate) type Reply = Result<Outcome, GraphError>;
 
+/// That, and when its commit began.
+pub(crate) struct Committed {
+    pub(crate) reply: Reply,
+    /// None when it was refused before.
+    pub(crate) begun: Option<Instant>,
+}
+
 struct Job {
     write: Write,
     waiter: Waiter,
@@ -51,19 +66,55 @@ struct Waiter {
     connection: Option<u64>,
     /// How much of the write is done.
     reached: Progress,
-    reply: oneshot::Sender<Reply>,
+    reply: oneshot::Sender<Committed>,
+    queued: Instant,
+    /// Since when its first group is committed.
+    begun: Option<Instant>,
     permit: Option<Permit>,
     /// Whose quota it counts for, if anybody's.
     charge: Option<WriteCharge>,
     /// Until when the write is tried again, once it met a fence.
     until: Option<Instant>,
+    /// Counts it until it is answered.
+    _counted: Counted,
 }
 
 impl Waiter {
-    fn answer(self, result: Reply) {
+    fn new(account: Account, reply: oneshot::Sender<Committed>, counted: Counted) -> Self {
+        Self {
+            account,
+            connection: None,
+            reached: Progress::default(),
+            reply,
+            queued: Instant::now(),
+            begun: None,
+            permit: None,
+            charge: None,
+            until: None,
+            _counted: counted,
+        }
+    }
+
+    fn answer(self, reply: Reply) {
         drop(self.permit);
         // The client may be gone; its write is committed all the same.
-        let _ = self.reply.send(result);
+        let _ = self.reply.send(Committed { reply, begun: self.begun });
+    }
+}
+
+/// Counts a write for as long as it is there.
+struct Counted(IntGauge);
+
+impl Counted {
+    fn new(writes: &IntGauge) -> Self {
+        writes.inc();
+        Self(writes.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -71,6 +122,7 @@ impl Waiter {
 #[derive(Clone)]
 pub(crate) struct Committer {
     jobs: Sender<Job>,
+    queued: IntGauge,
 }
 
 /// Starts the commit thread.
@@ -81,12 +133,14 @@ pub(crate) fn start(
     metrics: Arc<Metrics>,
 ) -> std::io::Result<(Committer, JoinHandle<()>)> {
     let (jobs, queue) = channel();
+    let queued = metrics.writes_queued();
     let thread = std::thread::Builder::new().name("commit".into()).spawn(move || {
         let _guard = AbortOnPanic;
         Thread {
             graphs,
             durability,
             dirty,
+            waits: metrics.writes_waiting(),
             metrics,
             queue,
             held_up: HeldUp::new(LONGEST_WAIT),
@@ -94,7 +148,7 @@ pub(crate) fn start(
         }
         .run();
     })?;
-    Ok((Committer { jobs }, thread))
+    Ok((Committer { jobs, queued }, thread))
 }
 
 /// A shard without its commit thread would refuse every write for ever: it is better restarted, and loses nothing
@@ -120,11 +174,11 @@ impl Committer {
         op: Op,
         permit: Option<Permit>,
         charge: Option<WriteCharge>,
-    ) -> oneshot::Receiver<Reply> {
+    ) -> oneshot::Receiver<Committed> {
         let (reply, receiver) = oneshot::channel();
         let write = Write { graph: Arc::clone(&account.graph), op };
-        let reached = Progress::default();
-        let waiter = Waiter { account, connection, reached, reply, permit, charge, until: None };
+        let waiter =
+            Waiter { connection, permit, charge, ..Waiter::new(account, reply, Counted::new(&self.queued)) };
         // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
         let _ = self.jobs.send(Job { write, waiter });
         receiver
@@ -137,6 +191,8 @@ struct Thread {
     durability: Durability,
     dirty: Arc<Dirty>,
     metrics: Arc<Metrics>,
+    /// How long writes waited for their group.
+    waits: LocalHistogram,
     queue: Receiver<Job>,
     held_up: HeldUp,
     waiting: Waiting,
@@ -148,11 +204,15 @@ impl Thread {
         let mut last_group = 0;
         loop {
             let begun = Instant::now();
+            let mut first = begun;
             let mut group = Group::default();
             self.held_up.release(&self.graphs, &mut group);
             if group.writes.is_empty() && self.waiting.is_empty() {
                 match self.first_job() {
-                    Ok(job) => self.waiting.add(job),
+                    Ok(job) => {
+                        first = Instant::now();
+                        self.waiting.add(job);
+                    }
                     Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -167,7 +227,7 @@ impl Thread {
             }
             last_group = group.writes.len();
             if last_group > 0 {
-                self.commit(group);
+                self.commit(group, first);
             }
         }
     }
@@ -180,9 +240,21 @@ impl Thread {
         self.queue.recv_timeout(FENCE_CHECK)
     }
 
-    fn commit(&mut self, mut group: Group) {
+    /// Commits a group that gathered since `first`.
+    fn commit(&mut self, mut group: Group, first: Instant) {
+        let begun = Instant::now();
         let reached: Vec<_> = group.waiters.iter().map(|waiter| waiter.reached.clone()).collect();
+        for waiter in &mut group.waiters {
+            if waiter.begun.is_none() {
+                waiter.begun = Some(begun);
+                self.waits.observe((begun - waiter.queued).as_secs_f64());
+            }
+        }
+        let log_before = self.graphs.store().log_time();
         let (results, written) = self.graphs.commit_counted(&group.writes, &reached, self.durability);
+        let committed = Instant::now();
+        // Others write to the log too, though seldom.
+        let syncing = (self.graphs.store().log_time() - log_before).min(committed - begun);
         for ((waiter, result), bytes) in group.waiters.iter_mut().zip(&results).zip(written) {
             if let (Some(charge), Ok(_)) = (&mut waiter.charge, result) {
                 charge.wrote(bytes);
@@ -196,6 +268,14 @@ impl Thread {
         let unfinished = self.held_up.answer(&self.graphs, jobs.zip(results));
         // What was behind the rest of another write of its graph comes behind it again.
         unfinished.into_iter().rev().for_each(|job| self.waiting.put_back(job));
+        let times = GroupTimes {
+            gathering: begun - first,
+            writing: committed - begun - syncing,
+            syncing,
+            answering: committed.elapsed(),
+        };
+        self.metrics.commit_times(times);
+        self.waits.flush();
     }
 }
 
@@ -229,4 +309,9 @@ fn next_job(queue: &Receiver<Job>, begun: Instant, gather: bool) -> Option<Job> 
             Err(_) => return None,
         }
     }
+}
+
+#[cfg(test)]
+fn not_counted() -> Counted {
+    Counted(IntGauge::new("writes", "Of a test.").unwrap())
 }

@@ -175,6 +175,11 @@ pub struct Config {
     #[arg(long, default_value_t = MAX_NODE_ID_BYTES as u32, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=16 << 20))]
     pub max_node_id_bytes: u32,
 
+    /// Requests that take longer, until their response was given to the system, are logged with where the time went, some at
+    /// a time: a number with ms, s or m; 0 logs none
+    #[arg(long, default_value = "1s", value_name = "TIME", value_parser = parse_short_time)]
+    pub slow_request: Duration,
+
     /// Graphs with metrics of their own; the operations of further ones are counted together
     #[arg(long, default_value_t = 10_000, value_name = "COUNT")]
     pub max_graph_series: u32,
@@ -378,6 +383,21 @@ fn parse_time(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "that is too long".into())
 }
 
+/// Milliseconds, seconds or minutes, with their unit.
+fn parse_short_time(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "" if number == "0" => 1,
+        _ => return Err("give a number with ms, s or m".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "give a number with ms, s or m")?;
+    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(|| "that is too long".into())
+}
+
 /// Form of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -457,6 +477,12 @@ mod tests {
     fn times() {
         for (text, seconds) in [("0", 0), ("90", 90), ("5m", 300), ("12h", 43_200), ("7d", 604_800)] {
             assert_eq!(parse_time(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for (text, ms) in [("0", 0), ("100ms", 100), ("2s", 2000), ("1m", 60_000)] {
+            assert_eq!(parse_short_time(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "5", "ms", "1h", "0.5s", "99999999999999999s"] {
+            assert!(parse_short_time(text).is_err(), "{text}");
         }
         for text in ["", "d", "7w", "-1", "1.5h", "99999999999999999999d", "9999999999999999d"] {
             assert!(parse_time(text).is_err(), "{text}");

@@ -40,6 +40,7 @@ use crate::{
         strangers, write,
     },
     shard::Shard,
+    slow_requests::Ready,
     stream::Stream,
     transfer::Transfers,
     unauthenticated::Charge,
@@ -92,6 +93,8 @@ struct Connection<S> {
     pending: VecDeque<PendingResponse>,
     /// Bytes of the requests that wait for their answer.
     pending_bytes: usize,
+    /// Requests whose answers are in the outbox, of those that were slow or may be until it is sent.
+    ready: Vec<Ready>,
     transfers: Arc<Transfers>,
     /// A complete frame that waits for the answers before it.
     deferred_frame: Option<Body>,
@@ -139,6 +142,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
         large: Vec::new(),
         pending: VecDeque::new(),
         pending_bytes: 0,
+        ready: Vec::new(),
         transfers: shard.open_transfers.connect(&origin),
         origin,
         session,
@@ -304,6 +308,13 @@ impl<S: Stream> Connection<S> {
                     self.closing = true;
                     self.refused = true;
                     break false;
+                }
+                Dispatched::Ready(ready) => {
+                    self.ready.push(ready);
+                    self.sender_is_known();
+                    self.deadline = None;
+                    self.make_room(begun, &body);
+                    self.document = None;
                 }
                 Dispatched::Authenticated(pending) => {
                     self.sender_is_known();

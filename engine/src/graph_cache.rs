@@ -9,7 +9,10 @@ use epistemic_storage::graph::Graph;
 use lru::LruCache;
 use parking_lot::Mutex;
 
-use crate::analytics::{Cancel, Cancelled};
+use crate::{
+    analytics::{Cancel, Cancelled},
+    metrics::Asked,
+};
 
 /// How long a computation waits for what another one works out before it looks whether its client is gone.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -24,6 +27,7 @@ pub(crate) trait Kept {
 pub(crate) struct GraphCache<T> {
     budget: usize,
     cached: Mutex<Cached<T>>,
+    asked: Mutex<Asked>,
 }
 
 struct Cached<T> {
@@ -63,7 +67,8 @@ impl<T> Cached<T> {
 impl<T: Kept> GraphCache<T> {
     /// A cache of at most `budget` bytes or so.
     pub(crate) fn new(budget: usize) -> Self {
-        Self { budget, cached: Mutex::new(Cached { places: LruCache::unbounded(), bytes: 0 }) }
+        let cached = Mutex::new(Cached { places: LruCache::unbounded(), bytes: 0 });
+        Self { budget, cached, asked: Mutex::default() }
     }
 
     /// Bytes that may be kept.
@@ -127,6 +132,17 @@ impl<T: Kept> GraphCache<T> {
         let gone = |(id, place): (&u64, &Place<T>)| (place.graph.strong_count() == 0).then_some(*id);
         let deleted: Vec<u64> = cached.places.iter().filter_map(gone).collect();
         deleted.into_iter().for_each(|id| cached.drop_place(id));
+    }
+
+    /// What was kept for a graph was of use, or not.
+    pub(crate) fn found(&self, hit: bool) {
+        let mut asked = self.asked.lock();
+        if hit { asked.hits += 1 } else { asked.misses += 1 }
+    }
+
+    /// How often it was asked, and had what was asked for.
+    pub(crate) fn asked(&self) -> Asked {
+        *self.asked.lock()
     }
 
     /// Bytes that are kept.

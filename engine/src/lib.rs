@@ -42,6 +42,7 @@ mod semantic;
 pub mod server;
 mod shard;
 mod signed;
+mod slow_requests;
 mod spool;
 mod stream;
 pub mod testing;

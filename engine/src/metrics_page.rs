@@ -71,9 +71,11 @@ fn render(shard: &Weak<Shard>) -> Rendered {
     let sources = Sources {
         graphs: &shard.graphs,
         admission: &shard.admission,
+        neighbors: &shard.neighbors,
         projections: &shard.projections,
         vectors: &shard.vectors,
         compute: &shard.compute,
+        reads: &shard.reads,
         damage: Damage::of(&shard.graphs, &shard.channels),
         scrub: shard.scrub.state(),
         budget: &shard.budget,

@@ -11,6 +11,8 @@ use epistemic_storage::graph::Graph;
 use lru::LruCache;
 use parking_lot::Mutex;
 
+use crate::metrics::Asked;
+
 const SHARDS: usize = 16;
 /// Larger answers are not kept.
 const MAX_ANSWER: usize = 16 << 10;
@@ -23,6 +25,7 @@ struct Answer {
 struct Shard {
     answers: LruCache<Box<[u8]>, Answer>,
     bytes: usize,
+    asked: Asked,
 }
 
 /// A bounded cache of encoded answers.
@@ -36,7 +39,8 @@ pub(crate) struct NeighborCache {
 impl NeighborCache {
     /// A cache of at most `bytes`.
     pub(crate) fn new(bytes: usize) -> Self {
-        let shard = |_| Mutex::new(Shard { answers: LruCache::unbounded(), bytes: 0 });
+        let shard =
+            |_| Mutex::new(Shard { answers: LruCache::unbounded(), bytes: 0, asked: Asked::default() });
         let shard_bytes = bytes / SHARDS;
         Self { hasher: RandomState::new(), shard_bytes, shards: std::array::from_fn(shard) }
     }
@@ -44,13 +48,17 @@ impl NeighborCache {
     /// Appends the answer for `node` to `out` if it is known for the graph at `sequence`.
     pub(crate) fn get(&self, graph: &Graph, sequence: u64, node: &str, out: &mut Vec<u8>) -> bool {
         let key = key(graph, node);
-        let mut shard = self.shard(&key).lock();
-        match shard.answers.get(&*key) {
+        let Shard { answers, asked, .. } = &mut *self.shard(&key).lock();
+        match answers.get(&*key) {
             Some(answer) if answer.sequence == sequence => {
+                asked.hits += 1;
                 out.extend_from_slice(&answer.bytes);
                 true
             }
-            _ => false,
+            _ => {
+                asked.misses += 1;
+                false
+            }
         }
     }
 
@@ -76,6 +84,11 @@ impl NeighborCache {
     /// Bytes of all keys and answers.
     pub(crate) fn bytes(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().bytes).sum()
+    }
+
+    /// How often it was asked.
+    pub(crate) fn asked(&self) -> Asked {
+        self.shards.iter().map(|shard| shard.lock().asked).sum()
     }
 
     fn shard(&self, key: &[u8]) -> &Mutex<Shard> {

@@ -39,6 +39,7 @@ use crate::{
     scrub::Scrub,
     semantic::Indexes,
     signed::SignedRequests,
+    slow_requests::SlowRequests,
     spool::Spool,
     tls::Tls,
     transactions::Transactions,
@@ -67,6 +68,7 @@ pub(crate) struct Shard {
     /// What tenants may have and use.
     pub(crate) quotas: Quotas,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) slow: SlowRequests,
     pub(crate) neighbors: NeighborCache,
     pub(crate) projections: Projections,
     /// Graphs on which reasoning runs.
@@ -231,7 +233,7 @@ impl Shard {
         charge: Option<WriteCharge>,
     ) -> Result<Outcome, GraphError> {
         let gone = || GraphError::Store(StoreError::other("the server is shutting down"));
-        self.committer.submit(account, None, op, None, charge).blocking_recv().map_err(|_| gone())?
+        self.committer.submit(account, None, op, None, charge).blocking_recv().map_err(|_| gone())?.reply
     }
 
     /// What each part of the memory holds now, as far as it is counted. Reads figures of the store.

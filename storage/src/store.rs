@@ -3,7 +3,7 @@
 //! Byte-level, synchronous and object-safe. Nothing above it may assume local files, except through
 //! [`Store::checkpoint`], which says so.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::{
     batch::WriteBatch,
@@ -155,6 +155,36 @@ pub struct StoreStats {
     pub write_buffer_bytes: u64,
 }
 
+/// What a backend with files has done beside its commits since it was opened, and what it is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreActivity {
+    /// Blocks that reads found in memory.
+    pub block_hits: u64,
+    /// Blocks that reads had to get from files.
+    pub block_misses: u64,
+    /// Bytes appended to the log.
+    pub log_bytes: u64,
+    /// Bytes of write buffers that were written to tables.
+    pub flushed_bytes: u64,
+    /// Bytes of tables that merges have read.
+    pub merge_read_bytes: u64,
+    /// Bytes of tables that merges have written.
+    pub merge_written_bytes: u64,
+    /// Bytes that merges have yet to read until the tables are as they should be; an estimate.
+    pub merge_pending_bytes: u64,
+    /// Merges that run now.
+    pub merges_running: u64,
+    /// Write buffers that are being written to tables now.
+    pub flushes_running: u64,
+    /// Tables that are not sorted among each other, of the space that has most: when there are too many, commits are slowed
+    /// down, then stopped.
+    pub unsorted_tables: u64,
+    /// Time that commits were slowed down or stopped until merges had caught up.
+    pub stalled: Duration,
+    /// Commits are stopped now until merges have caught up.
+    pub is_stopped: bool,
+}
+
 /// An ordered key-value store with atomic batches: a backend.
 pub trait Store: Read {
     /// A consistent, immutable view of all spaces as of now. Holding it keeps overwritten data on disk.
@@ -203,6 +233,17 @@ pub trait Store: Read {
 
     /// Sizes.
     fn stats(&self) -> Result<StoreStats>;
+
+    /// What it does beside its commits; none for a backend without files.
+    fn activity(&self) -> Option<StoreActivity> {
+        None
+    }
+
+    /// Time that commits have spent until now on appending to the log and on its fsyncs. Cheap; zero for a backend without a
+    /// log.
+    fn log_time(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Bytes that the entries of a range take, keys and values. An estimate, cheap where there is much: a backend may count
     /// large ranges as they lie on disk, compressed and with what has been overwritten, and leave out what is only in its

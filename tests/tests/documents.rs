@@ -199,3 +199,56 @@ fn a_path_that_is_not_there_is_found_missing() -> Result<()> {
     }
     Ok(())
 }
+
+/// The targets of the links in a document: `](TARGET)`.
+fn links(text: &str) -> Vec<String> {
+    let prose = prose(text);
+    let outside_code: String = prose.split('`').step_by(2).collect::<Vec<_>>().join("code");
+    let rests = outside_code.split("](").skip(1);
+    rests.filter_map(|rest| rest.split(')').next()).map(str::to_owned).collect()
+}
+
+/// `scripts/book` follows links in the book, anchors too; this needs no mdBook.
+#[test]
+fn every_link_between_documents_leads_to_a_file() -> Result<()> {
+    let tree = Tree::read()?;
+    let (mut followed, mut broken) = (0, Vec::new());
+    for page in tree.files.iter().filter(|path| path.ends_with(".md")) {
+        let path = root()?.join(page);
+        for link in links(&fs_err::read_to_string(&path)?) {
+            let (file, _) = link.split_once('#').unwrap_or((&link, ""));
+            if !file.is_empty() && !link.contains("://") {
+                followed += 1;
+                if !path.parent().context("folder")?.join(file).exists() {
+                    broken.push(format!("{page}: {link}"));
+                }
+            }
+        }
+    }
+    ensure!(broken.is_empty(), "{broken:#?}");
+    ensure!(followed > 500, "only {followed} links found");
+    Ok(())
+}
+
+#[test]
+fn the_book_has_every_document_once() -> Result<()> {
+    let summary = links(&fs_err::read_to_string(root()?.join("docs/SUMMARY.md"))?);
+    let listed: BTreeSet<_> = summary.iter().cloned().collect();
+    ensure!(listed.len() == summary.len(), "docs/SUMMARY.md has a document twice");
+    let tree = Tree::read()?;
+    let documents = tree.files.iter().filter_map(|path| path.strip_prefix("docs/"));
+    let missing: Vec<_> = documents
+        .filter(|path| path.ends_with(".md") && *path != "SUMMARY.md" && !listed.contains(*path))
+        .collect();
+    ensure!(missing.is_empty(), "not in docs/SUMMARY.md: {missing:#?}");
+    Ok(())
+}
+
+/// Someone who looks at README sees the dashboard first, where there is a picture of it.
+#[test]
+fn the_picture_of_the_dashboard_is_shown_where_there_is_one() -> Result<()> {
+    const PICTURE: &str = "docs/images/dashboard.png";
+    let shown = fs_err::read_to_string(root()?.join("README.md"))?.contains(&format!("({PICTURE})"));
+    ensure!(shown == root()?.join(PICTURE).exists(), "{PICTURE}: shown is {shown}");
+    Ok(())
+}

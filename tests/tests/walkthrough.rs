@@ -29,6 +29,7 @@ fn every_claim_holds_and_nothing_is_left_running() -> Result<()> {
         assert!(checks.len() > 30 && checks.iter().all(|check| check["held"] == true), "{story}");
         assert!(record["fail_loud"].as_str().is_some_and(|text| text.contains("tenant__acme____bus__")));
         assert!(record["moves"].as_array().is_some_and(|moves| !moves.is_empty()), "{story}");
+        assert!(record["written_meanwhile"].as_u64() > Some(0), "{story}");
         assert!(pids(&story).iter().all(|pid| !runs(*pid)), "{story}");
     }
     taken_ports_are_said_and_others_used()?;

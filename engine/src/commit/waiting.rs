@@ -169,7 +169,7 @@ mod tests {
     use epistemic_storage::Mutation;
     use tokio::sync::oneshot;
 
-    use super::*;
+    use super::{super::not_counted, *};
 
     fn job(tenant: &str, graph: &str, id: &str, bytes: usize) -> Job {
         job_by(None, (tenant, graph), id, bytes)
@@ -179,9 +179,8 @@ mod tests {
         let account = Account { tenant: tenant.into(), graph: graph.into() };
         let op = Op::One(Mutation::AddNode { id: id.into(), properties: vec![0; bytes] });
         let write = Write { graph: Arc::clone(&account.graph), op };
-        let (reached, reply) = (Progress::default(), oneshot::channel().0);
-        let (permit, charge) = (None, None);
-        Job { write, waiter: Waiter { account, connection, reached, reply, permit, charge, until: None } }
+        let waiter = Waiter::new(account, oneshot::channel().0, not_counted());
+        Job { write, waiter: Waiter { connection, ..waiter } }
     }
 
     fn ids(group: &[Job]) -> Vec<String> {

@@ -80,13 +80,21 @@ impl<S: Stream> Connection<S> {
             self.outbox.extend_from_slice(&bytes);
         }
         if last {
-            self.pending_bytes -= self.pending.pop_front().map_or(0, |done| done.bytes());
+            let Some(done) = self.pending.pop_front() else { return Ok(()) };
+            self.pending_bytes -= done.bytes();
+            self.ready.extend(done.into_ready());
         }
         Ok(())
     }
 
     /// Sends what is in the outbox. What a slow client leaves of it is put on disk, where there is room.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
+        let done = self.send().await;
+        self.ready.drain(..).for_each(|ready| self.shard.slow.sent(ready));
+        done
+    }
+
+    async fn send(&mut self) -> io::Result<()> {
         let (mut pace, mut written, mut may_spool) = (Pace::begin(), 0, true);
         while written < self.outbox.len() {
             may_spool &= self.outbox.len() - written > KEPT;

@@ -402,5 +402,5 @@ pub(super) fn commit(
     let permit = Some(permit.with(charge));
     let reply = shard.committer.submit(account, Some(request.connection), op, permit, paid);
     let response = WriteResponse::Transaction { keyed };
-    Ok(pending(shard, request, response, Queued::Reply(reply), bytes))
+    Ok(pending(shard, request, name, response, Queued::Reply(reply), bytes))
 }

@@ -19,6 +19,7 @@ use super::{Counted, Projection, build};
 use crate::{
     analytics::{Cancel, Cancelled},
     graph_cache::{GraphCache, Kept},
+    metrics::Asked,
 };
 
 /// Why there is no projection.
@@ -108,7 +109,9 @@ impl Projections {
             // Since both states no node and no edge was added or removed.
             let changed = graphs.newest(graph)?.1.topology;
             let same = |built: &&Built| changed <= built.sequence.min(state.sequence);
-            if let Some(built) = held.as_ref().filter(same) {
+            let found = held.as_ref().filter(same);
+            self.cache.found(found.is_some());
+            if let Some(built) = found {
                 return Ok(Arc::clone(&built.projection));
             }
             let newer = held.take_if(|built| built.sequence > state.sequence);
@@ -178,6 +181,11 @@ impl Projections {
     /// Bytes of the cached projections.
     pub(crate) fn bytes(&self) -> usize {
         self.cache.bytes()
+    }
+
+    /// How often the cache was asked.
+    pub(crate) fn asked(&self) -> Asked {
+        self.cache.asked()
     }
 
     /// Projections read from storage so far.

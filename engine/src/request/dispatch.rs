@@ -24,6 +24,7 @@ use crate::{
     quotas::Place,
     shard::Shard,
     signed,
+    slow_requests::{Phases, Ready},
     wire::{Envelope, Method, ReplyTo, envelope, frame::FrameTooLarge, method_named},
 };
 
@@ -35,6 +36,8 @@ pub(crate) enum Dispatched {
     WrongToken(Option<PendingResponse>),
     /// An authenticated request: answered into the outbox, or promised.
     Authenticated(Option<PendingResponse>),
+    /// One that is answered into the outbox, and was slow or may be while it is sent.
+    Ready(Ready),
     /// The key of its connection is not any more what it was: answered, and nothing more is read.
     Ended(Option<PendingResponse>),
     /// An authenticated request that must see the answers before it first; dispatch it again when they are out.
@@ -157,12 +160,22 @@ pub(crate) fn dispatch(
         }
         Handler::Service(run) => Some(service::spawn(shard, client.transfers, &request, body, run)),
     };
-    if promised.is_none() {
-        shard.metrics.answered(method, begun.elapsed());
+    let answered = outbox.len() - before;
+    if let Some(tenant) = &tenant {
+        tenant.answered(answered);
     }
-    let Some(tenant) = tenant else { return Dispatched::Authenticated(promised) };
-    tenant.answered(outbox.len() - before);
-    Dispatched::Authenticated(promised.map(|pending| pending.charged_to(tenant)))
+    if promised.is_none() {
+        let took = begun.elapsed();
+        shard.metrics.answered(method, took);
+        if let Some(ready) = shard.slow.ready(&request, Phases::read(took), answered) {
+            return Dispatched::Ready(ready);
+        }
+    }
+    let charged = |pending: PendingResponse| match tenant {
+        Some(tenant) => pending.charged_to(tenant),
+        None => pending,
+    };
+    Dispatched::Authenticated(promised.map(charged))
 }
 
 /// Whether the request has to wait for answers before it: everything does, so that its answer follows theirs and

@@ -5,13 +5,12 @@ use std::{cell::Cell, sync::Arc};
 
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::graph::{Graph, GraphCounters, GraphReader};
-use tokio::sync::mpsc::Sender;
 
 use super::{
     error::{OpError, ReadError},
     incoming::Request,
-    off_thread::{Job, Threads},
-    pending::{PendingResponse, ResponsePart},
+    off_thread::{Job, Parts, Threads},
+    pending::PendingResponse,
     response,
 };
 use crate::{
@@ -43,7 +42,7 @@ pub(crate) type ReadFn = fn(&GraphRead<'_>, &mut Vec<u8>) -> Result<(), ReadErro
 /// Appends the result of a read of a graph's counters.
 pub(crate) type CountersFn = fn(&GraphCounters, &mut Vec<u8>);
 /// Sends the whole response in parts.
-pub(crate) type StreamFn = fn(&Shard, &Graph, &Request<'_>, &Sender<ResponsePart>);
+pub(crate) type StreamFn = fn(&Shard, &Graph, &Request<'_>, &mut Parts);
 
 /// What a read works with.
 pub(crate) struct GraphRead<'a> {

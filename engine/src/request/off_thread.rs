@@ -1,7 +1,10 @@
 //! The runner for all that is not done on the connection's task: it carries a request to another thread, answers there, and
 //! promises the response.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::graph::Graph;
@@ -21,6 +24,7 @@ use crate::{
     keys::Session,
     memory::{Body, Charge, Room, decoded},
     shard::Shard,
+    slow_requests::{Phases, Ready},
     wire::{ReplyTo, in_place},
 };
 
@@ -36,6 +40,62 @@ pub(crate) enum Threads {
     Compute,
     /// Those that may block for long.
     Blocking,
+}
+
+impl Threads {
+    /// What a request did there for so long, after it had waited.
+    fn phases(self, queue: Duration, took: Duration) -> Phases {
+        let waited = Phases { queue, ..Phases::default() };
+        match self {
+            Threads::Reads => Phases { read: took, ..waited },
+            Threads::Compute => Phases { computation: took, ..waited },
+            Threads::Blocking => Phases { service: took, ..waited },
+        }
+    }
+}
+
+/// Lets the connection know, before it finds the response complete. Without a connection the client is gone.
+fn tell(shard: &Shard, tells: Arc<OnceLock<Ready>>, ready: Option<Ready>) {
+    let Some(ready) = ready else { return };
+    if Arc::strong_count(&tells) == 1 {
+        shard.slow.sent(ready);
+    } else {
+        // Nobody else sets it.
+        let _ = tells.set(ready);
+    }
+}
+
+/// Where a response goes that is sent in parts. Sending blocks while the client has not taken those before.
+pub(crate) struct Parts {
+    sender: Sender<ResponsePart>,
+    blocked: Duration,
+    last: Option<ResponsePart>,
+}
+
+/// The client of a response is gone.
+#[derive(Debug)]
+pub(crate) struct ClientGone;
+
+impl Parts {
+    /// Sends bytes with more to come.
+    pub(crate) fn more(&mut self, bytes: Vec<u8>) -> Result<(), ClientGone> {
+        let begun = Instant::now();
+        let sent = self.sender.blocking_send(ResponsePart::More(bytes));
+        self.blocked += begun.elapsed();
+        sent.map_err(|_| ClientGone)
+    }
+
+    /// What is sent last.
+    pub(crate) fn last(&mut self, part: ResponsePart) {
+        self.last = Some(part);
+    }
+
+    fn finish(self) {
+        if let Some(last) = self.last {
+            // A client that has gone needs none.
+            let _ = self.sender.blocking_send(last);
+        }
+    }
 }
 
 /// A request on its way to another thread.
@@ -79,13 +139,15 @@ impl Job {
         let (shard, account, to) = (Arc::clone(&self.shard), self.account.clone(), self.to);
         let cancel = Cancel::default();
         let own = cancel.clone();
+        let ready = Arc::new(OnceLock::new());
+        let tells = Arc::clone(&ready);
         let run = move || {
-            if let Some(response) = self.respond(&own, work) {
+            if let Some(response) = self.respond(threads, &own, tells, work) {
                 // A client that has gone needs none.
                 let _ = parts.try_send(response);
             }
         };
-        match threads {
+        let pending = match threads {
             Threads::Reads => {
                 shard.reads.submit(&account, &cancel, run);
                 PendingResponse::read(to, receiver, permit, cancel)
@@ -98,7 +160,8 @@ impl Job {
                 tokio::task::spawn_blocking(run);
                 PendingResponse::task(receiver, permit)
             }
-        }
+        };
+        pending.told(ready)
     }
 
     /// Promises the response that `work` sends in parts. It runs on a thread that may block: a slow client keeps it, so it must
@@ -106,16 +169,27 @@ impl Job {
     pub(crate) fn stream(
         self,
         permit: Permit,
-        work: impl FnOnce(&Shard, &Request<'_>, &Sender<ResponsePart>) + Send + 'static,
+        work: impl FnOnce(&Shard, &Request<'_>, &mut Parts) + Send + 'static,
     ) -> PendingResponse {
-        let (parts, receiver) = mpsc::channel(PARTS);
+        let (sender, receiver) = mpsc::channel(PARTS);
+        let ready = Arc::new(OnceLock::new());
+        let tells = Arc::clone(&ready);
         tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
             self.parsed(|shard, request, _| {
-                work(shard, request, &parts);
+                let queue = begun - request.begun;
+                let mut parts = Parts { sender, blocked: Duration::ZERO, last: None };
+                work(shard, request, &mut parts);
+                let response = parts.blocked;
+                let read = begun.elapsed().saturating_sub(response);
+                let phases = Phases { queue, read, response, ..Phases::default() };
                 shard.metrics.answered(request.method(), request.begun.elapsed());
+                // All before was taken while it was made.
+                tell(shard, tells, shard.slow.ready(request, phases, 0));
+                parts.finish();
             })
         });
-        PendingResponse::task(receiver, Some(permit))
+        PendingResponse::task(receiver, Some(permit)).told(ready)
     }
 
     /// Calls `work` with the request.
@@ -131,9 +205,12 @@ impl Job {
     /// The whole response.
     fn respond(
         self,
+        threads: Threads,
         cancel: &Cancel,
+        tells: Arc<OnceLock<Ready>>,
         work: impl FnOnce(&Running<'_>, &mut Vec<u8>) -> Result<(), OpError>,
     ) -> Option<ResponsePart> {
+        let begun = Instant::now();
         self.parsed(|shard, request, account| {
             let room = request.room(shard, account);
             let running = Running { shard, request: *request, room: &room, cancel };
@@ -151,6 +228,9 @@ impl Job {
                 },
             );
             shard.metrics.answered(request.method(), request.begun.elapsed());
+            let bytes = out.len() + room.attached();
+            let phases = threads.phases(begun - request.begun, begun.elapsed());
+            tell(shard, tells, shard.slow.ready(request, phases, bytes));
             ResponsePart::whole(room, request.reply_to(), out)
         })
     }

@@ -1,6 +1,9 @@
 //! Responses that are due later.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use epistemic_protocol::ErrorCode;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -12,10 +15,11 @@ use super::{
 use crate::{
     admission::Permit,
     analytics::Cancel,
-    commit::Reply,
+    commit::Committed,
     memory::{Answer, Charge, Room},
     quotas::Tenant,
     shard::Shard,
+    slow_requests::{Phases, Ready},
     spool::Spooled,
     wire::{Method, ReplyTo},
 };
@@ -95,6 +99,8 @@ pub(crate) struct PendingResponse {
     _document: Option<OwnedSemaphorePermit>,
     /// Whose quota its bytes count for.
     tenant: Option<Arc<Tenant>>,
+    /// Filled when the whole answer is there, if it was slow or is large.
+    ready: Option<Arc<OnceLock<Ready>>>,
 }
 
 /// A computation, or a read of much.
@@ -143,7 +149,7 @@ impl PendingResponse {
     }
 
     fn of(source: Source, bytes: usize, permit: Option<Permit>) -> Self {
-        Self { source, bytes, _permit: permit, work: None, _document: None, tenant: None }
+        Self { source, bytes, _permit: permit, work: None, _document: None, tenant: None, ready: None }
     }
 
     pub(crate) fn computation(
@@ -172,6 +178,21 @@ impl PendingResponse {
     pub(crate) fn holding(mut self, document: Option<OwnedSemaphorePermit>) -> Self {
         self._document = document;
         self
+    }
+
+    /// Tells by `ready` whether it was slow.
+    pub(crate) fn told(mut self, ready: Arc<OnceLock<Ready>>) -> Self {
+        self.ready = Some(ready);
+        self
+    }
+
+    /// Its request, when the whole answer is there and it was slow or is large.
+    pub(crate) fn into_ready(self) -> Option<Ready> {
+        match self.source {
+            Source::Write(write) => write.ready,
+            Source::Task(_) => self.ready.and_then(|ready| Arc::try_unwrap(ready).ok()?.into_inner()),
+            Source::Ready(_) => None,
+        }
     }
 
     /// Counts the bytes of the answer for a tenant.
@@ -265,14 +286,18 @@ pub(crate) struct PendingWrite {
     pub(crate) begun: Instant,
     pub(crate) response: WriteResponse,
     pub(crate) queued: Queued,
+    pub(crate) graph: Arc<str>,
+    pub(crate) principal: Option<Box<str>>,
+    /// There when it was slow.
+    pub(crate) ready: Option<Ready>,
 }
 
 /// Where a write is.
 pub(crate) enum Queued {
     /// On a thread that decodes it and then queues it.
-    Decoding(oneshot::Receiver<Result<oneshot::Receiver<Reply>, OpError>>),
+    Decoding(oneshot::Receiver<Result<oneshot::Receiver<Committed>, OpError>>),
     /// In the queue of the commit thread.
-    Reply(oneshot::Receiver<Reply>),
+    Reply(oneshot::Receiver<Committed>),
 }
 
 impl PendingWrite {
@@ -312,7 +337,7 @@ impl PendingWrite {
     /// Goes on with what was decoded, or answers why it was refused. Without anything the thread is gone.
     fn decoded(
         &mut self,
-        decoded: Option<Result<oneshot::Receiver<Reply>, OpError>>,
+        decoded: Option<Result<oneshot::Receiver<Committed>, OpError>>,
     ) -> Option<ResponsePart> {
         let error = match decoded {
             Some(Ok(reply)) => {
@@ -324,17 +349,37 @@ impl PendingWrite {
         };
         let mut out = Vec::new();
         response::error(&mut out, self.to, &error);
-        self.shard.metrics.answered(self.method, self.begun.elapsed());
+        let took = self.begun.elapsed();
+        self.answered(took, Phases { queue: took, ..Phases::default() });
         Some(ResponsePart::Last(out))
     }
 
-    fn answer(&self, reply: Option<Reply>) -> ResponsePart {
+    /// It took so long.
+    fn answered(&mut self, took: Duration, phases: Phases) {
+        self.shard.metrics.answered(self.method, took);
+        if self.shard.slow.keeps(took, 0) {
+            self.ready = Some(Ready {
+                id: self.to.id,
+                method: self.method,
+                graph: (&*self.graph).into(),
+                principal: self.principal.take(),
+                begun: self.begun,
+                ready: self.begun + took,
+                phases,
+            });
+        }
+    }
+
+    fn answer(&mut self, committed: Option<Committed>) -> ResponsePart {
+        let (reply, begun) = committed.map_or((None, None), |done| (Some(done.reply), done.begun));
         if let (WriteResponse::Deleted(graph), Some(Ok(_))) = (&self.response, &reply) {
             self.shard.metrics.renew_graph(graph, &self.shard.graphs);
         }
         let mut out = Vec::with_capacity(64);
         response::write_reply(&mut out, self.to, &self.response, reply);
-        self.shard.metrics.answered(self.method, self.begun.elapsed());
+        let took = self.begun.elapsed();
+        let queue = begun.map_or(took, |begun| begun.duration_since(self.begun));
+        self.answered(took, Phases { queue, commit: took.saturating_sub(queue), ..Phases::default() });
         ResponsePart::Last(out)
     }
 }

@@ -111,8 +111,9 @@ pub(crate) fn submit(
         Answers::Done => WriteResponse::Ok,
     };
     let op = op.once(signed::once(&request.envelope));
+    let graph = Arc::clone(&account.graph);
     let reply = shard.committer.submit(account, Some(request.connection), op, Some(permit), charge);
-    Ok(pending(shard, request, response, Queued::Reply(reply), bytes))
+    Ok(pending(shard, request, graph, response, Queued::Reply(reply), bytes))
 }
 
 /// As [`submit`], decoding on one of the threads for reads.
@@ -129,6 +130,7 @@ fn submit_large(
     let job = Job::new(shard, request, body, account.clone());
     let (owned, tenant, whole) = (Arc::clone(shard), tenant.cloned(), body.len());
     let connection = request.connection;
+    let graph = Arc::clone(&account.graph);
     // It is done whether or not its client waits, as any write.
     shard.reads.submit(&account.clone(), &Cancel::default(), move || {
         let mut memory = owned.memory.open(Part::Requests, &account.tenant).beside(whole);
@@ -144,7 +146,7 @@ fn submit_large(
         let _ = queued.send(decoded.map(submit));
     });
     let response = if answers == Answers::Ledger { WriteResponse::Ledger } else { WriteResponse::Ok };
-    Ok(pending(shard, request, response, Queued::Decoding(receiver), bytes))
+    Ok(pending(shard, request, graph, response, Queued::Decoding(receiver), bytes))
 }
 
 /// Begins to count the write for its tenant, unless that has used up what it may write or store.
@@ -171,10 +173,11 @@ fn admit(
     Ok((account, permit))
 }
 
-/// The promise of the response to a write of so many bytes.
+/// The promise of the response to a write to the graph, of so many bytes.
 pub(crate) fn pending(
     shard: &Arc<Shard>,
     request: &Request<'_>,
+    graph: Arc<str>,
     response: WriteResponse,
     queued: Queued,
     bytes: usize,
@@ -186,6 +189,9 @@ pub(crate) fn pending(
         begun: request.begun,
         response,
         queued,
+        graph,
+        principal: request.envelope.agent_id.map(Box::from),
+        ready: None,
     };
     PendingResponse::write(write, bytes)
 }

@@ -8,7 +8,7 @@ use epistemic_storage::{
 };
 
 use super::{SemanticError, index::Index, update};
-use crate::{analytics::Cancel, graph_cache::GraphCache};
+use crate::{analytics::Cancel, graph_cache::GraphCache, metrics::Asked};
 
 /// Indexes by graph id, bounded in memory.
 pub(crate) struct Indexes(GraphCache<Arc<Index>>);
@@ -30,7 +30,9 @@ impl Indexes {
     ) -> Result<Arc<Index>, SemanticError> {
         self.0.renew(graph, cancel, |held| {
             let changed = graphs.newest(graph)?.1.vectors;
-            if let Some(index) = held.as_ref().filter(|index| index.sequence >= changed) {
+            let found = held.as_ref().filter(|index| index.sequence >= changed);
+            self.0.found(found.is_some());
+            if let Some(index) = found {
                 return Ok(Arc::clone(index));
             }
             let view = graphs.read_view();
@@ -56,6 +58,11 @@ impl Indexes {
     /// Drops what is kept of graphs that are gone.
     pub(crate) fn forget_deleted(&self) {
         self.0.forget_deleted();
+    }
+
+    /// How often the cache was asked.
+    pub(crate) fn asked(&self) -> Asked {
+        self.0.asked()
     }
 
     /// Bytes of the cached indexes.

@@ -128,6 +128,11 @@ impl Places {
         self.push_out(Idle::fullest);
     }
 
+    /// Connections that there may be.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// Connections that there are now.
     pub fn taken(&self) -> usize {
         self.most - self.free.available_permits()

@@ -12,7 +12,7 @@ use std::{
 
 use fs_err as fs;
 use parking_lot::RwLock;
-use rocksdb::{Cache, DB};
+use rocksdb::{Cache, DB, Options, statistics::Ticker};
 
 use super::{RocksOptions, damage::is_damaged, manifest, map_error, options, wal};
 use crate::{
@@ -40,6 +40,8 @@ pub(super) struct Database {
     path: PathBuf,
     choices: RocksOptions,
     cache: Cache,
+    /// With the statistics, which go on when it is opened again.
+    options: Options,
     current: RwLock<Current>,
     /// Its own work was ended, so that it must be opened again.
     ended: AtomicBool,
@@ -56,11 +58,12 @@ impl Database {
     /// Opens the database as [`super::RocksStore::open`] says.
     pub(super) fn open(path: &Path, choices: &RocksOptions, cache: &Cache) -> Result<Self> {
         check(path, choices)?;
-        let current = match open(path, choices, cache, choices.read_only) {
+        let options = options::database(choices);
+        let current = match open(path, &options, choices, cache, choices.read_only) {
             Ok(db) => Current { db: Some(Arc::new(db)), refusal: None },
             Err(error) if choices.serve_without_room && is_shortage(&error) => {
                 tracing::error!(%error, "there is no room to replay the log: the database is open for reading only");
-                let db = open(path, choices, cache, true)?;
+                let db = open(path, &options, choices, cache, true)?;
                 Current { db: Some(Arc::new(db)), refusal: Some(error) }
             }
             Err(StoreError::DiskFull { path, detail }) => {
@@ -72,7 +75,13 @@ impl Database {
             Err(error) => return Err(error),
         };
         let (path, choices, cache) = (path.to_path_buf(), choices.clone(), cache.clone());
-        Ok(Self { path, choices, cache, current: RwLock::new(current), ended: AtomicBool::new(false) })
+        let (current, ended) = (RwLock::new(current), AtomicBool::new(false));
+        Ok(Self { path, choices, cache, options, current, ended })
+    }
+
+    /// What RocksDB has counted since it was opened first.
+    pub(super) fn counted(&self, ticker: Ticker) -> u64 {
+        self.options.get_ticker_count(ticker)
     }
 
     /// The open database.
@@ -129,11 +138,12 @@ impl Database {
             None => None,
         };
         self.ended.store(false, Ordering::Relaxed);
-        let opened = open(&self.path, &self.choices, &self.cache, false);
+        let open = |read_only| open(&self.path, &self.options, &self.choices, &self.cache, read_only);
+        let opened = open(false);
         current.refusal = opened.as_ref().err().cloned();
         current.db = match opened {
             Ok(db) => Some(Arc::new(db)),
-            Err(_) => open(&self.path, &self.choices, &self.cache, true).ok().map(Arc::new),
+            Err(_) => open(true).ok().map(Arc::new),
         };
         if let Some(error) = &current.refusal {
             return Err(error.clone());
@@ -170,18 +180,23 @@ fn check(path: &Path, choices: &RocksOptions) -> Result<()> {
     wal::check_logs(path, &needed, choices.strict_wal).map(drop)
 }
 
-fn open(path: &Path, choices: &RocksOptions, cache: &Cache, read_only: bool) -> Result<DB> {
+fn open(
+    path: &Path,
+    database: &Options,
+    choices: &RocksOptions,
+    cache: &Cache,
+    read_only: bool,
+) -> Result<DB> {
     let mut families = options::families(choices, cache, choices.merge_tables && !is_damaged(path));
-    let database = options::database(choices);
     let opened = if read_only {
         // Opened for writing, a missing family is created.
-        if DB::list_cf(&database, path).is_ok_and(|found| !found.iter().any(|name| name == NEWER)) {
+        if DB::list_cf(database, path).is_ok_and(|found| !found.iter().any(|name| name == NEWER)) {
             families.retain(|family| family.name() != NEWER);
         }
-        DB::open_cf_descriptors_read_only(&database, path, families, false)
+        DB::open_cf_descriptors_read_only(database, path, families, false)
     } else {
         fs::create_dir_all(path)?;
-        DB::open_cf_descriptors(&database, path, families)
+        DB::open_cf_descriptors(database, path, families)
     };
     opened.map_err(|error| map_error(&error, path))
 }

@@ -1,5 +1,6 @@
 //! The RocksDB backend. This folder is the only place that names the `rocksdb` crate.
 
+mod activity;
 mod ballast;
 mod bulk;
 mod compaction;

@@ -2,7 +2,7 @@
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, DataBlockIndexType,
-    Options,
+    Options, statistics::StatsLevel,
 };
 
 use crate::space::Space;
@@ -53,7 +53,7 @@ impl Default for RocksOptions {
     }
 }
 
-/// Options of the whole database.
+/// Options of the whole database, with statistics of their own, which their clones share.
 pub(super) fn database(choices: &RocksOptions) -> Options {
     let mut options = Options::default();
     if let Some(tables) = choices.max_open_tables {
@@ -75,6 +75,9 @@ pub(super) fn database(choices: &RocksOptions) -> Options {
     options.set_paranoid_checks(true);
     options.set_skip_stats_update_on_db_open(true);
     options.set_keep_log_file_num(2);
+    // Counters only: a timer would cost each read two looks at the clock.
+    options.enable_statistics();
+    options.set_statistics_level(StatsLevel::ExceptHistogramOrTimers);
     options.set_stats_dump_period_sec(0);
     options.set_stats_persist_period_sec(0);
     options.set_bytes_per_sync(MIB as u64);

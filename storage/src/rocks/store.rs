@@ -12,6 +12,7 @@ use rocksdb::{Cache, DB, FlushOptions, LiveFile, Range, WriteOptions, checkpoint
 
 use super::{
     RocksOptions,
+    activity::{self, LogTime},
     ballast::Ballast,
     bulk::RocksBulk,
     compaction,
@@ -28,7 +29,10 @@ use crate::{
     error::{Result, StoreError},
     scrub::{Table, TableCheck},
     space::Space,
-    store::{BulkLoad, Cursor, Durability, KeyRange, Read, ScanOptions, Store, StoreStats, bytes_left},
+    store::{
+        BulkLoad, Cursor, Durability, KeyRange, Read, ScanOptions, Store, StoreActivity, StoreStats,
+        bytes_left,
+    },
 };
 
 /// A range that takes less in the tables is counted entry by entry.
@@ -53,6 +57,7 @@ pub struct RocksStore {
     stuck: Mutex<Option<(StoreError, Instant)>>,
     /// Failures of flushes and merges that were looked into.
     failures: AtomicU64,
+    log_time: LogTime,
 }
 
 impl RocksStore {
@@ -109,6 +114,7 @@ impl RocksStore {
             in_doubt: AtomicBool::new(false),
             stuck: Mutex::new(None),
             failures: AtomicU64::new(0),
+            log_time: LogTime::default(),
         })
     }
 
@@ -240,7 +246,7 @@ impl Store for RocksStore {
         let mut options = WriteOptions::default();
         options.set_sync(durability == Durability::Sync);
         let mut mark = self.log_mark.lock();
-        if let Err(error) = db.write_opt(native, &options) {
+        if let Err(error) = self.log_time.of(|| db.write_opt(native, &options)) {
             let error = self.write_failed(&db, &error);
             let grown = mark.may_have_grown(matches!(error, StoreError::OutOfDescriptors { .. }));
             drop(mark);
@@ -346,6 +352,14 @@ impl Store for RocksStore {
         let (free_bytes, free_inodes) = (self.free_space.left(), self.free_space.inodes_left());
         let (bytes, cache_bytes) = (tables + write_buffer_bytes, self.cache.get_usage() as u64);
         Ok(StoreStats { bytes, sequence, free_bytes, free_inodes, cache_bytes, write_buffer_bytes })
+    }
+
+    fn activity(&self) -> Option<StoreActivity> {
+        activity::activity(&self.database).ok()
+    }
+
+    fn log_time(&self) -> Duration {
+        self.log_time.total()
     }
 
     fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {

@@ -1,104 +1,176 @@
-//! Every series in the alert rules and the Grafana dashboard is one that a shard or the gateway has.
+//! Every series in the alert rules and the Grafana dashboards is one that a shard, the gateway or a backup has.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::certs::Authority;
+use epistemic_tests::egctl::Egctl;
 use epistemic_tests::{ServerProcess, http};
 use serde_json::Value;
 
+use super::gateway::Gateway;
 use super::promql::series;
-use super::{text, yaml};
+use super::{repository, text, yaml};
 
-const DASHBOARD: &str = "deploy/grafana/engine-shards.json";
+const DASHBOARDS: &str = "deploy/grafana";
 const RULES: &str = "deploy/prometheus/engine-shards.rules.yml";
+const RUNBOOKS: &str = "docs/runbooks.md";
 
-/// What the gateway serves, as docs/operations.md lists it.
-const GATEWAY: [&str; 5] = [
-    "agent_utilities_engine_shard_up",
-    "agent_utilities_engine_shard_requests_total",
-    "agent_utilities_gateway_engine_breaker_state",
-    "epistemic_gateway_ownership_conflicts",
-    "epistemic_graph_gateway_store_changes_total",
-];
+/// What Prometheus makes itself.
+const ITS_OWN: [&str; 2] = ["up", "ALERTS"];
+/// Series of what a test need not let happen; docs/operations.md lists them. The gateway has looked at owners when it has
+/// been up for a while, and a quota refuses when it is used up.
+const LATER: [&str; 2] = ["epistemic_gateway_ownership_conflicts", "epistemic_graph_quota_refusals_total"];
 
-/// What the files of `egctl backup` tell, as docs/backup.md lists it.
-const BACKUP: [&str; 3] = [
-    "epistemic_graph_backup_last_success_timestamp_seconds",
-    "epistemic_graph_backup_drill_last_success_timestamp_seconds",
-    "epistemic_graph_backup_drill_failures",
-];
-
-/// Every expression of the alert rules.
-pub(super) fn rule_expressions() -> Result<Vec<String>> {
+/// Every rule with its name.
+fn rules() -> Result<Vec<(String, Value)>> {
     let rules = yaml(RULES)?;
     let groups = rules["groups"].as_array().context("groups")?;
     let rules = groups.iter().filter_map(|group| group["rules"].as_array()).flatten();
-    rules.map(|rule| rule["expr"].as_str().map(str::to_owned).context("expr")).collect()
+    rules.map(|rule| Ok((rule["alert"].as_str().context("alert")?.to_owned(), rule.clone()))).collect()
 }
 
-/// Every expression of the dashboard, its variables replaced.
+/// Every expression of the alert rules.
+pub(super) fn rule_expressions() -> Result<Vec<String>> {
+    rules()?.iter().map(|(_, rule)| rule["expr"].as_str().map(str::to_owned).context("expr")).collect()
+}
+
+/// The dashboards by their file names.
+fn dashboards() -> Result<Vec<(String, Value)>> {
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir(repository(DASHBOARDS)?)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let dashboard = serde_json::from_str(&fs_err::read_to_string(&path)?).context(name.clone())?;
+            found.push((name, dashboard));
+        }
+    }
+    ensure!(found.len() >= 3, "{found:?}");
+    Ok(found)
+}
+
+fn panels(dashboard: &Value) -> Result<&Vec<Value>> {
+    dashboard["panels"].as_array().context("panels")
+}
+
+/// Every expression of the dashboards, their variables replaced.
 pub(super) fn dashboard_expressions() -> Result<Vec<String>> {
-    let dashboard: Value = serde_json::from_str(&text(DASHBOARD)?)?;
-    let panels = dashboard["panels"].as_array().context("panels")?;
-    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
-    let expressions = targets.map(|target| target["expr"].as_str().context("expr"));
-    let replaced = expressions
-        .map(|expression| Ok(expression?.replace("$__rate_interval", "1m").replace("$instance", ".*")));
-    replaced.collect()
+    let mut expressions = Vec::new();
+    for (name, dashboard) in dashboards()? {
+        for target in panels(&dashboard)?.iter().filter_map(|panel| panel["targets"].as_array()).flatten() {
+            let expression = target["expr"].as_str().context("expr")?;
+            let replaced = [("$__rate_interval", "1m"), ("$instance", ".*"), ("$tenant", ".*")]
+                .iter()
+                .fold(expression.to_owned(), |text, (variable, value)| text.replace(variable, value));
+            ensure!(!replaced.contains('$'), "{name}: a variable without a value: {replaced}");
+            expressions.push(replaced);
+        }
+    }
+    Ok(expressions)
 }
 
-/// The names on the `/metrics` page of a shard that has had one of everything.
-fn series_of_a_shard() -> Result<BTreeSet<String>> {
+/// The names on a page in the text format.
+fn names(page: &str) -> BTreeSet<String> {
+    let lines = page.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split([' ', '{']).next()).map(str::to_owned).collect()
+}
+
+/// The page of a shard that has had one of everything.
+fn page_of_a_shard(folder: &Path) -> Result<BTreeSet<String>> {
     let authority = Authority::new()?;
     let pair = authority.server("server", &["localhost"])?;
     let builder = ServerProcess::ours().metrics();
     let builder = pair.flags().into_iter().fold(builder, |builder, flag| builder.arg(flag));
     let own = format!("unix://{}", builder.socket().display());
-    // One that knows of another shard.
+    // One that knows of another shard, and of a tenant with a limit.
     let list = format!("{own},unix:///nowhere.sock");
-    let server = builder.arg("--advertise").arg(&own).arg("--endpoints").arg(&list).start()?;
+    let quotas = folder.join("quotas.toml");
+    fs_err::write(&quotas, "[[rule]]\ntenant = \"*\"\ngraphs = 100\n")?;
+    let server = builder
+        .arg("--advertise")
+        .arg(&own)
+        .arg("--endpoints")
+        .arg(&list)
+        .arg("--quotas")
+        .arg(&quotas)
+        .arg("--slow-request")
+        .arg("1ms")
+        .start()?;
     let mut client = server.client()?;
     // Half of all names are its own.
-    let graph = (0..64).map(|number| format!("g{number}")).find(|name| client.create_graph(name).is_ok());
-    client.add_node(&graph.context("no graph is its own")?, "n", &[0x80])?;
+    let mut graphs = (0..64).map(|number| format!("tenant__t{number}____bus__"));
+    let graph = graphs.find(|name| client.create_graph(name).is_ok()).context("no graph is its own")?;
+    client.add_node(&graph, "n", &[0x80])?;
+    // Takes longer than a millisecond.
     client.call("", "Checkpoint", None)?;
-    let page = http::get(server.metrics_addr(), "/metrics")?.body;
-    let named = page.lines().filter(|line| !line.starts_with('#'));
-    Ok(named.filter_map(|line| line.split([' ', '{']).next()).map(str::to_owned).collect())
+    Ok(names(&http::get(server.metrics_addr(), "/metrics")?.body))
+}
+
+/// The page of a gateway over one shard.
+fn page_of_a_gateway() -> Result<BTreeSet<String>> {
+    let shards = [ServerProcess::ours().tcp().start()?];
+    let gateway = Gateway::start(&shards)?;
+    Ok(names(&http::get(gateway.addr(), "/metrics")?.body))
+}
+
+/// What a backup and its drill write for the textfile collector.
+fn files_of_a_backup(folder: &Path) -> Result<BTreeSet<String>> {
+    let server = ServerProcess::ours().start()?;
+    server.client()?.create_graph("g")?;
+    let (backup, drill) = (folder.join("backup.prom"), folder.join("drill.prom"));
+    let to = format!("file://{}", folder.join("backups").display());
+    fs_err::create_dir(folder.join("backups"))?;
+    let run = |arguments: &[&str], file: &Path| {
+        let file = file.to_str().context("path")?;
+        Egctl::with_secret(server.secret()).ends(0, arguments.iter().chain(&["--metrics-file", file]))
+    };
+    let endpoint = format!("unix://{}", server.socket().display());
+    run(&["backup", "create", "--to", &to, "--endpoint", &endpoint], &backup)?;
+    run(&["backup", "drill", "--from", &to], &drill)?;
+    Ok(names(&(fs_err::read_to_string(backup)? + &fs_err::read_to_string(drill)?)))
 }
 
 #[test]
 fn every_series_exists() -> Result<()> {
-    let shard = series_of_a_shard()?;
+    let folder = tempfile::Builder::new().prefix("eg-dashboards-").tempdir()?;
     let documented = text("docs/operations.md")?;
-    ensure!(
-        GATEWAY.iter().all(|name| documented.contains(name)),
-        "docs/operations.md does not list {GATEWAY:?}"
-    );
-    let documented = text("docs/backup.md")?;
-    ensure!(BACKUP.iter().all(|name| documented.contains(name)), "docs/backup.md does not list {BACKUP:?}");
+    for name in LATER {
+        let short = name.trim_start_matches("epistemic_graph_");
+        ensure!(documented.contains(short), "docs/operations.md does not list {name}");
+    }
+    let mut known = page_of_a_shard(folder.path())?;
+    known.extend(page_of_a_gateway()?);
+    known.extend(files_of_a_backup(folder.path())?);
+    known.extend(ITS_OWN.into_iter().chain(LATER).map(str::to_owned));
     let expressions = [rule_expressions()?, dashboard_expressions()?].concat();
     let used: BTreeSet<String> = expressions.iter().flat_map(|expression| series(expression)).collect();
-    ensure!(used.len() > 20, "{used:?}");
-    for name in used {
-        let elsewhere = name == "up" || GATEWAY.contains(&&*name) || BACKUP.contains(&&*name);
-        let known = elsewhere || shard.contains(&name);
-        ensure!(known, "nothing serves {name}; a shard has {shard:?}");
+    ensure!(used.len() > 60, "{used:?}");
+    let missing: Vec<_> = used.difference(&known).collect();
+    ensure!(missing.is_empty(), "nothing serves {missing:?}; there are {known:?}");
+    Ok(())
+}
+
+/// What Grafana needs to show them: ids of their own, no panel on another, and no data source of ours.
+#[test]
+fn dashboards_have_their_panels_side_by_side() -> Result<()> {
+    let mut uids = BTreeSet::new();
+    for (name, dashboard) in dashboards()? {
+        let uid = dashboard["uid"].as_str().context("uid")?.to_owned();
+        ensure!(name == format!("{uid}.json") && uids.insert(uid), "{name}");
+        side_by_side(&dashboard).context(name)?;
     }
     Ok(())
 }
 
-/// What Grafana needs to show it: ids of their own, no panel on another, and no data source of ours.
-#[test]
-fn the_dashboard_has_its_panels_side_by_side() -> Result<()> {
-    let dashboard: Value = serde_json::from_str(&text(DASHBOARD)?)?;
-    let panels = dashboard["panels"].as_array().context("panels")?;
+fn side_by_side(dashboard: &Value) -> Result<()> {
     let mut ids = BTreeSet::new();
     let mut cells = BTreeSet::new();
-    for panel in panels {
+    for panel in panels(dashboard)? {
         ensure!(ids.insert(panel["id"].as_u64().context("id")?), "twice: {}", panel["id"]);
         ensure!(panel["datasource"]["uid"] == "${datasource}", "{}", panel["title"]);
+        ensure!(panel["title"].as_str().is_some_and(|title| !title.is_empty()), "{panel}");
         let [x, y, width, height] =
             ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap_or(1000));
         ensure!(x + width <= 24, "{} is too wide", panel["title"]);
@@ -106,5 +178,22 @@ fn the_dashboard_has_its_panels_side_by_side() -> Result<()> {
             ensure!(cells.insert(cell), "{} covers another panel", panel["title"]);
         }
     }
+    Ok(())
+}
+
+/// The runbook of an alert is a section of its name, and no section is of an alert that is gone.
+#[test]
+fn every_alert_has_its_runbook() -> Result<()> {
+    let page = text(RUNBOOKS)?;
+    let sections: BTreeSet<String> =
+        page.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect();
+    let mut alerts = BTreeSet::new();
+    for (alert, rule) in rules()? {
+        let url = rule["annotations"]["runbook_url"].as_str().context(alert.clone())?;
+        let wanted = format!("file:///usr/share/doc/epistemic-graph/{RUNBOOKS}#{}", alert.to_lowercase());
+        ensure!(url == wanted, "{alert}: {url}, not {wanted}");
+        alerts.insert(alert);
+    }
+    ensure!(alerts == sections, "alerts {alerts:?}, sections {sections:?}");
     Ok(())
 }

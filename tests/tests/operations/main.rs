@@ -4,6 +4,7 @@
 
 mod compose;
 mod dashboards;
+mod flags;
 mod gateway;
 mod help;
 mod kubernetes;

@@ -6,6 +6,7 @@ mod lost_log;
 mod metrics;
 mod notify;
 mod secrets;
+mod slow_requests;
 mod sockets;
 mod start;
 mod stop;

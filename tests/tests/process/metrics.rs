@@ -87,3 +87,77 @@ fn a_large_page_is_rendered_once_for_many() -> Result<()> {
     })?;
     renewed.context("the page stays as it was")
 }
+
+/// What runs, what it takes, and what writes wait for.
+#[test]
+fn builds_the_process_and_phases_of_commits_are_told() -> Result<()> {
+    let mut server = ServerProcess::ours().metrics().start()?;
+    let mut client = server.client()?;
+    client.create_graph("g")?;
+    for number in 0..20 {
+        client.add_node("g", &format!("n{number}"), b"\x80")?;
+    }
+    let neighbors = || params([("node_id", "n1".into())]);
+    for _ in 0..3 {
+        client.call("g", "GetNeighbors", neighbors())?;
+    }
+    let page =
+        |server: &ServerProcess| -> Result<String> { Ok(http::get(server.metrics_addr(), "/metrics")?.body) };
+    let shown = page(&server)?;
+    let build =
+        shown.lines().find(|line| line.starts_with("epistemic_graph_build_info{")).context("build_info")?;
+    ensure!(
+        build.ends_with(" 1") && build.contains("commit=\"") && build.contains("format=\"1\""),
+        "{build}"
+    );
+    let value = |name: &str| http::series(&shown, name).with_context(|| format!("{name} in {shown}"));
+    for name in
+        ["process_resident_memory_bytes", "process_open_fds", "process_threads", "process_start_time_seconds"]
+    {
+        ensure!(value(name)? > 0.0, "{name}");
+    }
+    let phase = |name: &str, part: &str| {
+        value(&format!("epistemic_graph_commit_phase_duration_seconds_{part}{{phase=\"{name}\"}}"))
+    };
+    let groups = value("epistemic_graph_commit_group_writes_count")?;
+    ensure!(groups >= 20.0, "{groups}");
+    for name in ["gathering", "writing", "syncing", "answering"] {
+        // The newest group may have answered and not told yet.
+        ensure!(phase(name, "count")? >= groups - 1.0, "{name}");
+    }
+    ensure!(phase("waiting", "count")? >= 20.0);
+    // Each group was synced, which takes longer than to do nothing.
+    ensure!(phase("syncing", "sum")? > 0.0 && phase("writing", "sum")? > 0.0);
+    ensure!(value("epistemic_graph_commit_queue_writes")? == 0.0);
+    ensure!(value("epistemic_graph_store_log_bytes_total")? > 0.0);
+    let asked = |kind: &str| value(&format!("epistemic_graph_cache_{kind}_total{{cache=\"neighbors\"}}"));
+    ensure!(asked("hits")? >= 2.0 && asked("misses")? >= 1.0, "{shown}");
+    ensure!(shown.contains("le=\"0.00001\"") && shown.contains("le=\"10\""), "{shown}");
+
+    // What is in tables is read from files, then from memory.
+    client.call("", "Checkpoint", None)?;
+    server = server.restart()?;
+    let mut client = server.client()?;
+    for _ in 0..10 {
+        client.call("g", "GetNodeProperties", params([("node_id", "n1".into())]))?;
+    }
+    let shown = page(&server)?;
+    let blocks =
+        |kind: &str| http::series(&shown, &format!("epistemic_graph_cache_{kind}_total{{cache=\"blocks\"}}"));
+    ensure!(blocks("hits") > Some(0.0) && blocks("misses") > Some(0.0), "{shown}");
+    Ok(())
+}
+
+/// Series of files are those of a store with files.
+#[test]
+fn a_store_in_memory_has_no_series_of_files() -> Result<()> {
+    let server = ServerProcess::ours().in_memory().metrics().start()?;
+    let page = http::get(server.metrics_addr(), "/metrics")?.body;
+    for name in
+        ["epistemic_graph_store_stall_seconds_total", "epistemic_graph_store_free_bytes", "cache=\"blocks\""]
+    {
+        ensure!(!page.contains(name), "{name}");
+    }
+    ensure!(page.contains("epistemic_graph_cache_hits_total{cache=\"neighbors\"}"), "{page}");
+    Ok(())
+}

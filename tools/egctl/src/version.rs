@@ -1,9 +1,7 @@
 //! What this program is and what it reads.
 
+use epistemic_build_info::COMMIT;
 use epistemic_storage::{datadir, increment, snapshot};
-
-/// The commit that it was built of.
-pub(crate) const COMMIT: &str = env!("EGCTL_COMMIT");
 
 /// Version, commit and formats, on one line.
 pub(crate) fn version() -> String {

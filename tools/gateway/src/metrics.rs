@@ -1,6 +1,8 @@
 //! `GET /metrics`: the series of the reference's gateway, and its own.
 
+use epistemic_build_info::{COMMIT, VERSION};
 use epistemic_logging::LogWriter;
+use epistemic_process::ProcessUsage;
 use epistemic_router::owners::{Kind, Survey};
 use epistemic_router::{BreakerState, EndpointStatus, Outcomes};
 use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry, Result, TextEncoder};
@@ -15,6 +17,7 @@ impl Gateway {
         let outcomes = self.shards.iter().map(|shard| shard.breaker.outcomes());
         let shards: Vec<_> = topology.endpoints.into_iter().zip(outcomes).collect();
         let page = Page::default();
+        page.process()?;
         page.shards(&shards)?;
         if let Some(survey) = self.owners.latest() {
             page.owners(&survey)?;
@@ -52,6 +55,18 @@ impl Page {
         let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(gauges.clone()))?;
         Ok(gauges)
+    }
+
+    /// What runs, and what it takes.
+    fn process(&self) -> Result<()> {
+        let build = self.gauges(
+            "epistemic_graph_gateway_build_info",
+            "1, of the build that runs.",
+            &["version", "commit"],
+        )?;
+        build.with_label_values(&[VERSION, COMMIT]).set(1);
+        ProcessUsage::new(&self.0)?.renew();
+        Ok(())
     }
 
     fn shards(&self, shards: &[(EndpointStatus, Outcomes)]) -> Result<()> {

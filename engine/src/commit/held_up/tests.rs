@@ -1,11 +1,11 @@
 use epistemic_storage::{
     Durability, MemoryStore, Mutation,
-    graph::{Departure, Fenced, GraphType, MoveOp, Progress, Write},
+    graph::{Departure, Fenced, GraphType, MoveOp, Write},
 };
 use tokio::sync::oneshot::{self, Receiver, error::TryRecvError};
 
 use super::{
-    super::{MAX_GROUP, Waiter},
+    super::{Committed, MAX_GROUP, Waiter, not_counted},
     *,
 };
 use crate::{
@@ -40,7 +40,7 @@ impl Turns {
     }
 
     /// One turn of the commit thread, which finds these writes.
-    fn turn<const N: usize>(&mut self, writes: [(&str, Op); N]) -> [Receiver<Reply>; N] {
+    fn turn<const N: usize>(&mut self, writes: [(&str, Op); N]) -> [Receiver<Committed>; N] {
         let mut group = Group::default();
         self.held_up.release(&self.graphs, &mut group);
         let receivers = writes.map(|(graph, op)| {
@@ -48,8 +48,7 @@ impl Turns {
             let graph = Arc::from(graph);
             let account = Account { tenant: Arc::clone(&graph), graph: Arc::clone(&graph) };
             let permit = Some(self.admission.admit(&account, Kind::Short, 1).unwrap());
-            let (reached, charge) = (Progress::default(), None);
-            let waiter = Waiter { account, connection: None, reached, reply, permit, charge, until: None };
+            let waiter = Waiter { permit, ..Waiter::new(account, reply, not_counted()) };
             let job = Job { write: Write { graph, op }, waiter };
             self.held_up.pass(job, &mut group);
             receiver
@@ -75,7 +74,7 @@ fn create() -> Op {
     Op::Create { kind: GraphType::Agent, owner: None, tenant: None }
 }
 
-fn waits(receiver: &mut Receiver<Reply>) -> bool {
+fn waits(receiver: &mut Receiver<Committed>) -> bool {
     matches!(receiver.try_recv(), Err(TryRecvError::Empty))
 }
 
@@ -86,9 +85,9 @@ fn writes_wait_for_the_fence_in_their_order_and_other_graphs_do_not() {
     let fenced = turns.fence();
     let [mut delete, mut again, mut first, mut other] =
         turns.turn([("g", Op::Delete), ("g", create()), ("g", set("x", 1)), ("h", set("x", 1))]);
-    assert!(other.try_recv().unwrap().is_ok());
+    assert!(other.try_recv().unwrap().reply.is_ok());
     let [mut second, mut other] = turns.turn([("g", set("x", 2)), ("h", set("x", 2))]);
-    assert!(other.try_recv().unwrap().is_ok());
+    assert!(other.try_recv().unwrap().reply.is_ok());
     for receiver in [&mut delete, &mut again, &mut first, &mut second] {
         assert!(waits(receiver));
     }
@@ -96,7 +95,7 @@ fn writes_wait_for_the_fence_in_their_order_and_other_graphs_do_not() {
     turns.lower(fenced);
     let [mut third] = turns.turn([("g", set("x", 3))]);
     for receiver in [&mut delete, &mut again, &mut first, &mut second, &mut third] {
-        assert!(receiver.try_recv().unwrap().is_ok());
+        assert!(receiver.try_recv().unwrap().reply.is_ok());
     }
     assert_eq!((turns.value("old"), turns.value("x")), (None, Some(3_u32.to_be_bytes().to_vec())));
     assert!(turns.held_up.is_empty());
@@ -111,12 +110,12 @@ fn behind_the_departure_they_are_told_where_the_graph_is() {
     let step = Op::Move(MoveOp::Depart { move_id: "m".into(), departure });
     let [mut before, mut departed, mut behind] =
         turns.turn([("g", set("x", 1)), ("g", step), ("g", set("x", 2))]);
-    assert!(departed.try_recv().unwrap().is_ok(), "a step of a move waits for nothing");
+    assert!(departed.try_recv().unwrap().reply.is_ok(), "a step of a move waits for nothing");
     assert!(waits(&mut before) && waits(&mut behind));
     turns.turn([]);
     for receiver in [&mut before, &mut behind] {
         assert_eq!(
-            receiver.try_recv().unwrap(),
+            receiver.try_recv().unwrap().reply,
             Err(GraphError::Moved { graph: "g".into(), to: "there".into() })
         );
     }
@@ -128,7 +127,7 @@ fn nothing_waits_longer_than_it_may() {
     let fenced = turns.fence();
     let moving = GraphError::Moving { graph: "g".into(), to: "there".into() };
     let [mut refused] = turns.turn([("g", set("x", 1))]);
-    assert_eq!(refused.try_recv().unwrap(), Err(moving.clone()));
+    assert_eq!(refused.try_recv().unwrap().reply, Err(moving.clone()));
     turns.held_up.longest = LONG;
     let [mut waiting] = turns.turn([("g", set("x", 2))]);
     assert!(waits(&mut waiting));
@@ -136,7 +135,7 @@ fn nothing_waits_longer_than_it_may() {
         job.waiter.until = Some(Instant::now());
     }
     turns.turn([]);
-    assert_eq!(waiting.try_recv().unwrap(), Err(moving));
+    assert_eq!(waiting.try_recv().unwrap().reply, Err(moving));
     assert!(turns.held_up.is_empty());
     assert_eq!(turns.admission.in_flight(), 0);
     turns.lower(fenced);
@@ -180,7 +179,7 @@ fn more_than_a_group_keeps_its_order_though_the_fence_rises_again() {
     assert_eq!(turns.value("x"), Some((MAX_GROUP as u32 - 1).to_be_bytes().to_vec()));
     turns.turn([]);
     assert_eq!(turns.value("x"), Some(count.to_be_bytes().to_vec()));
-    assert!(receivers.iter_mut().all(|receiver| receiver.try_recv().unwrap().is_ok()));
+    assert!(receivers.iter_mut().all(|receiver| receiver.try_recv().unwrap().reply.is_ok()));
 }
 
 #[test]
@@ -197,7 +196,7 @@ fn a_loaded_graph_waits_too_and_is_given_up_when_it_waited_in_vain() {
     turns.graphs.reclaim().unwrap();
     turns.lower(fenced);
     turns.turn([]);
-    assert!(waiting.try_recv().unwrap().is_ok());
+    assert!(waiting.try_recv().unwrap().reply.is_ok());
     assert_eq!(turns.value("loaded"), Some(b"\x80".to_vec()));
 
     turns.graphs.reclaim().unwrap();
@@ -205,7 +204,7 @@ fn a_loaded_graph_waits_too_and_is_given_up_when_it_waited_in_vain() {
     turns.held_up.longest = Duration::ZERO;
     let op = load(&turns.graphs);
     let [mut refused] = turns.turn([("g", op)]);
-    assert!(refused.try_recv().unwrap().is_err());
+    assert!(refused.try_recv().unwrap().reply.is_err());
     turns.lower(fenced);
     assert!(turns.graphs.reclaim().unwrap() > 0, "its records are given up");
 }

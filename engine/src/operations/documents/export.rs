@@ -5,12 +5,12 @@ use epistemic_storage::{
     StoreError,
     graph::{Graph, GraphCounters, GraphReader, LedgerRecord},
 };
-use tokio::sync::mpsc::Sender;
 
 use crate::{
     request::{
         error::{OpError, ReadError},
         incoming::Request,
+        off_thread::{ClientGone, Parts},
         pending::ResponsePart,
         response,
     },
@@ -26,7 +26,7 @@ const PART_BYTES: usize = 256 << 10;
 
 /// Sends the answer of `ToMsgpack` in parts, with bounded memory: the document is walked twice over one read view,
 /// first to know its length, then to send it.
-pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &Sender<ResponsePart>) {
+pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &mut Parts) {
     let to = request.reply_to();
     let view = shard.graphs.read_view();
     let reader = GraphReader::new(&*view, graph);
@@ -45,7 +45,7 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
         Err(error) => {
             let mut out = Vec::new();
             response::error(&mut out, to, &error);
-            let _ = parts.blocking_send(ResponsePart::Last(out));
+            parts.last(ResponsePart::Last(out));
             return;
         }
     };
@@ -54,7 +54,7 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
         integer_items(&mut out, bytes);
         if out.len() >= PART_BYTES {
             let full = std::mem::replace(&mut out, Vec::with_capacity(PART_BYTES + 4096));
-            parts.blocking_send(ResponsePart::More(full)).map_err(|_| Unsent::ClientGone)?;
+            parts.more(full).map_err(|ClientGone| Unsent::ClientGone)?;
         }
         Ok(())
     });
@@ -65,7 +65,7 @@ pub(crate) fn send(shard: &Shard, graph: &Graph, request: &Request<'_>, parts: &
             ResponsePart::Broken
         }
     };
-    let _ = parts.blocking_send(last);
+    parts.last(last);
 }
 
 /// Why a document was not sent to its end.

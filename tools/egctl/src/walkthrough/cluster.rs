@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use epistemic_router::{ConnectOptions, Endpoint, EndpointList, Secret, ShardRouter};
+use epistemic_router::{ConnectOptions, Endpoint, EndpointList, Secret, ShardRouter, hrw};
 use tempfile::TempDir;
 
 use super::ports::{self, PUBLISHED, SHARDS};
@@ -19,6 +19,7 @@ pub(super) struct Cluster {
     pub(super) endpoints: EndpointList,
     pub(super) secret: String,
     pub(super) published_ports: bool,
+    program: PathBuf,
     home: TempDir,
 }
 
@@ -39,7 +40,29 @@ impl Cluster {
         for shard in &mut shards {
             shard.endpoints = Some(endpoints.clone());
         }
-        Ok(Self { shards, endpoints, secret, published_ports: ports.requests == PUBLISHED, home })
+        let published_ports = ports.requests == PUBLISHED;
+        Ok(Self { shards, endpoints, secret, published_ports, program, home })
+    }
+
+    /// Prepares one shard more and has the list name it; the graph `stays` keeps its owner. The others do not know of it yet.
+    /// Starts nothing.
+    pub(super) fn add_shard(&mut self, stays: &str) -> Result<Endpoint> {
+        let number = self.shards.len() + 1;
+        let home = self.home.path().join(format!("shard-{number}"));
+        let (mut shard, after) = loop {
+            let (port, metrics_port) = ports::one_more()?;
+            let shard = Shard::new(&self.program, home.clone(), port, metrics_port, &self.secret)?;
+            let all = self.endpoints.as_slice().iter().chain([&shard.endpoint]).cloned();
+            let after = EndpointList::new(all.collect())?;
+            if hrw::owner(&after, stays) != &shard.endpoint {
+                break (shard, after);
+            }
+        };
+        let joined = shard.endpoint.clone();
+        shard.endpoints = Some(after.clone());
+        self.endpoints = after;
+        self.shards.push(shard);
+        Ok(joined)
     }
 
     /// A folder for files of the walkthrough.

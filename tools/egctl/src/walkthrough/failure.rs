@@ -117,7 +117,7 @@ async fn restart(narrator: &mut Narrator, cluster: &mut Cluster, endpoint: &Endp
 /// What a graph holds, counted and digested from its records.
 #[derive(Clone, PartialEq)]
 pub(super) struct Content {
-    nodes: u64,
+    pub(super) nodes: u64,
     edges: u64,
     pub(super) digest: String,
 }

@@ -1,6 +1,6 @@
 //! `egctl walkthrough`: the published three-shard example, run for real.
 //!
-//! * `run` goes through the sections in `start`, `routing`, `topology`, `failure` and `moving`.
+//! * `run` goes through the sections in `start`, `routing`, `topology`, `failure`, `resharding` and `moving`.
 //! * `cluster`, `shard`, `process` and `ports` start, stop, kill and restart three servers.
 //! * `tenants` is what our client writes; `tools` runs the Python client and `egctl` itself; `http` reads metrics.
 //! * `narrator` prints, and remembers every check.
@@ -13,6 +13,7 @@ mod moving;
 mod narrator;
 mod ports;
 mod process;
+mod resharding;
 mod routing;
 mod run;
 mod shard;

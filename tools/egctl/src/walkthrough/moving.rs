@@ -1,4 +1,4 @@
-//! Section 6: a shard leaves the list, and its graphs move by snapshot.
+//! Section 7: a shard leaves the list, and its graphs move by snapshot: the published way, by hand.
 
 use anyhow::Result;
 use epistemic_operations::remote;
@@ -24,15 +24,16 @@ pub(super) async fn move_graphs(
     cluster: &mut Cluster,
     python: Option<&Python>,
 ) -> Result<()> {
-    narrator.section("6. Resharding: graphs move by snapshot")?;
-    let leaving = hrw::owner(&cluster.endpoints, &tenants::graph_of(Some("acme"))?).clone();
+    narrator.section("7. The manual way: graphs move by snapshot, with a pause")?;
+    // Not the shard that joined: where its graphs were, signposts lead to it.
+    let leaving = hrw::owner(&cluster.endpoints, &tenants::graph_of(None)?).clone();
     let staying = cluster.endpoints.as_slice().iter().filter(|endpoint| **endpoint != leaving);
     let staying = EndpointList::new(staying.cloned().collect())?;
     narrator.say(format!(
-        "{leaving} leaves the list, so only its graphs get new owners. No data moves by itself:"
+        "{leaving} leaves the list, so only its graphs get new owners. Reshard would do this as well; by hand"
     ))?;
     narrator
-        .say("each graph is exported from the old shard and imported on the one that the new list names.")?;
+        .say("each graph is exported from the old shard and imported on the one that the new list names, while nobody writes.")?;
     narrator.show(format!("export GRAPH_SERVICE_ENDPOINTS=\"{}\"", staying))?;
 
     narrator.say("\nThe shards that stay are restarted with it. They refuse what belongs to another, and clients compare.")?;

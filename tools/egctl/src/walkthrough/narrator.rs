@@ -17,6 +17,8 @@ pub(super) struct Record {
     pub(super) topology: Option<Topology>,
     /// The error of the stopped shard.
     pub(super) fail_loud: Option<String>,
+    /// Nodes that a client wrote to a graph while it moved to a shard that joined.
+    pub(super) written_meanwhile: u64,
     pub(super) moves: Vec<Move>,
     pub(super) checks: Vec<Check>,
     /// The error that ended it early.

@@ -22,6 +22,14 @@ pub(super) fn choose() -> io::Result<Ports> {
     Ok(Ports { requests: free_or_other(PUBLISHED)?, metrics: free_or_other(PUBLISHED_METRICS)? })
 }
 
+/// Ports of a shard that joins later, for requests and metrics: free ones.
+pub(super) fn one_more() -> io::Result<(u16, u16)> {
+    let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    // Both are held at once, so that they differ.
+    let (requests, metrics) = (any()?, any()?);
+    Ok((requests.local_addr()?.port(), metrics.local_addr()?.port()))
+}
+
 fn free_or_other(wanted: [u16; SHARDS]) -> io::Result<[u16; SHARDS]> {
     if wanted.iter().all(|port| is_free(*port)) {
         return Ok(wanted);

@@ -10,7 +10,7 @@ use super::args::WalkthroughArgs;
 use super::cluster::Cluster;
 use super::narrator::Narrator;
 use super::tools::Python;
-use super::{failure, moving, routing, start, topology};
+use super::{failure, moving, resharding, routing, start, topology};
 use crate::exit::{Exit, Failure};
 
 /// Runs the walkthrough and prints it. Blocks; all servers it started have ended on return.
@@ -56,8 +56,9 @@ async fn walk(args: &WalkthroughArgs, narrator: &mut Narrator) -> Result<()> {
     routing::route_and_write(narrator, &cluster, python).await?;
     topology::inspect(narrator, &cluster).await?;
     failure::stop_and_return(narrator, &mut cluster, python).await?;
+    resharding::join(narrator, &mut cluster, python).await?;
     moving::move_graphs(narrator, &mut cluster, python).await?;
-    narrator.section("7. Stop")?;
+    narrator.section("8. Stop")?;
     for shard in &mut cluster.shards {
         if let Some(status) = shard.stop().await? {
             narrator.check(format!("{} ends with {status}", shard.endpoint), status.success())?;

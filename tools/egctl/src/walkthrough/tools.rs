@@ -89,6 +89,6 @@ async fn finish(command: Command, name: &str, home: &Path) -> Result<(bool, Stri
 /// In this repository: below EG_ROOT, which the scripts set, else where this program was built.
 fn default_script() -> PathBuf {
     let root = std::env::var_os("EG_ROOT")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), PathBuf::from);
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), PathBuf::from);
     root.join("tests/python/walkthrough.py")
 }
