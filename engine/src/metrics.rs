@@ -25,6 +25,7 @@ pub(crate) use self::tls::Refused;
 use self::{damage::DamageSeries, memory::MemorySeries, quotas::QuotaSeries, series::Series, tls::TlsSeries};
 use crate::{
     admission::Admission,
+    audit::AuditSeries,
     compute_pool::ComputePool,
     damage::Damage,
     keys::KeySeries,
@@ -260,6 +261,11 @@ impl Metrics {
     /// Adds the series of keys, where there is a file of them.
     pub(crate) fn add(&self, keys: &KeySeries) -> prometheus::Result<()> {
         keys.register(&self.registry)
+    }
+
+    /// Shows the series of an audit log.
+    pub(crate) fn add_audit(&self, audit: &AuditSeries) -> prometheus::Result<()> {
+        audit.register(&self.registry)
     }
 
     fn op(&self, method: Method) -> &OpSeries {
