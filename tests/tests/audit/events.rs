@@ -173,10 +173,11 @@ fn the_chain_goes_over_files_and_restarts_and_egctl_reads_it() -> Result<()> {
         server = server.restart()?;
     }
     server.terminate()?;
-    let report = is_sound(&log)?;
+    let path = log.to_str().context("a path")?;
+    let report = Egctl::new().json(&["audit", "verify", path])?;
+    ensure!(report["sound"] == true, "{report}");
     let files = report["files"].as_array().context("files")?;
     ensure!(files.len() > 2 && report["first"] == 1, "{report}");
-    let path = log.to_str().context("a path")?;
     let head = report["head"].as_str().context("a head")?;
     Egctl::new().ends(0, ["audit", "verify", path, "--expect-head", head])?;
     let (text, _) = Egctl::new().ends(0, ["audit", "tail", path, "-n", "3", "--event", "create"])?;
