@@ -6,6 +6,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 pub use self::authentication::{AuthChoice, MinAuth, SHORT_SECRET, SignedConfig};
 use crate::{
+    audit::AuditFlags,
     memory::{Given, MemoryBudget, Part},
     tls::TlsFlags,
 };
@@ -245,6 +246,10 @@ pub struct Config {
     )]
     pub system_agents: Vec<String>,
 
+    /// About the audit log.
+    #[command(flatten)]
+    pub audit: AuditFlags,
+
     /// Form of the log on standard output
     #[arg(long, default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,
@@ -369,7 +374,7 @@ fn parse_mode(text: &str) -> Result<u32, String> {
 }
 
 /// Seconds, or a number with one of the units `s`, `m`, `h`, `d`.
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let digits = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let seconds = match unit {

@@ -22,14 +22,14 @@ use epistemic_listen::Place;
 use epistemic_logging::Limit;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::{OwnedSemaphorePermit, watch},
+    sync::OwnedSemaphorePermit,
     task::block_in_place,
     time::{Duration, Instant, sleep_until, timeout},
 };
 
 use crate::{
     guesses::ON_ONE_CONNECTION,
-    keys::{Keys, Session},
+    keys::Session,
     memory::{Body, Charge as MemoryCharge, Part as MemoryPart},
     oversized::{self, Oversized},
     quotas,
@@ -39,6 +39,7 @@ use crate::{
         pending::{PendingResponse, Piece, ResponsePart},
         strangers, write,
     },
+    sessions::Peer,
     shard::Shard,
     slow_requests::Ready,
     stream::Stream,
@@ -71,8 +72,6 @@ struct Connection<S> {
     place: Place,
     /// What it counts as for the tenant of its first request about a graph, where there are quotas.
     quota: Option<quotas::Place>,
-    /// Who is at the other end, for the log.
-    peer: String,
     /// Where it comes from: connections of one origin share what it gets.
     origin: Arc<str>,
     /// That, and the key that it belongs to.
@@ -121,19 +120,23 @@ struct Connection<S> {
 }
 
 /// Serves a connection until its client is gone, breaks the framing or the server stops.
-pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place, peer: String) {
+pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place, peer: Peer) {
     let charge = Charge::new(&shard.unauthenticated);
     let deadline = Some(Instant::now() + shard.limits.frame_deadline);
-    let session = Arc::new(Session::new(place.origin()));
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let session = Arc::new(Session::new(number, peer));
+    if let Some(keys) = shard.authentication.keys() {
+        keys.certify(&session);
+    }
+    let _listed = shard.sessions.add(&session);
     let origin = Arc::clone(session.origin());
     let connection = Connection {
         shard: Arc::clone(&shard),
-        number: NEXT.fetch_add(1, Ordering::Relaxed),
+        number,
         incoming: shard.memory.open(MemoryPart::Requests, &origin),
         outgoing: shard.memory.open(MemoryPart::Answers, &origin),
         place,
         quota: None,
-        peer,
         stream,
         inbox: BytesMut::new(),
         expected: 0,
@@ -176,23 +179,32 @@ fn tell_of_silence() {
 
 impl<S: Stream> Connection<S> {
     async fn run(mut self) -> io::Result<()> {
-        let mut keys = self.shard.authentication.keys().map(Keys::changes);
         // Of its own, so that connections do not contend for the one of the shard.
         let stop = self.shard.stop.child_token();
         let stop = stop.cancelled();
-        tokio::pin!(stop);
+        let ended = self.session.ended();
+        tokio::pin!(stop, ended);
         loop {
+            if self.session.is_ended() {
+                return self.close().await;
+            }
             let more = self.dispatch_frames();
             if let Some(at) = self.answer_at.take() {
                 tokio::select! {
                     () = sleep_until(at) => {}
                     () = &mut stop => self.closing = true,
+                    () = &mut ended => return self.close().await,
                     () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
                 }
             }
             self.collect_answers()?;
             if !self.outbox.is_empty() {
-                self.flush().await?;
+                tokio::select! {
+                    biased;
+                    flushed = self.flush() => flushed?,
+                    // Its client may take a large answer for long.
+                    () = &mut ended => return Ok(()),
+                }
             }
             if (self.deferred_frame.is_some() || more) && self.pending.is_empty() {
                 continue;
@@ -212,11 +224,7 @@ impl<S: Stream> Connection<S> {
                 part = next_part(self.pending.front_mut()), if !self.pending.is_empty() => self.take_part(part)?,
                 read = receive(&mut self.stream, &mut self.inbox, reading), if listening => self.received(read?, reading),
                 () = &mut stop, if !self.closing => self.closing = true,
-                () = changed(&mut keys), if keys.is_some() => {
-                    if self.shard.authentication.keys().is_some_and(|keys| keys.ends(&self.session)) {
-                        return self.close().await;
-                    }
-                }
+                () = &mut ended => return self.close().await,
                 () = self.place.pushed_out(), if self.unauthenticated.is_some() => self.closing = true,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => self.overdue(),
             }
@@ -360,7 +368,7 @@ impl<S: Stream> Connection<S> {
 
     /// A wrong token was answered. The answer may have to wait, and the connection may end with it.
     fn guessed(&mut self) {
-        let wait = self.shard.guesses.count(self.place.origin(), &self.peer);
+        let wait = self.shard.guesses.count(self.place.origin(), &self.session.peer().to_string());
         self.answer_at = (!wait.is_zero()).then(|| Instant::now() + wait);
         // Who has shown a right one does not guess.
         self.wrong_tokens += u32::from(self.unauthenticated.is_some());
@@ -395,15 +403,6 @@ async fn receive(stream: &mut impl Stream, inbox: &mut BytesMut, reading: bool) 
     }
     stream.ended().await;
     Ok(0)
-}
-
-/// Waits until the keys are others than before.
-async fn changed(keys: &mut Option<watch::Receiver<u64>>) {
-    let Some(keys) = keys else { return };
-    if keys.changed().await.is_err() {
-        // Nobody changes them any more.
-        std::future::pending().await
-    }
 }
 
 async fn next_part(pending: Option<&mut PendingResponse>) -> ResponsePart {

@@ -8,6 +8,7 @@
 mod access;
 mod account;
 mod admission;
+mod audit;
 mod checkpoints;
 mod commit;
 mod compute_pool;
@@ -40,6 +41,7 @@ mod request;
 mod scrub;
 mod semantic;
 pub mod server;
+mod sessions;
 mod shard;
 mod signed;
 mod slow_requests;

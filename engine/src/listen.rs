@@ -21,7 +21,12 @@ use rustix::{
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::task::TaskTracker;
 
-use crate::{connection, shard::Shard, tls};
+use crate::{
+    connection,
+    sessions::{Peer, Transport},
+    shard::Shard,
+    tls,
+};
 
 /// A client whose machine is gone is noticed after 60 s of silence and six probes, two minutes in all.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -164,6 +169,7 @@ pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket, connection
                 Ok((stream, _)) => {
                     let (origin, peer) = local_peer(&stream);
                     let place = shard.places.take(origin).await;
+                    let peer = Peer { origin, address: peer, transport: Transport::Unix, certificate: None };
                     connections.spawn(connection::serve(Arc::clone(&shard), stream, place, peer));
                 }
                 Err(error) => accept_failed(&error).await,
@@ -197,6 +203,7 @@ async fn serve_begun(shard: Arc<Shard>, stream: TcpStream, place: Place, peer: S
         return tls::serve(shard, stream, place, peer).await;
     }
     shard.metrics.tls.connected(false);
+    let peer = Peer { origin: place.origin(), address: peer, transport: Transport::Tcp, certificate: None };
     connection::serve(shard, stream, place, peer).await;
 }
 

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use epistemic_audit::Entry;
 use epistemic_storage::{clock, graph::Graph};
 use tokio::{
     signal::unix::Signal,
@@ -167,8 +168,13 @@ fn sample(shard: &Arc<Shard>) {
 }
 
 fn checkpoint(shard: &Arc<Shard>) {
-    if let Err(error) = shard.checkpoints.take(&shard.graphs) {
+    let taken = shard.checkpoints.take(&shard.graphs);
+    if let Err(error) = &taken {
         tracing::error!(%error, "checkpoint failed");
+    }
+    if let Some(log) = &shard.audit {
+        let outcome = Some(if taken.is_ok() { "ok" } else { "error" }.to_owned());
+        log.note(Entry { outcome, principal: Some("server".into()), ..Entry::new("checkpoint") });
     }
 }
 

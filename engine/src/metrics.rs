@@ -33,6 +33,7 @@ use self::{
 };
 use crate::{
     admission::Admission,
+    audit::AuditSeries,
     compute_pool::ComputePool,
     damage::Damage,
     keys::KeySeries,
@@ -128,6 +129,11 @@ impl Metrics {
     /// Adds the series of keys, where there is a file of them.
     pub(crate) fn add(&self, keys: &KeySeries) -> prometheus::Result<()> {
         keys.register(&self.registry)
+    }
+
+    /// Shows the series of an audit log.
+    pub(crate) fn add_audit(&self, audit: &AuditSeries) -> prometheus::Result<()> {
+        audit.register(&self.registry)
     }
 
     /// Prometheus text 0.0.4 of the state now. Drops the series of graphs that are gone.

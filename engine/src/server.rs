@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::Context;
 use clap::Parser;
+use epistemic_audit::Entry;
 use epistemic_listen::{Places, manager};
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_signing::Key as SigningKey;
@@ -38,6 +39,7 @@ use crate::{
     access::AccessControl,
     admission::Admission,
     analytics::Cancel,
+    audit::{self, Audit, AuditSeries},
     checkpoints::{Checkpoints, Dirty},
     commit,
     compute_pool::{ComputePool, Shares as ComputeShares},
@@ -62,6 +64,7 @@ use crate::{
     request::strangers,
     scrub::Scrub,
     semantic::Indexes,
+    sessions::Sessions,
     shard::{Authentication, Limits, MadeWith, Periodic, Shard, SharedSecret},
     signed::SignedRequests,
     slow_requests::SlowRequests,
@@ -79,6 +82,8 @@ const BLOCKING_THREADS: usize = 64;
 const FOR_GOOD: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Folder in the persist dir with the nonces of signed requests.
 const NONCES_DIR: &str = "nonces";
+/// File in the persist dir with the last line of an audit log that goes to a socket.
+const AUDIT_HEAD: &str = "audit.head";
 /// Bytes of messages kept of each channel.
 const CHANNEL_BYTES: u64 = 64 << 20;
 /// Connections get this long to take their last answers when the server stops.
@@ -163,6 +168,7 @@ impl Start {
     /// What is wrong with them.
     pub(crate) fn of(config: Config, auth: AuthChoice) -> Result<Self, String> {
         config.tls.check()?;
+        config.audit.check()?;
         let ownership = Ownership::of(&config)?;
         let expected = Expected::of(&config)?;
         let budget = Budget::of(config.memory.memory_budget, &config.memory.given())?;
@@ -236,6 +242,23 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
     served.and(closed)
+}
+
+/// Begins the audit log with the line of this start.
+fn audit_log(
+    config: &Config,
+    directory: Option<&DataDir>,
+    metrics: &Metrics,
+) -> anyhow::Result<Option<Arc<Audit>>> {
+    let series = AuditSeries::new()?;
+    let memory = directory.map(|directory| directory.path().join(AUDIT_HEAD));
+    let Some(log) = Audit::start(&config.audit, memory, series.clone())? else { return Ok(None) };
+    metrics.add_audit(&series)?;
+    let store = directory.map(|directory| &*directory.identity().store_id);
+    log.begin(audit::started(store))
+        .map_err(anyhow::Error::msg)
+        .context("--audit required: the audit log")?;
+    Ok(Some(log))
 }
 
 /// Reads the nonces that the directory remembers. Its owner only.
@@ -390,6 +413,7 @@ fn open_shard(
     let graphs = Arc::new(graphs);
     let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let authentication = authentication(config, auth, &metrics)?;
+    let audit = audit_log(config, directory.as_ref(), &metrics)?;
     let dirty = Arc::new(Dirty::new(directory.is_some()));
     let path = directory.as_ref().map(|directory| directory.path().to_owned());
     let most = spool::Most { bytes: config.memory.answer_disk, files: shares.spooled };
@@ -421,6 +445,8 @@ fn open_shard(
         channels,
         access,
         authentication,
+        audit,
+        sessions: Sessions::default(),
         admission: Admission::new(config.max_inflight),
         budget: *budget,
         memory: Arc::clone(&memory),
@@ -531,7 +557,12 @@ async fn serve(
     enters(Phase::Serving);
 
     tokio::select! {
-        why = told => tracing::info!("{why}: draining"),
+        why = told => {
+            tracing::info!("{why}: draining");
+            if let Some(log) = &shard.audit {
+                log.note(Entry::new("shutdown").detail(why));
+            }
+        }
         () = shard.stop.cancelled() => tracing::info!("Shutdown was asked for: draining"),
     }
     enters(Phase::Stopping);
@@ -564,7 +595,7 @@ async fn bind(address: &str, flag: &str) -> anyhow::Result<TcpListener> {
 /// Commits what is queued, takes the last checkpoint if asked and closes the store.
 fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> anyhow::Result<()> {
     let taken = if checkpoint { shard.checkpoints.take(&shard.graphs).map(drop) } else { Ok(()) };
-    let graphs = Arc::clone(&shard.graphs);
+    let (graphs, audit) = (Arc::clone(&shard.graphs), shard.audit.clone());
     shard.authentication.close();
     drop(shard);
     if commit_thread.join().is_err() {
@@ -577,6 +608,10 @@ fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> 
         if let Err(error) = graphs.store().flush() {
             tracing::warn!(%error, "the newest changes stay in the log, which the next start replays");
         }
+    }
+    if let Some(log) = audit {
+        // What could not be written the writer has said.
+        let _ = log.record_now(Entry::new("stop"));
     }
     tracing::info!("stopped");
     Ok(())

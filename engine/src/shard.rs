@@ -21,6 +21,7 @@ use crate::{
     account::Account,
     admission::Admission,
     analytics::Cancel,
+    audit::Audit,
     checkpoints::{Checkpoints, Dirty},
     commit::Committer,
     compute_pool::ComputePool,
@@ -38,6 +39,7 @@ use crate::{
     quotas::{Quotas, WriteCharge},
     scrub::Scrub,
     semantic::Indexes,
+    sessions::Sessions,
     signed::SignedRequests,
     slow_requests::SlowRequests,
     spool::Spool,
@@ -58,6 +60,10 @@ pub(crate) struct Shard {
     pub(crate) channels: Channels,
     pub(crate) access: AccessControl,
     pub(crate) authentication: Authentication,
+    /// Who did what, where that is written.
+    pub(crate) audit: Option<Arc<Audit>>,
+    /// The connections that are served.
+    pub(crate) sessions: Sessions,
     pub(crate) admission: Arc<Admission>,
     /// How the memory of the process is divided.
     pub(crate) budget: Budget,

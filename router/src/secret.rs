@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use epistemic_protocol::{ConfigError, TokenKey};
+use epistemic_signing::Key as SigningKey;
 
 use crate::signer::Signer;
 
@@ -34,6 +35,7 @@ pub fn read_private_file(path: &Path) -> Result<String, String> {
 #[derive(Clone)]
 pub struct Secret {
     by_id: Option<TokenKey>,
+    signing: Option<SigningKey>,
     signer: Option<Signer>,
 }
 
@@ -44,13 +46,13 @@ impl Secret {
         if text.is_empty() {
             return Self::none();
         }
-        Self { by_id: Some(TokenKey::new(text)), signer: None }
+        Self { by_id: Some(TokenKey::new(text)), signing: Some(SigningKey::new(text)), signer: None }
     }
 
     /// No secret: requests carry an empty token, which only a server run with `--allow-insecure` takes.
     #[must_use]
     pub fn none() -> Self {
-        Self { by_id: None, signer: None }
+        Self { by_id: None, signing: None, signer: None }
     }
 
     /// The secret in [`SECRET_VAR`]. Requests are signed when [`crate::CONTEXT_VAR`] has claims.
@@ -89,6 +91,11 @@ impl Secret {
     /// Present when requests are to be signed.
     pub(crate) fn signer(&self) -> Option<&Signer> {
         self.signer.as_ref()
+    }
+
+    /// Signs as `principal` where there are no claims; none without a secret.
+    pub(crate) fn signer_of(&self, principal: &str) -> Option<Signer> {
+        self.signing.as_ref().map(|key| Signer::of(key.clone(), principal))
     }
 
     /// The token of a request: lowercase hex of HMAC-SHA256 over the decimal text of its id.

@@ -42,12 +42,19 @@ pub(crate) fn switch(
     lookup: &impl Fn(&str) -> Option<String>,
     name: &'static str,
 ) -> Result<bool, ConfigError> {
-    let value = parsed(lookup, name, |text| match text {
+    Ok(switched(lookup, name)?.unwrap_or(false))
+}
+
+/// On or off, or not set.
+pub(crate) fn switched(
+    lookup: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<bool>, ConfigError> {
+    parsed(lookup, name, |text| match text {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),
         _ => Err("write 1 or 0"),
-    })?;
-    Ok(value.unwrap_or(false))
+    })
 }
 
 fn parsed<T>(

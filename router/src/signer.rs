@@ -6,7 +6,8 @@ use epistemic_protocol::ConfigError;
 use epistemic_signing::{BodyError, BodyHash, Context, Key, Request, Token};
 
 /// Variable with the claims that requests are signed with, the JSON object that the published command line tool takes.
-/// Without it requests carry a token over their id.
+/// Without it a client that has an agent_id signs as that where the server takes it, and requests of others carry a token over their id
+/// ([`MinAuth`](crate::MinAuth)).
 pub const CONTEXT_VAR: &str = "EPISTEMIC_GRAPH_REQUEST_CONTEXT_JSON";
 
 /// As `node` of the claims: the endpoint that the request goes to, which a server of that `--node-id` takes and no other does.
@@ -22,6 +23,24 @@ pub(crate) struct Signer {
 impl Signer {
     pub(crate) fn new(secret: &str, context: Context) -> Self {
         Self { key: Key::new(secret), context }
+    }
+
+    /// For who has a name and no claims of a deployment: servers that expect some refuse it.
+    pub(crate) fn of(key: Key, principal: &str) -> Self {
+        const ANY: &str = "epistemic-graph";
+        let context = Context {
+            principal: principal.to_owned(),
+            tenant: ANY.to_owned(),
+            audience: ANY.to_owned(),
+            agent_id: principal.to_owned(),
+            roles: Vec::new(),
+            scopes: vec!["kg:admin".to_owned()],
+            policy_version: "1".to_owned(),
+            delegation: Vec::new(),
+            node: None,
+            priority: None,
+        };
+        Self { key, context }
     }
 
     /// The claims in [`CONTEXT_VAR`], if it is set.
@@ -120,6 +139,14 @@ mod tests {
         nonces.dedup();
         assert_eq!(nonces.len(), 3);
         assert!(signer.token("tcp://h:1", 7, "g", "HasNode", "p", b"\x80").is_err());
+    }
+
+    #[test]
+    fn a_name_alone_has_claims_that_fit() {
+        let signer = Signer::of(Key::new("s"), "acme");
+        let token = Token::parse(&signer.token("tcp://h:1", 7, "g", "NodeCount", "acme", b"\xc0").unwrap());
+        let context = token.unwrap().context;
+        assert_eq!((context.check(), &*context.principal, &*context.agent_id), (Ok(()), "acme", "acme"));
     }
 
     #[test]

@@ -288,3 +288,38 @@ fn a_fork_with_a_key_is_made_once() -> Result<()> {
     ensure!(client.call("copy", "NodeCount", None).is_err(), "nothing is made again");
     Ok(())
 }
+
+/// Who has a name signs without being told, and who must not be talked out of it says so in his configuration.
+#[test]
+fn our_clients_sign_by_themselves() -> Result<()> {
+    let strict = ServerProcess::ours().in_memory().arg("--min-auth").arg("2").spawn()?;
+    let endpoint = format!("unix://{}", strict.socket().display());
+    let egctl = Egctl::with_secret("test-secret");
+    let graphs = ["graphs", "--endpoint", &endpoint];
+    let named = [&graphs[..], &["--agent-id", "ops"]].concat();
+    let signed = poll(Duration::from_secs(30), Duration::from_millis(50), || {
+        Ok::<_, anyhow::Error>(egctl.run(&named)?.status.success().then_some(()))
+    })?;
+    signed.with_context(|| strict.output())?;
+    egctl.json(&[&graphs[..], &["--min-auth", "2"]].concat())?;
+    egctl.clone().env("EPISTEMIC_GRAPH_MIN_AUTH", "2").json(&graphs)?;
+    let error = egctl.fails(1, &graphs);
+    ensure!(error.contains("takes signed requests only"), "{error}");
+    let folder = tempfile::tempdir()?;
+    let config = folder.path().join("egctl.toml");
+    fs_err::write(&config, format!("[contexts.a]\nendpoints = [\"{endpoint}\"]\nmin_auth = 2\n"))?;
+    let config = config.to_str().context("a path")?;
+    egctl.json(&["graphs", "--config", config, "--context", "a"])?;
+    let error = egctl.fails(2, &[&graphs[..], &["--min-auth", "3"]].concat());
+    ensure!(error.contains("write 1 or 2"), "{error}");
+    // One that takes no signed requests gets the other token of who allows it, and nothing of who does not.
+    let old = ServerProcess::reference("0.31.0").start()?;
+    let endpoint = format!("unix://{}", old.socket().display());
+    let graph = ["get", "n", "-g", "g", "--endpoint", &endpoint, "--agent-id", "ops"];
+    old.client()?.create_graph("g")?;
+    old.client()?.add_node("g", "n", &[0x80])?;
+    egctl.json(&graph)?;
+    let error = egctl.fails(1, &[&graph[..], &["--min-auth", "2"]].concat());
+    ensure!(error.contains("Authentication failed"), "{error}");
+    Ok(())
+}

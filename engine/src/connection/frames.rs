@@ -157,7 +157,7 @@ impl<S: Stream> Connection<S> {
 
     fn note_oversized(&self, error: FrameTooLarge) {
         self.shard.metrics.oversized();
-        oversized::tell(&self.peer, error);
+        oversized::tell(&self.session.peer().to_string(), error);
     }
 
     /// What the beginning of a connection's first frame shows of its sender; none while too little of it is there.

@@ -34,7 +34,7 @@ impl Grant {
         &self.id
     }
 
-    pub(super) fn principal(&self) -> &str {
+    pub(crate) fn principal(&self) -> &str {
         &self.principal
     }
 
@@ -46,7 +46,7 @@ impl Grant {
         self.role
     }
 
-    pub(super) fn any_agent(&self) -> bool {
+    pub(crate) fn any_agent(&self) -> bool {
         self.any_agent
     }
 

@@ -7,7 +7,7 @@ use epistemic_keys::{Secret, Tokens, Validity};
 use epistemic_signing::Key as SigningKey;
 use epistemic_storage::clock;
 
-use super::{grant::Grant, series::Counters};
+use super::{grant::Grant, series::Counters, session::Session};
 use crate::wire::TokenKey;
 
 /// A kind of token.
@@ -28,6 +28,8 @@ pub(super) struct Key {
     validity: Validity,
     /// Some bound of time is to be looked at.
     is_bounded: bool,
+    /// URIs of certificates that show it.
+    certificates: Vec<String>,
     /// None for one that no token is of.
     counters: Option<Counters>,
 }
@@ -66,7 +68,29 @@ impl Key {
             None => Loaded::unknown(),
         };
         let is_bounded = validity.is_bounded() || secrets.iter().any(|secret| secret.validity.is_bounded());
-        Self { grant, secrets: [load(0), load(1)], tokens, validity, is_bounded, counters }
+        let certificates = Vec::new();
+        Self { grant, secrets: [load(0), load(1)], tokens, validity, is_bounded, certificates, counters }
+    }
+
+    /// The same, which certificates of these URIs show as well.
+    pub(super) fn with_certificates(mut self, certificates: &[String]) -> Self {
+        self.certificates = certificates.to_vec();
+        self
+    }
+
+    /// Whether it counts now for a connection whose certificate shows it.
+    pub(super) fn check_certificate(&self) -> bool {
+        let holds = !self.is_bounded || self.validity.holds(now());
+        if let Some(counters) = self.counters.as_ref().filter(|_| holds) {
+            counters.count_certificate();
+        }
+        holds
+    }
+
+    /// Whether the connection has not got to it by a certificate that does not show it any more.
+    pub(super) fn still_certifies(&self, session: &Session) -> bool {
+        let shown = session.peer().certificate.as_ref().filter(|_| session.is_certified());
+        shown.is_none_or(|uri| self.certificates.contains(uri))
     }
 
     /// One that no token is of.
@@ -97,7 +121,8 @@ impl Key {
     /// Whether any of its secrets counts now.
     pub(super) fn is_valid(&self) -> bool {
         let now = now();
-        self.validity.holds(now) && self.secrets.iter().any(|secret| secret.validity.holds(now))
+        let shows = self.secrets.iter().any(|secret| secret.validity.holds(now));
+        self.validity.holds(now) && (shows || !self.certificates.is_empty())
     }
 }
 

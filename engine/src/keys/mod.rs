@@ -5,6 +5,7 @@
 //! [`watch`] reads the file again when it changes.
 
 mod carried;
+mod changes;
 mod claims;
 mod grant;
 mod key;
@@ -16,7 +17,7 @@ mod set;
 mod watch;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::PathBuf,
     sync::{
         Arc,
@@ -29,9 +30,9 @@ use epistemic_signing::{Request, Token};
 use epistemic_storage::clock;
 use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
-use tokio::sync::watch::{Receiver, Sender, channel};
 use zeroize::Zeroizing;
 
+pub(crate) use self::changes::Reloaded;
 pub(crate) use self::{
     carried::{InChannel, Names},
     claims::may_claim,
@@ -43,10 +44,14 @@ pub(crate) use self::{
     watch::watch,
 };
 use self::{
+    changes::Known,
     key::{Key, Version},
     set::KeySet,
 };
-use crate::{signed::Refusal, wire::Envelope};
+use crate::{
+    signed::{Refusal, SignedRequests},
+    wire::Envelope,
+};
 
 /// The keys of a shard.
 pub(crate) struct Keys {
@@ -56,8 +61,6 @@ pub(crate) struct Keys {
     active: RwLock<Arc<KeySet>>,
     /// Another one whenever [`Keys::active`] is.
     generation: AtomicU64,
-    /// Tells connections of it.
-    changed: Sender<u64>,
     /// Held while the file is read.
     state: Mutex<State>,
     series: KeySeries,
@@ -68,6 +71,8 @@ struct State {
     /// What was tried last, whether it could be used or not.
     tried: Option<Stamp>,
     count: usize,
+    /// The keys, to tell what changes.
+    known: BTreeMap<String, Known>,
     read_ms: u64,
     /// Why it could not be used.
     error: Option<String>,
@@ -87,18 +92,23 @@ impl Keys {
         let shared = shared.cloned();
         let active =
             RwLock::new(Arc::new(KeySet::new(&content, shared.as_deref().map(String::as_str), &series)));
-        let state =
-            State { tried: Some(stamp), count: count(&content), read_ms: clock::unix_ms(), error: None };
+        let state = State {
+            tried: Some(stamp),
+            count: count(&content),
+            known: changes::known(&content),
+            read_ms: clock::unix_ms(),
+            error: None,
+        };
         series.note(None);
-        let (generation, changed) = (AtomicU64::new(0), channel(0).0);
-        Ok(Self { file, shared, active, generation, changed, state: Mutex::new(state), series })
+        let generation = AtomicU64::new(0);
+        Ok(Self { file, shared, active, generation, state: Mutex::new(state), series })
     }
 
     /// Reads the file again; with a mistake in it the keys stay as they were. How many there are. Blocks.
     ///
     /// # Errors
     /// The mistake.
-    pub(crate) fn reload(&self) -> Result<usize, String> {
+    pub(crate) fn reload(&self) -> Result<Reloaded, String> {
         let mut state = self.state.lock();
         state.tried = Stamp::of(&self.file).ok();
         let read = epistemic_keys::read(&self.file).map_err(|error| error.to_string());
@@ -109,14 +119,20 @@ impl Keys {
         (state.tried, state.count, state.read_ms) = (Some(stamp), count(&content), clock::unix_ms());
         self.series.keep(&set.series_names());
         *self.active.write() = Arc::new(set);
-        let generation = self.generation.fetch_add(1, Ordering::Release) + 1;
-        self.changed.send_replace(generation);
-        Ok(state.count)
+        self.generation.fetch_add(1, Ordering::Release);
+        let now = changes::known(&content);
+        let changes = changes::between(&state.known, &now);
+        state.known = now;
+        Ok(Reloaded { count: state.count, changes })
     }
 
-    /// Tells whenever the keys are others.
-    pub(crate) fn changes(&self) -> Receiver<u64> {
-        self.changed.subscribe()
+    /// A connection with a certificate that a key names belongs to that key from its beginning.
+    pub(crate) fn certify(&self, session: &Session) {
+        let Some(uri) = session.peer().certificate.as_deref() else { return };
+        let generation = self.generation.load(Ordering::Acquire);
+        if let Some(key) = self.active.read().certified(uri) {
+            session.is_certified_for(generation, key);
+        }
     }
 
     /// Whether the key of the connection is gone, or not any more what it was.
@@ -143,6 +159,9 @@ impl Keys {
     pub(crate) fn check_by_id(&self, session: &Session, envelope: &Envelope<'_>) -> Result<(), Refusal> {
         let generation = self.generation.load(Ordering::Acquire);
         let key = self.of_agent(session, envelope.agent_id, generation)?;
+        if session.is_certified() {
+            return self.check_certified(session, &key, envelope);
+        }
         let shown = key.check(Version::ById, |secret| secret.by_id.verify(envelope.id, envelope.auth_token));
         if !shown {
             return Err(self.refusal(session, &key));
@@ -157,6 +176,9 @@ impl Keys {
     pub(crate) fn looks_right(&self, session: &Session, envelope: &Envelope<'_>) -> bool {
         let generation = self.generation.load(Ordering::Acquire);
         self.of_agent(session, envelope.agent_id, generation).is_ok_and(|key| {
+            if session.is_certified() {
+                return self.check_certified(session, &key, envelope).is_ok();
+            }
             key.check(Version::ById, |secret| secret.by_id.verify(envelope.id, envelope.auth_token))
         })
     }
@@ -189,11 +211,24 @@ impl Keys {
         }
     }
 
+    /// A request of a connection whose certificate shows its key: the token says no more, and must not say another.
+    fn check_certified(&self, session: &Session, key: &Key, envelope: &Envelope<'_>) -> Result<(), Refusal> {
+        if SignedRequests::is_meant(envelope.auth_token) {
+            let token = Token::parse(envelope.auth_token).map_err(|_| Refusal::Token)?;
+            if !self.speaks(&key.grant, &token.context.principal) {
+                return Err(Refusal::OtherKey);
+            }
+        }
+        if key.check_certificate() { Ok(()) } else { Err(self.refusal(session, key)) }
+    }
+
     /// The key that a token over the id is to be checked with.
     fn of_agent(&self, session: &Session, agent: Option<&str>, generation: u64) -> Result<Arc<Key>, Refusal> {
         let agent = agent.filter(|agent| !agent.is_empty());
         let Some(grant) = session.grant() else { return Ok(self.active.read().named(agent)) };
-        let speaks = agent.map_or(grant.any_agent(), |agent| self.speaks(grant, agent));
+        // Nobody needs a name to speak as the one whose certificate he shows.
+        let nameless = grant.any_agent() || session.is_certified();
+        let speaks = agent.map_or(nameless, |agent| self.speaks(grant, agent));
         if speaks { self.current(session, grant, generation) } else { Err(Refusal::OtherKey) }
     }
 
@@ -208,7 +243,7 @@ impl Keys {
             return Ok(key);
         }
         match self.active.read().of_id(grant.id()) {
-            Some(key) if key.grant == *grant => {
+            Some(key) if key.grant == *grant && key.still_certifies(session) => {
                 session.belongs_to(generation, Arc::clone(&key));
                 Ok(key)
             }

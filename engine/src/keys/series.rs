@@ -37,7 +37,7 @@ struct Rotation {
 
 impl KeySeries {
     pub(crate) fn new() -> prometheus::Result<Self> {
-        let help = "Requests with a right token, by key, version of the token and which of the key's secrets made it.";
+        let help = "Requests with a right token, by key, version of the token and which of the key's secrets made it; version tls is for connections whose certificate shows the key.";
         Ok(Self {
             requests: IntCounterVec::new(
                 Opts::new("auth_requests_total", help),
@@ -77,7 +77,8 @@ impl KeySeries {
             rotating.remove(key);
             None
         };
-        Counters { requests, rotation }
+        let certificate = of("tls", "certificate");
+        Counters { requests, certificate, rotation }
     }
 
     /// The keys with two secrets, for `ShardStatus`.
@@ -96,9 +97,13 @@ impl KeySeries {
         self.rotating.lock().retain(|key, _| keys.contains(key));
         let mut named = self.named.lock();
         for gone in named.extract_if(|name| !keys.contains(name) && name != OTHERS) {
-            for (version, secret) in
-                [("1", "current"), ("1", "previous"), ("2", "current"), ("2", "previous")]
-            {
+            for (version, secret) in [
+                ("1", "current"),
+                ("1", "previous"),
+                ("2", "current"),
+                ("2", "previous"),
+                ("tls", "certificate"),
+            ] {
                 // There is none when nothing was counted.
                 let _ = self.requests.remove_label_values(&[gone.as_str(), version, secret]);
             }
@@ -111,10 +116,16 @@ impl KeySeries {
 pub(super) struct Counters {
     /// By secret and version.
     requests: [[IntCounter; 2]; 2],
+    certificate: IntCounter,
     rotation: Option<Arc<Rotation>>,
 }
 
 impl Counters {
+    /// A request of a connection whose certificate shows the key.
+    pub(super) fn count_certificate(&self) {
+        self.certificate.inc();
+    }
+
     pub(super) fn count(&self, signed: bool, previous: bool) {
         self.requests[usize::from(previous)][usize::from(signed)].inc();
         if let Some(rotation) = self.rotation.as_ref().filter(|_| previous) {

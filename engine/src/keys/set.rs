@@ -20,6 +20,8 @@ use super::{
 pub(super) struct KeySet {
     /// By all names that a key has.
     names: HashMap<String, Arc<Key>>,
+    /// By the URIs of certificates.
+    certificates: HashMap<String, Arc<Key>>,
     /// That of requests that name none.
     default: Option<Arc<Key>>,
     derived: Vec<Derivation>,
@@ -40,12 +42,14 @@ impl KeySet {
         let load = |key: &FileKey| {
             let grant = Arc::new(Grant::of(key));
             let counters = series.of(&key.id, key.secrets.len() > 1);
-            Arc::new(Key::new(grant, &key.secrets, key.tokens, key.validity, Some(counters)))
+            let made = Key::new(grant, &key.secrets, key.tokens, key.validity, Some(counters));
+            Arc::new(made.with_certificates(&key.certificates))
         };
         let nobody = Arc::new(Key::nobodys(Grant::of(&default_key(Vec::new()))));
         let mut names = HashMap::new();
         let mut default = None;
         let mut principals = Vec::new();
+        let mut certificates = HashMap::new();
         for key in &file.keys {
             let loaded = load(key);
             if key.id == DEFAULT {
@@ -54,6 +58,7 @@ impl KeySet {
             for name in std::iter::once(&key.id).chain(&key.may_act_as) {
                 names.insert(name.clone(), Arc::clone(&loaded));
             }
+            certificates.extend(key.certificates.iter().map(|uri| (uri.clone(), Arc::clone(&loaded))));
             principals.push((key.principal.clone(), loaded));
         }
         let mut of_principals: HashMap<String, Arc<Key>> = HashMap::new();
@@ -74,7 +79,7 @@ impl KeySet {
             counters: series.of(&series_name(file), file.roots.len() > 1),
             file: file.clone(),
         });
-        Self { names, default, derived: derived.collect(), nobody }
+        Self { names, certificates, default, derived: derived.collect(), nobody }
     }
 
     /// The key that a request means by this name, or by none.
@@ -90,6 +95,11 @@ impl KeySet {
             },
         };
         key.unwrap_or_else(|| Arc::clone(&self.nobody))
+    }
+
+    /// The key that a certificate of this URI shows.
+    pub(super) fn certified(&self, uri: &str) -> Option<Arc<Key>> {
+        self.certificates.get(uri).cloned()
     }
 
     /// The key of this id.
@@ -150,6 +160,7 @@ impl Derivation {
             id: format!("{prefix}{tenant}"),
             principal: tenant.to_owned(),
             secrets,
+            certificates: Vec::new(),
             role: *role,
             graphs: graphs.iter().map(|graph| graph.replace(TENANT, tenant)).collect(),
             may_act_as: Vec::new(),
@@ -179,6 +190,7 @@ fn default_key(secrets: Vec<Secret>) -> FileKey {
         id: DEFAULT.to_owned(),
         principal: DEFAULT.to_owned(),
         secrets,
+        certificates: Vec::new(),
         role: Role::System,
         graphs: Vec::new(),
         may_act_as: Vec::new(),

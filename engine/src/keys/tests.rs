@@ -2,7 +2,10 @@ use epistemic_listen::Origin;
 use fs_err as fs;
 
 use super::*;
-use crate::wire::TokenKey;
+use crate::{
+    sessions::{Peer, Transport},
+    wire::TokenKey,
+};
 
 const FILE: &str = r#"
 [[key]]
@@ -56,8 +59,15 @@ fn fixture() -> Fixture {
     Fixture { _dir: dir, keys }
 }
 
+/// A connection that showed a certificate of this URI.
+fn session_of(certificate: Option<&str>) -> Session {
+    let certificate = certificate.map(str::to_owned);
+    let (origin, address) = (Origin::User(1), "unix".to_owned());
+    Session::new(1, Peer { origin, address, transport: Transport::Tls, certificate })
+}
+
 fn session() -> Session {
-    Session::new(Origin::User(1))
+    session_of(None)
 }
 
 /// A request of `agent` whose token is made with `secret`.
@@ -203,4 +213,44 @@ fn a_principal_of_two_keys_is_nobodys_name() {
     assert_eq!(ask(&keys, &of_default, Some("a"), SHARED), Ok(()));
     assert_eq!(ask(&keys, &of_default, Some("ops"), SHARED), Err(Refusal::OtherKey));
     assert_eq!(ask(&keys, &session(), Some("k2"), "secret-of-k2-----"), Ok(()));
+}
+
+/// A certificate shows its key and no other, whatever the token of a request is.
+#[test]
+fn a_certificate_shows_its_key() {
+    const URI: &str = "spiffe://tier/acme";
+    let fixture = fixture();
+    let path = fixture._dir.path().join("keys.toml");
+    let certified =
+        FILE.replace("role = \"owner\"", "role = \"owner\"\ncertificates = [\"spiffe://tier/acme\"]");
+    write(&path, &certified);
+    let changes = fixture.keys.reload().unwrap().changes;
+    assert_eq!(changes, [("key-changed", "acme-1".to_owned())]);
+    let keys = &fixture.keys;
+    let connected = |uri: &str| {
+        let session = session_of(Some(uri));
+        keys.certify(&session);
+        session
+    };
+    let mine = connected(URI);
+    for (agent, expected) in [
+        (None, Ok(())),
+        (Some("acme"), Ok(())),
+        (Some("acme-1"), Ok(())),
+        (Some("bot"), Ok(())),
+        (Some("signs"), Err(Refusal::OtherKey)),
+        (Some("somebody"), Err(Refusal::OtherKey)),
+    ] {
+        assert_eq!(ask(keys, &mine, agent, "no-secret-at-all"), expected, "{agent:?}");
+    }
+    assert_eq!(mine.grant().map(|grant| grant.id().to_owned()).as_deref(), Some("acme-1"));
+    assert!(!keys.ends(&mine));
+    let other = connected("spiffe://tier/other");
+    assert_eq!(ask(keys, &other, Some("acme-1"), "no-secret-at-all"), Err(Refusal::WrongToken));
+    assert_eq!(ask(keys, &other, Some("acme-1"), "current-of-acme-1"), Ok(()), "by its secret it may");
+    write(&path, FILE);
+    keys.reload().unwrap();
+    assert!(keys.ends(&mine), "its certificate is not the key's any more");
+    assert_eq!(ask(keys, &mine, Some("acme-1"), "current-of-acme-1"), Err(Refusal::Retired));
+    assert!(!keys.ends(&other), "that came by a secret");
 }

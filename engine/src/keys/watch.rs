@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use epistemic_audit::Entry;
 use tokio::{
     signal::unix::Signal,
     time::{MissedTickBehavior, interval},
 };
 
-use super::Keys;
+use super::{Keys, Reloaded};
 use crate::shard::Shard;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -37,10 +38,27 @@ pub(crate) async fn watch(shard: Arc<Shard>, mut hangup: Signal) {
 
 fn read_again(keys: &Keys, shard: &Shard) {
     match keys.reload() {
-        Ok(count) => {
+        Ok(Reloaded { count, changes }) => {
             shard.access.trust(keys.trusted());
-            tracing::info!(keys = count, "the keys file was read again");
+            let ended = shard.sessions.end(|session| keys.ends(session));
+            tracing::info!(keys = count, connections_ended = ended, "the keys file was read again");
+            note(
+                shard,
+                Entry { count: Some(count as u64), outcome: Some("ok".into()), ..Entry::new("keys-read") },
+            );
+            for (event, key) in changes {
+                note(shard, Entry { about: Some(format!("key {key}")), ..Entry::new(event) });
+            }
         }
-        Err(error) => tracing::error!("SECURITY: the keys stay as they were: --keys-file: {error}"),
+        Err(error) => {
+            tracing::error!("SECURITY: the keys stay as they were: --keys-file: {error}");
+            note(shard, Entry { outcome: Some("error".into()), ..Entry::new("keys-read").detail(error) });
+        }
+    }
+}
+
+fn note(shard: &Shard, entry: Entry) {
+    if let Some(log) = &shard.audit {
+        log.note(entry);
     }
 }

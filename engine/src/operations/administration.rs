@@ -6,7 +6,7 @@ use crate::{
     quotas,
     request::{error::OpError, service::ServiceCall},
     shard::Shard,
-    wire::{NoParams, OrNone, encode, json::value, text, text_or_nil, texts},
+    wire::{DecodeError, Method, NoParams, OrNone, Params, encode, json::value, text, text_or_nil, texts},
 };
 
 /// `QuotaShow`, which takes none as well
@@ -26,6 +26,11 @@ pub(crate) struct QuotaSet<'a> {
     /// Texts `LIMIT=VALUE`; none drops what was set for the pattern.
     #[serde(borrow, deserialize_with = "texts")]
     limits: Vec<&'a str>,
+}
+
+/// Whom `QuotaSet` is about.
+pub(crate) fn quota_of(method: Method, raw: Option<&[u8]>) -> Result<&str, DecodeError> {
+    Ok(QuotaSet::decode(method, raw)?.tenant)
 }
 
 /// `Shutdown`

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     access::Caller,
     request::{access, error::OpError, service::ServiceCall},
-    wire::{NoParams, encode, field_str, strings, text, texts},
+    wire::{DecodeError, Method, NoParams, Params, encode, field_str, strings, text, texts},
 };
 
 /// `RegisterIdentity`
@@ -31,6 +31,11 @@ pub(crate) struct Agent<'a> {
     /// Who is removed.
     #[serde(borrow, deserialize_with = "text")]
     agent_id: &'a str,
+}
+
+/// Whom `RegisterIdentity` or `UnregisterIdentity` is about.
+pub(crate) fn agent(method: Method, raw: Option<&[u8]>) -> Result<&str, DecodeError> {
+    Ok(Agent::decode(method, raw)?.agent_id)
 }
 
 /// `RegisterIdentity`

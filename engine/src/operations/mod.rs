@@ -27,6 +27,7 @@ pub(crate) mod owners;
 pub(crate) mod reasoning;
 mod rows;
 pub(crate) mod semantic;
+pub(crate) mod sessions;
 mod short_walks;
 mod snapshot_imports;
 pub(crate) mod snapshots;

@@ -4,7 +4,8 @@
 use super::{
     accepted_mutations, administration, algorithms, batches, channels, claim, communities, context_view,
     diff, documents, edges, graph_scans, graphs, handler::Handler, identities, ledger, lifecycle, move_reads,
-    moves, nodes, owners, reasoning, semantic, snapshots, status, subgraph_match, transactions, union,
+    moves, nodes, owners, reasoning, semantic, sessions, snapshots, status, subgraph_match, transactions,
+    union,
 };
 use crate::{
     keys::{LeastRole, Names},
@@ -133,6 +134,8 @@ operations! {
     Scrub: Service(administration::scrub), System, admin "graph:admin", Operator;
     QuotaShow: Service(administration::show_quotas), System, admin "graph:admin", Operator;
     QuotaSet: Service(administration::set_quotas), System, admin "graph:admin", Operator;
+    SessionList: Service(sessions::list), System, admin "graph:admin", Operator;
+    SessionKill: Service(sessions::kill), System, admin "graph:admin", Operator;
 
     // Nodes.
     HasNode: Point(nodes::has), Read, read "node:read", Reader;

@@ -7,7 +7,7 @@ use std::{
 
 use epistemic_protocol::{ErrorCode, placement::Endpoint};
 use epistemic_router::{
-    ClientTls, ConfigError, ConnectOptions, Secret,
+    ClientTls, ConfigError, ConnectOptions, MinAuth, Secret,
     owners::{Conflict, Kind, Scope, Survey, Unasked, survey},
     tls_from,
 };
@@ -30,6 +30,7 @@ pub(crate) struct Peers {
     all: Vec<Endpoint>,
     secret: Secret,
     tls: Option<ClientTls>,
+    min_auth: MinAuth,
     state: Mutex<State>,
 }
 
@@ -62,7 +63,8 @@ impl Peers {
         let Some((own, all)) = ownership.map(Ownership::places).filter(|(_, all)| all.len() > 1) else {
             return Ok(None);
         };
-        let tls = tls_from(|name| std::env::var(name).ok())?;
+        let variable = |name: &str| std::env::var(name).ok();
+        let (tls, min_auth) = (tls_from(variable)?, MinAuth::resolve(variable)?);
         let secret = match auth {
             AuthChoice::Secret(secret) => Secret::with_claims(secret).unwrap_or_else(|error| {
                 tracing::warn!(%error, "requests to other shards are not signed");
@@ -74,7 +76,7 @@ impl Peers {
             }
             AuthChoice::Insecure => Secret::none(),
         };
-        Ok(Some(Self { own: own.clone(), all: all.to_vec(), secret, tls, state: Mutex::default() }))
+        Ok(Some(Self { own: own.clone(), all: all.to_vec(), secret, tls, min_auth, state: Mutex::default() }))
     }
 
     /// Asks the others once, as an identity that may list names; takes in what they say.
@@ -84,6 +86,7 @@ impl Peers {
             deadline: ANSWER,
             agent_id: system,
             tls: self.tls.clone(),
+            min_auth: self.min_auth,
             ..ConnectOptions::default()
         };
         let own = Own(graphs);

@@ -37,6 +37,9 @@ pub(crate) fn look(shard: &Shard, client: &Session, envelope: &Envelope<'_>) -> 
     let Authentication::Tokens { made_with, weakest, .. } = &shard.authentication else {
         return Shown::Known;
     };
+    if let (MadeWith::Keys(keys), true) = (made_with, client.is_certified()) {
+        return if keys.looks_right(client, envelope) { Shown::Known } else { Shown::Nothing };
+    }
     if SignedRequests::is_meant(envelope.auth_token) {
         return Shown::Signs;
     }
@@ -60,6 +63,9 @@ pub(crate) fn check(
     operation: Option<&Operation>,
 ) -> Result<(), OpError> {
     let Authentication::Tokens { made_with, weakest, signed } = &shard.authentication else { return Ok(()) };
+    if let (MadeWith::Keys(keys), true) = (made_with, client.is_certified()) {
+        return Ok(keys.check_by_id(client, envelope)?);
+    }
     if SignedRequests::is_meant(envelope.auth_token) {
         // What the parameters of an operation are has to be known to check what was signed.
         let Some(operation) = operation else { return Err(OpError::Unserved(envelope.method.to_owned())) };

@@ -15,7 +15,7 @@ use super::{
     quota, response, service, union_read, write,
 };
 use crate::{
-    keys,
+    audit, keys,
     memory::Body,
     operations::{
         handler::Handler,
@@ -70,6 +70,7 @@ pub(crate) fn dispatch(
     let row = method.as_ref().ok().and_then(|method| table::row(*method));
     let operation = row.map(|row| &row.operation);
     if !authenticated && let Err(refusal) = authenticate::check(shard, client.peer, &envelope, operation) {
+        audit::unauthenticated(shard, client.peer, Some(&envelope), &refusal.to_string());
         let answer = PendingResponse::refused(&refusal, to, pending.is_empty(), outbox);
         if matches!(&refusal, OpError::Token(refusal) if refusal.is_of_a_friend()) {
             shard.metrics.access_denied();
@@ -85,6 +86,9 @@ pub(crate) fn dispatch(
             !matches!(refusal, OpError::Unserved(_))
         };
         return if wrong_secret { Dispatched::WrongToken(answer) } else { Dispatched::Answered(answer) };
+    }
+    if !authenticated {
+        client.peer.asks(&envelope);
     }
     let method = match method {
         Ok(method) => method,
@@ -118,10 +122,13 @@ pub(crate) fn dispatch(
         .map_err(Refusal::Error)
         .and_then(|()| access::check(shard, &request, pending))
         .and_then(|()| quota::admit(shard, &request, computes, body.len(), place, pending));
-    let tenant = match admitted {
-        Ok(tenant) => tenant,
+    // Only what is run now begins in the log.
+    let admitted = admitted.and_then(|tenant| Ok((tenant, audit::begin(shard, &request, body.len())?)));
+    let (tenant, recording) = match admitted {
+        Ok(admitted) => admitted,
         Err(Refusal::Wait) => return Dispatched::Wait,
         Err(Refusal::Error(error)) => {
+            audit::refused(shard, &request, body.len(), &error);
             shard.metrics.dispatched(method);
             shard.metrics.answered(method, begun.elapsed());
             return Dispatched::Authenticated(PendingResponse::refused(
@@ -164,6 +171,14 @@ pub(crate) fn dispatch(
     if let Some(tenant) = &tenant {
         tenant.answered(answered);
     }
+    let promised = match (recording, promised) {
+        (Some(recording), Some(pending)) => Some(pending.followed(recording.follow())),
+        (Some(recording), None) => {
+            recording.answered(outbox, before);
+            None
+        }
+        (None, promised) => promised,
+    };
     if promised.is_none() {
         let took = begun.elapsed();
         shard.metrics.answered(method, took);

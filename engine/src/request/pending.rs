@@ -15,6 +15,7 @@ use super::{
 use crate::{
     admission::Permit,
     analytics::Cancel,
+    audit::Followed,
     commit::Committed,
     memory::{Answer, Charge, Room},
     quotas::Tenant,
@@ -57,6 +58,17 @@ impl Piece {
 }
 
 impl ResponsePart {
+    /// Bytes of it that are not in memory, or behind such.
+    pub(crate) fn bytes_on_disk(&self) -> u64 {
+        match self {
+            ResponsePart::OnDisk(_, _, rest) => rest.iter().map(|piece| piece.bytes() as u64).sum(),
+            ResponsePart::More(_)
+            | ResponsePart::Last(_)
+            | ResponsePart::Large(..)
+            | ResponsePart::Broken => 0,
+        }
+    }
+
     /// A whole answer; an error in its place when there is no room for it.
     pub(crate) fn whole(room: Room, to: ReplyTo, bytes: Vec<u8>) -> Self {
         match room.finish(bytes) {
@@ -101,6 +113,8 @@ pub(crate) struct PendingResponse {
     tenant: Option<Arc<Tenant>>,
     /// Filled when the whole answer is there, if it was slow or is large.
     ready: Option<Arc<OnceLock<Ready>>>,
+    /// What the audit log is to tell of it.
+    followed: Option<Box<Followed>>,
 }
 
 /// A computation, or a read of much.
@@ -149,7 +163,7 @@ impl PendingResponse {
     }
 
     fn of(source: Source, bytes: usize, permit: Option<Permit>) -> Self {
-        Self { source, bytes, _permit: permit, work: None, _document: None, tenant: None, ready: None }
+        Self { source, bytes, _permit: permit, work: None, _document: None, tenant: None, ready: None, followed: None }
     }
 
     pub(crate) fn computation(
@@ -201,6 +215,12 @@ impl PendingResponse {
         self
     }
 
+    /// Has the audit log tell what it comes to.
+    pub(crate) fn followed(mut self, followed: Followed) -> Self {
+        self.followed = Some(Box::new(followed));
+        self
+    }
+
     /// So many bytes of the answer go out.
     pub(crate) fn charge(&self, bytes: usize) {
         if let Some(tenant) = &self.tenant {
@@ -239,23 +259,32 @@ impl PendingResponse {
 
     /// The next part, waiting for it.
     pub(crate) async fn part(&mut self) -> ResponsePart {
-        match &mut self.source {
+        let part = match &mut self.source {
             Source::Ready(bytes) => ResponsePart::Last(bytes.take().unwrap_or_default()),
             Source::Write(write) => write.part().await,
             Source::Task(parts) => parts.recv().await.unwrap_or_else(|| self.broken_off()),
-        }
+        };
+        self.seen(part)
     }
 
     /// The next part if it is there.
     pub(crate) fn try_part(&mut self) -> Option<ResponsePart> {
-        match &mut self.source {
-            Source::Ready(bytes) => Some(ResponsePart::Last(bytes.take().unwrap_or_default())),
-            Source::Write(write) => write.try_part(),
+        let part = match &mut self.source {
+            Source::Ready(bytes) => ResponsePart::Last(bytes.take().unwrap_or_default()),
+            Source::Write(write) => write.try_part()?,
             Source::Task(parts) => match parts.try_recv() {
-                Ok(part) => Some(part),
-                Err(mpsc::error::TryRecvError::Empty) => None,
-                Err(mpsc::error::TryRecvError::Disconnected) => Some(self.broken_off()),
+                Ok(part) => part,
+                Err(mpsc::error::TryRecvError::Empty) => return None,
+                Err(mpsc::error::TryRecvError::Disconnected) => self.broken_off(),
             },
+        };
+        Some(self.seen(part))
+    }
+
+    fn seen(&mut self, part: ResponsePart) -> ResponsePart {
+        match &mut self.followed {
+            Some(followed) => followed.saw(part),
+            None => part,
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     pending::PendingResponse,
 };
 use crate::{
+    audit,
     memory::Body,
     quotas::Place,
     shard::{Authentication, MadeWith, Shard, takes_by_id},
@@ -50,6 +51,7 @@ pub(crate) fn dispatch_stranger(
             return dispatch(shard, client, body, false, place, pending, outbox);
         }
         shard.metrics.auth_failure();
+        audit::unauthenticated(shard, client.peer, None, "Authentication failed");
         return Dispatched::WrongToken(refuse(OpError::Text("Authentication failed".into())));
     }
     match shard.large_strangers.try_acquire() {

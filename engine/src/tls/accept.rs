@@ -14,8 +14,10 @@ use tokio::{
 
 use super::TlsMode;
 use crate::{
+    audit,
     connection::{self, LINGER},
     metrics::Refused,
+    sessions::{Peer, Transport},
     shard::Shard,
     unauthenticated::Charge,
     wire::response,
@@ -34,15 +36,15 @@ pub(crate) async fn serve(shard: Arc<Shard>, stream: TcpStream, place: Place, pe
             None => {}
             Some(Handshake { stream, principal }) => {
                 shard.metrics.tls.connected(true);
-                let peer = match principal {
-                    Some(principal) => format!("{peer}, {principal}"),
-                    None => peer,
-                };
+                let origin = place.origin();
+                let peer = Peer { origin, address: peer, transport: Transport::Tls, certificate: principal };
                 connection::serve(shard, stream, place, peer).await;
             }
         },
         Some(_) if shard.tls.mode == TlsMode::Allow => {
             shard.metrics.tls.connected(false);
+            let peer =
+                Peer { origin: place.origin(), address: peer, transport: Transport::Tcp, certificate: None };
             connection::serve(shard, stream, place, peer).await;
         }
         Some(_) => {
@@ -96,6 +98,7 @@ async fn handshake(
     };
     shard.metrics.tls.refused(Refused::Handshake);
     tell(peer, &failure);
+    audit::no_handshake(shard, place.origin(), peer, &failure);
     None
 }
 

@@ -3,6 +3,8 @@
 
 use epistemic_protocol::ErrorCode;
 
+use epistemic_storage::properties::token::{Reader, Token, text};
+
 use super::encode;
 use super::frame::PREFIX;
 
@@ -105,6 +107,50 @@ pub fn coded_error(out: &mut Vec<u8>, id: u64, code: &str, detail: &str) -> Resu
     response.finish(out)
 }
 
+/// What a response says that a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// A result.
+    Result,
+    /// An error: its text, or its code where there is one.
+    Error {
+        /// That.
+        text: &'a str,
+        /// It is a code.
+        is_code: bool,
+    },
+}
+
+impl<'a> Outcome<'a> {
+    /// That of a response that begins with these bytes.
+    pub fn of(frame: &'a [u8]) -> Self {
+        Self::error(frame).unwrap_or(Outcome::Result)
+    }
+
+    fn error(frame: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new(frame.get(PREFIX..)?);
+        let Ok(Token::Map(pairs)) = reader.token() else { return None };
+        // The id and its name.
+        reader.token().ok()?;
+        reader.token().ok()?;
+        match (reader.token(), reader.token()) {
+            (Ok(Token::Str(b"error")), Ok(Token::Str(bytes))) => {
+                Some(Outcome::Error { text: text(bytes)?, is_code: pairs > 2 })
+            }
+            (Ok(_) | Err(_), Ok(_) | Err(_)) => None,
+        }
+    }
+
+    /// The code of an error.
+    pub fn code(self) -> Option<String> {
+        match self {
+            Outcome::Result => None,
+            Outcome::Error { text, is_code: true } => Some(text.to_owned()),
+            Outcome::Error { text, is_code: false } => Some(ErrorCode::of_text(text).name().to_owned()),
+        }
+    }
+}
+
 /// Appends a bin that holds MessagePack: all that `inner` appends.
 pub fn bin_of<T>(out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     const HEAD: usize = 5;
@@ -130,5 +176,30 @@ pub fn integer_items(out: &mut Vec<u8>, bytes: &[u8]) {
             out.push(0xcc);
         }
         out.push(*byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_response_says() {
+        let mut out = Vec::new();
+        let response = Response::result(&mut out, 1 << 40);
+        encode::str(&mut out, "error");
+        response.finish(&mut out).unwrap();
+        assert_eq!(Outcome::of(&out).code(), None);
+        for (text, code) in [("ACCESS_DENIED: no", "ACCESS_DENIED"), ("Graph 'g' not found", "NOT_FOUND")] {
+            let mut out = Vec::new();
+            error(&mut out, 7, text).unwrap();
+            assert_eq!(Outcome::of(&out).code().as_deref(), Some(code));
+        }
+        let mut out = Vec::new();
+        coded_error(&mut out, 7, "CONFLICT", "there is one").unwrap();
+        assert_eq!(Outcome::of(&out).code().as_deref(), Some("CONFLICT"));
+        for cut in [0, 3, 5, 8] {
+            assert_eq!(Outcome::of(&out[..cut]), Outcome::Result);
+        }
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn all(file: &KeysFile) -> Result<(), KeysError> {
     }
     // Whose a name is: a key's by its id, or by whom it may act as.
     let mut names: HashMap<&str, &str> = HashMap::new();
+    let mut uris: HashMap<&str, &str> = HashMap::new();
     for key in &file.keys {
         let fail = |reason: &str| Err(key_error(&key.id, reason));
         let is_default = key.id == DEFAULT;
@@ -38,7 +39,19 @@ pub(crate) fn all(file: &KeysFile) -> Result<(), KeysError> {
                 return fail("it has a name that begins with the prefix of derived keys");
             }
         }
-        secrets(&key.id, &key.secrets)?;
+        if key.certificates.is_empty() || !key.secrets.is_empty() {
+            secrets(&key.id, &key.secrets)?;
+        }
+        for uri in &key.certificates {
+            certificate(&key.id, uri)?;
+            if let Some(other) = uris.insert(uri, &key.id) {
+                return fail(&format!(
+                    "certificate '{}' is one of key '{}' already",
+                    uri.escape_debug(),
+                    other.escape_debug()
+                ));
+            }
+        }
         tokens(&key.id, key.tokens)?;
         patterns(&key.id, &key.graphs)?;
         match (key.role.has_patterns(), key.graphs.is_empty()) {
@@ -50,6 +63,11 @@ pub(crate) fn all(file: &KeysFile) -> Result<(), KeysError> {
         }
         if key.frozen && !key.role.has_patterns() {
             return fail("operator and system cannot be frozen: retire the key");
+        }
+        if is_default && !key.certificates.is_empty() {
+            return fail(
+                "the default key is that of requests that name none: give certificates to a key of their own",
+            );
         }
         if is_default && (!key.may_act_as.is_empty() || key.principal != key.id) {
             return fail(
@@ -106,6 +124,15 @@ fn name(id: &str, text: &str) -> Result<(), KeysError> {
     Ok(())
 }
 
+/// The name of a client certificate: its first URI, never its common name.
+fn certificate(id: &str, uri: &str) -> Result<(), KeysError> {
+    name(id, uri)?;
+    match uri.split_once(':') {
+        Some((scheme, rest)) if !scheme.is_empty() && !rest.is_empty() => Ok(()),
+        Some(_) | None => Err(key_error(id, "certificates are named by a URI, such as spiffe://tier/acme")),
+    }
+}
+
 fn patterns(id: &str, graphs: &[String]) -> Result<(), KeysError> {
     if graphs.iter().any(|graph| graph.is_empty() || graph.len() > MAX_NAME) {
         return Err(key_error(id, "a pattern is 1 to 1024 bytes; * stands for any characters"));
@@ -122,7 +149,7 @@ fn tokens(id: &str, tokens: Tokens) -> Result<(), KeysError> {
 
 fn secrets(id: &str, secrets: &[Secret]) -> Result<(), KeysError> {
     if secrets.is_empty() || secrets.len() > 2 {
-        return Err(key_error(id, "it needs one secret, or two: the current one first"));
+        return Err(key_error(id, "it needs one secret, or two: the current one first (or certificates)"));
     }
     if secrets.iter().any(|secret| secret.text.expose().len() < MIN_SECRET) {
         return Err(key_error(id, "a secret has fewer than 16 bytes: make one with: openssl rand -hex 32"));

@@ -41,8 +41,10 @@ pub struct Key {
     pub id: String,
     /// Who they are from.
     pub principal: String,
-    /// The current secret, and the previous one if there is one.
+    /// The current secret, and the previous one if there is one. None where certificates alone show it.
     pub secrets: Vec<Secret>,
+    /// URIs of client certificates that show it as a secret does.
+    pub certificates: Vec<String>,
     /// What it may do.
     pub role: Role,
     /// Patterns of graph names, for the roles that have them.
@@ -134,7 +136,10 @@ struct Raw {
 struct RawKey {
     id: String,
     principal: Option<String>,
+    #[serde(default)]
     secrets: Vec<RawSecret>,
+    #[serde(default)]
+    certificates: Vec<String>,
     role: Role,
     #[serde(default)]
     graphs: Vec<String>,
@@ -194,6 +199,7 @@ impl From<RawKey> for Key {
             principal: raw.principal.unwrap_or_else(|| raw.id.clone()),
             id: raw.id,
             secrets: secrets(raw.secrets),
+            certificates: raw.certificates,
             role: raw.role,
             graphs: raw.graphs,
             may_act_as: raw.may_act_as,

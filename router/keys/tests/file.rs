@@ -78,11 +78,33 @@ fn each_mistake_is_told_without_a_secret() {
         ("id = \"ops-1\"", "id = \" \"", "not blank"),
         ("\"tenant__{tenant}__*\"", "\"tenant__*\"", "{tenant}"),
         ("role = \"writer\"", "role = \"system\"", "derived keys are for tenants"),
+        ("id = \"acme\"", "id = \"acme\"\ncertificates = [\"acme\"]", "named by a URI"),
+        (
+            "id = \"ops-1\"",
+            "id = \"default\"\ncertificates = [\"a:b\"]",
+            "give certificates to a key of their own",
+        ),
         ("id = \"ops-1\"", "id = \"default\"", "leave principal and may_act_as out"),
     ] {
         let text = mistake(from, to);
         assert!(text.contains(told), "{to}: {text}");
     }
+}
+
+/// Instead of secrets, or besides them; one of them is of one key.
+#[test]
+fn certificates_are_of_one_key() {
+    let key =
+        |id: &str| format!("[[key]]\nid = \"{id}\"\nrole = \"system\"\ncertificates = [\"spiffe://t/a\"]\n");
+    let file = KeysFile::parse(&key("a")).unwrap();
+    assert_eq!(
+        (file.keys[0].secrets.len(), &*file.keys[0].certificates),
+        (0, &["spiffe://t/a".to_owned()][..])
+    );
+    let error = KeysFile::parse(&(key("a") + &key("b"))).unwrap_err().to_string();
+    assert!(error.contains("is one of key 'a' already"), "{error}");
+    let error = KeysFile::parse("[[key]]\nid = \"a\"\nrole = \"system\"\n").unwrap_err().to_string();
+    assert!(error.contains("one secret, or two"), "{error}");
 }
 
 #[test]

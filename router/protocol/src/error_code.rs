@@ -60,6 +60,8 @@ codes! {
     AccessDenied = "ACCESS_DENIED" FixRequest "access-denied";
     /// A graph is being moved or restored to this shard and is not open here yet.
     Arriving = "ARRIVING" Reroute "arriving";
+    /// The audit log, without which nothing is to be done, cannot be written.
+    AuditUnavailable = "AUDIT_UNAVAILABLE" Repair "audit-unavailable";
     /// The server has no place for the request now.
     Busy = "BUSY" Retry "busy";
     /// Nobody waited for the answer any more.
@@ -220,12 +222,13 @@ const WORDS: [(&str, ErrorCode); 22] = [
 ];
 
 /// Texts with a name in them: what stands before it, and behind it up to the end. A name cannot forge what stands behind it.
-const AROUND: [(&str, &str, ErrorCode); 9] = [
+const AROUND: [(&str, &str, ErrorCode); 10] = [
     ("Graph '", "' not found", E::NotFound),
     ("Node '", "' not found", E::NotFound),
     ("Source node '", "' not found", E::NotFound),
     ("Target node '", "' not found", E::NotFound),
     ("Channel '", "' not found", E::NotFound),
+    ("Session '", "' not found", E::NotFound),
     ("Graph '", "' already exists", E::Exists),
     ("Channel '", "' already exists", E::Exists),
     (
@@ -284,6 +287,7 @@ mod tests {
             [
                 "ACCESS_DENIED",
                 "ARRIVING",
+                "AUDIT_UNAVAILABLE",
                 "BUSY",
                 "CANCELLED",
                 "COMPUTE_DEADLINE",

@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use epistemic_protocol::placement::Endpoint;
+use epistemic_protocol::{
+    ErrorCode,
+    placement::{Endpoint, Target},
+};
+use epistemic_tls::ClientTls;
 use rmpv::Value;
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::connection::{Driver, Job, Waiter};
@@ -17,7 +21,12 @@ use super::pulse::Pulse;
 use super::request::Request;
 use super::transport;
 use crate::error::{CallError, ConnectError};
+use crate::min_auth::{MIN_AUTH_VAR, MinAuth};
 use crate::secret::Secret;
+use crate::signer::Signer;
+
+/// Who has no name signs as this one where he has to sign.
+const NAMELESS: &str = "default";
 
 /// One connection to one server, shared by any number of callers; clones are cheap and use the same connection.
 ///
@@ -41,6 +50,8 @@ struct Shared {
     /// Holds no more jobs than there are places, so it needs no bound of its own.
     jobs: mpsc::UnboundedSender<Job>,
     pulse: Arc<Pulse>,
+    /// How requests show whose they are, once it is known what the server takes.
+    shown: OnceCell<Option<Signer>>,
 }
 
 impl Client {
@@ -72,6 +83,7 @@ impl Client {
             options,
             jobs,
             pulse,
+            shown: OnceCell::new(),
         };
         Ok(Self { shared: Arc::new(shared), deadline: None })
     }
@@ -153,7 +165,10 @@ impl Client {
         P: Serialize + Sync + ?Sized,
     {
         let sent = AtomicBool::new(false);
-        let exchange = self.exchange(graph, method, params, &sent);
+        let exchange = async {
+            let signer = self.signer().await?;
+            self.exchange(graph, method, params, signer, &sent).await
+        };
         tokio::time::timeout(after, exchange).await.unwrap_or_else(|_| {
             let endpoint = self.endpoint().clone();
             Err(if sent.load(Ordering::Relaxed) {
@@ -166,11 +181,53 @@ impl Client {
         })
     }
 
+    /// What requests are signed with; none for a token over their id. The first request of a connection that has to find out asks
+    /// the server, the others wait for that.
+    async fn signer(&self) -> Result<Option<&Signer>, CallError> {
+        if let Some(signer) = self.shared.secret.signer() {
+            return Ok(Some(signer));
+        }
+        Ok(self.shared.shown.get_or_try_init(|| self.try_signing()).await?.as_ref())
+    }
+
+    async fn try_signing(&self) -> Result<Option<Signer>, CallError> {
+        use ErrorCode::{AuthenticationFailed, InvalidRequest, MethodNotAvailable};
+        let Shared { options, secret, endpoint, .. } = &*self.shared;
+        let agent = options.agent_id.as_deref().filter(|agent| !agent.trim().is_empty());
+        let signer = secret.signer_of(agent.unwrap_or(NAMELESS));
+        if options.min_auth == MinAuth::Signed {
+            let certified = options.tls.as_ref().is_some_and(ClientTls::shows_certificate);
+            if signer.is_none() && !(certified && matches!(endpoint.target(), Target::Tcp { .. })) {
+                let cause = format!(
+                    "{MIN_AUTH_VAR}=2 needs a secret to sign with, or TLS with a certificate to show"
+                );
+                return Err(CallError::NotSent { endpoint: endpoint.clone(), cause });
+            }
+            return Ok(signer);
+        }
+        // Who has no name would get one by signing: graphs that he makes would have an owner.
+        let Some(signer) = signer.filter(|_| options.sign && agent.is_some()) else { return Ok(None) };
+        match self.exchange("", "Ping", &(), Some(&signer), &AtomicBool::new(false)).await {
+            Ok(_) => Ok(Some(signer)),
+            Err(CallError::Server(text))
+                if matches!(
+                    ErrorCode::of_text(&text),
+                    AuthenticationFailed | InvalidRequest | MethodNotAvailable
+                ) =>
+            {
+                tracing::debug!(%endpoint, text, "requests are not signed: the server does not take it");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn exchange<P>(
         &self,
         graph: &str,
         method: &str,
         params: &P,
+        signer: Option<&Signer>,
         sent: &AtomicBool,
     ) -> Result<Bytes, CallError>
     where
@@ -182,7 +239,7 @@ impl Client {
         let id = shared.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let agent_id = shared.options.agent_id.as_deref();
         let mut request = Request { id, graph, auth_token: "", method, agent_id, plain: false, params };
-        let frame = match shared.secret.signer() {
+        let frame = match signer {
             Some(signer) => request.sign(signer, &shared.endpoint.to_string())?,
             None => {
                 let token = shared.secret.token(id);

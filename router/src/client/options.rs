@@ -13,6 +13,7 @@ use epistemic_tls::ClientTls;
 use super::methods::is_heavy;
 use crate::autostart::AUTOSTART_VAR;
 use crate::breaker::BreakerOptions;
+use crate::min_auth::{MinAuth, SIGN_VAR};
 use crate::settings;
 use crate::tls::tls_from;
 
@@ -41,6 +42,11 @@ pub struct ConnectOptions {
     pub max_response_bytes: u32,
     /// Identity for the server's access control.
     pub agent_id: Option<String>,
+    /// The weakest token that requests carry.
+    pub min_auth: MinAuth,
+    /// Whether a client with an `agent_id` signs its requests where the server takes it. True. A server remembers each signed request for
+    /// minutes: 8 M of them at a time, all clients together.
+    pub sign: bool,
     /// Connections that a pool keeps to one endpoint. As many as the machine has cores, at least 2 and at most 16: a
     /// connection carries many calls at once, so more of them only spread the server's work.
     pub max_connections: usize,
@@ -74,6 +80,8 @@ impl Default for ConnectOptions {
             max_in_flight: 256,
             max_response_bytes: 1 << 30,
             agent_id: None,
+            min_auth: MinAuth::default(),
+            sign: true,
             write_timeout: Duration::from_secs(30),
             max_connections: available_parallelism().map_or(2, NonZero::get).clamp(2, 16),
             idle_before_ping: Duration::from_secs(30),
@@ -90,7 +98,7 @@ impl Default for ConnectOptions {
 impl ConnectOptions {
     /// The defaults, replaced by the reference client's variables read through `lookup`: `GRAPH_SERVICE_RPC_TIMEOUT`,
     /// `GRAPH_SERVICE_HEAVY_RPC_TIMEOUT`, `GRAPH_SERVICE_CONNECT_TIMEOUT`, `GRAPH_SERVICE_WRITE_TIMEOUT` (seconds),
-    /// [`AUTOSTART_VAR`], [`FOLLOW_MOVES_VAR`], [`FOLLOW_TO_VAR`], and those of [`tls_from`] and [`BreakerOptions::resolve`]. Empty values count as unset.
+    /// [`AUTOSTART_VAR`], [`FOLLOW_MOVES_VAR`], [`FOLLOW_TO_VAR`], [`MIN_AUTH_VAR`](crate::MIN_AUTH_VAR), [`SIGN_VAR`], and those of [`tls_from`] and [`BreakerOptions::resolve`]. Empty values count as unset.
     ///
     /// # Errors
     /// [`ConfigError::Setting`] for a value that is no time above 0; as [`tls_from`] and [`Endpoint::parse`].
@@ -106,6 +114,8 @@ impl ConnectOptions {
             follow_moves: settings::switch(&lookup, FOLLOW_MOVES_VAR)?,
             follow_to: lookup(FOLLOW_TO_VAR).map_or(Ok(Vec::new()), |list| parse_entries(&list))?,
             tls: tls_from(&lookup)?,
+            min_auth: MinAuth::resolve(&lookup)?,
+            sign: settings::switched(&lookup, SIGN_VAR)?.unwrap_or(default.sign),
             breaker: BreakerOptions::resolve(&lookup)?,
             ..default
         })

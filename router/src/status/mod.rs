@@ -8,11 +8,13 @@
 mod base_names;
 mod damage;
 mod quotas;
+mod sessions;
 mod shard;
 
 pub use base_names::{BaseNames, OtherBase, told as base_name_told};
 pub use damage::{DamageStatus, DamagedGraph, ScrubFinding, ScrubStatus};
 pub use quotas::{QuotaSetting, QuotaStatus, Quotas, TenantQuota};
+pub use sessions::Session;
 pub use shard::{
     CheckpointStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, KeysStatus, MemoryPart,
     MemoryStatus, OwnershipStatus, RotatingKey, ShardStatus,

@@ -14,7 +14,7 @@ fn options() -> ConnectOptions {
 
 #[tokio::test]
 async fn a_request_carries_what_the_protocol_asks_for() {
-    let options = ConnectOptions { agent_id: Some("planner".to_owned()), ..options() };
+    let options = ConnectOptions { agent_id: Some("planner".to_owned()), sign: false, ..options() };
     let (client, mut peer) = Server::start().await.client(options).await;
     let params = std::collections::BTreeMap::from([("msgpack", Bin(&[1, 2]))]);
     let serve = async {

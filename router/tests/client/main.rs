@@ -9,5 +9,6 @@ mod moves;
 mod outage;
 mod pool;
 mod routing;
+mod signing;
 mod support;
 mod union;

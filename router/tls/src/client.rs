@@ -51,6 +51,12 @@ impl ClientTls {
         Self(Arc::new(Shared { ca, identity, current: Current::new(files) }))
     }
 
+    /// Whether it has a certificate to show.
+    #[must_use]
+    pub fn shows_certificate(&self) -> bool {
+        self.0.identity.is_some()
+    }
+
     /// Reads the files, so that a mistake in them shows at once. Blocks.
     ///
     /// # Errors

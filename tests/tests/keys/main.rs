@@ -2,10 +2,12 @@
 
 mod commands;
 mod confined;
+mod forms;
 mod matrix;
 mod published;
 mod reloaded;
 mod rotation;
+mod sessions;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

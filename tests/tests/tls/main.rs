@@ -2,7 +2,10 @@
 
 mod certs;
 mod deployment;
+#[path = "../keys/forms.rs"]
+mod forms;
 mod http;
+mod keys;
 mod port;
 mod renewal;
 mod slow;

@@ -9,6 +9,7 @@
 //! agent_id = "ops"
 //! default_graph = "__bus__"
 //! tls_ca = "ca.pem"                # TLS for every tcp:// endpoint
+//! min_auth = 2                     # no token that can be used again
 //! ```
 //!
 //! A context gives defaults to flags of the same names, nothing else. A flag goes before all; a context that was asked for goes
@@ -20,8 +21,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, Command};
 use epistemic_router::{
-    DEFAULT_GRAPH_VAR, ENDPOINTS_VAR, SECRET_VAR, SOCKET_VAR, TCP_ADDR_VAR, TLS_CA_VAR, TLS_CERT_VAR,
-    TLS_KEY_VAR,
+    DEFAULT_GRAPH_VAR, ENDPOINTS_VAR, MIN_AUTH_VAR, SECRET_VAR, SOCKET_VAR, TCP_ADDR_VAR, TLS_CA_VAR,
+    TLS_CERT_VAR, TLS_KEY_VAR,
 };
 use serde::Deserialize;
 
@@ -54,6 +55,7 @@ struct Context {
     secret_file: Option<PathBuf>,
     agent_id: Option<String>,
     default_graph: Option<String>,
+    min_auth: Option<u8>,
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
@@ -111,6 +113,7 @@ fn variables(flag: &str) -> &'static [&'static str] {
         "endpoints" => &[ENDPOINTS_VAR, TCP_ADDR_VAR, SOCKET_VAR],
         "secret_file" => &[SECRET_VAR],
         "default_graph" => &[DEFAULT_GRAPH_VAR],
+        "min_auth" => &[MIN_AUTH_VAR],
         "tls_ca" => &[TLS_CA_VAR],
         "tls_cert" => &[TLS_CERT_VAR],
         "tls_key" => &[TLS_KEY_VAR],
@@ -135,6 +138,7 @@ impl Context {
             let path = path.as_ref().map(|path| folder.join(path).to_string_lossy().into_owned());
             defaults.extend(path.map(|path| (flag, path)));
         }
+        defaults.extend(self.min_auth.map(|version| ("min_auth", version.to_string())));
         defaults.extend(self.agent_id.clone().map(|agent| ("agent_id", agent)));
         defaults.extend(self.default_graph.clone().map(|graph| ("default_graph", graph)));
         Ok(defaults)
@@ -170,7 +174,7 @@ mod tests {
     }
 
     const FILE: &str = "context = \"a\"\n[contexts.a]\nendpoints = [\"tcp://h:1\"]\nsecret_file = \"s\"\n\
-                        [contexts.b]\nsecret_file = \"/s\"\nagent_id = \"ops\"\ntls_ca = \"ca.pem\"\n";
+                        [contexts.b]\nsecret_file = \"/s\"\nagent_id = \"ops\"\nmin_auth = 2\ntls_ca = \"ca.pem\"\n";
 
     #[test]
     fn a_context_gives_values_to_flags() {
@@ -178,7 +182,8 @@ mod tests {
         let expected = [("endpoints", "[\"tcp://h:1\"]".to_owned()), ("secret_file", "DIR/s".to_owned())];
         assert_eq!(a, Defaults::from(expected));
         let b = defaults(FILE, Some("b"), &[]).unwrap();
-        let expected = [("agent_id", "ops"), ("secret_file", "/s"), ("tls_ca", "DIR/ca.pem")];
+        let expected =
+            [("agent_id", "ops"), ("min_auth", "2"), ("secret_file", "/s"), ("tls_ca", "DIR/ca.pem")];
         let expected = expected.map(|(flag, value)| (flag, value.to_owned()));
         assert_eq!(b, Defaults::from(expected));
     }

@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 9] = [
     ("See the tier", &["status", "graphs", "route", "endpoints", "owners", "quota", "support-bundle"]),
     ("See the data", &["get", "nodes", "edges", "labels", "neighbors", "search", "digest", "diff"]),
     ("Change the data", &["graph", "ledger", "export", "load"]),
-    ("Agents and keys", &["identity", "channel", "keys"]),
+    ("Agents and keys", &["identity", "channel", "keys", "sessions", "audit"]),
     ("Copies", &["snapshot", "checkpoint", "backup"]),
     ("Move and grow", &["move", "moves", "reshard", "import-reference", "pull"]),
     ("Damage", &["scrub", "verify", "repair", "salvage", "explain"]),

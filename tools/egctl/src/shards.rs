@@ -10,8 +10,8 @@ use epistemic_operations::hosts::{Credentials, ShardParty};
 use epistemic_operations::remote;
 use epistemic_router::owners::{Scope, Survey, survey};
 use epistemic_router::{
-    Affinity, Client, ClientTls, ConfigError, ConnectOptions, Endpoint, EndpointList, RouterError, Secret,
-    ShardRouter, TLS_CA_VAR, TLS_CERT_VAR, TLS_KEY_VAR, TLS_VAR, must_have_schemes, tls_from,
+    Affinity, Client, ClientTls, ConfigError, ConnectOptions, Endpoint, EndpointList, MinAuth, RouterError,
+    Secret, ShardRouter, TLS_CA_VAR, TLS_CERT_VAR, TLS_KEY_VAR, TLS_VAR, must_have_schemes, tls_from,
 };
 use epistemic_storage::graph::COMMONS;
 use serde::Serialize;
@@ -46,6 +46,10 @@ pub(crate) struct CredentialArgs {
     /// Ask as this agent, where access control is on; a System identity may see everything.
     #[arg(long, value_name = "NAME")]
     agent_id: Option<String>,
+    /// The weakest token that requests carry: 1, over their id, which a listener can use again; 2, signed, whatever a server says.
+    /// With --agent-id they are signed in any case where the server takes it. Default: EPISTEMIC_GRAPH_MIN_AUTH, else 1.
+    #[arg(long, value_name = "VERSION", value_parser = MinAuth::parse)]
+    min_auth: Option<MinAuth>,
     #[command(flatten)]
     tls: TlsArgs,
 }
@@ -85,7 +89,8 @@ impl CredentialArgs {
     /// What they say.
     pub(crate) fn credentials(&self) -> Result<Credentials, ConfigError> {
         let (secret_file, agent_id) = (self.secret_file.clone(), self.agent_id.clone());
-        Ok(Credentials { secret_file, agent_id, tls: self.tls.client()? })
+        let min_auth = self.min_auth.map_or_else(|| MinAuth::resolve(|name| std::env::var(name).ok()), Ok)?;
+        Ok(Credentials { secret_file, agent_id, tls: self.tls.client()?, min_auth })
     }
 
     /// The secret; blocks when it is in a file.

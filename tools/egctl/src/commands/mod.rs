@@ -1,6 +1,7 @@
 //! The commands, one file or folder each, and the entry point of the program.
 
 mod audit;
+mod audit_log;
 mod backup;
 mod certs;
 mod channel;
@@ -24,6 +25,7 @@ mod reshard;
 mod route;
 mod salvage;
 mod scrub;
+mod sessions;
 mod shell;
 mod snapshot;
 mod status;
@@ -38,6 +40,7 @@ use rustix::fs::Mode;
 use tokio::runtime::Runtime;
 
 use self::audit::{RepairArgs, VerifyArgs};
+use self::audit_log::AuditCommand;
 use self::backup::BackupCommand;
 use self::certs::CertsCommand;
 use self::channel::ChannelCommand;
@@ -62,6 +65,7 @@ use self::reshard::ReshardCommand;
 use self::route::RouteArgs;
 use self::salvage::SalvageArgs;
 use self::scrub::ScrubArgs;
+use self::sessions::SessionsCommand;
 use self::shell::{CompletionsArgs, ManArgs};
 use self::snapshot::SnapshotCommand;
 use self::status::StatusArgs;
@@ -82,6 +86,7 @@ Environment:
   GRAPH_SERVICE_TCP_ADDR     a single shard on TCP, when there is no list
   GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else unix:///tmp/epistemic-graph.sock
   GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
+  EPISTEMIC_GRAPH_MIN_AUTH   2: no token that a listener can use again is sent, whatever a server says; else 1
   EPISTEMIC_GRAPH_TLS        require: TLS for every tcp:// endpoint; else off
   EPISTEMIC_GRAPH_TLS_CA     PEM file of the CAs that shards are trusted for
   EPISTEMIC_GRAPH_TLS_CERT   PEM file of a certificate to show, and
@@ -139,6 +144,12 @@ enum Command {
     /// The keys file of shards: who may do what with which graphs.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// The connections of shards: who is there, and ending them.
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
+    /// The audit log of a server: whether it is what was written, and its newest lines.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The channels that agents talk in: list, show, history, close.
     #[command(subcommand)]
     Channel(ChannelCommand),
@@ -206,6 +217,8 @@ impl Command {
             Self::Graph(command) => graph::run(&command, runtime),
             Self::Identity(args) => identity::run(&args, runtime),
             Self::Keys(command) => keys::run(&command, runtime),
+            Self::Sessions(command) => sessions::run(&command, runtime),
+            Self::Audit(command) => audit_log::run(&command),
             Self::Channel(command) => channel::run(&command, runtime),
             Self::Endpoints(command) => endpoints::run(&command, runtime),
             Self::SupportBundle(args) => support::run(&args, runtime),

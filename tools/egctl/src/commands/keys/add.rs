@@ -36,6 +36,12 @@ pub(in crate::commands) struct AddArgs {
     /// Another agent that its requests may name; repeat it for several.
     #[arg(long, value_name = "NAME", conflicts_with = "derived")]
     may_act_as: Vec<String>,
+    /// URI of a client certificate that shows the key as its secret does; repeat it for several.
+    #[arg(long = "certificate", value_name = "URI", conflicts_with = "derived")]
+    certificates: Vec<String>,
+    /// Give it no secret: certificates alone show it.
+    #[arg(long, requires = "certificates", conflicts_with = "derived")]
+    no_secret: bool,
     /// Version of tokens that is taken: 1 over the id of a request, 2 over all of it; repeat it for both [default: both].
     #[arg(long, value_name = "VERSION")]
     tokens: Vec<u8>,
@@ -78,7 +84,9 @@ pub(super) fn run(args: &AddArgs) -> Result<()> {
         entry.insert("principal", value(&**principal));
     }
     entry.insert("role", value(args.role.name()));
-    for (field, list) in [("graphs", &args.graphs), ("may_act_as", &args.may_act_as)] {
+    let lists =
+        [("graphs", &args.graphs), ("may_act_as", &args.may_act_as), ("certificates", &args.certificates)];
+    for (field, list) in lists {
         if !list.is_empty() {
             entry.insert(field, texts(list));
         }
@@ -92,7 +100,9 @@ pub(super) fn run(args: &AddArgs) -> Result<()> {
     if let Some(time) = args.not_after {
         entry.insert("not_after", value(time));
     }
-    entry.insert(kind.secrets(), value([secret(&text)].into_iter().collect::<toml_edit::Array>()));
+    if !args.no_secret {
+        entry.insert(kind.secrets(), value([secret(&text)].into_iter().collect::<toml_edit::Array>()));
+    }
     let known = &document.parsed;
     let taken = known.keys.iter().any(|key| key.id == args.id)
         || known.derived.iter().any(|derived| derived.prefix == args.id);
@@ -101,7 +111,7 @@ pub(super) fn run(args: &AddArgs) -> Result<()> {
         return Err(Failure::new(Exit::Usage, text).into());
     }
     document.add(kind, entry)?;
-    let printed = args.given.give(&text)?;
+    let printed = if args.no_secret { None } else { args.given.give(&text)? };
     document.write()?;
     let role = args.role.name();
     args.output.print(&Added { id: &args.id, role, derived: args.derived, secret: printed, next: NEXT })

@@ -37,6 +37,7 @@ struct Row {
     role: &'static str,
     graphs: Vec<String>,
     may_act_as: Vec<String>,
+    certificates: Vec<String>,
     tokens: Vec<u8>,
     /// Of so many secrets.
     secrets: usize,
@@ -62,9 +63,10 @@ fn of_key(key: &Key, now: u64) -> Row {
         role: key.role.name(),
         graphs: key.graphs.clone(),
         may_act_as: key.may_act_as.clone(),
+        certificates: key.certificates.clone(),
         tokens: versions(key.tokens),
         secrets: key.secrets.len(),
-        state: if key.frozen { "frozen" } else { state(key.validity, &key.secrets, now) },
+        state: if key.frozen { "frozen" } else { state_of_key(key, now) },
         except: Vec::new(),
         frozen: Vec::new(),
     }
@@ -77,6 +79,7 @@ fn of_derived(derived: &Derived, now: u64) -> Row {
         role: derived.role.name(),
         graphs: derived.graphs.clone(),
         may_act_as: Vec::new(),
+        certificates: Vec::new(),
         tokens: versions(derived.tokens),
         secrets: derived.roots.len(),
         state: state(derived.validity, &derived.roots, now),
@@ -90,6 +93,14 @@ fn versions(tokens: Tokens) -> Vec<u8> {
         .into_iter()
         .filter_map(|(taken, version)| taken.then_some(version))
         .collect()
+}
+
+/// Certificates count for as long as the key does.
+fn state_of_key(key: &Key, now: u64) -> &'static str {
+    match state(key.validity, &key.secrets, now) {
+        "expired" if key.validity.holds(now) && !key.certificates.is_empty() => "valid",
+        state => state,
+    }
 }
 
 fn state(validity: Validity, secrets: &[Secret], now: u64) -> &'static str {
