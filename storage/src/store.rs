@@ -244,6 +244,11 @@ pub trait Store: Read {
         Ok(None)
     }
 
+    /// Whether a read may wait for a network, for tens of milliseconds: not to be called where others wait meanwhile.
+    fn reads_wait(&self) -> bool {
+        false
+    }
+
     /// The first damage that was found in what it stores, in this run or an earlier one, until [`Store::forget_damage`].
     fn damage(&self) -> Option<String> {
         None
