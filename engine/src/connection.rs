@@ -188,6 +188,9 @@ impl<S: Stream> Connection<S> {
             if self.session.is_ended() {
                 return self.close().await;
             }
+            if self.shard.is_fenced() {
+                return Ok(());
+            }
             let more = self.dispatch_frames();
             if let Some(at) = self.answer_at.take() {
                 tokio::select! {
@@ -198,7 +201,7 @@ impl<S: Stream> Connection<S> {
                 }
             }
             self.collect_answers()?;
-            if !self.outbox.is_empty() {
+            if !self.outbox.is_empty() && !self.shard.is_fenced() {
                 tokio::select! {
                     biased;
                     flushed = self.flush() => flushed?,

@@ -49,6 +49,23 @@ pub enum StoreError {
         /// The first failure.
         reason: String,
     },
+    /// The object store that the records lie in does not answer. Nothing was written; writes resume by themselves once it
+    /// does.
+    #[error(
+        "the object store cannot be reached: {detail}; nothing was written, and writes resume by themselves once it answers"
+    )]
+    Unreachable {
+        /// For how long, and what was tried.
+        detail: String,
+    },
+    /// Another process has taken the store over: nothing that this one writes counts any more, so it must end.
+    #[error(
+        "another process has taken over the store: {detail}; this one serves it no more and must be stopped"
+    )]
+    Fenced {
+        /// Which store, and how it showed.
+        detail: String,
+    },
     /// Another process owns the directory.
     #[error("persist dir '{}' is already locked by another epistemic-graph engine (pid {pid}) — refusing to start; stop that process or choose another --persist-dir", path.display())]
     Locked {
@@ -127,6 +144,8 @@ impl StoreError {
             StoreError::DiskFull { .. } => ErrorCode::DiskFull,
             StoreError::OutOfDescriptors { .. } => ErrorCode::OutOfDescriptors,
             StoreError::Poisoned { .. } => ErrorCode::Poisoned,
+            StoreError::Unreachable { .. } => ErrorCode::StoreUnreachable,
+            StoreError::Fenced { .. } => ErrorCode::Fenced,
             StoreError::Locked { .. } => ErrorCode::Locked,
             StoreError::BadDirectory { .. } => ErrorCode::BadDirectory,
             StoreError::ReadOnly => ErrorCode::ReadOnly,
@@ -139,7 +158,10 @@ impl StoreError {
     pub fn is_passing(&self) -> bool {
         matches!(
             self,
-            StoreError::DiskFull { .. } | StoreError::OutOfDescriptors { .. } | StoreError::ReadOnly
+            StoreError::DiskFull { .. }
+                | StoreError::OutOfDescriptors { .. }
+                | StoreError::Unreachable { .. }
+                | StoreError::ReadOnly
         )
     }
 
@@ -186,6 +208,14 @@ mod tests {
             (
                 StoreError::Poisoned { reason: "x".into() },
                 "the store stopped taking writes after a failure: x; restart the server once the cause is removed",
+            ),
+            (
+                StoreError::Unreachable { detail: "x".into() },
+                "the object store cannot be reached: x; nothing was written, and writes resume by themselves once it answers",
+            ),
+            (
+                StoreError::Fenced { detail: "x".into() },
+                "another process has taken over the store: x; this one serves it no more and must be stopped",
             ),
             (
                 StoreError::Locked { path: path(), pid: "7".into() },

@@ -185,6 +185,26 @@ pub struct StoreActivity {
     pub is_stopped: bool,
 }
 
+/// How much is committed together: what a commit costs is told by the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupLimits {
+    /// Writes of one group at most.
+    pub writes: usize,
+    /// A group is closed when it costs about so many bytes: nobody waits for more than one that has begun.
+    pub bytes: u64,
+    /// And when it changes so many records.
+    pub changes: usize,
+    /// How long the writers of the last group are waited for, to come back before the next one is committed without them.
+    pub gather: Duration,
+}
+
+impl Default for GroupLimits {
+    /// For a store whose commits take an fsync, some hundred microseconds.
+    fn default() -> Self {
+        Self { writes: 1024, bytes: 3 << 20, changes: 20_000, gather: Duration::from_micros(40) }
+    }
+}
+
 /// An ordered key-value store with atomic batches: a backend.
 pub trait Store: Read {
     /// A consistent, immutable view of all spaces as of now. Holding it keeps overwritten data on disk.
@@ -198,7 +218,13 @@ pub trait Store: Read {
     /// may use what is kept in reserve. Any other error leaves it open whether the batch survives a restart: the caller must stop writing.
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()>;
 
-    /// Checks, without writing, whether a small commit would currently be accepted.
+    /// How many writes should share a commit.
+    fn group_limits(&self) -> GroupLimits {
+        GroupLimits::default()
+    }
+
+    /// Checks, without writing, whether a small commit would currently be accepted. Where reads wait it answers at once, also
+    /// while a commit waits for the store.
     ///
     /// # Errors
     /// What such a commit would be refused with, [`crate::StoreError::DiskFull`] for example.
@@ -283,6 +309,11 @@ pub trait Store: Read {
     /// Begins to read a table from end to end, past all caches; nothing when it is gone meanwhile. The check does not keep it.
     fn check_table(&self, _table: &Table) -> Result<Option<Box<dyn TableCheck>>> {
         Ok(None)
+    }
+
+    /// Whether a read may wait for a network, for tens of milliseconds: not to be called where others wait meanwhile.
+    fn reads_wait(&self) -> bool {
+        false
     }
 
     /// The first damage that was found in what it stores, in this run or an earlier one, until [`Store::forget_damage`].

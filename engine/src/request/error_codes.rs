@@ -41,10 +41,14 @@ fn of_graph(error: &GraphError) -> &'static str {
     )]
     match error {
         GraphError::GraphExists(_) | GraphError::GraphReplaced(_) => "CONFLICT",
-        GraphError::Store(StoreError::DiskFull { .. } | StoreError::OutOfDescriptors { .. }) => {
-            "ENGINE_RESOURCE_EXHAUSTED"
+        GraphError::Store(
+            StoreError::DiskFull { .. }
+            | StoreError::OutOfDescriptors { .. }
+            | StoreError::Unreachable { .. },
+        ) => "ENGINE_RESOURCE_EXHAUSTED",
+        GraphError::Store(StoreError::Poisoned { .. } | StoreError::Fenced { .. } | StoreError::ReadOnly) => {
+            "READ_ONLY"
         }
-        GraphError::Store(StoreError::Poisoned { .. } | StoreError::ReadOnly) => "READ_ONLY",
         GraphError::Store(_) => "INTERNAL",
         _ => INVALID,
     }

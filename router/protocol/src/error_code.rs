@@ -118,6 +118,8 @@ codes! {
     DiskFull = "DISK_FULL" Repair "disk-full";
     /// Something has this name already.
     Exists = "EXISTS" FixRequest "not-found";
+    /// Another process has taken over the store of the shard, which must be stopped.
+    Fenced = "FENCED" Repair "fenced";
     /// The graph was deleted, cleared or replaced while the request ran.
     GraphReplaced = "GRAPH_REPLACED" Retry "graph-replaced";
     /// The request or its payload cannot be decoded.
@@ -138,6 +140,8 @@ codes! {
     ShuttingDown = "SHUTTING_DOWN" Retry "shutting-down";
     /// The backend or the file system failed in another way.
     StorageError = "STORAGE_ERROR" Repair "storage-error";
+    /// The object store of the shard does not answer. Writes resume by themselves once it does.
+    StoreUnreachable = "STORE_UNREACHABLE" Retry "store-unreachable";
     /// The backend does not offer the operation.
     Unsupported = "UNSUPPORTED" FixRequest "unsupported";
     /// The server answered with an error that has no code of its own.
@@ -194,12 +198,13 @@ codes! {
 use ErrorCode as E;
 
 /// Texts that begin with words instead of their code. The first that fits counts.
-const WORDS: [(&str, ErrorCode); 22] = [
+const WORDS: [(&str, ErrorCode); 24] = [
     ("Authentication failed", E::AuthenticationFailed),
     // The reference fixes this prefix only.
     ("BUSY", E::Busy),
     ("Invalid request MsgPack: ", E::InvalidRequest),
     ("Method not available in this server build", E::MethodNotAvailable),
+    ("another process has taken over the store: ", E::Fenced),
     ("cannot open '", E::BadDirectory),
     ("corrupt data in ", E::Corrupt),
     ("disk full: ", E::DiskFull),
@@ -208,6 +213,7 @@ const WORDS: [(&str, ErrorCode); 22] = [
     ("persist dir '", E::Locked),
     ("storage error: the server is shutting down", E::ShuttingDown),
     ("storage error: ", E::StorageError),
+    ("the object store cannot be reached: ", E::StoreUnreachable),
     ("the server is shutting down", E::ShuttingDown),
     ("the store stopped taking writes after a failure: ", E::Poisoned),
     ("the store was opened read-only", E::ReadOnly),
@@ -352,6 +358,8 @@ mod tests {
             ("storage error: the server is shutting down", ErrorCode::ShuttingDown, Retry),
             ("storage error: IO error: No such file", ErrorCode::StorageError, Repair),
             ("the store was opened read-only", ErrorCode::ReadOnly, Repair),
+            ("the object store cannot be reached: x; nothing", ErrorCode::StoreUnreachable, Retry),
+            ("another process has taken over the store: x; this one", ErrorCode::Fenced, Repair),
             ("corrupt data in space 'nodes': x", ErrorCode::Corrupt, Repair),
             ("INTERNAL: the computation failed; the server's log tells more", ErrorCode::Internal, Report),
             ("CANCELLED: the client closed the connection", ErrorCode::Cancelled, Retry),

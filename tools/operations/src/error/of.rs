@@ -147,6 +147,8 @@ fn of_store(error: &StoreError) -> ErrorKind {
         StoreError::DiskFull { .. }
         | StoreError::OutOfDescriptors { .. }
         | StoreError::Poisoned { .. }
+        | StoreError::Unreachable { .. }
+        | StoreError::Fenced { .. }
         | StoreError::Locked { .. }
         | StoreError::ReadOnly
         | StoreError::Unsupported { .. }
