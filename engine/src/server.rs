@@ -2,8 +2,6 @@
 
 use std::{
     io,
-    os::unix::fs::PermissionsExt,
-    path::Path,
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
     thread::JoinHandle,
@@ -16,7 +14,7 @@ use epistemic_listen::{Places, manager};
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_signing::Key as SigningKey;
 use epistemic_storage::{
-    Durability, GraphStore, MemoryStore, RocksOptions,
+    Durability, GraphStore, StoreError,
     channels::{Channels, Keep},
     datadir::DataDir,
     graph::Asking,
@@ -43,7 +41,7 @@ use crate::{
     compute_pool::{ComputePool, Shares as ComputeShares},
     config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
-    expected_store::{Expected, Found, WrongStore},
+    expected_store::{Expected, WrongStore},
     guesses::Guesses,
     http,
     keys::{self, KeySeries, Keys},
@@ -54,6 +52,7 @@ use crate::{
     metrics::Metrics,
     metrics_page::Page,
     neighbor_cache::NeighborCache,
+    open_store::{self, Opened},
     open_transfers::OpenTransfers,
     owners::{self, Peers},
     ownership::Ownership,
@@ -88,8 +87,12 @@ const THREADS_DEADLINE: Duration = Duration::from_secs(1);
 /// Exit code when the directory does not hold the store that was expected: starting again does not help.
 const WRONG_STORE: u8 = 4;
 
+/// Exit code when another process has taken the store over: starting again would take it back.
+const FENCED: u8 = 5;
+
 /// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags, no secret or TLS files that
-/// cannot be used, 4 when the directory does not hold the store that was expected.
+/// cannot be used, 4 when the directory does not hold the store that was expected, 5 when another process has taken the store
+/// over.
 pub fn main() -> ExitCode {
     let config = Config::parse();
     let auth = match config.auth() {
@@ -126,6 +129,8 @@ pub fn main() -> ExitCode {
             complain(&format!("error: {error:#}"));
             if error.is::<WrongStore>() {
                 ExitCode::from(WRONG_STORE)
+            } else if let Some(StoreError::Fenced { .. }) = error.downcast_ref() {
+                ExitCode::from(FENCED)
             } else if error.is::<FileError>() {
                 ExitCode::from(2)
             } else {
@@ -162,6 +167,12 @@ impl Start {
     /// What is wrong with them.
     pub(crate) fn of(config: Config, auth: AuthChoice) -> Result<Self, String> {
         config.tls.check()?;
+        if config.store.is_some() && config.durability != DurabilityMode::Sync {
+            return Err(
+                "--store knows --durability sync only: a write is acknowledged once the object store has it"
+                    .into(),
+            );
+        }
         let ownership = Ownership::of(&config)?;
         let expected = Expected::of(&config)?;
         let budget = Budget::of(config.memory.memory_budget, &config.memory.given())?;
@@ -218,7 +229,7 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
     let peers = Peers::of(ownership.as_ref(), &auth)?.map(Arc::new);
     let tls = Tls::open(&config.tls)?;
     warn_of_risks(&config);
-    let opened = open_store(&config, &budget, shares, &expected)?;
+    let opened = open_store::open(&config, &budget, shares, &expected)?;
     let (shard, commit_thread) =
         open_shard(&config, &budget, opened, shares, &auth, (ownership, peers, tls), log)?;
     // Keys made of the secret are all that is needed from here on.
@@ -233,8 +244,10 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
     let served = runtime.block_on(async { serve(&config, shares, umask, &shard, until()?, &enters).await });
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
+    let deposed = shard.deposed();
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
-    served.and(closed)
+    served.and(closed)?;
+    deposed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Reads the nonces that the directory remembers. Its owner only.
@@ -296,70 +309,15 @@ fn warn_of_risks(config: &Config) {
         ),
         DurabilityMode::None => tracing::warn!("--durability none: a power cut loses acknowledged writes"),
     }
-    if config.persist_dir.is_none() {
+    if config.persist_dir.is_none() && config.store.is_none() {
         tracing::warn!("no --persist-dir: everything is kept in memory and lost at exit");
     }
-}
-
-/// Opens the store, or creates it where that is allowed.
-fn open_store(
-    config: &Config,
-    budget: &Budget,
-    shares: Shares,
-    expected: &Expected,
-) -> anyhow::Result<(Option<DataDir>, GraphStore)> {
-    let Some(path) = &config.persist_dir else {
-        return Ok((None, GraphStore::open(MemoryStore::new())?));
-    };
-    let options = RocksOptions {
-        block_cache_bytes: budget.bytes(Part::Blocks),
-        write_buffer_bytes: budget.bytes(Part::WriteBuffers) / 3 * 2,
-        min_free_bytes: config.min_free_bytes,
-        strict_wal: config.durability == DurabilityMode::Sync,
-        read_only: false,
-        serve_without_room: true,
-        ballast_bytes: config.ballast_bytes,
-        max_open_tables: shares.tables,
-        merge_tables: true,
-    };
-    let begun = Instant::now();
-    let found = expected.check(path)?;
-    let (directory, store) = DataDir::open_store(path, &options)?;
-    let store_id = &directory.identity().store_id;
-    match found {
-        Found::Nothing if config.init => {
-            tracing::info!("created a new store {store_id} in {}", path.display())
-        }
-        Found::Nothing => tracing::warn!(
-            "created a new store {store_id} in {}: if data was to be there, stop and look for it",
-            path.display()
-        ),
-        Found::Store => {}
-    }
-    warn_of_readers(path)?;
-    expected.note(store_id)?;
-    let graphs = GraphStore::open(store)?;
-    let took_ms = begun.elapsed().as_millis();
-    tracing::info!(took_ms, store_id, "Loaded {} graphs from {}", graphs.graph_count(), path.display());
-    Ok((Some(directory), graphs))
-}
-
-/// Files that are made from now on are private. A directory that is open to others may have older ones.
-fn warn_of_readers(path: &Path) -> anyhow::Result<()> {
-    let mode = fs_err::metadata(path)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let path = path.display();
-        tracing::warn!(
-            "other users of this machine can look into '{path}' (mode {mode:o}): chmod -R go= '{path}'"
-        );
-    }
-    Ok(())
 }
 
 fn open_shard(
     config: &Config,
     budget: &Budget,
-    (directory, graphs): (Option<DataDir>, GraphStore),
+    Opened { graphs, directory, remote }: Opened,
     shares: Shares,
     auth: &AuthChoice,
     (ownership, peers, tls): (Option<Ownership>, Option<Arc<Peers>>, Tls),
@@ -433,6 +391,7 @@ fn open_shard(
         compute: ComputePool::start("compute", ComputeShares::of(cores), cores, config.compute_deadline())?,
         reads: ComputePool::start("reads", ComputeShares::of_reads(cores), 1, config.compute_deadline())?,
         checkpoints,
+        remote,
         dirty,
         unauthenticated: Arc::new(UnauthenticatedBudget::new(budget.bytes(Part::Strangers))),
         places: places(config, shares),

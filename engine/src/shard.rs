@@ -31,6 +31,7 @@ use crate::{
     memory::{Accounts, Budget, Limits as MemoryLimits, Part, Usage},
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    open_store::Remote,
     open_transfers::OpenTransfers,
     owners::Peers,
     ownership::Ownership,
@@ -76,6 +77,8 @@ pub(crate) struct Shard {
     /// Threads for reads of much of a graph, and for decoding large requests.
     pub(crate) reads: ComputePool,
     pub(crate) checkpoints: Checkpoints,
+    /// The object store that the graphs lie on, where they do.
+    pub(crate) remote: Option<Remote>,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: Arc<UnauthenticatedBudget>,
     /// Places for connections.
@@ -221,6 +224,12 @@ impl Shard {
     pub(crate) fn shut_down(&self) {
         self.stop.cancel();
         self.sweeps.cancel();
+    }
+
+    /// Why the store is this process's no more, if another one has taken it over: nothing is to be served from it then.
+    pub(crate) fn deposed(&self) -> Option<StoreError> {
+        let refusal = self.graphs.store().accepts_writes().err()?;
+        matches!(refusal, StoreError::Fenced { .. }).then_some(refusal)
     }
 
     /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.
