@@ -11,7 +11,7 @@ use std::{
 
 use common::{
     eventually, get, location, open, put,
-    wrapped::{Fault, Wrapped},
+    wrapped::{Fault, Frozen, Wrapped},
 };
 use epistemic_object_store::{Location, Options, SlateStore};
 use epistemic_storage::{Space, Store, StoreError, backend::Read};
@@ -73,7 +73,7 @@ fn zombie(fences: Option<GarbageCollectorDirectoryOptions>) -> (Result<(), Store
     let direct = location(Arc::clone(&network.inner) as Arc<dyn ObjectStore>);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 
-    network.frozen.store(true, SeqCst);
+    network.frozen.send_replace(Frozen::Everything);
     let acknowledged = std::thread::scope(|scope| {
         let late = scope.spawn(|| put(&frozen, "late", "acknowledged"));
         runtime.block_on(network.arrived.notified());
@@ -101,8 +101,14 @@ fn zombie(fences: Option<GarbageCollectorDirectoryOptions>) -> (Result<(), Store
         runtime.block_on(Admin::builder("tier/shard/db", objects).build().run_gc_once(garbage)).unwrap();
         drop(successor);
 
-        network.frozen.store(false, SeqCst);
-        network.thawed.notify_waiters();
+        // Its write is the first thing that goes on; what would tell it of the successor comes later.
+        network.frozen.send_replace(Frozen::AllButLog);
+        for _ in 0..500 {
+            if !late.is_finished() {
+                std::thread::park_timeout(Duration::from_millis(10));
+            }
+        }
+        network.frozen.send_replace(Frozen::Nothing);
         late.join().unwrap()
     });
     drop(frozen);

@@ -6,13 +6,16 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
     memory::InMemory, path::Path,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// What it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,25 @@ pub enum Fault {
     LooksFirst,
 }
 
+/// Which requests stand still before they reach the objects, as those of a frozen process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frozen {
+    Nothing,
+    /// All but those of log objects: what a process that was thawed does first.
+    AllButLog,
+    Everything,
+}
+
+impl Frozen {
+    fn holds(self, path: &Path) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::AllButLog => !path.as_ref().contains("/wal"),
+            Self::Everything => true,
+        }
+    }
+}
+
 /// Objects in memory behind a fault.
 #[derive(Debug)]
 pub struct Wrapped {
@@ -34,11 +56,9 @@ pub struct Wrapped {
     fault: Fault,
     /// Every request fails, as if there were no network.
     pub down: AtomicBool,
-    /// Writes of log objects stand still before they reach the store, as those of a frozen process.
-    pub frozen: AtomicBool,
-    /// How it is told that one of them has arrived, and how it goes on.
+    pub frozen: watch::Sender<Frozen>,
+    /// Told when a write of a log object stands still.
     pub arrived: Notify,
-    pub thawed: Notify,
 }
 
 impl Wrapped {
@@ -47,13 +67,14 @@ impl Wrapped {
             inner: Arc::default(),
             fault,
             down: AtomicBool::new(false),
-            frozen: AtomicBool::new(false),
+            frozen: watch::Sender::new(Frozen::Nothing),
             arrived: Notify::new(),
-            thawed: Notify::new(),
         })
     }
 
-    fn up(&self) -> Result<()> {
+    async fn reach(&self, path: &Path) -> Result<()> {
+        // The sender lives as long as this does.
+        let _ = self.frozen.subscribe().wait_for(|frozen| !frozen.holds(path)).await;
         if self.down.load(SeqCst) {
             return Err(Error::Generic { store: "wrapped", source: "no route to host".into() });
         }
@@ -70,11 +91,10 @@ impl std::fmt::Display for Wrapped {
 #[async_trait]
 impl ObjectStore for Wrapped {
     async fn put_opts(&self, path: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
-        if self.frozen.load(SeqCst) && path.as_ref().contains("/wal/") {
+        if self.frozen.borrow().holds(path) && path.as_ref().contains("/wal/") {
             self.arrived.notify_one();
-            self.thawed.notified().await;
         }
-        self.up()?;
+        self.reach(path).await?;
         match (self.fault, &options.mode) {
             (Fault::CreatesTwice, PutMode::Create) | (Fault::ReplacesChanged, PutMode::Update(_)) => {
                 options.mode = PutMode::Overwrite;
@@ -96,12 +116,12 @@ impl ObjectStore for Wrapped {
         path: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.up()?;
+        self.reach(path).await?;
         self.inner.put_multipart_opts(path, options).await
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.up()?;
+        self.reach(path).await?;
         self.inner.get_opts(path, options).await
     }
 
@@ -110,16 +130,23 @@ impl ObjectStore for Wrapped {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        let (inner, mut frozen) = (Arc::clone(&self.inner), self.frozen.subscribe());
+        let prefix = prefix.cloned();
+        let listed = async move {
+            let below = prefix.clone().unwrap_or_default();
+            let _ = frozen.wait_for(|frozen| !frozen.holds(&below)).await;
+            inner.list(prefix.as_ref())
+        };
+        stream::once(listed).flatten().boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.up()?;
+        self.reach(&prefix.cloned().unwrap_or_default()).await?;
         self.inner.list_with_delimiter(prefix).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.up()?;
+        self.reach(from).await?;
         self.inner.copy_opts(from, to, options).await
     }
 }
