@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use epistemic_storage::backend::{Direction, ScanOptions};
 use slatedb::{
     IterationOrder, Settings,
-    config::{CompactorOptions, CompressionCodec, GarbageCollectorOptions, ScanOptions as SlateScan},
+    config::{
+        CompactorOptions, CompressionCodec, GarbageCollectorDirectoryOptions, GarbageCollectorOptions,
+        ScanOptions as SlateScan,
+    },
     db_cache::{
         DbCache, SplitCache,
         moka::{MokaCache, MokaCacheOptions},
@@ -42,8 +45,11 @@ pub(crate) fn settings(replaces: bool) -> Settings {
             // Never. An owner that was frozen when it was deposed goes on where it stopped: if the fence before it was
             // deleted meanwhile, its write is accepted and lost (docs/decisions/0052-a-shard-on-an-object-store.md).
             wal_fence_options: None,
-            // Needs an object to be replaced on a condition, which files cannot.
+            // A deposed owner that comes back could make a manifest anew that was deleted, and take it for its own. What keeps
+            // it from that needs objects that are replaced on a condition, which files cannot: manifests stay there.
             boundary_files_enabled: replaces,
+            manifest_options: replaces.then(GarbageCollectorDirectoryOptions::default),
+            compactions_options: replaces.then(GarbageCollectorDirectoryOptions::default),
             ..GarbageCollectorOptions::default()
         }),
         ..Settings::default()
@@ -51,9 +57,9 @@ pub(crate) fn settings(replaces: bool) -> Settings {
 }
 
 /// A cache of `bytes`: three quarters for blocks, the rest for indexes and filters, which blocks must not push out.
-pub(crate) fn cache(bytes: u64) -> Arc<dyn DbCache> {
-    let part = |max_capacity| -> Option<Arc<dyn DbCache>> {
-        let options = MokaCacheOptions { max_capacity, time_to_live: None, time_to_idle: None };
+pub(crate) fn cache(bytes: usize) -> Arc<dyn DbCache> {
+    let part = |bytes: usize| -> Option<Arc<dyn DbCache>> {
+        let options = MokaCacheOptions { max_capacity: bytes as u64, time_to_live: None, time_to_idle: None };
         Some(Arc::new(MokaCache::new_with_opts(options)))
     };
     Arc::new(SplitCache::new().with_block_cache(part(bytes / 4 * 3)).with_meta_cache(part(bytes / 4)).build())
@@ -85,7 +91,10 @@ mod tests {
             let settings = settings(replaces);
             let garbage = settings.garbage_collector_options.unwrap();
             assert!(garbage.wal_fence_options.is_none());
-            assert_eq!(garbage.boundary_files_enabled, replaces);
+            assert_eq!(
+                (garbage.boundary_files_enabled, garbage.manifest_options.is_some()),
+                (replaces, replaces)
+            );
             assert_eq!((settings.object_store_max_retries, settings.flush_interval), (None, None));
         }
     }

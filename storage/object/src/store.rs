@@ -40,7 +40,7 @@ const CLOSING: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Memory for blocks, indexes and filters that were read, bytes.
-    pub block_cache_bytes: u64,
+    pub block_cache_bytes: usize,
     /// After this time without an answer the object store counts as unreachable: further commits are refused, the one that
     /// waits goes on waiting.
     pub unreachable_after: Duration,
@@ -81,7 +81,7 @@ impl SlateStore {
     pub fn open(location: &Location, options: &Options) -> Result<Self> {
         let runtime = Arc::new(Runtime::start()?);
         let (place, cache_bytes) = (location.clone(), options.block_cache_bytes);
-        let (db, identity) = runtime.wait(async move { open(&place, cache_bytes).await })??;
+        let (db, identity) = runtime.wait(async move { Box::pin(open(&place, cache_bytes)).await })??;
         let url: Arc<str> = location.url().into();
         let snapshot = db.snapshot().map_err(|error| of_slatedb(&url, &error))?;
         let sequence = AtomicU64::new(snapshot.seq());
@@ -146,16 +146,14 @@ async fn write_durably(db: Db, changes: slatedb::WriteBatch) -> Result<u64, slat
 }
 
 /// What lies there, checked, and opened.
-async fn open(location: &Location, cache_bytes: u64) -> Result<(Db, Identity)> {
+async fn open(location: &Location, cache_bytes: usize) -> Result<(Db, Identity)> {
     let found = identity::look(location).await?;
     probe::probe(location).await?;
-    let db = Db::builder(location.path(DATABASE), Arc::clone(&location.objects))
+    let builder = Db::builder(location.path(DATABASE), Arc::clone(&location.objects))
         .with_settings(settings::settings(location.replaces))
         .with_sst_block_size(SstBlockSize::Block8Kib)
-        .with_db_cache(settings::cache(cache_bytes), 0)
-        .build()
-        .await
-        .map_err(|error| of_slatedb(&location.url, &error))?;
+        .with_db_cache(settings::cache(cache_bytes), 0);
+    let db = Box::pin(builder.build()).await.map_err(|error| of_slatedb(&location.url, &error))?;
     let identity = match found {
         Found::Store(identity) => identity,
         Found::Nothing => Identity::create(location).await?,

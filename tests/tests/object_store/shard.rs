@@ -7,7 +7,8 @@ use epistemic_tests::crash::{self, Mix, Writers};
 use epistemic_tests::s3::S3Server;
 use epistemic_tests::seaweed::SeaweedCluster;
 use epistemic_tests::seed::{number_from_env, seed};
-use epistemic_tests::{Egctl, ServerBuilder, ServerProcess};
+use epistemic_tests::wire::field;
+use epistemic_tests::{ServerBuilder, ServerProcess};
 use tempfile::TempDir;
 
 const WRITERS: usize = 4;
@@ -62,9 +63,11 @@ fn acknowledged_writes_survive_kill_nine_on_seaweedfs() -> Result<()> {
     survive_kills(server, rounds, "acknowledged_writes_survive_kill_nine_on_seaweedfs")
 }
 
-fn status(server: &ServerProcess) -> Result<serde_json::Value> {
-    let report = Egctl::new().json(&["status", "--endpoints", &server.unix_endpoint().to_string()])?;
-    report["shards"][0]["status"].as_object().map(|status| status.clone().into()).context("a status")
+/// A text of the server's status.
+fn status(server: &ServerProcess, name: &str) -> Result<String> {
+    let status = server.client()?.call("", "ShardStatus", None)?;
+    let text = field(&status, name).and_then(|value| value.as_str()).map(str::to_owned);
+    text.with_context(|| format!("no {name} in {status}"))
 }
 
 /// The one that was there acknowledges nothing any more, and ends with a code of its own.
@@ -74,11 +77,11 @@ fn a_second_server_takes_over_and_the_first_ends() -> Result<()> {
     let mut first = on(ServerProcess::ours(), &url).start()?;
     first.client()?.create_graph("g")?;
     first.client()?.add_node("g", "before", b"\x80")?;
-    let store = status(&first)?["store_id"].clone();
-    ensure!(store.is_string() && status(&first)?["store_url"] == url.as_str(), "{:?}", status(&first)?);
+    let store = status(&first, "store_id")?;
+    ensure!(status(&first, "store_url")? == url && status(&first, "backend")? == "slatedb");
 
     let second = on(ServerProcess::ours(), &url).start()?;
-    ensure!(status(&second)?["store_id"] == store);
+    ensure!(status(&second, "store_id")? == store);
     if let Ok(mut client) = first.client() {
         ensure!(client.add_node("g", "late", b"\x80").is_err(), "a deposed owner acknowledged a write");
     }
