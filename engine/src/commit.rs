@@ -413,4 +413,3 @@ impl Group {
         self.writes.len() >= self.limits.writes || self.cost >= self.limits.bytes
     }
 }
-

@@ -82,11 +82,17 @@ pub struct Config {
     #[arg(long, env = "GRAPH_SERVICE_PERSIST_DIR", value_name = "DIR")]
     pub persist_dir: Option<PathBuf>,
 
-    /// An empty or missing --persist-dir may become a new store. Without this flag it does too, with a warning in the log
+    /// Prefix of an object store for durable data instead of --persist-dir: s3://BUCKET/PREFIX, with endpoint, region and
+    /// credentials as the AWS_ variables have them (docs/object-store.md). Who opens it takes it over: the server that had it
+    /// before ends
+    #[arg(long, env = "GRAPH_SERVICE_STORE", value_name = "URL", conflicts_with = "persist_dir")]
+    pub store: Option<String>,
+
+    /// An empty or missing --persist-dir or --store may become a new store. Without this flag it does too, with a warning in the log
     #[arg(long)]
     pub init: bool,
 
-    /// Identity of the store that --persist-dir must hold (`store` in egctl status); with another one, or none, the server
+    /// Identity of the store that --persist-dir or --store must hold (`store` in egctl status); with another one, or none, the server
     /// does not start. Empty: any
     #[arg(long, env = "GRAPH_SERVICE_EXPECT_STORE", value_name = "ID")]
     pub expect_store: Option<String>,

@@ -51,8 +51,8 @@ impl Expected {
             (None, Some(file)) => Self::Noted { file: file.clone(), init: config.init },
             (None, None) => Self::Any,
         };
-        if config.persist_dir.is_none() && (expected != Self::Any || config.init) {
-            return Err("--init, --expect-store and --store-id-file need a --persist-dir".into());
+        if config.persist_dir.is_none() && config.store.is_none() && (expected != Self::Any || config.init) {
+            return Err("--init, --expect-store and --store-id-file need a --persist-dir or a --store".into());
         }
         Ok(expected)
     }
@@ -63,25 +63,31 @@ impl Expected {
     /// [`WrongStore`]; a file that cannot be read.
     pub(crate) fn check(&self, dir: &Path) -> anyhow::Result<Found> {
         let found = Identity::load(dir)?.map(|identity| identity.store_id);
+        self.compare(found, &dir.display().to_string())
+    }
+
+    /// Compares with the identity that was found at `place`, before anything is opened or created there.
+    ///
+    /// # Errors
+    /// [`WrongStore`]; a file that cannot be read.
+    pub(crate) fn compare(&self, found: Option<String>, place: &str) -> anyhow::Result<Found> {
         let (expected, from) = match self {
             Self::Any => (None, String::new()),
             Self::Store(store) => (Some(store.clone()), String::new()),
             Self::Noted { file, init } => match noted(file)? {
-                None if !init => return Err(WrongStore(without_note(file, dir, found.as_deref())).into()),
+                None if !init => return Err(WrongStore(without_note(file, place, found.as_deref())).into()),
                 noted => (noted, format!(", as '{}' says", file.display())),
             },
         };
         match (expected, &found) {
             (Some(expected), None) => Err(WrongStore(format!(
-                "'{}' holds no store, and the store {expected} was expected{from}: nothing was created. Is a file system \
-                 not mounted, or the path another one?",
-                dir.display()
+                "'{place}' holds no store, and the store {expected} was expected{from}: nothing was created. Is a file system \
+                 not mounted, or the path another one?"
             ))
             .into()),
             (Some(expected), Some(found)) if expected != *found => Err(WrongStore(format!(
-                "'{}' holds the store {found}, and the store {expected} was expected{from}: nothing was opened. If {found} \
-                 is right, say so where {expected} is said",
-                dir.display()
+                "'{place}' holds the store {found}, and the store {expected} was expected{from}: nothing was opened. If {found} \
+                 is right, say so where {expected} is said"
             ))
             .into()),
             (_, Some(_)) => Ok(Found::Store),
@@ -117,16 +123,15 @@ fn noted(file: &Path) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn without_note(file: &Path, dir: &Path, found: Option<&str>) -> String {
+fn without_note(file: &Path, place: &str, found: Option<&str>) -> String {
     let found = match found {
         Some(store) => format!("the store {store}"),
         None => "no store".to_owned(),
     };
     format!(
-        "there is no '{}' that says which store is expected, and '{}' holds {found}: start once with --init if that is \
+        "there is no '{}' that says which store is expected, and '{place}' holds {found}: start once with --init if that is \
          right",
-        file.display(),
-        dir.display()
+        file.display()
     )
 }
 

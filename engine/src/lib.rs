@@ -30,6 +30,7 @@ mod memory;
 mod metrics;
 mod metrics_page;
 mod neighbor_cache;
+mod open_store;
 mod open_transfers;
 mod operations;
 mod oversized;

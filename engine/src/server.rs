@@ -2,8 +2,6 @@
 
 use std::{
     io,
-    os::unix::fs::PermissionsExt,
-    path::Path,
     process::ExitCode,
     sync::{Arc, OnceLock, atomic::AtomicBool},
     thread::JoinHandle,
@@ -17,7 +15,7 @@ use epistemic_listen::{Places, manager};
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_signing::Key as SigningKey;
 use epistemic_storage::{
-    Durability, GraphStore, MemoryStore, RocksOptions, StoreError,
+    Durability, GraphStore, StoreError,
     channels::{Channels, Keep},
     datadir::DataDir,
     graph::Asking,
@@ -45,7 +43,7 @@ use crate::{
     compute_pool::{ComputePool, Shares as ComputeShares},
     config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
-    expected_store::{Expected, Found, WrongStore},
+    expected_store::{Expected, WrongStore},
     guesses::Guesses,
     http,
     keys::{self, KeySeries, Keys},
@@ -56,6 +54,7 @@ use crate::{
     metrics::Metrics,
     metrics_page::Page,
     neighbor_cache::NeighborCache,
+    open_store::{self, Opened},
     open_transfers::OpenTransfers,
     owners::{self, Peers},
     ownership::Ownership,
@@ -129,7 +128,7 @@ pub fn main() -> ExitCode {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
     // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
     let umask = umask(Mode::RWXG | Mode::RWXO);
-    let code = match run(open_store, start, umask, Some(&log), told_to_stop, tell_manager) {
+    let code = match run(open_store::open, start, umask, Some(&log), told_to_stop, tell_manager) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -180,6 +179,12 @@ impl Start {
     pub(crate) fn of(config: Config, auth: AuthChoice) -> Result<Self, String> {
         config.tls.check()?;
         config.audit.check()?;
+        if config.store.is_some() && config.durability != DurabilityMode::Sync {
+            return Err(
+                "--store knows --durability sync only: a write is acknowledged once the object store has it"
+                    .into(),
+            );
+        }
         let ownership = Ownership::of(&config)?;
         let expected = Expected::of(&config)?;
         let budget = Budget::of(config.memory.memory_budget, &config.memory.given())?;
@@ -332,73 +337,15 @@ fn warn_of_risks(config: &Config) {
         ),
         DurabilityMode::None => tracing::warn!("--durability none: a power cut loses acknowledged writes"),
     }
-    if config.persist_dir.is_none() {
+    if config.persist_dir.is_none() && config.store.is_none() {
         tracing::warn!("no --persist-dir: everything is kept in memory and lost at exit");
     }
-}
-
-/// The graphs, and the directory that they lie in, if any.
-pub(crate) type Opened = (Option<DataDir>, GraphStore);
-
-/// Opens the store, or creates it where that is allowed.
-pub(crate) fn open_store(
-    config: &Config,
-    budget: &Budget,
-    shares: Shares,
-    expected: &Expected,
-) -> anyhow::Result<Opened> {
-    let Some(path) = &config.persist_dir else {
-        return Ok((None, GraphStore::open(MemoryStore::new())?));
-    };
-    let options = RocksOptions {
-        block_cache_bytes: budget.bytes(Part::Blocks),
-        write_buffer_bytes: budget.bytes(Part::WriteBuffers) / 3 * 2,
-        min_free_bytes: config.min_free_bytes,
-        strict_wal: config.durability == DurabilityMode::Sync,
-        read_only: false,
-        serve_without_room: true,
-        ballast_bytes: config.ballast_bytes,
-        max_open_tables: shares.tables,
-        merge_tables: true,
-    };
-    let begun = Instant::now();
-    let found = expected.check(path)?;
-    let (directory, store) = DataDir::open_store(path, &options)?;
-    let store_id = &directory.identity().store_id;
-    match found {
-        Found::Nothing if config.init => {
-            tracing::info!("created a new store {store_id} in {}", path.display())
-        }
-        Found::Nothing => tracing::warn!(
-            "created a new store {store_id} in {}: if data was to be there, stop and look for it",
-            path.display()
-        ),
-        Found::Store => {}
-    }
-    warn_of_readers(path)?;
-    expected.note(store_id)?;
-    let graphs = GraphStore::open(store)?;
-    let took_ms = begun.elapsed().as_millis();
-    tracing::info!(took_ms, store_id, "Loaded {} graphs from {}", graphs.graph_count(), path.display());
-    Ok((Some(directory), graphs))
-}
-
-/// Files that are made from now on are private. A directory that is open to others may have older ones.
-fn warn_of_readers(path: &Path) -> anyhow::Result<()> {
-    let mode = fs_err::metadata(path)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        let path = path.display();
-        tracing::warn!(
-            "other users of this machine can look into '{path}' (mode {mode:o}): chmod -R go= '{path}'"
-        );
-    }
-    Ok(())
 }
 
 fn open_shard(
     config: &Config,
     budget: &Budget,
-    (directory, graphs): Opened,
+    Opened { graphs, directory, remote }: Opened,
     shares: Shares,
     auth: &AuthChoice,
     (ownership, peers, tls): (Option<Ownership>, Option<Arc<Peers>>, Tls),
@@ -490,6 +437,7 @@ fn open_shard(
         reads: ComputePool::start("reads", for_reads, 1, config.compute_deadline())?,
         reads_wait,
         checkpoints,
+        remote,
         dirty,
         unauthenticated: Arc::new(UnauthenticatedBudget::new(budget.bytes(Part::Strangers))),
         places: places(config, shares),

@@ -32,6 +32,7 @@ use crate::{
     memory::{Accounts, Budget, Limits as MemoryLimits, Part, Usage},
     metrics::Metrics,
     neighbor_cache::NeighborCache,
+    open_store::Remote,
     open_transfers::OpenTransfers,
     owners::Peers,
     ownership::Ownership,
@@ -86,6 +87,8 @@ pub(crate) struct Shard {
     /// Whether all reads of records are to run there, because they may wait for a network.
     pub(crate) reads_wait: bool,
     pub(crate) checkpoints: Checkpoints,
+    /// The object store that the graphs lie on, where they do.
+    pub(crate) remote: Option<Remote>,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: Arc<UnauthenticatedBudget>,
     /// Places for connections.

@@ -17,7 +17,8 @@ use crate::{
     descriptors::Shares,
     expected_store::Expected,
     memory::Budget,
-    server::{self, Opened, Phase, Start},
+    open_store::{self, Opened},
+    server::{self, Phase, Start},
 };
 
 /// A shard for one test: in memory, on a unix socket in a temporary directory, with a secret of its own. Variables of the
@@ -57,7 +58,7 @@ impl TestShard {
     /// # Errors
     /// It cannot listen in the directory for temporary files, or the process is out of threads or descriptors.
     pub fn start() -> anyhow::Result<Self> {
-        Self::over(server::open_store, &[])
+        Self::over(open_store::open, &[])
     }
 
     /// Starts a shard with these flags over what `open` opens.

@@ -18,7 +18,7 @@ pub enum Durability {
     /// After the change is on stable storage (fsync).
     Sync,
     /// After the operating system has it. A crash of the process loses nothing, a power cut may lose the
-    /// last commits, always a suffix of them.
+    /// last commits, always a suffix of them. A backend without an operating system below it treats it as `Sync`.
     Buffered,
 }
 
@@ -129,7 +129,9 @@ pub trait Read: Send + Sync {
     ) -> Result<Box<dyn Cursor + 'a>>;
 }
 
-/// Loads many records past the log. Nothing is visible before [`BulkLoad::finish`]; dropping it leaves nothing.
+/// Loads many records past the log. Nothing is visible before [`BulkLoad::finish`], and dropping it leaves nothing; but what
+/// a backend without disk does not hold at once is there before, and after a drop: use keys that nobody reads yet, and remove
+/// them when the load is given up.
 pub trait BulkLoad {
     /// Adds a record. Any order; of two records with one key the later wins.
     fn put(&mut self, space: Space, key: Vec<u8>, value: Vec<u8>) -> Result<()>;
@@ -311,6 +313,12 @@ pub trait Store: Read {
         Ok(None)
     }
 
+    /// How many records a commit should remove by range at most, for a backend that removes them one by one: who may remove a
+    /// range in parts does so.
+    fn range_removal_limit(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether a read may wait for a network, for tens of milliseconds: not to be called where others wait meanwhile.
     fn reads_wait(&self) -> bool {
         false
@@ -334,7 +342,7 @@ pub trait Store: Read {
         Ok(())
     }
 
-    /// Backend name: `memory`, `rocksdb`.
+    /// Backend name: `memory`, `rocksdb`, `slatedb`.
     fn backend(&self) -> &'static str;
 }
 

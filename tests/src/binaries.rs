@@ -61,6 +61,11 @@ pub fn s3_server() -> Result<PathBuf> {
     of_setup("s3/bin/moto_server")
 }
 
+/// SeaweedFS, all of its servers.
+pub fn seaweed() -> Result<PathBuf> {
+    of_setup("seaweed/bin/weed")
+}
+
 fn of_setup(program: &str) -> Result<PathBuf> {
     let path = venvs()?.join(program);
     ensure!(path.exists(), "{} is missing; make it with: scripts/setup", path.display());

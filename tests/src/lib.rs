@@ -7,6 +7,7 @@
 //! - [`wire`]: a blocking client that can also send broken frames ([`Client`], [`Request`]);
 //! - [`egctl`]: the operator's tool, with no configuration but the test's ([`Egctl`]);
 //! - [`http`] and [`python`]: a `GET` for `/metrics`, and scripts under a real Python client;
+//! - [`seaweed`]: a cluster that keeps objects twice, on disk;
 //! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong; [`frames`]: the same of a shard;
 //! - [`certs`]: a CA and certificates, right and wrong ones;
 //! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
@@ -42,6 +43,8 @@
 //! | `EG_GRAPHS` | graphs of the test of many graphs | 5000 |
 //! | `EG_RESHARD_GRAPHS` | graphs of the reshard under load | 200 |
 //! | `EG_SNAPSHOT_NODES` | nodes and edges of the test of snapshot memory | 200000 |
+//! | `EG_STORE_PROGRAMS` | random programs on each object store | 2 |
+//! | `EG_STORE_ROUNDS` | rounds of the `kill -9` test on a directory and on SeaweedFS | 4 |
 //! | `EG_SHARED` | folder with the contract recordings: `vectors` and `replay.py` | `../shared` beside the repository |
 
 pub mod binaries;
@@ -64,6 +67,7 @@ pub mod proxy;
 pub mod python;
 pub mod s3;
 pub mod scratch;
+pub mod seaweed;
 pub mod seed;
 pub mod server;
 pub mod shared;

@@ -125,6 +125,7 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
     let storage = |error: epistemic_storage::StoreError| OpError::Graph(error.into());
     let stats = shard.graphs.store().stats().map_err(storage)?;
     let directory = shard.checkpoints.directory();
+    let remote = shard.remote.as_ref();
     let checkpoints = match directory {
         Some(directory) => list_checkpoints(directory.path()).map_err(storage)?,
         None => Vec::new(),
@@ -148,7 +149,8 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "max_document_bytes": shard.limits.max_document_bytes,
         "pid": std::process::id(),
         "uptime_s": shard.started.elapsed().as_secs(),
-        "store_id": directory.map(|directory| &directory.identity().store_id),
+        "store_id": directory.map(|directory| &directory.identity().store_id).or_else(|| remote.map(|remote| &remote.store_id)),
+        "store_url": remote.map(|remote| &remote.url),
         "persist_dir": directory.map(|directory| directory.path().display().to_string()),
         "backend": shard.graphs.store().backend(),
         "durability": shard.durability.to_string(),
@@ -177,6 +179,7 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
     if shard.access.hides(caller) {
         fields["pid"] = json!(0);
         fields["persist_dir"] = Value::Null;
+        fields["store_url"] = Value::Null;
         fields["free_bytes"] = Value::Null;
         fields["checkpoints"] = json!([]);
     }

@@ -163,7 +163,16 @@ impl PendingResponse {
     }
 
     fn of(source: Source, bytes: usize, permit: Option<Permit>) -> Self {
-        Self { source, bytes, _permit: permit, work: None, _document: None, tenant: None, ready: None, followed: None }
+        Self {
+            source,
+            bytes,
+            _permit: permit,
+            work: None,
+            _document: None,
+            tenant: None,
+            ready: None,
+            followed: None,
+        }
     }
 
     pub(crate) fn computation(

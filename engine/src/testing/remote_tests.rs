@@ -12,6 +12,7 @@ use rmpv::Value;
 
 use super::{TestShard, remote_store::RemoteStore};
 use crate::{
+    open_store::Opened,
     server::exit_code,
     wire::{TokenKey, encode},
 };
@@ -23,7 +24,11 @@ const MANY: usize = 20;
 
 fn start(store: &RemoteStore, flags: &[&str]) -> TestShard {
     let store = store.clone();
-    TestShard::over(move |_, _, _, _| Ok((None, GraphStore::open(store)?)), flags).unwrap()
+    TestShard::over(
+        move |_, _, _, _| Ok(Opened { graphs: GraphStore::open(store)?, directory: None, remote: None }),
+        flags,
+    )
+    .unwrap()
 }
 
 /// One connection.

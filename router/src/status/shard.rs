@@ -110,7 +110,10 @@ pub struct ShardStatus {
     pub store_id: Option<String>,
     /// Its directory; none in memory.
     pub persist_dir: Option<String>,
-    /// `rocksdb` or `memory`.
+    /// The prefix of an object store that it keeps its records below; none otherwise.
+    #[serde(default)]
+    pub store_url: Option<String>,
+    /// `rocksdb`, `memory` or `slatedb`.
     pub backend: String,
     /// When it answers a write: `sync`, `interval:MS`, `none`.
     pub durability: String,

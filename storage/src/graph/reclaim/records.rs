@@ -48,6 +48,9 @@ impl GraphStore {
     /// Synced: the check of the write-ahead log relies on every commit being so (`rocks/wal.rs`).
     fn reclaim_one(&self, id: GraphId) -> Result<()> {
         self.writable()?;
+        if let Some(limit) = self.store().range_removal_limit() {
+            self.remove_in_parts(id, limit)?;
+        }
         let mut batch = WriteBatch::new();
         for space in Space::OF_GRAPHS {
             self.delete_graph_range(&mut batch, space, id)?;
@@ -56,6 +59,33 @@ impl GraphStore {
         batch.delete(Space::Catalog, keys::reclaim(id));
         batch.put(Space::Catalog, keys::emptied(id), []);
         self.commit_records(Durability::Sync, Room::Frees, move |_, group| group.append(&batch))
+    }
+
+    /// Removes records of the graph, which nobody reads, in commits of `limit` each, but for the last ones of each space. Until
+    /// the id is no longer noted as one to reclaim, the rest is removed by the next call.
+    fn remove_in_parts(&self, id: GraphId, limit: usize) -> Result<()> {
+        for space in Space::OF_GRAPHS {
+            let mut range = keys::graph(id);
+            loop {
+                let mut batch = WriteBatch::new();
+                let mut cursor = self.store().scan(space, range.clone(), ScanOptions::SWEEP)?;
+                while batch.len() < limit
+                    && let Some((key, _)) = cursor.next()?
+                {
+                    batch.delete(space, key);
+                    range.start = [key, &[0]].concat();
+                }
+                drop(cursor);
+                if batch.len() < limit {
+                    break;
+                }
+                batch.set_frees_room(true);
+                self.store()
+                    .commit(batch, Durability::Sync)
+                    .inspect_err(|error| self.poison_unless_retryable(error))?;
+            }
+        }
+        Ok(())
     }
 
     fn delete_graph_range(&self, batch: &mut WriteBatch, space: Space, id: GraphId) -> Result<()> {

@@ -61,10 +61,14 @@ pub(super) fn write_details(out: &mut dyn Write, shard: &Shard) -> io::Result<()
         writeln!(out, "  {}: {error}", shard.state.first().map_or("error", |state| state.word()))?;
     }
     let Some(status) = &shard.status else { return Ok(()) };
-    let directory = status.persist_dir.as_deref().unwrap_or("none, in memory");
+    let directory = match (&status.persist_dir, &status.store_url) {
+        (Some(directory), _) => format!("directory {directory}"),
+        (None, Some(url)) => format!("object store {url}"),
+        (None, None) => "directory none, in memory".to_owned(),
+    };
     let store = status.store_id.as_deref().unwrap_or("-");
     writeln!(out, "  version {}, backend {}, sequence {}", status.version, status.backend, status.sequence)?;
-    writeln!(out, "  directory {directory}, store {store}")?;
+    writeln!(out, "  {directory}, store {store}")?;
     match status.checkpoint_interval_s {
         0 => writeln!(out, "  checkpoints: {}, automatic ones are off", status.checkpoints.len())?,
         every => writeln!(out, "  checkpoints: {}, one every {every} s", status.checkpoints.len())?,

@@ -1,0 +1,53 @@
+//! A [`Store`](epistemic_storage::Store) on an object store: [SlateDB](https://slatedb.io) below one prefix of a bucket.
+//!
+//! ```
+//! use epistemic_object_store::{Location, Options, SlateStore};
+//! use epistemic_storage::GraphStore;
+//!
+//! let location = Location::parse("memory:")?; // or s3://BUCKET/PREFIX, file:///DIRECTORY
+//! let graphs = GraphStore::open(SlateStore::open(&location, &Options::default())?)?;
+//! assert_eq!(graphs.store().backend(), "slatedb");
+//! # Ok::<(), epistemic_storage::graph::GraphError>(())
+//! ```
+//!
+//! What it promises, and what each line rests on:
+//!
+//! * A commit that returned is on the object store. Both durabilities mean that: there is no operating system in between that
+//!   could keep a change for a process that died.
+//! * Reads see what is durable and nothing else: after each commit a snapshot is published, and all reads are of it (`store.rs`).
+//! * One process owns a prefix. Who opens it takes it over; the earlier owner's next commit fails with
+//!   [`StoreError::Fenced`](epistemic_storage::StoreError::Fenced), and it acknowledges nothing any more. That rests on the
+//!   object store creating an object only when there is none, which is tried out at each start (`probe.rs`), and on fences that
+//!   are never deleted (`settings.rs`).
+//! * While the object store does not answer, commits wait; [`Store::accepts_writes`](epistemic_storage::Store::accepts_writes)
+//!   tells when one has waited for too long. Nothing is given up, so it heals by itself.
+//! * A prefix that holds no store becomes one only if nothing else lies there (`identity.rs`).
+//!
+//! Everything blocks, from any thread: the work is done on a runtime of the store's own (`runtime.rs`). Reads may wait for the
+//! network. Keys are laid out in `keys.rs`.
+
+mod bulk;
+mod commit;
+mod cursor;
+mod error;
+mod flusher;
+mod identity;
+mod keys;
+mod location;
+mod probe;
+mod read;
+mod runtime;
+mod settings;
+mod store;
+
+pub use identity::Identity;
+pub use location::Location;
+pub use store::{Options, SlateStore};
+
+use epistemic_storage::StoreError;
+
+/// Result of a byte-level operation.
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+// Not called: it gives `object_store` its TLS (see the workspace's `Cargo.toml`).
+use reqwest as _;

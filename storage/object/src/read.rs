@@ -1,0 +1,78 @@
+//! Reads of one durable state.
+
+use std::sync::Arc;
+
+use epistemic_storage::{
+    Space,
+    backend::{Cursor, KeyRange, Read, ScanOptions},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use slatedb::DbSnapshot;
+
+use crate::{Result, cursor::SlateCursor, error::of_slatedb, keys, runtime::Runtime};
+
+/// Reads of many keys at a time that wait for the object store.
+const AT_ONCE: usize = 32;
+
+/// One durable state of all spaces. Holding it keeps what was overwritten since.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) snapshot: Arc<DbSnapshot>,
+    pub(crate) url: Arc<str>,
+}
+
+impl View {
+    fn value(&self, space: Space, key: &[u8]) -> Result<Option<bytes::Bytes>> {
+        let (snapshot, key) = (Arc::clone(&self.snapshot), keys::stored(space, key));
+        let read = self.runtime.wait(async move { snapshot.get(key).await })?;
+        read.map_err(|error| of_slatedb(&self.url, &error))
+    }
+
+    /// `found` makes of a value what is kept of it.
+    fn values<T: Send + 'static>(
+        &self,
+        space: Space,
+        asked: &[Vec<u8>],
+        found: fn(Option<bytes::Bytes>) -> T,
+    ) -> Result<Vec<T>> {
+        let snapshot = Arc::clone(&self.snapshot);
+        let stored: Vec<Vec<u8>> = asked.iter().map(|key| keys::stored(space, key)).collect();
+        let read = self.runtime.wait(async move {
+            let snapshot = &snapshot;
+            stream::iter(stored)
+                .map(|key| async move { snapshot.get(key).await.map(found) })
+                .buffered(AT_ONCE)
+                .try_collect::<Vec<T>>()
+                .await
+        })?;
+        read.map_err(|error| of_slatedb(&self.url, &error))
+    }
+}
+
+impl Read for View {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(self.value(space, key)?.map(Into::into))
+    }
+
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        Ok(self.value(space, key)?.is_some())
+    }
+
+    fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.values(space, keys, |value| value.map(Into::into))
+    }
+
+    fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        self.values(space, keys, |value| value.is_some())
+    }
+
+    fn scan<'a>(
+        &'a self,
+        space: Space,
+        range: KeyRange,
+        options: ScanOptions,
+    ) -> Result<Box<dyn Cursor + 'a>> {
+        Ok(Box::new(SlateCursor::new(self.clone(), space, &range, options)))
+    }
+}

@@ -1,0 +1,323 @@
+//! The store.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use epistemic_storage::{
+    Durability, Space, Store, StoreError, WriteBatch,
+    backend::{BulkLoad, Cursor, KeyRange, Read, ScanOptions, StoreStats},
+};
+use parking_lot::{Mutex, RwLock};
+use slatedb::{CloseReason, Db, SstBlockSize, config::ScanOptions as SlateScan};
+
+use crate::{
+    Result,
+    bulk::SlateBulk,
+    commit,
+    error::{fenced, of_slatedb, unusable},
+    flusher::{self, Unwritten},
+    identity::{self, DATABASE, Found, Identity},
+    keys::Stretch,
+    location::Location,
+    probe,
+    read::View,
+    runtime::Runtime,
+    settings,
+};
+
+/// Records that a commit removes from a range that may be removed in parts.
+const TOMBSTONES: usize = 10_000;
+/// How long closing may take. What was acknowledged is durable without it.
+const CLOSING: Duration = Duration::from_secs(10);
+
+/// How a store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Memory for blocks, indexes and filters that were read, bytes.
+    pub block_cache_bytes: usize,
+    /// After this time without an answer the object store counts as unreachable: further commits are refused, the one that
+    /// waits goes on waiting.
+    pub unreachable_after: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { block_cache_bytes: 64 << 20, unreachable_after: Duration::from_secs(10) }
+    }
+}
+
+/// A store below a prefix of an object store, owned by this process until another one opens it. Dropping it closes it, which
+/// may take some seconds.
+pub struct SlateStore {
+    runtime: Arc<Runtime>,
+    db: Db,
+    identity: Identity,
+    url: Arc<str>,
+    unreachable_after: Duration,
+    /// The newest durable state: what all reads see.
+    published: RwLock<View>,
+    /// Number of the newest durable commit.
+    sequence: AtomicU64,
+    unwritten: Arc<Unwritten>,
+    /// Held while a commit is written, flushed and published: one state is published after the other.
+    commits: Mutex<()>,
+    /// Since when a commit waits for the object store.
+    waits_since: Mutex<Option<Instant>>,
+}
+
+impl SlateStore {
+    /// Opens the store at a location and takes it over from an owner that may still run; creates it where nothing is. Replays
+    /// the log of the last run; blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::BadDirectory`] when the object store lacks conditional writes, or the location holds something else, a
+    /// store of another version, or one that lost its records.
+    pub fn open(location: &Location, options: &Options) -> Result<Self> {
+        let runtime = Arc::new(Runtime::start()?);
+        let (place, cache_bytes) = (location.clone(), options.block_cache_bytes);
+        let (db, identity) = runtime.wait(async move { Box::pin(open(&place, cache_bytes)).await })??;
+        let url: Arc<str> = location.url().into();
+        let snapshot = db.snapshot().map_err(|error| of_slatedb(&url, &error))?;
+        let sequence = AtomicU64::new(snapshot.seq());
+        let view = View { runtime: Arc::clone(&runtime), snapshot, url: Arc::clone(&url) };
+        let unwritten = Arc::new(Unwritten::default());
+        // Nobody waits for it: it ends with the database.
+        drop(runtime.start_work(flusher::keep_log_short(db.clone(), Arc::clone(&unwritten))));
+        Ok(Self {
+            runtime,
+            db,
+            identity,
+            url,
+            unreachable_after: options.unreachable_after,
+            published: RwLock::new(view),
+            sequence,
+            unwritten,
+            commits: Mutex::new(()),
+            waits_since: Mutex::new(None),
+        })
+    }
+
+    /// Its identity.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn view(&self) -> View {
+        self.published.read().clone()
+    }
+
+    /// Why the database is closed, if it is.
+    fn closed(&self) -> Result<()> {
+        match self.db.status().close_reason {
+            None => Ok(()),
+            Some(CloseReason::Fenced) => Err(fenced(&self.url)),
+            Some(reason) => {
+                Err(StoreError::other(format!("the database at {} is closed: {reason:?}", self.url)))
+            }
+        }
+    }
+
+    fn unreachable(&self, waited: Duration) -> StoreError {
+        StoreError::Unreachable {
+            detail: format!("a write to {} has waited for {} s for its answer", self.url, waited.as_secs()),
+        }
+    }
+
+    /// Writes changes and makes them durable; returns the number of the commit.
+    fn write(&self, changes: slatedb::WriteBatch) -> Result<u64> {
+        *self.waits_since.lock() = Some(Instant::now());
+        let db = self.db.clone();
+        let written = self.runtime.wait(write_durably(db, changes));
+        *self.waits_since.lock() = None;
+        written?.map_err(|error| of_slatedb(&self.url, &error))
+    }
+}
+
+async fn write_durably(db: Db, changes: slatedb::WriteBatch) -> Result<u64, slatedb::Error> {
+    let written = db.write(changes).await?;
+    db.flush().await?;
+    Ok(written.seqnum())
+}
+
+/// What lies there, checked, and opened.
+async fn open(location: &Location, cache_bytes: usize) -> Result<(Db, Identity)> {
+    let found = identity::look(location).await?;
+    probe::probe(location).await?;
+    let builder = Db::builder(location.path(DATABASE), Arc::clone(&location.objects))
+        .with_settings(settings::settings(location.replaces))
+        .with_sst_block_size(SstBlockSize::Block8Kib)
+        .with_db_cache(settings::cache(cache_bytes), 0);
+    let db = Box::pin(builder.build()).await.map_err(|error| of_slatedb(&location.url, &error))?;
+    let identity = match found {
+        Found::Store(identity) => identity,
+        Found::Nothing => Identity::create(location).await?,
+        Found::Unnamed => {
+            if !is_empty(&db).await.map_err(|error| of_slatedb(&location.url, &error))? {
+                // It must not look like a store that this process owns.
+                let _ = db.close().await;
+                return Err(unusable(
+                    &location.url,
+                    "it has records and no identity.json: bring that object back, it says which store this is",
+                ));
+            }
+            Identity::create(location).await?
+        }
+    };
+    Ok((db, identity))
+}
+
+async fn is_empty(db: &Db) -> Result<bool, slatedb::Error> {
+    let Stretch { start, end } = Stretch::everything();
+    let mut all = db.scan_with_options(start..end, &SlateScan::default()).await?;
+    Ok(all.next().await?.is_none())
+}
+
+impl Read for SlateStore {
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.view().get(space, key)
+    }
+
+    fn contains(&self, space: Space, key: &[u8]) -> Result<bool> {
+        self.view().contains(space, key)
+    }
+
+    fn multi_get(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        self.view().multi_get(space, keys)
+    }
+
+    fn multi_contains(&self, space: Space, keys: &[Vec<u8>]) -> Result<Vec<bool>> {
+        self.view().multi_contains(space, keys)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        space: Space,
+        range: KeyRange,
+        options: ScanOptions,
+    ) -> Result<Box<dyn Cursor + 'a>> {
+        Ok(Box::new(crate::cursor::SlateCursor::new(self.view(), space, &range, options)))
+    }
+}
+
+impl Store for SlateStore {
+    fn read_view(&self) -> Box<dyn Read + '_> {
+        Box::new(self.view())
+    }
+
+    /// Durable on return, whatever was asked for. Waits as long as the object store does not answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when another commit has waited for too long; [`StoreError::Fenced`].
+    fn commit(&self, batch: WriteBatch, _durability: Durability) -> Result<()> {
+        self.closed()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let Some(_one_at_a_time) = self.commits.try_lock_for(self.unreachable_after) else {
+            return Err(self.unreachable(self.unreachable_after));
+        };
+        let changes = commit::changes(&batch, &self.view())?;
+        // A range without records leaves nothing to do.
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let sequence = self.write(changes)?;
+        let snapshot = self.db.snapshot().map_err(|error| of_slatedb(&self.url, &error))?;
+        self.published.write().snapshot = snapshot;
+        self.sequence.store(sequence, Relaxed);
+        self.unwritten.add(batch.bytes() as u64);
+        Ok(())
+    }
+
+    fn accepts_writes(&self) -> Result<()> {
+        self.closed()?;
+        match self.waits_since.lock().map(|since| since.elapsed()) {
+            Some(waited) if waited >= self.unreachable_after => Err(self.unreachable(waited)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.closed()
+    }
+
+    /// # Errors
+    /// [`StoreError::Unreachable`] when the object store does not answer in time; it is done later then.
+    fn flush(&self) -> Result<()> {
+        let (db, unwritten) = (self.db.clone(), Arc::clone(&self.unwritten));
+        let written = self.runtime.start_work(async move { unwritten.write(&db).await });
+        match written.recv_timeout(self.unreachable_after) {
+            Ok(written) => written.map_err(|error| of_slatedb(&self.url, &error)),
+            Err(_) => Err(self.unreachable(self.unreachable_after)),
+        }
+    }
+
+    fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>> {
+        Ok(Box::new(SlateBulk::new(self)))
+    }
+
+    fn checkpoint(&self, _dir: &Path) -> Result<()> {
+        Err(StoreError::Unsupported { backend: self.backend(), what: "checkpoint" })
+    }
+
+    /// Bytes as tables have them, and what is in the log alone.
+    fn stats(&self) -> Result<StoreStats> {
+        let tables: u64 = self.db.manifest().all_sst_views().map(|table| table.estimate_size()).sum();
+        Ok(StoreStats {
+            bytes: tables + self.unwritten.bytes(),
+            sequence: self.sequence.load(Relaxed),
+            write_buffer_bytes: self.unwritten.bytes(),
+            ..StoreStats::default()
+        })
+    }
+
+    /// Exact: it reads the range.
+    fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {
+        let mut cursor = self.scan(space, range, ScanOptions::SWEEP)?;
+        let mut bytes = 0;
+        while let Some((key, value)) = cursor.next()? {
+            bytes += (key.len() + value.len()) as u64;
+        }
+        Ok(bytes)
+    }
+
+    fn verify(&self) -> Result<()> {
+        for space in Space::ALL {
+            let mut cursor = self.scan(space, KeyRange::all(), ScanOptions::SWEEP)?;
+            while cursor.next()?.is_some() {}
+        }
+        Ok(())
+    }
+
+    fn range_removal_limit(&self) -> Option<usize> {
+        Some(TOMBSTONES)
+    }
+
+    fn reads_wait(&self) -> bool {
+        true
+    }
+
+    fn backend(&self) -> &'static str {
+        "slatedb"
+    }
+}
+
+impl Drop for SlateStore {
+    fn drop(&mut self) {
+        let db = self.db.clone();
+        let closed = self.runtime.start_work(async move { db.close().await });
+        match closed.recv_timeout(CLOSING) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the database was not closed in order; nothing acknowledged is lost")
+            }
+            Err(_) => tracing::warn!("the object store did not answer in time; nothing acknowledged is lost"),
+        }
+    }
+}

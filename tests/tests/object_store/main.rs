@@ -1,0 +1,4 @@
+//! Shards on object stores: a directory, moto, and a SeaweedFS cluster.
+
+mod backend;
+mod shard;
