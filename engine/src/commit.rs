@@ -413,3 +413,8 @@ impl Group {
         self.writes.len() >= self.limits.writes || self.cost >= self.limits.bytes
     }
 }
+
+#[cfg(test)]
+fn not_counted() -> Counted {
+    Counted(IntGauge::new("writes", "Of a test.").unwrap())
+}
