@@ -5,7 +5,7 @@ use epistemic_tests::wire::{bin, map, params};
 
 /// All parameters that any method takes, with `name` wherever a graph or a channel is named. Methods pass over those of
 /// others.
-fn everything(name: &str) -> Option<Value> {
+pub(crate) fn everything(name: &str) -> Option<Value> {
     let texts = |items: &[&str]| Value::Array(items.iter().map(|&item| item.into()).collect());
     params([
         ("graph_name", name.into()),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use epistemic_tests::wire::{field, map, params};
 use epistemic_tests::{Client, ServerProcess, Value, shared};
 
-use crate::forms::forms;
+use crate::forms::{everything, forms};
 use crate::{KEYS, client, create, server};
 
 const TENANTS: [&str; 3] = ["reader", "writer", "owner"];
