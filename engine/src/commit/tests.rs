@@ -200,7 +200,7 @@ fn between_two_commits_is_the_interval_unless_a_group_is_full() {
 fn out_of_reach_what_waits_is_refused_and_the_commit_under_way_is_made() {
     let store = RemoteStore::remote();
     let committing =
-        Committing::paced(&store, Pacing { interval: Duration::ZERO, deadline: Duration::from_millis(1) });
+        Committing::paced(&store, Pacing { interval: Duration::ZERO, deadline: Duration::from_secs(1) });
     store.put_out_of_reach(true);
     let before = store.commits();
     let mut under_way = committing.submit("under way".into());
