@@ -8,6 +8,7 @@ mod commits;
 mod connections;
 mod damage;
 mod graphs;
+mod load;
 mod memory;
 mod ownership;
 mod process;

@@ -10,11 +10,11 @@ const WRITES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512
 
 /// The series.
 pub(super) struct CommitSeries {
-    group: Histogram,
+    pub(super) group: Histogram,
     waiting: Histogram,
     gathering: Histogram,
     writing: Histogram,
-    syncing: Histogram,
+    pub(super) syncing: Histogram,
     answering: Histogram,
     queued: IntGauge,
 }

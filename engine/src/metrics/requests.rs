@@ -4,7 +4,7 @@ use std::{sync::OnceLock, time::Duration};
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 
-use super::{DURATIONS, Metrics, series::Series};
+use super::{DURATIONS, Metrics, load::is_watching, series::Series};
 use crate::{admission::Admission, wire::Method};
 
 /// Series of one operation, looked up once.
@@ -16,7 +16,7 @@ struct OpSeries {
 /// The series.
 pub(super) struct RequestSeries {
     requests: IntCounterVec,
-    durations: HistogramVec,
+    pub(super) durations: HistogramVec,
     ops: Box<[OnceLock<OpSeries>]>,
     slow: IntCounterVec,
     in_flight: IntGauge,
@@ -87,10 +87,9 @@ impl Metrics {
     /// Requests dispatched since the start and the seconds their answers took, but for those that only ask how the
     /// shard is: whoever watches it would see himself.
     pub(crate) fn totals(&self) -> (u64, f64) {
-        let watching = [Method::Ping, Method::Health, Method::ShardStatus, Method::GraphStats];
-        let watched = |index: &usize| watching.iter().any(|method| *method as usize == *index);
-        let work = self.requests.ops.iter().enumerate().filter(|(index, _)| !watched(index));
-        work.filter_map(|(_, series)| series.get()).fold((0, 0.0), |(requests, seconds), series| {
+        let ops = self.requests.ops.iter().zip(Method::ALL);
+        let work = ops.filter(|(_, method)| !is_watching(**method));
+        work.filter_map(|(series, _)| series.get()).fold((0, 0.0), |(requests, seconds), series| {
             (requests + series.requests.get(), seconds + series.duration.get_sample_sum())
         })
     }

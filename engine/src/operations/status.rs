@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use epistemic_storage::{
+    StoreError,
     datadir::list_checkpoints,
     graph::{Graph, GraphReader},
 };
@@ -91,6 +92,7 @@ pub(super) fn graph_stats(
     for graph in graphs {
         // Damage that is found on the way shows as quarantine.
         let found = if sizes { shard.graphs.sizes_of(&graph).ok() } else { None };
+        let changed_ms = if sizes { shard.graphs.changed_ms(&graph).ok().flatten() } else { None };
         let stored = GraphReader::new(&*view, &graph).counters();
         let stored = stored.map_err(|error| shard.graphs.quarantine_if_corrupt(graph.name(), error));
         let state = stored.unwrap_or_else(|_| graph.counters());
@@ -110,6 +112,9 @@ pub(super) fn graph_stats(
         if let Some(tenant) = graph.tenant() {
             row["tenant"] = json!(tenant);
         }
+        if let Some(changed_ms) = changed_ms {
+            row["changed_ms"] = json!(changed_ms);
+        }
         if let Some(found) = found {
             row["bytes"] = json!(found.total());
             row["sizes"] = json!(found);
@@ -122,7 +127,7 @@ pub(super) fn graph_stats(
 /// `ShardStatus`
 pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>) -> Result<(), OpError> {
     let (shard, caller) = (call.shard, caller(call));
-    let storage = |error: epistemic_storage::StoreError| OpError::Graph(error.into());
+    let storage = |error: StoreError| OpError::Graph(error.into());
     let stats = shard.graphs.store().stats().map_err(storage)?;
     let directory = shard.checkpoints.directory();
     let remote = shard.remote.as_ref();
@@ -161,6 +166,8 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "request_seconds": request_seconds,
         "bytes": stats.bytes,
         "free_bytes": stats.free_bytes,
+        "disk_bytes": stats.disk_bytes,
+        "reserve_bytes": stats.reserve_bytes,
         "reclaim_pending_graphs": awaiting.graphs,
         "reclaim_pending_bytes": awaiting.bytes,
         "sequence": stats.sequence,
@@ -175,12 +182,15 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
         "memory": memory(shard),
+        "load": shard.metrics.load(&shard.admission),
     });
     if shard.access.hides(caller) {
         fields["pid"] = json!(0);
         fields["persist_dir"] = Value::Null;
         fields["store_url"] = Value::Null;
-        fields["free_bytes"] = Value::Null;
+        for room in ["free_bytes", "disk_bytes", "reserve_bytes"] {
+            fields[room] = Value::Null;
+        }
         fields["checkpoints"] = json!([]);
     }
     let sees_all = !shard.access.is_on() || shard.access.is_system(caller);

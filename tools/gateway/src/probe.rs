@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use epistemic_router::status::ShardStatus;
 use epistemic_router::{DEFAULT_GRAPH, EndpointList, RouterError, ShardRouter};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 /// How long a shard may take for all that one look asks it.
@@ -70,6 +70,9 @@ pub(super) struct Answer {
 pub(super) struct Health {
     pub(super) version: String,
     pub(super) uptime_s: u64,
+    /// The methods that it serves.
+    #[serde(default)]
+    ops: Vec<String>,
     /// The list of a shard that was told its place (`--advertise`), and the list's fingerprint.
     #[serde(default)]
     pub(super) endpoints: Vec<String>,
@@ -77,6 +80,11 @@ pub(super) struct Health {
 }
 
 impl Health {
+    /// Whether it says what it serves, and this method is not among it: it is of an earlier version.
+    pub(super) fn lacks(&self, method: &str) -> bool {
+        !self.ops.is_empty() && !self.ops.iter().any(|op| op == method)
+    }
+
     /// What is wrong when the shard has another list than `ours`: the two place graphs differently.
     pub(super) fn other_list(&self, ours: &EndpointList) -> Option<String> {
         let (theirs, own) = (self.endpoints_fingerprint.as_ref()?, ours.fingerprint());
@@ -113,7 +121,17 @@ pub(super) async fn call<T: DeserializeOwned>(
     method: &str,
     deadline: Duration,
 ) -> Result<Result<T, RouterError>, Trouble> {
-    match router.with_deadline(deadline).call_raw(DEFAULT_GRAPH, method, &()).await {
+    call_with(router, method, &(), deadline).await
+}
+
+/// The same with parameters.
+pub(super) async fn call_with<T: DeserializeOwned>(
+    router: &ShardRouter,
+    method: &str,
+    params: &(impl Serialize + Sync),
+    deadline: Duration,
+) -> Result<Result<T, RouterError>, Trouble> {
+    match router.with_deadline(deadline).call_raw(DEFAULT_GRAPH, method, params).await {
         Ok(bytes) => rmp_serde::from_slice(&bytes)
             .map(Ok)
             .map_err(|error| Trouble::said(format!("the result of {method} is not understood: {error}"))),
