@@ -117,11 +117,17 @@ impl Browser {
         Ok(())
     }
 
-    /// Presses and releases a key such as `t`, `Tab` or `Enter`.
+    /// Presses and releases a key such as `t`, `Tab`, `ArrowDown` or `Enter`.
     pub fn press(&mut self, key: &str) -> Result<()> {
         let (code, text) = match key {
             "Enter" => (13, "\r"),
             "Tab" => (9, ""),
+            "Escape" => (27, ""),
+            "Backspace" => (8, ""),
+            "ArrowLeft" => (37, ""),
+            "ArrowUp" => (38, ""),
+            "ArrowRight" => (39, ""),
+            "ArrowDown" => (40, ""),
             text => (0, text),
         };
         let mut params = json!({"type": "keyDown", "key": key, "windowsVirtualKeyCode": code});
@@ -150,6 +156,16 @@ impl Browser {
         let shot = self.call("Page.captureScreenshot", json!({"captureBeyondViewport": true}))?;
         let bytes = STANDARD.decode(shot["data"].as_str().context("no picture")?)?;
         Ok(fs_err::write(path, bytes)?)
+    }
+
+    /// Has a script run in every page that is opened from now on, before its own.
+    pub fn run_first(&mut self, script: &str) -> Result<()> {
+        self.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).map(drop)
+    }
+
+    /// Forgets what pages have reported until now.
+    pub fn forget(&mut self) {
+        self.events.clear();
     }
 
     /// The address of every request that the page made.

@@ -11,16 +11,20 @@ export const radiusOf = (node, near) => 5.5 + Math.min(7.5, Math.sqrt(near) * 1.
 
 function drawRings(ctx, scene, { k, x, y }) {
   const { rings, ink } = scene;
-  ctx.strokeStyle = ink.line; ctx.fillStyle = ink["text-3"]; ctx.lineWidth = 1; ctx.textAlign = "center"; ctx.font = `550 11px ${FONT}`;
+  ctx.lineWidth = 1;
   rings.forEach((radius, depth) => {
     if (!depth || !radius) return;
     const cut = scene.cutAt != null && depth >= scene.cutAt;
     ctx.setLineDash(cut ? [8, 6] : []);
     ctx.strokeStyle = cut ? ink.edge : ink.line;
     ctx.beginPath(); ctx.arc(x, y, radius * k, 0, 2 * Math.PI); ctx.stroke();
-    ctx.fillText(`depth ${depth}${cut ? ", cut" : ""}`, x, y - radius * k - 4);
   });
   ctx.setLineDash([]);
+}
+
+function nameRings(ctx, scene, { k, x, y }) {
+  ctx.textAlign = "center"; ctx.font = `550 11px ${FONT}`;
+  scene.rings.forEach((radius, depth) => { if (depth && radius) halo(ctx, scene.ink, `depth ${depth}${scene.cutAt != null && depth >= scene.cutAt ? ", cut" : ""}`, x, y - radius * k + 4, scene.ink["text-3"]); });
 }
 
 function bend(ctx, from, to, offset) {
@@ -48,9 +52,11 @@ function pill(ctx, ink, text, x, y, dashed = false) {
 }
 
 function edgeLooks(scene) {
-  // Widths of parallel edges in four steps, strong and faded: eight paths for all edges.
-  const paths = Array.from({ length: 8 }, () => new Path2D()), heads = [new Path2D(), new Path2D()];
-  return { paths, heads, of: (edge) => Math.min(4, edge.count) - 1 + (scene.strong(edge.a) && scene.strong(edge.b) ? 0 : 4) };
+  // Widths of parallel edges in four steps, strong and faded: eight paths for all edges. Of a blast radius the tree is strong: it says how the change gets there.
+  const { nodes } = scene.model, paths = Array.from({ length: 8 }, () => new Path2D()), heads = [new Path2D(), new Path2D()];
+  const isTree = ({ a, b }) => nodes.get(a).parent === b || nodes.get(b).parent === a;
+  const strong = scene.blast ? isTree : (edge) => scene.strong(edge.a) && scene.strong(edge.b);
+  return { paths, heads, of: (edge) => Math.min(4, edge.count) - 1 + (strong(edge) ? 0 : 4) };
 }
 
 function drawEdges(ctx, scene, k) {
@@ -63,13 +69,16 @@ function drawEdges(ctx, scene, k) {
     if (a === b) { line.moveTo(a.sx + 9, a.sy - a.r - 7); line.arc(a.sx, a.sy - a.r - 7, 9, 0, 2 * Math.PI); continue; }
     line.moveTo(a.sx, a.sy); line.lineTo(b.sx, b.sy);
     if (k >= 0.8) { const heads = looks.heads[look > 3 ? 1 : 0]; if (edge.forth) head(heads, a, b, 6); if (edge.back) head(heads, b, a, 6); }
-    if (edge.count > 1 && k >= 0.8 && look < 4 && pills.length < 60) pills.push([`×${edge.count}`, (a.sx + b.sx) / 2, (a.sy + b.sy) / 2]);
+    if (edge.count > 1 && k >= 0.8 && look < 4 && !scene.blast && pills.length < 60) {
+      const x = (a.sx + b.sx) / 2, y = (a.sy + b.sy) / 2;
+      if (!pills.some((other) => Math.abs(other[1] - x) < 30 && Math.abs(other[2] - y) < 18)) pills.push([`×${edge.count}`, x, y]);
+    }
   }
   ctx.strokeStyle = ctx.fillStyle = ink.edge;
   looks.paths.forEach((line, index) => {
     const n = index % 4 + 1;
-    ctx.lineWidth = n === 1 ? 1 : 0.9 + 0.7 * n;
-    ctx.globalAlpha = 0.6 * (index > 3 ? FADED : 1);
+    ctx.lineWidth = n === 1 || k < 0.5 ? 1 : 0.9 + 0.7 * n;
+    ctx.globalAlpha = 0.6 * (index > 3 ? (scene.blast ? 0.2 : FADED) : 1);
     ctx.stroke(line);
   });
   looks.heads.forEach((shape, index) => { ctx.globalAlpha = index ? FADED * 0.7 : 0.8; ctx.fill(shape); });
@@ -192,6 +201,7 @@ export function draw(ctx, scene, view) {
   const chips = drawChips(ctx, scene);
   drawNodes(ctx, scene);
   drawMarks(ctx, scene);
+  if (scene.rings) nameRings(ctx, scene, view);
   placeLabels(ctx, scene, chips, halo);
   if (scene.box) { ctx.strokeStyle = ink.accent; ctx.lineWidth = 1; ctx.setLineDash([4, 3]); ctx.strokeRect(...scene.box); ctx.setLineDash([]); }
   return chips;

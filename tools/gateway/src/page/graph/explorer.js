@@ -12,10 +12,11 @@ export const EXPAND = 50, EXPAND_MOST = 200, HOPS = 12, EDGES_ASKED = 2000;
 
 export class Explorer {
   constructor(graph, signal, changed) {
-    const most = innerWidth < 720 ? PHONE_NODES : MOST_NODES;
+    const most = innerWidth <= 720 ? PHONE_NODES : MOST_NODES;
     Object.assign(this, { graph, signal, changed, model: new Model(most), selected: null, hovered: null, chosen: new Set(), chip: null, detail: null, trouble: null, said: "", view: "force", rings: null, cutAt: null,
       blast: 0, blastAnswer: null, path: { ids: [], set: new Set(), edges: new Set(), answer: null }, picking: false, label: null, base: null, readAt: null, sequence: null, newer: null, stage: null, busy: 0, reading: null });
-    signal.addEventListener("abort", endLayout);
+    signal.addEventListener("abort", () => { endLayout(); this.keepNow(); });
+    addEventListener("pagehide", () => this.keepNow(), { signal });
   }
 
   ask(what, pairs, more = {}) { return ask(`/api/explore/${what}`, { graph: this.graph, ...pairs }, { signal: this.signal, ...more }); }
@@ -48,16 +49,15 @@ export class Explorer {
     return keys;
   }
 
-  arrange(fit = true) {
+  arrange() {
     if (this.view === "rings") {
       this.rings = onRings(this.model, this.blast ? this.blastAnswer.from : this.selected ?? this.model.nodes.keys().next().value);
-      if (fit) this.stage?.fit(); else this.stage?.request();
+      this.stage?.settle();
       this.keep();
     } else if (this.view === "force" && this.model.size) {
-      let fitted = !fit;
       byForce(this.model, (over) => {
-        if (!fitted) this.stage?.fit(); else this.stage?.request();
-        if (over) { fitted = true; this.keep(); }
+        this.stage?.settle();
+        if (over) this.keep();
       });
     }
     this.changed();
@@ -112,6 +112,7 @@ export class Explorer {
   }
 
   expand(id, { limit = EXPAND, label = null } = {}) {
+    if (this.blast) return this.open(id);
     if (!this.room()) return Promise.resolve();
     return this.attempt(async () => {
       const node = this.model.nodes.get(id), cursor = label == null ? node?.cursor : null;
@@ -122,7 +123,7 @@ export class Explorer {
       if (node && label == null) node.cursor = got.next;
       this.said = added < got.rows.length && this.model.size >= this.model.most ? `${count(this.model.most)} nodes are drawn. Hide something or open the table.` : "";
       say(`${count(added)} neighbours drawn`);
-      this.arrange(this.model.past.length < 2);
+      this.arrange();
       await this.connect();
     });
   }
@@ -142,7 +143,7 @@ export class Explorer {
     if (model !== this.model) return;
     if (anew) model.edges.clear();
     for (const [a, b, type, n] of got.edges) this.model.link(a, b, type, n);
-    if (this.model.version !== before) this.arrange(false);
+    if (this.model.version !== before) this.arrange();
   }
 
   /** Draws rows of a table that were ticked. */
@@ -151,7 +152,7 @@ export class Explorer {
     this.model.remember();
     if (!this.model.nodes.has(center)) this.model.add({ id: center });
     this.model.expand(center, rows);
-    this.arrange(false);
+    this.arrange();
     this.attempt(() => this.connect());
   }
 
@@ -234,7 +235,11 @@ export class Explorer {
 
   get place() { return `explore:${this.graph}`; }
 
-  keep() {
+  keep() { this.keeping ??= setTimeout(() => this.keepNow(), 400); }
+
+  keepNow() {
+    clearTimeout(this.keeping);
+    this.keeping = null;
     if (this.blast) return;
     try { sessionStorage.setItem(this.place, JSON.stringify({ nodes: this.model.save(), labels: [...this.model.labels] })); } catch { /* full or switched off: a reload begins anew */ }
   }
@@ -246,7 +251,7 @@ export class Explorer {
       if (!kept?.nodes.length) return false;
       this.model.restore(kept.nodes);
       this.model.labels = new Map(kept.labels);
-      this.attempt(async () => { await this.connect(); this.stage?.fit(); });
+      this.attempt(async () => { await this.connect(); });
       return true;
     } catch { return false; }
   }

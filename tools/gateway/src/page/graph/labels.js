@@ -51,11 +51,12 @@ export function placeLabels(ctx, scene, chips, halo) {
   for (const [importance, node] of wanted) {
     if (drawn >= MOST) break;
     const bold = importance >= 2e6 || model.near.get(node.id).size > 8, text = shortened(node.id);
-    ctx.font = `${bold ? 620 : 400} ${bold ? 12 : 12}px system-ui, sans-serif`;
+    ctx.font = `${bold ? 620 : 400} 12px system-ui, sans-serif`;
     const width = widthOf(ctx, text), gap = node.r + 4;
     const places = [[node.sx - width / 2, node.sy + gap + 2], [node.sx + gap, node.sy - LINE / 2], [node.sx - gap - width, node.sy - LINE / 2], [node.sx - width / 2, node.sy - gap - LINE]];
     const boxes = places.map(([x, y]) => ({ x, y, width, height: LINE }));
-    const box = boxes.find((each) => !taken.some((other) => meets(each, other)) && !covers(each, node)) ?? (always(node) ? boxes[0] : null);
+    const inside = (each) => each.x > 2 && each.x + width < scene.width - 2 && each.y > 2 && each.y + LINE < scene.height - 2;
+    const box = boxes.find((each) => inside(each) && !taken.some((other) => meets(each, other)) && !covers(each, node)) ?? (always(node) ? boxes.find(inside) ?? boxes[0] : null);
     if (!box) continue;
     taken.push(box);
     drawn++;

@@ -96,7 +96,8 @@ export class Model {
   /** The place of a label among the colours, 0 to 7, or 8 for all others. It stays once it is given; the most frequent come first. */
   colour(label) {
     if (this.labels.has(label)) return this.labels.get(label);
-    for (const [name] of this.byLabel()) if (!this.labels.has(name)) this.labels.set(name, Math.min(8, this.labels.size));
+    if (!label || !this.nodes.size) return 8;
+    for (const [name] of this.byLabel()) if (name && !this.labels.has(name)) this.labels.set(name, Math.min(8, this.labels.size));
     return this.labels.get(label) ?? 8;
   }
 

@@ -23,8 +23,8 @@ function value(explorer, [key, type, content, bytes]) {
 
 function degrees(node) {
   if (!node || node.in == null) return node?.degree != null ? plural(node.degree, "neighbour") : "neighbours not counted";
-  const more = node.inexact ? "+" : "";
-  return `${count(node.degree ?? node.in + node.out)}${more} neighbours: ${count(node.in)}${node.in >= 10000 && more} in, ${count(node.out)}${node.out >= 10000 && more} out`;
+  const told = (n) => node.inexact && n >= 10000 ? "10,000+" : count(n);
+  return `${told(node.degree ?? node.in + node.out)} neighbours: ${told(node.in)} in, ${told(node.out)} out`;
 }
 
 export function nodePanel(explorer, { table }) {
@@ -32,27 +32,28 @@ export function nodePanel(explorer, { table }) {
   if (chosen.size) {
     return h("section", { class: "part" }, h("h2", {}, `${plural(chosen.size, "node")} chosen`), h("p", { class: "row-line" }, h("button", { type: "button", onclick: () => explorer.hide([...chosen]) }, "Hide them"), h("button", { type: "button", onclick: () => chosen.forEach((each) => explorer.pin(each, true)) }, "Pin them")));
   }
-  if (id == null) return h("section", { class: "part" }, h("h2", {}, "Nothing selected"), h("p", { class: "second" }, "Choose a node in the drawing, in the table or in the search."));
+  if (id == null) return [h("section", { class: "part" }, h("h2", {}, "Nothing selected"), h("p", { class: "second" }, "Choose a node in the drawing, in the table or in the search.")), pathPanel(explorer), blastPanel(explorer)];
   const node = model.nodes.get(id), label = detail?.label ?? node?.label ?? "", button = (text, work, more = {}) => h("button", { type: "button", onclick: work, ...more }, text);
-  const amount = Math.min(EXPAND, node ? Math.max(1, (node.degree ?? EXPAND) - (model.near.get(id)?.size ?? 0)) : EXPAND);
+  const amount = Math.min(EXPAND, node?.expanded ? Math.max(1, model.folded(node)) : EXPAND);
   return [h("section", { class: "part" }, h("h2", { class: "titleline", "data-copy": id }, glyph(model.colour(label), letterOf(label)), named(id)), h("p", { class: "second" }, label && [visible(label), " · "], degrees(node)),
     h("p", { class: "row-line actions" }, button(node?.expanded && !model.folded(node) && !node.cursor ? "All drawn" : `Expand ${amount}`, () => explorer.expand(id), { title: `Shift draws ${EXPAND_MOST}`, onclick: (event) => explorer.expand(id, { limit: event.shiftKey ? EXPAND_MOST : EXPAND }), disabled: Boolean(node?.expanded && !model.folded(node) && !node.cursor) }),
       button("By label", () => table(id)), node && button(node.pinned ? "Unpin" : "Pin", () => explorer.pin(id), { "aria-pressed": String(node.pinned) }), node && button("Hide", () => explorer.hide([id])), copier(id, "Copy id"))),
+  pathPanel(explorer), blastPanel(explorer),
   h("section", { class: "part" }, h("h2", {}, "Properties"), detail ? detail.properties?.length ? h("dl", { class: "properties" }, detail.properties.map((property) => [h("dt", { title: property[1] }, h("bdi", {}, visible(property[0]))), value(explorer, property)])) : h("p", { class: "second" }, "None.")
     : explorer.trouble ? failed(explorer.trouble) : loading(4))];
 }
 
-export function pathPanel(explorer) {
+function pathPanel(explorer) {
   const { answer } = explorer.path;
   if (!answer) return null;
   const close = h("button", { type: "button", class: "plain", onclick: () => explorer.clearPath() }, "clear");
   if (!answer.hops) return h("section", { class: "part" }, h("h2", {}, "No path"), h("p", {}, `None within 12 hops, ${plural(answer.searched ?? 0, "node")} searched. `, close));
-  return h("section", { class: "part", id: "path" }, h("h2", { class: "titleline" }, h("span", {}, "Path to "), named(answer.to)), h("p", { class: "second" }, `${plural(answer.hops.length - 1, "hop")}, the shortest; others may be as short `, close),
+  return h("section", { class: "part", id: "path" }, h("h2", { class: "titleline" }, h("span", { class: "stay" }, "Path to "), named(answer.to)), h("p", { class: "second" }, `${plural(answer.hops.length - 1, "hop")}, the shortest; others may be as short `, close),
     h("ol", { class: "hops" }, answer.hops.map(([id, label, edge, n], index) => h("li", {}, h("span", { class: "step" }, index + 1), h("span", {}, h("button", { type: "button", class: "hop", onclick: () => explorer.select(id) }, named(id)),
       edge != null && h("span", { class: "second" }, `${visible(edge)}${n > 1 ? ` ×${n}` : ""} →`))))));
 }
 
-export function blastPanel(explorer) {
+function blastPanel(explorer) {
   const answer = explorer.blastAnswer;
   if (!explorer.blast) return null;
   const { counts, depth, cut_at: cut } = answer, all = counts.slice(1).reduce((sum, n) => sum + n, 0), labels = new Map();

@@ -8,7 +8,7 @@ const REACH = 6, LEAST = 0.05, MOST = 4;
 export class Stage {
   /** `state.scene()` tells what is drawn; `actions` is told what the pointer does. */
   constructor(canvas, state, actions, signal) {
-    Object.assign(this, { canvas, state, actions, view: { k: 1, x: 0, y: 0 }, chips: [], pointers: new Map(), drag: null, box: null, width: 0, height: 0, ink: colours(), frame: 0 });
+    Object.assign(this, { canvas, state, actions, view: { k: 1, x: 0, y: 0 }, chips: [], pointers: new Map(), drag: null, box: null, width: 0, height: 0, moved: false, ink: colours(), frame: 0 });
     this.ctx = canvas.getContext("2d", { alpha: false });
     canvas.kept = ["width", "height"];
     const sizes = new ResizeObserver(() => this.resize());
@@ -44,13 +44,17 @@ export class Stage {
     this.chips = draw(this.ctx, scene, this.view);
   }
 
+  /** Keeps all of it in view, until the reader moves the view by hand. */
+  settle() { if (this.moved) this.request(); else this.fit(); }
+
   /** All of it, with the names that stand beside. */
   fit() {
+    this.moved = false;
     const nodes = [...this.state.model.nodes.values()];
     if (!nodes.length || !this.width) { Object.assign(this.view, { k: 1, x: this.width / 2, y: this.height / 2 }); return this.changed(); }
     const xs = nodes.map((node) => node.x), ys = nodes.map((node) => node.y), reduce = (list, way) => list.reduce((a, b) => way(a, b));
     const [left, right, top, bottom] = [reduce(xs, Math.min), reduce(xs, Math.max), reduce(ys, Math.min), reduce(ys, Math.max)];
-    const k = Math.max(LEAST, Math.min(1.6, (this.width - 140) / Math.max(right - left, 60), (this.height - 150) / Math.max(bottom - top, 60)));
+    const k = Math.max(LEAST, Math.min(1.6, (this.width - Math.min(220, this.width * 0.35)) / Math.max(right - left, 60), (this.height - 150) / Math.max(bottom - top, 60)));
     Object.assign(this.view, { k, x: this.width / 2 - (left + right) / 2 * k, y: this.height / 2 + 14 - (top + bottom) / 2 * k });
     this.changed();
   }
@@ -58,16 +62,17 @@ export class Stage {
   changed() { this.request(); this.actions.zoomed?.(this.view.k); }
 
   zoom(factor, x = this.width / 2, y = this.height / 2) {
+    this.moved = true;
     const { view } = this, k = Math.max(LEAST, Math.min(MOST, view.k * factor)), by = k / view.k;
     Object.assign(view, { k, x: x - (x - view.x) * by, y: y - (y - view.y) * by });
     this.changed();
   }
 
-  pan(dx, dy) { this.view.x += dx; this.view.y += dy; this.request(); }
+  pan(dx, dy) { this.moved = true; this.view.x += dx; this.view.y += dy; this.request(); }
 
   /** Moves the view only if the node is not in it. */
   reveal(node) {
-    if (!node || !this.width) return;
+    if (!node || !this.width || !this.moved) return;
     const x = node.x * this.view.k + this.view.x, y = node.y * this.view.k + this.view.y;
     if (x < 30 || y < 60 || x > this.width - 30 || y > this.height - 30) this.pan(this.width / 2 - x, this.height / 2 - y);
   }

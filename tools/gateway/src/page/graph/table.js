@@ -41,7 +41,7 @@ export class NeighbourTable {
     if (of == null) return empty("Find a node first: its neighbours are listed here.");
     if (this.trouble) return failed(this.trouble);
     if (!answer) return loading(8);
-    const labels = [["", `all ${count(answer.by_label.reduce((sum, [, n]) => sum + n, 0))}${answer.exact === false ? "+" : ""}`], ...answer.by_label.slice(0, 12).map(([label, n]) => [label, `${visible(label)} ${count(n)}`])];
+    const labels = [["", answer.exact === false ? "all 10,000+" : `all ${count(answer.by_label.reduce((sum, [, n]) => sum + n, 0))}`], ...answer.by_label.slice(0, 12).map(([label, n]) => [label, `${visible(label)} ${count(n)}`])];
     const tick = (row) => h("input", { type: "checkbox", "aria-label": `Draw ${visible(row.id)}`, checked: model.nodes.has(row.id), onchange: (event) => event.target.checked ? explorer.drawRows(of, [row]) : explorer.hide([row.id]) });
     const head = h("div", { class: "filters" }, h("span", { class: "titleline" }, h("span", { class: "second" }, "Neighbours of"), named(of)),
       h("select", { "aria-label": "Label", onchange: (event) => this.set({ label: event.target.value || null }) }, labels.map(([value, text]) => h("option", { value, selected: value === (this.label ?? "") }, text))),

@@ -93,7 +93,7 @@ export function chart(spec, data, width, cursor) {
   }
   const every = [5, 15, 30].find((minutes) => points * data.step / (minutes * 60e3) <= 4.5) * 60e3;
   const times = [];
-  for (let at = Math.ceil(data.from / every) * every; at < data.from + (points - points * .06) * data.step; at += every) times.push(at);
+  for (let at = Math.ceil(data.from / every) * every; at < data.from + points * data.step; at += every) if (right - x((at - data.from) / data.step) > 46) times.push(at);
   const drawing = s("svg", { role: "img", "aria-label": sentence(spec, data), viewBox: `0 0 ${width} ${HEIGHT}`, preserveAspectRatio: "none" },
     s("defs", {}, s("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
       s("rect", { width: 6, height: 6, fill: "var(--sunken)" }), s("line", { x1: 0, y1: 0, x2: 0, y2: 6, stroke: "var(--line)", "stroke-width": 4 }))),

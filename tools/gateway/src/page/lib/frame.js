@@ -52,10 +52,11 @@ function tell(all) {
   before = now;
 }
 
-function showTier({ answer, trouble }) {
-  if (!answer) { if (trouble) at("tier-state").textContent = ""; return; }
+function showTier({ answer }) {
+  at("tier-state").hidden = !answer;
+  if (!answer) return;
   const { mood, text } = summary(answer);
-  show(at("tier-state"), h("span", { class: mood, "aria-hidden": "true" }, GLYPHS[mood], " "), h("span", { class: mood }, text));
+  show(at("tier-state"), h("span", { class: mood, "aria-hidden": "true" }, GLYPHS[mood], " "), h("span", { class: mood }, text, h("span", { class: "wide" }, " healthy")));
   const role = answer.role === "operator" ? "operator" : "read-only";
   if (at("role").textContent !== role) at("role").textContent = role;
   tell(rows(answer));
@@ -68,7 +69,7 @@ function startTheme() {
   const button = at("theme"), root = document.documentElement;
   const name = () => {
     const theme = THEMES.find(([key]) => key === (root.dataset.theme ?? ""))[1];
-    button.textContent = `◐ ${theme}`;
+    show(button, "◐", h("span", { class: "wide" }, ` ${theme}`));
     button.setAttribute("aria-label", `Theme: ${theme}. Next`);
   };
   button.addEventListener("click", () => {

@@ -64,7 +64,7 @@ export const worstFirst = (a, b) => ORDER[a.mood] - ORDER[b.mood] || a.n - b.n;
 export function summary(answer = tier.answer) {
   const all = rows(answer), healthy = all.filter((row) => row.mood === "good").length;
   const mood = all.some((row) => row.mood === "bad") ? "bad" : healthy < all.length ? "warn" : "good";
-  return { mood, healthy, all: all.length, down: all.filter((row) => row.down).length, text: `${healthy} of ${all.length}${all.length === 1 ? " shard" : ""} healthy` };
+  return { mood, healthy, all: all.length, down: all.filter((row) => row.down).length, text: `${healthy} of ${all.length}` };
 }
 
 export const shardNames = () => new Map((tier.answer?.shards ?? []).map((row) => [row.n, row]));

@@ -13,7 +13,7 @@ import { tier, watchTier } from "../lib/tier.js";
 import { onKey } from "../lib/keys.js";
 import { Explorer } from "../graph/explorer.js";
 import { press } from "../graph/keys.js";
-import { blastPanel, nodePanel, pathPanel, troublePanel } from "../graph/node.js";
+import { nodePanel, troublePanel } from "../graph/node.js";
 import { graphHead, legend, Search } from "../graph/search.js";
 import { Stage } from "../graph/stage.js";
 import { NeighbourTable } from "../graph/table.js";
@@ -49,11 +49,11 @@ export default function explore(page) {
   let graph = null, sheet = "low", waiting = false, picker = "";
   const soon = () => { if (!waiting) { waiting = true; queueMicrotask(() => { waiting = false; draw(); }); } };
   const explorer = new Explorer(query.graph, page.signal, soon), search = new Search(explorer, query), table = new NeighbourTable(explorer);
-  explorer.view = VIEWS.some(([view]) => view === query.view) ? query.view : innerWidth < 720 ? "table" : "force";
+  explorer.view = VIEWS.some(([view]) => view === query.view) ? query.view : innerWidth <= 720 ? "table" : "force";
 
   const actions = {
     select: (id) => { if (id !== null && sheet === "low") sheet = "half"; explorer.select(id); }, expand: (id) => explorer.expand(id), pin: (id, pinned) => explorer.pin(id, pinned), chip: (id) => byLabel(id),
-    choose: (ids) => { explorer.chosen = new Set(ids); soon(); }, zoomed: () => soon(),
+    choose: (ids) => { explorer.chosen = new Set(ids); soon(); }, zoomed: (k) => { const now = at("zoom-now"); if (now) now.textContent = `${Math.round(k * 100)} %`; },
   };
   const byLabel = (id) => { explorer.setView("table"); table.show(id); soon(); requestAnimationFrame(() => page.root.querySelector(".tableview select")?.focus()); };
   const toPath = () => { explorer.picking = !explorer.picking && explorer.selected != null; soon(); if (explorer.picking) requestAnimationFrame(() => at("path-to")?.focus()); };
@@ -68,9 +68,9 @@ export default function explore(page) {
   const bar = () => h("div", { class: "toolbar", role: "toolbar", "aria-label": "Drawing" }, segments("View", VIEWS, explorer.view, setView),
     h("button", { type: "button", "aria-pressed": String(explorer.picking), disabled: explorer.selected == null, onclick: toPath }, "Path…"),
     h("label", { class: "blast" }, h("span", { class: "sr" }, "Blast radius"), h("select", { id: "blast", "data-key": `blast${explorer.blast}`, disabled: explorer.selected == null && !explorer.blast, onchange: (event) => explorer.blastFrom(explorer.blastAnswer?.from ?? explorer.selected, Number(event.target.value)) },
-      [0, 1, 2, 3, 4, 5, 6].map((depth) => h("option", { value: depth, selected: depth === explorer.blast }, depth ? `Blast radius: ${plural(depth, "hop")}` : "Blast radius: off")))),
+      [0, 1, 2, 3, 4, 5, 6].map((depth) => h("option", { value: depth, selected: depth === explorer.blast }, depth ? `Blast: ${plural(depth, "hop")}` : "Blast: off")))),
     h("button", { type: "button", disabled: !explorer.model.past.length || explorer.blast > 0, onclick: () => explorer.undo() }, "Undo"),
-    explorer.view !== "table" && h("div", { class: "segments zoom", role: "group", "aria-label": "Zoom" }, [["−", 0.8, "Smaller"], [`${Math.round((explorer.stage?.view.k ?? 1) * 100)} %`, 0, "100 %"], ["+", 1.25, "Larger"], ["Fit", null, "Fit"]].map(([text, by, name]) => h("button", { type: "button", "aria-label": name === text ? null : `${name}${by === 0 ? `, now ${text}` : ""}`,
+    explorer.view !== "table" && h("div", { class: "segments zoom", role: "group", "aria-label": "Zoom" }, [["−", 0.8, "Smaller"], [`${Math.round((explorer.stage?.view.k ?? 1) * 100)} %`, 0, "100 %"], ["+", 1.25, "Larger"], ["Fit", null, "Fit"]].map(([text, by, name]) => h("button", { type: "button", id: by === 0 ? "zoom-now" : null, "aria-label": name === text ? null : by === 0 ? null : name,
       onclick: () => by === null ? explorer.stage.fit() : explorer.stage.zoom(by || 1 / explorer.stage.view.k) }, text))));
 
   const picking = () => explorer.picking && h("form", { class: "picker", onsubmit: (event) => { event.preventDefault(); const to = at("path-to").value; if (to) explorer.findPath(to); } }, h("label", { for: "path-to" }, "Path to: choose a node in the drawing, or its id"), h("input", { id: "path-to", type: "search", value: picker, autocomplete: "off", spellcheck: "false" }), h("button", { class: "primary" }, "Find"));
@@ -93,12 +93,12 @@ export default function explore(page) {
     const off = refusal(), stop = stopped(explorer, search);
     if (off) return page.draw(off);
     if (stop) return page.draw(h("div", { class: "textpage" }, heading("Explorer"), failed(stop), h("p", {}, h("a", { href: "/explore" }, "Choose another graph ›"))));
-    const drawing = explorer.view !== "table", narrow = innerWidth < 720;
+    const drawing = explorer.view !== "table", narrow = innerWidth <= 720;
     const next = SHEETS[(SHEETS.indexOf(sheet) + 1) % 3];
     page.draw(h("div", { class: `explorer ${folds.left ? "no-left" : ""} ${folds.right ? "no-right" : ""} ${drawing ? "drawing" : "listing"} sheet-${sheet}` }, h("h1", { class: "sr", tabindex: "-1" }, `Explorer: ${visible(explorer.graph)}`),
       h("aside", { class: "side left", "aria-label": "Search and legend" }, graphHead(explorer, graph), search.draw(), legend(explorer), h("section", { class: "part keyhints" }, ["e expand", "p path", "b blast radius", "f fit", "↑↓←→ next node", "? all keys"].map((text) => h("span", {}, h("kbd", {}, text.split(" ")[0]), ` ${text.split(" ").slice(1).join(" ")}`)))),
       h("div", { class: "middle" }, bar(), picking(), drawing ? canvas() : table.draw(), drawing && !explorer.model.size && h("p", { class: "nothing" }, explorer.busy ? "" : "Find a node on the left: it is drawn with its first neighbours."), mirror(), status()),
-      h("aside", { class: "side right", "aria-label": "Node" }, narrow && explorer.selected != null && h("button", { type: "button", class: "handle", onclick: () => { sheet = next; draw(); } }, `▲ ${next}`), troublePanel(explorer), nodePanel(explorer, { table: byLabel }), pathPanel(explorer), blastPanel(explorer))));
+      h("aside", { class: "side right", "aria-label": "Node" }, narrow && explorer.selected != null && h("button", { type: "button", class: "handle", onclick: () => { sheet = next; draw(); } }, `▲ ${next}`), troublePanel(explorer), nodePanel(explorer, { table: byLabel }))));
     const element = page.root.querySelector("canvas");
     if (element && element !== explorer.stage?.canvas) { explorer.stage = new Stage(element, explorer, actions, page.signal); if (explorer.view === "rings") explorer.arrange(); }
     if (!element) explorer.stage = null;

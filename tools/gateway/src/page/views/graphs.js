@@ -14,7 +14,7 @@ import { onScroll, spacer, visibleRange } from "../lib/virtual.js";
 
 const PAGE = 200, COLUMNS = 8, STATES = [["", "any state"], ["served", "served"], ["quarantined", "quarantined"], ["misplaced", "on another shard than clients look"], ["moving", "moving"], ["twice", "on two shards"]];
 const FILTERS = ["q", "state", "shard", "tenant", "sort"];
-const rowHeight = () => innerWidth < 720 ? 66 : 36;
+const rowHeight = () => innerWidth <= 720 ? 66 : 36;
 
 function placeCell(row, open, toggle) {
   const others = row.also_on ?? [];
@@ -29,7 +29,7 @@ function graphRow(row, unfolded, toggle) {
     h("th", { scope: "row" }, h("span", { class: "titleline" }, row.quarantined && h("span", { class: "bad", title: `Quarantined: ${row.quarantined}` }, "✕", h("span", { class: "sr" }, " quarantined")), linked(row.name, graphLink(row.name)))),
     h("td", { class: "less" }, row.tenant == null ? known(null, null, "of no tenant") : linked(row.tenant, tenantLink(row.tenant), "soft")),
     h("td", { class: "less" }, row.owner == null ? known(null, null, "no owner") : linked(row.owner, link("/graphs", { q: row.owner }), "soft")),
-    cell("nodes", "number", known(row.nodes, count)), cell("edges", "number", known(row.edges, count)), cell("", "number", known(row.bytes, size)),
+    cell("nodes", "number", known(row.nodes, count)), h("td", { class: "number phone-less" }, known(row.edges, count)), cell("", "number", known(row.bytes, size)),
     h("td", { class: "phone-less" }, row.changed_ms == null ? known(null) : age(row.changed_ms)), placeCell(row, unfolded, toggle));
 }
 

@@ -12,7 +12,7 @@ const LINES = 50;
 
 function what(graph, line) {
   const ids = line.ids ?? [];
-  return [h("code", {}, line.op), " ", ids.slice(0, 4).map((id, index) => [index > 0 && " → ", linked(id, exploreLink(graph, { node: id }), "soft")]), ids.length > 4 && ` and ${count(ids.length - 4)} more`, line.text && ` ${visible(line.text)}`];
+  return h("span", { class: "titleline" }, h("code", {}, line.op), ids.slice(0, 4).map((id, index) => [index > 0 && h("span", {}, "→"), linked(id, exploreLink(graph, { node: id }), "soft")]), ids.length > 4 && h("span", {}, `and ${count(ids.length - 4)} more`), line.text && h("span", {}, visible(line.text)));
 }
 
 /** The block of a graph; `redraw` is called when there is more. */

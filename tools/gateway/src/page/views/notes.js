@@ -7,6 +7,8 @@ import { graphLink, named } from "../lib/names.js";
 import { GLYPHS, noteTitle } from "../lib/tier.js";
 
 const RANK = { bad: 0, warn: 1 };
+// A shard that does not answer comes before what it would say.
+const severity = (note) => note.level === "bad" && /unreachable|hung/i.test(note.code) ? -1 : RANK[note.level] ?? 2;
 
 /** The notes of shards as one list; a shard that is down and has no note of it gets one. */
 export function notesOf(shards) {
@@ -17,7 +19,7 @@ export function notesOf(shards) {
     }
     return own;
   });
-  return all.sort((a, b) => (RANK[a.level] ?? 2) - (RANK[b.level] ?? 2) || (a.since_ms ?? 0) - (b.since_ms ?? 0));
+  return all.sort((a, b) => severity(a) - severity(b) || (a.since_ms ?? 0) - (b.since_ms ?? 0));
 }
 
 function noteLine(note, onShard) {
@@ -25,7 +27,7 @@ function noteLine(note, onShard) {
   return h("li", { class: "note", "data-key": `${note.row.n}${note.code}${note.graph ?? ""}` },
     h("span", { class: mood, "aria-hidden": "true" }, GLYPHS[mood]),
     h("span", { class: "head-line" }, !onShard && [h("a", { href: `/shard/${note.row.n}` }, note.row.name), " "], noteTitle(note),
-      note.since_ms && [" ", h("span", { class: "quiet" }, "since ", age(note.since_ms, true))]),
+      note.since_ms && [" ", h("span", { class: "quiet since" }, "since ", age(note.since_ms, true))]),
     h("span", { class: "what" }, note.graph !== undefined && [named(note.graph), " "], note.text, lost > 0 && [` · ${plural(lost, "graph")} not served`]),
     h("span", { class: "ways" }, note.graph !== undefined ? h("a", { href: graphLink(note.graph) }, "Graph ›") : !onShard && h("a", { href: `/shard/${note.row.n}` }, "Shard ›"),
       note.doc && h("a", { href: note.doc, target: "_blank", rel: "noreferrer" }, "How to ›")));

@@ -54,7 +54,7 @@ export default function overview(page) {
     const healthy = all.filter((row) => row.mood === "good"), fold = healthy.length > FEW;
     const busy = all.filter((row) => row.mood !== "good").sort(worstFirst);
     page.draw(
-      heading([h("span", { class: state.mood, "aria-hidden": "true" }, GLYPHS[state.mood], " "), h("span", { id: "summary" }, state.all ? state.text : "No shards in the list")], { below: totals(answer, all) }),
+      heading([h("span", { class: state.mood, "aria-hidden": "true" }, GLYPHS[state.mood], " "), h("span", { id: "summary" }, state.all ? `${state.healthy} of ${state.all === 1 ? "1 shard" : `${state.all} shards`} healthy` : "No shards in the list")], { below: totals(answer, all) }),
       h("div", { id: "needs" }, noteList(notes, { all: allNotes, more: () => { allNotes = true; again(); } }) ?? h("ul", { class: "notes good-edge" }, h("li", { class: "note" }, h("span", { class: "good" }, "●"), h("span", { class: "head-line" }, "Nothing needs you")))),
       h("section", {}, h("h2", { class: "sr" }, "Shards"), table({ caption: "Shards, worst first", columns: shardColumns() },
         busy.length > 0 && h("tbody", { "data-key": "busy" }, busy.map((row) => shardRow(row, scale))),

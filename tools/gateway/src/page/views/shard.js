@@ -86,7 +86,7 @@ const SHOWN = new Set(["version", "commit", "up_s", "durability", "takes", "brea
 function head(row, config, all) {
   const facts = [["Version", config.version && [config.version, " ", h("code", {}, (config.commit ?? "").slice(0, 7))]], ["Up", config.up_s != null && span(config.up_s * 1000)], ["Durability", config.durability],
     ["Graphs", row.graphs != null && count(row.graphs)], ["Nodes", row.nodes != null && count(row.nodes)], ["Edges", row.edges != null && count(row.edges)]];
-  const state = row.mood === "warn" ? "Needs attention" : STATES[row.state] ?? row.state;
+  const words = row.mood === "warn" ? STATES.attention : STATES[row.state] ?? row.state, state = words[0].toUpperCase() + words.slice(1);
   const said = [row.down ? row.error?.text ?? "does not answer" : config.takes && `takes ${config.takes}`, row.seen_ms == null ? "not seen since the gateway started" : [row.down ? "last answered " : "answered ", age(row.seen_ms)],
     config.breaker && `breaker ${String(config.breaker).replace("_", "-")}`, Math.abs(config.clock_off_ms ?? 0) > 2000 && `its clock differs by ${span(Math.abs(config.clock_off_ms))}`].filter(Boolean);
   return heading(h("span", { class: "titleline" }, named(row.endpoint ?? row.name), copier(row.endpoint ?? row.name)), {

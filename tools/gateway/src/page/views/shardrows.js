@@ -32,9 +32,9 @@ export function sorted(all, sort) {
 
 export function shardColumns(sort, onsort) {
   const head = (text, key, className, first = "-") => column(text, { key: onsort && key, sort, onsort, className, first });
-  return [head("Shard", "n", "w-m", ""), head("State", "state", "w-xl"), head("Graphs", "graphs", "number w-m"), head("Disk used / size", "disk", "number w-xl"), head("Memory", "memory", "number w-m"),
-    head("Req/s, 1 h", "rps", "number w-l"), head("p99", "p99", "number w-l"), head("BUSY 1 h", "busy", "number w-m"),
-    column("Checkpoint", { className: "number w-m less" }), column("Backup", { className: "number w-m less" }), head("Seen", "age", "number w-m", "")];
+  return [head("Shard", "n", "w-n", ""), head("State", "state", "w-name"), head("Graphs", "graphs", "number w-m"), head("Disk used / size", "disk", "number w-xl"), head("Memory", "memory", "number w-m"),
+    head("Req/s, 1 h", "rps", "number w-l"), head("p99", "p99", "number w-l mid"), head("BUSY 1 h", "busy", "number w-m mid"),
+    column("Checkpoint", { className: "number w-m less" }), column("Backup", { className: "number w-m less" }), head("Seen", "age", "number w-m mid", "")];
 }
 export const COLUMNS = 11;
 
@@ -56,9 +56,9 @@ export function shardRow(row, scale) {
     cell("disk", "number", known(usedDisk(row), (used) => aged(row, row.disk.total ? `${size(used)} / ${size(row.disk.total)}` : size(used)))),
     cell("memory", "number", budget ? aged(row, percent(used, budget)) : known(null)),
     cell("req/s", "number", row.down ? known(null, null, "it does not answer") : known(row.rps, figure), spark(row.spark, scale.rps)),
-    cell("p99", "number", row.down ? known(null, null, "it does not answer") : known(row.p99_ms, millis), spark(row.spark_p99, scale.p99)),
-    cell("BUSY", row.busy_1h > 0 ? "number warn" : "number", row.busy_1h === 0 ? "0" : known(row.busy_1h, count)),
+    cell("p99", "number mid", row.down ? known(null, null, "it does not answer") : known(row.p99_ms, millis), spark(row.spark_p99, scale.p99)),
+    cell("BUSY", row.busy_1h > 0 ? "number mid warn" : "number mid", row.busy_1h === 0 ? "0" : known(row.busy_1h, count)),
     cell("checkpoint", "number less", due(row.checkpoint)),
     cell("backup", "number less", due(row.backup, 1)),
-    cell("seen", "number", row.seen_ms == null ? known(null, null, "not seen since the gateway started") : h("span", { class: row.old ? "old" : null }, age(row.seen_ms, true))));
+    cell("seen", "number mid", row.seen_ms == null ? known(null, null, "not seen since the gateway started") : h("span", { class: row.old ? "old" : null }, age(row.seen_ms, true))));
 }
