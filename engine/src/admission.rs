@@ -174,6 +174,11 @@ impl Admission {
         self.places.lock().total.requests
     }
 
+    /// All places.
+    pub(crate) fn limit(&self) -> u32 {
+        self.limit
+    }
+
     pub(crate) fn available(&self) -> u32 {
         self.limit - self.in_flight()
     }

@@ -1,6 +1,7 @@
 //! Every Prometheus series of the server, in one place. Names, types and labels are contract for dashboards.
 
 mod damage;
+mod load;
 mod memory;
 mod quotas;
 mod series;
@@ -280,12 +281,15 @@ impl Metrics {
     /// Requests dispatched since the start and the seconds their answers took, but for those that only ask how the
     /// shard is: whoever watches it would see himself.
     pub(crate) fn totals(&self) -> (u64, f64) {
-        let watching = [Method::Ping, Method::Health, Method::ShardStatus, Method::GraphStats];
-        let watched = |index: &usize| watching.iter().any(|method| *method as usize == *index);
-        let work = self.ops.iter().enumerate().filter(|(index, _)| !watched(index));
-        work.filter_map(|(_, series)| series.get()).fold((0, 0.0), |(requests, seconds), series| {
+        let work = self.ops.iter().zip(Method::ALL).filter(|(_, method)| !load::is_watching(**method));
+        work.filter_map(|(series, _)| series.get()).fold((0, 0.0), |(requests, seconds), series| {
             (requests + series.requests.get(), seconds + series.duration.get_sample_sum())
         })
+    }
+
+    /// What the shard does, as `ShardStatus` tells it.
+    pub(crate) fn load(&self, admission: &Admission) -> serde_json::Value {
+        load::load(&self.durations, &self.commit_group, None, admission)
     }
 
     pub(crate) fn auth_failure(&self) {

@@ -147,6 +147,10 @@ pub struct StoreStats {
     pub sequence: u64,
     /// Bytes that its file system has left for it; none for a backend without files.
     pub free_bytes: Option<u64>,
+    /// Bytes of the whole file system; none for a backend without files.
+    pub disk_bytes: Option<u64>,
+    /// Of the free ones, those that are kept: the store takes no writes that would leave fewer.
+    pub reserve_bytes: Option<u64>,
     /// Inodes that its file system has left for it, where it has a number of them.
     pub free_inodes: Option<u64>,
     /// Memory of blocks that were read.

@@ -71,7 +71,7 @@ impl Gateway {
     }
 
     /// Waits until the JSON of `path` is as wanted.
-    pub fn wait_for(&self, path: &str, is_there: impl Fn(&Value) -> bool) -> Result<Value> {
+    pub fn wait_for(&self, path: &str, mut is_there: impl FnMut(&Value) -> bool) -> Result<Value> {
         let found = wait::poll(LIMIT, Duration::from_millis(20), || {
             Ok::<_, anyhow::Error>(Some(self.json(path)?).filter(|answer| is_there(answer)))
         })?;

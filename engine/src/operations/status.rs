@@ -159,6 +159,8 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "request_seconds": request_seconds,
         "bytes": stats.bytes,
         "free_bytes": stats.free_bytes,
+        "disk_bytes": stats.disk_bytes,
+        "reserve_bytes": stats.reserve_bytes,
         "reclaim_pending_graphs": awaiting.graphs,
         "reclaim_pending_bytes": awaiting.bytes,
         "sequence": stats.sequence,
@@ -173,11 +175,14 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
         "memory": memory(shard),
+        "load": shard.metrics.load(&shard.admission),
     });
     if shard.access.hides(caller) {
         fields["pid"] = json!(0);
         fields["persist_dir"] = Value::Null;
-        fields["free_bytes"] = Value::Null;
+        for room in ["free_bytes", "disk_bytes", "reserve_bytes"] {
+            fields[room] = Value::Null;
+        }
         fields["checkpoints"] = json!([]);
     }
     let sees_all = !shard.access.is_on() || shard.access.is_system(caller);

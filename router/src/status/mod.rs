@@ -2,16 +2,18 @@
 //! `GraphStats`, `ListIdentities` and `QuotaShow`.
 //!
 //! * `shard`: a shard, its graphs, its agents; `damage`: what it knows to be damaged, and its search for more.
-//! * `quotas`: what tenants may use and do.
+//! * `quotas`: what tenants may use and do; `load`: what it does.
 //! * `base_names`: graphs under a base name that is not in use.
 
 mod base_names;
 mod damage;
+mod load;
 mod quotas;
 mod shard;
 
 pub use base_names::{BaseNames, OtherBase, told as base_name_told};
 pub use damage::{DamageStatus, DamagedGraph, ScrubFinding, ScrubStatus};
+pub use load::LoadStatus;
 pub use quotas::{QuotaSetting, QuotaStatus, Quotas, TenantQuota};
 pub use shard::{
     CheckpointStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, KeysStatus, MemoryPart,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use epistemic_protocol::placement::COMMONS;
 use serde::{Deserialize, Serialize};
 
-use super::{DamageStatus, QuotaStatus, ScrubStatus};
+use super::{DamageStatus, LoadStatus, QuotaStatus, ScrubStatus};
 
 /// One graph, as `GraphStats` lists it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct GraphStats {
     pub kind: String,
     /// `agent_id` of its creator.
     pub owner: Option<String>,
+    /// The tenant that it was made for, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Nodes.
     pub nodes: u64,
     /// Edges.
@@ -133,6 +136,12 @@ pub struct ShardStatus {
     /// Bytes that its file system has left; none in memory.
     #[serde(default)]
     pub free_bytes: Option<u64>,
+    /// Bytes of that file system; none in memory.
+    #[serde(default)]
+    pub disk_bytes: Option<u64>,
+    /// Of the free ones, those that it keeps: below them it takes no writes.
+    #[serde(default)]
+    pub reserve_bytes: Option<u64>,
     /// Graphs whose removed records have not given their room back.
     #[serde(default)]
     pub reclaim_pending_graphs: u64,
@@ -185,6 +194,9 @@ pub struct ShardStatus {
     /// What it may take of memory, and holds of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<MemoryStatus>,
+    /// What it does, counted since its start; earlier versions do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadStatus>,
 }
 
 /// The keys file of a shard.

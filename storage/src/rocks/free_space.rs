@@ -52,6 +52,17 @@ impl FreeSpace {
         Some(self.look()?.bytes)
     }
 
+    /// Bytes of the file system, when it says so.
+    pub(super) fn all(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(&self.path).ok()?;
+        Some(stat.f_blocks.saturating_mul(stat.f_frsize))
+    }
+
+    /// Bytes that are kept free.
+    pub(super) fn kept(&self) -> u64 {
+        self.min_free
+    }
+
     /// Inodes that are free for us, where the file system has a number of them.
     pub(super) fn inodes_left(&self) -> Option<u64> {
         Some(self.look()?.inodes?.0)

@@ -345,7 +345,17 @@ impl Store for RocksStore {
         let sequence = db.latest_sequence_number();
         let (free_bytes, free_inodes) = (self.free_space.left(), self.free_space.inodes_left());
         let (bytes, cache_bytes) = (tables + write_buffer_bytes, self.cache.get_usage() as u64);
-        Ok(StoreStats { bytes, sequence, free_bytes, free_inodes, cache_bytes, write_buffer_bytes })
+        let (disk_bytes, reserve_bytes) = (self.free_space.all(), Some(self.free_space.kept()));
+        Ok(StoreStats {
+            bytes,
+            sequence,
+            free_bytes,
+            disk_bytes,
+            reserve_bytes,
+            free_inodes,
+            cache_bytes,
+            write_buffer_bytes,
+        })
     }
 
     fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {

@@ -5,6 +5,7 @@ mod dashboard;
 mod lists;
 mod looks;
 mod stop;
+mod tier;
 mod topology;
 
 use anyhow::Result;

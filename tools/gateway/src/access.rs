@@ -1,14 +1,16 @@
-//! Who may look. With a token: whoever shows it, in a header or in the cookie that it was exchanged for. Without one
-//! the gateway is on loopback, and answers only what was addressed to loopback: a web page in the operator's browser
-//! whose host name was made to resolve to 127.0.0.1 gets nothing.
+//! Who may look, and who may do something. With a token: whoever shows it, in a header or in the cookie that it was exchanged
+//! for; there may be one for viewers and one for operators. Without any the gateway is on loopback, and answers only what was
+//! addressed to loopback: a web page in the operator's browser whose host name was made to resolve to 127.0.0.1 gets nothing.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
 
+use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, header};
 use epistemic_router::read_private_file;
 use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -23,10 +25,20 @@ const MIN_TOKEN: usize = 16;
 #[derive(Clone)]
 pub(super) struct Token(Hmac<Sha256>);
 
+/// What a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Role {
+    /// Looking.
+    Viewer,
+    /// Looking, and the few things that can be done.
+    Operator,
+}
+
 /// The rules of a gateway.
 #[derive(Debug)]
 pub(super) struct Access {
-    token: Option<Token>,
+    tokens: Vec<(Role, Token)>,
     /// It serves HTTPS alone: the cookie is for nothing else.
     secure: bool,
 }
@@ -34,7 +46,7 @@ pub(super) struct Access {
 /// What becomes of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Granted,
+    Granted(Role),
     /// No token, or a wrong one.
     Unauthorized,
     /// Addressed to a name that is not loopback.
@@ -73,33 +85,71 @@ impl fmt::Debug for Token {
 }
 
 impl Access {
-    pub(super) fn new(token: Option<Token>, secure: bool) -> Self {
-        Self { token, secure }
+    /// With the tokens of viewers and of operators.
+    pub(super) fn new(viewer: Option<Token>, operator: Option<Token>, secure: bool) -> Self {
+        let viewer = viewer.map(|token| (Role::Viewer, token));
+        let operator = operator.map(|token| (Role::Operator, token));
+        Self { tokens: viewer.into_iter().chain(operator).collect(), secure }
+    }
+
+    /// Whether everybody who looks has shown a token.
+    pub(super) fn has_token(&self) -> bool {
+        !self.tokens.is_empty()
     }
 
     /// Judges a request by its headers.
     pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let Some(token) = &self.token else {
-            let host = text(header::HOST).unwrap_or_default();
-            return if is_loopback(host) { Verdict::Granted } else { Verdict::Misdirected };
-        };
-        let bearer = text(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+        if self.tokens.is_empty() {
+            let host = text(headers, header::HOST).unwrap_or_default();
+            return if is_loopback(host) { Verdict::Granted(Role::Viewer) } else { Verdict::Misdirected };
+        }
+        let bearer = text(headers, header::AUTHORIZATION).and_then(|value| value.split_once(' '));
         let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let cookies = text(header::COOKIE).unwrap_or_default().split(';').map(str::trim);
-        let mut ours = cookies.filter_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('='));
-        let granted = bearer.is_some_and(|(_, shown)| token.is(shown.trim()))
-            || ours.any(|shown| bool::from(shown.as_bytes().ct_eq(token.cookie().as_bytes())));
-        if granted { Verdict::Granted } else { Verdict::Unauthorized }
+        let cookies = text(headers, header::COOKIE).unwrap_or_default().split(';').map(str::trim);
+        let ours: Vec<_> =
+            cookies.filter_map(|cookie| cookie.strip_prefix(COOKIE)?.strip_prefix('=')).collect();
+        let shows = |token: &Token| {
+            bearer.is_some_and(|(_, shown)| token.is(shown.trim()))
+                || ours.iter().any(|shown| bool::from(shown.as_bytes().ct_eq(token.cookie().as_bytes())))
+        };
+        // Who shows both is who may do more.
+        let granted = self.tokens.iter().rev().find(|(_, token)| shows(token));
+        granted.map_or(Verdict::Unauthorized, |(role, _)| Verdict::Granted(*role))
     }
 
-    /// The `Set-Cookie` for whoever shows the right token. Scripts do not see the cookie and other sites do not send
-    /// it with what they embed.
+    /// The `Set-Cookie` for whoever shows a right token. Scripts do not see the cookie and other sites do not send it.
     pub(super) fn exchange(&self, shown: &str) -> Option<String> {
-        let token = self.token.as_ref().filter(|token| token.is(shown))?;
-        let secure = if self.secure { "; Secure" } else { "" };
-        Some(format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=604800{secure}", token.cookie()))
+        let (_, token) = self.tokens.iter().find(|(_, token)| token.is(shown))?;
+        Some(self.cookie(&token.cookie(), 604_800))
     }
+
+    /// The `Set-Cookie` that ends what [`exchange`](Self::exchange) began, in this browser.
+    pub(super) fn farewell(&self) -> String {
+        self.cookie("", 0)
+    }
+
+    fn cookie(&self, value: &str, seconds: u32) -> String {
+        let secure = if self.secure { "; Secure" } else { "" };
+        format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}")
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether a page of this gateway made the request: browsers tell where a request comes from, and only scripts of the same place
+/// may add a header of their own.
+pub(super) fn is_our_page(headers: &HeaderMap) -> bool {
+    let told = headers.get("x-requested-with").is_some_and(|value| value == "dashboard");
+    told && is_same_origin(headers)
+}
+
+/// Whether the request says that it comes from this very address.
+pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
+    let origin = text(headers, header::ORIGIN).and_then(|origin| origin.split_once("://"));
+    let host = text(headers, header::HOST);
+    origin.is_some_and(|(_, authority)| host.is_some_and(|host| host.eq_ignore_ascii_case(authority)))
 }
 
 /// `localhost` or a loopback address, with any port.
@@ -115,8 +165,6 @@ fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderName;
-
     use super::*;
 
     const TOKEN: &str = "0123456789abcdef";
@@ -127,10 +175,10 @@ mod tests {
 
     #[test]
     fn the_token_opens_in_a_header_or_as_its_cookie() {
-        let access = Access::new(Token::new(TOKEN), false);
+        let access = Access::new(Token::new(TOKEN), None, false);
         let cookie = access.exchange(TOKEN).unwrap();
         assert!(!cookie.contains(TOKEN) && cookie.contains("HttpOnly") && !cookie.contains("Secure"));
-        let secure = Access::new(Token::new(TOKEN), true).exchange(TOKEN).unwrap();
+        let secure = Access::new(Token::new(TOKEN), None, true).exchange(TOKEN).unwrap();
         assert_eq!(secure, format!("{cookie}; Secure"));
         let cookie = cookie.split(';').next().unwrap();
         for (name, value) in [
@@ -139,7 +187,7 @@ mod tests {
             (header::COOKIE, cookie.to_owned()),
             (header::COOKIE, format!("a=b; {cookie}")),
         ] {
-            assert_eq!(judge(&access, name, &value), Verdict::Granted, "{value}");
+            assert_eq!(judge(&access, name, &value), Verdict::Granted(Role::Viewer), "{value}");
         }
         for (name, value) in [
             (header::AUTHORIZATION, "Bearer 0123456789abcdeg".to_owned()),
@@ -157,13 +205,48 @@ mod tests {
 
     #[test]
     fn without_a_token_only_loopback_names_are_answered() {
-        let access = Access::new(None, false);
+        let access = Access::new(None, None, false);
         for host in ["localhost", "LOCALHOST:1", "127.0.0.1:9190", "[::1]:9190", "127.9.9.9"] {
-            assert_eq!(judge(&access, header::HOST, host), Verdict::Granted, "{host}");
+            assert_eq!(judge(&access, header::HOST, host), Verdict::Granted(Role::Viewer), "{host}");
         }
         for host in ["evil.example", "evil.example:9190", "localhost.evil.example", "10.0.0.1", ""] {
             assert_eq!(judge(&access, header::HOST, host), Verdict::Misdirected, "{host}");
         }
         assert_eq!(access.exchange(""), None);
+    }
+
+    #[test]
+    fn each_token_has_its_role_and_signing_out_ends_the_cookie() {
+        const OPERATOR: &str = "fedcba9876543210";
+        let access = Access::new(Token::new(TOKEN), Token::new(OPERATOR), false);
+        let role = |token: &str| judge(&access, header::AUTHORIZATION, &format!("Bearer {token}"));
+        assert_eq!(role(TOKEN), Verdict::Granted(Role::Viewer));
+        assert_eq!(role(OPERATOR), Verdict::Granted(Role::Operator));
+        let cookie = |token| access.exchange(token).unwrap().split(';').next().unwrap().to_owned();
+        let both = format!("{}; {}", cookie(TOKEN), cookie(OPERATOR));
+        assert_eq!(judge(&access, header::COOKIE, &both), Verdict::Granted(Role::Operator));
+        assert!(access.farewell().contains("Max-Age=0") && access.farewell().contains("SameSite=Strict"));
+    }
+
+    #[test]
+    fn a_write_comes_from_a_page_of_the_same_place() {
+        let from = |origin: &'static str, with: &'static str| {
+            is_our_page(&HeaderMap::from_iter([
+                (header::HOST, "gateway.example:9190".parse().unwrap()),
+                (header::ORIGIN, origin.parse().unwrap()),
+                (HeaderName::from_static("x-requested-with"), with.parse().unwrap()),
+            ]))
+        };
+        assert!(from("http://gateway.example:9190", "dashboard"));
+        assert!(!from("http://gateway.example:9190", "XMLHttpRequest"));
+        for origin in [
+            "http://evil.example",
+            "null",
+            "http://gateway.example",
+            "http://gateway.example:9190.evil.example",
+        ] {
+            assert!(!from(origin, "dashboard"), "{origin}");
+        }
+        assert!(!is_same_origin(&HeaderMap::new()));
     }
 }

@@ -16,6 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Gateway;
 use super::access::{Access, Token};
+use super::backups::BackupFile;
+use super::clock::unix_ms;
 use super::owners::Owners;
 use super::program::{self, Usage};
 use super::server;
@@ -27,7 +29,7 @@ const MAX_RESPONSE_BYTES: u32 = 64 << 20;
 
 const HELP: &str = "\
 Addresses:
-  /                                 the dashboard
+  /                                 the dashboard; its answers are below /api (docs/dashboard.md)
   /api/dashboard/daemon/shards      the topology as JSON
   /metrics                          Prometheus
   /healthz                          200 while the gateway runs, without a token
@@ -40,7 +42,7 @@ Exit codes:
   1  the address cannot be listened on
   2  wrong usage or configuration";
 
-/// Shows a shard tier: topology, metrics and a dashboard over HTTP. Read-only.
+/// Shows a shard tier: topology, metrics and a dashboard over HTTP. Read-only without --operator-token-file.
 #[derive(Parser, Debug)]
 #[command(name = "epistemic-graph-gateway", version, after_help = HELP)]
 struct Cli {
@@ -50,6 +52,18 @@ struct Cli {
     /// File of mode 0600 with a token of at least 16 characters that every request must show.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// The same with another token, for those who may also take checkpoints, cancel moves and forget signposts.
+    #[arg(long, value_name = "FILE")]
+    operator_token_file: Option<PathBuf>,
+    /// Show what is in graphs, too: nodes, edges, properties and ledgers, as far as --agent-id may read them. Needs a token.
+    #[arg(long)]
+    explore: bool,
+    /// The file that `egctl backup create` and `drill` write with --metrics-file, to show how old backups are.
+    #[arg(long, value_name = "FILE")]
+    backup_metrics: Option<PathBuf>,
+    /// Hours between two backups, and between two drills.
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=8760))]
+    backup_every: u64,
     /// PEM file with the certificate of the gateway, and those that lead from it to its CA: it then serves https:// alone. Files
     /// that change are read again by themselves.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -75,10 +89,10 @@ pub(super) fn main() -> ExitCode {
 
 impl Cli {
     async fn run(self, log: LogWriter) -> Result<()> {
-        let token = self.token_file.as_deref().map(Token::from_file).transpose()?;
-        if token.is_none() && !self.listen.ip().is_loopback() {
+        let access = self.access()?;
+        if !access.has_token() && !self.listen.ip().is_loopback() {
             let message = format!(
-                "{} is not a loopback address: everyone who reaches it could look in. Give --token-file, or listen \
+                "{} is not a loopback address: everyone who reaches it could look in. Give --token-file or --operator-token-file, or listen \
                  on 127.0.0.1",
                 self.listen
             );
@@ -98,6 +112,7 @@ impl Cli {
         tokio::spawn(Arc::clone(&gateway.owners).run());
         for shard in &gateway.shards {
             tokio::spawn(Arc::clone(shard).run());
+            tokio::spawn(Arc::clone(shard).follow_moves());
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{}/", listener.local_addr()?);
@@ -112,7 +127,6 @@ impl Cli {
             tracing::info!("stopping");
             manager::stopping("answering what was asked");
         };
-        let access = Access::new(token, tls.is_some());
         let transport = match tls {
             Some(tls) => {
                 tokio::spawn(epistemic_tls::keep(vec![tls.clone()], signal(SignalKind::hangup())?));
@@ -122,6 +136,19 @@ impl Cli {
         };
         server::serve(listener, transport, gateway, access, stop).await;
         Ok(())
+    }
+
+    /// Who may do what.
+    fn access(&self) -> Result<Access> {
+        let token = |file: &Option<PathBuf>| file.as_deref().map(Token::from_file).transpose();
+        let (viewer, operator) = (token(&self.token_file)?, token(&self.operator_token_file)?);
+        let access = Access::new(viewer, operator, self.tls_cert.is_some());
+        if self.explore && !access.has_token() {
+            let message =
+                "--explore shows what is in graphs, so it needs --token-file or --operator-token-file";
+            return Err(Usage(message.to_owned()).into());
+        }
+        Ok(access)
     }
 
     /// Its own certificate.
@@ -142,7 +169,9 @@ impl Cli {
             ..ConnectOptions::resolve(lookup)?
         };
         let default = self.default_graph.clone().unwrap_or_else(|| default_graph(lookup));
-        Ok(Gateway::new(endpoints, &secret, &options, Affinity::resolve(lookup)?, default))
+        let backups = self.backup_metrics.clone().map(|path| BackupFile::new(path, self.backup_every * 3600));
+        let gateway = Gateway::new(endpoints, &secret, &options, Affinity::resolve(lookup)?, default);
+        Ok(Gateway { explore: self.explore, backups, ..gateway })
     }
 }
 
@@ -162,6 +191,10 @@ impl Gateway {
             placement: ShardRouter::new(endpoints, secret.clone(), options.clone()).with_affinity(affinity),
             default_graph,
             log: None,
+            started_ms: unix_ms(),
+            agent_id: options.agent_id.clone(),
+            explore: false,
+            backups: None,
         }
     }
 }

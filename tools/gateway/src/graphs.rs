@@ -169,6 +169,7 @@ mod tests {
             name,
             kind,
             owner,
+            tenant: None,
             nodes,
             edges: 0,
             sequence: 1,

@@ -1,25 +1,34 @@
 //! `epistemic-graph-gateway`: the shard tier over HTTP, for people, monitoring and the callers of the topology.
-//! It only reads.
+//! It reads; the few things that it does need the token of an operator.
 //!
 //! * `command` is the command line, `shards` its flags that name shards, `program` the life of the process.
-//! * `server` is the routes, `access` who may use them.
+//! * `server` is the routes, `access` who may use them, `sign_in` how they show it.
 //! * `watch` asks every shard once a second, whoever looks and however many; `probe` is one such question, `rate` what
 //!   two answers say together.
 //! * `owners` compares who serves which graph.
-//! * `topology`, `metrics`, `overview`, `graphs` and `route` are the answers; `page/` is the dashboard.
+//! * `topology`, `metrics`, `overview`, `graphs` and `route` are answers for programs.
+//! * `api` is the answers for the dashboard, which `pages` serves: its files are in `page/`. `series` is the last hour of a shard,
+//!   `moves` what it says of moves, `backups` what is known of backups.
 
 mod access;
+mod api;
+mod backups;
+mod clock;
 mod command;
 mod graphs;
 mod metrics;
+mod moves;
 mod overview;
 mod owners;
+mod pages;
 mod probe;
 mod program;
 mod rate;
 mod route;
+mod series;
 mod server;
 mod shards;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 mod topology;
@@ -28,6 +37,7 @@ mod watch;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use backups::BackupFile;
 use epistemic_logging::LogWriter;
 use epistemic_router::ShardRouter;
 use owners::Owners;
@@ -45,6 +55,13 @@ struct Gateway {
     owners: Arc<Owners>,
     /// The log of the process, to tell what it drops.
     log: Option<LogWriter>,
+    /// When it began to look, Unix milliseconds.
+    started_ms: u64,
+    /// The identity that it asks with.
+    agent_id: Option<String>,
+    /// Whether it may show what is in graphs.
+    explore: bool,
+    backups: Option<BackupFile>,
 }
 
 fn main() -> ExitCode {

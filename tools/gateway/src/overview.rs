@@ -1,12 +1,13 @@
 //! `GET /api/dashboard/shards`: all that is known of every shard, for the page.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use epistemic_router::status::{DamageStatus, QuotaStatus};
 use epistemic_router::{EndpointList, EndpointStatus};
 use serde::Serialize;
 
 use super::Gateway;
+use super::clock::unix_ms;
 use super::owners::OwnersView;
 use super::watch::Look;
 
@@ -116,10 +117,6 @@ impl ShardView {
             seen_ms_ago: look.map(|look| look.seen.at.elapsed().as_millis() as u64),
         }
     }
-}
-
-fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
 }
 
 fn millis(time: Duration) -> f64 {

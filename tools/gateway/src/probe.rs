@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use epistemic_router::status::ShardStatus;
 use epistemic_router::{DEFAULT_GRAPH, EndpointList, RouterError, ShardRouter};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 /// How long a shard may take for all that one look asks it.
@@ -113,7 +113,17 @@ pub(super) async fn call<T: DeserializeOwned>(
     method: &str,
     deadline: Duration,
 ) -> Result<Result<T, RouterError>, Trouble> {
-    match router.with_deadline(deadline).call_raw(DEFAULT_GRAPH, method, &()).await {
+    call_with(router, method, &(), deadline).await
+}
+
+/// The same with parameters.
+pub(super) async fn call_with<T: DeserializeOwned>(
+    router: &ShardRouter,
+    method: &str,
+    params: &(impl Serialize + Sync),
+    deadline: Duration,
+) -> Result<Result<T, RouterError>, Trouble> {
+    match router.with_deadline(deadline).call_raw(DEFAULT_GRAPH, method, params).await {
         Ok(bytes) => rmp_serde::from_slice(&bytes)
             .map(Ok)
             .map_err(|error| Trouble::said(format!("the result of {method} is not understood: {error}"))),

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use epistemic_listen::{Limits, Transport};
 use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
@@ -20,25 +19,18 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::Gateway;
-use super::access::{Access, Verdict};
+use super::access::Access;
 use super::graphs::Wanted;
-
-const PAGE: &str = include_str!("page/index.html");
-const LOGIN: &str = include_str!("page/login.html");
-const STYLE: &str = include_str!("page/style.css");
-const SCRIPT: &str = include_str!("page/app.js");
+use super::{api, pages, sign_in};
 
 /// Nothing but this page's own files; no frame, no inline script, no other host.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/// Bytes of a login form.
-const MAX_FORM: usize = 4096;
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; \
+                      img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// For the requests that have begun when the process is told to stop. Longer than the longest answer takes.
 const DRAIN: Duration = Duration::from_secs(4);
 
-type Shared = State<(Arc<Gateway>, Arc<Access>)>;
+pub(super) type Shared = State<(Arc<Gateway>, Arc<Access>)>;
 
 /// Descriptors that are kept for the connections to shards and the program's own files.
 const OWN_DESCRIPTORS: u64 = 64;
@@ -59,20 +51,24 @@ pub(super) async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
     let state = (gateway, Arc::new(access));
-    let guarded = Router::new()
-        .route("/", get(|| async { html(StatusCode::OK, PAGE.to_owned()) }))
-        .route("/app.js", get(|| async { text("text/javascript; charset=utf-8", SCRIPT.to_owned()) }))
+    let pages =
+        pages::PAGES.into_iter().fold(Router::new(), |pages, path| pages.route(path, get(pages::shell)));
+    let guarded = pages
         .route("/metrics", get(metrics))
         .route("/api/dashboard/daemon/shards", get(topology))
         .route("/api/dashboard/shards", get(overview))
         .route("/api/dashboard/graphs", get(graphs))
         .route("/api/dashboard/route", get(route))
-        .layer(from_fn_with_state(state.clone(), guard));
+        .route("/api/tier", get(api::tier::tier))
+        .route("/api/shard", get(api::shard::shard))
+        .route("/api/shard/series", get(api::shard::series))
+        .fallback(get(pages::file))
+        .layer(from_fn_with_state(state.clone(), sign_in::guard));
     let routes = guarded
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/style.css", get(|| async { text("text/css; charset=utf-8", STYLE.to_owned()) }))
-        .route("/login", get(|| async { login_page(StatusCode::OK, "") }).post(login))
-        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .route("/login", get(sign_in::form).post(sign_in::login))
+        .route("/logout", post(sign_in::logout))
+        .layer(DefaultBodyLimit::max(sign_in::MAX_FORM))
         .layer(from_fn(harden))
         .with_state(state);
     let (told, stopping) = oneshot::channel();
@@ -120,63 +116,11 @@ async fn metrics(State((gateway, _)): Shared) -> Response {
     }
 }
 
-/// Lets a request through, or says what is missing: a person gets the form, a program an error.
-async fn guard(State((_, access)): Shared, request: Request, next: Next) -> Response {
-    let is_page = request.uri().path() == "/";
-    if is_page && let Some(shown) = token_in(request.uri().query().unwrap_or_default().as_bytes()) {
-        return admit(&access, &shown);
-    }
-    match access.judge(request.headers()) {
-        Verdict::Granted => next.run(request).await,
-        Verdict::Unauthorized if is_page => see_other("/login"),
-        Verdict::Unauthorized => {
-            let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-            (StatusCode::UNAUTHORIZED, challenge, "a token is needed: Authorization: Bearer TOKEN\n")
-                .into_response()
-        }
-        Verdict::Misdirected => {
-            let text = "this gateway has no token and answers only what is addressed to localhost\n";
-            (StatusCode::MISDIRECTED_REQUEST, text).into_response()
-        }
-    }
-}
-
-async fn login(State((_, access)): Shared, body: Body) -> Response {
-    match to_bytes(body, MAX_FORM).await {
-        Ok(form) => admit(&access, &token_in(&form).unwrap_or_default()),
-        Err(_) => login_page(StatusCode::PAYLOAD_TOO_LARGE, "This is not a token."),
-    }
-}
-
-/// Exchanges a token for its cookie.
-fn admit(access: &Access, shown: &str) -> Response {
-    match access.exchange(shown) {
-        Some(cookie) => ([(header::SET_COOKIE, cookie)], see_other("/")).into_response(),
-        None => login_page(StatusCode::UNAUTHORIZED, "This is not the token."),
-    }
-}
-
-fn login_page(status: StatusCode, message: &str) -> Response {
-    html(status, LOGIN.replace("{message}", message))
-}
-
-fn see_other(place: &'static str) -> Response {
-    (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
-}
-
-fn token_in(encoded: &[u8]) -> Option<String> {
-    form_urlencoded::parse(encoded).find_map(|(key, value)| (key == "token").then(|| value.into_owned()))
-}
-
-fn html(status: StatusCode, page: String) -> Response {
-    (status, text("text/html; charset=utf-8", page)).into_response()
-}
-
 fn text(kind: &'static str, body: String) -> Response {
     ([(header::CONTENT_TYPE, kind)], body).into_response()
 }
 
-fn json(answer: &impl Serialize) -> Response {
+pub(super) fn json(answer: &impl Serialize) -> Response {
     match serde_json::to_string(answer) {
         Ok(body) => text("application/json", body),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -191,10 +135,11 @@ async fn harden(request: Request, next: Next) -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    // Files of the dashboard say themselves how long they are good.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

@@ -1,6 +1,7 @@
 //! A shard under watch. Each has a task of its own, so that a slow one delays nobody.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use epistemic_router::status::GraphStats;
@@ -8,11 +9,18 @@ use epistemic_router::{Breaker, ConnectOptions, Endpoint, EndpointList, Secret, 
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::probe::{DEADLINE, Seen, call, look};
+use super::api::Reason;
+use super::clock::unix_ms;
+use super::moves::{self, Moved};
+use super::probe::{Answer, DEADLINE, Seen, call, look};
 use super::rate::{Rate, Rates};
+use super::series::Series;
 
 /// Time between two looks, and for how long a list of graphs is good.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Time between two questions for moves.
+const MOVES_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Graphs of a shard by name, or why they are not known.
 pub(super) type Graphs = Result<Arc<Vec<GraphStats>>, String>;
@@ -25,6 +33,11 @@ pub(super) struct Watched {
     router: ShardRouter,
     latest: watch::Sender<Option<Arc<Look>>>,
     graphs: Mutex<Option<(Instant, Graphs)>>,
+    known: parking_lot::Mutex<Option<Arc<Known>>>,
+    series: parking_lot::Mutex<Series>,
+    moves: parking_lot::Mutex<Option<Arc<[Moved]>>>,
+    /// Graphs that it has, less those that it shows.
+    hidden: AtomicU64,
     store: parking_lot::Mutex<KnownStore>,
 }
 
@@ -35,6 +48,15 @@ struct KnownStore {
     /// What to say while another one answers.
     changed: Option<String>,
     changes: u64,
+}
+
+/// What a shard said of itself last, however long ago.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) at: Instant,
+    /// Unix milliseconds.
+    pub(super) at_ms: u64,
+    pub(super) answer: Answer,
 }
 
 /// The newest look at a shard.
@@ -59,6 +81,10 @@ impl Watched {
             router: ShardRouter::new(alone, secret.clone(), options),
             latest: watch::Sender::new(None),
             graphs: Mutex::new(None),
+            known: parking_lot::Mutex::default(),
+            series: parking_lot::Mutex::new(Series::new(unix_ms())),
+            moves: parking_lot::Mutex::default(),
+            hidden: AtomicU64::new(0),
             store: parking_lot::Mutex::default(),
         }
     }
@@ -78,6 +104,7 @@ impl Watched {
         loop {
             ticks.tick().await;
             let seen = look(&self.router).await;
+            self.remember(&seen);
             let status = seen.answer.as_ref().ok().and_then(|answer| answer.status.as_ref());
             let rate = match status {
                 Some(status) => rates.add(seen.at, status.requests, status.request_seconds),
@@ -90,6 +117,79 @@ impl Watched {
             hung = seen.is_hung(hung);
             self.latest.send_replace(Some(Arc::new(Look { seen, hung, rate, store_changed })));
         }
+    }
+
+    /// Keeps what it said, and what happened since the last look.
+    fn remember(&self, seen: &Seen) {
+        let now_ms = unix_ms();
+        match &seen.answer {
+            Ok(answer) => {
+                let load = answer.status.as_ref().and_then(|status| status.load.as_ref());
+                self.series.lock().answered(seen.at, now_ms, answer.health.uptime_s, load);
+                let known = Known { at: seen.at, at_ms: now_ms, answer: answer.clone() };
+                *self.known.lock() = Some(Arc::new(known));
+            }
+            Err(trouble) => self.series.lock().silent(now_ms, &trouble.reason),
+        }
+    }
+
+    /// Asks for ever which moves go on.
+    pub(super) async fn follow_moves(self: Arc<Self>) {
+        loop {
+            if self.trouble().is_none()
+                && let Some(moves) = moves::ask(&self.router, self.endpoint.as_str(), DEADLINE).await
+            {
+                *self.moves.lock() = Some(moves.into());
+            }
+            sleep(MOVES_INTERVAL).await;
+        }
+    }
+
+    /// What it said last; nothing while it never answered.
+    pub(super) fn known(&self) -> Option<Arc<Known>> {
+        self.known.lock().clone()
+    }
+
+    /// The moves that it told last; nothing while it does not tell.
+    pub(super) fn moves(&self) -> Option<Arc<[Moved]>> {
+        self.moves.lock().clone()
+    }
+
+    /// Its last hour.
+    pub(super) fn series(&self) -> parking_lot::MutexGuard<'_, Series> {
+        self.series.lock()
+    }
+
+    /// Whether it was started anew in that hour.
+    pub(super) fn restarted(&self) -> bool {
+        self.series.lock().has_restarted()
+    }
+
+    /// Graphs that it does not show to this gateway, as far as its graphs were asked for.
+    pub(super) fn hidden_graphs(&self) -> u64 {
+        self.hidden.load(Ordering::Relaxed)
+    }
+
+    /// Why it does not answer now.
+    pub(super) fn trouble(&self) -> Option<Reason> {
+        let look = self.newest()?;
+        let trouble = look.seen.answer.as_ref().err()?;
+        let code = match (look.hung, trouble.answered) {
+            (true, _) => "HUNG",
+            (false, true) => "REFUSED",
+            (false, false) => "UNREACHABLE",
+        };
+        Some(Reason { code: code.to_owned(), text: trouble.reason.clone() })
+    }
+
+    /// The newest look, if there was one.
+    pub(super) fn newest(&self) -> Option<Arc<Look>> {
+        self.latest.borrow().clone()
+    }
+
+    /// Calls of one method, with a connection of the watch.
+    pub(super) fn router(&self) -> &ShardRouter {
+        &self.router
     }
 
     /// What to say when `store` is another one than the first that answered. It stays until the first one answers again, or
@@ -141,6 +241,9 @@ impl Watched {
         let graphs = match call::<Vec<GraphStats>>(&self.router, "GraphStats", DEADLINE).await {
             Ok(Ok(mut graphs)) => {
                 graphs.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                let known = self.known();
+                let all = known.and_then(|known| Some(known.answer.status.as_ref()?.graphs)).unwrap_or(0);
+                self.hidden.store(all.saturating_sub(graphs.len() as u64), Ordering::Relaxed);
                 Ok(Arc::new(graphs))
             }
             Ok(Err(error)) => Err(error.to_string()),

@@ -223,6 +223,7 @@ pub fn stats_of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> GraphStats {
         name: graph.name().to_string(),
         kind: graph.kind().name().to_owned(),
         owner: graph.owner().map(str::to_owned),
+        tenant: graph.tenant().map(str::to_owned),
         nodes: state.nodes,
         edges: state.edges,
         sequence: state.sequence,

@@ -30,6 +30,7 @@ fn graph(name: &str, nodes: u64) -> GraphStats {
         name: name.to_owned(),
         kind: "Agent".to_owned(),
         owner: None,
+        tenant: None,
         nodes,
         edges: 2 * nodes,
         sequence: 3 * nodes,
