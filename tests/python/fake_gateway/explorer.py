@@ -76,9 +76,9 @@ def search(world, asked):
     tests = {"id": lambda node: node.startswith(q) or q in node, "label": lambda node: made.labels[node] == q, "text": lambda node: q.lower() in caption(node).lower()}
     hits = [node for node in sorted(made.labels) if tests[by](node)]
     start, limit = int(asked.get("after", 0)), min(int(asked.get("limit", 50)), 50)
-    rows = [{"id": node, "label": made.labels[node], "caption": caption(node), "in": len(made.into[node]), "out": len(made.out[node])} for node in hits[start:start + limit]]
+    rows = [{"id": node, "label": made.labels[node], "caption": caption(node), "in": min(len(made.into[node]), 10_001), "out": min(len(made.out[node]), 10_001)} for node in hits[start:start + limit]]
     more = start + limit < len(hits)
-    return {"rows": rows, "next": str(start + limit) if more else None, "searched": len(made.labels), "of": len(made.labels)}
+    return {"rows": rows, "next": str(start + limit) if more else None, "searched": len(made.labels), "nodes": len(made.labels)}
 
 
 def known(made, node):
@@ -89,11 +89,15 @@ def known(made, node):
 def node(world, asked):
     made, name = the_graph(world, asked), asked.get("id", "")
     known(made, name)
-    return {"id": name, "label": made.labels[name], "sequence": 1_204_551, "in": len(made.into[name]), "out": len(made.out[name]), "exact": True, "properties": [
-        ["text", "string", "The number of shards follows from the endpoint list; nothing else stores it.", 76], ["confidence", "number", 0.94, 8],
-        ["created", "string", "2026-11-12 09:41:07", 19], ["owner", "string", "planner-3", 9], ["tags", "array", ["placement", "hash"], 20],
-        ["where", "object", {"file": "design.md", "lines": [3, 9]}, 40], ["hostile <b>key</b>", "string", HOSTILE[2], 20],
-        ["long", "string", "word " * 900, 18_432], ["embedding", "vector", None, 1536]]}
+    text = "word " * 3_600
+    if asked.get("key") == "long":
+        return {"id": name, "label": made.labels[name], "sequence": 9, "graph_sequence": 1_204_551, "properties": [["long", "string", text, len(text)]]}
+    return {"id": name, "label": made.labels[name], "caption": caption(name), "sequence": 9, "graph_sequence": 1_204_551, "in": min(len(made.into[name]), 10_001),
+            "out": min(len(made.out[name]), 10_001), "exact": len(made.into[name]) <= 10_000, "bytes": 20_000, "properties": [
+        ["text", "string", "The number of shards follows from the endpoint list; nothing else stores it.", 76], ["confidence", "float", 0.94, 8],
+        ["created", "string", "2026-11-12 09:41:07", 19], ["owner", "string", "planner-3", 9], ["tags", "list", ["placement", "hash"], 20],
+        ["where", "map", {"file": "design.md", "lines": [3, 9]}, 40], ["hostile <b>key</b>", "string", HOSTILE[2], 20],
+        ["long", "string", text[:4096], len(text)], ["embedding", "list", None, 1536]]}
 
 
 def neighbours(world, asked):
@@ -115,7 +119,9 @@ def neighbours(world, asked):
     start, limit = int(asked.get("after", 0)), min(int(asked.get("limit", 50)), 200)
     rows = [{"id": other, "label": made.labels[other], "caption": caption(other), "degree": degree(made, other), "edges": near[other]} for other in ids[start:start + limit]]
     exact = len(near) <= 10_000
-    return {"in": min(len(made.into[name]), 10_000), "out": min(len(made.out[name]), 10_000), "exact": exact, "by_label": sorted(([key, min(n, 10_000)] for key, n in by_label.items()), key=lambda pair: -pair[1]),
+    if start:
+        return {"rows": rows, "next": str(start + limit) if start + limit < len(ids) else None, "sequence": 1_204_551}
+    return {"neighbors": min(len(near), 10_001), "in": min(len(made.into[name]), 10_001), "out": min(len(made.out[name]), 10_001), "exact": exact, "by_label": sorted(([key, min(n, 10_000)] for key, n in by_label.items()), key=lambda pair: -pair[1]),
             "rows": rows, "next": str(start + limit) if start + limit < len(ids) else None}
 
 
@@ -168,4 +174,5 @@ def blast(world, asked):
                         cut = cut or depth
         counts.append(len(level))
         at = level
-    return {"counts": counts, "rows": rows, "cut_at": cut}
+    shown = [sum(row[2] == depth for row in rows) for depth in range(deepest + 1)]
+    return {"counts": shown, "all": counts, "rows": rows, "cut_at": cut, "complete": True}

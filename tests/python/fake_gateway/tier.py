@@ -74,7 +74,7 @@ def tier(world, _):
     return {
         "role": world.set.get("role", "viewer"),
         "explore": world.set.get("explore", "1") == "1",
-        "explore_why": "The gateway was started without --explore.",
+        "explore_why": "the gateway was started without --explore",
         "kept_since_ms": world.began,
         "totals": {**total, "stale_graphs": stale},
         "hidden_graphs": 12 if world.set.get("hidden") else 0,

@@ -67,7 +67,7 @@ fn what_may_not_be_seen_is_named() -> Result<()> {
     dashboard.reads("it needs the role operator")?;
     dashboard.fake.say("explore=0")?;
     dashboard.open("/explore?graph=x")?;
-    dashboard.reads("The gateway was started without --explore.")
+    dashboard.reads("The gateway was started without --explore")
 }
 
 #[test]

@@ -3,7 +3,6 @@
 mod access;
 mod dashboard;
 mod lists;
-mod looks;
 mod stop;
 mod tier;
 mod topology;

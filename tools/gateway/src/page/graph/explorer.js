@@ -76,7 +76,7 @@ export class Explorer {
     setQuery({ node: id, depth: null }, push && id != null);
     this.stage?.request();
     if (id == null) { this.detail = null; return this.changed(); }
-    if (this.detail?.id !== id) this.detail = null;
+    if (this.detail?.id !== id) { this.detail = null; this.whole = null; }
     this.changed();
     this.reading?.abort();
     this.reading = new AbortController();
@@ -84,11 +84,21 @@ export class Explorer {
     await this.attempt(async () => {
       const got = await this.ask("node", { id }, { signal });
       this.readAt = got.now_ms;
-      if (this.sequence == null) this.sequence = got.sequence; else if (got.sequence != null && got.sequence !== this.sequence) this.newer = got.sequence;
+      if (this.sequence == null) this.sequence = got.graph_sequence ?? got.sequence; else if ((got.graph_sequence ?? got.sequence) !== this.sequence) this.newer = got.graph_sequence ?? got.sequence;
       this.detail = { ...got, id };
       const node = this.model.nodes.get(id);
       if (node) { node.label = got.label ?? node.label; node.in = got.in ?? node.in; node.out = got.out ?? node.out; }
       say(`${got.label ?? ""} ${visible(id)}, ${count(node?.degree)} neighbours, ${count(this.model.near.get(id)?.size ?? 0)} drawn`);
+    });
+  }
+
+  /** Reads one property in full. */
+  property(key) {
+    return this.attempt(async () => {
+      const id = this.selected, got = await this.ask("node", { id, key }), found = got.properties?.find(([name]) => name === key);
+      if (!found || this.detail?.id !== id) return;
+      this.whole = { key };
+      this.detail = { ...this.detail, properties: this.detail.properties.map((each) => each[0] === key ? found : each) };
     });
   }
 
@@ -132,7 +142,8 @@ export class Explorer {
   neighboursOf(id, got) {
     const node = this.model.nodes.get(id);
     if (!node) return;
-    Object.assign(node, { in: got.in, out: got.out, inexact: got.exact === false, degree: got.by_label.reduce((sum, [, n]) => sum + n, 0), byLabel: got.by_label });
+    if (!got.by_label) return;
+    Object.assign(node, { in: got.in, out: got.out, inexact: got.exact === false, degree: got.neighbors ?? got.by_label.reduce((sum, [, n]) => sum + n, 0) });
   }
 
   /** Edges among what is drawn, which expansions alone do not tell. */

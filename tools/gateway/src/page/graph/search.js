@@ -9,6 +9,8 @@ import { failed } from "../lib/states.js";
 import { segments } from "../lib/table.js";
 import { glyph, letterOf } from "./look.js";
 
+// The gateway counts so far.
+const MANY = 10000;
 const WAYS = [["id", "Id"], ["label", "Label"], ["text", "Text"]];
 
 /** The text of an id with what was looked for underlined. */
@@ -40,11 +42,11 @@ export class Search {
     if (this.trouble) return failed(this.trouble);
     const { answer, explorer } = this;
     if (!answer) return null;
-    const scanned = answer.searched < answer.of ? `, ${count(answer.searched)} of ${count(answer.of)} nodes looked at in 200 ms` : "";
+    const scanned = answer.searched < answer.nodes ? `, ${count(answer.searched)} of ${count(answer.nodes)} nodes looked at in 200 ms` : "";
     if (!answer.rows.length) return h("p", { class: "empty" }, this.q ? [`No ${this.by === "text" ? "text has" : `${this.by} begins with`} `, h("code", {}, visible(this.q)), `${scanned}. `, h("button", { type: "button", class: "plain", onclick: () => this.set({ q: "" }) }, "Clear")] : "No nodes in this graph.");
-    const neighbours = (row) => row.neighbours ?? (row.in == null ? null : row.in + row.out);
+    const edges = (row) => row.in == null ? "" : row.in > MANY || row.out > MANY ? " · 10,000+ edges" : ` · ${plural(row.in + row.out, "edge")}`;
     return [h("ul", { class: "results" }, answer.rows.map((row) => h("li", { "data-key": `r${row.id}`, "data-row": true }, h("button", { type: "button", class: "result", "data-copy": row.id, "aria-current": row.id === explorer.selected ? "true" : null, onclick: () => explorer.open(row.id) },
-      glyph(explorer.model.colour(row.label), letterOf(row.label)), marked(row.id, this.by === "id" ? this.q : ""), h("span", { class: "second caption" }, visible(row.label ?? ""), neighbours(row) != null && ` · ${plural(neighbours(row), "neighbour")}`))))),
+      glyph(explorer.model.colour(row.label), letterOf(row.label)), marked(row.id, this.by === "id" ? this.q : ""), h("span", { class: "second caption" }, visible(row.label ?? ""), edges(row)))))),
     h("p", { class: "quiet caption" }, `${count(answer.rows.length)}${answer.next ? "" : ` of ${count(answer.rows.length)}`}${this.by === "id" && this.q ? " ids that match" : ""}${scanned}${this.took == null ? "" : ` · ${Math.round(this.took)} ms `}`, answer.next && h("button", { type: "button", class: "plain", onclick: () => this.look(answer.next) }, "more ›"))];
   }
 
@@ -63,7 +65,7 @@ export function legend(explorer) {
   const { model, blastAnswer } = explorer;
   if (explorer.blast) {
     const names = ["start", "1 hop away"];
-    return h("section", { class: "part" }, h("h2", {}, "Depth"), h("ul", { class: "legendlist" }, blastAnswer.counts.map((n, depth) => h("li", {}, glyph(0, "", depth), h("span", {}, names[depth] ?? `${depth} hops away`), h("span", {}, count(n))))));
+    return h("section", { class: "part" }, h("h2", {}, "Depth"), h("ul", { class: "legendlist" }, (blastAnswer.all ?? blastAnswer.counts).map((n, depth) => h("li", {}, glyph(0, "", depth), h("span", {}, names[depth] ?? `${depth} hops away`), h("span", {}, count(n))))));
   }
   const labels = model.byLabel(), rest = labels.slice(8);
   if (!labels.length) return null;

@@ -26,7 +26,7 @@ export class NeighbourTable {
     try {
       const got = await explorer.ask("neighbours", { id: of, label, dir: dir === "both" ? null : dir, after, limit: PAGE });
       if (of !== this.of || label !== this.label || dir !== this.dir) return;
-      Object.assign(this, { rows: after ? [...this.rows, ...got.rows] : got.rows, next: got.next, answer: got, trouble: null });
+      Object.assign(this, { rows: after ? [...this.rows, ...got.rows] : got.rows, next: got.next, answer: after ? this.answer : got, trouble: null });
       if (label == null && dir === "both") explorer.neighboursOf(of, got);
     } catch (error) { if (!(error instanceof Trouble)) return; this.trouble = error; }
     explorer.changed();
@@ -50,7 +50,7 @@ export class NeighbourTable {
     if (!rows) return [head, loading(8)];
     return [head, rows.length ? table({ caption: "Neighbours", columns: [column("Drawn", { className: "w-s" }), column("Node"), column("Label", { className: "w-l" }), column("Edges", { className: "w-xl" }), column("Neighbours", { className: "number w-m" })] },
       h("tbody", {}, rows.map((row) => h("tr", { "data-row": true, "data-key": `n${row.id}${model.nodes.has(row.id)}` }, h("td", {}, tick(row)), h("th", { scope: "row", class: "lead" }, this.link(row)), cell("", "", h("span", { class: "titleline" }, glyph(model.colour(row.label), letterOf(row.label)), visible(row.label ?? ""))),
-        cell("", "", this.types(row)), cell("neighbours", "number", known(row.degree, count)))))) : empty("No neighbours of this kind."), this.next && h("p", {}, h("button", { type: "button", class: "plain", onclick: () => this.read(this.next) }, "100 more ›"))];
+        cell("", "", this.types(row)), cell("neighbours", "number", known(row.degree, (n) => row.degree_exact === false ? `${count(n)}+` : count(n))))))) : empty("No neighbours of this kind."), this.next && h("p", {}, h("button", { type: "button", class: "plain", onclick: () => this.read(this.next) }, "100 more ›"))];
   }
 
   link(row) { return h("button", { type: "button", class: "namelink linkbutton", "data-copy": row.id, onclick: () => { this.explorer.select(row.id); this.show(row.id); } }, named(row.id)); }

@@ -18,8 +18,10 @@ const TITLES = {
   drill_late: "restore drill is late", disk_low: "disk is nearly full", memory_high: "memory is near its budget", quarantine: "has quarantined graphs",
   busy: "refuses requests (BUSY)", poisoned: "takes no writes: a write to disk failed", read_only: "takes no writes", other_list: "has another list of shards",
   store_changed: "another store answers here", clock: "its clock differs", restarted: "restarted", plaintext: "takes requests in the clear",
-  two_owners: "a graph has two owners", no_owner: "a graph has no owner",
+  two_owners: "a graph has two owners", no_owner: "a graph has no owner", refused: "refuses this gateway", short_secret: "has a short secret", damaged: "is damaged",
 };
+/** What a note says beyond its title. */
+export const noteText = (note) => (note.text ?? "").replace(/^(Unreachable|Takes connections and does not answer|Takes no writes|Does not answer this gateway): /, "");
 export const noteTitle = (note) => TITLES[note.code?.toLowerCase()] ?? String(note.code ?? "note").replaceAll("_", " ").toLowerCase();
 
 export const tier = { answer: null, trouble: null };
@@ -63,7 +65,7 @@ export const worstFirst = (a, b) => ORDER[a.mood] - ORDER[b.mood] || a.n - b.n;
 /** The tier's state in words. */
 export function summary(answer = tier.answer) {
   const all = rows(answer), healthy = all.filter((row) => row.mood === "good").length;
-  const mood = all.some((row) => row.mood === "bad") ? "bad" : healthy < all.length ? "warn" : "good";
+  const mood = all.some((row) => row.mood === "bad") ? "bad" : healthy < all.length || !healthy ? "warn" : "good";
   return { mood, healthy, all: all.length, down: all.filter((row) => row.down).length, text: `${healthy} of ${all.length}` };
 }
 

@@ -35,7 +35,7 @@ function choose(page) {
 
 function refusal() {
   const off = tier.answer && tier.answer.explore === false;
-  return off && h("div", { class: "textpage" }, heading("Explorer"), h("p", { class: "notice" }, "◌ ", tier.answer.explore_why ?? "The explorer shows the content of graphs, so it is off until the gateway is started with --explore and a token."));
+  return off && h("div", { class: "textpage" }, heading("Explorer"), h("p", { class: "notice" }, "◌ ", tier.answer.explore_why?.replace(/^./, (c) => c.toUpperCase()) ?? "The explorer shows the content of graphs, so it is off until the gateway is started with --explore and a token."));
 }
 
 function stopped(explorer, search) {

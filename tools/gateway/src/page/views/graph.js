@@ -16,7 +16,7 @@ import { ledger } from "./ledger.js";
 import { moveTable } from "./moverows.js";
 
 const TABS = [["labels", "Labels"], ["ledger", "Ledger"], ["moves", "Moves"], ["access", "Access"]], TOP = 12;
-const KINDS = [["nodes", "m1"], ["edges", "m2"], ["ledger", "m3"], ["vectors", "m4"]];
+const KINDS = [["nodes", "m1"], ["edges", "m2"], ["labels", "m5"], ["ledger", "m3"], ["vectors", "m4"]];
 const at = (n) => h("a", { href: `/shard/${n}` }, shardName(n));
 
 function place(graph) {
@@ -37,11 +37,11 @@ function bytesCard(graph) {
 }
 
 function labelsBlock(graph) {
-  if (!graph.labels) return empty("– not reported by this version of the shard");
+  if (!graph.labels) return empty(tier.answer?.explore === false ? ["Labels are content of the graph: ", tier.answer.explore_why ?? "the explorer is off"] : "– not reported by this version of the shard");
   if (!graph.labels.length) return empty("No nodes, so no labels.");
-  const sorted = [...graph.labels].sort((a, b) => b[1] - a[1]), top = sorted.slice(0, TOP), most = top[0][1], rest = sorted.slice(TOP).reduce((sum, [, n]) => sum + n, 0);
+  const sorted = [...graph.labels].sort((a, b) => b[1] - a[1]), top = sorted.slice(0, TOP), most = top[0][1], rest = sorted.slice(TOP).reduce((sum, [, n]) => sum + n, graph.labels_rest ?? 0);
   return h("div", { class: "card" }, h("div", { class: "labels" }, top.map(([label, n]) => h("a", { href: exploreLink(graph.name, { by: "label", q: label }) }, named(label), h("span", { class: "number" }, count(n)),
-    meter([[n, "m1"]], most, `${count(n)} nodes`, { label: visible(label) }))), rest > 0 && [h("span", { class: "second" }, `${count(sorted.length - TOP)} others`), h("span", { class: "number" }, count(rest)), h("span", {})]));
+    meter([[n, "m1"]], most, `${count(n)} nodes`, { label: visible(label) }))), rest > 0 && [h("span", { class: "second" }, "others"), h("span", { class: "number" }, count(rest)), h("span", {})]));
 }
 
 function accessBlock(graph) {
@@ -66,7 +66,7 @@ export default function graph(page) {
       return page.draw(heading(head, { crumbs }), none ? empty("No shard that answers has this graph. ", h("a", { href: link("/graphs", { q: name }) }, "Search"), " · ", h("a", { href: "/where" }, "Where does a tenant go?")) : trouble ? failed(trouble) : loading(8));
     }
     const of = freshness(answer, answer.shard), stale = of?.age_ms > 60000;
-    page.draw(heading(head, { crumbs, below: place(answer), beside: facts(answer) }), hidden(answer.hidden_graphs, tier.answer?.role), trouble && failed(trouble),
+    page.draw(heading(head, { crumbs, below: place(answer), beside: facts(answer) }), hidden(answer.hidden_graphs, tier.answer?.role), (trouble || answer.error) && failed(trouble ?? new Trouble(0, { code: "SHARD", text: answer.error })),
       stale && h("p", { class: "partial" }, "▲ ", at(answer.shard), " does not answer: figures as of ", age(answer.now_ms - of.age_ms)), h("div", { class: stale ? "stale" : null }, bytesCard(answer)),
       h("section", {}, h("div", { class: "blockhead" }, segments("Part of the graph", TABS, tab, (next) => { tab = next; setQuery({ tab: next === "labels" ? null : next }); if (next === "ledger") lines.look(); draw(); })),
         h("h2", { class: "sr" }, TABS.find(([key]) => key === tab)[1]),

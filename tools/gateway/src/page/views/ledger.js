@@ -45,9 +45,9 @@ export function ledger(page, ask_, redraw) {
       if (!lines.length) return h("div", { class: "card" }, empty("Nothing has been written to this graph's ledger yet, or it was trimmed."));
       return h("div", { id: "ledger" }, trouble && failed(trouble),
         fresh.length > 0 && h("p", {}, h("button", { type: "button", class: "plain", onclick: () => { lines = [...fresh, ...lines]; fresh = []; redraw(); scrollTo({ top: 0 }); } }, `${count(fresh.length)} new`)),
-        table({ caption: "Ledger, newest first", columns: [column("Change", { className: "number w-l" }), column("When", { className: "w-l" }), column("Agent", { className: "w-xl" }), column("What")] },
+        table({ caption: "Ledger, newest first", columns: [column("Change", { className: "number w-l" }), column("When", { className: "w-l" }), lines.some((line) => line.agent != null) && column("Agent", { className: "w-xl" }), column("What")] },
           h("tbody", {}, lines.map((line) => h("tr", { "data-row": true, "data-key": `c${line.sequence}` }, h("th", { scope: "row", class: "number" }, count(line.sequence)), h("td", { class: "lead" }, line.at_ms == null ? known(null) : age(line.at_ms)),
-            h("td", { class: "lead" }, line.agent == null ? known(null, null, "not recorded") : visible(line.agent)), cell("", "", what(ask_.name, line)))))),
+            lines.some((each) => each.agent != null) && h("td", { class: "lead" }, line.agent == null ? known(null, null, "not recorded") : visible(line.agent)), cell("", "", what(ask_.name, line)))))),
         next != null && h("p", {}, h("button", { type: "button", class: "plain", onclick: older }, "older ›")), h("p", { class: "sr" }, plural(lines.length, "line")));
     },
   };

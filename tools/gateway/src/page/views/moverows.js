@@ -4,7 +4,7 @@ import { age } from "../lib/ages.js";
 import { ask } from "../lib/api.js";
 import { confirmed } from "../lib/dialog.js";
 import { h } from "../lib/dom.js";
-import { known, percent, shardName, span } from "../lib/format.js";
+import { count, known, percent, shardName, span } from "../lib/format.js";
 import { meter } from "../lib/meter.js";
 import { graphLink, linked, named } from "../lib/names.js";
 import { cell, column, table } from "../lib/table.js";
@@ -16,7 +16,7 @@ function step(move) {
   const ended = { done: ["good", "● done"], failed: ["bad", "✕ failed"], signpost: ["second", "signpost"] }[move.state];
   if (ended) return h("span", { class: ended[0], title: move.error }, ended[1], move.error && `: ${move.error}`);
   if (move.state === "waiting") return h("span", { class: "second" }, move.step ?? "waits for its turn");
-  return [move.of > 0 && meter([[move.done, "m1"]], move.of, `${move.step} ${percent(move.done, move.of)}`, { mini: true, label: "done" }), `${move.step ?? "running"} ${move.of > 0 ? percent(move.done, move.of) : ""}`];
+  return [move.of > 0 && meter([[move.done, "m1"]], move.of, `${move.step} ${percent(move.done, move.of)}`, { mini: true, label: "done" }), `${move.step ?? "running"} ${move.of > 0 ? percent(move.done, move.of) : move.done != null ? count(move.done) : ""}`];
 }
 
 function action(move) {

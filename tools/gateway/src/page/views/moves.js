@@ -4,6 +4,7 @@ import { ask, Trouble } from "../lib/api.js";
 import { h } from "../lib/dom.js";
 import { heading, undisturbed } from "../lib/page.js";
 import { setQuery } from "../lib/router.js";
+import { shardName } from "../lib/format.js";
 import { failed, loading } from "../lib/states.js";
 import { segments } from "../lib/table.js";
 import { moveTable } from "./moverows.js";
@@ -24,7 +25,7 @@ export default function moves(page) {
   };
   const turn = (changes) => { ({ state, after } = { state, after, ...changes }); setQuery({ state, after }, true); answer = null; draw(); look(true); };
   const draw = () => page.draw(heading("Moves and reshards"), h("div", { class: "filters" }, segments("State", STATES, state, (next) => turn({ state: next, after: null }))),
-    trouble && failed(trouble), answer ? moveTable(answer.rows, { times: true }) : !trouble && loading(6),
+    trouble && failed(trouble), answer?.missing?.length > 0 && h("p", { class: "partial" }, "▲ Without ", answer.missing.map((n, index) => [index > 0 && ", ", h("a", { href: `/shard/${n}` }, shardName(n))]), ": it does not tell this gateway its moves"), answer ? moveTable(answer.rows, { times: true }) : !trouble && loading(6),
     h("p", { class: "hint" }, after && h("button", { type: "button", class: "plain", onclick: () => turn({ after: null }) }, "← newest"), answer?.next && h("button", { type: "button", class: "plain", onclick: () => turn({ after: answer.next }) }, "older ›"),
       h("span", {}, "A signpost sends clients with an old list of shards to where the graph went.")));
   draw();

@@ -4,7 +4,7 @@ import { h } from "../lib/dom.js";
 import { age } from "../lib/ages.js";
 import { count, plural } from "../lib/format.js";
 import { graphLink, named } from "../lib/names.js";
-import { GLYPHS, noteTitle } from "../lib/tier.js";
+import { GLYPHS, noteText, noteTitle } from "../lib/tier.js";
 
 const RANK = { bad: 0, warn: 1 };
 // A shard that does not answer comes before what it would say.
@@ -28,7 +28,7 @@ function noteLine(note, onShard) {
     h("span", { class: mood, "aria-hidden": "true" }, GLYPHS[mood]),
     h("span", { class: "head-line" }, !onShard && [h("a", { href: `/shard/${note.row.n}` }, note.row.name), " "], noteTitle(note),
       note.since_ms && [" ", h("span", { class: "quiet since" }, "since ", age(note.since_ms, true))]),
-    h("span", { class: "what" }, note.graph !== undefined && [named(note.graph), " "], note.text, lost > 0 && [` · ${plural(lost, "graph")} not served`]),
+    h("span", { class: "what" }, note.graph !== undefined && [named(note.graph), " "], noteText(note), lost > 0 && [` · ${plural(lost, "graph")} not served`]),
     h("span", { class: "ways" }, note.graph !== undefined ? h("a", { href: graphLink(note.graph) }, "Graph ›") : !onShard && h("a", { href: `/shard/${note.row.n}` }, "Shard ›"),
       note.doc && h("a", { href: note.doc, target: "_blank", rel: "noreferrer" }, "How to ›")));
 }
