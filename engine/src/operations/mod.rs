@@ -13,6 +13,7 @@ pub(crate) mod context_view;
 pub(crate) mod diff;
 pub(crate) mod documents;
 pub(crate) mod edges;
+mod explore;
 mod graph_pair;
 pub(crate) mod graph_scans;
 pub(crate) mod graphs;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use epistemic_storage::{
+    StoreError,
     datadir::list_checkpoints,
     graph::{Graph, GraphReader},
 };
@@ -91,6 +92,7 @@ pub(super) fn graph_stats(
     for graph in graphs {
         // Damage that is found on the way shows as quarantine.
         let found = if sizes { shard.graphs.sizes_of(&graph).ok() } else { None };
+        let changed_ms = if sizes { shard.graphs.changed_ms(&graph).ok().flatten() } else { None };
         let stored = GraphReader::new(&*view, &graph).counters();
         let stored = stored.map_err(|error| shard.graphs.quarantine_if_corrupt(graph.name(), error));
         let state = stored.unwrap_or_else(|_| graph.counters());
@@ -110,6 +112,9 @@ pub(super) fn graph_stats(
         if let Some(tenant) = graph.tenant() {
             row["tenant"] = json!(tenant);
         }
+        if let Some(changed_ms) = changed_ms {
+            row["changed_ms"] = json!(changed_ms);
+        }
         if let Some(found) = found {
             row["bytes"] = json!(found.total());
             row["sizes"] = json!(found);
@@ -122,7 +127,7 @@ pub(super) fn graph_stats(
 /// `ShardStatus`
 pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>) -> Result<(), OpError> {
     let (shard, caller) = (call.shard, caller(call));
-    let storage = |error: epistemic_storage::StoreError| OpError::Graph(error.into());
+    let storage = |error: StoreError| OpError::Graph(error.into());
     let stats = shard.graphs.store().stats().map_err(storage)?;
     let directory = shard.checkpoints.directory();
     let checkpoints = match directory {

@@ -3,8 +3,9 @@
 
 use super::{
     accepted_mutations, administration, algorithms, batches, channels, claim, communities, context_view,
-    diff, documents, edges, graph_scans, graphs, handler::Handler, identities, ledger, lifecycle, move_reads,
-    moves, nodes, owners, reasoning, semantic, snapshots, status, subgraph_match, transactions, union,
+    diff, documents, edges, explore, graph_scans, graphs, handler::Handler, identities, ledger, lifecycle,
+    move_reads, moves, nodes, owners, reasoning, semantic, snapshots, status, subgraph_match, transactions,
+    union,
 };
 use crate::{
     keys::{LeastRole, Names},
@@ -167,6 +168,16 @@ operations! {
     GetTriples: Scan(graph_scans::triples), Read, read "edge:read", Reader;
     GetSubgraph: Scan(graph_scans::subgraph), Read, read "node:read", Reader;
     GetLedger: Scan(graph_scans::ledger), Read, read "ledger:read", Reader;
+
+    // Looking around, a little at a time.
+    GraphLook: Scan(explore::look::look), Read, read "graph:read", Reader;
+    NodeSearch: Scan(explore::search::search), Read, read "node:read", Reader;
+    NodeLook: Scan(explore::node::look), Read, read "node:read", Reader;
+    NeighborPage: Scan(explore::neighbors::page), Read, read "edge:read", Reader;
+    EdgesAmong: Scan(explore::edges::among), Read, read "edge:read", Reader;
+    PathEdges: Scan(explore::walks::path), Read, read "compute:graph-algo", Reader;
+    BlastDepths: Scan(explore::walks::blast), Read, read "compute:graph-algo", Reader;
+    LedgerTail: Scan(explore::tail::tail), Read, read "ledger:read", Reader;
 
     // Batches.
     BatchUpdate: Write(batches::update), Write, write "node:write", Writer;

@@ -71,7 +71,8 @@ methods! {
     GraphStats, ShardStatus, ListIdentities, GraphDigest, LedgerRead, MoveStatus, MoveArrive, MoveReplay, MoveFence,
     MoveRelease, MoveDepart, MoveAdmit, MoveDrop, MoveReturn, MoveForget, GraphHeads, ServiceExport, ServiceImport,
     MoveLook, MoveOutcomes, MoveRenew, MoveRefuse, GraphOwners, OwnerHold, OwnerGiveWay, Scrub, LedgerKeep,
-    UnregisterIdentity, QuotaShow, QuotaSet,
+    UnregisterIdentity, QuotaShow, QuotaSet, GraphLook, NodeSearch, NodeLook, NeighborPage, EdgesAmong, PathEdges,
+    BlastDepths, LedgerTail,
 }
 
 impl Method {
@@ -229,6 +230,7 @@ impl Method {
         matches!(
             self,
             M::BetweennessCentrality
+                | M::BlastDepths
                 | M::CommunityDetectEphemeral
                 | M::CommunityDetection
                 | M::ComputeSimilarityEdges
@@ -237,6 +239,7 @@ impl Method {
                 | M::DegreeCentralityAll
                 | M::DiffAgainst
                 | M::EdgeCount
+                | M::EdgesAmong
                 | M::FindCycle
                 | M::GetBlastRadius
                 | M::GetChannelMembers
@@ -257,20 +260,26 @@ impl Method {
                 | M::GetSuccessors
                 | M::GetTriples
                 | M::GraphColoring
+                | M::GraphLook
                 | M::GraphStats
                 | M::HasEdge
                 | M::HasNode
                 | M::HasNodesBatch
                 | M::Health
                 | M::InDegree
+                | M::LedgerTail
                 | M::ListChannels
                 | M::ListGraphs
                 | M::Metrics
                 | M::MinimumSpanningTree
+                | M::NeighborPage
                 | M::NodeCount
                 | M::NodeIds
+                | M::NodeLook
+                | M::NodeSearch
                 | M::OutDegree
                 | M::PageRank
+                | M::PathEdges
                 | M::PersonalizedPageRank
                 | M::Ping
                 | M::SemanticSearch

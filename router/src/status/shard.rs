@@ -40,6 +40,9 @@ pub struct GraphStats {
     /// The same by kind of record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sizes: Option<GraphSizes>,
+    /// When it changed last, Unix milliseconds; when sizes are asked for and the ledger tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_ms: Option<u64>,
 }
 
 /// Bytes that the records of a graph take, by kind. Estimates.

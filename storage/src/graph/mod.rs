@@ -55,6 +55,7 @@ pub use moves::{
 pub use quota::counts::{Counted, Counts, OverQuota, TenantLimits};
 pub(crate) use read::node_record::decode_node;
 pub use read::{
+    partial::{Enough, Side},
     reader::GraphReader,
     rows::{EdgeCursor, Neighbors, NodeCursor, Record},
     sizes::GraphSizes,

@@ -2,6 +2,8 @@
 
 mod access;
 mod dashboard;
+mod explore;
+mod graphs;
 mod lists;
 mod stop;
 mod tier;

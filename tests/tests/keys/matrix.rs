@@ -66,6 +66,8 @@ fn everything(name: &str) -> Option<Value> {
         ("transactions", Value::Array(Vec::new())),
         ("event_type", "x".into()),
         ("query", "x".into()),
+        ("by", "text".into()),
+        ("direction", "both".into()),
         ("signatures", Value::Array(Vec::new())),
         ("mutation_type", "x".into()),
         ("txn_id", "txn-0".into()),

@@ -113,6 +113,7 @@ impl Cli {
         for shard in &gateway.shards {
             tokio::spawn(Arc::clone(shard).run());
             tokio::spawn(Arc::clone(shard).follow_moves());
+            tokio::spawn(Arc::clone(shard).follow_sizes());
         }
         let scheme = if tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{}/", listener.local_addr()?);

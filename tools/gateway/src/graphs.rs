@@ -85,7 +85,7 @@ fn finds(search: &str, graph: &GraphStats) -> bool {
 
 impl Gateway {
     /// The graphs of every shard, all asked at once.
-    async fn all_graphs(&self) -> Vec<Graphs> {
+    pub(super) async fn all_graphs(&self) -> Vec<Graphs> {
         let asked: Vec<_> = self
             .shards
             .iter()
@@ -178,6 +178,7 @@ mod tests {
             quarantined: None,
             bytes: None,
             sizes: None,
+            changed_ms: None,
         }
     }
 

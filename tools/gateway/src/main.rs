@@ -8,13 +8,14 @@
 //! * `owners` compares who serves which graph.
 //! * `topology`, `metrics`, `overview`, `graphs` and `route` are answers for programs.
 //! * `api` is the answers for the dashboard, which `pages` serves: its files are in `page/`. `series` is the last hour of a shard,
-//!   `moves` what it says of moves, `backups` what is known of backups.
+//!   `moves` what it says of moves, `sized` what graphs take, `backups` what is known of backups; `explorer` looks into graphs.
 
 mod access;
 mod api;
 mod backups;
 mod clock;
 mod command;
+mod explorer;
 mod graphs;
 mod metrics;
 mod moves;
@@ -29,6 +30,7 @@ mod series;
 mod server;
 mod shards;
 mod sign_in;
+mod sized;
 #[cfg(test)]
 mod tests;
 mod topology;

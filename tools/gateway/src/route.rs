@@ -27,7 +27,7 @@ struct Route {
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Way {
+pub(super) enum Way {
     Found {
         graph: String,
         shard: String,
@@ -44,7 +44,7 @@ enum Way {
 }
 
 #[derive(Debug, Serialize)]
-struct Score {
+pub(super) struct Score {
     endpoint: String,
     score: String,
 }
@@ -70,7 +70,7 @@ impl Gateway {
         Routes { collisions: collisions(&routes), routes }
     }
 
-    fn way(&self, explicit: Option<&str>, tenant: Option<&str>) -> Result<Way, ConfigError> {
+    pub(super) fn way(&self, explicit: Option<&str>, tenant: Option<&str>) -> Result<Way, ConfigError> {
         let graph = resolve_routing_graph(explicit, tenant, &self.default_graph)?;
         let written = |tenant: &str| graph == format!("tenant__{tenant}__{}", self.default_graph);
         let anchor = self.placement.anchor(&graph);

@@ -27,6 +27,9 @@ use super::{api, pages, sign_in};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// Bytes of the ids of a drawing.
+const MAX_IDS: usize = 1 << 20;
+
 /// For the requests that have begun when the process is told to stop. Longer than the longest answer takes.
 const DRAIN: Duration = Duration::from_secs(4);
 
@@ -62,6 +65,21 @@ pub(super) async fn serve(
         .route("/api/tier", get(api::tier::tier))
         .route("/api/shard", get(api::shard::shard))
         .route("/api/shard/series", get(api::shard::series))
+        .route("/api/graphs", get(api::graphs::graphs))
+        .route("/api/graph", get(api::graph::graph))
+        .route("/api/graph/ledger", get(api::graph::ledger))
+        .route("/api/moves", get(api::moves::moves))
+        .route("/api/where", get(api::moves::place))
+        .route("/api/explore/search", get(api::explore::search))
+        .route("/api/explore/node", get(api::explore::node))
+        .route("/api/explore/neighbours", get(api::explore::neighbours))
+        .route("/api/explore/path", get(api::explore::path))
+        .route("/api/explore/blast", get(api::explore::blast))
+        // 2,000 ids are longer than any other request.
+        .route("/api/explore/edges", post(api::explore::edges).layer(DefaultBodyLimit::max(MAX_IDS)))
+        .route("/api/checkpoint", post(api::actions::checkpoint))
+        .route("/api/moves/cancel", post(api::actions::cancel))
+        .route("/api/signposts/forget", post(api::actions::forget))
         .fallback(get(pages::file))
         .layer(from_fn_with_state(state.clone(), sign_in::guard));
     let routes = guarded

@@ -4,23 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use epistemic_router::status::GraphStats;
+use epistemic_router::status::{GraphStats, GraphStatsParams};
 use epistemic_router::{Breaker, ConnectOptions, Endpoint, EndpointList, Secret, ShardRouter};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::api::Reason;
 use super::clock::unix_ms;
+use super::explorer::AT_A_TIME;
 use super::moves::{self, Moved};
-use super::probe::{Answer, DEADLINE, Seen, call, look};
+use super::probe::{Answer, DEADLINE, Seen, call, call_with, look};
 use super::rate::{Rate, Rates};
 use super::series::Series;
+use super::sized::carry;
 
 /// Time between two looks, and for how long a list of graphs is good.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Time between two questions for moves.
 const MOVES_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Time between two questions for the sizes of all graphs, which may take long.
+const SIZES_INTERVAL: Duration = Duration::from_secs(60);
+const SIZES_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Graphs of a shard by name, or why they are not known.
 pub(super) type Graphs = Result<Arc<Vec<GraphStats>>, String>;
@@ -36,6 +42,14 @@ pub(super) struct Watched {
     known: parking_lot::Mutex<Option<Arc<Known>>>,
     series: parking_lot::Mutex<Series>,
     moves: parking_lot::Mutex<Option<Arc<[Moved]>>>,
+    /// Its graphs as they were when it told how large each is.
+    sized: parking_lot::Mutex<Arc<Vec<GraphStats>>>,
+    /// Somebody looks at graphs.
+    graphs_wanted: Notify,
+    /// Places of calls that look into graphs.
+    pub(super) explorers: Semaphore,
+    secret: Secret,
+    options: ConnectOptions,
     /// Graphs that it has, less those that it shows.
     hidden: AtomicU64,
     store: parking_lot::Mutex<KnownStore>,
@@ -78,12 +92,17 @@ impl Watched {
         Self {
             endpoint: endpoint.clone(),
             breaker: Breaker::shared(endpoint, options.breaker),
-            router: ShardRouter::new(alone, secret.clone(), options),
+            router: ShardRouter::new(alone, secret.clone(), options.clone()),
             latest: watch::Sender::new(None),
             graphs: Mutex::new(None),
             known: parking_lot::Mutex::default(),
             series: parking_lot::Mutex::new(Series::new(unix_ms())),
             moves: parking_lot::Mutex::default(),
+            sized: parking_lot::Mutex::default(),
+            graphs_wanted: Notify::new(),
+            explorers: Semaphore::new(AT_A_TIME),
+            secret: secret.clone(),
+            options,
             hidden: AtomicU64::new(0),
             store: parking_lot::Mutex::default(),
         }
@@ -143,6 +162,26 @@ impl Watched {
             }
             sleep(MOVES_INTERVAL).await;
         }
+    }
+
+    /// Asks for ever how large graphs are, while somebody looks at them.
+    pub(super) async fn follow_sizes(self: Arc<Self>) {
+        loop {
+            self.graphs_wanted.notified().await;
+            let sizes = GraphStatsParams { sizes: true };
+            let told = call_with::<Vec<GraphStats>>(&self.router, "GraphStats", &sizes, SIZES_DEADLINE).await;
+            if let Ok(Ok(mut graphs)) = told {
+                graphs.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                *self.sized.lock() = Arc::new(graphs);
+            }
+            sleep(SIZES_INTERVAL).await;
+        }
+    }
+
+    /// A router with connections of its own, which end with it.
+    pub(super) fn own_router(&self) -> ShardRouter {
+        let alone = EndpointList::new(vec![self.endpoint.clone()]).expect("one endpoint is a list");
+        ShardRouter::new(alone, self.secret.clone(), self.options.clone())
     }
 
     /// What it said last; nothing while it never answered.
@@ -238,9 +277,12 @@ impl Watched {
         {
             return graphs.clone();
         }
+        self.graphs_wanted.notify_one();
+        let before = kept.take().and_then(|(_, graphs)| graphs.ok()).unwrap_or_default();
         let graphs = match call::<Vec<GraphStats>>(&self.router, "GraphStats", DEADLINE).await {
             Ok(Ok(mut graphs)) => {
                 graphs.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                carry(&mut graphs, &before, &self.sized.lock().clone(), unix_ms());
                 let known = self.known();
                 let all = known.and_then(|known| Some(known.answer.status.as_ref()?.graphs)).unwrap_or(0);
                 self.hidden.store(all.saturating_sub(graphs.len() as u64), Ordering::Relaxed);

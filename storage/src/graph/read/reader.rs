@@ -23,9 +23,9 @@ const SLICE: usize = 256;
 /// Reads fail with `G`: an error of the store, unless the reader is [guarded](GraphReader::guarded). A scan ends with the
 /// first error of the closure that it calls, in the closure's own type.
 pub struct GraphReader<'r, G = StoreError> {
-    read: &'r dyn Read,
+    pub(super) read: &'r dyn Read,
     graph: &'r Graph,
-    id: GraphId,
+    pub(super) id: GraphId,
     guard: Option<&'r dyn Fn(usize) -> Result<(), G>>,
 }
 
@@ -47,7 +47,7 @@ impl<'r> GraphReader<'r> {
 
 impl<'r, G: From<StoreError>> GraphReader<'r, G> {
     /// Counts a record of so many bytes.
-    fn pass(&self, bytes: usize) -> Result<(), G> {
+    pub(super) fn pass(&self, bytes: usize) -> Result<(), G> {
         self.graph.was_read(bytes);
         self.guard.map_or(Ok(()), |guard| guard(bytes))
     }
@@ -354,7 +354,7 @@ impl<'r, G: From<StoreError>> GraphReader<'r, G> {
 }
 
 /// What was found in a key, if the key is of its space's form.
-fn known<T, G: From<StoreError>>(found: Option<T>, space: Space, key: &[u8]) -> Result<T, G> {
+pub(super) fn known<T, G: From<StoreError>>(found: Option<T>, space: Space, key: &[u8]) -> Result<T, G> {
     found.ok_or_else(|| bad_key(space, key).into())
 }
 

@@ -37,6 +37,22 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", text)
     }
 
+    /// A request that changes something, or is long, comes from nowhere else.
+    pub(crate) fn not_our_page() -> Self {
+        Self::forbidden(
+            "only a page of this gateway asks this: Origin has to be its own, X-Requested-With: dashboard",
+        )
+    }
+
+    pub(crate) fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", text)
+    }
+
+    /// The words of it.
+    pub(crate) fn text(&self) -> String {
+        self.reason.text.clone()
+    }
+
     /// Something that a viewer cannot do anything about.
     pub(crate) fn internal(text: impl ToString) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", text.to_string())

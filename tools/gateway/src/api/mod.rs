@@ -2,8 +2,16 @@
 //! (`docs/dashboard.md`).
 //!
 //! * `tier` is all shards, `row` what is said of each, `notes` what is wrong with it; `shard` is one of them, with its hour.
+//! * `graphs` is a page of all graphs (`cursor`: where it ended), `graph` one of them, `moves` what goes on between shards.
+//! * `explore` is what is in a graph, `actions` what an operator can do.
 
+pub(super) mod actions;
+mod cursor;
 mod error;
+pub(super) mod explore;
+pub(super) mod graph;
+pub(super) mod graphs;
+pub(super) mod moves;
 mod notes;
 mod row;
 pub(super) mod shard;
@@ -67,10 +75,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query
-            .map(|Query(wanted)| Self(wanted))
-            .map_err(|error| ApiError::new(error.status(), "BAD_REQUEST", error.body_text()))
+        query.map(|Query(wanted)| Self(wanted)).map_err(|error| ApiError::bad_request(error.body_text()))
     }
+}
+
+/// The JSON that a request sends.
+fn body<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(text)
+        .map_err(|error| ApiError::bad_request(format!("the body is not as it has to be: {error}")))
 }
 
 impl Gateway {

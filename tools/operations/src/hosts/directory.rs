@@ -232,6 +232,7 @@ pub fn stats_of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> GraphStats {
         quarantined: graph.quarantined().map(str::to_owned),
         bytes: sizes.map(|sizes| sizes.total()),
         sizes,
+        changed_ms: None,
     }
 }
 

@@ -39,6 +39,7 @@ fn graph(name: &str, nodes: u64) -> GraphStats {
         quarantined: None,
         bytes: Some(1000 * nodes),
         sizes: None,
+        changed_ms: None,
     }
 }
 

@@ -1,0 +1,74 @@
+//! Calls that show what is in a graph: a few at a time for each shard, not for long, and ended when nobody waits for them.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use epistemic_router::{CallError, ErrorCode, RouterError, ShardRouter};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+
+use super::api::ApiError;
+use super::watch::Watched;
+
+/// Calls at a time, for each shard.
+pub(super) const AT_A_TIME: usize = 4;
+/// For the wait for a place, the connection and the answer together.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Calls one method on a graph of this shard. Each call has a connection of its own, which is closed when the caller is gone: by that
+/// the shard knows that it may stop.
+pub(super) async fn ask(
+    shard: &Watched,
+    graph: &str,
+    method: &str,
+    params: &(impl Serialize + Sync),
+) -> Result<Value, ApiError> {
+    let until = Instant::now() + DEADLINE;
+    let late = |_| {
+        let text = format!("{} has not answered for {} s", shard.endpoint, DEADLINE.as_secs());
+        ApiError::new(StatusCode::GATEWAY_TIMEOUT, "TIMEOUT", text)
+    };
+    let _place = timeout_at(until, shard.explorers.acquire()).await.map_err(|_| {
+        let text = format!("{AT_A_TIME} requests to this shard are under way already; try again");
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", text)
+    })?;
+    let router = shard.own_router();
+    let call = call(&router, graph, method, params);
+    timeout_at(until, call).await.map_err(late)?
+}
+
+/// The answer as JSON, or the words of the shard.
+pub(super) async fn call(
+    router: &ShardRouter,
+    graph: &str,
+    method: &str,
+    params: &(impl Serialize + Sync),
+) -> Result<Value, ApiError> {
+    let answer = router.with_deadline(DEADLINE).call_raw(graph, method, params).await;
+    let bytes = answer.map_err(|error| refused(&error))?;
+    rmp_serde::from_slice(&bytes).map_err(|error| {
+        ApiError::new(
+            StatusCode::BAD_GATEWAY,
+            "BAD_RESPONSE",
+            format!("the answer of {method} is not understood: {error}"),
+        )
+    })
+}
+
+/// What a page is told when a call comes to nothing.
+fn refused(error: &RouterError) -> ApiError {
+    let code = error.code();
+    let status = match code {
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::AccessDenied => StatusCode::FORBIDDEN,
+        ErrorCode::Busy | ErrorCode::Quota => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::MethodNotAvailable => StatusCode::NOT_IMPLEMENTED,
+        _ if matches!(error, RouterError::Call(CallError::Server(_))) => StatusCode::CONFLICT,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    if code == ErrorCode::MethodNotAvailable {
+        return ApiError::new(status, "NOT_REPORTED", format!("not reported by this shard: {error}"));
+    }
+    ApiError::new(status, code.name(), error.to_string())
+}
