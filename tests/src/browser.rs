@@ -106,15 +106,27 @@ impl Browser {
         Ok(answer["result"]["value"].clone())
     }
 
-    /// Waits until a JavaScript expression is true.
+    /// Waits until a JavaScript expression is true. One that fails is not true yet: a page is loaded in parts, and anew.
     pub fn wait_for(&mut self, expression: &str) -> Result<()> {
-        let found = wait::poll(LIMIT, Duration::from_millis(50), || {
-            Ok::<_, anyhow::Error>((self.eval(expression)? == true).then_some(()))
+        let mut failure = None;
+        let found = wait::poll(LIMIT, Duration::from_millis(50), || match self.eval(expression) {
+            Ok(value) => Ok::<_, anyhow::Error>((value == true).then_some(())),
+            Err(error) => {
+                failure = Some(error);
+                Ok(None)
+            }
         })?;
         if found.is_none() {
-            bail!("{expression} never became true on\n{}", self.eval("document.body.innerText")?);
+            let text = self.eval("document.body.innerText").unwrap_or_default();
+            let failed = failure.map(|error| format!("; it failed with {error:#}")).unwrap_or_default();
+            bail!("{expression} never became true on\n{text}{failed}");
         }
         Ok(())
+    }
+
+    /// Loads the page anew.
+    pub fn reload(&mut self) -> Result<()> {
+        self.call("Page.reload", json!({})).map(drop)
     }
 
     /// Presses and releases a key such as `t`, `Tab`, `ArrowDown` or `Enter`.

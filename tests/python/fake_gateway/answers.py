@@ -44,7 +44,7 @@ class World:
 
 
 class Problem(Exception):
-    def __init__(self, status, code, text, **more):
+    def __init__(self, status, code, text):
         super().__init__(text)
         self.status = status
-        self.error = {"code": code, "text": text, **more}
+        self.error = {"code": code, "text": text}

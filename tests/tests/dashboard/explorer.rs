@@ -92,7 +92,7 @@ fn back_and_reload_bring_everything_back() -> Result<()> {
         }
         before = now;
     }
-    dashboard.browser.eval("location.reload()")?;
+    dashboard.browser.reload()?;
     dashboard.settled()?;
     shows(&mut dashboard, &format!("{} nodes", before.len()))?;
     let after = kept(&mut dashboard)?;
@@ -139,10 +139,7 @@ fn a_path_is_drawn_listed_and_in_the_address() -> Result<()> {
     dashboard.browser.wait_for(
         "document.querySelector('#path, .right').innerText.match(/hop|None within 12 hops/) !== null",
     )?;
-    dashboard.fake.say("large=1")?;
-    dashboard.open(&address(NODE, "&to=topic:resharding"))?;
-    dashboard.reads("The graph needs 900 MiB and --projection-memory of its shard is 512 MiB")?;
-    dashboard.browser.wait_for("[...document.querySelectorAll('.right button')].some((button) => button.textContent === 'Draw 2 hops')")
+    dashboard.was_clean()
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn only_what_is_in_view_is_in_the_page() -> Result<()> {
     // The address knows what was in view, so that a reload begins there.
     dashboard.browser.wait_for("Number(new URLSearchParams(location.search).get('after')) >= 200")?;
     let first = "document.querySelector('tbody .name').textContent";
-    dashboard.browser.eval("location.reload()")?;
+    dashboard.browser.reload()?;
     dashboard.browser.wait_for(&format!("{first} >= 'tenant__t000'"))?;
     dashboard.click(".plain")?;
     dashboard.browser.wait_for(&format!("{first} === '(empty)'"))?;
@@ -44,7 +44,7 @@ fn filters_and_order_are_in_the_address() -> Result<()> {
     let column = "[...document.querySelectorAll('tbody tr[data-row] td:nth-child(4)')].map((cell) => Number(cell.textContent.replaceAll(',', '')))";
     dashboard.browser.wait_for(&format!("(() => {{ const all = {column}; return all.length === 10 && all.every((n, i) => !i || all[i - 1] >= n); }})()"))?;
     let before = dashboard.browser.eval(column)?;
-    dashboard.browser.eval("location.reload()")?;
+    dashboard.browser.reload()?;
     dashboard.reads("10 of 100,013")?;
     ensure!(dashboard.browser.eval(column)? == before);
     dashboard.open("/graphs?q=acmee")?;

@@ -7,13 +7,15 @@ use anyhow::{Result, ensure};
 
 use super::{Dashboard, PAGES};
 
+/// Bytes, as they are on the disk; of a page, and of one that draws a graph.
 const MOST: u64 = 120 * 1024;
+const MOST_DRAWN: u64 = 152 * 1024;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/gateway/src/page")
 }
 
-/// Whatever page is opened first, it and all that it fetches of ours is at most 120 KiB, as it is on the disk.
+/// Whatever page is opened first, it and all that it fetches of ours has its limit.
 #[test]
 fn no_page_fetches_more_than_its_share() -> Result<()> {
     let mut dashboard = Dashboard::start()?;

@@ -26,7 +26,7 @@ fn figures_of_a_shard_that_is_down_stay_with_their_age() -> Result<()> {
     dashboard.open("/graphs")?;
     dashboard.reads("Without shard-09: 3,338 graphs as of 12 min ago are not in this list")?;
     dashboard.open("/shard/9")?;
-    dashboard.reads("connection refused, retry in 5 s · last answered 12 min ago")?;
+    dashboard.reads("last answered 12 min ago")?;
     ensure!(dashboard.browser.eval("document.querySelectorAll('.card.stale').length")? == 2);
     dashboard.fake.say("")?;
     dashboard.reads("answered 0.")?;
@@ -87,7 +87,9 @@ fn signing_in_leads_back() -> Result<()> {
     let mut dashboard = Dashboard::start()?;
     dashboard.open("/graph?name=a%2Fb%23c%3Fd%26e%3D%252e")?;
     dashboard.fake.say("token=yes")?;
-    dashboard.browser.wait_for("location.pathname === '/login'")?;
+    dashboard
+        .browser
+        .wait_for("location.pathname === '/login' && document.querySelector('#token') !== null")?;
     dashboard.browser.eval("document.querySelector('#token').focus()")?;
     dashboard.browser.type_text("0123456789abcdef")?;
     dashboard.browser.press("Enter")?;

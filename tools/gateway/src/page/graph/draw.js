@@ -7,7 +7,7 @@ import { count } from "../lib/format.js";
 const FADED = 0.75, FONT = "system-ui, sans-serif";
 
 /** The radius of a node in the drawing, before zoom: more neighbours, larger. */
-export const radiusOf = (node, near) => 5.5 + Math.min(7.5, Math.sqrt(near) * 1.1);
+const radiusOf = (node, near) => 5.5 + Math.min(7.5, Math.sqrt(near) * 1.1);
 
 function drawRings(ctx, scene, { k, x, y }) {
   const { rings, ink } = scene;

@@ -41,7 +41,7 @@ export function press(explorer, event, { byLabel, toPath, views }) {
     case "u": explorer.undo(); return true;
     case "Backspace": history.back(); return true;
     case "Escape":
-      if (explorer.picking) explorer.picking = false; else if (explorer.label != null) explorer.label = null; else if (explorer.path.answer) explorer.clearPath(); else if (explorer.blast) explorer.blastFrom(null, 0); else if (selected != null) explorer.select(null); else return false;
+      if (explorer.picking) explorer.picking = false; else if (explorer.label != null) explorer.label = null; else if (explorer.blast) explorer.blastFrom(null, 0); else if (explorer.path.answer) explorer.clearPath(); else if (selected != null) explorer.select(null); else return false;
       explorer.changed();
       stage.request();
       return true;

@@ -14,7 +14,7 @@ function widthOf(ctx, text) {
   return width;
 }
 
-export function shortened(id) {
+function shortened(id) {
   const letters = [...visible(id)];
   return letters.length > LETTERS ? `${letters.slice(0, LETTERS - 1).join("")}…` : letters.join("");
 }

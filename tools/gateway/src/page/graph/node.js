@@ -65,12 +65,3 @@ function blastPanel(explorer) {
     cut != null && h("p", { class: "warn" }, `▲ Depth ${cut} is cut: ${count(answer.rows.filter((row) => row[2] === cut).length)} of ${count((answer.all ?? counts)[cut])} are drawn.`),
     h("dl", { class: "properties" }, [...labels].sort((a, b) => b[1] - a[1]).slice(0, 12).map(([label, n]) => [h("dt", {}, visible(label)), h("dd", {}, count(n))])));
 }
-
-/** A projection that does not fit in the shard's memory: both figures, and what still works. */
-export function troublePanel(explorer) {
-  const trouble = explorer.trouble;
-  if (!trouble) return null;
-  if (trouble.code !== "PROJECTION_TOO_LARGE") return h("section", { class: "part" }, failed(trouble));
-  const { needed, budget } = trouble.error, near = (depth) => h("button", { type: "button", onclick: () => explorer.open(explorer.selected, { depth }) }, `Draw ${plural(depth, "hop")}`);
-  return h("section", { class: "part" }, h("h2", {}, "Too large for this"), h("p", { class: "second" }, `The graph needs ${size(needed)} and `, h("code", {}, "--projection-memory"), ` of its shard is ${size(budget)}. What is near can still be drawn:`), h("p", { class: "row-line" }, near(1), near(2)));
-}

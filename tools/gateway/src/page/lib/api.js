@@ -19,7 +19,7 @@ function reachable(now) {
   watchers.forEach((watcher) => watcher(now, lastAnswer));
 }
 
-export function signIn() {
+function signIn() {
   location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 

@@ -33,7 +33,7 @@ export async function enter(context) {
     try {
       const { default: view } = await context.part();
       if (context.signal.aborted) return;
-      view(page(context));
+      await view(page(context));
     } catch (error) {
       if (context.signal.aborted) return;
       said("This page could not be loaded", "The gateway does not answer. ", h("a", { href: location.href, "data-plain": true }, "Load it again"));

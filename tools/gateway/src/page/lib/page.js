@@ -40,5 +40,3 @@ export function undisturbed(node) {
   const selected = selection && !selection.isCollapsed && node.contains(selection.anchorNode);
   return !node.matches(":hover") && !node.contains(document.activeElement) && !selected;
 }
-
-export const leavesQuietly = (work) => work.catch((error) => { if (error.name !== "AbortError") throw error; });

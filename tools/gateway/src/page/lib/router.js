@@ -16,7 +16,7 @@ function find() {
   return { name: "missing", params: {} };
 }
 
-export const queryNow = () => Object.fromEntries(new URLSearchParams(location.search));
+const queryNow = () => Object.fromEntries(new URLSearchParams(location.search));
 
 /** Changes parts of the query; null takes one away. `push` makes it a step that Back undoes. */
 export function setQuery(changes, push = false) {

@@ -7,7 +7,7 @@ import { shardName } from "./format.js";
 /** A figure is old from here on: three looks of the gateway were missed. */
 const OLD = 4000;
 /** And from here on its block is marked. */
-export const VERY_OLD = 60000;
+const VERY_OLD = 60000;
 
 export const GLYPHS = { good: "●", warn: "▲", bad: "✕", unknown: "○", busy: "◐" };
 const MOODS = { healthy: "good", attention: "warn", unreachable: "bad", hung: "bad" };

@@ -59,7 +59,8 @@ export default function graphs(page) {
 
   // What changed meanwhile replaces the rows only if nobody is looking at one of them.
   const refresh = async () => {
-    if (fetching || !list || loaded.length > 1) return;
+    if (fetching || loaded.length > 1) return;
+    if (!list || trouble) return load(after);
     const got = await ask("/api/graphs", query(after), { signal: page.signal }).catch(() => null);
     if (!got || fetching) return;
     const before = new Map(loaded[0].rows.map((row) => [row.name, JSON.stringify(row)]));

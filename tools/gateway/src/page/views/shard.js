@@ -59,7 +59,7 @@ function restoreCard(row) {
       : h("details", {}, h("summary", { class: "quiet" }, "Make a checkpoint"), command(`egctl checkpoint create --endpoint ${row.endpoint}`)));
 }
 
-export const command = (text) => h("p", { class: "command" }, h("span", {}, text), copier(text));
+const command = (text) => h("p", { class: "command" }, h("span", {}, text), copier(text));
 
 const SORTS = { bytes: (t) => t.bytes ?? 0, requests: (t) => t.rps ?? 0, busy: (t) => t.busy ?? 0 };
 

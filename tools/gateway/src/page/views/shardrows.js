@@ -8,13 +8,13 @@ import { cell, column } from "../lib/table.js";
 import { GLYPHS, STATES } from "../lib/tier.js";
 
 /** An old figure is grey and has a ring. */
-export const aged = (row, node) => row.old ? h("span", { class: "old", title: "last known, when the shard was seen" }, node, "°") : node;
+const aged = (row, node) => row.old ? h("span", { class: "old", title: "last known, when the shard was seen" }, node, "°") : node;
 
 export const memoryOf = (row) => (row.memory ?? []).reduce(([used, budget], [, u, b]) => [used + (u ?? 0), budget + (b ?? 0)], [0, 0]);
 export const usedDisk = (row) => row.disk?.total != null && row.disk?.free != null ? row.disk.total - row.disk.free : row.disk?.store;
 
 /** "3 min", with a warning when it is due. */
-export function due(what, grace = 1.5) {
+function due(what, grace = 1.5) {
   if (!what || what.at_ms == null) return known(null);
   const late = what.every_s > 0 && Date.now() - what.at_ms > what.every_s * 1000 * grace;
   return [age(what.at_ms, true), late && h("span", { class: "warn" }, " ▲", h("span", { class: "sr" }, " late"))];
