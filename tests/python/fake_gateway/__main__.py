@@ -10,6 +10,7 @@ of 50,000 neighbours, a shard that is down, no data at all, no permission.
 import argparse
 import json
 import sys
+import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -138,6 +139,7 @@ def main():
     options = parser.parse_args()
     Handler.folder = options.folder.resolve()
     server = Server(("127.0.0.1", options.port), Handler)
+    threading.Thread(target=explorer.data, daemon=True).start()
     print(server.server_port, flush=True)
     server.serve_forever()
 

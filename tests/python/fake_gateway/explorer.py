@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict, deque
 from functools import cache
+from threading import Lock
 
 from answers import HOSTILE, Problem
 
@@ -14,7 +15,7 @@ HUB_NEIGHBOURS = 50_000
 
 class Data:
     def __init__(self):
-        self.labels, self.out, self.into = {}, defaultdict(dict), defaultdict(dict)
+        self.labels, self.out, self.into, self.sorted = {}, defaultdict(dict), defaultdict(dict), []
 
     def add(self, node):
         kind = node.split(":")[0].capitalize()
@@ -27,8 +28,17 @@ class Data:
         self.into[b].setdefault(a, {})[kind] = times
 
 
-@cache
+making = Lock()
+
+
 def data():
+    # Several questions of a page come at once: they wait for the one that makes it.
+    with making:
+        return made_once()
+
+
+@cache
+def made_once():
     pick, made = random.Random(7), Data()
     words = ["digest", "fence", "replay", "quota", "lease", "commit", "shard"]
 
@@ -53,6 +63,7 @@ def data():
     for i in range(HUB_NEIGHBOURS):
         made.link(f"{LABELS[i % 4].lower()}:h{i:05}", HUB, "ABOUT")
     made.link(START, HUB, "ABOUT")
+    made.sorted = sorted(made.labels)
     return made
 
 
@@ -67,14 +78,19 @@ def caption(node):
     return f"What {node.split(':')[-1].replace('-', ' ')} says" if node else ""
 
 
-def degree(made, node):
-    return len(set(made.out[node]) | set(made.into[node]))
+@cache
+def counted(node):
+    return len(set(made_once().out[node]) | set(made_once().into[node]))
+
+
+def degree(_, node):
+    return counted(node)
 
 
 def search(world, asked):
     made, q, by = the_graph(world, asked), asked.get("q", ""), asked.get("by", "id")
     tests = {"id": lambda node: node.startswith(q) or q in node, "label": lambda node: made.labels[node] == q, "text": lambda node: q.lower() in caption(node).lower()}
-    hits = [node for node in sorted(made.labels) if tests[by](node)]
+    hits = [node for node in made.sorted if tests[by](node)]
     start, limit = int(asked.get("after", 0)), min(int(asked.get("limit", 50)), 50)
     rows = [{"id": node, "label": made.labels[node], "caption": caption(node), "in": min(len(made.into[node]), 10_001), "out": min(len(made.out[node]), 10_001)} for node in hits[start:start + limit]]
     more = start + limit < len(hits)

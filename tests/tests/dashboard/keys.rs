@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::{Dashboard, GRAPH};
 
-const FOCUS: &str = "(() => { const at = document.activeElement, style = getComputedStyle(at); return [at.id || at.textContent.trim().slice(0, 40), \
+const FOCUS: &str = "(() => { const at = document.activeElement, style = getComputedStyle(at); return [at === document.body ? '' : at.id || at.textContent.trim().slice(0, 40), \
      style.outlineStyle === 'solid' && parseFloat(style.outlineWidth) >= 2, at.matches(':focus-visible')]; })()";
 
 #[test]

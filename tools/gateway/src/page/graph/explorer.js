@@ -24,6 +24,7 @@ export class Explorer {
   /** Runs `work`; what goes wrong is told beside the drawing, and nothing drawn is lost. */
   async attempt(work) {
     this.busy++;
+    this.retry = () => this.attempt(work);
     this.trouble = null;
     this.changed();
     try { return await work(); } catch (error) {

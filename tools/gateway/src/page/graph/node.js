@@ -3,7 +3,7 @@
 import { h } from "../lib/dom.js";
 import { count, DASH, plural, size } from "../lib/format.js";
 import { copier, named, visible } from "../lib/names.js";
-import { failed, loading } from "../lib/states.js";
+import { loading } from "../lib/states.js";
 import { EXPAND, EXPAND_MOST } from "./explorer.js";
 import { glyph, letterOf } from "./look.js";
 
@@ -43,7 +43,7 @@ export function nodePanel(explorer, { table }) {
       button("By label", () => table(id)), node && button(node.pinned ? "Unpin" : "Pin", () => explorer.pin(id), { "aria-pressed": String(node.pinned) }), node && button("Hide", () => explorer.hide([id])), copier(id, "Copy id"))),
   pathPanel(explorer), blastPanel(explorer),
   h("section", { class: "part" }, h("h2", {}, "Properties"), detail ? detail.properties?.length ? h("dl", { class: "properties" }, detail.properties.map((property) => [h("dt", { title: property[1] }, h("bdi", {}, visible(property[0]))), value(explorer, property)])) : h("p", { class: "second" }, "None.")
-    : explorer.trouble ? failed(explorer.trouble) : loading(4))];
+    : explorer.trouble ? null : loading(4))];
 }
 
 function pathPanel(explorer) {

@@ -64,7 +64,7 @@ export default function explored(page) {
 
   const status = () => {
     const { model } = explorer, folded = [...model.nodes.values()].map((node) => model.folded(node)).filter(Boolean);
-    return h("p", { class: "status", role: "status" }, h("span", {}, `${count(model.size)} nodes, ${count(model.edges.size)} edges drawn of at most ${count(model.most)}`), folded.length > 0 && h("span", {}, `${count(folded.reduce((sum, n) => sum + n, 0))} neighbours folded into ${plural(folded.length, "chip")}`),
+    return h("p", { class: "status", role: "status" }, h("span", {}, `${count(model.size)} nodes, ${count(model.edges.size)} edges drawn of at most ${count(model.most)}`), folded.length > 0 && h("span", {}, `${[...model.nodes.values()].some((node) => node.inexact && model.folded(node)) ? "at least " : ""}${count(folded.reduce((sum, n) => sum + n, 0))} neighbours folded into ${plural(folded.length, "chip")}`),
       explorer.said && h("span", { class: "warn" }, `▲ ${explorer.said}`), model.cut > 0 && h("span", { class: "warn" }, `▲ ${count(model.cut)} left out`),
       explorer.newer != null ? h("span", {}, `changed since ${count(explorer.sequence)}, `, h("button", { type: "button", class: "plain", onclick: () => explorer.again() }, "read again")) : explorer.readAt && h("span", {}, "read ", age(explorer.readAt), explorer.sequence != null && ` at change ${count(explorer.sequence)}`));
   };
@@ -85,7 +85,7 @@ export default function explored(page) {
     page.draw(h("div", { class: `explorer ${folds.left ? "no-left" : ""} ${folds.right ? "no-right" : ""} ${drawing ? "drawing" : "listing"} sheet-${sheet}` }, h("h1", { class: "sr", tabindex: "-1" }, `Explorer: ${visible(explorer.graph)}`),
       h("aside", { class: "side left", "aria-label": "Search and legend" }, graphHead(explorer, graph), search.draw(), legend(explorer), h("section", { class: "part keyhints" }, ["e expand", "p path", "b blast radius", "f fit", "↑↓←→ next node", "? all keys"].map((text) => h("span", {}, h("kbd", {}, text.split(" ")[0]), ` ${text.split(" ").slice(1).join(" ")}`)))),
       h("div", { class: "middle" }, bar(), picking(), drawing ? canvas() : table.draw(), drawing && !explorer.model.size && h("p", { class: "nothing" }, explorer.busy ? "" : "Find a node on the left: it is drawn with its first neighbours."), mirror(), status()),
-      h("aside", { class: "side right", "aria-label": "Node" }, narrow && explorer.selected != null && h("button", { type: "button", class: "handle", onclick: () => { sheet = next; draw(); } }, `▲ ${next}`), explorer.trouble && h("section", { class: "part" }, failed(explorer.trouble)), nodePanel(explorer, { table: byLabel }))));
+      h("aside", { class: "side right", "aria-label": "Node" }, narrow && explorer.selected != null && h("button", { type: "button", class: "handle", onclick: () => { sheet = next; draw(); } }, `▲ ${next}`), explorer.trouble && h("section", { class: "part" }, failed(explorer.trouble, explorer.retry)), nodePanel(explorer, { table: byLabel }))));
     const element = page.root.querySelector("canvas");
     if (element && element !== explorer.stage?.canvas) { explorer.stage = new Stage(element, explorer, actions, page.signal); if (explorer.view === "rings") explorer.arrange(); }
     if (!element) explorer.stage = null;

@@ -39,7 +39,7 @@ export class Search {
   set(changes) { Object.assign(this, changes); setQuery({ q: this.q, by: this.by === "id" ? null : this.by }); this.look(); this.explorer.changed(); }
 
   results() {
-    if (this.trouble) return failed(this.trouble);
+    if (this.trouble) return failed(this.trouble, () => this.look());
     const { answer, explorer } = this;
     if (!answer) return null;
     const scanned = answer.searched < answer.nodes ? `, ${count(answer.searched)} of ${count(answer.nodes)} nodes looked at in 200 ms` : "";

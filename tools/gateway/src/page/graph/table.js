@@ -39,7 +39,7 @@ export class NeighbourTable {
   near() {
     const { explorer, of, answer, rows } = this, { model } = explorer;
     if (of == null) return empty("Find a node first: its neighbours are listed here.");
-    if (this.trouble) return failed(this.trouble);
+    if (this.trouble) return failed(this.trouble, () => this.read(null));
     if (!answer) return loading(8);
     const labels = [["", answer.exact === false ? "all 10,000+" : `all ${count(answer.by_label.reduce((sum, [, n]) => sum + n, 0))}`], ...answer.by_label.slice(0, 12).map(([label, n]) => [label, `${visible(label)} ${count(n)}`])];
     const tick = (row) => h("input", { type: "checkbox", "aria-label": `Draw ${visible(row.id)}`, checked: model.nodes.has(row.id), onchange: (event) => event.target.checked ? explorer.drawRows(of, [row]) : explorer.hide([row.id]) });

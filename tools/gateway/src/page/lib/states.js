@@ -12,14 +12,14 @@ export function loading(lines = 3, whom = "The gateway") {
 
 export const empty = (...said) => h("p", { class: "empty" }, said);
 
-/** What failed, what to do, and the whole text folded. */
-export function failed(trouble) {
+/** What failed, what to do, and the whole text folded. `again` tries once more; without it that happens by itself. */
+export function failed(trouble, again) {
   if (trouble.status === 403) return h("p", { class: "notice" }, "◌ ", trouble.message);
   if (trouble.code === "NOT_REPORTED") return h("p", { class: "empty", title: trouble.message }, "– ", trouble.message);
   const code = trouble.doc ? h("a", { href: trouble.doc, target: "_blank", rel: "noreferrer" }, trouble.code) : h("code", {}, trouble.code);
   const first = trouble.message.split(/(?<=\.)\s/)[0], rest = trouble.message.length > first.length && trouble.message;
   return h("div", { class: "failure" }, h("p", {}, h("span", { class: "bad" }, "✕ "), first.slice(0, 160) === first ? first : "This could not be read.",
-    " It is tried again by itself. ", code),
+    again ? " " : " It is tried again by itself. ", again && [h("button", { type: "button", class: "plain", onclick: again }, "Try again"), " "], code),
   (rest || first.length > 160) && h("details", {}, h("summary", {}, "The whole text"), h("p", {}, trouble.message)));
 }
 

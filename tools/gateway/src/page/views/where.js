@@ -27,7 +27,7 @@ export default function where(page) {
   const input = h("input", { type: "text", id: "tenant", value: tenant, autocomplete: "off", spellcheck: "false", "aria-label": "Tenant" });
   const draw = () => page.draw(heading("Where does a tenant go?"),
     h("form", { class: "filters", onsubmit: (event) => { event.preventDefault(); const field = page.root.querySelector("#tenant"); tenant = field.value; asked = true; answer = null; setQuery({ tenant }, true); field.select(); draw(); look(); } }, input, h("button", { class: "primary" }, "Show")),
-    asked && h("div", { class: "card", id: "where", role: "status" }, answer ? [h("p", { class: "second" }, "tenant ", named(tenant)), found(answer)] : trouble ? failed(trouble) : loading(2)),
+    asked && h("div", { class: "card", id: "where", role: "status" }, answer ? [h("p", { class: "second" }, "tenant ", named(tenant)), found(answer)] : trouble ? failed(trouble, look) : loading(2)),
     h("p", { class: "hint" }, h("span", {}, "The same without a browser: ", h("code", {}, "egctl route --tenant TENANT"))));
   draw();
   if (asked) look();
