@@ -153,7 +153,7 @@ fn the_reach_of_a_change_is_counted_by_depth() -> Result<()> {
     shows(&mut dashboard, &format!("{total} nodes"))?;
     dashboard.reads("nodes lie within 3 hops, edges followed forwards.")?;
     ensure!(
-        dashboard.browser.eval("document.querySelector('.segments [aria-pressed=true]').textContent")?
+        dashboard.browser.eval("document.querySelector('.toolbar [aria-pressed=true]').textContent")?
             == "Rings"
     );
     dashboard.browser.eval("document.querySelector('canvas').focus()")?;

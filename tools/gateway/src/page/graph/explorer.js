@@ -52,7 +52,7 @@ export class Explorer {
 
   arrange() {
     if (this.view === "rings") {
-      this.rings = onRings(this.model, this.blast ? this.blastAnswer.from : this.selected ?? this.model.nodes.keys().next().value);
+      this.rings = onRings(this.model, this.blast ? this.blastAnswer.from : this.model.nodes.has(this.selected) ? this.selected : this.model.nodes.keys().next().value);
       this.stage?.settle();
       this.keep();
     } else if (this.view === "force" && this.model.size) {
