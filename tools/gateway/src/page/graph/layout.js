@@ -40,7 +40,7 @@ export function onRings(model, center) {
   // What hangs on nothing stands on a ring of its own.
   for (const id of model.nodes.keys()) if (!depth.has(id)) { visit(id, deepest + 1, center); counts[deepest + 1]++; }
   const radii = [0];
-  for (let deep = 1; deep < counts.length; deep++) if (counts[deep]) radii[deep] = Math.max(radii[deep - 1] + 95, counts[deep] * 21 / (2 * Math.PI));
+  for (let deep = 1; deep < counts.length; deep++) if (counts[deep]) radii[deep] = Math.max(radii[deep - 1] + 95, counts[deep] * (counts[deep] > 120 ? 11 : 21) / (2 * Math.PI));
   const children = new Map(order.map((id) => [id, []]));
   for (const id of order) if (parent.get(id) != null && parent.get(id) !== id) children.get(parent.get(id))?.push(id);
   // A leaf's angle is worth 1 / radius of its ring, so that inner rings do not crowd.

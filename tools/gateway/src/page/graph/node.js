@@ -27,7 +27,8 @@ function value(explorer, [key, type, content, bytes]) {
 function degrees(node) {
   if (!node || node.in == null) return node?.degree != null ? plural(node.degree, "neighbour") : "neighbours not counted";
   const told = (n) => n > 10000 || node.inexact && n === 10000 ? "10,000+" : count(n);
-  return `${told(node.degree ?? node.in + node.out)} neighbours: ${told(node.in)} in, ${told(node.out)} out`;
+  if (node.degree == null) return `${told(node.in)} in, ${told(node.out)} out`;
+  return `${told(node.degree)} neighbours: ${told(node.in)} in, ${told(node.out)} out`;
 }
 
 export function nodePanel(explorer, { table }) {
@@ -38,7 +39,7 @@ export function nodePanel(explorer, { table }) {
   if (id == null) return [h("section", { class: "part" }, h("h2", {}, "Nothing selected"), h("p", { class: "second" }, "Choose a node in the drawing, in the table or in the search.")), pathPanel(explorer), blastPanel(explorer)];
   const node = model.nodes.get(id), label = detail?.label ?? node?.label ?? "", button = (text, work, more = {}) => h("button", { type: "button", onclick: work, ...more }, text);
   const amount = Math.min(EXPAND, node?.expanded ? Math.max(1, model.folded(node)) : EXPAND);
-  return [h("section", { class: "part" }, h("h2", { class: "titleline", "data-copy": id }, glyph(model.colour(label), letterOf(label)), named(id)), h("p", { class: "second" }, label && [visible(label), " · "], degrees(node)),
+  return [h("section", { class: "part" }, h("h2", { class: "titleline", "data-copy": id }, glyph(model.colour(label), letterOf(label)), named(id)), h("p", { class: "second" }, label && [visible(label), " · "], degrees(node && node.in == null && detail?.in != null ? { ...node, in: detail.in, out: detail.out } : node)),
     h("p", { class: "row-line actions" }, button(node?.expanded && !model.folded(node) && !node.cursor ? "All drawn" : `Expand ${amount}`, () => explorer.expand(id), { title: `Shift draws ${EXPAND_MOST}`, onclick: (event) => explorer.expand(id, { limit: event.shiftKey ? EXPAND_MOST : EXPAND }), disabled: Boolean(node?.expanded && !model.folded(node) && !node.cursor) }),
       button("By label", () => table(id)), node && button(node.pinned ? "Unpin" : "Pin", () => explorer.pin(id), { "aria-pressed": String(node.pinned) }), node && button("Hide", () => explorer.hide([id])), copier(id, "Copy id"))),
   pathPanel(explorer), blastPanel(explorer),

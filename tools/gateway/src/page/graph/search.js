@@ -42,7 +42,7 @@ export class Search {
     if (this.trouble) return failed(this.trouble, () => this.look());
     const { answer, explorer } = this;
     if (!answer) return null;
-    const scanned = answer.searched < answer.nodes ? `, ${count(answer.searched)} of ${count(answer.nodes)} nodes looked at in 200 ms` : "";
+    const scanned = this.by === "text" && answer.searched < answer.nodes ? `, ${count(answer.searched)} of ${count(answer.nodes)} nodes looked at in 200 ms` : "";
     if (!answer.rows.length) return h("p", { class: "empty" }, this.q ? [`No ${this.by === "text" ? "text has" : `${this.by} begins with`} `, h("code", {}, visible(this.q)), `${scanned}. `, h("button", { type: "button", class: "plain", onclick: () => this.set({ q: "" }) }, "Clear")] : "No nodes in this graph.");
     const edges = (row) => row.in == null ? "" : row.in > MANY || row.out > MANY ? " · 10,000+ edges" : ` · ${plural(row.in + row.out, "edge")}`;
     return [h("ul", { class: "results" }, answer.rows.map((row) => h("li", { "data-key": `r${row.id}`, "data-row": true }, h("button", { type: "button", class: "result", "data-copy": row.id, "aria-current": row.id === explorer.selected ? "true" : null, onclick: () => explorer.open(row.id) },

@@ -53,12 +53,19 @@ function barsPath(values, x, y, width) {
 const sample = (look, dash) => s("svg", { "aria-hidden": "true", viewBox: "0 0 18 8" },
   s("line", { x1: 0, x2: 18, y1: 4, y2: 4, class: `series ${look}`, "stroke-dasharray": DASHES[dash] }));
 
+/** The last point that is known; the step that is going on is not. Older than three points it is not "now" any more. */
+function newest(data) {
+  for (let index = data.points - 1; index > data.points - 4; index--) if (Object.values(data.series).some((values) => values[index] != null)) return index;
+  return data.points - 1;
+}
+
 function sentence(spec, data) {
+  const last = newest(data);
   const parts = spec.series.map(({ name, label }) => {
     const values = data.series[name] ?? [], told = values.filter((value) => value != null);
     if (!told.length) return `${label} not known`;
     const high = Math.max(...told), when = data.from + values.indexOf(high) * data.step;
-    return `${label} now ${values.at(-1) == null ? "not known" : figure(values.at(-1))}, highest ${figure(high)} at ${hourMinute(when)}`;
+    return `${label} now ${values[last] == null ? "not known" : figure(values[last])}, highest ${figure(high)} at ${hourMinute(when)}`;
   });
   const gaps = data.events.length;
   return `${spec.title} ${spec.unit}: ${parts.join("; ")}; ${gaps ? `${gaps} gap${gaps === 1 ? "" : "s"}` : "no gap"}`;
@@ -82,7 +89,7 @@ export function chart(spec, data, width, cursor) {
   const { points } = data, scale = scaleOf(spec, data, spec.title + data.key), right = width - RIGHT, id = `hatch-${spec.title.replace(/\W/g, "")}`;
   const x = (index) => (LEFT + (right - LEFT) * (points > 1 ? index / (points - 1) : 0)).toFixed(1);
   const y = (value) => (HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * Math.min(1, Math.max(0, scale.part(value)))).toFixed(1);
-  const shown = cursor ?? points - 1;
+  const shown = cursor ?? newest(data);
   const told = spec.series.some(({ name }) => data.series[name]?.some((value) => value != null));
   const nothing = told && spec.none && !data.series[spec.series[0].name].some((value) => value > 0);
   const legend = h("span", { class: "legend" }, spec.series.map(({ name, label, dash, hue = "hue1" }) => h("span", {},

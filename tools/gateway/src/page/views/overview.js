@@ -41,7 +41,7 @@ function movesLine(answer) {
       h("a", { href: "/moves" }, "All moves ›"))),
     h("div", { class: "card" }, h("div", { class: "row-line" }, h("h2", {}, "Newest"),
       newest.length ? newest.slice(0, 5).map((event) => h("span", {}, age(event.at_ms), " ", event.shard && h("a", { href: `/shard/${event.shard}` }, shardName(event.shard)), ` ${event.text}`))
-        : h("span", { class: "quiet" }, "nothing since ", answer.kept_since_ms ? age(answer.kept_since_ms) : "the gateway started"))));
+        : h("span", { class: "quiet" }, "nothing", answer.kept_since_ms && [" in the last ", age(answer.kept_since_ms, true)]))));
 }
 
 export default function overview(page) {

@@ -17,7 +17,7 @@ import { moveTable } from "./moverows.js";
 import { noteList, notesOf } from "./notes.js";
 import { memoryOf } from "./shardrows.js";
 
-const HUES = ["m1", "m2", "m3", "m4", "m5", "m6"];
+const HUES = ["m1", "m2", "m3", "m4", "m5"], PARTS = HUES.length;
 const stale = (row, ...made) => h("div", { class: row.veryOld ? "card stale" : "card" }, made);
 const asOf = (row, word = "") => row.seen_ms == null ? h("span", { class: "quiet" }, "not seen since the gateway started")
   : h("span", { class: "quiet" }, row.old ? "as of " : word, age(row.seen_ms));
@@ -26,20 +26,21 @@ function diskCard(row) {
   const disk = row.disk;
   if (!disk || disk.store == null) return h("div", { class: "card" }, h("h2", {}, "Disk"), empty("– not reported by this version of the shard"));
   const used = disk.total != null && disk.free != null ? disk.total - disk.free : null, other = used == null ? null : Math.max(0, used - disk.store - (disk.checkpoints ?? 0));
-  const key = [["m1", `store ${size(disk.store)}`], disk.checkpoints != null && ["m6", `checkpoints ${size(disk.checkpoints)}`], other > 0 && ["m3", `others ${size(other)}`], disk.reserve > 0 && ["hatch", `reserve ${size(disk.reserve)}`],
+  const key = [["m1", `store ${size(disk.store)}`], disk.checkpoints != null && ["m2", `checkpoints ${size(disk.checkpoints)}`], other > 0 && ["m6", `others ${size(other)}`], disk.reserve > 0 && ["hatch", `reserve ${size(disk.reserve)}`],
     disk.days_left != null && ["", `reserve reached in about ${count(disk.days_left)} d${disk.growth_per_day ? `, +${size(disk.growth_per_day)}/d` : ""}`]].filter(Boolean);
   const words = disk.total == null ? "used" : `of ${size(disk.total)} · ${size(disk.free)} free`;
   return stale(row, h("div", { class: "top" }, h("h2", {}, "Disk"), asOf(row, "counted ")), h("p", { class: row.old ? "old" : null }, h("span", { class: "big" }, size(used ?? disk.store), row.old && "°"), words),
-    disk.total != null && meter([[disk.store, "m1"], [disk.checkpoints, "m6"], [other, "m3"]], disk.total, `${size(used)} ${words}`, { after: [disk.reserve, "hatch"], label: "Disk" }), meterKey(key));
+    disk.total != null && meter([[disk.store, "m1"], [disk.checkpoints, "m2"], [other, "m6"]], disk.total, `${size(used)} ${words}`, { after: [disk.reserve, "hatch"], label: "Disk" }), meterKey(key));
 }
 
 function memoryCard(row) {
   const [used, budget] = memoryOf(row);
   if (!row.memory?.length) return h("div", { class: "card" }, h("h2", {}, "Memory against its budget"), empty("– not reported by this version of the shard"));
-  const words = `of ${size(budget)} · ${percent(used, budget)}`;
+  const words = `of ${size(budget)} · ${percent(used, budget)}`, most = [...row.memory].sort((a, b) => (b[1] ?? 0) - (a[1] ?? 0)), shown = most.slice(0, PARTS), rest = most.slice(PARTS);
   return stale(row, h("div", { class: "top" }, h("h2", {}, "Memory against its budget"), asOf(row)), h("p", { class: row.old ? "old" : null }, h("span", { class: "big" }, size(used), row.old && "°"), budget ? words : "no budget"),
-    budget > 0 && meter(row.memory.map(([, part], index) => [part, HUES[index % 6]]), budget, `${size(used)} ${words}`, { label: "Memory" }),
-    meterKey(row.memory.map(([part, u, b], index) => [HUES[index % 6], `${part} ${size(u)}${b ? ` of ${size(b)}` : ""}`])));
+    budget > 0 && meter(shown.map(([, part], index) => [part, HUES[index]]), budget, `${size(used)} ${words}`, { label: "Memory" }),
+    meterKey(shown.map(([part, u, b], index) => [HUES[index], `${part} ${size(u)}${b ? ` of ${size(b)}` : ""}`])),
+    rest.length > 0 && h("details", {}, h("summary", { class: "quiet" }, `${plural(rest.length, "other part")}, ${size(rest.reduce((sum, [, u]) => sum + (u ?? 0), 0))} used`), meterKey(rest.map(([part, u, b]) => ["", `${part} ${size(u)} of ${size(b)}`]))));
 }
 
 function dueColumn(name, what, { every, grace = 1, good } = {}) {
