@@ -190,6 +190,15 @@ fn nodes_are_found_expanded_and_connected() -> Result<()> {
         "{among}"
     );
 
+    // As many as are drawn at most; the hub has more edges than that, which are not all read.
+    let many: Vec<_> = (0..1999).map(|leaf| format!("leaf{leaf:05}")).chain(["hub".to_owned()]).collect();
+    let among = explorer.edges(&many.iter().map(String::as_str).collect::<Vec<_>>())?;
+    ensure!(
+        among["edges"].as_array().map(Vec::len) == Some(1999) && among["cut"] == false,
+        "{}",
+        among["cut"]
+    );
+
     let path = explorer.json("/api/explore/path?graph=g&from=claim:a&to=evidence:d")?;
     ensure!(
         path["hops"]

@@ -14,6 +14,8 @@ use epistemic_tests::gateway::Gateway;
 use epistemic_tests::{ServerBuilder, ServerProcess};
 
 const SECRET: &str = "test-secret";
+/// One that cannot be guessed.
+const LONG_SECRET: &str = "a-secret-of-the-tests";
 const TOPOLOGY: &str = "/api/dashboard/daemon/shards";
 
 /// Three shards on unix sockets, which survive a restart, and a gateway that watches them.
@@ -36,12 +38,21 @@ impl Tier {
         })
     }
 
+    /// Shards with which nothing is wrong, their secret included.
+    fn sound() -> Result<Tier> {
+        Self::start_under(LONG_SECRET, |builder, _| builder)
+    }
+
     fn start_with(told: impl Fn(ServerBuilder, &str) -> ServerBuilder) -> Result<Tier> {
-        let builders: Vec<_> = (0..3).map(|_| ServerProcess::ours()).collect();
+        Self::start_under(SECRET, told)
+    }
+
+    fn start_under(secret: &str, told: impl Fn(ServerBuilder, &str) -> ServerBuilder) -> Result<Tier> {
+        let builders: Vec<_> = (0..3).map(|_| ServerProcess::ours().secret(secret)).collect();
         let list = builders.iter().map(endpoint).collect::<Vec<_>>().join(",");
         let shards = builders.into_iter().map(|builder| told(builder, &list).start());
         let shards = shards.collect::<Result<Vec<_>>>()?;
-        let gateway = Gateway::start(&list, SECRET, &[])?;
+        let gateway = Gateway::start(&list, secret, &[])?;
         Ok(Tier { shards, gateway })
     }
 

@@ -7,7 +7,7 @@ use epistemic_tests::gateway::{Gateway, command};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{SECRET, Tier};
+use super::{LONG_SECRET, SECRET, Tier};
 
 fn state(tier: &Value, shard: usize) -> &Value {
     &tier["shards"][shard]["state"]
@@ -15,7 +15,7 @@ fn state(tier: &Value, shard: usize) -> &Value {
 
 #[test]
 fn a_shard_that_is_down_keeps_its_figures_and_they_get_an_age() -> Result<()> {
-    let mut tier = Tier::start()?;
+    let mut tier = Tier::sound()?;
     let mut client = tier.shards[2].client()?;
     client.create_graph("g")?;
     for node in 0..7 {
@@ -114,7 +114,7 @@ fn what_is_asked_wrongly_is_told_in_json() -> Result<()> {
 
 #[test]
 fn backups_are_as_old_as_their_file_says() -> Result<()> {
-    let (shard, dir) = (epistemic_tests::ServerProcess::ours().start()?, TempDir::new()?);
+    let (shard, dir) = (epistemic_tests::ServerProcess::ours().secret(LONG_SECRET).start()?, TempDir::new()?);
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let file = dir.path().join("backup.prom");
     let page = format!(
@@ -126,7 +126,7 @@ fn backups_are_as_old_as_their_file_says() -> Result<()> {
     fs_err::write(&file, page)?;
     let endpoint = super::endpoint(&shard.builder());
     let gateway = Gateway::start_program(
-        command(&endpoint, SECRET)?,
+        command(&endpoint, LONG_SECRET)?,
         &["--backup-metrics", &file.display().to_string(), "--backup-every", "24"],
     )?;
     let tier = gateway.wait_for("/api/tier", |tier| state(tier, 0) == "attention")?;

@@ -24,6 +24,7 @@ pub(super) async fn ask(
     method: &str,
     params: &(impl Serialize + Sync),
 ) -> Result<Value, ApiError> {
+    must_serve(shard, method)?;
     let until = Instant::now() + DEADLINE;
     let late = |_| {
         let text = format!("{} has not answered for {} s", shard.endpoint, DEADLINE.as_secs());
@@ -56,6 +57,17 @@ pub(super) async fn call(
     })
 }
 
+/// Fails for a method that a shard of an earlier version does not have.
+pub(super) fn must_serve(shard: &Watched, method: &str) -> Result<(), ApiError> {
+    let known = shard.known();
+    let Some(health) = known.as_ref().map(|known| &known.answer.health).filter(|health| health.lacks(method))
+    else {
+        return Ok(());
+    };
+    let text = format!("not reported by version {}", health.version);
+    Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "NOT_REPORTED", text))
+}
+
 /// What a page is told when a call comes to nothing.
 fn refused(error: &RouterError) -> ApiError {
     let code = error.code();
@@ -63,12 +75,8 @@ fn refused(error: &RouterError) -> ApiError {
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::AccessDenied => StatusCode::FORBIDDEN,
         ErrorCode::Busy | ErrorCode::Quota => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorCode::MethodNotAvailable => StatusCode::NOT_IMPLEMENTED,
         _ if matches!(error, RouterError::Call(CallError::Server(_))) => StatusCode::CONFLICT,
         _ => StatusCode::BAD_GATEWAY,
     };
-    if code == ErrorCode::MethodNotAvailable {
-        return ApiError::new(status, "NOT_REPORTED", format!("not reported by this shard: {error}"));
-    }
     ApiError::new(status, code.name(), error.to_string())
 }

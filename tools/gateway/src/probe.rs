@@ -70,6 +70,9 @@ pub(super) struct Answer {
 pub(super) struct Health {
     pub(super) version: String,
     pub(super) uptime_s: u64,
+    /// The methods that it serves.
+    #[serde(default)]
+    ops: Vec<String>,
     /// The list of a shard that was told its place (`--advertise`), and the list's fingerprint.
     #[serde(default)]
     pub(super) endpoints: Vec<String>,
@@ -77,6 +80,11 @@ pub(super) struct Health {
 }
 
 impl Health {
+    /// Whether it says what it serves, and this method is not among it: it is of an earlier version.
+    pub(super) fn lacks(&self, method: &str) -> bool {
+        !self.ops.is_empty() && !self.ops.iter().any(|op| op == method)
+    }
+
     /// What is wrong when the shard has another list than `ours`: the two place graphs differently.
     pub(super) fn other_list(&self, ours: &EndpointList) -> Option<String> {
         let (theirs, own) = (self.endpoints_fingerprint.as_ref()?, ours.fingerprint());

@@ -46,7 +46,11 @@ pub(crate) async fn graph(
         ApiError::not_found(text)
     })?;
     let place = row.shard - 1;
-    let look = explorer::call(gateway.shards[place].router(), &wanted.name, "GraphLook", &()).await;
+    let shard = &gateway.shards[place];
+    let look = match explorer::must_serve(shard, "GraphLook") {
+        Ok(()) => explorer::call(shard.router(), &wanted.name, "GraphLook", &()).await,
+        Err(error) => Err(error),
+    };
     let graph = gateway.graph(&row, look, &access);
     Ok(gateway.answer([place], graph))
 }

@@ -74,7 +74,7 @@ impl Notes {
                 notes.writes(status);
                 notes.damage(status);
                 notes.room(status);
-                notes.checkpoint(status);
+                notes.checkpoint(status, shard);
             }
             if known.answer.health.uptime_s < NEW_S && shard.restarted() {
                 notes.add("restarted", Level::Warn, "Started anew since the gateway watches it");
@@ -170,14 +170,17 @@ impl Notes {
         }
     }
 
-    fn checkpoint(&mut self, status: &ShardStatus) {
+    fn checkpoint(&mut self, status: &ShardStatus, shard: &Watched) {
         let every = status.checkpoint_interval_s;
         let Some(newest) = status.checkpoints.last().filter(|_| every > 0) else { return };
-        let age = unix_ms().saturating_sub(newest.created_ms) / 1000;
+        let (created, now) = (newest.created_ms, unix_ms());
+        let age = now.saturating_sub(created) / 1000;
+        let due = now.saturating_sub((every + PATIENCE_S) * 1000);
         // While nothing changes none is made, and none is missing.
-        if age > 2 * every + PATIENCE_S && !status.writable {
+        if age > 2 * every + PATIENCE_S && shard.series().committed_between(created + PATIENCE_S * 1000, due)
+        {
             let text = format!("The newest checkpoint is {age} s old, one is due every {every} s");
-            self.add("checkpoint_late", Level::Warn, text).since_ms = Some(newest.created_ms + every * 1000);
+            self.add("checkpoint_late", Level::Warn, text).since_ms = Some(created + every * 1000);
         }
     }
 

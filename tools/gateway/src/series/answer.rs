@@ -207,6 +207,18 @@ mod tests {
     }
 
     #[test]
+    fn commits_are_found_between_two_times() {
+        let (mut series, origin) = (Series::new(START), Instant::now());
+        for second in 0..100 {
+            let groups = vec![u64::from(second >= 50), 0];
+            let load = LoadStatus { groups, ..load(0) };
+            series.answered(origin + Duration::from_secs(second), START + second * 1000, second, Some(&load));
+        }
+        let committed = |from: u64, to: u64| series.committed_between(START + from * 1000, START + to * 1000);
+        assert!(committed(0, 95) && committed(40, 60) && !committed(0, 40) && !committed(60, 95));
+    }
+
+    #[test]
     fn an_hour_is_kept_and_no_more() {
         let (mut series, origin) = (Series::new(START), Instant::now());
         look(&mut series, origin, 0..4000, 0);

@@ -77,6 +77,12 @@ impl Series {
         self.events.iter().any(|event| event.kind == EventKind::Restart)
     }
 
+    /// Whether something was committed between these times, as far as it is known.
+    pub(super) fn committed_between(&self, from_ms: u64, to_ms: u64) -> bool {
+        let steps = from_ms.div_ceil(STEP_MS)..to_ms / STEP_MS;
+        self.points.iter().any(|(step, point)| steps.contains(step) && point.commits() > 0)
+    }
+
     pub(super) fn new(since_ms: u64) -> Self {
         Self { since_ms, points: VecDeque::new(), newest: None, bounds: None, events: VecDeque::new() }
     }

@@ -104,6 +104,10 @@ impl Point {
         true
     }
 
+    pub(super) fn commits(&self) -> u32 {
+        sum(&self.groups)
+    }
+
     pub(super) fn busy(&self) -> u64 {
         self.busy.into()
     }
@@ -112,7 +116,7 @@ impl Point {
         let Bounds { latency, syncs, groups } = &*self.bounds;
         let seconds = f64::from(self.seconds);
         let ms = |counts, bounds, q| quantile(counts, bounds, q).map(|seconds| seconds * 1000.0);
-        let commits = sum(&self.groups);
+        let commits = self.commits();
         let largest = self.groups.iter().rposition(|count| *count > 0);
         Drawn {
             reads: f64::from(self.reads) / seconds,
