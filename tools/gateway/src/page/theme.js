@@ -3,4 +3,6 @@
 try {
   const chosen = localStorage.getItem("theme");
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-} catch { /* storage is switched off: the system's theme */ }
+} catch {
+  /* storage is switched off: the system's theme */
+}

@@ -21,7 +21,7 @@ export const s = (tag, props, ...children) => fill(document.createElementNS(SVG,
 
 export const at = (id) => document.getElementById(id);
 
-const keyOf = (node) => node.nodeType === 1 ? node.getAttribute("data-key") : null;
+const keyOf = (node) => (node.nodeType === 1 ? node.getAttribute("data-key") : null);
 const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
 
 function patchElement(old, made) {
@@ -45,16 +45,25 @@ function patchChildren(old, made) {
   let place = old.firstChild;
   for (const wanted of [...made.childNodes]) {
     const known = keyed.get(keyOf(wanted));
-    if (known && known !== place && alike(known, wanted)) { old.insertBefore(known, place); place = known; }
+    if (known && known !== place && alike(known, wanted)) {
+      old.insertBefore(known, place);
+      place = known;
+    }
     if (place && alike(place, wanted)) {
       const next = place.nextSibling;
-      if (wanted.nodeType === 3) { if (place.data !== wanted.data) place.data = wanted.data; } else patchElement(place, wanted);
+      if (wanted.nodeType === 3) {
+        if (place.data !== wanted.data) place.data = wanted.data;
+      } else patchElement(place, wanted);
       place = next;
     } else {
       old.insertBefore(wanted, place);
     }
   }
-  while (place) { const next = place.nextSibling; place.remove(); place = next; }
+  while (place) {
+    const next = place.nextSibling;
+    place.remove();
+    place = next;
+  }
 }
 
 /** Makes the children of `root` those of `made`, and touches only what differs: focus, selection and scrolling stay. */

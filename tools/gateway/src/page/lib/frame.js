@@ -9,7 +9,8 @@ import { announce } from "./live.js";
 import { page } from "./page.js";
 import { GLYPHS, lookAtTier, rows, summary, tier, watchTier } from "./tier.js";
 
-let here = "Overview", subject = "";
+let here = "Overview",
+  subject = "";
 
 /** What the window is called: the state of the tier first. */
 export function title(text) {
@@ -36,7 +37,11 @@ export async function enter(context) {
       await view(page(context));
     } catch (error) {
       if (context.signal.aborted) return;
-      said("This page could not be loaded", "The gateway does not answer. ", h("a", { href: location.href, "data-plain": true }, "Load it again"));
+      said(
+        "This page could not be loaded",
+        "The gateway does not answer. ",
+        h("a", { href: location.href, "data-plain": true }, "Load it again"),
+      );
       throw error;
     }
   }
@@ -48,7 +53,8 @@ let before = null;
 // A change of a shard's state is said once; figures never are.
 function tell(all) {
   const now = new Map(all.map((row) => [row.n, row.down ? "is unreachable" : "answers"]));
-  if (before) for (const row of all) if (before.get(row.n) !== now.get(row.n)) announce(`${row.name} ${now.get(row.n)}`);
+  if (before)
+    for (const row of all) if (before.get(row.n) !== now.get(row.n)) announce(`${row.name} ${now.get(row.n)}`);
   before = now;
 }
 
@@ -56,17 +62,26 @@ function showTier({ answer }) {
   at("tier-state").hidden = !answer;
   if (!answer) return;
   const { mood, text } = summary(answer);
-  show(at("tier-state"), h("span", { class: mood, "aria-hidden": "true" }, GLYPHS[mood], " "), h("span", { class: mood }, text, h("span", { class: "wide" }, " healthy")));
+  show(
+    at("tier-state"),
+    h("span", { class: mood, "aria-hidden": "true" }, GLYPHS[mood], " "),
+    h("span", { class: mood }, text, h("span", { class: "wide" }, " healthy")),
+  );
   const role = answer.role === "operator" ? "operator" : "read-only";
   if (at("role").textContent !== role) at("role").textContent = role;
   tell(rows(answer));
   title(subject);
 }
 
-const THEMES = [["", "system"], ["light", "light"], ["dark", "dark"]];
+const THEMES = [
+  ["", "system"],
+  ["light", "light"],
+  ["dark", "dark"],
+];
 
 function startTheme() {
-  const button = at("theme"), root = document.documentElement;
+  const button = at("theme"),
+    root = document.documentElement;
   const name = () => {
     const theme = THEMES.find(([key]) => key === (root.dataset.theme ?? ""))[1];
     show(button, "◐", h("span", { class: "wide" }, ` ${theme}`));
@@ -74,8 +89,13 @@ function startTheme() {
   };
   button.addEventListener("click", () => {
     const next = THEMES[(THEMES.findIndex(([key]) => key === (root.dataset.theme ?? "")) + 1) % 3][0];
-    if (next) root.dataset.theme = next; else delete root.dataset.theme;
-    try { localStorage.setItem("theme", next); } catch { /* it is for this visit then */ }
+    if (next) root.dataset.theme = next;
+    else delete root.dataset.theme;
+    try {
+      localStorage.setItem("theme", next);
+    } catch {
+      /* it is for this visit then */
+    }
     name();
     dispatchEvent(new Event("themechange"));
   });
@@ -85,9 +105,11 @@ function startTheme() {
 whenReachable((yes, last) => {
   const banner = at("banner");
   banner.hidden = yes;
-  banner.textContent = yes ? "" : last
-    ? `✕ The gateway does not answer since ${clockTime(last)}. Figures below are from then.`
-    : "✕ The gateway does not answer. Nothing has been read yet; it is tried each second.";
+  banner.textContent = yes
+    ? ""
+    : last
+      ? `✕ The gateway does not answer since ${clockTime(last)}. Figures below are from then.`
+      : "✕ The gateway does not answer. Nothing has been read yet; it is tried each second.";
   document.body.classList.toggle("away", !yes);
 });
 
@@ -99,4 +121,6 @@ watchTier(showTier);
   if (!document.hidden) await lookAtTier();
   setTimeout(again, 1000);
 })();
-document.addEventListener("visibilitychange", () => { if (!document.hidden) lookAtTier(); });
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) lookAtTier();
+});

@@ -3,12 +3,15 @@
 import { at } from "./dom.js";
 
 const APART = 10000;
-let last = -APART, waiting = [], timer;
+let last = -APART,
+  waiting = [],
+  timer;
 
 function speak() {
   timer = null;
   last = performance.now();
-  at("live").textContent = waiting.length > 3 ? `${waiting.length} changes, the last: ${waiting.at(-1)}` : waiting.join(", ");
+  at("live").textContent =
+    waiting.length > 3 ? `${waiting.length} changes, the last: ${waiting.at(-1)}` : waiting.join(", ");
   waiting = [];
 }
 
@@ -19,4 +22,6 @@ export function announce(sentence) {
 }
 
 /** An answer to what the reader just did, at once. */
-export function answer(sentence) { at("live").textContent = sentence; }
+export function answer(sentence) {
+  at("live").textContent = sentence;
+}

@@ -21,7 +21,8 @@ const queryNow = () => Object.fromEntries(new URLSearchParams(location.search));
 /** Changes parts of the query; null takes one away. `push` makes it a step that Back undoes. */
 export function setQuery(changes, push = false) {
   const query = new URLSearchParams(location.search);
-  for (const [key, value] of Object.entries(changes)) value == null || value === "" ? query.delete(key) : query.set(key, value);
+  for (const [key, value] of Object.entries(changes))
+    value == null || value === "" ? query.delete(key) : query.set(key, value);
   const address = location.pathname + (query.size ? `?${query}` : "");
   if (address !== location.pathname + location.search) history[push ? "pushState" : "replaceState"]({}, "", address);
 }
@@ -45,12 +46,29 @@ export function go(address) {
 export function start(entered) {
   enter = entered;
   history.scrollRestoration = "manual";
-  addEventListener("popstate", ({ state }) => { arrive(true); if (state?.scroll) requestAnimationFrame(() => scrollTo(0, state.scroll)); });
+  addEventListener("popstate", ({ state }) => {
+    arrive(true);
+    if (state?.scroll) requestAnimationFrame(() => scrollTo(0, state.scroll));
+  });
   document.addEventListener("click", (event) => {
     const anchor = event.target.closest?.("a[href]");
-    if (!anchor || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || anchor.target) return;
+    if (
+      !anchor ||
+      event.defaultPrevented ||
+      event.button ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.shiftKey ||
+      anchor.target
+    )
+      return;
     const address = new URL(anchor.href, location.href);
-    if (address.origin !== location.origin || anchor.getAttribute("href").startsWith("#") || anchor.dataset.plain !== undefined) return;
+    if (
+      address.origin !== location.origin ||
+      anchor.getAttribute("href").startsWith("#") ||
+      anchor.dataset.plain !== undefined
+    )
+      return;
     event.preventDefault();
     go(address.pathname + address.search);
   });

@@ -12,8 +12,12 @@ export function visibleRange(anchor, count, height) {
 }
 
 /** A row as high as `rows` that are not there. */
-export const spacer = (key, rows, height, columns) => h("tr", { class: "spacer", "data-key": key, "aria-hidden": "true" },
-  h("td", { colspan: columns, style: { height: `${rows * height}px` } }));
+export const spacer = (key, rows, height, columns) =>
+  h(
+    "tr",
+    { class: "spacer", "data-key": key, "aria-hidden": "true" },
+    h("td", { colspan: columns, style: { height: `${rows * height}px` } }),
+  );
 
 /** Calls `work` once a frame while the window scrolls or changes its size. */
 export function onScroll(work, signal) {
@@ -21,7 +25,10 @@ export function onScroll(work, signal) {
   const soon = () => {
     if (waiting) return;
     waiting = true;
-    requestAnimationFrame(() => { waiting = false; if (!signal.aborted) work(); });
+    requestAnimationFrame(() => {
+      waiting = false;
+      if (!signal.aborted) work();
+    });
   };
   addEventListener("scroll", soon, { passive: true, signal });
   addEventListener("resize", soon, { signal });
