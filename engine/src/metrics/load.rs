@@ -26,10 +26,11 @@ pub(super) fn load(
     let (mut bounds, mut reads, mut writes) = (Vec::new(), Counts::new(), Counts::new());
     for family in durations.collect() {
         for metric in family.get_metric() {
+            let histogram = metric.get_histogram();
+            // Those of what only watches as well: they are there from the first question on.
+            bounds = bounds_of(histogram);
             let method = metric.get_label().iter().find_map(|label| Method::from_name(label.value()));
             let Some(method) = method.filter(|method| !is_watching(*method)) else { continue };
-            let histogram = metric.get_histogram();
-            bounds = bounds_of(histogram);
             add(if is_write(method) { &mut writes } else { &mut reads }, &counts_of(histogram));
         }
     }
@@ -120,5 +121,15 @@ mod tests {
         );
         assert_eq!((&load["groups"], &load["group_writes"]), (&json!([0, 1, 1]), &json!(9.0)));
         assert_eq!(load["syncs"], json!([0, 1, 1]));
+    }
+
+    #[test]
+    fn a_shard_that_did_nothing_has_its_bounds_already() {
+        let options = HistogramOpts::new("d", "d").buckets(vec![0.1, 1.0]);
+        let durations = HistogramVec::new(options.clone(), &["op"]).unwrap();
+        durations.with_label_values(&["ShardStatus"]).observe(0.05);
+        let other = Histogram::with_opts(options).unwrap();
+        let load = load(&durations, &other, None, &Admission::new(3));
+        assert_eq!((&load["bounds_s"], &load["reads"]), (&json!([0.1, 1.0]), &json!([0, 0, 0])));
     }
 }

@@ -1,5 +1,7 @@
 //! The few things that an operator can do from the dashboard: take a checkpoint, cancel a move, forget a signpost.
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -12,6 +14,9 @@ use crate::Gateway;
 use crate::access::{Role, is_our_page};
 use crate::explorer::call;
 use crate::server::Shared;
+
+/// A checkpoint of a large store takes seconds.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Deserialize)]
 struct Checkpoint {
@@ -68,7 +73,7 @@ pub(crate) async fn checkpoint(
     may(role, &headers)?;
     let Checkpoint { n } = body(&text)?;
     let place = gateway.place(n)?;
-    let said = call(gateway.shards[place].router(), "", "Checkpoint", &()).await?;
+    let said = call(gateway.shards[place].router(), "", "Checkpoint", &(), DEADLINE).await?;
     let done = Done::new(format!("Shard {n}: {}", said.as_str().unwrap_or("the checkpoint is taken")));
     Ok(gateway.answer([place], done))
 }
@@ -93,14 +98,20 @@ pub(crate) async fn cancel(
     // The source decides, as for egctl: only while it has the graph is the move given up from here.
     let refuse = |role, peer| Refuse { move_id: &id, role, peer, name_after: "sent_back" };
     let here =
-        call(gateway.shards[source].router(), &moved.graph, "MoveRefuse", &refuse("source", &to)).await?;
+        call(gateway.shards[source].router(), &moved.graph, "MoveRefuse", &refuse("source", &to), DEADLINE)
+            .await?;
     if outcome(&here) != Some("refused") {
         let text = format!("The graph has left its source already. To take it back: {by_hand}");
         return Err(ApiError::new(StatusCode::CONFLICT, "MOVE_CONFLICT", text));
     }
-    let there =
-        call(gateway.shards[destination].router(), &moved.graph, "MoveRefuse", &refuse("destination", &from))
-            .await;
+    let there = call(
+        gateway.shards[destination].router(),
+        &moved.graph,
+        "MoveRefuse",
+        &refuse("destination", &from),
+        DEADLINE,
+    )
+    .await;
     let text = match there {
         Ok(there) if outcome(&there) == Some("refused") => {
             format!("The move {id} is cancelled: '{}' stays where it was", moved.graph)
@@ -127,7 +138,7 @@ pub(crate) async fn forget(
     may(role, &headers)?;
     let Forget { graph, shard } = body(&text)?;
     let place = gateway.place(shard)?;
-    call(gateway.shards[place].router(), &graph, "MoveForget", &json!({})).await?;
+    call(gateway.shards[place].router(), &graph, "MoveForget", &json!({}), DEADLINE).await?;
     Ok(gateway.answer([place], Done::new(format!("Shard {shard} has forgotten where '{graph}' went"))))
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn graph(
     let place = row.shard - 1;
     let shard = &gateway.shards[place];
     let look = match explorer::must_serve(shard, "GraphLook") {
-        Ok(()) => explorer::call(shard.router(), &wanted.name, "GraphLook", &()).await,
+        Ok(()) => explorer::call(shard.router(), &wanted.name, "GraphLook", &(), explorer::DEADLINE).await,
         Err(error) => Err(error),
     };
     let graph = gateway.graph(&row, look, &access);

@@ -207,6 +207,19 @@ mod tests {
     }
 
     #[test]
+    fn buckets_that_mean_something_else_make_neither_a_point_nor_a_restart() {
+        let (mut series, origin) = (Series::new(START), Instant::now());
+        look(&mut series, origin, 0..20, 0);
+        for second in 20..40 {
+            let load = LoadStatus { bounds_s: vec![0.002], ..load(second * 10) };
+            series.answered(origin + Duration::from_secs(second), START + second * 1000, second, Some(&load));
+        }
+        let hour = series.hour(Step::Five, 0, START + 40_000);
+        let known: Vec<_> = hour.series["reads"].iter().map(Option::is_some).collect();
+        assert_eq!((known, hour.events.len()), (vec![true, true, true, false, true, true, true], 0));
+    }
+
+    #[test]
     fn commits_are_found_between_two_times() {
         let (mut series, origin) = (Series::new(START), Instant::now());
         for second in 0..100 {

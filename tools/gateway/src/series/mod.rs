@@ -104,7 +104,7 @@ impl Series {
             self.restarted(now_ms, uptime_s);
         } else if sample.step == before.step {
             return;
-        } else if sample.step - before.step <= FAR {
+        } else if sample.step - before.step <= FAR && Bounds::of(&before.load) == Bounds::of(load) {
             let bounds = Bounds::of(load);
             let bounds =
                 self.bounds.take().filter(|known| **known == bounds).unwrap_or_else(|| Arc::new(bounds));

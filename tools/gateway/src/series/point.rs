@@ -60,7 +60,7 @@ impl Point {
         seconds: f32,
         bounds: &Arc<Bounds>,
     ) -> Option<Self> {
-        if seconds <= 0.0 || Bounds::of(before) != Bounds::of(after) {
+        if seconds <= 0.0 {
             return None;
         }
         let (reads, writes) = (grown(&before.reads, &after.reads)?, grown(&before.writes, &after.writes)?);
