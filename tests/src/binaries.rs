@@ -56,6 +56,11 @@ pub fn kubernetes_python() -> Result<PathBuf> {
     of_setup("kubernetes/bin/python")
 }
 
+/// The script of axe-core, which finds what people with assistive technology cannot use in a page.
+pub fn axe_script() -> Result<PathBuf> {
+    of_setup("axe/script/axe_playwright_python/axe.min.js")
+}
+
 /// The S3-compatible server.
 pub fn s3_server() -> Result<PathBuf> {
     of_setup("s3/bin/moto_server")

@@ -106,22 +106,40 @@ impl Browser {
         Ok(answer["result"]["value"].clone())
     }
 
-    /// Waits until a JavaScript expression is true.
+    /// Waits until a JavaScript expression is true. One that fails is not true yet: a page is loaded in parts, and anew.
     pub fn wait_for(&mut self, expression: &str) -> Result<()> {
-        let found = wait::poll(LIMIT, Duration::from_millis(50), || {
-            Ok::<_, anyhow::Error>((self.eval(expression)? == true).then_some(()))
+        let mut failure = None;
+        let found = wait::poll(LIMIT, Duration::from_millis(50), || match self.eval(expression) {
+            Ok(value) => Ok::<_, anyhow::Error>((value == true).then_some(())),
+            Err(error) => {
+                failure = Some(error);
+                Ok(None)
+            }
         })?;
         if found.is_none() {
-            bail!("{expression} never became true on\n{}", self.eval("document.body.innerText")?);
+            let text = self.eval("document.body.innerText").unwrap_or_default();
+            let failed = failure.map(|error| format!("; it failed with {error:#}")).unwrap_or_default();
+            bail!("{expression} never became true on\n{text}{failed}");
         }
         Ok(())
     }
 
-    /// Presses and releases a key such as `t`, `Tab` or `Enter`.
+    /// Loads the page anew.
+    pub fn reload(&mut self) -> Result<()> {
+        self.call("Page.reload", json!({})).map(drop)
+    }
+
+    /// Presses and releases a key such as `t`, `Tab`, `ArrowDown` or `Enter`.
     pub fn press(&mut self, key: &str) -> Result<()> {
         let (code, text) = match key {
             "Enter" => (13, "\r"),
             "Tab" => (9, ""),
+            "Escape" => (27, ""),
+            "Backspace" => (8, ""),
+            "ArrowLeft" => (37, ""),
+            "ArrowUp" => (38, ""),
+            "ArrowRight" => (39, ""),
+            "ArrowDown" => (40, ""),
             text => (0, text),
         };
         let mut params = json!({"type": "keyDown", "key": key, "windowsVirtualKeyCode": code});
@@ -150,6 +168,16 @@ impl Browser {
         let shot = self.call("Page.captureScreenshot", json!({"captureBeyondViewport": true}))?;
         let bytes = STANDARD.decode(shot["data"].as_str().context("no picture")?)?;
         Ok(fs_err::write(path, bytes)?)
+    }
+
+    /// Has a script run in every page that is opened from now on, before its own.
+    pub fn run_first(&mut self, script: &str) -> Result<()> {
+        self.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).map(drop)
+    }
+
+    /// Forgets what pages have reported until now.
+    pub fn forget(&mut self) {
+        self.events.clear();
     }
 
     /// The address of every request that the page made.

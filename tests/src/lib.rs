@@ -10,7 +10,8 @@
 //! - [`seaweed`]: a cluster that keeps objects twice, on disk;
 //! - [`s3`] and [`proxy`]: an S3-compatible server, and requests to it that go wrong; [`frames`]: the same of a shard;
 //! - [`certs`]: a CA and certificates, right and wrong ones;
-//! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with;
+//! - [`gateway`] and [`browser`]: the gateway, and headless Chromium to see its page with; [`fake_gateway`]: the page over
+//!   made-up answers, for what a real tier takes long to become;
 //! - [`crash`]: writers with an expected-state log, and the check after `kill -9`;
 //! - [`history`]: clients that record all they read and write, and the check that it is strictly serialisable;
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
@@ -55,6 +56,7 @@ pub mod clock;
 pub mod crash;
 pub mod disk;
 pub mod egctl;
+pub mod fake_gateway;
 pub mod faults;
 pub mod frames;
 pub mod gateway;

@@ -5,7 +5,6 @@ mod dashboard;
 mod explore;
 mod graphs;
 mod lists;
-mod looks;
 mod stop;
 mod tier;
 mod topology;
