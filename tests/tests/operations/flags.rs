@@ -47,6 +47,7 @@ impl Help {
         let mut found = Self::default();
         let about = help.lines().take_while(|line| !line.starts_with("Usage:"));
         found.about = about.map(str::trim).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        let has_commands = help.lines().any(|line| line.starts_with("Usage:") && line.contains("COMMAND"));
         let mut section = "";
         let mut paragraphs = String::new();
         for line in help.lines().chain([""; 2]) {
@@ -67,9 +68,10 @@ impl Help {
             } else if indent >= 10 || line.is_empty() {
                 paragraphs.push(if line.is_empty() { '\n' } else { ' ' });
                 paragraphs.push_str(line.trim());
-            } else if indent == 2 {
+            } else if indent == 2 && has_commands {
                 let name = line.split_whitespace().next().unwrap_or_default();
-                if name != "help" {
+                // What is in capitals is a variable.
+                if name != "help" && name.starts_with(|letter: char| letter.is_ascii_lowercase()) {
                     found.commands.push(name.to_owned());
                 }
             }
@@ -187,10 +189,13 @@ A shard: named graphs.
 
 More of it.
 
-Usage: server [OPTIONS] <DIR>
+Usage: server [OPTIONS] <DIR> <COMMAND>
 
 See the data:
   create  Makes one
+
+Environment:
+  NAME  of it
 
 The program itself:
   help    Print this message
