@@ -1,4 +1,8 @@
-//! A shard in the process of a test.
+//! For tests of what stands on a shard, and of the shard itself: one in the process of a test, and its decoder of requests.
+
+mod requests;
+
+pub use requests::{NOT_COVERED, decode_params, decode_request};
 
 #[cfg(test)]
 pub(crate) mod remote_store;

@@ -51,6 +51,11 @@ pub fn datalog_python() -> Result<PathBuf> {
     of_setup("datalog/bin/python")
 }
 
+/// The interpreter that has the schemas for `tests/python/sbom_check.py` installed.
+pub fn cyclonedx_python() -> Result<PathBuf> {
+    of_setup("cyclonedx/bin/python")
+}
+
 /// The interpreter that has the schemas for `tests/python/kubernetes_check.py` installed.
 pub fn kubernetes_python() -> Result<PathBuf> {
     of_setup("kubernetes/bin/python")

@@ -21,7 +21,7 @@
 //! - [`faults`] and [`clock`]: system calls that fail at random, a wall clock that is wrong;
 //! - [`preload`]: compiles such a library; [`shared`]: finds the contract recordings and this package;
 //! - [`wait`]: polling with a deadline;
-//! - [`seed`]: a printed seed for everything random; [`scratch`]: folders that a long run keeps when it fails.
+//! - [`seed`]: a printed seed for everything random; [`mutate`]: bytes changed at random; [`scratch`]: folders that a long run keeps when it fails.
 //!
 //! | Variable | Meaning | Default |
 //! |---|---|---|
@@ -39,6 +39,8 @@
 //! | `EG_POWER_CUTS` | power cuts per mode | 12 |
 //! | `EG_RESTART_CUTS` | power cuts in starts, most of them in a start after such a cut | 24 |
 //! | `EG_START_KILLS` | kills in starts | 24 |
+//! | `EG_FUZZ_REQUESTS` | changed requests that a server gets | 60000 |
+//! | `EG_FUZZ_SECONDS` | for each target of `tests/fuzzing` | 2 |
 //! | `EG_FAULT_ROUNDS` | rounds of servers, and of `egctl`, whose system calls fail | 6 |
 //! | `EG_CLOCK_ROUNDS` | rounds of writers on a shard whose clock is stepped | 2 |
 //! | `EG_GRAPHS` | graphs of the test of many graphs | 5000 |
@@ -63,6 +65,7 @@ pub mod gateway;
 pub mod history;
 pub mod http;
 pub mod memory;
+pub mod mutate;
 pub mod powercut;
 pub mod preload;
 pub mod proxy;

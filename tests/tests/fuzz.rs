@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result, bail, ensure};
+use epistemic_tests::mutate::scramble;
 use epistemic_tests::seed::{generator, number_from_env, seed};
 use epistemic_tests::wire::{bin, ints, map, pack};
 use epistemic_tests::{Client, Egctl, ServerProcess, Value, shared};
@@ -17,10 +18,6 @@ use rand::rngs::StdRng;
 const CONNECTIONS: usize = 4;
 /// Sent before their answers are read.
 const WINDOW: usize = 32;
-/// Bytes that mean something: markers of MessagePack, and lengths that are not there.
-const MARKERS: [u8; 16] =
-    [0x00, 0x7f, 0x80, 0x90, 0xa0, 0xc0, 0xc1, 0xc4, 0xc6, 0xc9, 0xcb, 0xcf, 0xdb, 0xdd, 0xdf, 0xff];
-
 /// A request to be changed: graph, method and parameters.
 type Original = (String, String, Option<Value>);
 
@@ -180,28 +177,6 @@ fn disturb(value: &mut Value, random: &mut StdRng) {
         }
         Value::Binary(bytes) if !bytes.is_empty() && random.random_bool(0.8) => scramble(bytes, 0, random),
         _ => *value = odd(random),
-    }
-}
-
-/// Changes some bytes from `from` on.
-fn scramble(bytes: &mut Vec<u8>, from: usize, random: &mut StdRng) {
-    for _ in 0..random.random_range(1..6) {
-        if bytes.len() <= from {
-            return;
-        }
-        let at = random.random_range(from..bytes.len());
-        match random.random_range(0..6) {
-            0 => bytes[at] ^= 1 << random.random_range(0..8),
-            1 => bytes[at] = MARKERS[random.random_range(0..MARKERS.len())],
-            2 => drop(bytes.remove(at)),
-            3 => bytes.insert(at, MARKERS[random.random_range(0..MARKERS.len())]),
-            4 => bytes.truncate(at),
-            _ => {
-                let end = (at + random.random_range(1..40)).min(bytes.len());
-                let copy = bytes[at..end].to_vec();
-                bytes.splice(at..at, copy);
-            }
-        }
     }
 }
 

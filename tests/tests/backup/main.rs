@@ -2,6 +2,7 @@
 
 mod bucket;
 mod commons;
+mod encrypted;
 mod guarded;
 mod interrupted;
 mod shard;

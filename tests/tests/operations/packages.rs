@@ -187,6 +187,34 @@ fn the_wheel_gives_clients_the_server() -> Result<()> {
     Ok(())
 }
 
+/// A valid document, in which the programs are those that were packed, and each crate leads to one of them.
+#[test]
+fn the_bill_of_materials_is_valid_and_of_these_programs() -> Result<()> {
+    let (_folder, path) = package("sbom")?;
+    let check = repository("tests/python/sbom_check.py")?;
+    succeeds(Command::new(binaries::cyclonedx_python()?).arg("-B").arg(&check).arg(&path))?;
+    let bom: Value = serde_json::from_str(&fs_err::read_to_string(&path)?)?;
+    let components = bom["components"].as_array().context("components")?;
+    let named = |name: &str| components.iter().find(|component| component["name"] == name);
+    for program in PROGRAMS {
+        let sum = named(program).context(program)?["hashes"][0]["content"].as_str().context("a checksum")?;
+        ensure!(sum.len() == 64, "{program}: {sum}");
+    }
+    for (name, is_there) in [("librocksdb-sys", true), ("rustls", true), ("proptest", false)] {
+        ensure!(named(name).is_some() == is_there, "{name}");
+    }
+    // A document that names something that is not in it is noticed.
+    let broken = path.with_extension("broken");
+    fs_err::write(
+        &broken,
+        bom.to_string().replacen("\"bom-ref\":\"pkg:cargo/rustls@", "\"bom-ref\":\"pkg:cargo/rusted@", 1),
+    )?;
+    ensure!(
+        succeeds(Command::new(binaries::cyclonedx_python()?).arg("-B").arg(&check).arg(&broken)).is_err()
+    );
+    Ok(())
+}
+
 #[test]
 fn the_scripts_are_scripts() -> Result<()> {
     for script in ["docker/verify", "scripts/package-check", "scripts/setup", "scripts/walkthrough"] {
@@ -195,6 +223,6 @@ fn the_scripts_are_scripts() -> Result<()> {
     let help = succeeds(
         Command::new(repository("scripts/package")?).env("PYTHONDONTWRITEBYTECODE", "1").arg("--help"),
     )?;
-    ensure!(["tarball", "deb", "image", "wheel"].iter().all(|kind| help.contains(kind)), "{help}");
+    ensure!(["tarball", "deb", "image", "wheel", "sbom"].iter().all(|kind| help.contains(kind)), "{help}");
     Ok(())
 }

@@ -76,6 +76,26 @@ fn the_command_agrees_with_the_rest_of_the_unit() -> Result<()> {
     Ok(())
 }
 
+/// No secret in a core dump or in swap, no machine without memory or processes for others, no call that only root needs.
+#[test]
+fn every_service_is_bounded_and_leaves_no_memory_behind() -> Result<()> {
+    for name in SERVICES {
+        for (key, value) in [("LimitCORE", "0"), ("MemorySwapMax", "0"), ("NoNewPrivileges", "yes")] {
+            ensure!(setting(name, key)? == value, "{name}: {key}");
+        }
+        for key in ["MemoryMax", "TasksMax"] {
+            let value = setting(name, key)?;
+            ensure!(value.starts_with(|first: char| first.is_ascii_digit()), "{name}: {key}={value}");
+        }
+        let filters = settings(name, "SystemCallFilter")?;
+        ensure!(
+            filters[0] == "@system-service" && filters[1].starts_with("~@privileged"),
+            "{name}: {filters:?}"
+        );
+    }
+    Ok(())
+}
+
 /// `systemd-analyze verify`, with the programs where they were built, and its mark for hardening (10 is worst).
 #[test]
 fn systemd_takes_the_units() -> Result<()> {

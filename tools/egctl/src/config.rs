@@ -10,6 +10,8 @@
 //! default_graph = "__bus__"
 //! tls_ca = "ca.pem"                # TLS for every tcp:// endpoint
 //! min_auth = 2                     # no token that can be used again
+//! recipients = ["age1..."]         # backups and snapshot files are encrypted for these
+//! identity = "host.key"            # opens what is encrypted
 //! ```
 //!
 //! A context gives defaults to flags of the same names, nothing else. A flag goes before all; a context that was asked for goes
@@ -59,6 +61,8 @@ struct Context {
     tls_ca: Option<PathBuf>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    recipients: Option<Vec<String>>,
+    identity: Option<PathBuf>,
 }
 
 /// Values of flags, by the names that the command line has for them.
@@ -133,12 +137,14 @@ impl Context {
             ("tls_ca", &self.tls_ca),
             ("tls_cert", &self.tls_cert),
             ("tls_key", &self.tls_key),
+            ("identities", &self.identity),
         ];
         for (flag, path) in files {
             let path = path.as_ref().map(|path| folder.join(path).to_string_lossy().into_owned());
             defaults.extend(path.map(|path| (flag, path)));
         }
         defaults.extend(self.min_auth.map(|version| ("min_auth", version.to_string())));
+        defaults.extend(self.recipients.as_ref().map(|recipients| ("recipients", recipients.join(","))));
         defaults.extend(self.agent_id.clone().map(|agent| ("agent_id", agent)));
         defaults.extend(self.default_graph.clone().map(|graph| ("default_graph", graph)));
         Ok(defaults)
@@ -174,7 +180,8 @@ mod tests {
     }
 
     const FILE: &str = "context = \"a\"\n[contexts.a]\nendpoints = [\"tcp://h:1\"]\nsecret_file = \"s\"\n\
-                        [contexts.b]\nsecret_file = \"/s\"\nagent_id = \"ops\"\nmin_auth = 2\ntls_ca = \"ca.pem\"\n";
+                        [contexts.b]\nsecret_file = \"/s\"\nagent_id = \"ops\"\nmin_auth = 2\ntls_ca = \"ca.pem\"\n\
+                        recipients = [\"age1a\", \"age1b\"]\nidentity = \"host.key\"\n";
 
     #[test]
     fn a_context_gives_values_to_flags() {
@@ -182,8 +189,14 @@ mod tests {
         let expected = [("endpoints", "[\"tcp://h:1\"]".to_owned()), ("secret_file", "DIR/s".to_owned())];
         assert_eq!(a, Defaults::from(expected));
         let b = defaults(FILE, Some("b"), &[]).unwrap();
-        let expected =
-            [("agent_id", "ops"), ("min_auth", "2"), ("secret_file", "/s"), ("tls_ca", "DIR/ca.pem")];
+        let expected = [
+            ("agent_id", "ops"),
+            ("min_auth", "2"),
+            ("secret_file", "/s"),
+            ("tls_ca", "DIR/ca.pem"),
+            ("recipients", "age1a,age1b"),
+            ("identities", "DIR/host.key"),
+        ];
         let expected = expected.map(|(flag, value)| (flag, value.to_owned()));
         assert_eq!(b, Defaults::from(expected));
     }

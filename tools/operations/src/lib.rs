@@ -15,6 +15,7 @@
 
 pub mod backup;
 pub mod data;
+pub mod encryption;
 pub mod error;
 pub mod hosts;
 pub mod import;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_operations::encryption::Keys;
 use epistemic_operations::error::message_of;
 use epistemic_operations::hosts::Directory;
 use epistemic_operations::remote::{content, content_without_ledger};
@@ -15,7 +16,8 @@ use epistemic_storage::snapshot::{Header, Ledger, Totals, content_digest_of, exp
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
-use super::snapshot::verified;
+use super::snapshot::{Verified, verified};
+use crate::encryption::IdentityArgs;
 use crate::exit::{EXIT_CODES, Exit, Failure, exit_of};
 use crate::output::{OutputArgs, Report};
 use crate::place::PlaceArgs;
@@ -35,6 +37,8 @@ pub(super) struct DigestArgs {
     /// A snapshot file instead; may be repeated.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "endpoint", "endpoints"])]
     file: Vec<PathBuf>,
+    #[command(flatten)]
+    identity: IdentityArgs,
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
@@ -119,17 +123,18 @@ pub(super) fn run(args: &DigestArgs, runtime: &Runtime) -> Result<()> {
     let digests = match (&args.place.dir, args.file.as_slice()) {
         (None, []) => runtime.block_on(online(args))?,
         (Some(dir), _) => offline(dir, &args.graphs)?,
-        (None, files) => Digests {
-            graphs: files.iter().map(|file| of_file(file)).collect::<Result<_>>()?,
-            ..Digests::default()
-        },
+        (None, files) => {
+            let keys = args.identity.keys()?;
+            let graphs = files.iter().map(|file| of_file(file, &keys)).collect::<Result<_>>()?;
+            Digests { graphs, ..Digests::default() }
+        }
     };
     args.output.print(&digests)?;
     digests.failure()
 }
 
-fn of_file(path: &Path) -> Result<Row> {
-    let (_, header, totals) = verified(path)?;
+fn of_file(path: &Path, keys: &Keys) -> Result<Row> {
+    let Verified { header, totals, .. } = verified(path, keys)?;
     Ok(Row::new(path.display(), (header, totals)))
 }
 

@@ -173,6 +173,7 @@ impl<'o> Choice<'o> {
     /// The way to a point by one entry, if its chains tell it.
     fn in_entry(&self, manifest: &Manifest, entry: &GraphEntry, point: Point) -> Result<Option<Route>> {
         let route = |pieces| Route::whole(&entry.name, &manifest.run, pieces);
+        manifest.must_open(self.objects)?;
         for chain in [&entry.chain, &entry.ended] {
             let (Some(first), Some(last)) = (chain.first(), chain.last()) else { continue };
             match point {

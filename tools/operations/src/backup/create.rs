@@ -6,15 +6,16 @@ use std::time::Instant;
 use anyhow::Result;
 use epistemic_storage::graph::GraphError;
 
+use super::before::Before;
 use super::creation::{Creation, need};
 use super::error::Incomplete;
 use super::layout::{new_run, store_key};
-use super::manifest::{Layer, Manifest, Service, VERSION};
+use super::manifest::{ENCRYPTED, Layer, Manifest, Service, VERSION};
 use super::objects::Objects;
 use super::pack::Packs;
 use super::runs::{self, Listed};
 use super::source::{Head, Source};
-use super::{before, prune, service};
+use super::{prune, service};
 use crate::error::message_of;
 
 /// A chain is ended here: a restore reads all of it.
@@ -29,6 +30,8 @@ pub struct Plan<'p> {
     pub graphs: &'p [String],
     /// Begin a new chain for each.
     pub full: bool,
+    /// Write in the clear behind runs that are encrypted.
+    pub unencrypted: bool,
 }
 
 /// Told of progress: bytes written, records read, and about how many records there are.
@@ -80,7 +83,8 @@ pub enum Done {
 /// a later prune. A graph that cannot be read does not stop the others.
 ///
 /// # Errors
-/// A named graph is not there; the source or the objects fail; a prune is under way.
+/// A named graph is not there; the source or the objects fail; a prune is under way; the run before is encrypted, and keys for it
+/// are missing.
 pub fn create(
     source: &Source<'_>,
     objects: &Objects,
@@ -91,24 +95,25 @@ pub fn create(
     let listing = &source.listing;
     let store = store_key(listing.store_id.as_deref(), source.party.endpoint());
     let listed = Listed::of(objects)?;
-    let (known, mut warnings) = before::newest(objects, &listed, &store)?;
+    let mut before = Before::load(objects, &listed, &store, plan)?;
+    let mut warnings = std::mem::take(&mut before.warnings);
     warnings.extend(listing.clock_ahead_ms.and_then(skew_warning));
     let heads = chosen(source, plan)?;
     let about: u64 = heads.iter().map(|head| head.records).sum();
     // Behind runs that cannot be used, too.
     let newest = listed.stores.get(&store).and_then(|runs| runs.last()).map(|run| run.name.as_str());
-    let newest = newest.max(known.as_ref().map(|known| known.run.as_str()));
+    let newest = newest.max(before.newest.as_deref());
     let run = new_run(listing.settled_ms, newest);
     let is_of_all = plan.graphs.is_empty();
     let settled_ms = match is_of_all {
         true => listing.settled_ms,
-        false => known.as_ref().map_or(0, |known| known.settled_ms),
+        false => before.known.as_ref().map_or(0, |known| known.settled_ms),
     };
-    let mut creation = Creation::new(source, objects, plan, &listed, known.as_ref(), (&store, &run))?;
+    let mut creation = Creation::new(source, objects, plan, &listed, &before, (&store, &run))?;
     let mut layers = creation.graphs(heads, &mut |bytes, records| told(bytes, records, about))?;
     let Creation { mut packs, layer, mut needed, graphs, results, .. } = creation;
     layers.extend(layer.finish()?);
-    let mut service = known.as_ref().and_then(|known| known.service.clone());
+    let mut service = before.known.as_ref().and_then(|known| known.service.clone());
     let mut service_error = None;
     if is_of_all {
         // In a pack of its own: later runs may need it when they need no graph of this one any more.
@@ -122,8 +127,9 @@ pub fn create(
     packs.finish()?;
     let Packs { count, bytes, .. } = packs;
     need_rest(&mut needed, service.as_ref(), &layers);
+    let recipients = objects.keys().recipients();
     let manifest = Manifest {
-        version: VERSION,
+        version: if recipients.is_empty() { VERSION } else { ENCRYPTED },
         run,
         store,
         source: source.party.endpoint().to_owned(),
@@ -137,6 +143,8 @@ pub fn create(
         bytes,
         service,
         layers,
+        recipients,
+        readers: objects.keys().readers(),
         inline: Vec::new(),
     };
     warnings.extend(runs::publish(objects, &manifest)?);

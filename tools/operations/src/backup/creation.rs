@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 
+use super::before::Before;
 use super::create::{Done, GraphResult, LONGEST_CHAIN, Plan};
 use super::layer::LayerWriter;
 use super::layout::{self, OBJECTS_V1};
@@ -38,8 +39,8 @@ pub(super) struct Creation<'c> {
     listed: &'c Listed,
     /// Bytes of the objects of version 1, read when a chain has some.
     v1: OnceCell<HashMap<String, u64>>,
-    /// The run that this one goes on from.
-    before: Option<&'c Manifest>,
+    /// What is known of the runs before.
+    before: &'c Before,
     pub(super) packs: Packs<'c>,
     pub(super) layer: LayerWriter,
     /// Objects that the run needs, each with the byte up to which it does.
@@ -65,7 +66,7 @@ impl<'c> Creation<'c> {
         objects: &'c Objects,
         plan: &'c Plan<'c>,
         listed: &'c Listed,
-        before: Option<&'c Manifest>,
+        before: &'c Before,
         (store, run): (&str, &str),
     ) -> Result<Self> {
         Ok(Self {
@@ -86,8 +87,10 @@ impl<'c> Creation<'c> {
     /// Goes through the graphs of the run before and of the source side by side; returns the layers
     /// that stay as they are.
     pub(super) fn graphs(&mut self, heads: Vec<&Head>, told: &mut source::Told<'_>) -> Result<Vec<Layer>> {
-        let stay = self.before.map_or(0, layers_that_stay);
-        let mut history = History::open(self.objects, self.before)?;
+        let known = self.before.known.as_ref();
+        let readers = self.objects.keys().readers();
+        let stay = known.map_or(0, |known| layers_that_stay(known, &readers));
+        let mut history = History::open(self.objects, known)?;
         let mut heads = heads.into_iter().peekable();
         let (mut bytes, mut records) = (0, 0);
         loop {
@@ -107,7 +110,7 @@ impl<'c> Creation<'c> {
                 records += head.records;
             }
         }
-        Ok(self.before.map_or(Vec::new(), |before| before.layers[..stay].to_vec()))
+        Ok(known.map_or(Vec::new(), |known| known.layers[..stay].to_vec()))
     }
 
     /// One graph: of the source, of the run before, or of both.
@@ -121,7 +124,7 @@ impl<'c> Creation<'c> {
         let has_base = !older.is_empty();
         let joined =
             newer.iter().map(|(_, line)| Line { ended: Vec::new(), ..line.clone() }).reduce(Line::then);
-        let known = match self.before {
+        let known = match &self.before.known {
             Some(before) => fold(before, older.into_iter().chain(newer))?,
             None => None,
         };
@@ -184,7 +187,7 @@ impl<'c> Creation<'c> {
 
     /// The entry of a graph that could not be read: it tells what it told before.
     fn stale(&self, known: &Line) -> Option<Line> {
-        let before_ms = self.before.map_or(0, |before| before.settled_ms);
+        let before_ms = self.before.known.as_ref().map_or(0, |known| known.settled_ms);
         let covered_ms = known.covered_ms.or(Some(before_ms));
         let (name, tenant) = (known.name.clone(), known.tenant.clone());
         Some(Line { name, more: true, tenant, covered_ms, ..Line::default() })
@@ -250,7 +253,9 @@ impl<'c> Creation<'c> {
 
     /// Whether the graph is still the one of `known`, and whether it has changed.
     fn chain<'k>(&self, head: &Head, known: Option<&'k Line>) -> Result<Chain<'k>> {
-        let Some(known) = known else { return Ok(Chain::Broken("its first backup")) };
+        let Some(known) = known else {
+            return Ok(Chain::Broken(self.before.anew.unwrap_or("its first backup")));
+        };
         for piece in &known.chain {
             if !self.is_there(&piece.stored)? {
                 return Ok(Chain::Broken("an object of its chain is missing or cut"));
@@ -288,7 +293,12 @@ impl<'c> Creation<'c> {
 
 /// How many of the oldest layers a run leaves as they are; it joins the others with what it changes. So a name is written
 /// again a few times in all, however many runs there are.
-fn layers_that_stay(before: &Manifest) -> usize {
+///
+/// When others can read this run than the one before, none stays: who can read a manifest can read its layers.
+fn layers_that_stay(before: &Manifest, readers: &[String]) -> usize {
+    if before.readers != readers {
+        return 0;
+    }
     let Some((base, later)) = before.layers.split_first() else { return 0 };
     let changed: u64 = later.iter().map(|layer| layer.entries).sum();
     match before.layers.len() {

@@ -6,6 +6,7 @@ use epistemic_storage::graph::GraphError;
 use epistemic_storage::increment::IncrementError;
 use epistemic_storage::snapshot::SnapshotError;
 
+use crate::encryption::Locked;
 use crate::error::{ErrorKind, message_of};
 
 /// Damage, and what is not there. Nothing was restored.
@@ -59,6 +60,9 @@ pub enum BackupError {
     /// No backup tells the state that was asked for.
     #[error("BACKUP_NOT_FOUND: {0} (docs/errors/backup-not-found.md)")]
     NotFound(String),
+    /// A run is encrypted, and none of the identities opens it.
+    #[error(transparent)]
+    Locked(#[from] Locked),
 }
 
 impl BackupError {
@@ -70,6 +74,7 @@ impl BackupError {
             | Self::BadObject { .. }
             | Self::Hidden { .. } => ErrorKind::Refused,
             Self::NotFound(_) => ErrorKind::Failed,
+            Self::Locked(_) => ErrorKind::Usage,
         }
     }
 
@@ -118,6 +123,32 @@ pub enum BackupRefused {
         /// The target.
         to: String,
     },
+    /// A run in the clear behind runs that are encrypted.
+    #[error(
+        "the newest run '{run}' is encrypted for {}, and this one would be in the clear; nothing was backed up. Give --recipient \
+         as before, or --unencrypted if that is meant", recipients.join(", ")
+    )]
+    WouldBeClear {
+        /// The newest run.
+        run: String,
+        /// For whom it is.
+        recipients: Vec<String>,
+    },
+    /// An encrypted run that a new one cannot go on from.
+    #[error("{locked}. To begin new chains instead, give --full")]
+    CannotGoOn {
+        /// The newest run.
+        locked: Locked,
+    },
+    /// A run of some graphs cannot begin anew for all of them.
+    #[error(
+        "{reason}, so all graphs begin new chains, and this run is of some graphs alone; nothing was backed up. Back up all graphs \
+         first"
+    )]
+    NotOfAll {
+        /// Why nothing can be gone on from.
+        reason: &'static str,
+    },
     /// Two prunes at once.
     #[error("another prune began at {began}; if it is not running any more, give --take-over to finish it")]
     OtherPrune {
@@ -164,14 +195,16 @@ impl BackupRefused {
     /// What kind of error it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Url(_) | Self::SeveralStores { .. } => ErrorKind::Usage,
+            Self::Url(_) | Self::SeveralStores { .. } | Self::CannotGoOn { .. } => ErrorKind::Usage,
             Self::Taken { .. }
             | Self::OtherPrune { .. }
             | Self::PruneUnderWay { .. }
             | Self::Pruned { .. } => ErrorKind::Failed,
-            Self::Unguarded { .. } | Self::DamagedLayer { .. } | Self::DamagedRun { .. } => {
-                ErrorKind::Refused
-            }
+            Self::Unguarded { .. }
+            | Self::WouldBeClear { .. }
+            | Self::NotOfAll { .. }
+            | Self::DamagedLayer { .. }
+            | Self::DamagedRun { .. } => ErrorKind::Refused,
         }
     }
 }
@@ -193,9 +226,9 @@ impl Incomplete {
     }
 }
 
-/// What a compressed object says of itself cannot be. Carried by the `io::Error` of a reader.
+/// What an object has cannot be what was written. Carried by the `io::Error` of a reader.
 #[derive(Debug, thiserror::Error)]
-#[error("it cannot be decompressed: {0}")]
+#[error("{0}")]
 pub(super) struct Damaged(pub(super) String);
 
 fn damaged(error: &anyhow::Error) -> Option<&Damaged> {

@@ -1,18 +1,19 @@
 //! Writing and reading layers: lines of JSON by name, in blocks that are zstd frames of their own, so that a line is only
-//! read when all of its block is as it was written. `zstd -dc` shows one.
+//! read when all of its block is as it was written. `zstd -dc` shows one, `age -d | zstd -dc` an encrypted one.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use anyhow::{Result, bail};
 use zstd::bulk::Compressor;
 use zstd::stream::read::Decoder;
 
-use super::error::BackupError;
+use super::error::{BackupError, Damaged};
 use super::line::Line;
 use super::manifest::Layer;
 use super::objects::Objects;
-use super::read::Digesting;
+use super::read::Opened;
 use super::upload::Upload;
+use crate::encryption::Encrypting;
 
 /// Bytes of lines after which a block ends.
 const BLOCK: usize = if cfg!(test) { 1 << 10 } else { 256 << 10 };
@@ -24,7 +25,7 @@ const LEVEL: i32 = 3;
 /// A layer that is being written.
 pub(crate) struct LayerWriter {
     object: String,
-    upload: Upload,
+    upload: Encrypting<Upload>,
     compressor: Compressor<'static>,
     block: Vec<u8>,
     entries: u64,
@@ -37,7 +38,7 @@ impl LayerWriter {
     pub(crate) fn new(objects: &Objects, object: String) -> Result<Self> {
         let mut compressor = Compressor::new(LEVEL)?;
         compressor.include_checksum(true)?;
-        let upload = objects.upload(&object);
+        let upload = objects.keys().for_readers(objects.upload(&object))?;
         Ok(Self { object, upload, compressor, block: Vec::new(), entries: 0, last: None })
     }
 
@@ -72,9 +73,10 @@ impl LayerWriter {
         if !self.block.is_empty() {
             self.end_block()?;
         }
-        let written = self.upload.finish()?;
+        let age = self.upload.is_encrypted();
+        let written = self.upload.finish()?.finish()?;
         let (bytes, sha256) = (written.bytes, written.sha256);
-        Ok(Some(Layer { object: self.object, bytes, sha256, entries: self.entries }))
+        Ok(Some(Layer { object: self.object, bytes, sha256, entries: self.entries, age }))
     }
 }
 
@@ -83,7 +85,7 @@ pub(crate) struct LayerReader {
     run: String,
     layer: Layer,
     /// None when all was read.
-    input: Option<BufReader<Digesting>>,
+    input: Option<BufReader<Opened>>,
     block: Vec<u8>,
     at: usize,
     entries: u64,
@@ -98,10 +100,12 @@ impl LayerReader {
         let Some(download) = objects.download(&layer.object)? else {
             return Err(bad(run, layer, "it is missing").into());
         };
+        let opened = Opened::new(download, layer.age, objects.keys());
+        let opened = opened.map_err(|error| in_layer(run, layer, error))?;
         Ok(Self {
             run: run.to_owned(),
             layer: layer.clone(),
-            input: Some(BufReader::new(Digesting::new(download))),
+            input: Some(BufReader::new(opened)),
             block: Vec::new(),
             at: 0,
             entries: 0,
@@ -133,7 +137,8 @@ impl LayerReader {
 
     fn next_block(&mut self) -> Result<bool> {
         let Some(mut input) = self.input.take() else { return Ok(false) };
-        if std::io::BufRead::fill_buf(&mut input)?.is_empty() {
+        let is_end = std::io::BufRead::fill_buf(&mut input).map(<[u8]>::is_empty);
+        if is_end.map_err(|error| in_layer(&self.run, &self.layer, error))? {
             return self.end(input.into_inner());
         }
         let mut decoder = Decoder::with_buffer(input)?.single_frame();
@@ -151,8 +156,8 @@ impl LayerReader {
         Ok(true)
     }
 
-    fn end(&mut self, input: Digesting) -> Result<bool> {
-        let (bytes, sha256) = input.finish()?;
+    fn end(&mut self, input: Opened) -> Result<bool> {
+        let (bytes, sha256) = input.finish()?.bytes_and_sha256();
         let Layer { entries, bytes: expected, .. } = self.layer;
         if (bytes, &sha256, self.entries) == (expected, &self.layer.sha256, entries) {
             return Ok(false);
@@ -162,6 +167,14 @@ impl LayerReader {
             self.entries, self.layer.sha256
         );
         Err(bad(&self.run, &self.layer, &reason).into())
+    }
+}
+
+/// Names the layer when `error` says that its content is bad; other failures stay what they are.
+fn in_layer(run: &str, layer: &Layer, error: io::Error) -> anyhow::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Damaged>()) {
+        Some(damaged) => bad(run, layer, &damaged.to_string()).into(),
+        None => error.into(),
     }
 }
 

@@ -5,12 +5,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::envelope;
 use super::error::BackupError;
 use super::line::Line;
-use super::sealed::{seal, unseal};
+use super::objects::Objects;
+use super::sealed::{seal, unseal, version};
+use crate::encryption::Keys;
 
 /// Version of the manifest, of the layers and of what the objects are.
 pub(crate) const VERSION: u32 = 2;
+/// Version of the manifest of a run that is encrypted.
+pub(crate) const ENCRYPTED: u32 = 3;
 
 /// One run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +50,12 @@ pub struct Manifest {
     pub service: Option<Service>,
     /// Oldest first.
     pub layers: Vec<Layer>,
+    /// For whom all of its objects are encrypted, sorted; empty when all of them are in the clear.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// For whom the manifest and the layers are encrypted: the recipients, and whoever made the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub readers: Vec<String>,
     /// The entries of a manifest of version 1, which has them in itself.
     #[serde(skip)]
     pub inline: Vec<Line>,
@@ -62,6 +73,9 @@ pub struct Layer {
     pub sha256: String,
     /// Entries in it.
     pub entries: u64,
+    /// It is encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub age: bool,
 }
 
 /// Identities and channels of a store.
@@ -97,7 +111,7 @@ impl Stored {
     }
 }
 
-/// A part of an object that was compressed on its own.
+/// A part of an object that was compressed, and then perhaps encrypted, on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Packed {
@@ -107,6 +121,9 @@ pub struct Packed {
     pub bytes: u64,
     /// Their CRC-32C.
     pub crc32c: u32,
+    /// They are encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub age: bool,
 }
 
 /// One link of a chain.
@@ -173,18 +190,35 @@ impl Manifest {
         self.named.is_empty()
     }
 
-    /// The stored form.
-    pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
-        seal(self)
+    /// Fails when the content of its graphs is encrypted for others: to go on from a run one need not be able to read it.
+    ///
+    /// # Errors
+    /// As said.
+    pub fn must_open(&self, objects: &Objects) -> Result<(), BackupError> {
+        let what = || format!("what run '{}' has of graphs", self.run);
+        Ok(objects.keys().must_open(what, &self.recipients)?)
+    }
+
+    /// Whether its objects are.
+    pub fn is_encrypted(&self) -> bool {
+        !self.recipients.is_empty()
+    }
+
+    /// The stored form: in the clear, or for the readers among `keys`.
+    pub(crate) fn encode(&self, keys: &Keys) -> anyhow::Result<Vec<u8>> {
+        if self.is_encrypted() { envelope::close(self, keys) } else { Ok(seal(self)?) }
     }
 
     /// Reads the stored form of the manifest of `run` of `store`.
     ///
     /// # Errors
-    /// It is damaged, of another version or of another run.
-    pub fn decode(store: &str, run: &str, bytes: &[u8]) -> Result<Self, BackupError> {
+    /// It is damaged, of another version or of another run; it is encrypted, and `keys` do not open it.
+    pub(crate) fn decode(store: &str, run: &str, bytes: &[u8], keys: &Keys) -> Result<Self, BackupError> {
         let bad = |reason: String| BackupError::BadManifest { run: run.to_owned(), reason };
-        let manifest: Self = unseal(VERSION, bytes).map_err(bad)?;
+        let manifest: Self = match version(bytes).map_err(bad)? {
+            ENCRYPTED => envelope::open(run, bytes, keys)?,
+            _ => unseal(VERSION, bytes).map_err(bad)?,
+        };
         if (manifest.store.as_str(), manifest.run.as_str()) != (store, run) {
             return Err(bad(format!("it is that of run {:?} of store {:?}", manifest.run, manifest.store)));
         }

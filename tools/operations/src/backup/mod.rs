@@ -2,7 +2,7 @@
 //!
 //! * `objects` is the place: named objects in a directory or a bucket; `upload` and `download` are streams of one, `folder`
 //!   makes files on any file system. `layout` is the names of objects, `pack` the objects with compressed parts.
-//! * `manifest` is what a run made, `sealed` its checksum; `line` is what it says of a graph, `layer` the objects with lines,
+//! * `manifest` is what a run made, `sealed` its checksum, `envelope` its form when the run is encrypted; `line` is what it says of a graph, `layer` the objects with lines,
 //!   `state` the graphs of runs made of their layers. `v1` reads manifests of the version before.
 //! * `runs` are the runs that are there, `stores` the choice of a store among several, `tier` the runs of a whole tier.
 //! * `create` makes a run from a `source` on top of the one `before`, `creation` goes through its graphs; `pieces` writes one object of a graph, `service` is
@@ -19,6 +19,7 @@ mod choose;
 mod create;
 mod creation;
 mod download;
+mod envelope;
 mod error;
 mod folder;
 mod layer;

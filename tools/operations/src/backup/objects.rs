@@ -20,6 +20,7 @@ use super::download::Download;
 use super::error::BackupRefused;
 use super::folder;
 use super::upload::Upload;
+use crate::encryption::Keys;
 
 /// Objects below one prefix. All methods block, so they must run outside the runtime's own threads.
 ///
@@ -32,6 +33,7 @@ pub struct Objects {
     url: String,
     /// The directory, when it is one.
     folder: Option<PathBuf>,
+    keys: Arc<Keys>,
 }
 
 impl Objects {
@@ -80,7 +82,25 @@ impl Objects {
 
     /// Objects of any store, for tests of what stands on them.
     pub fn new(store: Arc<dyn ObjectStore>, prefix: Path, url: &str, runtime: &Handle) -> Self {
-        Self { runtime: runtime.clone(), store, prefix, url: url.to_owned(), folder: None }
+        Self {
+            runtime: runtime.clone(),
+            store,
+            prefix,
+            url: url.to_owned(),
+            folder: None,
+            keys: Arc::default(),
+        }
+    }
+
+    /// The same objects, encrypted and opened with these keys. Without it they are in the clear.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Self { keys: Arc::new(keys), ..self }
+    }
+
+    /// For whom runs are encrypted, and what can be opened.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// The URL as it was given.

@@ -1,4 +1,5 @@
-//! Writing pieces into packs: objects of many compressed parts, so that a hundred thousand small graphs are some objects.
+//! Writing pieces into packs: objects of many parts, each compressed and then encrypted on its own, so that a hundred thousand
+//! small graphs are some objects.
 
 use std::io::{self, Write};
 
@@ -10,6 +11,7 @@ use super::layout;
 use super::manifest::{Packed, Stored};
 use super::objects::Objects;
 use super::upload::Upload;
+use crate::encryption::Encrypting;
 
 /// A pack ends with the part that makes it so large.
 const PACK_BYTES: u64 = if cfg!(test) { 8 << 10 } else { 128 << 20 };
@@ -54,7 +56,10 @@ impl<'o> Packs<'o> {
         let Some(pack) = &mut self.open else { anyhow::bail!("no pack is open") };
         let (object, offset) = (pack.object.clone(), pack.bytes);
         let tail = Tail { pack, all_bytes: &mut self.bytes, bytes: 0, crc32c: 0 };
-        Ok(Part { object, offset, bytes: 0, digest: Sha256::new(), encoder: Encoder::new(tail, LEVEL)? })
+        let encrypting = self.objects.keys().for_recipients(tail)?;
+        let age = encrypting.is_encrypted();
+        let encoder = Encoder::new(encrypting, LEVEL)?;
+        Ok(Part { object, offset, age, bytes: 0, digest: Sha256::new(), encoder })
     }
 
     /// Makes the object that is open. Durable on return.
@@ -93,20 +98,21 @@ impl Write for Tail<'_> {
 pub(crate) struct Part<'p> {
     object: String,
     offset: u64,
+    age: bool,
     bytes: u64,
     digest: Sha256,
-    encoder: Encoder<'static, Tail<'p>>,
+    encoder: Encoder<'static, Encrypting<Tail<'p>>>,
 }
 
 impl Part<'_> {
     /// Ends it. Durable when its pack is finished.
     pub(crate) fn finish(self) -> Result<Stored> {
-        let Tail { bytes, crc32c, .. } = self.encoder.finish()?;
+        let Tail { bytes, crc32c, .. } = self.encoder.finish()?.finish()?;
         Ok(Stored {
             object: self.object,
             bytes: self.bytes,
             sha256: hex::encode(self.digest.finalize()),
-            packed: Some(Packed { offset: self.offset, bytes, crc32c }),
+            packed: Some(Packed { offset: self.offset, bytes, crc32c, age: self.age }),
         })
     }
 }

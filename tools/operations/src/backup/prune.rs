@@ -200,6 +200,7 @@ fn intact<'r>(runs: impl IntoIterator<Item = &'r Run>, forget: &[String]) -> Res
         match &run.manifest {
             Ok(manifest) => manifests.push(manifest),
             Err(_) if forget.contains(&run.name) => {}
+            Err(BackupError::Locked(locked)) => return Err(BackupError::from(locked.clone()).into()),
             Err(error) => {
                 return Err(
                     BackupRefused::DamagedRun { damage: error.to_string(), run: run.name.clone() }.into()

@@ -1,9 +1,13 @@
 //! Reading objects of a chain with all that is known of them checked.
 
+use std::fmt::Display;
 use std::io::{self, BufReader, Read};
+use std::sync::Arc;
 
+use age::DecryptError;
 use anyhow::Result;
 use epistemic_storage::increment::{IncrementError, IncrementReader, Records};
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use zstd::stream::read::Decoder;
 
@@ -11,51 +15,114 @@ use super::download::Download;
 use super::error::{BackupError, Damaged, in_object};
 use super::manifest::{Piece, Stored};
 use super::objects::Objects;
+use crate::encryption::{Decrypting, Keys};
 
 /// Bytes asked for at once.
 const BUFFER: usize = 1 << 20;
 
-/// What is stored, counted and digested while it is read.
-pub(crate) struct Digesting {
-    from: Download,
+/// What was read of what is stored.
+#[derive(Default)]
+pub(super) struct Seen {
     sha256: Sha256,
     crc32c: u32,
     bytes: u64,
     has_failed: bool,
 }
 
-impl Digesting {
-    /// Nothing is read yet.
-    pub(super) fn new(from: Download) -> Self {
-        Self { from, sha256: Sha256::new(), crc32c: 0, bytes: 0, has_failed: false }
+impl Seen {
+    /// How many bytes, and their SHA-256.
+    pub(super) fn bytes_and_sha256(self) -> (u64, String) {
+        (self.bytes, hex::encode(self.sha256.finalize()))
     }
+}
 
-    /// Whether the objects failed, so that an error of a reader behind this says nothing about what is stored.
-    pub(super) fn has_failed(&self) -> bool {
-        self.has_failed
-    }
-
-    /// Reads on to the end; bytes and SHA-256.
-    pub(super) fn finish(mut self) -> io::Result<(u64, String)> {
-        io::copy(&mut self, &mut io::sink())?;
-        Ok((self.bytes, hex::encode(self.sha256.finalize())))
-    }
+/// What is stored, counted and digested while it is read.
+struct Digesting {
+    from: Download,
+    seen: Arc<Mutex<Seen>>,
 }
 
 impl Read for Digesting {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer).inspect_err(|_| self.has_failed = true)?;
-        self.sha256.update(&buffer[..read]);
-        self.crc32c = crc32c::crc32c_append(self.crc32c, &buffer[..read]);
-        self.bytes += read as u64;
+        let read = self.from.read(buffer);
+        let mut seen = self.seen.lock();
+        let read = read.inspect_err(|_| seen.has_failed = true)?;
+        seen.sha256.update(&buffer[..read]);
+        seen.crc32c = crc32c::crc32c_append(seen.crc32c, &buffer[..read]);
+        seen.bytes += read as u64;
         Ok(read)
     }
 }
 
+/// What is stored, as it was before it was encrypted. Its errors are those of the objects, or carry [`Damaged`].
+pub(super) struct Opened {
+    stream: Stream,
+    seen: Arc<Mutex<Seen>>,
+}
+
+enum Stream {
+    Clear(Digesting),
+    Age(Box<Decrypting<Digesting>>),
+}
+
+impl Opened {
+    /// `age` tells whether it is encrypted. Of what is not, nothing is read yet.
+    pub(super) fn new(from: Download, age: bool, keys: &Keys) -> io::Result<Self> {
+        let seen = Arc::<Mutex<Seen>>::default();
+        let from = Digesting { from, seen: Arc::clone(&seen) };
+        let stream = match age {
+            false => Stream::Clear(from),
+            true => match keys.decrypt(from) {
+                Ok(stream) => Stream::Age(Box::new(stream)),
+                // Its run can be opened, so it was encrypted for somebody who is there.
+                Err(error) => {
+                    let has_failed = seen.lock().has_failed;
+                    return Err(match error {
+                        DecryptError::Io(error) if has_failed => error,
+                        error => damaged(&error),
+                    });
+                }
+            },
+        };
+        Ok(Self { stream, seen })
+    }
+
+    /// Whether the objects failed, so that an error of a reader behind this says nothing about what is stored.
+    pub(super) fn has_failed(&self) -> bool {
+        self.seen.lock().has_failed
+    }
+
+    /// Reads on to the end.
+    pub(super) fn finish(mut self) -> io::Result<Seen> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(std::mem::take(&mut *self.seen.lock()))
+    }
+}
+
+fn damaged(error: &impl Display) -> io::Error {
+    io::Error::other(Damaged(format!("it cannot be decrypted: {error}")))
+}
+
+impl Read for Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.stream {
+            Stream::Clear(from) => from.read(buffer),
+            Stream::Age(from) => from.read(buffer).map_err(|error| match self.seen.lock().has_failed {
+                true => error,
+                false => damaged(&error),
+            }),
+        }
+    }
+}
+
 enum Input {
-    Plain(Digesting),
+    Plain(Opened),
     /// The decoder ends with its frame.
-    Packed(Decoder<'static, BufReader<Digesting>>),
+    Packed(Decoder<'static, BufReader<Opened>>),
+}
+
+fn is_damage(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Damaged>())
 }
 
 /// The bytes of a piece, counted and digested while they are read.
@@ -70,13 +137,18 @@ impl Checked {
     pub(crate) fn open(objects: &Objects, of: &str, stored: &Stored) -> Result<Self> {
         let missing = || BackupError::object(of, &stored.object, "it is missing");
         let input = match &stored.packed {
-            None => Input::Plain(Digesting::new(objects.download(&stored.object)?.ok_or_else(missing)?)),
+            None => {
+                let found = objects.download(&stored.object)?.ok_or_else(missing)?;
+                Input::Plain(Opened::new(found, false, objects.keys())?)
+            }
             Some(packed) => {
                 let range = packed.offset..packed.offset + packed.bytes;
                 let missing =
                     || BackupError::object(of, &stored.object, "it is missing, or cut before this part");
                 let found = objects.download_range(&stored.object, range)?.ok_or_else(missing)?;
-                Input::Packed(Decoder::new(Digesting::new(found))?.single_frame())
+                let opened = Opened::new(found, packed.age, objects.keys());
+                let opened = opened.map_err(|error| in_object(of, &stored.object, error.into()))?;
+                Input::Packed(Decoder::new(opened)?.single_frame())
             }
         };
         Ok(Self { input, digest: Sha256::new(), bytes: 0 })
@@ -96,8 +168,8 @@ impl Checked {
             ));
         }
         if let (Input::Packed(decoder), Some(packed)) = (self.input, &stored.packed) {
-            let mut rest = decoder.finish().into_inner();
-            io::copy(&mut rest, &mut io::sink())?;
+            let rest = decoder.finish().into_inner().finish();
+            let rest = rest.map_err(|error| in_object(of, &stored.object, error.into()))?;
             if (rest.bytes, rest.crc32c) != (packed.bytes, packed.crc32c) {
                 return refuse(format!(
                     "its part at {} has {} bytes with CRC-32C {:08x}, the manifest says {} bytes with {:08x}",
@@ -114,8 +186,12 @@ impl Read for Checked {
         let read = match &mut self.input {
             Input::Plain(from) => from.read(buffer)?,
             Input::Packed(decoder) => match decoder.read(buffer) {
-                Err(error) if !decoder.get_ref().get_ref().has_failed() => {
-                    return Err(io::Error::other(Damaged(error.to_string())));
+                Err(error) if decoder.get_ref().get_ref().has_failed() || is_damage(&error) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    let reason = format!("it cannot be decompressed: {error}");
+                    return Err(io::Error::other(Damaged(reason)));
                 }
                 read => read?,
             },

@@ -80,7 +80,7 @@ impl Listed {
     /// The manifest of a run of a store; nothing when it went meanwhile.
     pub fn load(objects: &Objects, store: &str, run: &RunName) -> Result<Option<Run>> {
         let manifest = match (objects.get(&layout::manifest(store, &run.name))?, run.is_lost) {
-            (Some(bytes), _) => Manifest::decode(store, &run.name, &bytes),
+            (Some(bytes), _) => Manifest::decode(store, &run.name, &bytes, objects.keys()),
             (None, true) => Err(BackupError::LostManifest { run: run.name.clone(), store: store.to_owned() }),
             (None, false) => return Ok(None),
         };
@@ -122,7 +122,10 @@ pub(crate) fn load_all(objects: &Objects) -> Result<Vec<Run>> {
 /// Makes a run visible. Durable on return. Returns what is to be said when that cannot be marked: the loss of the manifest
 /// would not show.
 pub(crate) fn publish(objects: &Objects, manifest: &Manifest) -> Result<Option<String>> {
-    objects.put_new(&layout::manifest(&manifest.store, &manifest.run), manifest.encode()?.into())?;
+    objects.put_new(
+        &layout::manifest(&manifest.store, &manifest.run),
+        manifest.encode(objects.keys())?.into(),
+    )?;
     let marked = objects.put_new(&layout::mark(&manifest.store, &manifest.run), "written\n".into());
     Ok(marked.err().map(|error| format!("run {} is there without its mark: {error:#}", manifest.run)))
 }

@@ -16,6 +16,24 @@ struct Sealed {
     manifest: Box<RawValue>,
 }
 
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+/// The version that a document says it has, which may be damaged.
+///
+/// # Errors
+/// It says none.
+pub(super) fn version(bytes: &[u8]) -> Result<u32, String> {
+    #[derive(Deserialize)]
+    struct Glance {
+        manifest: Versioned,
+    }
+    let glance: Glance = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    Ok(glance.manifest.version)
+}
+
 /// The stored form.
 pub(super) fn seal(document: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let manifest = to_raw_value(document)?;
@@ -28,10 +46,6 @@ pub(super) fn seal(document: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 /// # Errors
 /// What is wrong with it.
 pub(super) fn unseal<T: DeserializeOwned>(version: u32, bytes: &[u8]) -> Result<T, String> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
     let sealed: Sealed = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let text = sealed.manifest.get();
     let sha256 = hex::encode(Sha256::digest(text));

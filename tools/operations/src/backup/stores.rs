@@ -64,14 +64,18 @@ fn sources(objects: &Objects, listed: &Listed) -> Result<BTreeMap<String, String
         }
     }
     for (store, names) in &listed.stores {
-        let mut source = None;
+        let mut source = "no run that can be read".to_owned();
         for name in names.iter().rev() {
-            if let Some(Ok(manifest)) = Listed::load(objects, store, name)?.map(|run| run.manifest) {
-                source = Some(manifest.source);
-                break;
+            match Listed::load(objects, store, name)?.map(|run| run.manifest) {
+                Some(Ok(manifest)) => {
+                    source = manifest.source;
+                    break;
+                }
+                Some(Err(BackupError::Locked(_))) => source = "encrypted runs".to_owned(),
+                Some(Err(_)) | None => {}
             }
         }
-        sources.insert(store.clone(), source.unwrap_or_else(|| "no run that can be read".to_owned()));
+        sources.insert(store.clone(), source);
     }
     Ok(sources)
 }

@@ -114,6 +114,8 @@ pub(super) fn decode(run: &str, bytes: &[u8]) -> Result<Manifest, BackupError> {
         bytes: written,
         service: None,
         layers: Vec::new(),
+        recipients: Vec::new(),
+        readers: Vec::new(),
         inline,
     })
 }

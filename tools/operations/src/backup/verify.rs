@@ -39,12 +39,14 @@ pub struct Damage {
 /// Calls `each` with the chains of these runs, graph by graph; one that another one begins with is left out.
 ///
 /// # Errors
-/// A layer is missing or damaged, which [`BackupError`] tells; the objects fail; `each` does.
+/// A layer is missing or damaged, or a run is encrypted for others, which [`BackupError`] tells; the objects fail; `each` does.
 pub fn for_each_chain<'m>(
     objects: &Objects,
     manifests: impl IntoIterator<Item = &'m Manifest>,
     mut each: impl FnMut(Route) -> Result<()>,
 ) -> Result<()> {
+    let manifests: Vec<&Manifest> = manifests.into_iter().collect();
+    manifests.iter().try_for_each(|manifest| manifest.must_open(objects))?;
     let mut history = History::open(objects, manifests)?;
     while let Some(told) = history.next_graph()? {
         for route in longest(history.entries(&told)?) {
@@ -92,7 +94,8 @@ pub fn try_chain(
                 BackupError::BadManifest { .. }
                 | BackupError::LostManifest { .. }
                 | BackupError::Hidden { .. }
-                | BackupError::NotFound(_),
+                | BackupError::NotFound(_)
+                | BackupError::Locked(_),
             )
             | None => return Err(error),
         },

@@ -8,10 +8,12 @@ use anyhow::{Context, Result};
 
 use super::records::{Item, Records};
 use super::source::{Direction, Each, Edge, GraphSource, Summary};
+use crate::encryption::{Keys, StoredSnapshot};
 
 /// The graph in a snapshot file.
 pub struct SnapshotFile {
     path: PathBuf,
+    keys: Keys,
     place: String,
     graph: String,
     summary: Summary,
@@ -22,16 +24,16 @@ impl SnapshotFile {
     ///
     /// # Errors
     /// The file cannot be read, or is no snapshot.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, keys: &Keys) -> Result<Self> {
         let place = path.display().to_string();
-        let records = records(path)?;
+        let records = records(path, keys)?;
         let (graph, summary) = (records.header().graph.clone(), records.summary());
-        Ok(Self { path: path.to_owned(), place, graph, summary })
+        Ok(Self { path: path.to_owned(), keys: keys.clone(), place, graph, summary })
     }
 
     /// Calls `each` with all items until it says stop.
     fn for_each(&self, each: &mut Each<'_, Item>) -> Result<()> {
-        let mut records = records(&self.path)?;
+        let mut records = records(&self.path, &self.keys)?;
         while let Some(item) = records.next_item().with_context(|| self.place.clone())? {
             if each(item)?.is_break() {
                 return Ok(());
@@ -50,8 +52,8 @@ impl SnapshotFile {
     }
 }
 
-fn records(path: &Path) -> Result<Records<fs_err::File>> {
-    Records::open(fs_err::File::open(path)?).with_context(|| path.display().to_string())
+fn records(path: &Path, keys: &Keys) -> Result<Records<StoredSnapshot>> {
+    Records::open(StoredSnapshot::open(path, keys)?).with_context(|| path.display().to_string())
 }
 
 impl GraphSource for SnapshotFile {
@@ -68,7 +70,7 @@ impl GraphSource for SnapshotFile {
     }
 
     fn stream(&self) -> Result<Box<dyn Read + Send>> {
-        Ok(Box::new(fs_err::File::open(&self.path)?))
+        Ok(Box::new(StoredSnapshot::open(&self.path, &self.keys)?))
     }
 
     fn node(&self, id: &str) -> Result<Option<Vec<u8>>> {

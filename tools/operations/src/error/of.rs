@@ -10,6 +10,7 @@ use epistemic_storage::snapshot::SnapshotError;
 use super::ErrorKind;
 use crate::backup::{BackupError, BackupRefused, Incomplete};
 use crate::data::LoadError;
+use crate::encryption::{KeyError, Locked};
 use crate::hosts::DirectoryRefused;
 use crate::moves::MoveError;
 use crate::rename::RenameError;
@@ -51,6 +52,10 @@ pub fn kind_of_cause(cause: &(dyn Error + 'static)) -> Option<ErrorKind> {
         Some(error.kind())
     } else if let Some(error) = cause.downcast_ref::<Incomplete>() {
         Some(error.kind())
+    } else if let Some(error) = cause.downcast_ref::<KeyError>() {
+        Some(error.kind())
+    } else if cause.is::<Locked>() {
+        Some(ErrorKind::Usage)
     } else if let Some(error) = cause.downcast_ref::<RenameError>() {
         Some(error.kind())
     } else if let Some(error) = cause.downcast_ref::<LoadError>() {

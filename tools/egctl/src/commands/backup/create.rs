@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::source::{Opened, offline, online};
 use super::{metrics, tier};
+use crate::encryption::{IdentityArgs, RecipientArgs};
 use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::{OutputArgs, Report};
 use crate::place::PlaceArgs;
@@ -24,6 +25,8 @@ use crate::table::{shortened, write_table};
 /// Asks one running shard, which goes on serving, or with --all every shard of the list; or reads a stopped directory or a
 /// checkpoint given with --dir. Several shards may have one URL: their runs are kept apart by the identity of their stores.
 /// A run of all graphs has the identities and channels as well. It is there when its manifest is, which is written last.
+/// With --recipient everything but times and sizes is encrypted on this machine, and --identity lets the run go on from the one
+/// before: one of this machine's own is enough, which opens nothing of the content of graphs (docs/backup.md).
 /// For a bucket set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, and for other servers than Amazon's AWS_ENDPOINT.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
@@ -37,6 +40,10 @@ pub(in crate::commands) struct CreateArgs {
     /// Back up every shard of the list, and write down which runs belong together.
     #[arg(long, conflicts_with = "dir")]
     all: bool,
+    #[command(flatten)]
+    recipients: RecipientArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
     /// Begin a new chain with a full backup of each graph.
     #[arg(long)]
     full: bool,
@@ -50,7 +57,8 @@ pub(in crate::commands) struct CreateArgs {
 }
 
 pub(super) fn run(args: &CreateArgs, runtime: &Runtime) -> Result<()> {
-    let objects = Objects::open(&args.to, true, runtime.handle())?;
+    let keys = args.recipients.keys_with(&args.identity)?;
+    let objects = Objects::open(&args.to, true, runtime.handle())?.with_keys(keys);
     if args.all {
         return tier::create(args, &objects, runtime);
     }
@@ -101,7 +109,7 @@ fn open(args: &CreateArgs, runtime: &Runtime) -> Result<Opened> {
 pub(super) fn create(args: &CreateArgs, objects: &Objects, opened: Opened) -> Result<Created> {
     let (party, listing) = opened;
     let source = Source { party: &*party, listing };
-    let plan = Plan { graphs: &args.graphs, full: args.full };
+    let plan = Plan { graphs: &args.graphs, full: args.full, unencrypted: args.recipients.unencrypted };
     let mut progress = None;
     backup::create(&source, objects, &plan, &mut |bytes, records, about| {
         let progress = progress.get_or_insert_with(|| Progress::new("backup", Total::Records(about)));
@@ -123,6 +131,8 @@ pub(super) struct Summary {
     clock_ahead_ms: Option<i64>,
     /// Bytes written.
     bytes: u64,
+    /// For whom the run is encrypted; empty when it is in the clear.
+    recipients: Vec<String>,
     /// Registered agents and open channels in the backup.
     identities: Option<u64>,
     channels: Option<u64>,
@@ -169,6 +179,7 @@ impl Summary {
             source: manifest.source.clone(),
             clock_ahead_ms: manifest.clock_ahead_ms,
             bytes: manifest.bytes,
+            recipients: manifest.recipients.clone(),
             identities: service.map(|service| service.identities),
             channels: service.map(|service| service.channels),
             graphs: rows.collect(),
@@ -182,6 +193,7 @@ impl Report for Summary {
         writeln!(out, "backed up  {}  to {}  ({})", self.source, self.to, HumanBytes(self.bytes))?;
         writeln!(out, "  run    {}", self.run)?;
         writeln!(out, "  store  {}", self.store)?;
+        self.recipients.iter().try_for_each(|recipient| writeln!(out, "  encrypted for {recipient}"))?;
         for warning in &self.warnings {
             writeln!(out, "  WARNING: {warning}")?;
         }

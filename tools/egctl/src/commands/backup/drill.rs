@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::backup::{self, Entries, Listed, Manifest, Objects, Route, matching, shown_time};
+use epistemic_operations::backup::{
+    self, BackupError, Entries, Listed, Manifest, Objects, Route, matching, shown_time,
+};
 use epistemic_operations::error::message_of;
 use rand::RngExt;
 use serde::Serialize;
@@ -49,7 +51,7 @@ pub(super) fn run(args: &DrillArgs, runtime: &Runtime) -> Result<()> {
     let mut progress = Progress::new("drill", Total::Unknown);
     let mut stores = Vec::new();
     for (store, source) in matching(&objects, &listed, &args.stores.wanted())? {
-        stores.push(drill(args, &objects, &listed, store, source, &scratch, &mut progress));
+        stores.push(drill(args, &objects, &listed, store, source, &scratch, &mut progress)?);
     }
     drop(progress);
     if let Some(file) = &args.metrics_file {
@@ -72,7 +74,7 @@ pub(super) fn run(args: &DrillArgs, runtime: &Runtime) -> Result<()> {
     Err(Failure::new(Exit::Refused, message).into())
 }
 
-/// Tries the newest run of a store. Whatever goes wrong is a failure of the drill.
+/// Tries the newest run of a store. Whatever goes wrong is a failure of the drill; without an identity there is none.
 fn drill(
     args: &DrillArgs,
     objects: &Objects,
@@ -81,10 +83,11 @@ fn drill(
     source: String,
     scratch: &Scratch,
     progress: &mut Progress,
-) -> Row {
+) -> Result<Row> {
     let mut row = Row { store, source, run: None, taken_ms: None, graphs: 0, failures: Vec::new() };
     let tried = row.newest(objects, listed).and_then(|manifest| {
         let Some(manifest) = manifest else { return Ok(()) };
+        manifest.must_open(objects)?;
         if let Some(service) = &manifest.service {
             backup::check_service(objects, service)?;
         }
@@ -107,8 +110,13 @@ fn drill(
         }
         Ok(())
     });
-    row.failures.extend(tried.err().map(|error| message_of(&error)));
-    row
+    if let Err(error) = tried {
+        if matches!(error.downcast_ref(), Some(BackupError::Locked(_))) {
+            return Err(error);
+        }
+        row.failures.push(message_of(&error));
+    }
+    Ok(row)
 }
 
 /// The chains to try: all of a run, or some of them, each as likely as the others.

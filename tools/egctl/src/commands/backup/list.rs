@@ -1,11 +1,12 @@
 //! `egctl backup list`.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::Result;
 use clap::Args;
 use epistemic_operations::backup::{
-    Choice, GraphEntry, Listed, Manifest, PieceKind, Run, Tier, load_tiers, matching, shown_time,
+    BackupError, Choice, GraphEntry, Listed, Manifest, PieceKind, Run, Tier, load_tiers, matching, shown_time,
 };
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -92,6 +93,10 @@ struct RunRow {
     /// Objects written by this run, and their bytes.
     objects: u64,
     bytes: u64,
+    /// For whom it is encrypted; empty when it is in the clear.
+    recipients: Vec<String>,
+    /// None of the identities given opens it, so that more is not known.
+    locked: bool,
     /// Why it cannot be used.
     damage: Option<String>,
 }
@@ -107,6 +112,8 @@ impl RunRow {
             graphs: 0,
             objects: 0,
             bytes: 0,
+            recipients: Vec::new(),
+            locked: false,
             damage: None,
         };
         match &run.manifest {
@@ -116,6 +123,11 @@ impl RunRow {
                 row.all_graphs = manifest.is_of_all();
                 row.graphs = manifest.graphs;
                 (row.objects, row.bytes) = (manifest.objects, manifest.bytes);
+                row.recipients.clone_from(&manifest.recipients);
+            }
+            Err(BackupError::Locked(locked)) => {
+                row.recipients.clone_from(&locked.recipients);
+                row.locked = true;
             }
             Err(error) => row.damage = Some(error.to_string()),
         }
@@ -126,7 +138,9 @@ impl RunRow {
 impl Report for Runs {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let rows: Vec<_> = self.runs.iter().map(RunRow::cells).collect();
-        write_table(out, ["run", "started", "graphs", "objects", "bytes", "store", "source"], &rows)?;
+        let heading = ["run", "started", "graphs", "objects", "bytes", "encryption", "store", "source"];
+        write_table(out, heading, &rows)?;
+        self.write_encryption(out)?;
         if self.tiers.is_empty() {
             return Ok(());
         }
@@ -140,8 +154,35 @@ impl Report for Runs {
     }
 }
 
+impl Runs {
+    /// Who can read what, and whether something is in the clear beside what is not.
+    fn write_encryption(&self, out: &mut dyn Write) -> io::Result<()> {
+        let recipients: BTreeSet<_> = self.runs.iter().flat_map(|run| &run.recipients).collect();
+        for recipient in recipients {
+            writeln!(out, "{}  is  {recipient}", short(recipient))?;
+        }
+        let is_clear = |run: &&RunRow| run.recipients.is_empty() && run.damage.is_none();
+        let clear = self.runs.iter().filter(is_clear).count();
+        let encrypted = self.runs.iter().filter(|run| !run.recipients.is_empty()).count();
+        if clear == 0 || encrypted == 0 {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "WARNING: {clear} of these runs are in the clear, beside {encrypted} that are encrypted"
+        )
+    }
+}
+
+/// A recipient in a table.
+fn short(recipient: &str) -> &str {
+    recipient.get(..12).unwrap_or(recipient)
+}
+
 impl RunRow {
-    fn cells(&self) -> [String; 7] {
+    fn cells(&self) -> [String; 8] {
+        let short: Vec<&str> = self.recipients.iter().map(|recipient| short(recipient)).collect();
+        let encryption = if short.is_empty() { "none".to_owned() } else { short.join(", ") };
         let store = self.store.clone().unwrap_or_default();
         if let Some(damage) = &self.damage {
             let blank = String::new;
@@ -151,9 +192,15 @@ impl RunRow {
                 blank(),
                 blank(),
                 blank(),
+                blank(),
                 store,
                 format!("DAMAGED: {damage}"),
             ];
+        }
+        if self.locked {
+            let blank = String::new;
+            let more = "give --identity to see more".to_owned();
+            return [self.run.clone(), blank(), blank(), blank(), blank(), encryption, store, more];
         }
         let graphs = if self.all_graphs { "all, " } else { "" };
         [
@@ -162,6 +209,7 @@ impl RunRow {
             format!("{graphs}{}", self.graphs),
             self.objects.to_string(),
             self.bytes.to_string(),
+            encryption,
             store,
             self.source.clone(),
         ]

@@ -6,6 +6,7 @@
 
 mod create;
 mod drill;
+mod keygen;
 mod list;
 mod metrics;
 mod prune;
@@ -25,6 +26,8 @@ use clap::{Args, Subcommand};
 use epistemic_operations::backup::{Objects, Wanted};
 use tokio::runtime::Runtime;
 
+use crate::encryption::IdentityArgs;
+
 /// The backup commands.
 #[derive(Subcommand, Debug)]
 pub(super) enum BackupCommand {
@@ -34,6 +37,7 @@ pub(super) enum BackupCommand {
     Drill(drill::DrillArgs),
     Restore(restore::RestoreArgs),
     Prune(prune::PruneArgs),
+    Keygen(keygen::KeygenArgs),
 }
 
 /// Runs one of them.
@@ -45,6 +49,7 @@ pub(super) fn run(command: &BackupCommand, runtime: &Runtime) -> Result<()> {
         BackupCommand::Drill(args) => drill::run(args, runtime),
         BackupCommand::Restore(args) => restore::run(args, runtime),
         BackupCommand::Prune(args) => prune::run(args, runtime),
+        BackupCommand::Keygen(args) => keygen::run(args),
     }
 }
 
@@ -54,11 +59,13 @@ struct FromArgs {
     /// The backup: file:///PATH, /PATH or s3://BUCKET/PREFIX.
     #[arg(long, value_name = "URL")]
     from: String,
+    #[command(flatten)]
+    identity: IdentityArgs,
 }
 
 impl FromArgs {
     fn open(&self, runtime: &Runtime) -> Result<Objects> {
-        Objects::open(&self.from, false, runtime.handle())
+        Ok(Objects::open(&self.from, false, runtime.handle())?.with_keys(self.identity.keys()?))
     }
 }
 

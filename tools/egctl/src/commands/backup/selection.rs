@@ -93,7 +93,7 @@ impl Job<'_> {
 /// What is to be done, store by store.
 ///
 /// # Errors
-/// It is not said which of several stores is meant; there is no such run.
+/// It is not said which of several stores is meant; there is no such run; one is encrypted, and not for an identity given.
 pub(super) fn jobs<'o>(args: &RestoreArgs, objects: &'o Objects, listed: &Listed) -> Result<Vec<Job<'o>>> {
     let but_empty_commons =
         args.to_dir.is_none() && (args.tier.is_some() || args.shards.list()?.as_slice().len() > 1);
@@ -101,15 +101,20 @@ pub(super) fn jobs<'o>(args: &RestoreArgs, objects: &'o Objects, listed: &Listed
     let job = |store: &str, run: Option<&str>, to_dir: Option<PathBuf>| {
         let choice = Choice::load(objects, listed, store, run)?;
         let (graph, tenant, point) = (args.graph.clone(), tenant.clone(), args.point());
-        anyhow::Ok(Job { objects, choice, graph, tenant, point, but_empty_commons, to_dir })
+        let job = Job { objects, choice, graph, tenant, point, but_empty_commons, to_dir };
+        // Before any target is opened.
+        job.manifest()?.must_open(objects)?;
+        anyhow::Ok(job)
     };
     if let Some(tier) = &args.tier {
         let mut jobs = Vec::new();
-        for (number, (store, run)) in tier_runs(objects, tier.as_deref())?.iter().enumerate() {
-            let to_dir = args.to_dir.as_ref().map(|dir| shard_dir(dir, number)).transpose()?;
+        for (store, run) in &tier_runs(objects, tier.as_deref())? {
             // A time may be in a run before.
             let run = matches!(args.point(), Point::Newest).then_some(run.as_str());
-            jobs.push(job(store, run, to_dir)?);
+            jobs.push(job(store, run, None)?);
+        }
+        for (number, job) in jobs.iter_mut().enumerate() {
+            job.to_dir = args.to_dir.as_ref().map(|dir| shard_dir(dir, number)).transpose()?;
         }
         return Ok(jobs);
     }

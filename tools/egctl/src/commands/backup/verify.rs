@@ -88,6 +88,7 @@ fn manifests(
     for run in runs {
         match run.manifest {
             Ok(manifest) => manifests.push(manifest),
+            Err(error @ BackupError::Locked(_)) => return Err(error.into()),
             Err(error) => damage.push(error.to_string()),
         }
     }
@@ -143,6 +144,7 @@ impl Summary {
     ) -> Result<()> {
         self.runs.extend(manifests.iter().map(|manifest| manifest.run.clone()));
         let (mut before, mut chains, mut damage) = (0, Vec::new(), Vec::new());
+        manifests.iter().try_for_each(|manifest| manifest.must_open(objects))?;
         for service in manifests.iter().filter_map(|manifest| manifest.service.as_ref()) {
             damage.extend(damage_of(backup::check_service(objects, service))?);
         }
@@ -171,6 +173,7 @@ impl Summary {
 fn damage_of(tried: Result<()>) -> Result<Option<String>> {
     match tried {
         Ok(()) => Ok(None),
+        Err(error) if matches!(error.downcast_ref(), Some(BackupError::Locked(_))) => Err(error),
         Err(error) if error.is::<BackupError>() => Ok(Some(error.to_string())),
         Err(error) => Err(error),
     }

@@ -13,6 +13,7 @@ use epistemic_operations::hosts::{Directory, DirectoryParty};
 use tokio::runtime::Runtime;
 
 use crate::commands::backup::Scratch;
+use crate::encryption::IdentityArgs;
 use crate::exit::{Exit, Failure};
 use crate::graph::GraphArgs;
 use crate::place::PlaceArgs;
@@ -35,6 +36,8 @@ pub(in crate::commands) struct FromArgs {
     /// Of the backup, only this store: its identity, or how that begins (egctl backup list).
     #[arg(long, value_name = "ID", requires = "from")]
     store: Option<String>,
+    #[command(flatten)]
+    identity: IdentityArgs,
 }
 
 /// A graph that is open, and what it needs to stay so.
@@ -62,8 +65,8 @@ impl FromArgs {
     /// Opens the graph that is meant; that of a snapshot file need not be named.
     pub(in crate::commands) fn open(&self, graph: &GraphArgs, runtime: &Runtime) -> Result<Opened> {
         match &self.file {
-            Some(path) if !graph.is_named() => in_file(path, None),
-            Some(path) => in_file(path, Some(&graph.name()?)),
+            Some(path) if !graph.is_named() => self.in_file(path, None),
+            Some(path) => self.in_file(path, Some(&graph.name()?)),
             None => self.open_name(&graph.name()?, runtime),
         }
     }
@@ -71,7 +74,7 @@ impl FromArgs {
     /// Opens the graph of this name.
     pub(in crate::commands) fn open_name(&self, graph: &str, runtime: &Runtime) -> Result<Opened> {
         if let Some(path) = &self.file {
-            return in_file(path, Some(graph));
+            return self.in_file(path, Some(graph));
         }
         if let Some(dir) = &self.place.dir {
             return in_directory(dir, graph);
@@ -85,7 +88,7 @@ impl FromArgs {
     }
 
     fn in_backup(&self, url: &str, graph: &str, runtime: &Runtime) -> Result<Opened> {
-        let objects = Objects::open(url, false, runtime.handle())?;
+        let objects = Objects::open(url, false, runtime.handle())?.with_keys(self.identity.keys()?);
         let route = self.route(&objects, graph)?;
         let scratch = Scratch::new(None)?;
         let target = DirectoryParty::new("a scratch store", Arc::clone(&scratch.graphs), None);
@@ -122,6 +125,17 @@ impl FromArgs {
         let none = || BackupError::NotFound(format!("there is no backup in {}", objects.url())).into();
         found.pop().map(|(_, _, route)| route).ok_or_else(|| refused.unwrap_or_else(none))
     }
+
+    /// The graph of a snapshot file, which must have this name if one is wanted.
+    fn in_file(&self, path: &Path, wanted: Option<&str>) -> Result<Opened> {
+        let file = SnapshotFile::open(path, &self.identity.keys()?)?;
+        let there = file.graph();
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != there) {
+            let message = format!("{} has graph {there:?}, not {wanted:?}", path.display());
+            return Err(Failure::new(Exit::Usage, message).into());
+        }
+        Ok(Opened { source: Box::new(file), _held: Held::Nothing })
+    }
 }
 
 fn in_directory(dir: &Path, graph: &str) -> Result<Opened> {
@@ -129,15 +143,4 @@ fn in_directory(dir: &Path, graph: &str) -> Result<Opened> {
     let graphs = Arc::clone(&directory.graphs);
     let source = Box::new(DirectorySource::open(dir.display().to_string(), graphs, graph)?);
     Ok(Opened { source, _held: Held::Directory(directory) })
-}
-
-/// The graph of a snapshot file, which must have this name if one is wanted.
-fn in_file(path: &Path, wanted: Option<&str>) -> Result<Opened> {
-    let file = SnapshotFile::open(path)?;
-    let there = file.graph();
-    if let Some(wanted) = wanted.filter(|wanted| *wanted != there) {
-        let message = format!("{} has graph {there:?}, not {wanted:?}", path.display());
-        return Err(Failure::new(Exit::Usage, message).into());
-    }
-    Ok(Opened { source: Box::new(file), _held: Held::Nothing })
 }

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use self::report::{Copy, Differences};
 use self::source::{Source, Sources};
+use crate::encryption::IdentityArgs;
 use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::OutputArgs;
 use crate::progress::{Progress, Total};
@@ -50,13 +51,16 @@ pub(super) struct DiffArgs {
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
     #[command(flatten)]
+    identity: IdentityArgs,
+    #[command(flatten)]
     credentials: CredentialArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 pub(super) fn run(args: &DiffArgs, runtime: &Runtime) -> Result<()> {
-    let sources = Sources::open([&args.first, &args.second], &args.credentials, runtime)?;
+    let keys = args.identity.keys()?;
+    let sources = Sources::open([&args.first, &args.second], &args.credentials, &keys, runtime)?;
     let mut differences = Differences::new(args.limit, args.ledger);
     let [first, second] = sources.read(|[first, second]| {
         let count = Count::default();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result};
+use epistemic_operations::encryption::{Keys, StoredSnapshot};
 use epistemic_operations::hosts::Directory;
 use epistemic_operations::remote::Download;
 use epistemic_router::Endpoint;
@@ -79,12 +80,13 @@ impl Sources {
     pub(super) fn open(
         sources: [&Source; 2],
         credentials: &CredentialArgs,
+        keys: &Keys,
         runtime: &Runtime,
     ) -> Result<Self> {
         let mut directory: Option<(PathBuf, Arc<Directory>)> = None;
         let mut open = |source: &Source| -> Result<Opened> {
             Ok(match source {
-                Source::File(path) => Opened::Stream(Box::new(fs_err::File::open(path)?)),
+                Source::File(path) => Opened::Stream(Box::new(StoredSnapshot::open(path, keys)?)),
                 Source::Shard(endpoint, graph) => {
                     let download = runtime.block_on(async {
                         let client = credentials.connect(endpoint).await?;

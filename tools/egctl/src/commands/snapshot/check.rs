@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_operations::encryption::{Keys, StoredSnapshot};
 use epistemic_operations::names::shown;
 use epistemic_operations::streams::{Count, Counted};
 use epistemic_storage::snapshot::{self, Header, SnapshotError, Totals};
@@ -13,6 +14,7 @@ use serde::Serialize;
 
 use super::summary::Summary;
 use crate::commands::status::ago;
+use crate::encryption::IdentityArgs;
 use crate::exit::EXIT_CODES;
 use crate::output::{OutputArgs, Report};
 use crate::progress::{Progress, Total};
@@ -27,6 +29,8 @@ pub(in crate::commands) struct VerifyArgs {
     /// The snapshot.
     file: PathBuf,
     #[command(flatten)]
+    identity: IdentityArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -37,29 +41,36 @@ pub(in crate::commands) struct InspectArgs {
     /// The snapshot.
     file: PathBuf,
     #[command(flatten)]
+    identity: IdentityArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
 pub(super) fn verify(args: &VerifyArgs) -> Result<()> {
-    let (bytes, header, totals) = verified(&args.file)?;
-    args.output.print(&Summary::new("intact", args.file.clone(), bytes, header, totals))
+    let Verified { file_bytes, header, totals, .. } = verified(&args.file, &args.identity.keys()?)?;
+    args.output.print(&Summary::new("intact", args.file.clone(), file_bytes, header, totals))
 }
 
-/// Checks a snapshot file with a progress bar; returns its length, header and totals.
-pub(in crate::commands) fn verified(path: &Path) -> Result<(u64, Header, Totals)> {
-    let file = open(path)?;
-    let bytes = file.metadata()?.len();
-    let mut progress = Progress::new("verify", Total::Bytes(bytes));
+/// A snapshot file that is intact.
+pub(in crate::commands) struct Verified {
+    pub(super) file_bytes: u64,
+    /// Bytes of the snapshot: more than the file has when that is encrypted, and so compressed.
+    pub(super) bytes: u64,
+    pub(in crate::commands) header: Header,
+    pub(in crate::commands) totals: Totals,
+}
+
+/// Checks a snapshot file with a progress bar.
+pub(in crate::commands) fn verified(path: &Path, keys: &Keys) -> Result<Verified> {
+    let file = StoredSnapshot::open(path, keys)?;
+    let file_bytes = file.file_bytes;
+    let total = if file.is_encrypted() { Total::Unknown } else { Total::Bytes(file_bytes) };
+    let mut progress = Progress::new("verify", total);
     let count = Count::default();
     let stream = Counted { stream: BufReader::with_capacity(BUFFER, file), count: count.clone() };
     let checked = snapshot::verify(stream, &mut |records| progress.update(count.bytes(), records));
     let (header, totals) = checked.map_err(|error| in_file(path, error))?;
-    Ok((bytes, header, totals))
-}
-
-/// Opens a snapshot file. A directory opens too, and then fails on its first read.
-pub(super) fn open(path: &Path) -> io::Result<fs_err::File> {
-    fs_err::File::open(path)
+    Ok(Verified { file_bytes, bytes: count.bytes(), header, totals })
 }
 
 /// Names the file in an error about its content.
@@ -77,8 +88,8 @@ struct Inspected<'a> {
 }
 
 pub(super) fn inspect(args: &InspectArgs) -> Result<()> {
-    let file = open(&args.file)?;
-    let bytes = file.metadata()?.len();
+    let file = StoredSnapshot::open(&args.file, &args.identity.keys()?)?;
+    let bytes = file.file_bytes;
     let header = snapshot::inspect(BufReader::new(file)).map_err(|error| in_file(&args.file, error))?;
     args.output.print(&Inspected { file: &args.file, bytes, header })
 }

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_operations::encryption::{Keys, NewSnapshot};
 use epistemic_operations::hosts::Directory;
 use epistemic_operations::remote::Download;
 use epistemic_operations::streams::{Count, Counted, Tee};
-use epistemic_storage::durable::NewFile;
 use epistemic_storage::snapshot::{self, Ledger};
 use tokio::runtime::Runtime;
 
 use super::summary::Summary;
+use crate::encryption::RecipientArgs;
 use crate::exit::EXIT_CODES;
 use crate::output::OutputArgs;
 use crate::place::PlaceArgs;
@@ -20,7 +21,8 @@ use crate::progress::{Progress, Total};
 /// Save a graph to a file: one consistent state, checked on the way.
 ///
 /// Asks the shard that owns the graph, or the one given with --endpoint, or reads a directory given with --dir.
-/// Writes FILE.tmp, syncs it and renames it, so FILE is complete or what it was before.
+/// Writes FILE.tmp, syncs it and renames it, so FILE is complete or what it was before. With --recipient the file is compressed
+/// and encrypted; egctl reads it with --identity wherever it reads snapshots, and so does age -d -i KEY FILE | zstd -d.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(in crate::commands) struct ExportArgs {
@@ -34,20 +36,23 @@ pub(in crate::commands) struct ExportArgs {
     #[arg(long)]
     without_ledger: bool,
     #[command(flatten)]
+    recipients: RecipientArgs,
+    #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
     form: OutputArgs,
 }
 
 pub(super) fn run(args: &ExportArgs, runtime: &Runtime) -> Result<()> {
+    let keys = args.recipients.keys()?;
     let summary = match &args.place.dir {
-        Some(dir) => offline(args, dir)?,
-        None => online(args, runtime)?,
+        Some(dir) => offline(args, &keys, dir)?,
+        None => online(args, &keys, runtime)?,
     };
-    args.form.print(&summary)
+    args.form.print(&summary.for_recipients(keys.recipients()))
 }
 
-fn online(args: &ExportArgs, runtime: &Runtime) -> Result<Summary> {
+fn online(args: &ExportArgs, keys: &Keys, runtime: &Runtime) -> Result<Summary> {
     let (place, download) = runtime.block_on(async {
         let client = args.place.shards.owner_of(&args.graph).await?;
         let place = client.endpoint().clone();
@@ -59,27 +64,27 @@ fn online(args: &ExportArgs, runtime: &Runtime) -> Result<Summary> {
     })?;
     let mut progress = Progress::new("export", Total::Records(download.records()));
     let count = Count::default();
-    let mut file = NewFile::create(&args.output)?;
+    let mut file = NewSnapshot::create(&args.output, keys)?;
     let stream = Tee { from: Counted { stream: download, count: count.clone() }, to: &mut file };
     let (header, totals) = snapshot::verify(stream, &mut |records| progress.update(count.bytes(), records))?;
-    file.finish()?;
-    Ok(Summary::new("exported", args.output.clone(), count.bytes(), header, totals).at(place))
+    let bytes = file.finish()?;
+    Ok(Summary::new("exported", args.output.clone(), bytes, header, totals).at(place))
 }
 
-fn offline(args: &ExportArgs, dir: &Path) -> Result<Summary> {
+fn offline(args: &ExportArgs, keys: &Keys, dir: &Path) -> Result<Summary> {
     let directory = Directory::open_read_only(dir)?;
     let graphs = &directory.graphs;
     let graph = graphs.graph(&args.graph)?;
     let state = graph.counters();
     let mut progress = Progress::new("export", Total::Records(state.nodes + state.edges + state.sequence));
     let count = Count::default();
-    let mut file = NewFile::create(&args.output)?;
+    let mut file = NewSnapshot::create(&args.output, keys)?;
     let stream = Counted { stream: &mut file, count: count.clone() };
     let ledger = if args.without_ledger { Ledger::LeftOut } else { Ledger::Whole };
     let exported = snapshot::export_parts(graphs, &graph, ledger, stream, &mut |records| {
         progress.update(count.bytes(), records);
     });
     let (header, totals) = exported?;
-    file.finish()?;
-    Ok(Summary::new("exported", args.output.clone(), count.bytes(), header, totals).at(dir.display()))
+    let bytes = file.finish()?;
+    Ok(Summary::new("exported", args.output.clone(), bytes, header, totals).at(dir.display()))
 }

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use epistemic_operations::encryption::{Keys, StoredSnapshot};
 use epistemic_operations::hosts::Directory;
 use epistemic_operations::remote::upload;
 use epistemic_operations::streams::{Count, Counted};
 use epistemic_router::{Client, ErrorCode};
 use epistemic_storage::graph::GraphError;
-use epistemic_storage::snapshot::{self, Header, ImportTarget, Totals};
+use epistemic_storage::snapshot::{self, ImportTarget};
 use tokio::runtime::Runtime;
 
-use super::check::{in_file, open, verified};
+use super::check::{Verified, in_file, verified};
 use super::summary::Summary;
+use crate::encryption::IdentityArgs;
 use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::OutputArgs;
 use crate::place::PlaceArgs;
@@ -38,13 +40,17 @@ pub(in crate::commands) struct ImportArgs {
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
+    identity: IdentityArgs,
+    #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
 
 pub(super) fn run(args: &ImportArgs, runtime: &Runtime) -> Result<()> {
-    let (bytes, mut header, totals) = verified(&args.file)?;
+    let keys = args.identity.keys()?;
+    let verified = verified(&args.file, &keys)?;
+    let mut header = verified.header.clone();
     if let Some(name) = &args.name {
         if name.is_empty() && args.place.dir.is_none() {
             let message = "a shard takes the empty name for the snapshot's own; give another one, or --dir";
@@ -54,51 +60,53 @@ pub(super) fn run(args: &ImportArgs, runtime: &Runtime) -> Result<()> {
     }
     let place = match &args.place.dir {
         Some(dir) => {
-            let imported = offline(args, dir, bytes, &totals);
+            let imported = offline(args, dir, &keys, &verified);
             imported.map_err(|error| with_remedy(error, &header.graph))?;
             dir.display().to_string()
         }
         None => {
             let client = runtime.block_on(args.place.shards.owner_of(&header.graph))?;
-            let imported = online(args, runtime, &client, bytes, &header, &totals);
+            let imported = online(args, runtime, &client, &keys, &header.graph, &verified);
             imported.map_err(|error| with_remedy(error, &header.graph))?;
             client.endpoint().to_string()
         }
     };
-    args.output.print(&Summary::new("imported", args.file.clone(), bytes, header, totals).at(place))
+    let Verified { file_bytes, totals, .. } = verified;
+    args.output.print(&Summary::new("imported", args.file.clone(), file_bytes, header, totals).at(place))
 }
 
 fn online(
     args: &ImportArgs,
     runtime: &Runtime,
     client: &Client,
-    bytes: u64,
-    header: &Header,
-    totals: &Totals,
+    keys: &Keys,
+    name: &str,
+    verified: &Verified,
 ) -> Result<()> {
-    let mut progress = Progress::new("import", Total::Bytes(bytes));
-    let input = open(&args.file)?;
+    let Verified { bytes, totals, .. } = verified;
+    let mut progress = Progress::new("import", Total::Bytes(*bytes));
+    let input = StoredSnapshot::open(&args.file, keys)?;
     let records = totals.nodes + totals.edges + totals.ledger + totals.vectors;
     let mut sent = |sent: u64| {
-        let share = u128::from(records) * u128::from(sent) / u128::from(bytes.max(1));
+        let share = u128::from(records) * u128::from(sent) / u128::from((*bytes).max(1));
         progress.update(sent, u64::try_from(share).unwrap_or(records));
     };
-    let digest = upload(runtime.handle(), client, &header.graph, args.replace, input, &mut sent)?;
+    let digest = upload(runtime.handle(), client, name, args.replace, input, &mut sent)?;
     same_digest(&totals.digest, &digest, client.endpoint().as_str())
 }
 
-fn offline(args: &ImportArgs, dir: &Path, bytes: u64, totals: &Totals) -> Result<()> {
+fn offline(args: &ImportArgs, dir: &Path, keys: &Keys, verified: &Verified) -> Result<()> {
     let directory = Directory::open_writable(dir)?;
     let target = ImportTarget { name: args.name.clone(), replace: args.replace, ..ImportTarget::default() };
-    let mut progress = Progress::new("import", Total::Bytes(bytes));
+    let mut progress = Progress::new("import", Total::Bytes(verified.bytes));
     let count = Count::default();
-    let stream =
-        Counted { stream: BufReader::with_capacity(BUFFER, open(&args.file)?), count: count.clone() };
+    let file = StoredSnapshot::open(&args.file, keys)?;
+    let stream = Counted { stream: BufReader::with_capacity(BUFFER, file), count: count.clone() };
     let imported = snapshot::import(&directory.graphs, stream, &target, &mut |records| {
         progress.update(count.bytes(), records);
     });
     let (_, imported, _) = imported.map_err(|error| in_file(&args.file, error))?;
-    same_digest(&totals.digest, &imported.digest, &dir.display().to_string())
+    same_digest(&verified.totals.digest, &imported.digest, &dir.display().to_string())
 }
 
 /// Says what to do when the name is taken.

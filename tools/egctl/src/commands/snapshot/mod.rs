@@ -8,7 +8,7 @@ mod export;
 mod import;
 mod summary;
 
-pub(super) use check::verified;
+pub(super) use check::{Verified, verified};
 
 use anyhow::Result;
 use clap::Subcommand;

@@ -20,6 +20,9 @@ pub(super) struct Summary {
     pub(super) file: PathBuf,
     /// Bytes of the file.
     pub(super) bytes: u64,
+    /// For whom the file is encrypted, if it was written so now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recipients: Vec<String>,
     /// Name of the graph where it is now: after an import the name it got.
     pub(super) graph: String,
     /// Endpoint or directory of the graph.
@@ -49,6 +52,7 @@ impl Summary {
             done,
             file,
             bytes,
+            recipients: Vec::new(),
             graph: header.graph,
             place: None,
             kind: header.kind,
@@ -63,6 +67,11 @@ impl Summary {
         }
     }
 
+    /// For whom the file is encrypted.
+    pub(super) fn for_recipients(self, recipients: Vec<String>) -> Self {
+        Self { recipients, ..self }
+    }
+
     /// Where the graph is.
     pub(super) fn at(mut self, place: impl ToString) -> Self {
         self.place = Some(place.to_string());
@@ -73,6 +82,7 @@ impl Summary {
 impl Report for Summary {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}  {}  ({})", self.done, self.file.display(), HumanBytes(self.bytes))?;
+        self.recipients.iter().try_for_each(|recipient| writeln!(out, "  encrypted for {recipient}"))?;
         writeln!(out, "  graph     {}  ({})", shown(&self.graph), self.kind.name())?;
         if let Some(place) = &self.place {
             writeln!(out, "  place     {place}")?;

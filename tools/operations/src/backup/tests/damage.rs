@@ -8,6 +8,7 @@ use super::fixture::{Fixture, GRAPH, STORE, empty};
 use crate::backup::manifest::{Manifest, Piece};
 use crate::backup::state::Entries;
 use crate::backup::{BackupError, Choice, Listed, Objects, Point};
+use crate::encryption::Keys;
 
 const OTHER: &str = "other";
 
@@ -103,7 +104,8 @@ fn every_flipped_byte_and_every_cut_of_a_manifest_is_refused() {
         let mut bytes = whole.to_vec();
         bytes[at] ^= 1 << rand::rng().random_range(0..8);
         for (what, bytes) in [("flipped", Bytes::from(bytes)), ("cut", whole.slice(..at))] {
-            let error = Manifest::decode(STORE, &run, &bytes).expect_err(&format!("{what} at {at}"));
+            let error = Manifest::decode(STORE, &run, &bytes, &Keys::default())
+                .expect_err(&format!("{what} at {at}"));
             assert!(matches!(error, BackupError::BadManifest { .. }), "{error}");
         }
     }
@@ -113,7 +115,7 @@ fn every_flipped_byte_and_every_cut_of_a_manifest_is_refused() {
     let listed = Listed::of(&fixture.objects).unwrap();
     let choice = Choice::load(&fixture.objects, &listed, STORE, Some(&older.run)).unwrap();
     choice.route(GRAPH, Point::Newest).unwrap();
-    put(&fixture.objects, &name, older.encode().unwrap());
+    put(&fixture.objects, &name, older.encode(&Keys::default()).unwrap());
     refused(&fixture, "it is that of run", "the manifest of another run");
     fixture.objects.delete(&name).unwrap();
     refused(&fixture, "was written and is not there any more", "a lost newest manifest");
@@ -182,8 +184,8 @@ fn a_manifest_that_joins_what_does_not_belong_together_is_refused() {
     refused(&fixture, "the manifest says", "another end");
     with_chain(&|_| ());
     let name = format!("stores/{STORE}/runs/{}.json", manifest.run);
-    put(&fixture.objects, &name, Manifest { version: 3, ..manifest }.encode().unwrap());
-    refused(&fixture, "it has version 3", "another version");
+    put(&fixture.objects, &name, Manifest { version: 4, ..manifest }.encode(&Keys::default()).unwrap());
+    refused(&fixture, "it has version 4", "another version");
 }
 
 #[test]

@@ -120,6 +120,19 @@ impl Fixture {
         self.create_of(graphs.iter().map(|graph| graph.name().to_string()), full)
     }
 
+    /// A run of all graphs in the clear, whatever the runs before are.
+    pub(super) fn create_in_the_clear(&self) -> Result<Created> {
+        let mut listing = Held::of_directory(&self.graphs, Some(STORE.to_owned()))?;
+        listing.settled_ms = clock::unix_ms();
+        let source = Source { party: &self.party(), listing };
+        create(
+            &source,
+            &self.objects,
+            &Plan { graphs: &[], full: false, unencrypted: true },
+            &mut |_, _, _| {},
+        )
+    }
+
     /// A run of these graphs, wherever they are by now.
     pub(super) fn create_of(&self, names: impl Iterator<Item = String>, full: bool) -> Result<Created> {
         self.create_from(&self.party(), names, full)
@@ -130,7 +143,12 @@ impl Fixture {
         let mut listing = Held::of_directory(&self.graphs, Some(STORE.to_owned()))?;
         listing.settled_ms = clock::unix_ms();
         let source = Source { party: &self.party(), listing };
-        create(&source, &self.objects, &Plan { graphs: names, full: false }, &mut |_, _, _| {})
+        create(
+            &source,
+            &self.objects,
+            &Plan { graphs: names, full: false, unencrypted: false },
+            &mut |_, _, _| {},
+        )
     }
 
     /// [`Fixture::create_of`] by way of another party.
@@ -152,7 +170,7 @@ impl Fixture {
         listing.graphs = names.map(head).collect();
         listing.graphs.sort_by(|one, other| one.name.cmp(&other.name));
         let source = Source { party, listing };
-        create(&source, &self.objects, &Plan { graphs: &[], full }, &mut |_, _, _| {})
+        create(&source, &self.objects, &Plan { graphs: &[], full, unencrypted: false }, &mut |_, _, _| {})
     }
 
     /// Restores [`GRAPH`] into an empty store.

@@ -4,6 +4,7 @@
 
 mod chain;
 mod damage;
+mod encrypted;
 mod failures;
 mod faulty;
 mod fixture;

@@ -13,6 +13,7 @@ use super::fixture::{STORE, empty};
 use crate::backup::source::Listing;
 use crate::backup::state::Finder;
 use crate::backup::{Objects, Plan, Source, create};
+use crate::encryption::Keys;
 use crate::hosts::DirectoryParty;
 
 /// One graph in so many changes from run to run.
@@ -52,12 +53,18 @@ fn runs_of_many_graphs_are_as_small_as_what_has_changed() {
         let began = Instant::now();
         let listing = Listing::of_directory(&graphs, Some(STORE.to_owned())).unwrap();
         let source = Source { party: &party, listing };
-        let made = create(&source, &objects, &Plan { graphs: &[], full: false }, &mut |_, _, _| {}).unwrap();
+        let made = create(
+            &source,
+            &objects,
+            &Plan { graphs: &[], full: false, unencrypted: false },
+            &mut |_, _, _| {},
+        )
+        .unwrap();
         let (manifest, took) = (made.manifest, began.elapsed());
         eprintln!(
             "run {run}: {took:?}, {} bytes, a manifest of {} bytes with {} layers",
             manifest.bytes,
-            manifest.encode().unwrap().len(),
+            manifest.encode(&Keys::default()).unwrap().len(),
             manifest.layers.len()
         );
         assert_eq!(manifest.graphs, count as u64 + 1);
@@ -66,7 +73,7 @@ fn runs_of_many_graphs_are_as_small_as_what_has_changed() {
         } else {
             assert!(manifest.bytes < first / 2, "{} of {first} bytes", manifest.bytes);
         }
-        assert!(manifest.layers.len() <= 8 && manifest.encode().unwrap().len() < 8192);
+        assert!(manifest.layers.len() <= 8 && manifest.encode(&Keys::default()).unwrap().len() < 8192);
         let entry = Finder::new(&name(0)).find(&objects, &manifest).unwrap().unwrap();
         assert_eq!(entry.chain.len(), 1 + run.div_ceil(CHANGING));
         let changing = (0..count).filter(|number| number % CHANGING == run % CHANGING);
