@@ -3,8 +3,9 @@
 use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use fs_err as fs;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let page = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("src/page");

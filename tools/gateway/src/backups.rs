@@ -73,8 +73,8 @@ impl BackupFile {
 }
 
 fn text(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_else(|error| {
-        tracing::warn!("the file of --backup-metrics {} cannot be read: {error}", path.display());
+    fs_err::read_to_string(path).unwrap_or_else(|error| {
+        tracing::warn!("the file of --backup-metrics cannot be read: {error}");
         String::new()
     })
 }

@@ -73,12 +73,16 @@ pub(super) fn must_serve(shard: &Watched, method: &str) -> Result<(), ApiError> 
 /// What a page is told when a call comes to nothing.
 fn refused(error: &RouterError) -> ApiError {
     let code = error.code();
-    let status = match code {
-        ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::AccessDenied => StatusCode::FORBIDDEN,
-        ErrorCode::Busy | ErrorCode::Quota => StatusCode::SERVICE_UNAVAILABLE,
-        _ if matches!(error, RouterError::Call(CallError::Server(_))) => StatusCode::CONFLICT,
-        _ => StatusCode::BAD_GATEWAY,
+    let status = if code == ErrorCode::NotFound {
+        StatusCode::NOT_FOUND
+    } else if code == ErrorCode::AccessDenied {
+        StatusCode::FORBIDDEN
+    } else if [ErrorCode::Busy, ErrorCode::Quota].contains(&code) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else if matches!(error, RouterError::Call(CallError::Server(_))) {
+        StatusCode::CONFLICT
+    } else {
+        StatusCode::BAD_GATEWAY
     };
     ApiError::new(status, code.name(), error.to_string())
 }

@@ -100,17 +100,15 @@ fn kind(token: Token<'_>) -> &'static str {
 }
 
 fn shown(token: Token<'_>, bytes: &[u8], most: usize) -> Value {
-    match token {
-        Token::Str(text) => {
-            let cut = &text[..text.len().min(most)];
-            // A character that was cut through is left out.
-            let whole = cut.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-            json!(whole)
-        }
-        Token::Bin(bytes) => json!(hex::encode(&bytes[..bytes.len().min(most / 2)])),
-        _ if bytes.len() <= most => from_bytes(bytes).unwrap_or(Value::Null),
-        _ => Value::Null,
+    if let Token::Str(text) = token {
+        // A character that was cut through is left out.
+        let whole = text[..text.len().min(most)].utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        return json!(whole);
     }
+    if let Token::Bin(bytes) = token {
+        return json!(hex::encode(&bytes[..bytes.len().min(most / 2)]));
+    }
+    if bytes.len() <= most { from_bytes(bytes).unwrap_or(Value::Null) } else { Value::Null }
 }
 
 #[cfg(test)]
