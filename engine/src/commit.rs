@@ -2,39 +2,39 @@
 //!
 //! Waiting writes are drained and committed as one batch with one fsync; then all are answered. While the disk works the next
 //! group gathers. When more wait than a group may cost, tenants take turns (`waiting.rs`). Writes of a graph that is about to move are put aside
-//! and tried again (`held_up.rs`); the others go on.
+//! and tried again (`held_up.rs`); the others go on. What belongs to no graph, channels and identities for example, goes along
+//! with the next group ([`Beside`]). A store over a network may be out of reach: then what waits behind the commit that is under
+//! way is refused after a while (`out_of_reach.rs`).
 
 mod held_up;
+mod out_of_reach;
 mod waiting;
 
 use std::{
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use epistemic_storage::{
-    Durability, GraphStore,
-    graph::{FENCE_CHECK, GraphError, LONGEST_WAIT, Op, Outcome, Progress, Write},
+    Durability, GraphStore, StoreError,
+    backend::GroupLimits,
+    graph::{Beside, FENCE_CHECK, GraphError, LONGEST_WAIT, Op, Outcome, Progress, Write},
 };
 use held_up::HeldUp;
+use out_of_reach::{Done, Remote, Task};
 use tokio::sync::oneshot;
 use waiting::Waiting;
 
 use crate::{account::Account, admission::Permit, checkpoints::Dirty, metrics::Metrics, quotas::WriteCharge};
 
-/// Writes of one group at most.
-const MAX_GROUP: usize = 1024;
-/// A group is closed when it costs about so many bytes: nobody waits for more than one that has begun.
-const MAX_GROUP_COST: u64 = 3 << 20;
 /// What each part of a write costs that is made in parts.
 const PART_COST: u64 = 1 << 20;
-
-/// How long the thread waits for the writers of the last group to come back before it commits without them.
-const GATHER: Duration = Duration::from_micros(40);
+/// For less the thread does not go to sleep.
+const SHORT: Duration = Duration::from_millis(1);
 
 /// What a write comes to.
 pub(crate) type Reply = Result<Outcome, GraphError>;
@@ -42,6 +42,13 @@ pub(crate) type Reply = Result<Outcome, GraphError>;
 struct Job {
     write: Write,
     waiter: Waiter,
+}
+
+/// What comes to the thread.
+#[expect(clippy::large_enum_variant, reason = "nearly all are writes, and a box for each would cost more")]
+enum Arrival {
+    Write(Job),
+    Beside(Arc<dyn Beside>),
 }
 
 /// Whoever waits for a write.
@@ -70,31 +77,56 @@ impl Waiter {
 /// Sends writes to the commit thread. The thread ends when the last clone is dropped.
 #[derive(Clone)]
 pub(crate) struct Committer {
-    jobs: Sender<Job>,
+    arrivals: Arc<Sender<Arrival>>,
 }
 
-/// Starts the commit thread.
+/// How groups follow each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pacing {
+    /// Time between the beginnings of two commits, unless a group is full.
+    pub(crate) interval: Duration,
+    /// How long writes wait for a store over a network that does not answer.
+    pub(crate) deadline: Duration,
+}
+
+/// Starts the commit thread. From now on all that the store commits goes through it; once the last clone of the committer is
+/// dropped it is committed as it comes.
 pub(crate) fn start(
     graphs: Arc<GraphStore>,
     durability: Durability,
+    Pacing { interval, deadline }: Pacing,
     dirty: Arc<Dirty>,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<(Committer, JoinHandle<()>)> {
-    let (jobs, queue) = channel();
+    let (arrivals, queue) = channel();
+    let committer = Committer { arrivals: Arc::new(arrivals) };
+    // Not a clone: the store would keep the thread, and the thread the store.
+    let arrivals = Arc::downgrade(&committer.arrivals);
+    graphs.set_group_committer(Box::new(move |beside| match arrivals.upgrade() {
+        Some(arrivals) => arrivals.send(Arrival::Beside(Arc::clone(&beside))).map_err(|_| beside),
+        None => Err(beside),
+    }));
+    let limits = graphs.store().group_limits();
+    let remote = graphs.store().reads_wait();
+    let remote = remote.then(|| Remote::start(&graphs, durability, deadline)).transpose()?;
     let thread = std::thread::Builder::new().name("commit".into()).spawn(move || {
         let _guard = AbortOnPanic;
         Thread {
             graphs,
             durability,
+            remote,
+            limits,
+            pace: Pace { interval, due: Instant::now() },
             dirty,
             metrics,
             queue,
             held_up: HeldUp::new(LONGEST_WAIT),
-            waiting: Waiting::default(),
+            waiting: Waiting::new(limits),
+            besides: Vec::new(),
         }
         .run();
     })?;
-    Ok((Committer { jobs }, thread))
+    Ok((committer, thread))
 }
 
 /// A shard without its commit thread would refuse every write for ever: it is better restarted, and loses nothing
@@ -126,7 +158,7 @@ impl Committer {
         let reached = Progress::default();
         let waiter = Waiter { account, connection, reached, reply, permit, charge, until: None };
         // When the thread is gone the job, and with it the sender, is dropped: the receiver reports that.
-        let _ = self.jobs.send(Job { write, waiter });
+        let _ = self.arrivals.send(Arrival::Write(Job { write, waiter }));
         receiver
     }
 }
@@ -135,11 +167,22 @@ impl Committer {
 struct Thread {
     graphs: Arc<GraphStore>,
     durability: Durability,
+    /// Where groups are committed, if not here.
+    remote: Option<Remote>,
+    limits: GroupLimits,
+    pace: Pace,
     dirty: Arc<Dirty>,
     metrics: Arc<Metrics>,
-    queue: Receiver<Job>,
+    queue: Receiver<Arrival>,
     held_up: HeldUp,
     waiting: Waiting,
+    besides: Vec<Arc<dyn Beside>>,
+}
+
+/// When the next commit may begin.
+struct Pace {
+    interval: Duration,
+    due: Instant,
 }
 
 impl Thread {
@@ -148,47 +191,100 @@ impl Thread {
         let mut last_group = 0;
         loop {
             let begun = Instant::now();
-            let mut group = Group::default();
+            let mut group = Group::new(self.limits);
             self.held_up.release(&self.graphs, &mut group);
-            if group.writes.is_empty() && self.waiting.is_empty() {
-                match self.first_job() {
-                    Ok(job) => self.waiting.add(job),
+            if group.writes.is_empty() && self.waiting.is_empty() && self.besides.is_empty() {
+                match self.first_arrival() {
+                    Ok(arrival) => self.take(arrival),
                     Err(RecvTimeoutError::Timeout) => continue,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
             }
-            while let Some(job) = next_job(&self.queue, begun, self.waiting.len() < last_group) {
-                self.waiting.add(job);
-            }
+            self.gather(begun, last_group);
             if !group.is_full() {
                 for job in self.waiting.next_group(group.cost) {
                     self.held_up.pass(job, &mut group);
                 }
             }
             last_group = group.writes.len();
-            if last_group > 0 {
+            if last_group > 0 || !self.besides.is_empty() {
+                self.pace.due = Instant::now() + self.pace.interval;
                 self.commit(group);
             }
         }
     }
 
-    /// Waits for a write; not for long while others are held up.
-    fn first_job(&self) -> Result<Job, RecvTimeoutError> {
+    fn take(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Write(job) => self.waiting.add(job),
+            Arrival::Beside(beside) => self.besides.push(beside),
+        }
+    }
+
+    /// Waits for something to do; not for long while writes are held up.
+    fn first_arrival(&self) -> Result<Arrival, RecvTimeoutError> {
         if self.held_up.is_empty() {
             return self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected);
         }
         self.queue.recv_timeout(FENCE_CHECK)
     }
 
-    fn commit(&mut self, mut group: Group) {
-        let reached: Vec<_> = group.waiters.iter().map(|waiter| waiter.reached.clone()).collect();
-        let (results, written) = self.graphs.commit_counted(&group.writes, &reached, self.durability);
+    /// Takes what is there. What comes a little later will do while fewer wait than were in the last group: writers that were
+    /// answered together ask again together, and a commit without them would make them wait for another one. And what comes
+    /// until the commit is due.
+    fn gather(&mut self, begun: Instant, last_group: usize) {
+        loop {
+            match self.queue.try_recv() {
+                Ok(arrival) => self.take(arrival),
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) => {
+                    let left = self.wait_left(begun, last_group);
+                    if left.is_zero() {
+                        return;
+                    }
+                    if left < SHORT {
+                        std::thread::yield_now();
+                    } else if let Ok(arrival) = self.queue.recv_timeout(left) {
+                        self.take(arrival);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How long the group that is gathered since `begun` waits for more.
+    fn wait_left(&self, begun: Instant, last_group: usize) -> Duration {
+        let for_writers = match self.waiting.len() < last_group {
+            true => self.limits.gather.saturating_sub(begun.elapsed()),
+            false => Duration::ZERO,
+        };
+        if self.pace.interval.is_zero() || self.waiting.fill_a_group() {
+            return for_writers;
+        }
+        for_writers.max(self.pace.due.saturating_duration_since(Instant::now()))
+    }
+
+    fn commit(&mut self, group: Group) {
+        let task = Task { group, besides: std::mem::take(&mut self.besides) };
+        let Done { mut group, besides, results, written } = match self.remote.take() {
+            None => task.run(&self.graphs, self.durability),
+            Some(remote) => {
+                // More may come to wait there while it is under way.
+                let running = task.besides.clone();
+                let done = remote.run(task, || self.refuse_waiting(remote.deadline, &running));
+                self.remote = Some(remote);
+                done
+            }
+        };
+        self.besides.extend(besides.into_iter().filter(|beside| beside.has_more()));
         for ((waiter, result), bytes) in group.waiters.iter_mut().zip(&results).zip(written) {
             if let (Some(charge), Ok(_)) = (&mut waiter.charge, result) {
                 charge.wrote(bytes);
             }
         }
-        self.metrics.commit_group(group.writes.len());
+        if !group.writes.is_empty() {
+            self.metrics.commit_group(group.writes.len());
+        }
         let done = group.writes.iter().zip(&results).filter(|(_, result)| result.is_ok());
         self.dirty.note(done.map(|(write, _)| Arc::clone(&write.graph)));
         let jobs = group.writes.into_iter().zip(group.waiters);
@@ -197,17 +293,37 @@ impl Thread {
         // What was behind the rest of another write of its graph comes behind it again.
         unfinished.into_iter().rev().for_each(|job| self.waiting.put_back(job));
     }
+
+    /// Tells all who wait that the store is out of reach, those who come meanwhile too.
+    fn refuse_waiting(&mut self, deadline: Duration, running: &[Arc<dyn Beside>]) {
+        while let Ok(arrival) = self.queue.try_recv() {
+            self.take(arrival);
+        }
+        let detail = format!("a commit has waited for over {} s (--store-deadline)", deadline.as_secs());
+        let error = StoreError::Unreachable { detail };
+        self.besides.drain(..).for_each(|beside| beside.refuse(&error));
+        running.iter().for_each(|beside| beside.refuse(&error));
+        let held_up = self.held_up.take_all();
+        for Job { write, waiter } in held_up.into_iter().chain(self.waiting.take_all()) {
+            self.graphs.abandon(write);
+            waiter.answer(Err(error.clone().into()));
+        }
+    }
 }
 
 /// Writes that are committed together, and who waits for them.
-#[derive(Default)]
 struct Group {
+    limits: GroupLimits,
     writes: Vec<Write>,
     waiters: Vec<Waiter>,
     cost: u64,
 }
 
 impl Group {
+    fn new(limits: GroupLimits) -> Self {
+        Self { limits, writes: Vec::new(), waiters: Vec::new(), cost: 0 }
+    }
+
     fn push(&mut self, Job { write, waiter }: Job) {
         self.cost += waiting::cost(&write, &waiter);
         self.writes.push(write);
@@ -215,18 +331,9 @@ impl Group {
     }
 
     fn is_full(&self) -> bool {
-        self.writes.len() >= MAX_GROUP || self.cost >= MAX_GROUP_COST
+        self.writes.len() >= self.limits.writes || self.cost >= self.limits.bytes
     }
 }
 
-/// The next waiting write. With `gather` one that comes within [`GATHER`] of the first will do: writers that were
-/// answered together ask again together, and a commit without them would make them wait for another fsync.
-fn next_job(queue: &Receiver<Job>, begun: Instant, gather: bool) -> Option<Job> {
-    loop {
-        match queue.try_recv() {
-            Ok(job) => return Some(job),
-            Err(_) if gather && begun.elapsed() < GATHER => std::thread::yield_now(),
-            Err(_) => return None,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,11 @@ impl Shares {
         Self { threads, graph: threads / 2, tenant: threads / 4 * 3, long: threads, long_niceness: NICENESS }
     }
 
+    /// For reads of a store over a network: they wait nearly all of the time, so there are many whatever the cores.
+    pub(crate) fn of_waiting_reads() -> Self {
+        Self { threads: 64, graph: 32, tenant: 48, long: 64, long_niceness: NICENESS }
+    }
+
     /// For a machine with so many cores.
     pub(crate) fn of(cores: usize) -> Self {
         let threads = (2 * cores).max(4);

@@ -106,6 +106,18 @@ pub struct Config {
     #[arg(long, default_value = "sync", value_name = "MODE", value_parser = parse_durability)]
     pub durability: DurabilityMode,
 
+    /// Milliseconds between the beginnings of two commits at least, for stores that charge for each; writes that come meanwhile
+    /// share the next one, and a group that is full does not wait. 0 commits as soon as there is something, at most 10000
+    #[arg(
+        long, default_value_t = 0, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(..=10_000)
+    )]
+    pub commit_interval: u64,
+
+    /// Seconds after which writes are refused while a store over a network does not answer; the commit that is under way goes
+    /// on waiting. Does not concern --persist-dir
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub store_deadline: u64,
+
     /// Seconds between automatic checkpoints; 0 takes none
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     pub checkpoint_interval: u64,
@@ -447,6 +459,19 @@ mod tests {
         assert!(Config::of_flags(["--no-such-flag"]).is_err());
         let variables = |command: Command| command.get_arguments().filter_map(Arg::get_env).count();
         assert!(variables(Config::command()) > 10 && variables(without_variables()) == 0);
+    }
+
+    #[test]
+    fn times_of_commits() {
+        let config = Config::of_flags([""; 0]).unwrap();
+        assert_eq!((config.commit_interval, config.store_deadline), (0, 10));
+        for (flag, good, bad) in [
+            ("--commit-interval", ["0", "10000"], ["10001", "-1"]),
+            ("--store-deadline", ["1", "3600"], ["0", "3601"]),
+        ] {
+            assert!(good.iter().all(|value| Config::of_flags([flag, value]).is_ok()), "{flag}");
+            assert!(bad.iter().all(|value| Config::of_flags([flag, value]).is_err()), "{flag}");
+        }
     }
 
     #[test]

@@ -178,6 +178,9 @@ impl<S: Stream> Connection<S> {
         let stop = stop.cancelled();
         tokio::pin!(stop);
         loop {
+            if self.shard.is_fenced() {
+                return Ok(());
+            }
             let more = self.dispatch_frames();
             if let Some(at) = self.answer_at.take() {
                 tokio::select! {
@@ -187,7 +190,7 @@ impl<S: Stream> Connection<S> {
                 }
             }
             self.collect_answers()?;
-            if !self.outbox.is_empty() {
+            if !self.outbox.is_empty() && !self.shard.is_fenced() {
                 self.flush().await?;
             }
             if (self.deferred_frame.is_some() || more) && self.pending.is_empty() {

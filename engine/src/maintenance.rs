@@ -139,12 +139,6 @@ fn trim_ledgers(shard: &Arc<Shard>) {
 /// Sets the store going again when it can, and says when it stops taking writes and when it takes them again.
 fn recover(shard: &Arc<Shard>) {
     shard.graphs.recover();
-    if let Some(error) = shard.deposed()
-        && !shard.stop.is_cancelled()
-    {
-        tracing::error!(%error, "stopping");
-        shard.shut_down();
-    }
     let refusal = shard.graphs.write_refusal();
     let was_refusing = shard.refusing.swap(refusal.is_some(), Ordering::Relaxed);
     match refusal {

@@ -3,7 +3,7 @@
 use std::{
     io,
     process::ExitCode,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -37,7 +37,7 @@ use crate::{
     admission::Admission,
     analytics::Cancel,
     checkpoints::{Checkpoints, Dirty},
-    commit,
+    commit::{self, Pacing},
     compute_pool::{ComputePool, Shares as ComputeShares},
     config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
@@ -84,22 +84,22 @@ const DRAIN_DEADLINE: Duration = Duration::from_secs(6);
 /// Threads that still work for connections that are gone get this long.
 const THREADS_DEADLINE: Duration = Duration::from_secs(1);
 
+/// Exit code for flags, secrets and TLS files that cannot be used.
+const BAD_USE: u8 = 2;
 /// Exit code when the directory does not hold the store that was expected: starting again does not help.
 const WRONG_STORE: u8 = 4;
-
-/// Exit code when another process has taken the store over: starting again would take it back.
+/// Exit code when another process has taken the store over: starting again would take it from that one.
 const FENCED: u8 = 5;
 
 /// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags, no secret or TLS files that
-/// cannot be used, 4 when the directory does not hold the store that was expected, 5 when another process has taken the store
-/// over.
+/// cannot be used, 4 when the directory does not hold the store that was expected, 5 when another process has taken the store over.
 pub fn main() -> ExitCode {
     let config = Config::parse();
     let auth = match config.auth() {
         Ok(auth) => auth,
         Err(text) => {
             complain(&text);
-            return ExitCode::from(2);
+            return ExitCode::from(BAD_USE);
         }
     };
     let log = match logging::start(config.log_format) {
@@ -113,7 +113,7 @@ pub fn main() -> ExitCode {
         Ok(start) => start,
         Err(text) => {
             complain(&format!("error: {text}"));
-            return ExitCode::from(2);
+            return ExitCode::from(BAD_USE);
         }
     };
     if !start.config.allow_core_dumps {
@@ -122,24 +122,29 @@ pub fn main() -> ExitCode {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Starting epistemic-graph-server");
     // What all tenants wrote is for nobody else to read, whatever the umask was. Who may use the socket, it says still.
     let umask = umask(Mode::RWXG | Mode::RWXO);
-    let code = match run(start, umask, Some(&log), told_to_stop, tell_manager) {
+    let code = match run(open_store::open, start, umask, Some(&log), told_to_stop, tell_manager) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
             complain(&format!("error: {error:#}"));
-            if error.is::<WrongStore>() {
-                ExitCode::from(WRONG_STORE)
-            } else if let Some(StoreError::Fenced { .. }) = error.downcast_ref() {
-                ExitCode::from(FENCED)
-            } else if error.is::<FileError>() {
-                ExitCode::from(2)
-            } else {
-                ExitCode::FAILURE
-            }
+            ExitCode::from(exit_code(&error))
         }
     };
     log.flush(LAST_LINES);
     code
+}
+
+/// With which code the program ends for this error.
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<WrongStore>() {
+        WRONG_STORE
+    } else if matches!(error.downcast_ref(), Some(StoreError::Fenced { .. })) {
+        FENCED
+    } else if error.is::<FileError>() {
+        BAD_USE
+    } else {
+        1
+    }
 }
 
 /// Memory holds the secret and what all tenants wrote: no core dump, and no debugger of the same user.
@@ -211,11 +216,12 @@ fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
     })
 }
 
-/// Runs a shard until it is asked to stop, or until the future of `until` says why it is to. Blocks.
+/// Runs a shard over what `open` opens, until it is asked to stop, or until the future of `until` says why it is to. Blocks.
 ///
 /// `until` is called on the shard's runtime before anybody is served, `enters` at the beginning of each phase. The
 /// permissions in `umask` are denied on its socket unless a flag gives others. Lines that `log` drops are counted.
 pub(crate) fn run<S: Future<Output = &'static str>>(
+    open: impl FnOnce(&Config, &Budget, Shares, &Expected) -> anyhow::Result<Opened>,
     start: Start,
     umask: Mode,
     log: Option<&LogWriter>,
@@ -229,7 +235,7 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
     let peers = Peers::of(ownership.as_ref(), &auth)?.map(Arc::new);
     let tls = Tls::open(&config.tls)?;
     warn_of_risks(&config);
-    let opened = open_store::open(&config, &budget, shares, &expected)?;
+    let opened = open(&config, &budget, shares, &expected)?;
     let (shard, commit_thread) =
         open_shard(&config, &budget, opened, shares, &auth, (ownership, peers, tls), log)?;
     // Keys made of the secret are all that is needed from here on.
@@ -244,10 +250,8 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
     let served = runtime.block_on(async { serve(&config, shares, umask, &shard, until()?, &enters).await });
     runtime.shutdown_timeout(THREADS_DEADLINE);
     // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
-    let deposed = shard.deposed();
     let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
-    served.and(closed)?;
-    deposed.map_or(Ok(()), |error| Err(error.into()))
+    served.and(closed)
 }
 
 /// Reads the nonces that the directory remembers. Its owner only.
@@ -367,9 +371,22 @@ fn open_shard(
     access.log();
     access.identities.limit_names(budget.bytes(Part::Names) / 2);
     channels.limit_names(budget.bytes(Part::Names) / 2);
+    let (fenced, stop) = (Arc::<OnceLock<StoreError>>::default(), CancellationToken::new());
+    let (tell, end) = (Arc::clone(&fenced), stop.clone());
+    graphs.on_fenced(move |error| {
+        tell.get_or_init(|| error.clone());
+        end.cancel();
+    });
+    let pacing = Pacing {
+        interval: Duration::from_millis(config.commit_interval),
+        deadline: Duration::from_secs(config.store_deadline),
+    };
     let (committer, commit_thread) =
-        commit::start(Arc::clone(&graphs), durability, Arc::clone(&dirty), Arc::clone(&metrics))?;
+        commit::start(Arc::clone(&graphs), durability, pacing, Arc::clone(&dirty), Arc::clone(&metrics))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let reads_wait = graphs.store().reads_wait();
+    let for_reads =
+        if reads_wait { ComputeShares::of_waiting_reads() } else { ComputeShares::of_reads(cores) };
     let shard = Shard {
         graphs,
         ownership,
@@ -389,7 +406,8 @@ fn open_shard(
         reasoning: Mutex::default(),
         vectors: Indexes::new(budget.bytes(Part::Vectors)),
         compute: ComputePool::start("compute", ComputeShares::of(cores), cores, config.compute_deadline())?,
-        reads: ComputePool::start("reads", ComputeShares::of_reads(cores), 1, config.compute_deadline())?,
+        reads: ComputePool::start("reads", for_reads, 1, config.compute_deadline())?,
+        reads_wait,
         checkpoints,
         remote,
         dirty,
@@ -424,7 +442,8 @@ fn open_shard(
         refusing: AtomicBool::new(false),
         reclaim_delay: config.reclaim_delay,
         rest_until: Mutex::default(),
-        stop: CancellationToken::new(),
+        stop,
+        fenced,
         sweeps: Cancel::default(),
     };
     Ok((Arc::new(shard), commit_thread))
@@ -489,7 +508,10 @@ async fn serve(
 
     tokio::select! {
         why = told => tracing::info!("{why}: draining"),
-        () = shard.stop.cancelled() => tracing::info!("Shutdown was asked for: draining"),
+        () = shard.stop.cancelled() => match shard.fenced.get() {
+            None => tracing::info!("Shutdown was asked for: draining"),
+            Some(error) => tracing::error!("{error}"),
+        },
     }
     enters(Phase::Stopping);
     shard.shut_down();
@@ -497,7 +519,7 @@ async fn serve(
     if tokio::time::timeout(DRAIN_DEADLINE, connections.wait()).await.is_err() {
         tracing::warn!("some connections took too long to drain and are cut off");
     }
-    Ok(())
+    shard.fenced.get().map_or(Ok(()), |error| Err(error.clone().into()))
 }
 
 /// Binds the unix socket. A shard with a TCP address does without the default one, which other shards of the machine may
@@ -524,6 +546,9 @@ fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> 
     let graphs = Arc::clone(&shard.graphs);
     shard.authentication.close();
     drop(shard);
+    if graphs.store().reads_wait() && !ends_soon(&commit_thread) {
+        anyhow::bail!("the store does not answer: whether the writes under way were made is open");
+    }
     if commit_thread.join().is_err() {
         anyhow::bail!("the commit thread panicked");
     }
@@ -537,6 +562,16 @@ fn close(checkpoint: bool, shard: Arc<Shard>, commit_thread: JoinHandle<()>) -> 
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Whether a commit thread ends that may wait for a store over a network.
+fn ends_soon(commit_thread: &JoinHandle<()>) -> bool {
+    let deadline = Instant::now() + DRAIN_DEADLINE;
+    while !commit_thread.is_finished() && Instant::now() < deadline {
+        #[expect(clippy::disallowed_methods, reason = "a thread does not tell of its end within a time")]
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    commit_thread.is_finished()
 }
 
 /// Waits for the threads of transfers, which end with their connections: RocksDB must not be closed under them.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -76,6 +76,8 @@ pub(crate) struct Shard {
     pub(crate) compute: ComputePool,
     /// Threads for reads of much of a graph, and for decoding large requests.
     pub(crate) reads: ComputePool,
+    /// Whether all reads of records are to run there, because they may wait for a network.
+    pub(crate) reads_wait: bool,
     pub(crate) checkpoints: Checkpoints,
     /// The object store that the graphs lie on, where they do.
     pub(crate) remote: Option<Remote>,
@@ -113,6 +115,8 @@ pub(crate) struct Shard {
     pub(crate) rest_until: Mutex<Option<Instant>>,
     /// Cancelled when the server is to stop.
     pub(crate) stop: CancellationToken,
+    /// That another process has taken the store over: nothing is answered any more.
+    pub(crate) fenced: Arc<OnceLock<StoreError>>,
     /// Ends the sweeps of the server's own, which are computations, when it is to stop.
     pub(crate) sweeps: Cancel,
 }
@@ -226,10 +230,9 @@ impl Shard {
         self.sweeps.cancel();
     }
 
-    /// Why the store is this process's no more, if another one has taken it over: nothing is to be served from it then.
-    pub(crate) fn deposed(&self) -> Option<StoreError> {
-        let refusal = self.graphs.store().accepts_writes().err()?;
-        matches!(refusal, StoreError::Fenced { .. }).then_some(refusal)
+    /// Whether another process has taken the store over.
+    pub(crate) fn is_fenced(&self) -> bool {
+        self.fenced.get().is_some()
     }
 
     /// Sends a write through the commit thread and waits for it; for threads that may block. Durable on return as configured.

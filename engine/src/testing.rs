@@ -1,5 +1,10 @@
 //! A shard in the process of a test.
 
+#[cfg(test)]
+pub(crate) mod remote_store;
+#[cfg(test)]
+mod remote_tests;
+
 use std::{ffi::OsStr, sync::mpsc, thread::JoinHandle};
 
 use anyhow::{Context, anyhow};
@@ -9,6 +14,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     config::{AuthChoice, Config},
+    descriptors::Shares,
+    expected_store::Expected,
+    memory::Budget,
+    open_store::{self, Opened},
     server::{self, Phase, Start},
 };
 
@@ -49,9 +58,17 @@ impl TestShard {
     /// # Errors
     /// It cannot listen in the directory for temporary files, or the process is out of threads or descriptors.
     pub fn start() -> anyhow::Result<Self> {
+        Self::over(open_store::open, &[])
+    }
+
+    /// Starts a shard with these flags over what `open` opens.
+    pub(crate) fn over(
+        open: impl FnOnce(&Config, &Budget, Shares, &Expected) -> anyhow::Result<Opened> + Send + 'static,
+        flags: &[&str],
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("test-shard-").tempdir()?;
         let socket = folder.path().join("shard.sock");
-        let flags = [OsStr::new("--socket-path"), socket.as_os_str()];
+        let flags = flags.iter().map(OsStr::new).chain([OsStr::new("--socket-path"), socket.as_os_str()]);
         let secret = hex::encode(rand::random::<[u8; 16]>());
         let start = Start::of(Config::of_flags(flags)?, AuthChoice::Secret(secret.clone().into()));
         let start = start.map_err(anyhow::Error::msg)?;
@@ -72,7 +89,7 @@ impl TestShard {
                     let _ = ready.send(());
                 }
             };
-            server::run(start, Mode::RWXG | Mode::RWXO, None, until, enters)
+            server::run(open, start, Mode::RWXG | Mode::RWXO, None, until, enters)
         };
         let thread = std::thread::Builder::new().name("test-shard".into()).spawn(serve)?;
         let mut shard = Self {
@@ -106,8 +123,18 @@ impl TestShard {
         self.end()
     }
 
+    /// Waits until it has ended of itself.
+    #[cfg(test)]
+    pub(crate) fn ended(mut self) -> anyhow::Result<()> {
+        self.join()
+    }
+
     fn end(&mut self) -> anyhow::Result<()> {
         drop(self.running.take());
+        self.join()
+    }
+
+    fn join(&mut self) -> anyhow::Result<()> {
         self.thread.take().map_or(Ok(()), |thread| {
             thread.join().map_err(|_| anyhow!("the thread of the shard panicked")).flatten()
         })

@@ -16,7 +16,7 @@ use crate::{
     batch::WriteBatch,
     clock,
     error::{Result, StoreError},
-    graph::{GraphError, GraphStore},
+    graph::{GraphError, GraphStore, Room},
     keys,
     limits::{self, MAX_IDENTITIES, MAX_NAMES, MAX_RELATIONS, OverLimit, name_bytes},
     space::Space,
@@ -181,9 +181,8 @@ impl<S: Deref<Target = GraphStore>> Identities<S> {
         check()?;
         let names = self.check_limits(agent, &identity).map_err(GraphError::from)?;
         let value = rmp_serde::to_vec_named(&identity).expect("plain fields always encode");
-        let mut batch = WriteBatch::new();
-        batch.put(Space::Catalog, keys::identity(agent), value);
-        self.graphs.commit_service(batch, self.durability).map_err(GraphError::from)?;
+        let key = keys::identity(agent);
+        self.commit(move |batch| batch.put(Space::Catalog, key, value)).map_err(GraphError::from)?;
         let mut known = self.known.write();
         let is_system = identity.is_system();
         let was_system = known.insert(agent.into(), identity).is_some_and(|before| before.is_system());
@@ -204,9 +203,8 @@ impl<S: Deref<Target = GraphStore>> Identities<S> {
         if !self.known.read().contains_key(agent) {
             return Ok(false);
         }
-        let mut batch = WriteBatch::new();
-        batch.delete(Space::Catalog, keys::identity(agent));
-        self.graphs.commit_service(batch, self.durability)?;
+        let key = keys::identity(agent);
+        self.commit(move |batch| batch.delete(Space::Catalog, key))?;
         let mut known = self.known.write();
         let removed = known.remove(agent);
         let names = removed.as_ref().map_or(0, |before| before.names(agent));
@@ -215,6 +213,11 @@ impl<S: Deref<Target = GraphStore>> Identities<S> {
         self.systems.fetch_sub(usize::from(was_system), Ordering::Release);
         self.any.store(!known.is_empty(), Ordering::Release);
         Ok(true)
+    }
+
+    /// Waits for it: a registration is checked against all that are there.
+    fn commit(&self, build: impl FnOnce(&mut WriteBatch) + Send + 'static) -> Result<()> {
+        self.graphs.commit_records(self.durability, Room::Takes, move |_, batch| build(batch))
     }
 
     /// What all names count with this identity in place of what the agent was before.

@@ -3,7 +3,7 @@
 //! Byte-level, synchronous and object-safe. Nothing above it may assume local files, except through
 //! [`Store::checkpoint`], which says so.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use crate::{
     batch::WriteBatch,
@@ -157,6 +157,26 @@ pub struct StoreStats {
     pub write_buffer_bytes: u64,
 }
 
+/// How much is committed together: what a commit costs is told by the backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupLimits {
+    /// Writes of one group at most.
+    pub writes: usize,
+    /// A group is closed when it costs about so many bytes: nobody waits for more than one that has begun.
+    pub bytes: u64,
+    /// And when it changes so many records.
+    pub changes: usize,
+    /// How long the writers of the last group are waited for, to come back before the next one is committed without them.
+    pub gather: Duration,
+}
+
+impl Default for GroupLimits {
+    /// For a store whose commits take an fsync, some hundred microseconds.
+    fn default() -> Self {
+        Self { writes: 1024, bytes: 3 << 20, changes: 20_000, gather: Duration::from_micros(40) }
+    }
+}
+
 /// An ordered key-value store with atomic batches: a backend.
 pub trait Store: Read {
     /// A consistent, immutable view of all spaces as of now. Holding it keeps overwritten data on disk.
@@ -170,7 +190,13 @@ pub trait Store: Read {
     /// may use what is kept in reserve. Any other error leaves it open whether the batch survives a restart: the caller must stop writing.
     fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<()>;
 
-    /// Checks, without writing, whether a small commit would currently be accepted.
+    /// How many writes should share a commit.
+    fn group_limits(&self) -> GroupLimits {
+        GroupLimits::default()
+    }
+
+    /// Checks, without writing, whether a small commit would currently be accepted. Where reads wait it answers at once, also
+    /// while a commit waits for the store.
     ///
     /// # Errors
     /// What such a commit would be refused with, [`crate::StoreError::DiskFull`] for example.

@@ -105,6 +105,13 @@ impl HeldUp {
     }
 }
 
+impl HeldUp {
+    /// All of them, each graph's in their order.
+    pub(super) fn take_all(&mut self) -> Vec<Job> {
+        self.graphs.drain().flat_map(|(_, jobs)| jobs).collect()
+    }
+}
+
 fn is_step(job: &Job) -> bool {
     matches!(job.write.op, Op::Move(_))
 }

@@ -6,16 +6,20 @@ use std::{
     sync::Arc,
 };
 
-use epistemic_storage::graph::{Op, Progress, Write};
+use epistemic_storage::{
+    backend::GroupLimits,
+    graph::{Op, Progress, Write},
+};
 
-use super::{Job, MAX_GROUP, MAX_GROUP_COST, PART_COST, Waiter};
+use super::{Job, PART_COST, Waiter};
 use crate::{account::Account, fair_queue::FairQueue};
 
 /// What fits one group is committed in the order of its arrival. Beyond, tenants take turns by what their writes cost, and
 /// within one its graphs. The writes of a graph stay in their order, and so do those of a connection: after a crash the first
 /// of them are there and the others not, on whichever graphs they are.
-#[derive(Default)]
 pub(super) struct Waiting {
+    /// Of a group.
+    limits: GroupLimits,
     /// Those that came, and before them those that could not be put into a line yet.
     arrived: Vec<Job>,
     cost: u64,
@@ -54,6 +58,23 @@ impl<K: Hash + Eq> Lines<K> {
 }
 
 impl Waiting {
+    pub(super) fn new(limits: GroupLimits) -> Self {
+        Self {
+            limits,
+            arrived: Vec::new(),
+            cost: 0,
+            queued: FairQueue::default(),
+            graphs: Lines::default(),
+            connections: Lines::default(),
+        }
+    }
+
+    /// Whether it is at least what a group may be.
+    pub(super) fn fill_a_group(&self) -> bool {
+        // The last group had no room for what is queued.
+        !self.queued.is_empty() || self.len() >= self.limits.writes || self.cost >= self.limits.bytes
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -122,17 +143,26 @@ impl Waiting {
         self.cost = self.arrived.iter().map(cost_of).sum();
     }
 
+    /// Takes everything out.
+    pub(super) fn take_all(&mut self) -> Vec<Job> {
+        let mut all = self.queued.extract(|_| true);
+        all.append(&mut self.arrived);
+        *self = Self::new(self.limits);
+        all
+    }
+
     /// Takes out the writes to be committed next, in a group that costs `begun` already.
     pub(super) fn next_group(&mut self, begun: u64) -> Vec<Job> {
-        let few = self.arrived.len() <= MAX_GROUP
-            && (begun + self.cost <= MAX_GROUP_COST || begun == 0 && self.arrived.len() == 1);
+        let GroupLimits { writes, bytes, .. } = self.limits;
+        let few = self.arrived.len() <= writes
+            && (begun + self.cost <= bytes || begun == 0 && self.arrived.len() == 1);
         if self.queued.is_empty() && few {
             self.cost = 0;
             return std::mem::take(&mut self.arrived);
         }
         let mut arrived = std::mem::take(&mut self.arrived).into_iter();
         let mut group = Vec::new();
-        let mut left = MAX_GROUP_COST.saturating_sub(begun);
+        let mut left = bytes.saturating_sub(begun);
         // Who found nobody waiting goes first.
         if begun == 0
             && self.queued.is_empty()
@@ -142,7 +172,7 @@ impl Waiting {
             group.push(first);
         }
         self.line_up(arrived);
-        while group.len() < MAX_GROUP && left > 0 {
+        while group.len() < writes && left > 0 {
             let room = (begun > 0 || !group.is_empty()).then_some(left);
             let Some((_, cost, job)) = self.queued.pop(room, |_| true) else { break };
             self.discount(&job);
@@ -193,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_fits_one_group_is_committed_in_the_order_of_its_arrival() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(GroupLimits::default());
         for (tenant, id) in [("a", "1"), ("b", "2"), ("a", "3")] {
             waiting.add(job(tenant, tenant, id, 100));
         }
@@ -204,7 +234,7 @@ mod tests {
     /// Security finding 6: everybody's writes waited for all large ones before them.
     #[test]
     fn a_small_write_waits_for_one_group_only() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(GroupLimits::default());
         for n in 0..4 {
             waiting.add(job("large", &format!("g{n}"), "large", 7 << 20));
         }
@@ -221,7 +251,7 @@ mod tests {
 
     #[test]
     fn many_small_writes_of_one_tenant_leave_room_to_another() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(GroupLimits::default());
         for n in 0..5000 {
             waiting.add(job("many", &format!("g{}", n % 50), "many", 100));
         }
@@ -229,14 +259,14 @@ mod tests {
             waiting.add(job("one", "v", "one", 100));
         }
         let first = waiting.next_group(0);
-        assert_eq!(first.len(), MAX_GROUP);
+        assert_eq!(first.len(), GroupLimits::default().writes);
         assert_eq!(ids(&first).iter().filter(|id| *id == "one").count(), 5);
     }
 
     /// A graph that gets its tenant, or is written by several, is in one line all the same.
     #[test]
     fn writes_of_one_graph_keep_their_order() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(GroupLimits::default());
         waiting.add(job("x", "other", "x", 5 << 20));
         for (tenant, id) in [("peer", "1"), ("tenant", "2"), ("agent", "3"), ("peer", "4")] {
             waiting.add(job(tenant, "g", id, 1 << 20));
@@ -262,7 +292,7 @@ mod tests {
     /// Torture found it: a crash kept later writes of a connection without earlier ones on another graph.
     #[test]
     fn writes_of_one_connection_keep_their_order_on_all_graphs() {
-        let mut waiting = Waiting::default();
+        let mut waiting = Waiting::new(GroupLimits::default());
         waiting.add(job("x", "other", "x", 5 << 20));
         let mut sent = Vec::new();
         for number in 0..40 {

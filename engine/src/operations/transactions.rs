@@ -8,6 +8,7 @@ use epistemic_storage::{
     properties,
 };
 use serde::Deserialize;
+use tokio::task::block_in_place;
 
 use super::{atomic_batch, semantic};
 use crate::{
@@ -370,7 +371,9 @@ pub(super) fn commit(
         (Ok(name), _) => name,
         // It may have been committed under this key, and its answer lost.
         (Err(unknown), Some(key)) => {
-            let made = shard.graphs.made_once_before(key).map_err(GraphError::from)?;
+            let look = || shard.graphs.made_once_before(key).map_err(GraphError::from);
+            // Seldom asked for, so that no promise is made of it.
+            let made = if shard.reads_wait { block_in_place(look) } else { look() }?;
             let (made, _) = made.ok_or(unknown)?;
             if !matches!(made, Outcome::Transaction { .. }) {
                 return Err(GraphError::KeyReused(envelope.graph.into()).into());

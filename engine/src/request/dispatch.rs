@@ -136,10 +136,7 @@ pub(crate) fn dispatch(
             service::inline(shard, &request, run, outbox);
             None
         }
-        Handler::Counters(read) => {
-            graph_read::counters(shard, &request, read, outbox);
-            None
-        }
+        Handler::Counters(read) => graph_read::counters(shard, &request, body, read, outbox),
         Handler::Point(read) => graph_read::point(shard, &request, body, read, outbox),
         Handler::Scan(read) => graph_read::scan(shard, &request, body, read, outbox),
         Handler::Stream(send) => graph_read::stream(shard, &request, body, send, outbox),

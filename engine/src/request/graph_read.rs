@@ -1,5 +1,6 @@
 //! Reads of one graph. Those of one node or edge, a point read, and those of small graphs are answered on the connection's task,
-//! straight from storage; what turns out to be long, or may be, on a thread for reads.
+//! straight from storage; what turns out to be long, or may be, on a thread for reads. All are, where the store says that its
+//! reads wait.
 
 use std::{cell::Cell, sync::Arc};
 
@@ -130,20 +131,31 @@ pub(crate) fn in_slices<'k, K>(
     Ok(())
 }
 
-/// Answers a read of the graph's counters into the outbox.
-pub(crate) fn counters(shard: &Shard, request: &Request<'_>, read: CountersFn, outbox: &mut Vec<u8>) {
+/// Answers a read of the graph's counters into the outbox, or promises its response where reads wait.
+pub(crate) fn counters(
+    shard: &Arc<Shard>,
+    request: &Request<'_>,
+    body: &Body,
+    read: CountersFn,
+    outbox: &mut Vec<u8>,
+) -> Option<PendingResponse> {
     let to = request.reply_to();
-    let Some(graph) = response::accepted(outbox, to, shard.graphs.graph(request.envelope.graph)) else {
-        return;
-    };
-    response::result(outbox, to, |out| {
-        let newest = shard.graphs.newest(&graph);
-        let (state, _) = newest.map_err(|error| ReadError::from(error).of(shard, &graph))?;
+    let graph = response::accepted(outbox, to, shard.graphs.graph(request.envelope.graph))?;
+    shard.metrics.graph_op(graph.name());
+    let run = move |shard: &Shard, graph: &Graph, request: &Request<'_>, out: &mut Vec<u8>| {
+        let (state, _) = shard.graphs.newest(graph)?;
         let NoParams = request.params()?;
         read(&state, out);
-        Ok(())
-    });
-    shard.metrics.graph_op(graph.name());
+        Ok::<_, ReadError>(())
+    };
+    if shard.reads_wait {
+        let run =
+            move |call: &GraphRead<'_>, out: &mut Vec<u8>| run(call.shard, call.graph, call.request, out);
+        return on_thread(shard, graph, request, body, run, outbox);
+    }
+    let result = |out: &mut _| run(shard, &graph, request, out).map_err(|error| error.of(shard, &graph));
+    response::result(outbox, to, result);
+    None
 }
 
 /// Answers a point read into the outbox, or promises its response when it is long.
@@ -157,7 +169,7 @@ pub(crate) fn point(
     let found = shard.graphs.graph(request.envelope.graph);
     let graph = response::accepted(outbox, request.reply_to(), found)?;
     shard.metrics.graph_op(graph.name());
-    let try_here = is_short(request) && !graph.has_large_records();
+    let try_here = !shard.reads_wait && is_short(request) && !graph.has_large_records();
     if try_here && is_answered(shard, &graph, request, POINT, read, outbox) {
         return None;
     }
@@ -177,7 +189,7 @@ pub(crate) fn scan(
     shard.metrics.graph_op(graph.name());
     let state = graph.counters();
     let small = state.nodes + state.edges + state.ledger_lines <= SMALL_GRAPH;
-    let try_here = small && is_short(request) && !graph.has_large_records();
+    let try_here = !shard.reads_wait && small && is_short(request) && !graph.has_large_records();
     if try_here && is_answered(shard, &graph, request, SMALL, read, outbox) {
         return None;
     }
@@ -220,7 +232,7 @@ fn on_thread(
     graph: Arc<Graph>,
     request: &Request<'_>,
     body: &Body,
-    read: ReadFn,
+    read: impl FnOnce(&GraphRead<'_>, &mut Vec<u8>) -> Result<(), ReadError> + Send + 'static,
     outbox: &mut Vec<u8>,
 ) -> Option<PendingResponse> {
     let account = request.account(graph.name(), Some(&graph));

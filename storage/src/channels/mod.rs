@@ -1,15 +1,17 @@
 //! Channels: groups of agents that exchange messages, durable beside the graphs.
 //!
-//! Who is in which channel is kept in memory, messages are read from the store. Every change is one commit under one
-//! lock, so the two never differ. Closing a channel removes it with all its messages.
+//! Who is in which channel is kept in memory, messages are read from the store. Changes wait for the next group of commits,
+//! which has them in its one batch (`change` makes them on a copy of the state, `kept` has what waits); the copy becomes the
+//! state when the batch is committed. Closing a channel removes it with all its messages.
 
+mod change;
 mod error;
+mod kept;
 mod open;
 mod record;
 
-use std::collections::BTreeSet;
-
 pub use error::ChannelError;
+use imbl::OrdSet;
 pub use open::Channels;
 pub(crate) use open::{copies, for_each_size};
 use record::{ChannelRecord, Counters};
@@ -97,10 +99,11 @@ pub struct Closed {
     pub closed_ms: u64,
 }
 
-/// An open channel.
+/// An open channel; its members are shared by its clones.
+#[derive(Clone)]
 struct Channel {
     record: ChannelRecord,
-    members: BTreeSet<String>,
+    members: OrdSet<String>,
     counters: Counters,
 }
 

@@ -1,46 +1,32 @@
 //! The open channels of a shard.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::HashMap,
     ops::Deref,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering, mpsc::sync_channel},
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use imbl::OrdSet;
 
 use super::{
     Channel, ChannelError, ChannelType, Closed, Keep, Listed, Message, NewChannel,
-    record::{ChannelRecord, Counters, corrupt, decode_message, encode_message},
+    change::{Change, Changed},
+    kept::{ById, Kept, Waiter},
+    record::{ChannelRecord, Counters, corrupt, decode_message},
 };
 use crate::{
-    batch::WriteBatch,
-    clock,
     error::{Result, StoreError},
     graph::GraphStore,
-    keys,
-    limits::{self, MAX_CHANNELS, MAX_MEMBERS, MAX_NAMES, name_bytes},
+    keys, limits,
     service::ChannelCopy,
     space::Space,
-    store::{Durability, Read, ScanOptions, Store},
+    store::{Durability, Read, ScanOptions},
 };
-
-/// Up to this many messages are deleted key by key: cheaper for later reads than a range tombstone.
-const FEW: u64 = 64;
-
-type ById = BTreeMap<String, Channel>;
 
 /// All open channels of a store, which they share or borrow.
 pub struct Channels<S = Arc<GraphStore>> {
     graphs: S,
-    open: Mutex<ById>,
-    /// What their names count, which changes under the lock, and may count.
-    names: AtomicUsize,
-    most_names: AtomicUsize,
-    keep: Keep,
-    durability: Durability,
+    kept: Arc<Kept>,
     /// Why they cannot be used, when their records are damaged. Graphs are not affected.
     damaged: Option<StoreError>,
 }
@@ -57,19 +43,17 @@ impl<S: Deref<Target = GraphStore>> Channels<S> {
             }
             Err(error) => return Err(error),
         };
-        let names = AtomicUsize::new(open.iter().map(|(id, channel)| channel.names(id)).sum());
-        let most_names = AtomicUsize::new(MAX_NAMES);
-        Ok(Self { graphs, open: Mutex::new(open), names, most_names, keep, durability, damaged })
+        Ok(Self { graphs, kept: Arc::new(Kept::new(open, keep, durability)), damaged })
     }
 
     /// Lets their names count at most `most`. What is there stays.
     pub fn limit_names(&self, most: usize) {
-        self.most_names.store(most, Ordering::Relaxed);
+        self.kept.most_names.store(most, Ordering::Relaxed);
     }
 
     /// What their names count, which is about what they take in memory.
     pub fn name_bytes(&self) -> u64 {
-        self.names.load(Ordering::Relaxed) as u64
+        self.kept.names.load(Ordering::Relaxed) as u64
     }
 
     /// Why they cannot be used, when their records are damaged.
@@ -77,17 +61,36 @@ impl<S: Deref<Target = GraphStore>> Channels<S> {
         self.damaged.as_ref()
     }
 
-    fn lock(&self) -> Result<MutexGuard<'_, ById>, ChannelError> {
-        match &self.damaged {
-            Some(error) => Err(error.clone().into()),
-            None => Ok(self.open.lock()),
-        }
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> &Arc<Kept> {
+        &self.kept
     }
 
-    /// Whether names that count so much more may be there.
-    fn check_names(&self, more: usize) -> Result<(), ChannelError> {
-        let names = self.names.load(Ordering::Relaxed).saturating_add(more);
-        Ok(limits::check_names("channels", names, self.most_names.load(Ordering::Relaxed))?)
+    #[cfg(test)]
+    pub(super) fn graphs(&self) -> &GraphStore {
+        &self.graphs
+    }
+
+    /// The channels as the newest commit has left them; what others do meanwhile is not seen.
+    fn now(&self) -> Result<ById, ChannelError> {
+        self.sound()?;
+        Ok(self.kept.open())
+    }
+
+    fn sound(&self) -> Result<(), ChannelError> {
+        self.damaged.as_ref().map_or(Ok(()), |error| Err(error.clone().into()))
+    }
+
+    /// Has the change made with the next group of commits, together with others that wait. Blocks until it is durable as
+    /// configured, or refused.
+    fn change(&self, change: Change) -> Result<Changed, ChannelError> {
+        self.sound()?;
+        let (reply, replied) = sync_channel(1);
+        if self.kept.wait(Waiter { change, reply }) {
+            self.graphs.commit_beside(Arc::clone(&self.kept) as _);
+        }
+        let gone = || StoreError::other("the server is shutting down");
+        replied.recv().unwrap_or_else(|_| Err(gone().into()))
     }
 
     /// Opens a channel that agents join by invitation; the creator is a member.
@@ -105,164 +108,42 @@ impl<S: Deref<Target = GraphStore>> Channels<S> {
     pub fn create_new(
         &self,
         id: &str,
-        NewChannel { kind, creator, members, open: is_open }: NewChannel<'_>,
+        NewChannel { kind, creator, members, open }: NewChannel<'_>,
     ) -> Result<(), ChannelError> {
         limits::check_name("channel_id", id)?;
         for agent in members.iter().chain([&creator]) {
             limits::check_name("member's agent_id", agent)?;
         }
-        let mut open = self.lock()?;
-        if open.contains_key(id) {
-            return Err(ChannelError::Exists(id.to_owned()));
-        }
-        limits::check_count("channels", open.len() + 1, MAX_CHANNELS)?;
-        let members: BTreeSet<String> =
-            members.iter().chain([&creator]).map(|&agent| agent.to_owned()).collect();
-        limits::check_count("members", members.len(), MAX_MEMBERS)?;
-        if kind == ChannelType::PeerToPeer && members.len() != 2 {
-            return Err(ChannelError::NotTwo);
-        }
-        let number = free_number(&open);
-        let creator = creator.to_owned();
-        let record = ChannelRecord { number, kind, creator, created_ms: clock::unix_ms(), open: is_open };
-        let channel = Channel { record, members, counters: Counters::default() };
-        let names = channel.names(id);
-        self.check_names(names)?;
-        let mut batch = WriteBatch::new();
-        batch.put(Space::Channels, keys::channel(id), channel.record.encode());
-        batch.put(Space::Channels, keys::channel_counters(number), channel.counters.encode());
-        for member in &channel.members {
-            batch.put(Space::Channels, keys::channel_member(number, member), b"");
-        }
-        self.graphs.commit_service(batch, self.durability)?;
-        open.insert(id.to_owned(), channel);
-        self.names.fetch_add(names, Ordering::Relaxed);
-        Ok(())
+        let members = members.iter().chain([&creator]).map(|&agent| agent.to_owned()).collect();
+        let (id, creator) = (id.to_owned(), creator.to_owned());
+        self.change(Change::Create { id, kind, creator, members, open }).map(drop)
     }
 
     /// Makes `agent` a member; being one already is fine.
     pub fn join(&self, id: &str, agent: &str) -> Result<(), ChannelError> {
-        let mut open = self.lock()?;
-        let channel = find_mut(&mut open, id)?;
-        if channel.record.kind == ChannelType::PeerToPeer {
-            return Err(ChannelError::NoJoin);
-        }
-        if channel.members.contains(agent) {
-            return Ok(());
-        }
-        limits::check_name("agent_id", agent)?;
-        limits::check_count("members", channel.members.len() + 1, MAX_MEMBERS)?;
-        self.check_names(name_bytes(agent))?;
-        let mut batch = WriteBatch::new();
-        batch.put(Space::Channels, keys::channel_member(channel.record.number, agent), b"");
-        self.graphs.commit_service(batch, self.durability)?;
-        channel.members.insert(agent.to_owned());
-        self.names.fetch_add(name_bytes(agent), Ordering::Relaxed);
-        Ok(())
+        self.change(Change::Join { id: id.to_owned(), agent: agent.to_owned() }).map(drop)
     }
 
     /// Ends the membership of `agent`; being none is fine. The last member to leave closes the channel.
     pub fn leave(&self, id: &str, agent: &str) -> Result<Option<Closed>, ChannelError> {
-        let mut open = self.lock()?;
-        let channel = find_mut(&mut open, id)?;
-        if !channel.members.contains(agent) {
-            return Ok(None);
+        match self.change(Change::Leave { id: id.to_owned(), agent: agent.to_owned() })? {
+            Changed::Closed(closed) => Ok(Some(*closed)),
+            Changed::Done | Changed::Not => Ok(None),
         }
-        if channel.members.len() == 1 {
-            let mut closed = self.close_locked(&mut open, id)?;
-            closed.participants.clear();
-            return Ok(Some(closed));
-        }
-        let mut batch = WriteBatch::new();
-        batch.delete(Space::Channels, keys::channel_member(channel.record.number, agent));
-        self.graphs.commit_service(batch, self.durability)?;
-        channel.members.remove(agent);
-        self.names.fetch_sub(name_bytes(agent), Ordering::Relaxed);
-        Ok(None)
     }
 
     /// Closes a channel and removes its messages.
     pub fn close(&self, id: &str) -> Result<Closed, ChannelError> {
-        let mut open = self.lock()?;
-        self.close_locked(&mut open, id)
-    }
-
-    fn close_locked(&self, open: &mut ById, id: &str) -> Result<Closed, ChannelError> {
-        let channel = find(open, id)?;
-        let (names, Channel { record, members, counters }) = (channel.names(id), channel);
-        let number = record.number;
-        let mut batch = WriteBatch::new();
-        batch.delete(Space::Channels, keys::channel(id));
-        batch.delete(Space::Channels, keys::channel_counters(number));
-        for member in members {
-            batch.delete(Space::Channels, keys::channel_member(number, member));
+        match self.change(Change::Close { id: id.to_owned() })? {
+            Changed::Closed(closed) => Ok(*closed),
+            Changed::Done | Changed::Not => Err(ChannelError::NotFound(id.to_owned())),
         }
-        if counters.kept() <= FEW {
-            for sequence in counters.first..counters.next {
-                batch.delete(Space::Channels, keys::message(number, sequence));
-            }
-        } else {
-            let (first, end) = (keys::message(number, counters.first), keys::message(number, counters.next));
-            batch.delete_range(Space::Channels, first, end);
-        }
-        let closed = Closed {
-            kind: record.kind,
-            creator: record.creator.clone(),
-            participants: members.iter().cloned().collect(),
-            message_count: counters.next,
-            created_ms: record.created_ms,
-            closed_ms: clock::unix_ms(),
-        };
-        self.graphs.commit_service(batch, self.durability)?;
-        open.remove(id);
-        self.names.fetch_sub(names, Ordering::Relaxed);
-        Ok(closed)
     }
 
     /// Appends a message of a member. Drops the oldest ones beyond what is kept.
     pub fn send(&self, id: &str, sender: &str, payload: &str) -> Result<(), ChannelError> {
-        let mut open = self.lock()?;
-        let channel = find_mut(&mut open, id)?;
-        if !channel.members.contains(sender) {
-            return Err(ChannelError::NotAMember { agent: sender.to_owned(), channel: id.to_owned() });
-        }
-        let (number, mut counters) = (channel.record.number, channel.counters);
-        let value = encode_message(clock::unix_ms(), sender, payload);
-        let mut batch = WriteBatch::new();
-        batch.put(Space::Channels, keys::message(number, counters.next), &value);
-        counters.next += 1;
-        counters.bytes += value.len() as u64;
-        self.drop_oldest(self.graphs.store(), number, &mut counters, &mut batch)?;
-        batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
-        self.graphs.commit_service(batch, self.durability)?;
-        channel.counters = counters;
-        Ok(())
-    }
-
-    /// Removes the oldest messages until the rest may be kept; the newest, which is not stored yet, always is.
-    fn drop_oldest(
-        &self,
-        store: &dyn Store,
-        number: u64,
-        counters: &mut Counters,
-        batch: &mut WriteBatch,
-    ) -> Result<()> {
-        let Keep { messages, bytes } = self.keep;
-        let too_many = |counters: &Counters| {
-            counters.kept() > 1 && (counters.kept() > messages || counters.bytes > bytes)
-        };
-        if !too_many(counters) {
-            return Ok(());
-        }
-        let range = keys::messages_from(number, counters.first);
-        let mut cursor = store.scan(Space::Channels, range, ScanOptions::FORWARD)?;
-        while too_many(counters) {
-            let (key, value) = cursor.next()?.ok_or_else(|| corrupt("fewer messages than counted"))?;
-            batch.delete(Space::Channels, key);
-            counters.first += 1;
-            counters.bytes = counters.bytes.saturating_sub(value.len() as u64);
-        }
-        Ok(())
+        let (id, sender, payload) = (id.to_owned(), sender.to_owned(), payload.to_owned());
+        self.change(Change::Send { id, sender, payload }).map(drop)
     }
 
     /// Opens a channel as it was elsewhere, with its messages in their stored form, in one commit. The oldest messages
@@ -270,53 +151,31 @@ impl<S: Deref<Target = GraphStore>> Channels<S> {
     ///
     /// # Errors
     /// A value is no message; over a limit; the commit fails.
-    pub(crate) fn install(&self, channel: ChannelCopy, messages: &[Vec<u8>]) -> Result<bool, ChannelError> {
-        let ChannelCopy { id, kind, creator, created_ms, open: is_open, members, first } = channel;
-        limits::check_name("channel_id", &id)?;
-        for agent in members.iter().chain([&creator]) {
+    pub(crate) fn install(&self, channel: ChannelCopy, messages: Vec<Vec<u8>>) -> Result<bool, ChannelError> {
+        limits::check_name("channel_id", &channel.id)?;
+        for agent in channel.members.iter().chain([&channel.creator]) {
             limits::check_name("member's agent_id", agent)?;
         }
-        limits::check_count("members", members.len(), MAX_MEMBERS)?;
-        let mut open = self.lock()?;
-        if open.contains_key(&id) {
-            return Ok(false);
-        }
-        limits::check_count("channels", open.len() + 1, MAX_CHANNELS)?;
-        let kept = newest(messages, self.keep);
-        // Those that are left out were sent all the same.
-        let first = first + (messages.len() - kept.len()) as u64;
-        let mut counters = Counters { first, next: first, bytes: 0 };
-        let number = free_number(&open);
-        let mut batch = WriteBatch::new();
-        for value in kept {
+        for value in &messages {
             decode_message(value)?;
-            batch.put(Space::Channels, keys::message(number, counters.next), value);
-            counters.next += 1;
-            counters.bytes += value.len() as u64;
         }
-        let record = ChannelRecord { number, kind, creator, created_ms, open: is_open };
-        let channel = Channel { record, members: members.into_iter().collect(), counters };
-        let names = channel.names(&id);
-        self.check_names(names)?;
-        batch.put(Space::Channels, keys::channel(&id), channel.record.encode());
-        batch.put(Space::Channels, keys::channel_counters(number), counters.encode());
-        for member in &channel.members {
-            batch.put(Space::Channels, keys::channel_member(number, member), b"");
-        }
-        self.graphs.commit_service(batch, self.durability)?;
-        open.insert(id, channel);
-        self.names.fetch_add(names, Ordering::Relaxed);
-        Ok(true)
+        let changed = self.change(Change::Install { channel: Box::new(channel), messages })?;
+        Ok(matches!(changed, Changed::Done))
     }
 
     /// The last `limit` messages, or all that are kept, oldest first.
     pub fn messages(&self, id: &str, limit: Option<usize>) -> Result<Vec<Message>, ChannelError> {
-        let open = self.lock()?;
-        let channel = find(&open, id)?;
-        let range = keys::messages_from(channel.record.number, channel.counters.first);
-        // Taken under the lock, it shows the channel as it is; read without it, nobody waits.
+        let not_found = || ChannelError::NotFound(id.to_owned());
+        if !self.now()?.contains_key(id) {
+            return Err(not_found());
+        }
+        // A commit may be under way: what is there is what the view says.
         let view = self.graphs.read_view();
-        drop(open);
+        let record = view.get(Space::Channels, &keys::channel(id))?.ok_or_else(not_found)?;
+        let number = ChannelRecord::decode(id, &record)?.number;
+        let counters = view.get(Space::Channels, &keys::channel_counters(number))?;
+        let counters = counters.ok_or_else(|| without_counters(id))?;
+        let range = keys::messages_from(number, Counters::decode(&counters)?.first);
         let limit = limit.unwrap_or(usize::MAX);
         let mut found = Vec::new();
         let mut cursor = view.scan(Space::Channels, range, ScanOptions::REVERSE)?;
@@ -337,27 +196,27 @@ impl<S: Deref<Target = GraphStore>> Channels<S> {
             kind: channel.record.kind,
             members: channel.members.len(),
         };
-        Ok(self.lock()?.iter().filter(seen).map(listed).collect())
+        Ok(self.now()?.iter().filter(seen).map(listed).collect())
     }
 
     /// The members of a channel, by id.
     pub fn members(&self, id: &str) -> Result<Vec<String>, ChannelError> {
-        Ok(find(&*self.lock()?, id)?.members.iter().cloned().collect())
+        Ok(find(&self.now()?, id)?.members.iter().cloned().collect())
     }
 
     /// Whether `agent` is a member.
     pub fn is_member(&self, id: &str, agent: &str) -> Result<bool, ChannelError> {
-        Ok(find(&*self.lock()?, id)?.members.contains(agent))
+        Ok(find(&self.now()?, id)?.members.contains(agent))
     }
 
     /// Whether `agent` is the creator, who need not be a member any more.
     pub fn is_creator(&self, id: &str, agent: &str) -> Result<bool, ChannelError> {
-        Ok(find(&*self.lock()?, id)?.record.creator == agent)
+        Ok(find(&self.now()?, id)?.record.creator == agent)
     }
 
     /// Whether `agent` may join on its own: it is in already, or everybody may.
     pub fn admits(&self, id: &str, agent: &str) -> Result<bool, ChannelError> {
-        let open = self.lock()?;
+        let open = self.now()?;
         let channel = find(&open, id)?;
         Ok(channel.record.open || channel.members.contains(agent))
     }
@@ -367,23 +226,8 @@ fn find<'o>(open: &'o ById, id: &str) -> Result<&'o Channel, ChannelError> {
     open.get(id).ok_or_else(|| ChannelError::NotFound(id.to_owned()))
 }
 
-fn find_mut<'o>(open: &'o mut ById, id: &str) -> Result<&'o mut Channel, ChannelError> {
-    open.get_mut(id).ok_or_else(|| ChannelError::NotFound(id.to_owned()))
-}
-
-/// The records of a closed channel went with it, so its number may be used again.
-fn free_number(open: &ById) -> u64 {
-    open.values().map(|channel| channel.record.number + 1).max().unwrap_or(1)
-}
-
-/// The newest of these stored messages that may be kept: the last one always.
-fn newest(messages: &[Vec<u8>], keep: Keep) -> &[Vec<u8>] {
-    let mut bytes = 0;
-    let kept = messages.iter().rev().enumerate().take_while(|(index, value)| {
-        bytes += value.len() as u64;
-        *index == 0 || ((*index as u64) < keep.messages && bytes <= keep.bytes)
-    });
-    &messages[messages.len() - kept.count()..]
+fn without_counters(id: &str) -> StoreError {
+    corrupt(format!("channel '{id}' without counters"))
 }
 
 /// All open channels with their numbers, by id.
@@ -410,7 +254,7 @@ fn load(store: &dyn Read) -> Result<ById> {
         let number = keys::channel_of(key).ok_or_else(|| corrupt("counters key"))?;
         counters.insert(number, Counters::decode(value)?);
     }
-    let mut members: HashMap<u64, BTreeSet<String>> = HashMap::new();
+    let mut members: HashMap<u64, OrdSet<String>> = HashMap::new();
     let mut cursor = store.scan(Space::Channels, keys::all_channel_members(), ScanOptions::FORWARD)?;
     while let Some((key, _)) = cursor.next()? {
         let (Some(number), Some(agent)) = (keys::channel_of(key), keys::channel_member_of(key)) else {
@@ -428,7 +272,7 @@ fn load(store: &dyn Read) -> Result<ById> {
             .get(&number)
             .copied()
             .filter(|counters| counters.first <= counters.next)
-            .ok_or_else(|| corrupt(format!("channel '{id}' without counters")))?;
+            .ok_or_else(|| without_counters(id))?;
         let members = members.remove(&number).unwrap_or_default();
         open.insert(id.to_owned(), Channel { record, members, counters });
     }

@@ -63,7 +63,9 @@ pub use read::{
 pub use reclaim::space::Awaiting;
 pub use salvage::{Salvaged, SalvagedGraph, Taken};
 pub(crate) use store::GraphStore;
+pub(crate) use write::beside::{End, Room};
 pub use write::{
+    beside::{Beside, GroupCommitter},
     conditional_change::{ChangeSummary, ConditionalChange},
     idempotency::Once,
     op::{Op, Write},

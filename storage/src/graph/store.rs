@@ -21,7 +21,7 @@ use crate::{
         error::GraphError,
         quota::accounts::{Quotas, Refusals},
         reclaim::emptied::{EmptiedGraphs, Retired},
-        write::{idempotency::MadeOnce, op::Op, stall::Busy},
+        write::{beside::GroupCommitter, idempotency::MadeOnce, op::Op, stall::Busy},
     },
     keys::{self, GraphId},
     limits::{self, NameLimits, RequestLimits},
@@ -52,6 +52,9 @@ pub struct GraphStore {
     pub(super) quota_refusals: Arc<Refusals>,
     /// Held while a group is built, committed and published: groups are applied one after the other.
     pub(super) commits: Mutex<()>,
+    /// Who commits groups, if anybody does.
+    pub(super) group_committer: OnceLock<Box<GroupCommitter>>,
+    pub(super) on_fenced: OnceLock<Box<dyn Fn(&StoreError) + Send + Sync>>,
     pub(super) poisoned: RwLock<Option<String>>,
     pub(crate) retired: Mutex<Vec<Retired>>,
     /// Whose removed records may still lie in tables.
@@ -100,6 +103,8 @@ impl GraphStore {
             quotas: RwLock::default(),
             quota_refusals: Arc::default(),
             commits: Mutex::new(()),
+            group_committer: OnceLock::new(),
+            on_fenced: OnceLock::new(),
             poisoned: RwLock::new(None),
             retired: Mutex::new(retired),
             emptied: Mutex::new(emptied),
@@ -199,7 +204,17 @@ impl GraphStore {
         self.commits.lock()
     }
 
+    /// Calls `tell` as soon as it shows that another process has taken the store over ([`StoreError::Fenced`]), before any write is
+    /// answered that failed of it: what is here may be out of date from then on. A first one stays.
+    pub fn on_fenced(&self, tell: impl Fn(&StoreError) + Send + Sync + 'static) {
+        let first = self.on_fenced.set(Box::new(tell)).is_ok();
+        debug_assert!(first, "it is told once");
+    }
+
     pub(crate) fn poison_unless_retryable(&self, error: &StoreError) {
+        if let (StoreError::Fenced { .. }, Some(tell)) = (error, self.on_fenced.get()) {
+            tell(error);
+        }
         if !error.is_passing() {
             tracing::error!(%error, "a commit failed: the store takes no more writes until it is restarted");
             self.poisoned.write().get_or_insert_with(|| error.to_string());
@@ -210,16 +225,22 @@ impl GraphStore {
         self.poisoned().map_or(Ok(()), |reason| Err(StoreError::Poisoned { reason }))
     }
 
-    /// Why a write would be refused now, or would wait, if so: the store is poisoned, its disk is full, or a write hangs.
+    /// Why a write would be refused now, or would wait, if so: the store is poisoned, its disk is full, it cannot be reached, or a write hangs.
     pub fn write_refusal(&self) -> Option<String> {
-        // A store that hangs is not asked: the answer could hang too.
-        self.poisoned()
-            .or_else(|| self.hanging())
-            .or_else(|| self.store.accepts_writes().err().map(|error| error.to_string()))
+        let refused = || self.store.accepts_writes().err().map(|error| error.to_string());
+        self.poisoned().or_else(|| match self.store.reads_wait() {
+            true => refused().or_else(|| self.hanging()),
+            // A disk that hangs is not asked: the answer could hang too.
+            false => self.hanging().or_else(refused),
+        })
     }
 
     fn hanging(&self) -> Option<String> {
         let seconds = self.busy.hangs()?.as_secs();
+        if self.store.reads_wait() {
+            let detail = format!("a commit has waited for {seconds} s");
+            return Some(StoreError::Unreachable { detail }.to_string());
+        }
         Some(format!("the disk has not completed a write for {seconds} s: writes hang until it does"))
     }
 

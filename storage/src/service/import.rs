@@ -203,7 +203,7 @@ impl<S: Deref<Target = GraphStore>> Taker<'_, S> {
             return Ok(());
         };
         let id = channel.id.clone();
-        if self.channels.install(channel, &messages)? {
+        if self.channels.install(channel, messages)? {
             self.imported.channels += 1;
         } else {
             self.imported.other_channels.push(id);

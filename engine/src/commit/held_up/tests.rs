@@ -1,13 +1,11 @@
 use epistemic_storage::{
     Durability, MemoryStore, Mutation,
+    backend::GroupLimits,
     graph::{Departure, Fenced, GraphType, MoveOp, Progress, Write},
 };
 use tokio::sync::oneshot::{self, Receiver, error::TryRecvError};
 
-use super::{
-    super::{MAX_GROUP, Waiter},
-    *,
-};
+use super::{super::Waiter, *};
 use crate::{
     account::Account,
     admission::{Admission, Kind},
@@ -41,7 +39,7 @@ impl Turns {
 
     /// One turn of the commit thread, which finds these writes.
     fn turn<const N: usize>(&mut self, writes: [(&str, Op); N]) -> [Receiver<Reply>; N] {
-        let mut group = Group::default();
+        let mut group = Group::new(GroupLimits::default());
         self.held_up.release(&self.graphs, &mut group);
         let receivers = writes.map(|(graph, op)| {
             let (reply, receiver) = oneshot::channel();
@@ -159,15 +157,15 @@ fn the_writes_of_a_client_that_left_are_done() {
 fn more_than_a_group_keeps_its_order_though_the_fence_rises_again() {
     let mut turns = Turns::new(LONG);
     let fenced = turns.fence();
-    let count = MAX_GROUP as u32 + 10;
+    let count = GroupLimits::default().writes as u32 + 10;
     let mut receivers = Vec::new();
     for value in 0..count {
         receivers.extend(turns.turn([("g", set("x", value))]));
     }
     turns.lower(fenced);
-    let mut first = Group::default();
+    let mut first = Group::new(GroupLimits::default());
     turns.held_up.release(&turns.graphs, &mut first);
-    assert_eq!(first.writes.len(), MAX_GROUP);
+    assert_eq!(first.writes.len(), GroupLimits::default().writes);
     // The fence rises before they are committed, so they go back to where they were.
     let fenced = turns.fence();
     let results = turns.graphs.commit(&first.writes, Durability::Sync);
@@ -177,7 +175,7 @@ fn more_than_a_group_keeps_its_order_though_the_fence_rises_again() {
     receivers.extend(turns.turn([("g", set("x", count))]));
     turns.lower(fenced);
     turns.turn([]);
-    assert_eq!(turns.value("x"), Some((MAX_GROUP as u32 - 1).to_be_bytes().to_vec()));
+    assert_eq!(turns.value("x"), Some((GroupLimits::default().writes as u32 - 1).to_be_bytes().to_vec()));
     turns.turn([]);
     assert_eq!(turns.value("x"), Some(count.to_be_bytes().to_vec()));
     assert!(receivers.iter_mut().all(|receiver| receiver.try_recv().unwrap().is_ok()));

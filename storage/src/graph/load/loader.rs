@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     graph::{
         catalog::counters::GraphCounters, ledger::record::LedgerRecord, load::loaded::LoadedGraph,
-        read::node_record::write_node, reclaim::emptied::Retired, store::GraphStore,
+        read::node_record::write_node, reclaim::emptied::Retired, store::GraphStore, write::beside::Room,
     },
     keys::{self, GraphId},
     properties,
@@ -164,12 +164,10 @@ impl GraphStore {
 
     /// Records durably that `id` is taken and to be reclaimed unless a later commit says otherwise.
     pub(crate) fn reserve(&self, id: GraphId) -> Result<()> {
-        let _one_at_a_time = self.commits.lock();
-        self.writable()?;
-        let mut batch = WriteBatch::new();
-        let next = self.next_id.load(Ordering::Relaxed);
-        batch.put(Space::Catalog, keys::next_id(), next.to_be_bytes());
-        batch.put(Space::Catalog, keys::reclaim(id), Vec::new());
-        self.store.commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
+        self.commit_records(Durability::Sync, Room::Takes, move |graphs, batch| {
+            let next = graphs.next_id.load(Ordering::Relaxed);
+            batch.put(Space::Catalog, keys::next_id(), next.to_be_bytes());
+            batch.put(Space::Catalog, keys::reclaim(id), Vec::new());
+        })
     }
 }

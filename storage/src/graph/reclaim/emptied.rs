@@ -73,6 +73,11 @@ impl EmptiedGraphs {
         self.graphs.insert(id, Emptied { ticket, since_ms, waits_from_ms, bytes: None });
     }
 
+    /// Whether nothing was removed of this graph since it got this ticket.
+    pub(crate) fn is_still(&self, id: GraphId, ticket: u64) -> bool {
+        self.graphs.get(&id).is_some_and(|emptied| emptied.ticket == ticket)
+    }
+
     /// Every number that is taken.
     pub(crate) fn ids(&self) -> impl Iterator<Item = GraphId> {
         self.graphs.keys().copied()

@@ -8,6 +8,7 @@ use crate::{
     graph::{
         reclaim::emptied::{Removal, Retired},
         store::GraphStore,
+        write::beside::Room,
     },
     keys::{self, GraphId},
     space::Space,
@@ -57,8 +58,7 @@ impl GraphStore {
         batch.delete(Space::Catalog, keys::state(id));
         batch.delete(Space::Catalog, keys::reclaim(id));
         batch.put(Space::Catalog, keys::emptied(id), []);
-        batch.set_frees_room(true);
-        self.store().commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
+        self.commit_records(Durability::Sync, Room::Frees, move |_, group| group.append(&batch))
     }
 
     /// Removes records of the graph, which nobody reads, in commits of `limit` each, but for the last ones of each space. Until

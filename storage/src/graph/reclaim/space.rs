@@ -10,7 +10,7 @@ use crate::{
     batch::WriteBatch,
     clock,
     error::Result,
-    graph::{catalog::graph::Graph, store::GraphStore},
+    graph::{catalog::graph::Graph, store::GraphStore, write::beside::Room},
     keys::{self, GraphId},
     space::Space,
     store::{Durability, KeyRange, ScanOptions},
@@ -85,7 +85,7 @@ impl GraphStore {
         if !self.store().compact(&ranges)? {
             return Ok(0);
         }
-        self.forget_emptied(&graphs)
+        self.forget_emptied(graphs)
     }
 
     /// The graphs whose turn it is: those whose removed records no view needs and that nobody reads.
@@ -130,8 +130,7 @@ impl GraphStore {
                 }
             }
         }
-        let _one_at_a_time = self.commits();
-        self.commit_removal(batch)
+        self.commit_records(Durability::Sync, Room::Frees, move |_, group| group.append(&batch))
     }
 
     /// Whether something of a range can be read; damage in it is something.
@@ -145,30 +144,23 @@ impl GraphStore {
     }
 
     /// Forgets these graphs, but for those of which more was removed meanwhile.
-    fn forget_emptied(&self, done: &[(GraphId, u64)]) -> Result<usize> {
-        let _one_at_a_time = self.commits();
-        let mut batch = WriteBatch::new();
-        {
-            let mut emptied = self.emptied.lock();
-            for (id, ticket) in done {
-                if emptied.graphs.get(id).is_some_and(|emptied| emptied.ticket == *ticket) {
-                    emptied.graphs.remove(id);
-                    batch.delete(Space::Catalog, keys::emptied(*id));
+    fn forget_emptied(&self, done: Vec<(GraphId, u64)>) -> Result<usize> {
+        let (count, forgotten) = (done.len(), done.clone());
+        self.commit_records(Durability::Sync, Room::Frees, move |graphs, batch| {
+            let emptied = graphs.emptied.lock();
+            for (id, ticket) in forgotten {
+                if emptied.is_still(id, ticket) {
+                    batch.delete(Space::Catalog, keys::emptied(id));
                 }
             }
+        })?;
+        let mut emptied = self.emptied.lock();
+        for (id, ticket) in done {
+            if emptied.is_still(id, ticket) {
+                emptied.graphs.remove(&id);
+            }
         }
-        self.commit_removal(batch)?;
-        Ok(done.len())
-    }
-
-    /// Commits while the caller keeps other commits out.
-    fn commit_removal(&self, mut batch: WriteBatch) -> Result<()> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        batch.set_frees_room(true);
-        self.writable()?;
-        self.store().commit(batch, Durability::Sync).inspect_err(|error| self.poison_unless_retryable(error))
+        Ok(count)
     }
 
     /// What the removed records of a graph take in tables.

@@ -3,7 +3,6 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use crate::{
-    batch::WriteBatch,
     error::{Result, StoreError},
     graph::{
         catalog::{
@@ -16,6 +15,7 @@ use crate::{
         reclaim::emptied::Retired,
         store::GraphStore,
         write::{
+            beside::{Begun, Beside},
             op::{Op, Write},
             outcome::Outcome,
             part::Progress,
@@ -50,7 +50,7 @@ impl GraphStore {
     /// ([`GraphError::Moving`]) may be committed again as it is; whoever does not calls [`GraphStore::abandon`]. Behind
     /// such a one all others of its graph in the group meet the fence, so that none overtakes it.
     pub fn commit(&self, writes: &[Write], durability: Durability) -> Vec<Result<Outcome, GraphError>> {
-        self.commit_group(writes, None, durability).0
+        self.commit_group(writes, None, &[], durability).0
     }
 
     /// As [`GraphStore::commit`], but only as much is done as keeps the group short: the rest of what a group has no room for,
@@ -74,35 +74,57 @@ impl GraphStore {
         reached: &[Progress],
         durability: Durability,
     ) -> (Vec<Result<Outcome, GraphError>>, Vec<u64>) {
-        self.commit_group(writes, Some(reached), durability)
+        self.commit_group(writes, Some(reached), &[], durability)
+    }
+
+    /// As [`GraphStore::commit_counted`], with changes of records that belong to no graph in the same batch: they are durable
+    /// with it, and told of its failure as its writes are.
+    pub fn commit_with(
+        &self,
+        writes: &[Write],
+        reached: &[Progress],
+        besides: &[Arc<dyn Beside>],
+        durability: Durability,
+    ) -> (Vec<Result<Outcome, GraphError>>, Vec<u64>) {
+        self.commit_group(writes, Some(reached), besides, durability)
     }
 
     fn commit_group(
         &self,
         writes: &[Write],
         reached: Option<&[Progress]>,
+        besides: &[Arc<dyn Beside>],
         durability: Durability,
     ) -> (Results, Vec<u64>) {
         let _one_at_a_time = self.commits.lock();
         let mut written = vec![0; writes.len()];
+        let mut begun = Begun::begin(self, besides);
         if let Err(error) = self.writable() {
+            begun.end(&Err(error.clone()));
             return (writes.iter().map(|_| Err(error.clone().into())).collect(), written);
         }
-        let must_sync = writes.iter().any(|write| write.op.is_always_durable());
+        let must_sync = begun.must_sync() || writes.iter().any(|write| write.op.is_always_durable());
         let durability = if must_sync { Durability::Sync } else { durability };
         let mut refused: HashMap<usize, GraphError> = HashMap::new();
-        let mut commit =
-            |refused: &mut _| self.commit_all_but(refused, writes, reached, &mut written, durability);
-        let mut results = commit(&mut refused).unwrap_or_else(|failure| {
-            if failure.error.is_passing() && writes.iter().any(|write| write.op.frees_room()) {
-                // What frees room goes through without the rest of its group.
-                let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
-                refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
-                commit(&mut refused).unwrap_or_else(|failure| failure.results)
-            } else {
-                failure.results
-            }
-        });
+        let mut commit = |refused: &mut _, begun: &Begun<'_>| {
+            self.commit_all_but(refused, writes, reached, begun, &mut written, durability)
+        };
+        let mut committed = commit(&mut refused, &begun);
+        if let Err(failure) = &committed
+            && failure.error.is_passing()
+            && (begun.any_frees_room() || writes.iter().any(|write| write.op.frees_room()))
+        {
+            // What frees room goes through without the rest of its group.
+            let others = writes.iter().enumerate().filter(|(_, write)| !write.op.frees_room());
+            refused.extend(others.map(|(index, _)| (index, failure.error.clone().into())));
+            begun.refuse_takers(&failure.error);
+            committed = commit(&mut refused, &begun);
+        }
+        let (mut results, ended) = match committed {
+            Ok(results) => (results, Ok(())),
+            Err(CommitFailure { error, results }) => (results, Err(error)),
+        };
+        begun.end(&ended);
         self.discard_loads(writes, &results);
         self.check_cleared_ledgers(writes, &mut results);
         (results, written)
@@ -126,6 +148,7 @@ impl GraphStore {
         refused: &mut HashMap<usize, GraphError>,
         writes: &[Write],
         reached: Option<&[Progress]>,
+        begun: &Begun<'_>,
         written: &mut [u64],
         durability: Durability,
     ) -> Result<Results, CommitFailure> {
@@ -149,12 +172,14 @@ impl GraphStore {
             }
         };
         let mut finished = transaction.finish();
+        finished.batch = begun.before(finished.batch);
         if finished.batch.is_empty() {
             return Ok(results);
         }
         let frees_room =
             |(index, write): (usize, &Write)| refused.contains_key(&index) || write.op.frees_room();
-        finished.batch.set_frees_room(writes.iter().enumerate().all(frees_room));
+        let all_free_room = begun.all_free_room() && writes.iter().enumerate().all(frees_room);
+        finished.batch.set_frees_room(all_free_room);
         let _committing = Committing::begin(&finished.graphs);
         if let Err(error) = self.busy.with(|| self.store.commit(finished.batch, durability)) {
             self.poison_unless_retryable(&error);
@@ -221,13 +246,6 @@ impl GraphStore {
                 }
             }
         }
-    }
-
-    /// Commits records that belong to no graph, between the groups. Fails as [`GraphStore::commit`] does.
-    pub(crate) fn commit_service(&self, batch: WriteBatch, durability: Durability) -> Result<()> {
-        let _one_at_a_time = self.commits.lock();
-        self.writable()?;
-        self.store.commit(batch, durability).inspect_err(|error| self.poison_unless_retryable(error))
     }
 
     /// Commits loaded records as the new graph `name`, or in place of it when `replace`. Durable on return. Waits for

@@ -2,12 +2,12 @@
 //! commit: a server that was killed, or lost its power, knows them all.
 
 use crate::{
-    batch::WriteBatch,
     error::Result,
     graph::{
         error::GraphError,
         store::GraphStore,
         write::{
+            beside::Room,
             idempotency::{Made, Once, decode},
             op::Op,
             outcome::Outcome,
@@ -90,11 +90,12 @@ impl GraphStore {
             if expired.is_empty() {
                 return Ok(());
             }
-            let mut batch = WriteBatch::new();
-            for (key, span) in &expired {
-                batch.delete(Space::Catalog, keys::made_once(*span, key));
-            }
-            self.commit_service(batch, Durability::Buffered)?;
+            let forgotten = expired.clone();
+            self.commit_records(Durability::Buffered, Room::Takes, move |_, batch| {
+                for (key, span) in &forgotten {
+                    batch.delete(Space::Catalog, keys::made_once(*span, key));
+                }
+            })?;
             let mut made = self.made_once().lock();
             for (key, span) in &expired {
                 // It may have been made again since.

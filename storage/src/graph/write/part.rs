@@ -4,15 +4,15 @@ use crate::{
     graph::write::{conditional_change::ChangeSummary, overlay::Overlay},
     limits::{OverLimit, RequestLimits},
     space::Space,
+    store::GroupLimits,
 };
 
 /// Changes of records that one mutation makes in one part, about.
 const PART_CHANGES: usize = 6_000;
 /// Bytes that it reads or writes in one part, about.
 const PART_BYTES: usize = 1 << 20;
-/// A group that has so many changes, or bytes, gets no more mutations.
-const GROUP_CHANGES: usize = 20_000;
-const GROUP_BYTES: usize = 4 << 20;
+/// A group of so many bytes beyond what its writes were to cost gets no more mutations: indexes and ledger come on top.
+const BESIDE_BYTES: usize = 1 << 20;
 /// An edge is three changes.
 pub(crate) const PART_EDGES: usize = PART_CHANGES / 3;
 
@@ -58,9 +58,9 @@ impl Part {
     }
 
     /// Whether what was changed is enough for one group.
-    pub(crate) fn fill_a_group(overlay: &Overlay<'_>) -> bool {
+    pub(crate) fn fill_a_group(overlay: &Overlay<'_>, limits: &GroupLimits) -> bool {
         let (changes, bytes) = overlay.size();
-        changes >= GROUP_CHANGES || bytes >= GROUP_BYTES
+        changes >= limits.changes || bytes >= limits.bytes as usize + BESIDE_BYTES
     }
 
     /// Bytes that a batch may still write.

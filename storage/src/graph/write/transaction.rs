@@ -36,7 +36,7 @@ use crate::{
     keys::{self, GraphId},
     limits::{NameLimits, RequestLimits},
     space::Space,
-    store::Store,
+    store::{GroupLimits, Store},
 };
 
 /// From this many on, nodes are looked up together.
@@ -91,6 +91,7 @@ pub(crate) struct Transaction<'s> {
     /// Whether mutations may be made in parts.
     pub(crate) in_parts: bool,
     pub(crate) limits: RequestLimits,
+    group_limits: GroupLimits,
     pub(crate) part: Part,
     /// Graphs with a mutation of which a rest is left for the next group.
     pub(crate) unfinished: HashSet<Arc<str>>,
@@ -108,6 +109,7 @@ impl<'s> Transaction<'s> {
         stored_made: MutexGuard<'s, MadeOnce>,
         now_ms: u64,
     ) -> Self {
+        let group_limits = store.group_limits();
         let overlay = Overlay::new(store);
         let part = Part::begin(&overlay, false, &RequestLimits::default());
         Self {
@@ -126,6 +128,7 @@ impl<'s> Transaction<'s> {
             now_ms,
             in_parts: false,
             limits: RequestLimits::default(),
+            group_limits,
             part,
             unfinished: HashSet::new(),
             growth: None,
@@ -147,7 +150,7 @@ impl<'s> Transaction<'s> {
 
     /// Whether the group has enough to do, so that all others are left for the next one.
     pub(crate) fn is_full(&self) -> bool {
-        self.in_parts && Part::fill_a_group(&self.overlay)
+        self.in_parts && Part::fill_a_group(&self.overlay, &self.group_limits)
     }
 
     /// Bytes of keys and values that the group writes until now.
