@@ -66,13 +66,18 @@ pub(crate) fn open(
 
 #[cfg(feature = "object-store")]
 fn open_remote(url: &str, config: &Config, budget: &Budget, expected: &Expected) -> anyhow::Result<Opened> {
+    use std::time::Duration;
+
     use epistemic_object_store::{Identity, Location, Options, SlateStore};
 
     let begun = Instant::now();
     let location = Location::parse(url)?;
     let found = Identity::load(&location)?.map(|identity| identity.store_id);
     let found = expected.compare(found, location.url())?;
-    let options = Options { block_cache_bytes: budget.bytes(Part::Blocks), ..Options::default() };
+    let options = Options {
+        block_cache_bytes: budget.bytes(Part::Blocks),
+        unreachable_after: Duration::from_secs(config.store_deadline),
+    };
     let store = SlateStore::open(&location, &options)?;
     let remote = Remote { store_id: store.identity().store_id.clone(), url: location.url().to_owned() };
     tell_of_new(found, config, &remote.store_id, &remote.url);

@@ -11,7 +11,7 @@ use std::{
 
 use epistemic_storage::{
     Durability, Space, Store, StoreError, WriteBatch,
-    backend::{BulkLoad, Cursor, KeyRange, Read, ScanOptions, StoreStats},
+    backend::{BulkLoad, Cursor, GroupLimits, KeyRange, Read, ScanOptions, StoreStats},
 };
 use parking_lot::{Mutex, RwLock};
 use slatedb::{CloseReason, Db, SstBlockSize, config::ScanOptions as SlateScan};
@@ -33,6 +33,8 @@ use crate::{
 
 /// Records that a commit removes from a range that may be removed in parts.
 const TOMBSTONES: usize = 10_000;
+/// Clients that wait for each write are given this time to send the next one, a part of what a commit takes.
+const GATHER: Duration = Duration::from_micros(500);
 /// How long closing may take. What was acknowledged is durable without it.
 const CLOSING: Duration = Duration::from_secs(10);
 
@@ -233,6 +235,11 @@ impl Store for SlateStore {
         self.sequence.store(sequence, Relaxed);
         self.unwritten.add(batch.bytes() as u64);
         Ok(())
+    }
+
+    /// Large: a commit takes as long, and costs as much, with one write as with thousands.
+    fn group_limits(&self) -> GroupLimits {
+        GroupLimits { writes: 16_384, bytes: 8 << 20, changes: 100_000, gather: GATHER }
     }
 
     fn accepts_writes(&self) -> Result<()> {
