@@ -29,6 +29,9 @@ use crate::{
     store::{ScanOptions, Store},
 };
 
+/// Told that another process has taken the store over.
+type TellFenced = Box<dyn Fn(&StoreError) + Send + Sync>;
+
 /// Named graphs in a [`Store`]. All methods block; share it by `Arc`.
 ///
 /// ```
@@ -54,7 +57,7 @@ pub struct GraphStore {
     pub(super) commits: Mutex<()>,
     /// Who commits groups, if anybody does.
     pub(super) group_committer: OnceLock<Box<GroupCommitter>>,
-    pub(super) on_fenced: OnceLock<Box<dyn Fn(&StoreError) + Send + Sync>>,
+    pub(super) on_fenced: OnceLock<TellFenced>,
     pub(super) poisoned: RwLock<Option<String>>,
     pub(crate) retired: Mutex<Vec<Retired>>,
     /// Whose removed records may still lie in tables.

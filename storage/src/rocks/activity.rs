@@ -84,7 +84,7 @@ mod tests {
         let store = RocksStore::open(&dir.path().join("db"), &RocksOptions::default()).unwrap();
         let before = (store.log_time(), store.activity().unwrap());
         let mut batch = WriteBatch::default();
-        batch.put(Space::Nodes, b"key".to_vec(), vec![7_u8; 10_000]);
+        batch.put(Space::Nodes, b"key", vec![7_u8; 10_000]);
         store.commit(batch, Durability::Sync).unwrap();
         assert!(store.log_time() > before.0, "{:?}", store.log_time());
         store.flush().unwrap();

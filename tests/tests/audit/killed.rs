@@ -1,6 +1,7 @@
 //! Servers that are killed.
 
 use std::io::Write;
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::Egctl;
@@ -17,10 +18,10 @@ fn no_acknowledged_operation_is_without_its_lines() -> Result<()> {
     let mut acknowledged = Vec::new();
     for round in 0..3 {
         let mut client = server.client()?;
-        let creating = std::thread::spawn(move || {
+        let creating = thread::Builder::new().name("creating".into()).spawn(move || {
             let names = (0..).map(|number| format!("g{round}.{number}"));
             names.take_while(|name| client.create_graph(name).is_ok()).collect::<Vec<_>>()
-        });
+        })?;
         pause(std::time::Duration::from_millis(300));
         server.kill9()?;
         acknowledged.extend(creating.join().expect("no panic"));

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::ServerProcess;
@@ -21,7 +22,7 @@ fn datagrams_are_the_chain_over_a_restart() -> Result<()> {
     ensure!(status.code() == Some(1) && output.contains("socket '"), "{output}");
     let receiver = UnixDatagram::bind(&path)?;
     receiver.set_read_timeout(Some(SOON))?;
-    let collecting = std::thread::spawn({
+    let collecting = thread::Builder::new().name("collecting".into()).spawn({
         let received = received.clone();
         move || -> Result<()> {
             let (mut text, mut stops) = (Vec::new(), 0);
@@ -33,7 +34,7 @@ fn datagrams_are_the_chain_over_a_restart() -> Result<()> {
             }
             Ok(fs_err::write(received, text)?)
         }
-    });
+    })?;
     let mut server = sending(&path).start()?;
     server.client()?.create_graph("g")?;
     server.terminate()?;
@@ -52,11 +53,11 @@ fn a_stream_has_lines() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("s");
     let listener = UnixListener::bind(&path)?;
-    let first = std::thread::spawn(move || -> Result<Vec<String>> {
+    let first = thread::Builder::new().name("first".into()).spawn(move || -> Result<Vec<String>> {
         let (stream, _) = listener.accept()?;
         stream.set_read_timeout(Some(SOON))?;
         BufReader::new(stream).lines().take(4).map(|line| Ok(line?)).collect()
-    });
+    })?;
     let server = sending(&path).in_memory().start()?;
     server.client()?.create_graph("g")?;
     let told = first.join().expect("no panic")?;
