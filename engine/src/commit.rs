@@ -418,3 +418,6 @@ impl Group {
 fn not_counted() -> Counted {
     Counted(IntGauge::new("writes", "Of a test.").unwrap())
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,7 @@ pub(super) const fn kind(method: Method) -> Option<&'static str> {
 pub(super) fn about(shard: &Shard, request: &Request<'_>) -> (Option<String>, Option<String>) {
     let (method, envelope) = (request.method(), &request.envelope);
     let (raw, own) = (envelope.params, Some(envelope.graph.to_owned()).filter(|graph| !graph.is_empty()));
-    let text = |name: Result<&str, _>| name.ok().map(str::to_owned).or_else(|| None::<String>);
+    let text = |name: Result<&str, _>| name.ok().map(str::to_owned);
     match request.operation.names {
         Names::Named(named) => (text(named(method, raw)), None),
         Names::Made(made) => match made(method, raw) {

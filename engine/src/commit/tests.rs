@@ -38,7 +38,7 @@ impl Committing {
         Self { store: store.clone(), graphs, committer, channels, identities }
     }
 
-    fn submit(&self, node: String) -> oneshot::Receiver<Reply> {
+    fn submit(&self, node: String) -> oneshot::Receiver<Committed> {
         let account = Account { tenant: "t".into(), graph: "g".into() };
         let op = Op::One(Mutation::AddNode { id: node, properties: vec![0x80] });
         self.committer.submit(account, None, op, None, None)
@@ -132,7 +132,7 @@ fn a_failing_commit_is_told_to_all_that_are_in_it() {
             assert_eq!(sender.join().unwrap(), Err(ChannelError::Store(full.clone())));
         }
         for write in writes {
-            assert_eq!(write.blocking_recv().unwrap(), Err(GraphError::Store(full.clone())));
+            assert_eq!(write.blocking_recv().unwrap().reply, Err(GraphError::Store(full.clone())));
         }
     });
     assert_eq!((committing.payloads(), committing.nodes()), (vec!["before".to_owned()], 0));
@@ -174,7 +174,7 @@ fn a_group_is_as_large_as_the_backend_says() {
         let rest: Vec<_> = (0..64).map(|n| committing.submit(n.to_string())).collect();
         store.put_out_of_reach(false);
         for write in std::iter::once(first).chain(rest) {
-            write.blocking_recv().unwrap().unwrap();
+            write.blocking_recv().unwrap().reply.unwrap();
         }
         assert_eq!(store.commits() - before, 1 + 64 / most, "groups of {writes}");
     }
@@ -190,7 +190,7 @@ fn between_two_commits_is_the_interval_unless_a_group_is_full() {
     let mut waiting: Vec<_> = (0..15).map(|n| committing.submit(n.to_string())).collect();
     waiting.push(committing.submit("last".into()));
     for write in waiting {
-        write.blocking_recv().unwrap().unwrap();
+        write.blocking_recv().unwrap().reply.unwrap();
     }
     assert_eq!((store.commits() - before, committing.nodes()), (1, 16));
 }
@@ -209,7 +209,7 @@ fn out_of_reach_what_waits_is_refused_and_the_commit_under_way_is_made() {
     }
     let unreachable = |error: &StoreError| matches!(error, StoreError::Unreachable { .. });
     for n in 0..3 {
-        let refused = committing.submit(n.to_string()).blocking_recv().unwrap();
+        let refused = committing.submit(n.to_string()).blocking_recv().unwrap().reply;
         assert!(matches!(&refused, Err(GraphError::Store(error)) if unreachable(error)), "{refused:?}");
         let refused = committing.channels.send("c", "a", "refused");
         assert!(matches!(&refused, Err(ChannelError::Store(error)) if unreachable(error)), "{refused:?}");
@@ -221,8 +221,8 @@ fn out_of_reach_what_waits_is_refused_and_the_commit_under_way_is_made() {
     assert!(committing.graphs.write_refusal().unwrap().contains("cannot be reached"));
     assert_eq!((committing.payloads().len(), committing.nodes()), (0, 0), "reads go on");
     store.put_out_of_reach(false);
-    assert!(under_way.blocking_recv().unwrap().is_ok());
-    committing.submit("after".into()).blocking_recv().unwrap().unwrap();
+    assert!(under_way.blocking_recv().unwrap().reply.is_ok());
+    committing.submit("after".into()).blocking_recv().unwrap().reply.unwrap();
     committing.channels.send("c", "a", "after").unwrap();
     assert_eq!((committing.payloads(), committing.nodes()), (vec!["after".to_owned()], 2));
     assert_eq!((committing.graphs.write_refusal(), committing.graphs.poisoned()), (None, None));
@@ -246,6 +246,6 @@ fn a_store_that_was_taken_over_is_told_of_before_the_answers() {
     assert_eq!(begun.recv(), Ok(fenced.clone()));
     assert!(write.try_recv().is_err(), "nobody was answered yet");
     drop(go_on);
-    assert_eq!(write.blocking_recv().unwrap(), Err(GraphError::Store(fenced)));
+    assert_eq!(write.blocking_recv().unwrap().reply, Err(GraphError::Store(fenced)));
     assert_eq!(committing.nodes(), 0);
 }

@@ -5,6 +5,11 @@ use crate::{
     wire::{DecodeError, Method},
 };
 
+/// Decodes several names that stand in the parameters of the method.
+type NamesFromParams = for<'a> fn(Method, Option<&'a [u8]>) -> Result<Vec<&'a str>, DecodeError>;
+/// Decodes a name that the parameters may leave out.
+type OptionalName = for<'a> fn(Method, Option<&'a [u8]>) -> Result<Option<&'a str>, DecodeError>;
+
 /// The names that a request carries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Names {
@@ -17,15 +22,15 @@ pub(crate) enum Names {
     /// That and a second one.
     Both(NameFromParams),
     /// That and several.
-    Several(for<'a> fn(Method, Option<&'a [u8]>) -> Result<Vec<&'a str>, DecodeError>),
+    Several(NamesFromParams),
     /// That and the one that it is copied to, if there is one; then it is created, which is for owners.
-    Copy(for<'a> fn(Method, Option<&'a [u8]>) -> Result<Option<&'a str>, DecodeError>),
+    Copy(OptionalName),
     /// The one in the parameters.
     Named(NameFromParams),
     /// The one that it makes, for a tenant; none is a step of a move, which is for operators.
     Made(NewGraphFn),
     /// The one in the parameters, or else that of the request.
-    Begun(for<'a> fn(Method, Option<&'a [u8]>) -> Result<Option<&'a str>, DecodeError>),
+    Begun(OptionalName),
     /// The graph of the transaction.
     Transaction,
     /// A transfer of this connection, whose graph was asked for when it was opened.

@@ -63,7 +63,7 @@ pub(super) fn deleted(method: Method, raw: Option<&[u8]>) -> Result<&str, Decode
 }
 
 /// The graph that `Fork` makes; nothing when it is to answer the copy.
-pub(super) fn copied<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<Option<&'a str>, DecodeError> {
+pub(super) fn copied(method: Method, raw: Option<&[u8]>) -> Result<Option<&str>, DecodeError> {
     if NoParams::decode(method, raw).is_ok() {
         return Ok(None);
     }

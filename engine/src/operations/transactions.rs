@@ -176,7 +176,7 @@ fn agent<'a>(envelope: &Envelope<'a>) -> Option<&'a str> {
 }
 
 /// The graph that `BeginTxn` names, if it is not that of the request.
-pub(super) fn named<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<Option<&'a str>, DecodeError> {
+pub(super) fn named(method: Method, raw: Option<&[u8]>) -> Result<Option<&str>, DecodeError> {
     let OrNone(BeginTransaction { graph, .. }) = Params::decode(method, raw)?;
     Ok(graph)
 }

@@ -37,15 +37,12 @@ pub(crate) struct UnionByLabel<'a> {
 }
 
 /// The graphs that `UnionGetNodeProperties` and `UnionGetNeighbors` read.
-pub(super) fn graphs<'a>(method: Method, raw: Option<&'a [u8]>) -> Result<Vec<&'a str>, DecodeError> {
+pub(super) fn graphs(method: Method, raw: Option<&[u8]>) -> Result<Vec<&str>, DecodeError> {
     UnionNode::decode(method, raw).map(|params| params.graphs)
 }
 
 /// The graphs that `UnionGetNodesByLabel` reads.
-pub(super) fn graphs_by_label<'a>(
-    method: Method,
-    raw: Option<&'a [u8]>,
-) -> Result<Vec<&'a str>, DecodeError> {
+pub(super) fn graphs_by_label(method: Method, raw: Option<&[u8]>) -> Result<Vec<&str>, DecodeError> {
     UnionByLabel::decode(method, raw).map(|params| params.graphs)
 }
 

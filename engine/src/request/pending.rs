@@ -131,6 +131,7 @@ impl Drop for Work {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "most are writes, and a box for each would cost more")]
 enum Source {
     Ready(Option<Vec<u8>>),
     Write(PendingWrite),

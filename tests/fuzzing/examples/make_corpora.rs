@@ -141,17 +141,17 @@ fn graph() -> Result<GraphStore> {
 fn snapshots() -> Result<Seeds> {
     let graphs = graph()?;
     let mut small = Vec::new();
-    export(&graphs, &graphs.graph("g")?, &mut small, &mut |_| {})?;
+    export(&graphs, &*graphs.graph("g")?, &mut small, &mut |_| {})?;
     let empty = GraphStore::open(MemoryStore::new())?;
     empty.write("e", Op::Create { kind: GraphType::Agent, owner: None, tenant: None })?;
     let mut nothing = Vec::new();
-    export(&empty, &empty.graph("e")?, &mut nothing, &mut |_| {})?;
+    export(&empty, &*empty.graph("e")?, &mut nothing, &mut |_| {})?;
     Ok(vec![("small", small), ("nothing", nothing)])
 }
 
 fn records() -> Result<Vec<(u64, Vec<u8>)>> {
     let graphs = graph()?;
-    Ok(graphs.changes(&graphs.graph("g")?, 0, usize::MAX)?.records)
+    Ok(graphs.changes(&*graphs.graph("g")?, 0, usize::MAX)?.records)
 }
 
 fn increments() -> Result<Seeds> {

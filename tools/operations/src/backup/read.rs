@@ -74,14 +74,9 @@ impl Opened {
             false => Stream::Clear(from),
             true => match keys.decrypt(from) {
                 Ok(stream) => Stream::Age(Box::new(stream)),
+                Err(DecryptError::Io(error)) if seen.lock().has_failed => return Err(error),
                 // Its run can be opened, so it was encrypted for somebody who is there.
-                Err(error) => {
-                    let has_failed = seen.lock().has_failed;
-                    return Err(match error {
-                        DecryptError::Io(error) if has_failed => error,
-                        error => damaged(&error),
-                    });
-                }
+                Err(error) => return Err(damaged(&error)),
             },
         };
         Ok(Self { stream, seen })

@@ -113,7 +113,7 @@ mod tests {
         let made = make_identity(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let read = read_identities(&path).unwrap();
-        assert_eq!(read.iter().map(Identity::to_public).collect::<Vec<_>>(), [made.clone()]);
+        assert_eq!(read.iter().map(Identity::to_public).collect::<Vec<_>>(), std::slice::from_ref(&made));
         make_identity(&path).expect_err("it is there already");
 
         let secret = fs::read_to_string(&path).unwrap().lines().last().unwrap().to_owned();
