@@ -124,7 +124,8 @@ pub(super) fn load_that_waits(graphs: &GraphStore) -> Result<(), GraphError> {
     let (kind, loaded) = (GraphType::Agent, loader.finish()?);
     let install = Op::Install { loaded, kind, owner: None, replace: false };
     let once = Op::Once(Once { key: [1; 16], request: [1; 16] }, Box::new(install));
-    let fills_a_group = Write { graph: "g".into(), op: add_node("large", &vec![0; 4 << 20]) };
+    let more_than_a_group = graphs.store().group_limits().bytes as usize + (1 << 20);
+    let fills_a_group = Write { graph: "g".into(), op: add_node("large", &vec![0; more_than_a_group]) };
     let writes = [fills_a_group, Write { graph: "loaded".into(), op: once }];
     let mut done = graphs.commit_in_parts(&writes, &vec![Progress::default(); 2], Durability::Sync);
     let Ok(Outcome::Unfinished(reached)) = done.remove(1) else { panic!("{done:?}") };

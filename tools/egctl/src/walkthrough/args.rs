@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::exit::EXIT_CODES;
 
-/// Start three shards on this machine and watch tenants, failure, recovery, a shard that joins, and a move by hand.
+/// Start three shards here and watch tenants, failure, recovery, a shard that joins, a move by hand.
 ///
 /// The servers listen on loopback only, on the ports 9101-9103 and 9111-9113 when they are free, store their data
 /// below a temporary directory, and are stopped at the end, also on an error and on Ctrl-C. The program
