@@ -139,7 +139,7 @@ impl SeaweedCluster {
         format!("s3://{}/{prefix}", Self::BUCKET)
     }
 
-    /// Where its S3 gateway listens; [`crate::S3Server::env`] has the variables for it.
+    /// Where its S3 gateway listens; [`crate::s3::S3Server::env`] has the variables for it.
     pub fn addr(&self) -> SocketAddr {
         self.gateway
     }

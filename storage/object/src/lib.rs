@@ -16,7 +16,7 @@
 //!   could keep a change for a process that died.
 //! * Reads see what is durable and nothing else: after each commit a snapshot is published, and all reads are of it (`store.rs`).
 //! * One process owns a prefix. Who opens it takes it over; the earlier owner's next commit fails with
-//!   [`StoreError::Fenced`](epistemic_storage::StoreError::Fenced), and it acknowledges nothing any more. That rests on the
+//!   [`StoreError::Fenced`], and it acknowledges nothing any more. That rests on the
 //!   object store creating an object only when there is none, which is tried out at each start (`probe.rs`), and on fences that
 //!   are never deleted (`settings.rs`).
 //! * While the object store does not answer, commits wait; [`Store::accepts_writes`](epistemic_storage::Store::accepts_writes)
