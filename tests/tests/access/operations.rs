@@ -70,7 +70,7 @@ const OTHERS: [&str; 30] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 29] = [
+const SYSTEM: [&str; 31] = [
     "Shutdown",
     "Checkpoint",
     "ListIdentities",
@@ -100,6 +100,8 @@ const SYSTEM: [&str; 29] = [
     "Scrub",
     "QuotaShow",
     "QuotaSet",
+    "SessionList",
+    "SessionKill",
 ];
 
 #[test]
