@@ -129,7 +129,7 @@ async fn service(graph: &GraphClient) {
     assert_eq!(graph.list_channels().await.unwrap().len(), 1);
     graph.leave_channel("ch", "r").await.unwrap();
     assert!(graph.close_channel("ch", None, None).await.unwrap().is_map());
-    graph.register_identity("planner", "Agent", &["red"], "").await.unwrap();
+    graph.register_identity("planner", "Agent", &["red"], "", &[]).await.unwrap();
 }
 
 #[tokio::test]

@@ -23,9 +23,15 @@ operations! {
     checkpoint = "Checkpoint"() -> String;
     /// Ends the server after its answer.
     shutdown = "Shutdown"() -> Done;
-    /// Registers an agent: from then on access is controlled. The role is `"Agent"`, `"System"` or a map with `Manager`.
-    register_identity =
-        "RegisterIdentity"(agent_id: &str, role: impl Serialize + Sync, teams: &[&str], signature: &str) -> Done;
+    /// Registers an agent: from then on access is controlled. The role is `"Agent"`, `"System"` or a map with `Manager`. The
+    /// reference has `roles` beside it from 2.27 on, and requests with it are signed over them; our server passes over them.
+    register_identity = "RegisterIdentity"(
+        agent_id: &str,
+        role: impl Serialize + Sync,
+        teams: &[&str],
+        signature: &str,
+        roles: &[&str]
+    ) -> Done;
     /// Opens a channel of type `Group` or `PeerToPeer`.
     create_channel =
         "CreateChannel"(channel_id: &str, channel_type: &str, creator: &str, initial_members: &[&str]) -> Done;

@@ -45,7 +45,7 @@ fn the_page_shows_a_shard_going_and_coming_back() -> Result<()> {
     let builder = down.builder();
     drop(down);
     browser.wait_for(
-        "document.querySelector('.partial')?.innerText.includes('Without shard-03: 1 graph as of ')",
+        "document.querySelector('.partial')?.innerText.includes('Without shard-03: 2 graphs as of ')",
     )?;
     browser.eval("document.querySelector('#nav a').click()")?;
     browser.wait_for(&format!(
@@ -54,7 +54,7 @@ fn the_page_shows_a_shard_going_and_coming_back() -> Result<()> {
     ))?;
     browser.wait_for("document.title.startsWith('(1 down) ')")?;
     // The figures of the shard that is down are still there.
-    browser.wait_for(&format!("{}.querySelector('[data-label=graphs]').innerText === '1°'", row(3)))?;
+    browser.wait_for(&format!("{}.querySelector('[data-label=graphs]').innerText === '2°'", row(3)))?;
     browser.wait_for("document.querySelector('#needs .note').innerText.includes('shard-03 unreachable')")?;
 
     tier.shards.push(builder.start()?);
@@ -73,7 +73,7 @@ fn the_page_shows_a_shard_going_and_coming_back() -> Result<()> {
 /// A name that would be markup is found, is text, and has a page with its figures.
 fn graphs(browser: &mut Browser) -> Result<()> {
     browser.eval("document.querySelector('#nav a[href=\"/graphs\"]').click()")?;
-    browser.wait_for("document.querySelector('.count')?.innerText === '82 graphs'")?;
+    browser.wait_for("document.querySelector('.count')?.innerText === '83 graphs'")?;
     browser.eval("document.querySelector('#filter').focus()")?;
     browser.type_text("onerror")?;
     browser.wait_for("document.querySelectorAll('tbody tr[data-row]').length === 1")?;

@@ -68,6 +68,8 @@ struct Registration<'a> {
     role: Role,
     teams: &'a [String],
     signature: &'static str,
+    /// In the form that is signed since 2.27; our servers pass over them.
+    roles: [&'static str; 0],
 }
 
 impl AddArgs {
@@ -105,7 +107,7 @@ fn add_offline(args: &AddArgs, dir: &std::path::Path, role: Role) -> Result<()> 
 
 async fn add_online(args: &AddArgs, role: Role, places: &mut Vec<String>) -> Result<()> {
     let (shards, agent_id, teams) = (&args.place.shards, args.agent.as_str(), args.teams.as_slice());
-    let params = Registration { agent_id, role, teams, signature: "" };
+    let params = Registration { agent_id, role, teams, signature: "", roles: [] };
     for endpoint in shards.list()?.as_slice() {
         let client = shards.connect(endpoint).await?;
         let _: IgnoredAny = call(&client, COMMONS, "RegisterIdentity", &params).await?;
