@@ -191,6 +191,9 @@ pub struct StoreActivity {
     pub is_stopped: bool,
 }
 
+/// Records that one group changes, but for a write that changes more.
+const GROUP_CHANGES: usize = 20_000;
+
 /// How much is committed together: what a commit costs is told by the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupLimits {
@@ -207,7 +210,7 @@ pub struct GroupLimits {
 impl Default for GroupLimits {
     /// For a store whose commits take an fsync, some hundred microseconds.
     fn default() -> Self {
-        Self { writes: 1024, bytes: 3 << 20, changes: 20_000, gather: Duration::from_micros(40) }
+        Self { writes: 1024, bytes: 3 << 20, changes: GROUP_CHANGES, gather: Duration::from_micros(40) }
     }
 }
 

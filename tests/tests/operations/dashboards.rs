@@ -97,6 +97,8 @@ fn page_of_a_shard(folder: &Path) -> Result<BTreeSet<String>> {
         .arg(&quotas)
         .arg("--slow-request")
         .arg("1ms")
+        .arg("--audit-log")
+        .arg(folder.join("audit.log"))
         .start()?;
     let mut client = server.client()?;
     // Half of all names are its own.
