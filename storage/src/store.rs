@@ -193,6 +193,8 @@ pub struct StoreActivity {
 
 /// Records that one group changes, but for a write that changes more.
 const GROUP_CHANGES: usize = 20_000;
+/// Bytes that the writes of one group cost, about.
+const GROUP_BYTES: u64 = 3 << 20;
 
 /// How much is committed together: what a commit costs is told by the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,7 +212,7 @@ pub struct GroupLimits {
 impl Default for GroupLimits {
     /// For a store whose commits take an fsync, some hundred microseconds.
     fn default() -> Self {
-        Self { writes: 1024, bytes: 3 << 20, changes: GROUP_CHANGES, gather: Duration::from_micros(40) }
+        Self { writes: 1024, bytes: GROUP_BYTES, changes: GROUP_CHANGES, gather: Duration::from_micros(40) }
     }
 }
 

@@ -198,6 +198,9 @@ impl<'r> LedgerRecord<'r> {
             }
             12 => {
                 let (node, components) = unprefixed(rest)?;
+                if !components.len().is_multiple_of(size_of::<f32>()) {
+                    return None;
+                }
                 LedgerRecord::AddEmbedding { node, components }
             }
             13 => {
