@@ -106,3 +106,10 @@ pub fn private_file(path: &Path, text: &str) -> Result<()> {
     fs_err::set_permissions(path, PermissionsExt::from_mode(0o600))?;
     Ok(())
 }
+
+/// The same in place of the one that is there, if any: whoever reads it finds the old text or the new one.
+pub fn replace_private_file(path: &Path, text: &str) -> Result<()> {
+    let new = path.with_extension("new");
+    private_file(&new, text)?;
+    Ok(fs_err::rename(new, path)?)
+}

@@ -253,10 +253,6 @@ impl GraphStore {
         if let Err(error) = self.store.recover() {
             self.poison_unless_retryable(&error);
         }
-        // Nothing may have been written since it was taken over.
-        if let Err(error @ StoreError::Fenced { .. }) = self.store.accepts_writes() {
-            self.poison_unless_retryable(&error);
-        }
     }
 
     /// Why the store takes no more writes, if so.

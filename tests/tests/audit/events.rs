@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::gateway::replace_private_file;
 use epistemic_tests::wire::params;
 use epistemic_tests::{Client, Egctl, ServerProcess, Value, transfer};
 
@@ -26,13 +27,6 @@ role = "system"
 secrets = [{ text = "secret-of-root-!" }]
 "#;
 
-fn write_keys(file: &std::path::Path, text: &str) -> Result<()> {
-    let new = file.with_extension("new");
-    fs_err::write(&new, text)?;
-    fs_err::set_permissions(&new, PermissionsExt::from_mode(0o600))?;
-    Ok(fs_err::rename(new, file)?)
-}
-
 fn client(server: &ServerProcess, key: &str) -> Result<Client> {
     let secret = format!("{:!<16}", format!("secret-of-{key}-"));
     Ok(Client::connect(&server.unix_endpoint(), &secret)?.acting_as(key))
@@ -49,7 +43,7 @@ fn each_event_has_its_line_in_both_modes() -> Result<()> {
     for mode in ["required", "best-effort"] {
         let folder = tempfile::tempdir()?;
         let (log, keys) = (folder.path().join("audit.log"), folder.path().join("keys.toml"));
-        write_keys(&keys, KEYS)?;
+        replace_private_file(&keys, KEYS)?;
         let mut server = logging(&log, mode).arg("--keys-file").arg(&keys).start()?;
         ensure!(fs_err::metadata(&log)?.permissions().mode() & 0o777 == 0o600);
         let mut acme = client(&server, "acme")?;
@@ -91,11 +85,11 @@ fn each_event_has_its_line_in_both_modes() -> Result<()> {
             .replace("graphs = [\"tenant__acme__*\"]", "graphs = [\"tenant__acme__*\"]\nfrozen = true")
             .replace("secret-of-root-!", "secret-of-root-2")
             + "[[key]]\nid = \"new\"\nrole = \"system\"\nsecrets = [{ text = \"secret-of-the-new\" }]\n";
-        write_keys(&keys, &changed)?;
+        replace_private_file(&keys, &changed)?;
         wait_for(&log, "key-added", &[("about", "key new")])?;
-        write_keys(&keys, KEYS)?;
+        replace_private_file(&keys, KEYS)?;
         wait_for(&log, "key-retired", &[("about", "key new")])?;
-        write_keys(&keys, "[[key]]")?;
+        replace_private_file(&keys, "[[key]]")?;
         wait_for(&log, "keys-read", &[("outcome", "error")])?;
         client(&server, "root")?.call("", "Shutdown", None)?;
         server.wait_for_exit(epistemic_tests::server::STOP_LIMIT)?;

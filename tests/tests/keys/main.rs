@@ -9,10 +9,10 @@ mod reloaded;
 mod rotation;
 mod sessions;
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use epistemic_tests::gateway::replace_private_file;
 use epistemic_tests::wire::params;
 use epistemic_tests::{Client, ServerBuilder, ServerProcess, Value, WireError};
 
@@ -77,11 +77,7 @@ fn secret(key: &str) -> &'static str {
 }
 
 fn write_keys(folder: &Path, text: &str) -> Result<()> {
-    let file = folder.join("keys.toml");
-    let temporary = folder.join("keys.new");
-    fs_err::write(&temporary, text)?;
-    fs_err::set_permissions(&temporary, PermissionsExt::from_mode(0o600))?;
-    Ok(fs_err::rename(temporary, file)?)
+    replace_private_file(&folder.join("keys.toml"), text)
 }
 
 /// A server with a file of keys in this folder.

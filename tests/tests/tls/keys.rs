@@ -1,10 +1,10 @@
 //! Client certificates that show keys.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::certs::{Authority, Pair};
+use epistemic_tests::gateway::replace_private_file;
 use epistemic_tests::wire::{field, params};
 use epistemic_tests::{Client, ServerProcess, Value, wait};
 
@@ -36,10 +36,7 @@ const ABSENT: &str = "tenant__victim__invented";
 const MARK: &str = "mark-of-the-victim";
 
 fn write_keys(folder: &Path, text: &str) -> Result<()> {
-    let (new, file) = (folder.join("keys.new"), folder.join("keys.toml"));
-    fs_err::write(&new, text)?;
-    fs_err::set_permissions(&new, PermissionsExt::from_mode(0o600))?;
-    Ok(fs_err::rename(new, file)?)
+    replace_private_file(&folder.join("keys.toml"), text)
 }
 
 struct Tier {
