@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::http::{Answer, get};
-use crate::server::free_loopback_addr;
+use crate::ports::free_loopback_addr;
 use crate::{binaries, wait};
 
 const LIMIT: Duration = Duration::from_secs(30);

@@ -16,6 +16,7 @@
 //! - [`history`]: clients that record all they read and write, and the check that it is strictly serialisable;
 //! - [`transfer`] and [`memory`]: graphs of any size, snapshots over the wire, and the memory of a process;
 //! - [`powercut`]: a recording preload, and the directory as a power cut would leave it;
+//! - [`ports`]: ports that no other test is given;
 //! - [`disk`]: a small file system to fill up;
 //! - [`cgroup`]: a limit of memory, as containers have it;
 //! - [`faults`] and [`clock`]: system calls that fail at random, a wall clock that is wrong;
@@ -46,6 +47,7 @@
 //! | `EG_GRAPHS` | graphs of the test of many graphs | 5000 |
 //! | `EG_RESHARD_GRAPHS` | graphs of the reshard under load | 200 |
 //! | `EG_SNAPSHOT_NODES` | nodes and edges of the test of snapshot memory | 200000 |
+//! | `EG_OUTAGE_SECONDS` | how long the object store of a shard hangs | 6 |
 //! | `EG_STORE_PROGRAMS` | random programs on each object store | 2 |
 //! | `EG_STORE_ROUNDS` | rounds of the `kill -9` test on a directory and on SeaweedFS | 4 |
 //! | `EG_SHARED` | folder with the contract recordings: `vectors` and `replay.py` | `../shared` beside the repository |
@@ -66,6 +68,7 @@ pub mod history;
 pub mod http;
 pub mod memory;
 pub mod mutate;
+pub mod ports;
 pub mod powercut;
 pub mod preload;
 pub mod proxy;

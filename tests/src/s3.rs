@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::http::{exchange, get};
-use crate::server::free_loopback_addr;
+use crate::ports::free_loopback_addr;
 use crate::{binaries, wait};
 
 const LIMIT: Duration = Duration::from_secs(60);

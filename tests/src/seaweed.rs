@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use fs_err::{self as fs, File};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::http::get;
-use crate::server::free_loopback_addr;
+use crate::ports::free_loopback_addr;
 use crate::{binaries, wait};
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -144,6 +145,22 @@ impl SeaweedCluster {
         self.gateway
     }
 
+    /// Stops the S3 gateway where it is, as if its machine hung: it takes connections and answers nothing.
+    pub fn freeze_gateway(&self) -> Result<()> {
+        self.signal_gateway(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub fn thaw_gateway(&self) -> Result<()> {
+        self.signal_gateway(Signal::CONT)
+    }
+
+    fn signal_gateway(&self, signal: Signal) -> Result<()> {
+        // The last one that was started.
+        let gateway = self.processes.last().and_then(|process| Pid::from_raw(process.0.id() as i32));
+        Ok(kill_process(gateway.context("no gateway")?, signal)?)
+    }
+
     fn run(&mut self, service: &str, ports: &Ports, more: &[String]) -> Result<()> {
         let name = format!("{service}-{}.log", self.processes.len());
         let log = File::create(self.folder.path().join(&name))?;
@@ -168,8 +185,29 @@ impl SeaweedCluster {
                 ensure!(process.0.try_wait()?.is_none(), "a server of the cluster exited");
             }
             Ok(get(gateway, "/").ok())
-        })?;
-        ready.map(drop).context("the S3 gateway does not answer")
+        });
+        let answers = ready.and_then(|ready| ready.context("the S3 gateway does not answer"));
+        answers.map(drop).with_context(|| self.last_lines())
+    }
+
+    /// The end of the log of each process.
+    fn last_lines(&self) -> String {
+        const LINES: usize = 15;
+        let mut told = String::from("the cluster's logs end with:");
+        for path in fs::read_dir(self.folder.path()).into_iter().flatten().flatten().map(|entry| entry.path())
+        {
+            if path.extension().is_some_and(|name| name == "log")
+                && let Ok(log) = fs::read(&path)
+            {
+                let log = String::from_utf8_lossy(&log);
+                let lines: Vec<_> = log.lines().collect();
+                told += &format!("\n{}:", path.display());
+                lines[lines.len().saturating_sub(LINES)..]
+                    .iter()
+                    .for_each(|line| told += &format!("\n  {line}"));
+            }
+        }
+        told
     }
 
     /// Runs one command of `weed shell`, again until the cluster is complete.
@@ -191,7 +229,7 @@ impl SeaweedCluster {
             let text = String::from_utf8_lossy(&output.stdout).to_lowercase();
             anyhow::Ok((output.status.success() && !text.contains("error")).then_some(()))
         })?;
-        done.with_context(|| format!("'{command}' did not succeed"))
+        done.with_context(|| format!("'{command}' did not succeed: {}", self.last_lines()))
     }
 }
 

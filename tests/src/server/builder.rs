@@ -1,7 +1,6 @@
 //! What to start.
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
@@ -11,7 +10,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::process::{START_LIMIT, ServerProcess};
-use crate::{cgroup::MemoryCgroup, scratch};
+use crate::{cgroup::MemoryCgroup, ports::free_loopback_addr, scratch};
 
 /// What to start. Cloned from a running server to start it again.
 #[derive(Debug, Clone)]
@@ -192,10 +191,4 @@ impl ServerBuilder {
         let child = command.spawn().with_context(|| format!("start {}", self.program.display()))?;
         Ok(ServerProcess { child, exit: None, socket, tcp_addr, metrics_addr, output_path, builder: self })
     }
-}
-
-/// A loopback address with a port that was free a moment ago.
-pub fn free_loopback_addr() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?)
 }

@@ -13,7 +13,7 @@
 mod builder;
 mod process;
 
-pub use builder::{ServerBuilder, free_loopback_addr};
+pub use builder::ServerBuilder;
 pub use process::{START_LIMIT, STOP_LIMIT, ServerProcess};
 
 /// Computations of one graph that our server runs at the same time on this machine.

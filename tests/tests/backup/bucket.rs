@@ -1,9 +1,9 @@
 //! Backups in an S3-compatible server.
 
 use anyhow::{Context, Result};
+use epistemic_tests::ports::free_loopback_addr;
 use epistemic_tests::proxy::{Fault, Proxy};
 use epistemic_tests::s3::S3Server;
-use epistemic_tests::server::free_loopback_addr;
 
 use super::{GRAPH, Shard, done, fails, json, runs};
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use epistemic_tests::server::free_loopback_addr;
+use epistemic_tests::ports::free_loopback_addr;
 use tempfile::TempDir;
 
 use super::{GRAPH, Shard, done, fails, json, text};

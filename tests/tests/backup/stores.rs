@@ -1,7 +1,7 @@
 //! Several shards in one place, and whole tiers.
 
 use anyhow::{Context, Result};
-use epistemic_tests::server::free_loopback_addr;
+use epistemic_tests::ports::free_loopback_addr;
 use epistemic_tests::wire::params;
 use serde_json::{Value, json};
 use tempfile::TempDir;

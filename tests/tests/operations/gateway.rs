@@ -5,7 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use epistemic_tests::server::{START_LIMIT, free_loopback_addr};
+use epistemic_tests::ports::free_loopback_addr;
+use epistemic_tests::server::START_LIMIT;
 use epistemic_tests::wait::poll;
 use epistemic_tests::{ServerProcess, binaries, http};
 

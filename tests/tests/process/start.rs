@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use epistemic_tests::server::free_loopback_addr;
+use epistemic_tests::ports::free_loopback_addr;
 use epistemic_tests::wait::poll;
 use epistemic_tests::wire::Endpoint;
 use epistemic_tests::{Client, ServerProcess, Value, binaries};

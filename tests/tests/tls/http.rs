@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use epistemic_tests::certs::{Authority, Pair};
 use epistemic_tests::gateway::{command, private_file};
 use epistemic_tests::http::get;
-use epistemic_tests::server::free_loopback_addr;
+use epistemic_tests::ports::free_loopback_addr;
 use epistemic_tests::{ServerProcess, wait};
 use tempfile::TempDir;
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::certs::{Authority, Pair};
-use epistemic_tests::server::free_loopback_addr;
+use epistemic_tests::ports::free_loopback_addr;
 use epistemic_tests::wire::Endpoint;
 use epistemic_tests::{Client, ServerBuilder, ServerProcess, binaries, wait};
 use rustix::process::{Pid, Signal, kill_process};
