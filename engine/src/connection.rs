@@ -23,7 +23,7 @@ use epistemic_logging::Limit;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
-    task::block_in_place,
+    task::{block_in_place, yield_now},
     time::{Duration, Instant, sleep_until, timeout},
 };
 
@@ -55,6 +55,8 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 const MAX_PENDING: usize = 1024;
 /// Bytes of such requests: a client that pipelines more is read from when some are answered.
 const MAX_PENDING_BYTES: usize = 8 << 20;
+/// Frames of one connection that are dispatched before the other connections have their turn.
+const TURN: usize = 32;
 /// Bytes of answers that are gathered before they are sent.
 const MAX_OUTBOX: usize = 256 << 10;
 /// A refused connection is read from for this long, so that its client sees the last answer.
@@ -117,6 +119,17 @@ struct Connection<S> {
     gone: bool,
     /// The client was told why, while it may still be sending.
     refused: bool,
+}
+
+/// Why no more frames were dispatched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// There are no more, or what is next has to wait for the answers before it.
+    All,
+    /// There is no room for more answers; there may be more frames.
+    NoRoom,
+    /// It is the turn of others; there may be more frames.
+    Turn,
 }
 
 /// Serves a connection until its client is gone, breaks the framing or the server stops.
@@ -191,7 +204,8 @@ impl<S: Stream> Connection<S> {
             if self.shard.is_fenced() {
                 return Ok(());
             }
-            let more = self.dispatch_frames();
+            let after = self.dispatch_frames();
+            let more = after != After::All;
             if let Some(at) = self.answer_at.take() {
                 tokio::select! {
                     () = sleep_until(at) => {}
@@ -208,6 +222,10 @@ impl<S: Stream> Connection<S> {
                     // Its client may take a large answer for long.
                     () = &mut ended => return Ok(()),
                 }
+            }
+            if after == After::Turn && !self.closing {
+                yield_now().await;
+                continue;
             }
             if (self.deferred_frame.is_some() || more) && self.pending.is_empty() {
                 continue;
@@ -263,31 +281,35 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// Dispatches the frames that have arrived, as far as order allows. True when it stopped for want of room for
-    /// answers: there may be more frames.
-    fn dispatch_frames(&mut self) -> bool {
-        let more = loop {
+    /// Dispatches the frames that have arrived, as far as order allows.
+    fn dispatch_frames(&mut self) -> After {
+        let mut dispatched = 0;
+        let after = loop {
             if self.pending.len() >= MAX_PENDING
                 || self.pending_bytes >= MAX_PENDING_BYTES
                 || self.outbox.len() >= MAX_OUTBOX
                 || !self.on_disk.is_empty()
             {
-                break true;
+                break After::NoRoom;
             }
             if self.deferred_frame.is_some() && !self.pending.is_empty() {
-                break false;
+                break After::All;
+            }
+            if dispatched == TURN {
+                break After::Turn;
             }
             let (body, authenticated) = match self.deferred_frame.take() {
                 Some(body) => (body, true),
                 None => match self.next_frame() {
                     Ok(Some(body)) => (body, false),
-                    Ok(None) => break false,
+                    Ok(None) => break After::All,
                     Err(error) => {
                         self.refuse(&oversized::text(error));
-                        return false;
+                        return After::All;
                     }
                 },
             };
+            dispatched += 1;
             let begun = self.outbox.len();
             let Self { shard, number, transfers, session, quota, pending, outbox, .. } = self;
             let client = Client { connection: *number, transfers, peer: session };
@@ -310,7 +332,7 @@ impl<S: Stream> Connection<S> {
                     self.document = None;
                     self.pending.extend(refusal);
                     self.guessed();
-                    break !self.closing;
+                    break if self.closing { After::All } else { After::NoRoom };
                 }
                 Dispatched::Ended(refusal) => {
                     self.document = None;
@@ -318,7 +340,7 @@ impl<S: Stream> Connection<S> {
                     self.inbox = BytesMut::new();
                     self.closing = true;
                     self.refused = true;
-                    break false;
+                    break After::All;
                 }
                 Dispatched::Ready(ready) => {
                     self.ready.push(ready);
@@ -343,12 +365,12 @@ impl<S: Stream> Connection<S> {
                 }
                 Dispatched::Wait => {
                     self.deferred_frame = Some(body);
-                    break false;
+                    break After::All;
                 }
             }
         };
         self.watch_frame();
-        more
+        after
     }
 
     fn sender_is_known(&mut self) {

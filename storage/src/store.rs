@@ -205,6 +205,10 @@ pub struct GroupLimits {
     pub bytes: u64,
     /// And when it changes so many records.
     pub changes: usize,
+    /// Writes of one tenant in a group while others write too: whoever comes next waits for no more.
+    pub writes_of_one: usize,
+    /// And about so many bytes of one tenant, unless its first write is more.
+    pub bytes_of_one: u64,
     /// How long the writers of the last group are waited for, to come back before the next one is committed without them.
     pub gather: Duration,
 }
@@ -212,7 +216,14 @@ pub struct GroupLimits {
 impl Default for GroupLimits {
     /// For a store whose commits take an fsync, some hundred microseconds.
     fn default() -> Self {
-        Self { writes: 1024, bytes: GROUP_BYTES, changes: GROUP_CHANGES, gather: Duration::from_micros(40) }
+        Self {
+            writes: 1024,
+            bytes: GROUP_BYTES,
+            changes: GROUP_CHANGES,
+            writes_of_one: 128,
+            bytes_of_one: 512 << 10,
+            gather: Duration::from_micros(40),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet, hash_map::Entry},
     hash::Hash,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use epistemic_storage::{
@@ -14,8 +15,11 @@ use epistemic_storage::{
 use super::{Job, PART_COST, Waiter};
 use crate::{account::Account, fair_queue::FairQueue};
 
+/// Tenants that wrote one after the other within this time write at the same time.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 /// What fits one group is committed in the order of its arrival. Beyond, tenants take turns by what their writes cost, and
-/// within one its graphs. The writes of a graph stay in their order, and so do those of a connection: after a crash the first
+/// within one its graphs. While several write, a group holds a part of what one of them has. The writes of a graph stay in their order, and so do those of a connection: after a crash the first
 /// of them are there and the others not, on whichever graphs they are.
 pub(super) struct Waiting {
     /// Of a group.
@@ -27,6 +31,27 @@ pub(super) struct Waiting {
     /// The lines in which writes of a graph, or of a connection, are queued.
     graphs: Lines<Arc<str>>,
     connections: Lines<u64>,
+    company: Company,
+}
+
+/// Whether several tenants write.
+#[derive(Default)]
+struct Company {
+    newest: Option<Arc<str>>,
+    /// When a write of another tenant than the one before came.
+    changed: Option<Instant>,
+}
+
+impl Company {
+    fn note(&mut self, tenant: &Arc<str>, at: Instant) {
+        if self.newest.as_ref() != Some(tenant) && self.newest.replace(Arc::clone(tenant)).is_some() {
+            self.changed = Some(at);
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        self.changed.is_some_and(|at| at.elapsed() < AT_ONCE)
+    }
 }
 
 /// Where something has writes queued: in one line, so that they stay in their order.
@@ -66,6 +91,7 @@ impl Waiting {
             queued: FairQueue::default(),
             graphs: Lines::default(),
             connections: Lines::default(),
+            company: Company::default(),
         }
     }
 
@@ -85,6 +111,7 @@ impl Waiting {
 
     pub(super) fn add(&mut self, job: Job) {
         self.cost += cost_of(&job);
+        self.company.note(&job.waiter.account.tenant, job.waiter.queued);
         self.arrived.push(job);
     }
 
@@ -153,9 +180,13 @@ impl Waiting {
 
     /// Takes out the writes to be committed next, in a group that costs `begun` already.
     pub(super) fn next_group(&mut self, begun: u64) -> Vec<Job> {
-        let GroupLimits { writes, bytes, .. } = self.limits;
-        let few = self.arrived.len() <= writes
-            && (begun + self.cost <= bytes || begun == 0 && self.arrived.len() == 1);
+        let GroupLimits { writes, bytes, writes_of_one, bytes_of_one, .. } = self.limits;
+        let several = self.company.is_there();
+        let fits = |writes, bytes| {
+            self.arrived.len() <= writes
+                && (begun + self.cost <= bytes || begun == 0 && self.arrived.len() == 1)
+        };
+        let few = if several { fits(writes_of_one, bytes_of_one) } else { fits(writes, bytes) };
         if self.queued.is_empty() && few {
             self.cost = 0;
             return std::mem::take(&mut self.arrived);
@@ -163,24 +194,37 @@ impl Waiting {
         let mut arrived = std::mem::take(&mut self.arrived).into_iter();
         let mut group = Vec::new();
         let mut left = bytes.saturating_sub(begun);
+        let mut shares: HashMap<Arc<str>, (usize, u64)> = HashMap::new();
         // Who found nobody waiting goes first.
         if begun == 0
             && self.queued.is_empty()
             && let Some(first) = arrived.next()
         {
             left = left.saturating_sub(cost_of(&first));
+            add_share(&mut shares, &first.waiter.account.tenant, cost_of(&first));
             group.push(first);
         }
         self.line_up(arrived);
         while group.len() < writes && left > 0 {
             let room = (begun > 0 || !group.is_empty()).then_some(left);
-            let Some((_, cost, job)) = self.queued.pop(room, |_| true) else { break };
+            let has_share = |line: &Account| match shares.get(&line.tenant) {
+                Some((writes, bytes)) if several => *writes < writes_of_one && *bytes < bytes_of_one,
+                Some(_) | None => true,
+            };
+            let Some((line, cost, job)) = self.queued.pop(room, has_share) else { break };
             self.discount(&job);
             left = left.saturating_sub(cost);
+            add_share(&mut shares, &line.tenant, cost);
             group.push(job);
         }
         group
     }
+}
+
+/// Adds a write of a tenant to what a group has of it.
+fn add_share(shares: &mut HashMap<Arc<str>, (usize, u64)>, tenant: &Arc<str>, cost: u64) {
+    let (writes, bytes) = shares.entry(Arc::clone(tenant)).or_default();
+    (*writes, *bytes) = (*writes + 1, *bytes + cost);
 }
 
 fn cost_of(job: &Job) -> u64 {
@@ -250,7 +294,8 @@ mod tests {
 
     #[test]
     fn many_small_writes_of_one_tenant_leave_room_to_another() {
-        let mut waiting = Waiting::new(GroupLimits::default());
+        let limits = GroupLimits { writes_of_one: 5000, bytes_of_one: u64::MAX, ..GroupLimits::default() };
+        let mut waiting = Waiting::new(limits);
         for n in 0..5000 {
             waiting.add(job("many", &format!("g{}", n % 50), "many", 100));
         }
@@ -260,6 +305,29 @@ mod tests {
         let first = waiting.next_group(0);
         assert_eq!(first.len(), GroupLimits::default().writes);
         assert_eq!(ids(&first).iter().filter(|id| *id == "one").count(), 5);
+    }
+
+    /// Whoever comes while a group is committed waits for it: it must not be long for one tenant's sake.
+    #[test]
+    fn while_several_write_a_group_has_a_part_of_what_one_has() {
+        let limits = GroupLimits::default();
+        let mut waiting = Waiting::new(limits);
+        let many = |waiting: &mut Waiting, bytes| {
+            (0..500).for_each(|n| waiting.add(job("many", &format!("g{}", n % 7), &n.to_string(), bytes)));
+        };
+        many(&mut waiting, 100);
+        assert_eq!(waiting.next_group(0).len(), 500, "it is alone");
+        many(&mut waiting, 100);
+        waiting.add(job("one", "v", "one", 100));
+        let group = ids(&waiting.next_group(0));
+        assert!(group.len() == limits.writes_of_one + 1 && group.contains(&"one".to_owned()));
+        assert_eq!(waiting.next_group(0).len(), limits.writes_of_one, "the other one is expected back");
+        waiting.take_all();
+        many(&mut waiting, 64 << 10);
+        waiting.add(job("one", "v", "one", 100));
+        let group = waiting.next_group(0);
+        let bytes: u64 = group.iter().map(cost_of).sum();
+        assert!(bytes <= limits.bytes_of_one + (65 << 10), "{bytes}");
     }
 
     /// A graph that gets its tenant, or is written by several, is in one line all the same.

@@ -239,7 +239,14 @@ impl Store for SlateStore {
 
     /// Large: a commit takes as long, and costs as much, with one write as with thousands.
     fn group_limits(&self) -> GroupLimits {
-        GroupLimits { writes: 16_384, bytes: 8 << 20, changes: 100_000, gather: GATHER }
+        GroupLimits {
+            writes: 16_384,
+            bytes: 8 << 20,
+            changes: 100_000,
+            writes_of_one: 16_384,
+            bytes_of_one: 8 << 20,
+            gather: GATHER,
+        }
     }
 
     fn accepts_writes(&self) -> Result<()> {
