@@ -85,6 +85,7 @@ pub use epistemic_protocol::placement::{
 };
 pub use epistemic_protocol::redirect::Redirect;
 pub use epistemic_protocol::{ConfigError, ErrorCode, ErrorKind};
+pub use epistemic_signing::BodyError;
 pub use epistemic_tls::{ClientTls, Identity};
 pub use error::{CallError, ConnectCause, ConnectError, OtherList, RouterError};
 pub use graph::GraphClient;
@@ -94,6 +95,6 @@ pub use operations::{DatalogRules, Done, Edge, Pair, Scored};
 pub use router::ShardRouter;
 pub use schemes::must_have_schemes;
 pub use secret::{SECRET_VAR, Secret, read_private_file};
-pub use signer::CONTEXT_VAR;
+pub use signer::{CONTEXT_VAR, Signer};
 pub use tls::{TLS_CA_VAR, TLS_CERT_VAR, TLS_KEY_VAR, TLS_VAR, tls_from};
 pub use topology::{EndpointStatus, Mode, Topology};

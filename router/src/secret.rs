@@ -93,8 +93,9 @@ impl Secret {
         self.signer.as_ref()
     }
 
-    /// Signs as `principal` where there are no claims; none without a secret.
-    pub(crate) fn signer_of(&self, principal: &str) -> Option<Signer> {
+    /// Signs as `principal`, with no claims of a deployment; none without a secret.
+    #[must_use]
+    pub fn signer_of(&self, principal: &str) -> Option<Signer> {
         self.signing.as_ref().map(|key| Signer::of(key.clone(), principal))
     }
 

@@ -13,9 +13,9 @@ pub const CONTEXT_VAR: &str = "EPISTEMIC_GRAPH_REQUEST_CONTEXT_JSON";
 /// As `node` of the claims: the endpoint that the request goes to, which a server of that `--node-id` takes and no other does.
 const ENDPOINT: &str = "{endpoint}";
 
-/// A secret and the claims of who uses it.
+/// A secret and the claims of who uses it, for those who make frames themselves; a [`Client`](crate::Client) has its own.
 #[derive(Debug, Clone)]
-pub(crate) struct Signer {
+pub struct Signer {
     key: Key,
     context: Context,
 }
@@ -73,7 +73,7 @@ impl Signer {
     ///
     /// # Errors
     /// They are not those of the method.
-    pub(crate) fn token(
+    pub fn token(
         &self,
         endpoint: &str,
         id: u64,

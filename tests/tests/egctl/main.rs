@@ -1,5 +1,6 @@
 //! `egctl` as an operator uses it: exit codes, snapshots, checkpoints, online and offline.
 
+mod bench;
 mod copies;
 mod damage;
 mod limits;
@@ -12,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
-use epistemic_tests::server::free_loopback_addr;
+use epistemic_tests::ports::free_loopback_addr;
 use epistemic_tests::{Egctl, ServerProcess};
 use serde_json::Value;
 use tempfile::TempDir;

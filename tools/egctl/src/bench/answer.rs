@@ -22,6 +22,7 @@ pub(super) fn parse(body: &[u8]) -> Result<(u64, Outcome<'_>)> {
     let mut rest = body;
     let mut id = None;
     let mut outcome = None;
+    let mut detail = None;
     for _ in 0..decode::read_map_len(&mut rest).context("answer is not a map")? {
         let (key, value) = read_str(rest)?;
         rest = value;
@@ -33,9 +34,11 @@ pub(super) fn parse(body: &[u8]) -> Result<(u64, Outcome<'_>)> {
                 let busy = ErrorCode::of_text(text) == ErrorCode::Busy;
                 outcome = Some(if busy { Outcome::Busy } else { Outcome::Failed(text) });
             }
+            // Beside the code, which is all that the error of a signed request says.
+            "error_detail" => detail = read_str(value).ok().map(|(text, _)| text),
             _ => {}
         }
-        if id.is_some() && outcome.is_some() {
+        if id.is_some() && matches!(outcome, Some(Outcome::Done(_))) {
             break; // the usual order: a large result is never walked through
         }
         if key != "id" {
@@ -43,6 +46,7 @@ pub(super) fn parse(body: &[u8]) -> Result<(u64, Outcome<'_>)> {
         }
     }
     match (id, outcome) {
+        (Some(id), Some(Outcome::Failed(text))) => Ok((id, Outcome::Failed(detail.unwrap_or(text)))),
         (Some(id), Some(outcome)) => Ok((id, outcome)),
         _ => bail!("answer without id, result or error"),
     }
@@ -76,6 +80,8 @@ mod tests {
     fn reads_both_orders_and_tells_busy_from_failed() {
         assert_eq!(parse(b"\x82\xa2id\x05\xa6result\xc0").unwrap(), (5, Outcome::Done(b"\xc0")));
         assert_eq!(parse(b"\x82\xa5error\xa4BUSY\xa2id\x05").unwrap(), (5, Outcome::Busy));
+        let coded = b"\x83\xa2id\x05\xa5error\xa1C\xacerror_detail\xa3why";
+        assert_eq!(parse(coded).unwrap(), (5, Outcome::Failed("why")));
         assert_eq!(parse(b"\x82\xa2id\x05\xa5error\xa2no").unwrap(), (5, Outcome::Failed("no")));
     }
 

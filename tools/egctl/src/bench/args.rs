@@ -41,6 +41,9 @@ pub(super) struct Target {
     /// File of mode 0600 that holds the secret; without it GRAPH_SERVICE_AUTH_SECRET is read.
     #[arg(long, global = true)]
     pub(super) secret_file: Option<PathBuf>,
+    /// Sign each request as this agent; without it tokens are over the id of a request, made before the measured phase.
+    #[arg(long, global = true, value_name = "AGENT")]
+    pub(super) sign_as: Option<String>,
     /// Graph to use, created when missing.
     #[arg(long, global = true, default_value = "bench")]
     pub(super) graph: String,

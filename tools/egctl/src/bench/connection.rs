@@ -13,7 +13,7 @@ use super::workload::Kind;
 
 const READ_BYTES: usize = 64 * 1024;
 
-/// A place in the window. Its request id, and so its token, stays the same for the whole run.
+/// A place in the window. Its request id, and so its token over that, stays the same for the whole run.
 struct Slot {
     /// One frame for each kind of the workload.
     frames: Vec<Template>,
@@ -63,12 +63,13 @@ impl Connection {
     }
 
     /// Queues a request of `kind` about node `number` in a free slot; `flush` sends it.
-    pub(super) fn queue(&mut self, slot: usize, kind: usize, number: u64, now: Instant) {
+    pub(super) fn queue(&mut self, slot: usize, kind: usize, number: u64, now: Instant) -> Result<()> {
         let slot = &mut self.slots[slot];
         slot.kind = kind;
         slot.sent = Some(now);
-        slot.frames[kind].renumber(number);
+        slot.frames[kind].renumber(number)?;
         self.output.extend_from_slice(slot.frames[kind].frame());
+        Ok(())
     }
 
     /// Size of the window.

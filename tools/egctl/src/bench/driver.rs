@@ -78,7 +78,7 @@ pub(super) fn drive(plan: Plan, source: Source, mut connections: Vec<Connection>
     let mut driver = Driver::new(plan, source)?;
     for (index, connection) in connections.iter_mut().enumerate() {
         let now = Instant::now();
-        (0..connection.window()).for_each(|slot| driver.send(connection, slot, now));
+        (0..connection.window()).try_for_each(|slot| driver.send(connection, slot, now))?;
         let events = interest(connection.flush()?);
         epoll::add(&epoll, &connection.stream, EventData::new_u64(index as u64), events)?;
     }
@@ -104,7 +104,7 @@ pub(super) fn drive(plan: Plan, source: Source, mut connections: Vec<Connection>
                 while let Some(slot) = driver.take(connection, arrived)? {
                     last_answer = arrived;
                     if driver.phase != Phase::Drain {
-                        driver.send(connection, slot, arrived);
+                        driver.send(connection, slot, arrived)?;
                     }
                 }
             }
@@ -166,9 +166,9 @@ impl Driver {
     }
 
     /// Queues the next request of the workload in `slot`.
-    fn send(&mut self, connection: &mut Connection, slot: usize, now: Instant) {
+    fn send(&mut self, connection: &mut Connection, slot: usize, now: Instant) -> Result<()> {
         let (kind, number) = self.source.next();
-        connection.queue(slot, kind, number, now);
+        connection.queue(slot, kind, number, now)
     }
 
     /// Records the next answer of a connection and returns the slot it frees.

@@ -11,7 +11,7 @@ use epistemic_router::{Endpoint, Secret};
 use super::args::{Op, PropertyForm};
 use super::connection::Connection;
 use super::driver::{Limit, Measured, Plan, drive};
-use super::template::Envelope;
+use super::template::{Envelope, Sender};
 use super::workload::{Source, kinds};
 
 /// Drives `op` with a window of four until `answers` are counted; `serve` plays the server of one connection.
@@ -22,7 +22,7 @@ fn drive_against(op: Op, answers: u64, serve: impl FnOnce(UnixStream) + Send) ->
     thread::scope(|scope| {
         scope.spawn(|| serve(listener.accept().unwrap().0));
         let secret = Secret::new("s");
-        let envelope = Envelope { secret: &secret, graph: "g", form: PropertyForm::Ints };
+        let envelope = Envelope { sender: Sender::ById(&secret), graph: "g", form: PropertyForm::Ints };
         let kinds = kinds(op, 2);
         let connection = Connection::open(
             &Endpoint::parse(&format!("unix://{}", path.display()))?,

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::driver::{Limit, Plan, drive};
 use super::population::{self, Population};
 use super::report::{LoadReport, Report};
-use super::template::Envelope;
+use super::template::{Envelope, Sender};
 use super::wire::Client;
 use super::workload::{Numbers, Source, kinds};
 use crate::exit::{Exit, Failure};
@@ -28,7 +28,14 @@ pub(crate) fn run(args: BenchArgs) -> Result<()> {
         return Err(Failure::new(Exit::Usage, text.to_owned()).into());
     }
     let secret = args.target.secret_file.as_deref().map_or_else(Secret::from_env, Secret::from_file)?;
-    let envelope = Envelope { secret: &secret, graph: &args.target.graph, form: args.target.property_form };
+    let (agent, endpoint) = (args.target.sign_as.as_deref(), args.target.endpoint.to_string());
+    let signer =
+        agent.map(|agent| secret.signer_of(agent).context("--sign-as needs a secret")).transpose()?;
+    let sender = match (&signer, agent) {
+        (Some(signer), Some(agent)) => Sender::Signed { signer, agent, endpoint: &endpoint },
+        _ => Sender::ById(&secret),
+    };
+    let envelope = Envelope { sender, graph: &args.target.graph, form: args.target.property_form };
     match args.command {
         Some(BenchCommand::LoadGraph { nodes, edges, chunk }) => {
             let population = Population { nodes, edges, chunk, seed: args.target.seed };

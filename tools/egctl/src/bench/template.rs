@@ -1,22 +1,36 @@
 //! Request frames encoded once and patched per send.
 //!
 //! Node numbers appear as fixed-width decimal digits. A digit is one byte in a MessagePack string and also one
-//! byte in an array of integers, so a frame can be renumbered in place in either property form.
+//! byte in an array of integers, so a frame can be renumbered in place in either property form. So can its token: signed
+//! ones of one request, which differ in time, nonce and MAC, have the same length.
 
-use anyhow::Result;
-use epistemic_router::Secret;
+use std::ops::Range;
+
+use anyhow::{Result, ensure};
+use epistemic_router::{Secret, Signer};
 use rmp::encode;
 
 use super::args::PropertyForm;
 
 const DIGITS: usize = 10;
+/// MessagePack of nil, which stands for no parameters where a request is signed.
+const NIL: [u8; 1] = [0xc0];
 
 /// Who a request is from and where it goes.
 #[derive(Clone, Copy)]
 pub(super) struct Envelope<'a> {
-    pub(super) secret: &'a Secret,
+    pub(super) sender: Sender<'a>,
     pub(super) graph: &'a str,
     pub(super) form: PropertyForm,
+}
+
+/// How requests show who sends them.
+#[derive(Clone, Copy)]
+pub(super) enum Sender<'a> {
+    /// By a token over their id.
+    ById(&'a Secret),
+    /// By a signature over all of each.
+    Signed { signer: &'a Signer, agent: &'a str, endpoint: &'a str },
 }
 
 /// Digits in a frame that show `first + index`, or only its last digit.
@@ -113,6 +127,33 @@ impl Number {
 pub(super) struct Template {
     frame: Vec<u8>,
     numbers: Vec<Number>,
+    signed: Option<Signed>,
+}
+
+/// What a frame is signed with, each time that it is sent.
+struct Signed {
+    signer: Signer,
+    agent: String,
+    endpoint: String,
+    id: u64,
+    graph: String,
+    method: String,
+    token: Range<usize>,
+    params: Range<usize>,
+}
+
+impl Signed {
+    fn token(&self, params: &[u8]) -> Result<String> {
+        let Self { signer, agent, endpoint, id, graph, method, .. } = self;
+        Ok(signer.token(endpoint, *id, graph, method, agent, params)?)
+    }
+
+    fn sign(&self, frame: &mut [u8]) -> Result<()> {
+        let token = self.token(if self.params.is_empty() { &NIL } else { &frame[self.params.clone()] })?;
+        ensure!(token.len() == self.token.len(), "tokens of one request differ in length");
+        frame[self.token.clone()].copy_from_slice(token.as_bytes());
+        Ok(())
+    }
 }
 
 impl Template {
@@ -123,32 +164,57 @@ impl Template {
         method: &str,
         params: Option<&Message>,
     ) -> Result<Self> {
+        let bytes = params.map_or(&NIL[..], |params| &params.bytes);
+        let (token, mut signed) = match envelope.sender {
+            Sender::ById(secret) => (secret.token(id), None),
+            Sender::Signed { signer, agent, endpoint } => {
+                let signed = Signed {
+                    signer: signer.clone(),
+                    agent: agent.to_owned(),
+                    endpoint: endpoint.to_owned(),
+                    id,
+                    graph: envelope.graph.to_owned(),
+                    method: method.to_owned(),
+                    token: 0..0,
+                    params: 0..0,
+                };
+                (signed.token(bytes)?, Some(signed))
+            }
+        };
         let mut frame = vec![0; 4];
-        encode::write_map_len(&mut frame, if params.is_some() { 5 } else { 4 })?;
+        encode::write_map_len(&mut frame, 4 + u32::from(signed.is_some()) + u32::from(params.is_some()))?;
         encode::write_str(&mut frame, "id")?;
         encode::write_uint(&mut frame, id)?;
-        let token = envelope.secret.token(id);
-        for (key, value) in [("graph", envelope.graph), ("auth_token", &token), ("method", method)] {
+        for (key, value) in [("graph", envelope.graph), ("method", method), ("auth_token", &token)] {
             encode::write_str(&mut frame, key)?;
             encode::write_str(&mut frame, value)?;
         }
-        let mut numbers = Vec::new();
+        let token = frame.len() - token.len()..frame.len();
+        if let Some(signed) = &signed {
+            encode::write_str(&mut frame, "agent_id")?;
+            encode::write_str(&mut frame, &signed.agent)?;
+        }
+        let (mut numbers, mut start) = (Vec::new(), frame.len());
         if let Some(params) = params {
             encode::write_str(&mut frame, "params")?;
-            let start = frame.len();
+            start = frame.len();
             numbers.extend(params.numbers.iter().map(|n| Number { offset: start + n.offset, ..*n }));
             frame.extend_from_slice(&params.bytes);
         }
+        if let Some(signed) = &mut signed {
+            (signed.token, signed.params) = (token, start..frame.len());
+        }
         let length = u32::try_from(frame.len() - 4)?;
         frame[..4].copy_from_slice(&length.to_be_bytes());
-        Ok(Self { frame, numbers })
+        Ok(Self { frame, numbers, signed })
     }
 
-    /// Moves the node numbers of the frame so that they count from `first`.
-    pub(super) fn renumber(&mut self, first: u64) {
+    /// Moves the node numbers of the frame so that they count from `first`, and signs it.
+    pub(super) fn renumber(&mut self, first: u64) -> Result<()> {
         for number in &self.numbers {
             number.write(&mut self.frame, first);
         }
+        self.signed.as_ref().map_or(Ok(()), |signed| signed.sign(&mut self.frame))
     }
 
     pub(super) fn frame(&self) -> &[u8] {
@@ -179,9 +245,9 @@ mod tests {
             params.numbered("node-", 1).unwrap();
             params.last_digit("kind-", 1).unwrap();
             params.bytes(&inner, form).unwrap();
-            let envelope = Envelope { secret: &secret, graph: "g", form };
+            let envelope = Envelope { sender: Sender::ById(&secret), graph: "g", form };
             let mut template = Template::new(envelope, 7, "M", Some(&params)).unwrap();
-            template.renumber(1_234_567);
+            template.renumber(1_234_567).unwrap();
 
             let values = params_of(&template).as_array().unwrap().clone();
             assert_eq!(values[0].as_str(), Some("node-0001234568"));

@@ -109,12 +109,18 @@ impl Client {
         let Value::Map(fields) = rmpv::decode::read_value(&mut body.as_slice())? else {
             bail!("answer is not a map");
         };
+        let mut error = None;
         for (key, value) in fields {
-            match key.as_str() {
-                Some("result") => return Ok(value),
-                Some("error") => bail!("{}", value.as_str().unwrap_or("error without text")),
+            match (key.as_str(), value) {
+                (Some("result"), value) => return Ok(value),
+                // Where there is a detail, the error is its code.
+                (Some("error_detail"), Value::String(text)) => error = Some(text),
+                (Some("error"), Value::String(text)) => error = error.or(Some(text)),
                 _ => {}
             }
+        }
+        if let Some(error) = error {
+            bail!("{}", error.as_str().unwrap_or("error without text"));
         }
         bail!("answer without result and error")
     }
