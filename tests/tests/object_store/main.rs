@@ -1,4 +1,5 @@
 //! Shards on object stores: a directory, moto, and a SeaweedFS cluster.
 
 mod backend;
+mod outage;
 mod shard;
