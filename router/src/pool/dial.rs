@@ -111,8 +111,14 @@ impl Pool {
         }
     }
 
-    /// A connection, to a server started for it if need be.
+    /// A connection to the owner that a stand-by has named, or else to the endpoint, to a server started for it if need be.
     async fn open(&self) -> Result<Client, ConnectError> {
+        if let Some(owner) = self.owner() {
+            match Client::connect(&owner, &self.secret, self.options.clone()).await {
+                Ok(client) => return Ok(client),
+                Err(_) => self.forget_owner(),
+            }
+        }
         let connect = || Client::connect(&self.endpoint, &self.secret, self.options.clone());
         let error = match connect().await {
             Ok(client) => return Ok(client),

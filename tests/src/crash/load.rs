@@ -126,6 +126,20 @@ impl Writers {
         })
     }
 
+    /// As [`Writers::write_and_kill`], but calls `end` instead, which leaves the server unable to answer, or gone.
+    pub fn write_and_lose(
+        &mut self,
+        server: &ServerProcess,
+        at_least: usize,
+        end: impl FnOnce() -> Result<()>,
+    ) -> Result<usize> {
+        let clients = self.connections(server)?;
+        self.write_until(clients, at_least, |progress| {
+            progress.killed.store(true, Ordering::SeqCst);
+            end()
+        })
+    }
+
     /// As [`Writers::write_and_kill`], but stops the writers instead: when it returns, nothing is in flight.
     pub fn write_and_stop(&mut self, server: &ServerProcess, at_least: usize) -> Result<usize> {
         let clients = self.connections(server)?;

@@ -102,6 +102,7 @@ const SYSTEM: [&str; 31] = [
     "QuotaSet",
     "SessionList",
     "SessionKill",
+    "ShardHandOver",
 ];
 
 #[test]
