@@ -38,6 +38,7 @@ use crate::{
     compute_pool::ComputePool,
     damage::Damage,
     keys::KeySeries,
+    lease::{LeaseSeries, Role},
     memory::{Accounts, Budget, Usage},
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
@@ -46,7 +47,6 @@ use crate::{
     scrub::ScrubState,
     semantic::Indexes,
     spool::Spool,
-    lease::{LeaseSeries, Role},
     tls::Tls,
     transactions::Transactions,
 };

@@ -50,8 +50,8 @@ use crate::{
     guesses::Guesses,
     http,
     keys::{self, KeySeries, Keys},
-    lifecycle::Decay,
     lease::{self, Claimed, Lease, OwnedByAnother, Role},
+    lifecycle::Decay,
     listen::{self, Listeners},
     logging, maintenance,
     memory::{Accounts, Budget, Limits as MemoryLimits, Part},
@@ -311,7 +311,8 @@ impl Server<'_> {
         until: impl FnOnce() -> io::Result<S>,
         enters: impl Fn(Phase),
     ) -> anyhow::Result<()> {
-        let Self { start: Start { config, auth, ownership, expected, budget }, shares, umask, log, runtime } = self;
+        let Self { start: Start { config, auth, ownership, expected, budget }, shares, umask, log, runtime } =
+            self;
         let peers = Peers::of(ownership.as_ref(), &auth)?.map(Arc::new);
         let tls = Tls::open(&config.tls)?;
         let opened = open(&config, &budget, shares, &expected)?;

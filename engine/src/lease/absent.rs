@@ -99,4 +99,3 @@ impl Lease {
         match *self {}
     }
 }
-

@@ -1,45 +1,27 @@
 //! Who serves the store of this shard, where another process could: its lease, stand-bys, and the hand-over
 //! (`docs/decisions/0057-the-lease.md`).
 //!
-//! [`start`] gets the lease before the store is opened, [`standby`] waits for it, [`hand_over`] gives it away. [`Role`] is what
+//! [`claim`] gets the lease before the store is opened, [`Standby`] waits for it, [`hand_over`] gives it away. [`Role`] is what
 //! requests are asked about: without the lease none is answered.
 
-#[cfg(not(feature = "object-store"))]
-mod absent;
 mod flags;
 pub(crate) mod hand_over;
-#[cfg(feature = "object-store")]
-mod standby;
-#[cfg(feature = "object-store")]
-mod start;
+#[cfg_attr(not(feature = "object-store"), path = "absent.rs")]
+mod kept;
 mod status;
 
 use std::{sync::Arc, time::Duration};
 
-use epistemic_protocol::{ErrorCode, standby as standby_text};
+use epistemic_protocol::{ErrorCode, standby};
 use epistemic_storage::{StoreError, graph::GraphError};
 use parking_lot::Mutex;
 
-#[cfg(not(feature = "object-store"))]
-use self::absent as kept;
-#[cfg(not(feature = "object-store"))]
-pub(crate) use self::absent::{Claim, Claimed, Ended, OwnedByAnother, Standby, claim};
+use self::kept::Owner;
 pub(crate) use self::{
     flags::LeaseFlags,
+    kept::{Claim, Claimed, Ended, Lease, OwnedByAnother, Standby, claim},
     status::{LeaseSeries, add_role},
 };
-#[cfg(feature = "object-store")]
-pub(crate) use self::{
-    standby::{Ended, Standby},
-    start::{Claimed, OwnedByAnother, claim},
-};
-#[cfg(feature = "object-store")]
-pub(crate) use epistemic_object_store::lease::Claim;
-#[cfg(feature = "object-store")]
-use epistemic_object_store::lease as kept;
-pub(crate) use kept::Lease;
-use kept::Owner;
-
 use crate::{request::error::OpError, wire::Method};
 
 /// What this process is to the store of its shard.
@@ -107,10 +89,16 @@ impl Role {
 }
 
 impl Waiting {
+    /// Another process has the lease.
+    #[cfg(feature = "object-store")]
+    fn is_owned_by(&self, owner: Owner) {
+        *self.owner.lock() = Some(owner);
+    }
+
     /// What clients are told. It begins with where the owner is: they read that.
     fn text(&self) -> String {
         match &*self.owner.lock() {
-            Some(Owner { endpoint, host, pid, .. }) => standby_text::owned_by(endpoint, host, *pid).to_string(),
+            Some(Owner { endpoint, host, pid, .. }) => standby::owned_by(endpoint, host, *pid).to_string(),
             None => "this shard has no owner yet; this server takes over within seconds".to_owned(),
         }
     }

@@ -1,6 +1,6 @@
 //! What a shard tells of its lease.
 
-use prometheus::{Gauge, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 use serde_json::{Value, json};
 
 use super::Role;
@@ -27,8 +27,8 @@ pub(crate) fn add_role(role: &Role, fields: &mut Value) {
 pub(crate) struct LeaseSeries {
     role: IntGaugeVec,
     age: Gauge,
-    renewals: IntGauge,
-    failures: IntGauge,
+    renewals: IntCounter,
+    failures: IntCounter,
     standbys: IntGauge,
 }
 
@@ -36,9 +36,12 @@ impl LeaseSeries {
     pub(crate) fn new() -> prometheus::Result<Self> {
         Ok(Self {
             role: IntGaugeVec::new(Opts::new("role", "1 for what this process is to its store."), &["role"])?,
-            age: Gauge::new("lease_age_seconds", "Time since the beginning of the last renewal of the lease.")?,
-            renewals: IntGauge::new("lease_renewals", "Renewals of the lease by this process.")?,
-            failures: IntGauge::new("lease_failures", "Renewals that failed, and were tried again.")?,
+            age: Gauge::new(
+                "lease_age_seconds",
+                "Time since the beginning of the last renewal of the lease.",
+            )?,
+            renewals: IntCounter::new("lease_renewals_total", "Renewals of the lease by this process.")?,
+            failures: IntCounter::new("lease_failures_total", "Renewals that failed, and were tried again.")?,
             standbys: IntGauge::new("standbys", "Stand-bys that run.")?,
         })
     }
@@ -58,12 +61,12 @@ impl LeaseSeries {
         let Role::Owner(lease) = role else { return };
         let figures = lease.figures();
         self.age.set(figures.age.map_or(f64::INFINITY, |age| age.as_secs_f64()));
-        self.renewals.set(figures.renewals as i64);
-        self.failures.set(figures.failures as i64);
+        for (counter, count) in [(&self.renewals, figures.renewals), (&self.failures, figures.failures)] {
+            counter.inc_by(count.saturating_sub(counter.get()));
+            let _ = registry.register(Box::new(counter.clone()));
+        }
         self.standbys.set(lease.standbys().len() as i64);
         let _ = registry.register(Box::new(self.age.clone()));
-        for gauge in [&self.renewals, &self.failures, &self.standbys] {
-            let _ = registry.register(Box::new(gauge.clone()));
-        }
+        let _ = registry.register(Box::new(self.standbys.clone()));
     }
 }

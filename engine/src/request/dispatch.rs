@@ -1,6 +1,10 @@
 //! From a frame to a response, or to the promise of one.
 
-use std::{collections::VecDeque, sync::Arc, time::{Duration, Instant}};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use epistemic_protocol::ErrorCode;
 

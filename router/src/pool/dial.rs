@@ -97,10 +97,16 @@ impl Pool {
     async fn connect(&self) -> Dialled {
         let endpoint = &self.endpoint;
         match self.open().await {
-            Ok(client) => {
-                self.compare_lists(&client).await.inspect_err(
-                    |cause| tracing::warn!(%endpoint, %cause, "connection to shard is of no use"),
-                )?;
+            Ok(mut client) => {
+                let useless = |cause: &ConnectCause| tracing::warn!(%endpoint, %cause, "connection to shard is of no use");
+                let owner = self.compare_lists(&client).await.inspect_err(useless)?;
+                if let Some(owner) = owner.filter(|owner| self.is_served_by(owner)) {
+                    match Client::connect(&owner, &self.secret, self.options.clone()).await {
+                        Ok(of_owner) => client = of_owner,
+                        // It has died, most likely: calls hear that from the stand-by.
+                        Err(_) => self.forget_owner(),
+                    }
+                }
                 tracing::info!(%endpoint, "connected to shard");
                 Ok(Arc::new(Member::new(client)))
             }

@@ -15,13 +15,22 @@ impl Pool {
     pub(super) fn follows(&self, error: &CallError) -> bool {
         let CallError::Server(text) = error else { return false };
         let Some(owner) = standby::owner_of(text) else { return false };
+        if !self.is_served_by(&owner) {
+            return false;
+        }
+        self.members.lock().clear();
+        true
+    }
+
+    /// Notes where a stand-by has said that the owner is. False when it is known, or may not be gone to.
+    pub(super) fn is_served_by(&self, owner: &Endpoint) -> bool {
         let same_kind = discriminant(owner.target()) == discriminant(self.endpoint.target());
-        if !same_kind || self.owner.lock().as_ref() == Some(&owner) {
+        let mut known = self.owner.lock();
+        if !same_kind || known.as_ref() == Some(owner) {
             return false;
         }
         tracing::info!(endpoint = %self.endpoint, %owner, "the shard is served by another server than its endpoint leads to");
-        *self.owner.lock() = Some(owner);
-        self.members.lock().clear();
+        *known = Some(owner.clone());
         true
     }
 

@@ -143,8 +143,7 @@ impl Lease {
     /// How it is kept.
     pub fn figures(&self) -> Figures {
         let age = self.shared.began.borrow().map(|began| clock::now().saturating_sub(began));
-        let (renewals, failures) =
-            (self.shared.renewals.load(Relaxed), self.shared.failures.load(Relaxed));
+        let (renewals, failures) = (self.shared.renewals.load(Relaxed), self.shared.failures.load(Relaxed));
         Figures { age, renewals, failures }
     }
 
@@ -234,9 +233,7 @@ impl Keeper {
                 self.shared.renewals.fetch_add(1, Relaxed);
                 *self.shared.owner.lock() = self.held.term.owner.clone();
                 // One that was released meanwhile stays released.
-                self.shared.began.send_if_modified(|last| {
-                    last.as_mut().map(|last| *last = began).is_some()
-                });
+                self.shared.began.send_if_modified(|last| last.as_mut().map(|last| *last = began).is_some());
                 true
             }
             Ok(Renewed::Lost(owner)) => {
@@ -283,7 +280,9 @@ impl Keeper {
         match self.renew().await {
             Ok(Renewed::Yes) => {}
             Ok(Renewed::Lost(owner)) => tracing::warn!("the lease was taken over by {owner}"),
-            Err(error) => tracing::warn!(%error, "the lease could not be released: others wait until it runs out"),
+            Err(error) => {
+                tracing::warn!(%error, "the lease could not be released: others wait until it runs out")
+            }
         }
     }
 

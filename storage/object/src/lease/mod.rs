@@ -11,8 +11,6 @@ mod hold;
 mod owner;
 mod register;
 mod standbys;
-#[cfg(test)]
-mod tests;
 
 use std::time::Duration;
 

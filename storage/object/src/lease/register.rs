@@ -145,7 +145,9 @@ impl Register {
             Ok(owner) => Ok(Some((owner, meta))),
             Err(error) => Err(unusable(
                 &self.location.url,
-                format!("{name} is damaged ({error}): once no server runs on this prefix, delete that object"),
+                format!(
+                    "{name} is damaged ({error}): once no server runs on this prefix, delete that object"
+                ),
             )),
         }
     }
@@ -155,7 +157,9 @@ impl Register {
         match self.location.objects.put_opts(&path, text, PutOptions::from(mode)).await {
             Ok(put) => Ok(Some(put.into())),
             // What was to be replaced may be gone.
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotFound { .. }) => Ok(None),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotFound { .. }) => {
+                Ok(None)
+            }
             Err(error) => Err(of_objects(&self.location.url, name, &error)),
         }
     }

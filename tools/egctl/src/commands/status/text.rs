@@ -113,7 +113,11 @@ fn write_role(out: &mut dyn Write, status: &ShardStatus) -> io::Result<()> {
     if role == "standby" {
         return writeln!(out, "  STANDS BY, the owner is {owner}");
     }
-    let epoch = status.owner.as_ref().and_then(|owner| owner.epoch).map_or_else(|| "-".into(), |epoch| epoch.to_string());
+    let epoch = status
+        .owner
+        .as_ref()
+        .and_then(|owner| owner.epoch)
+        .map_or_else(|| "-".into(), |epoch| epoch.to_string());
     let standbys: Vec<_> = status.standbys.iter().map(ToString::to_string).collect();
     let standbys = if standbys.is_empty() { "NONE".to_owned() } else { standbys.join(", ") };
     writeln!(out, "  owner {owner}, epoch {epoch}, stand-bys: {standbys}")

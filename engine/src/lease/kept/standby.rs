@@ -10,11 +10,11 @@ use std::{
 };
 
 use epistemic_logging::Limit;
-use epistemic_object_store::lease::{Claim, LASTS, LOOK_EVERY, Look, Taken};
+use epistemic_object_store::lease::{Claim, LASTS, LOOK_EVERY, Lease, Look, Taken};
 use epistemic_storage::StoreError;
 use tokio::sync::oneshot;
 
-use super::{Waiting, kept::Lease};
+use crate::lease::Waiting;
 
 /// Time between two announcements of a stand-by.
 const ANNOUNCED_EVERY: Duration = Duration::from_secs(3);
@@ -97,7 +97,7 @@ fn wait(mut claim: Claim, waiting: &Waiting, stopped: &Receiver<()>, give: onesh
                 }
             }
             Ok(Look::Held { by, .. }) => {
-                *waiting.owner.lock() = Some(by);
+                waiting.is_owned_by(by);
                 if announced.is_none_or(|last| last.elapsed() >= ANNOUNCED_EVERY) {
                     match claim.stand_by() {
                         Ok(()) => announced = Some(Instant::now()),

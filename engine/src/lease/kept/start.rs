@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 
 use epistemic_object_store::{
     Identity, Location, SlateStore,
-    lease::{Claim, LOOK_EVERY, Look, Owner, Taken},
+    lease::{Claim, LOOK_EVERY, Lease, Look, Owner, Taken},
 };
 use rustix::system::uname;
 
-use super::kept::Lease;
 use crate::{config::Config, expected_store::Expected};
 
 /// What a start has come to before the store is opened.
@@ -69,7 +68,9 @@ fn wait(mut claim: Claim, url: String) -> anyhow::Result<Lease> {
             Look::Held { by, renewed: true } => return Err(OwnedByAnother { url, owner: by }.into()),
             Look::Held { by, renewed: false } => {
                 if !waits {
-                    tracing::info!("the last owner of the store was {by}: waiting until its lease has run out");
+                    tracing::info!(
+                        "the last owner of the store was {by}: waiting until its lease has run out"
+                    );
                     waits = true;
                 }
                 claim.pause(LOOK_EVERY);
