@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use epistemic_tests::crash::{self, Mix, Writers};
 use epistemic_tests::egctl::Egctl;
 use epistemic_tests::http;
+use epistemic_tests::proxy::Proxy;
 use epistemic_tests::s3::S3Server;
 use epistemic_tests::seaweed::SeaweedCluster;
 use epistemic_tests::seed::{number_from_env, seed};
@@ -196,6 +197,60 @@ fn a_shard_is_handed_over_under_load_on_seaweedfs() -> Result<()> {
     let place = || on(crash::server(), &cluster.url("shard-1")).envs(S3Server::env(cluster.addr()));
     let rounds = number_from_env("EG_TAKEOVERS", 6).div_ceil(3);
     hand_over(&place, rounds, "a_shard_is_handed_over_under_load_on_seaweedfs")
+}
+
+/// A shard on moto, whose owner reaches it through the proxy.
+fn behind_a_proxy() -> Result<(S3Server, Proxy, ServerProcess, ServerBuilder)> {
+    let s3 = S3Server::start()?;
+    let proxy = Proxy::before(s3.addr())?;
+    let url = format!("s3://{}/shard-1", S3Server::BUCKET);
+    let owner = on(ServerProcess::ours(), &url).envs(S3Server::env(proxy.addr())).start()?;
+    owner.client()?.create_graph("g")?;
+    owner.client()?.add_node("g", "before", b"\x80")?;
+    let other = on(ServerProcess::ours(), &url).envs(S3Server::env(s3.addr()));
+    Ok((s3, proxy, owner, other))
+}
+
+/// Waits until reads are refused because the lease ran out. An answer that is held up until then is never given.
+fn wait_until_nothing_is_answered(owner: &ServerProcess) -> Result<()> {
+    let refused = poll(LIMIT, Duration::from_millis(20), || {
+        let read = owner.client()?.node_properties("g", "before");
+        let text = read.err().and_then(|error| error.server_text().map(str::to_owned));
+        Ok::<_, anyhow::Error>(text)
+    })?;
+    let text = refused.context("an owner without a lease goes on answering")?;
+    ensure!(text.contains("the lease of this server was last renewed"), "{text}");
+    ensure!(owner.client()?.call("", "Health", None).is_ok(), "it tells of itself");
+    Ok(())
+}
+
+#[test]
+fn an_owner_that_is_cut_off_answers_nothing_and_is_deposed() -> Result<()> {
+    let (_s3, proxy, mut owner, other) = behind_a_proxy()?;
+    let next = other.arg("--standby").start()?;
+    proxy.cut_off();
+    wait_until_nothing_is_answered(&owner)?;
+    wait_until_owner(&next)?;
+    next.client()?.add_node("g", "behind", b"\x80")?;
+    ensure!(owner.client()?.call("g", "NodeIds", None).is_err());
+    proxy.clear();
+    let ended = owner.wait_for_exit(LIMIT)?;
+    ensure!(ended.code() == Some(5), "{ended}:\n{}", owner.output());
+    ensure!(next.client()?.node_properties("g", "before")?.is_some());
+    Ok(())
+}
+
+#[test]
+fn an_owner_that_was_cut_off_goes_on_when_nobody_took_over() -> Result<()> {
+    let (_s3, proxy, owner, _) = behind_a_proxy()?;
+    proxy.cut_off();
+    wait_until_nothing_is_answered(&owner)?;
+    proxy.clear();
+    let healed = poll(LIMIT, Duration::from_millis(20), || {
+        Ok::<_, anyhow::Error>(owner.client()?.add_node("g", "behind", b"\x80").ok())
+    })?;
+    healed.with_context(|| format!("it does not go on\n{}", owner.output()))?;
+    Ok(())
 }
 
 #[test]
