@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct LeaseFlags {
     /// With --store: wait until the server that has the store ends, then take over. Until then requests are answered with who that is
-    #[arg(long, env = "GRAPH_SERVICE_STANDBY", requires = "store", conflicts_with = "take_over")]
+    #[arg(long, requires = "store", conflicts_with = "take_over")]
     pub standby: bool,
 
     /// With --store: take the store from the server that has it, which ends with exit code 5

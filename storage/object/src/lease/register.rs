@@ -134,7 +134,7 @@ impl Register {
         let read = async {
             let found = self.location.objects.get(&self.location.path(name)).await?;
             let meta = found.meta.clone();
-            Ok((found.bytes().await?, meta))
+            Ok::<_, Error>((found.bytes().await?, meta))
         };
         let (bytes, meta) = match read.await {
             Ok(found) => found,
