@@ -324,7 +324,7 @@ impl Server<'_> {
             (Some(_) | None, _) => Role::Alone,
         };
         let (shard, commit_thread) =
-            open_shard(&config, &budget, opened, shares, &auth, (ownership, peers, tls), role, log)?;
+            open_shard(&config, &budget, opened, shares, &auth, (ownership, peers, tls, role), log)?;
         // Keys made of the secret are all that is needed from here on.
         drop(auth);
         let served = runtime
@@ -423,8 +423,7 @@ fn open_shard(
     Opened { graphs, directory, remote }: Opened,
     shares: Shares,
     auth: &AuthChoice,
-    (ownership, peers, tls): (Option<Ownership>, Option<Arc<Peers>>, Tls),
-    role: Role,
+    (ownership, peers, tls, role): (Option<Ownership>, Option<Arc<Peers>>, Tls, Role),
     log: Option<&LogWriter>,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let quotas = Quotas::open(config.quotas.clone(), directory.as_ref().map(DataDir::path))?;

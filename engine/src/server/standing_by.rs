@@ -40,9 +40,9 @@ impl Server<'_> {
         let opened = Opened { graphs: GraphStore::open(MemoryStore::new())?, directory: None, remote: None };
         let ownership = Ownership::of(&config).map_err(anyhow::Error::msg)?;
         let role = Role::Standby(Arc::clone(&standby.waiting));
-        let around = (ownership, None, Tls::open(&config.tls)?);
+        let around = (ownership, None, Tls::open(&config.tls)?, role);
         let (shard, commit_thread) =
-            open_shard(&config, budget, opened, self.shares, auth, around, role, self.log)?;
+            open_shard(&config, budget, opened, self.shares, auth, around, self.log)?;
         // It ends with the shard, and has nothing to commit.
         drop(commit_thread);
         self.runtime.block_on(async {
@@ -60,7 +60,7 @@ impl Server<'_> {
             };
             let ended = standby.until(stopped).await;
             shard.shut_down();
-            Ok(match ended {
+            Ok::<_, anyhow::Error>(match ended {
                 Ended::Owner(lease) => Stood::Owner(lease, listeners),
                 Ended::Stopped => Stood::Stopped,
             })

@@ -18,7 +18,7 @@ use epistemic_object_store::{
     lease::{Claim, LASTS, LOOK_EVERY, Lease, Look, OWNER_TRUSTS, Taken},
 };
 use epistemic_storage::StoreError;
-use object_store::{ObjectStore, memory::InMemory};
+use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory};
 use tempfile::TempDir;
 
 fn claim(location: &Location, endpoint: &str) -> Claim {
@@ -175,6 +175,18 @@ fn a_renewal_that_arrives_late_changes_nothing() {
     told.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(!frozen.holds());
     std::thread::park_timeout(OWNER_TRUSTS);
+    assert!(lease.holds());
+}
+
+/// Nobody may delete it; an owner whose lease is gone all the same goes on.
+#[test]
+fn a_lease_that_was_deleted_is_made_anew() {
+    let objects = Arc::<InMemory>::default();
+    let place = location(Arc::clone(&objects) as Arc<dyn ObjectStore>);
+    let lease = first(&place);
+    common::block_on(objects.delete(&"tier/shard/owner.json".into())).unwrap();
+    let mut other = claim(&place, "tcp://second");
+    eventually(|| matches!(other.look().unwrap(), Look::Held { .. }).then_some(()));
     assert!(lease.holds());
 }
 

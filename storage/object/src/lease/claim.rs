@@ -112,7 +112,7 @@ impl Claim {
         let swapped = self.runtime.block_on(self.register.swap(version, &owner));
         match swapped {
             Ok(Some(version)) => {
-                let held = Held { register: self.register, term: Term { owner, version } };
+                let held = Held { register: self.register, term: Term { owner, version: Some(version) } };
                 Ok(Taken::Yes(Lease::keep(self.runtime, held, began)))
             }
             Ok(None) => {

@@ -36,7 +36,8 @@ pub(super) struct Held {
 /// The newest content of the lease that is known to be this process's.
 pub(super) struct Term {
     pub(super) owner: Owner,
-    pub(super) version: Version,
+    /// None when somebody has deleted it.
+    pub(super) version: Option<Version>,
 }
 
 /// The lease of this process, renewed by a thread of its own until it is released, lost or dropped.
@@ -205,9 +206,10 @@ enum Renewed {
 }
 
 impl Keeper {
-    async fn run(mut self, mut began: Duration, mut told: mpsc::UnboundedReceiver<Told>) {
+    async fn run(mut self, began: Duration, mut told: mpsc::UnboundedReceiver<Told>) {
+        let mut next = began + RENEWED_EVERY;
         loop {
-            let due = (began + RENEWED_EVERY).saturating_sub(clock::now());
+            let due = next.saturating_sub(clock::now());
             tokio::select! {
                 told = told.recv() => match told {
                     Some(Told::Epoch(epoch)) => self.held.term.owner.epoch = Some(epoch),
@@ -216,36 +218,33 @@ impl Keeper {
                     None => return,
                 },
                 () = sleep(due) => {
-                    began = clock::now();
-                    if !self.renew_at(began).await {
-                        return;
-                    }
+                    let Some(again) = self.renew_at(clock::now()).await else { return };
+                    next = again;
                     self.call_standbys().await;
                 }
             }
         }
     }
 
-    /// Renews once; false when the lease is lost.
-    async fn renew_at(&mut self, began: Duration) -> bool {
+    /// Renews once, and tells when to do so again; never, when the lease is lost.
+    async fn renew_at(&mut self, began: Duration) -> Option<Duration> {
         match self.renew().await {
             Ok(Renewed::Yes) => {
                 self.shared.renewals.fetch_add(1, Relaxed);
                 *self.shared.owner.lock() = self.held.term.owner.clone();
                 // One that was released meanwhile stays released.
                 self.shared.began.send_if_modified(|last| last.as_mut().map(|last| *last = began).is_some());
-                true
+                Some(began + RENEWED_EVERY)
             }
             Ok(Renewed::Lost(owner)) => {
                 tracing::error!("the lease was taken over by {owner}");
                 self.shared.lose(&owner);
-                false
+                None
             }
             Err(error) => {
                 self.shared.failures.fetch_add(1, Relaxed);
                 tracing::warn!(%error, "the lease could not be renewed: it is tried again");
-                sleep(AFTER_FAILURE).await;
-                true
+                Some(clock::now() + AFTER_FAILURE)
             }
         }
     }
@@ -253,22 +252,23 @@ impl Keeper {
     async fn renew(&mut self) -> Result<Renewed> {
         for _ in 0..ATTEMPTS {
             let next = Owner { counter: self.held.term.owner.counter + 1, ..self.held.term.owner.clone() };
-            let seen = Some(&self.held.term.version);
+            let seen = self.held.term.version.as_ref();
             if let Some(version) = self.held.register.swap(seen, &next).await? {
-                self.held.term = Term { owner: next, version };
+                self.held.term = Term { owner: next, version: Some(version) };
                 return Ok(Renewed::Yes);
             }
             match self.held.register.read().await? {
                 // An earlier attempt whose answer was lost.
                 Some((owner, version)) if owner.id == self.held.term.owner.id => {
-                    self.held.term.version = version;
+                    self.held.term.version = Some(version);
                     self.held.term.owner.counter = owner.counter.max(next.counter);
                 }
                 Some((owner, _)) => return Ok(Renewed::Lost(owner)),
                 None => {
-                    return Err(StoreError::other(
-                        "the object of the lease is gone: nothing but servers may delete below the prefix",
-                    ));
+                    tracing::error!(
+                        "the object of the lease was deleted, which nobody may do: it is made anew"
+                    );
+                    self.held.term.version = None;
                 }
             }
         }
