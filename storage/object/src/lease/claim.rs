@@ -94,7 +94,7 @@ impl Claim {
 
     /// Waits for the end of `time`.
     pub fn pause(&self, time: Duration) {
-        self.runtime.block_on(tokio::time::sleep(time));
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
     }
 
     /// Takes the lease as it was last looked at, and keeps it from then on. Whether that look said that it may be taken is the
