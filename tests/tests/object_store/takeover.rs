@@ -13,7 +13,7 @@ use epistemic_tests::s3::S3Server;
 use epistemic_tests::seaweed::SeaweedCluster;
 use epistemic_tests::seed::{number_from_env, seed};
 use epistemic_tests::wait::poll;
-use epistemic_tests::wire::{Value, field};
+use epistemic_tests::wire::{Value, field, params};
 use epistemic_tests::{ServerBuilder, ServerProcess};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -96,16 +96,18 @@ fn depose_the_frozen(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &st
     let mut writers = Writers::new(WRITERS, Mix::ALL, seed(test));
     let mut owner = place().start()?;
     writers.prepare(&owner)?;
-    owner.client()?.create_graph("seen")?;
+    let as_system =
+        |server: &ServerProcess| Ok::<_, anyhow::Error>(server.client()?.acting_as(crash::SYSTEM_AGENT));
     for round in 1..=rounds {
+        as_system(&owner)?.create_graph("seen")?;
         let next = standby(place)?;
-        let mut reader = owner.client()?;
+        let mut reader = as_system(&owner)?;
         let node = format!("round-{round}");
         ensure!(reader.node_properties("seen", &node)?.is_none());
         writers.write_and_lose(&owner, ANSWERS_PER_ROUND, || {
             signal(&owner, Signal::STOP)?;
             wait_until_owner(&next)?;
-            next.client()?.add_node("seen", &node, b"\x80")?;
+            as_system(&next)?.add_node("seen", &node, b"\x80")?;
             // It finds the request when it wakes up, and has the state of before.
             reader.send("seen", "NodeIds", None)?;
             signal(&owner, Signal::CONT)
@@ -115,6 +117,7 @@ fn depose_the_frozen(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &st
         ensure!(!told, "a deposed owner answered: {late:?}");
         let ended = owner.wait_for_exit(LIMIT)?;
         ensure!(ended.code() == Some(5), "{ended}:\n{}", owner.output());
+        as_system(&next)?.call("seen", "DeleteGraph", params([("name", "seen".into())]))?;
         let verdict = writers.check(&next)?;
         verdict.into_result().with_context(|| format!("round {round}\n{}", next.output()))?;
         owner = next;
@@ -328,7 +331,7 @@ fn a_shard_without_a_stand_by_is_handed_over_by_force_only() -> Result<()> {
     let (_folder, url) = directory()?;
     let mut owner = on(ServerProcess::ours().tcp(), &url).start()?;
     let endpoint = format!("tcp://{}", owner.tcp_addr());
-    let egctl = Egctl::new();
+    let egctl = Egctl::with_secret(owner.secret());
     let text = egctl.fails(1, &["shard", "hand-over", "--endpoint", &endpoint]);
     ensure!(text.contains("no stand-by of this shard was seen"), "{text}");
     owner.client()?.create_graph("g")?;
@@ -345,7 +348,7 @@ fn egctl_hands_a_shard_over_and_waits() -> Result<()> {
     let next = on(ServerProcess::ours().tcp(), &url).arg("--standby").start()?;
     wait_for_standbys(&owner, 1)?;
     let endpoint = format!("tcp://{}", owner.tcp_addr());
-    let told = Egctl::new().json(&["shard", "hand-over", "--endpoint", &endpoint])?;
+    let told = Egctl::with_secret(owner.secret()).json(&["shard", "hand-over", "--endpoint", &endpoint])?;
     ensure!(told["owner"]["endpoint"] == format!("tcp://{}", next.tcp_addr()), "{told}");
     next.client()?.add_node("g", "n", b"\x80")?;
     ensure!(owner.wait_for_exit(LIMIT)?.success(), "{}", owner.output());
