@@ -7,6 +7,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 pub use self::authentication::{AuthChoice, MinAuth, SHORT_SECRET, SignedConfig};
 use crate::{
     audit::AuditFlags,
+    lease::LeaseFlags,
     memory::{Given, MemoryBudget, Part},
     tls::TlsFlags,
 };
@@ -83,10 +84,13 @@ pub struct Config {
     pub persist_dir: Option<PathBuf>,
 
     /// Prefix of an object store for durable data instead of --persist-dir: s3://BUCKET/PREFIX, with endpoint, region and
-    /// credentials as the AWS_ variables have them (docs/object-store.md). Who opens it takes it over: the server that had it
-    /// before ends
+    /// credentials as the AWS_ variables have them (docs/object-store.md). One server has it at a time (docs/takeover.md)
     #[arg(long, env = "GRAPH_SERVICE_STORE", value_name = "URL", conflicts_with = "persist_dir")]
     pub store: Option<String>,
+
+    /// About the lease.
+    #[command(flatten)]
+    pub lease: LeaseFlags,
 
     /// An empty or missing --persist-dir or --store may become a new store. Without this flag it does too, with a warning in the log
     #[arg(long)]

@@ -24,7 +24,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::OwnedSemaphorePermit,
     task::{block_in_place, yield_now},
-    time::{Duration, Instant, sleep_until, timeout},
+    time::{Duration, Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
@@ -85,6 +85,8 @@ struct Connection<S> {
     /// The charge for the inbox of a client that is known.
     incoming: MemoryCharge,
     outbox: Vec<u8>,
+    /// Something in the outbox was read when nobody has looked yet whether this process still served the store then.
+    unproven: bool,
     /// What is sent after the outbox.
     on_disk: VecDeque<Piece>,
     /// Charges of large answers in the outbox.
@@ -154,6 +156,7 @@ pub(crate) async fn serve<S: Stream>(shard: Arc<Shard>, stream: S, place: Place,
         inbox: BytesMut::new(),
         expected: 0,
         outbox: Vec::new(),
+        unproven: false,
         on_disk: VecDeque::new(),
         large: Vec::new(),
         pending: VecDeque::new(),
@@ -215,6 +218,9 @@ impl<S: Stream> Connection<S> {
                 }
             }
             self.collect_answers()?;
+            if self.unproven && !self.prove(&mut stop).await {
+                return Ok(());
+            }
             if !self.outbox.is_empty() && !self.shard.is_fenced() {
                 tokio::select! {
                     biased;
@@ -250,6 +256,22 @@ impl<S: Stream> Connection<S> {
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && reading => self.overdue(),
             }
         }
+    }
+
+    /// Waits until it is certain that this process served the store when the answers in the outbox were made. False when that
+    /// will not be known in time: nothing of them may be sent.
+    async fn prove(&mut self, stop: &mut (impl Future<Output = ()> + Unpin)) -> bool {
+        let role = &self.shard.role;
+        if !role.holds() {
+            tokio::select! {
+                biased;
+                () = role.held() => {}
+                () = stop => return false,
+                () = sleep(self.shard.held_up_for) => return false,
+            }
+        }
+        self.unproven = false;
+        true
     }
 
     /// The deadline has passed. Who has said nothing at all may be a client with nothing to ask yet: it stays while there
@@ -323,6 +345,8 @@ impl<S: Stream> Connection<S> {
             };
             // To walk and to hash a large frame takes long, and this worker serves others too.
             let step = if body.len() > write::LARGE { block_in_place(run) } else { run() };
+            let tied = matches!(step, Dispatched::Authenticated(_) | Dispatched::Ready(_));
+            self.unproven |= tied && self.outbox.len() > begun;
             match step {
                 Dispatched::Answered(refusal) => {
                     self.document = None;
@@ -349,7 +373,7 @@ impl<S: Stream> Connection<S> {
                     self.make_room(begun, &body);
                     self.document = None;
                 }
-                Dispatched::Authenticated(pending) => {
+                Dispatched::Authenticated(pending) | Dispatched::Untied(pending) => {
                     self.sender_is_known();
                     self.deadline = None;
                     if pending.is_none() {

@@ -22,6 +22,7 @@ mod graph_cache;
 mod guesses;
 mod http;
 mod keys;
+mod lease;
 mod lifecycle;
 mod listen;
 mod logging;

@@ -3,6 +3,7 @@
 use std::{
     fs::Permissions,
     io,
+    os::fd::AsFd,
     os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    config::Config,
     connection,
     sessions::{Peer, Transport},
     shard::Shard,
@@ -161,8 +163,60 @@ impl Drop for SocketLock {
     }
 }
 
+/// What a server listens on. A stand-by has it from its start on, and gives it to the shard that it becomes.
+pub(crate) struct Listeners {
+    pub(crate) tcp: Option<TcpListener>,
+    pub(crate) unix: Option<Arc<UnixSocket>>,
+    pub(crate) metrics: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Binds all that the flags say. A shard with a TCP address does without the default unix socket, which other shards of the
+    /// machine may have.
+    pub(crate) async fn bind(config: &Config, umask: Mode) -> anyhow::Result<Self> {
+        let unix = bind_socket(config, umask)?.map(Arc::new);
+        let tcp = match config.tcp_addr() {
+            Some(address) => Some(bind_tcp(address, "--tcp-addr").await?),
+            None => None,
+        };
+        let metrics = match &config.metrics_addr {
+            Some(address) => Some(bind_tcp(address, "--metrics-addr").await?),
+            None => None,
+        };
+        Ok(Self { tcp, unix, metrics })
+    }
+
+    /// The same ones: a connection is accepted from either.
+    ///
+    /// # Errors
+    /// The process is out of descriptors.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        let same = |listener: &Option<TcpListener>| {
+            let Some(listener) = listener else { return Ok(None) };
+            TcpListener::from_std(listener.as_fd().try_clone_to_owned()?.into()).map(Some)
+        };
+        Ok(Self { tcp: same(&self.tcp)?, unix: self.unix.clone(), metrics: same(&self.metrics)? })
+    }
+}
+
+fn bind_socket(config: &Config, umask: Mode) -> anyhow::Result<Option<UnixSocket>> {
+    let mode = Mode::from_bits_truncate(config.socket_mode.unwrap_or(0o777 & !umask.bits()));
+    match bind_unix(&config.socket(), mode) {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if config.socket_path.is_none() && config.tcp_addr().is_some() => {
+            tracing::warn!("no unix socket, only TCP: {error:#}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn bind_tcp(address: &str, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {flag} {address}"))
+}
+
 /// Accepts on the unix socket until the shard stops.
-pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: UnixSocket, connections: TaskTracker) {
+pub(crate) async fn serve_unix(shard: Arc<Shard>, socket: Arc<UnixSocket>, connections: TaskTracker) {
     let accept = async {
         loop {
             match socket.listener.accept().await {

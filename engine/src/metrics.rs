@@ -38,6 +38,7 @@ use crate::{
     compute_pool::ComputePool,
     damage::Damage,
     keys::KeySeries,
+    lease::{LeaseSeries, Role},
     memory::{Accounts, Budget, Usage},
     neighbor_cache::NeighborCache,
     open_transfers::OpenTransfers,
@@ -76,6 +77,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) transactions: &'a Transactions,
     pub(crate) places: &'a Places,
     pub(crate) tls: &'a Tls,
+    pub(crate) role: &'a Role,
 }
 
 /// The server's series.
@@ -91,6 +93,7 @@ pub(crate) struct Metrics {
     caches: CacheSeries,
     threads: ThreadSeries,
     ownership: OwnershipSeries,
+    lease: LeaseSeries,
     pub(crate) tls: TlsSeries,
     store: StoreSeries,
     connections: ConnectionSeries,
@@ -114,6 +117,7 @@ impl Metrics {
             caches: CacheSeries::new(&series)?,
             threads: ThreadSeries::new(&series)?,
             ownership: OwnershipSeries::new()?,
+            lease: LeaseSeries::new()?,
             tls: TlsSeries::new(&series)?,
             store: StoreSeries::new(&series)?,
             connections: ConnectionSeries::new(&series)?,
@@ -148,6 +152,7 @@ impl Metrics {
         self.memory.renew(sources);
         self.quotas.renew(sources.quotas, sources.graphs);
         self.tls.renew(sources.tls, &self.registry);
+        self.lease.renew(sources.role, &self.registry);
         self.process.renew();
         self.usage.renew();
         self.graphs.renew_all(sources.graphs);

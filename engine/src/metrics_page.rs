@@ -87,6 +87,7 @@ fn render(shard: &Weak<Shard>) -> Rendered {
         transactions: &shard.transactions,
         places: &shard.places,
         tls: &shard.tls,
+        role: &shard.role,
     };
     shard.metrics.render(&sources).map(Bytes::from).map_err(|error| error.to_string())
 }

@@ -25,6 +25,8 @@ pub(crate) struct Opened {
 pub(crate) struct Remote {
     pub(crate) store_id: String,
     pub(crate) url: String,
+    /// The epoch that this opening has claimed.
+    pub(crate) epoch: u64,
 }
 
 /// Opens the store, or creates it where that is allowed. Blocks while the log of the last run is replayed.
@@ -77,9 +79,12 @@ fn open_remote(url: &str, config: &Config, budget: &Budget, expected: &Expected)
     let options = Options {
         block_cache_bytes: budget.bytes(Part::Blocks),
         unreachable_after: Duration::from_secs(config.store_deadline),
+        // Before the lease was asked for.
+        tried_out: url != "memory:",
     };
     let store = SlateStore::open(&location, &options)?;
-    let remote = Remote { store_id: store.identity().store_id.clone(), url: location.url().to_owned() };
+    let (store_id, epoch) = (store.identity().store_id.clone(), store.epoch());
+    let remote = Remote { store_id, url: location.url().to_owned(), epoch };
     tell_of_new(found, config, &remote.store_id, &remote.url);
     expected.note(&remote.store_id)?;
     let graphs = GraphStore::open(store)?;

@@ -1,5 +1,7 @@
 //! Start and stop of the server process.
 
+mod standing_by;
+
 use std::{
     io,
     process::ExitCode,
@@ -28,11 +30,12 @@ use rustix::{
     process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask},
 };
 use tokio::{
-    net::TcpListener,
+    runtime::Runtime,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::standing_by::Stood;
 use crate::{
     access::AccessControl,
     admission::Admission,
@@ -47,8 +50,9 @@ use crate::{
     guesses::Guesses,
     http,
     keys::{self, KeySeries, Keys},
+    lease::{self, Claimed, Lease, OwnedByAnother, Role},
     lifecycle::Decay,
-    listen::{self, UnixSocket},
+    listen::{self, Listeners},
     logging, maintenance,
     memory::{Accounts, Budget, Limits as MemoryLimits, Part},
     metrics::Metrics,
@@ -97,8 +101,12 @@ const WRONG_STORE: u8 = 4;
 /// Exit code when another process has taken the store over: starting again would take it from that one.
 const FENCED: u8 = 5;
 
+/// Exit code when another server has the store and renews its lease: starting again helps once that one has ended.
+const OWNED: u8 = 6;
+
 /// The program: exit code 0 after an orderly stop, 1 when it cannot start or go on, 2 for bad flags, no secret or TLS files that
-/// cannot be used, 4 when the directory does not hold the store that was expected, 5 when another process has taken the store over.
+/// cannot be used, 4 when the directory does not hold the store that was expected, 5 when another process has taken the store over,
+/// 6 when another one has it.
 pub fn main() -> ExitCode {
     let config = Config::parse();
     let auth = match config.auth() {
@@ -146,6 +154,8 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
         WRONG_STORE
     } else if matches!(error.downcast_ref(), Some(StoreError::Fenced { .. })) {
         FENCED
+    } else if error.is::<OwnedByAnother>() {
+        OWNED
     } else if error.is::<FileError>() {
         BAD_USE
     } else {
@@ -197,7 +207,9 @@ impl Start {
 pub(crate) enum Phase {
     /// Its store is opened, which takes long after a crash: the log is replayed.
     Opening,
-    /// It listens.
+    /// It listens, and waits for the lease of its store.
+    StandingBy,
+    /// It listens, and serves.
     Serving,
     /// It takes no further connections, and ends.
     Stopping,
@@ -206,6 +218,7 @@ pub(crate) enum Phase {
 fn tell_manager(phase: Phase) {
     match phase {
         Phase::Opening => manager::status("opening the store"),
+        Phase::StandingBy => manager::ready("standing by: another server has the store"),
         Phase::Serving => manager::ready("serving"),
         Phase::Stopping => manager::stopping("answering what was asked, then closing the store"),
     }
@@ -235,18 +248,9 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
     until: impl FnOnce() -> io::Result<S>,
     enters: impl Fn(Phase),
 ) -> anyhow::Result<()> {
-    let Start { config, auth, ownership, expected, budget } = start;
     enters(Phase::Opening);
-    tracing::info!("Memory: {budget}");
-    let shares = descriptors::shares();
-    let peers = Peers::of(ownership.as_ref(), &auth)?.map(Arc::new);
-    let tls = Tls::open(&config.tls)?;
-    warn_of_risks(&config);
-    let opened = open(&config, &budget, shares, &expected)?;
-    let (shard, commit_thread) =
-        open_shard(&config, &budget, opened, shares, &auth, (ownership, peers, tls), log)?;
-    // Keys made of the secret are all that is needed from here on.
-    drop(auth);
+    tracing::info!("Memory: {}", start.budget);
+    warn_of_risks(&start.config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -254,11 +258,82 @@ pub(crate) fn run<S: Future<Output = &'static str>>(
         .build()?;
     // With one thread there, blocking work is only slow while the system gives no others.
     runtime.spawn_blocking(|| ());
-    let served = runtime.block_on(async { serve(&config, shares, umask, &shard, until()?, &enters).await });
-    runtime.shutdown_timeout(THREADS_DEADLINE);
-    // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
-    let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
-    served.and(closed)
+    let claimed = lease::claim(&start.config, &start.expected)?;
+    let server = Server { start, shares: descriptors::shares(), umask, log, runtime };
+    match claimed {
+        Claimed::Alone => server.own(open, None, None, until, enters),
+        Claimed::Lease(lease) => server.own(open, Some(lease), None, until, enters),
+        Claimed::Standby(claim) => {
+            let mut told = Box::pin(server.runtime.block_on(async { until() })?);
+            match server.stand_by(claim, told.as_mut(), &enters)? {
+                Stood::Stopped => Ok(()),
+                Stood::Owner(lease, listeners) => {
+                    enters(Phase::Opening);
+                    server.own(open, Some(lease), Some(listeners), || Ok(told), enters)
+                }
+            }
+        }
+    }
+}
+
+/// A server, whatever it is to its store.
+struct Server<'l> {
+    start: Start,
+    shares: Shares,
+    umask: Mode,
+    log: Option<&'l LogWriter>,
+    runtime: Runtime,
+}
+
+impl Server<'_> {
+    /// Opens the store and serves it. Gives `lease` back at the end, however that comes.
+    fn own<S: Future<Output = &'static str>>(
+        self,
+        open: impl FnOnce(&Config, &Budget, Shares, &Expected) -> anyhow::Result<Opened>,
+        lease: Option<Lease>,
+        listeners: Option<Listeners>,
+        until: impl FnOnce() -> io::Result<S>,
+        enters: impl Fn(Phase),
+    ) -> anyhow::Result<()> {
+        let lease = lease.map(Arc::new);
+        let ended = self.serve_store(open, lease.clone(), listeners, until, enters);
+        if let Some(lease) = lease {
+            lease.release();
+        }
+        ended
+    }
+
+    fn serve_store<S: Future<Output = &'static str>>(
+        self,
+        open: impl FnOnce(&Config, &Budget, Shares, &Expected) -> anyhow::Result<Opened>,
+        lease: Option<Arc<Lease>>,
+        listeners: Option<Listeners>,
+        until: impl FnOnce() -> io::Result<S>,
+        enters: impl Fn(Phase),
+    ) -> anyhow::Result<()> {
+        let Self { start: Start { config, auth, ownership, expected, budget }, shares, umask, log, runtime } =
+            self;
+        let peers = Peers::of(ownership.as_ref(), &auth)?.map(Arc::new);
+        let tls = Tls::open(&config.tls)?;
+        let opened = open(&config, &budget, shares, &expected)?;
+        let role = match (lease, &opened.remote) {
+            (Some(lease), Some(remote)) => {
+                lease.has_epoch(remote.epoch);
+                Role::Owner(lease)
+            }
+            (Some(_) | None, _) => Role::Alone,
+        };
+        let (shard, commit_thread) =
+            open_shard(&config, &budget, opened, shares, &auth, (ownership, peers, tls, role), log)?;
+        // Keys made of the secret are all that is needed from here on.
+        drop(auth);
+        let served = runtime
+            .block_on(async { serve(&config, shares, umask, &shard, listeners, until()?, &enters).await });
+        runtime.shutdown_timeout(THREADS_DEADLINE);
+        // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
+        let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
+        served.and(closed)
+    }
 }
 
 /// Begins the audit log with the line of this start.
@@ -348,7 +423,7 @@ fn open_shard(
     Opened { graphs, directory, remote }: Opened,
     shares: Shares,
     auth: &AuthChoice,
-    (ownership, peers, tls): (Option<Ownership>, Option<Arc<Peers>>, Tls),
+    (ownership, peers, tls, role): (Option<Ownership>, Option<Arc<Peers>>, Tls, Role),
     log: Option<&LogWriter>,
 ) -> anyhow::Result<(Arc<Shard>, JoinHandle<()>)> {
     let quotas = Quotas::open(config.quotas.clone(), directory.as_ref().map(DataDir::path))?;
@@ -402,6 +477,11 @@ fn open_shard(
         tell.get_or_init(|| error.clone());
         end.cancel();
     });
+    let (tell, end) = (Arc::clone(&fenced), stop.clone());
+    role.on_lost(move |error| {
+        tell.get_or_init(|| error);
+        end.cancel();
+    });
     let pacing = Pacing {
         interval: Duration::from_millis(config.commit_interval),
         deadline: Duration::from_secs(config.store_deadline),
@@ -438,6 +518,7 @@ fn open_shard(
         reads_wait,
         checkpoints,
         remote,
+        role,
         dirty,
         unauthenticated: Arc::new(UnauthenticatedBudget::new(budget.bytes(Part::Strangers))),
         places: places(config, shares),
@@ -471,6 +552,7 @@ fn open_shard(
         reclaim_delay: config.reclaim_delay,
         rest_until: Mutex::default(),
         stop,
+        held_up_for: Duration::from_secs(config.store_deadline),
         fenced,
         sweeps: Cancel::default(),
     };
@@ -496,40 +578,21 @@ async fn serve(
     shares: Shares,
     umask: Mode,
     shard: &Arc<Shard>,
+    listeners: Option<Listeners>,
     told: impl Future<Output = &'static str>,
     enters: &impl Fn(Phase),
 ) -> anyhow::Result<()> {
     if config.quotas.is_some() {
         tokio::spawn(maintenance::read_quotas_again(Arc::clone(shard), signal(SignalKind::hangup())?));
     }
-    if shard.authentication.keys().is_some() {
-        tokio::spawn(keys::watch(Arc::clone(shard), signal(SignalKind::hangup())?));
-    }
-    if shard.tls.certificates.is_some() {
-        tokio::spawn(epistemic_tls::keep(shard.tls.servers(), signal(SignalKind::hangup())?));
-    }
+    watch_files(shard)?;
     owners::check_first(shard).await;
+    let listeners = match listeners {
+        Some(listeners) => listeners,
+        None => Listeners::bind(config, umask).await?,
+    };
     let connections = TaskTracker::new();
-    let socket = bind_socket(config, umask)?;
-    if let Some(address) = config.tcp_addr() {
-        let listener = bind(address, "--tcp-addr").await?;
-        let address = listener.local_addr()?;
-        tracing::info!("Listening on TCP: {address}");
-        shard.tls.listens_on(address);
-        connections.spawn(listen::serve_tcp(Arc::clone(shard), listener, connections.clone()));
-    }
-    if let Some(address) = &config.metrics_addr {
-        let listener = bind(address, "--metrics-addr").await?;
-        let scheme = if config.tls.tls_cert.is_some() { "https" } else { "http" };
-        tracing::info!("Metrics on {scheme}://{}/metrics", listener.local_addr()?);
-        // Not drained: it ends with the runtime, whatever its clients do.
-        let page = Page::start(shard).context("cannot start the thread of the metrics page")?;
-        tokio::spawn(http::serve(Arc::clone(shard), listener, page, shares.http));
-    }
-    if let Some(socket) = socket {
-        tracing::info!("Listening on UDS: {}", socket.path().display());
-        connections.spawn(listen::serve_unix(Arc::clone(shard), socket, connections.clone()));
-    }
+    listen_on(listeners, config, shares, shard, &connections)?;
     maintenance::start(shard);
     owners::start(shard);
     enters(Phase::Serving);
@@ -555,22 +618,44 @@ async fn serve(
     shard.fenced.get().map_or(Ok(()), |error| Err(error.clone().into()))
 }
 
-/// Binds the unix socket. A shard with a TCP address does without the default one, which other shards of the machine may
-/// have.
-fn bind_socket(config: &Config, umask: Mode) -> anyhow::Result<Option<UnixSocket>> {
-    let mode = Mode::from_bits_truncate(config.socket_mode.unwrap_or(0o777 & !umask.bits()));
-    match listen::bind_unix(&config.socket(), mode) {
-        Ok(socket) => Ok(Some(socket)),
-        Err(error) if config.socket_path.is_none() && config.tcp_addr().is_some() => {
-            tracing::warn!("no unix socket, only TCP: {error:#}");
-            Ok(None)
-        }
-        Err(error) => Err(error),
+/// Reads the files of keys and certificates again when they change, until the shard stops.
+fn watch_files(shard: &Arc<Shard>) -> io::Result<()> {
+    if shard.authentication.keys().is_some() {
+        tokio::spawn(keys::watch(Arc::clone(shard), signal(SignalKind::hangup())?));
     }
+    if shard.tls.certificates.is_some() {
+        let keep = epistemic_tls::keep(shard.tls.servers(), signal(SignalKind::hangup())?);
+        tokio::spawn(shard.stop.clone().run_until_cancelled_owned(keep));
+    }
+    Ok(())
 }
 
-async fn bind(address: &str, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {flag} {address}"))
+/// Accepts connections until the shard stops; `connections` tells when all have ended.
+fn listen_on(
+    listeners: Listeners,
+    config: &Config,
+    shares: Shares,
+    shard: &Arc<Shard>,
+    connections: &TaskTracker,
+) -> anyhow::Result<()> {
+    if let Some(listener) = listeners.tcp {
+        let address = listener.local_addr()?;
+        tracing::info!("Listening on TCP: {address}");
+        shard.tls.listens_on(address);
+        connections.spawn(listen::serve_tcp(Arc::clone(shard), listener, connections.clone()));
+    }
+    if let Some(listener) = listeners.metrics {
+        let scheme = if config.tls.tls_cert.is_some() { "https" } else { "http" };
+        tracing::info!("Metrics on {scheme}://{}/metrics", listener.local_addr()?);
+        // Not drained: it ends with the runtime, whatever its clients do.
+        let page = Page::start(shard).context("cannot start the thread of the metrics page")?;
+        tokio::spawn(http::serve(Arc::clone(shard), listener, page, shares.http));
+    }
+    if let Some(socket) = listeners.unix {
+        tracing::info!("Listening on UDS: {}", socket.path().display());
+        connections.spawn(listen::serve_unix(Arc::clone(shard), socket, connections.clone()));
+    }
+    Ok(())
 }
 
 /// Commits what is queued, takes the last checkpoint if asked and closes the store.

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, OnceLock, atomic::AtomicBool},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use epistemic_listen::Places;
@@ -28,6 +28,7 @@ use crate::{
     config::{Config, DurabilityMode, MinAuth},
     guesses::Guesses,
     keys::{Keys, Session},
+    lease::Role,
     lifecycle::Decay,
     memory::{Accounts, Budget, Limits as MemoryLimits, Part, Usage},
     metrics::Metrics,
@@ -89,6 +90,8 @@ pub(crate) struct Shard {
     pub(crate) checkpoints: Checkpoints,
     /// The object store that the graphs lie on, where they do.
     pub(crate) remote: Option<Remote>,
+    /// What this process is to the store.
+    pub(crate) role: Role,
     pub(crate) dirty: Arc<Dirty>,
     pub(crate) unauthenticated: Arc<UnauthenticatedBudget>,
     /// Places for connections.
@@ -123,6 +126,8 @@ pub(crate) struct Shard {
     pub(crate) rest_until: Mutex<Option<Instant>>,
     /// Cancelled when the server is to stop.
     pub(crate) stop: CancellationToken,
+    /// An answer is held up for this time while it is not certain who serves the store.
+    pub(crate) held_up_for: Duration,
     /// That another process has taken the store over: nothing is answered any more.
     pub(crate) fenced: Arc<OnceLock<StoreError>>,
     /// Ends the sweeps of the server's own, which are computations, when it is to stop.

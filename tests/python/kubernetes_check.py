@@ -50,7 +50,8 @@ def patched(item, operations):
 def main():
     folder = Path(sys.argv[1])
     problems, objects = [], {}
-    for file in sorted([*folder.glob("base/*.yaml"), *folder.glob("monitoring/*.yaml")]):
+    folders = ("base", "monitoring", "object-store")
+    for file in sorted(file for name in folders for file in folder.glob(f"{name}/*.yaml")):
         for item in yaml.safe_load_all(file.read_text()):
             if not item["apiVersion"].startswith("kustomize.config.k8s.io/"):
                 name = f"{file.name} {item['kind']} {item['metadata']['name']}"

@@ -27,6 +27,8 @@ struct Plan {
     fault: Option<(Fault, usize)>,
     /// Requests since the fault was set.
     seen: usize,
+    /// Every request stalls.
+    cut_off: bool,
     /// Connections that stay open without an answer.
     stalled: Vec<TcpStream>,
 }
@@ -74,11 +76,17 @@ impl Proxy {
         plan.seen = 0;
     }
 
+    /// Every request stalls from now on, as when the network is gone, until [`Proxy::clear`].
+    pub fn cut_off(&self) {
+        lock(&self.plan).cut_off = true;
+    }
+
     /// No request goes wrong any more. Tells whether the fault was still to come.
     pub fn clear(&self) -> bool {
         while self.met.try_recv().is_ok() {}
         let mut plan = lock(&self.plan);
         plan.stalled.clear();
+        plan.cut_off = false;
         plan.fault.take().is_some()
     }
 
@@ -133,6 +141,9 @@ fn forward(
 /// The fault of the request that has come, if any.
 fn due(plan: &Mutex<Plan>) -> Option<Fault> {
     let mut plan = lock(plan);
+    if plan.cut_off {
+        return Some(Fault::Stall);
+    }
     let (_, after) = plan.fault?;
     plan.seen += 1;
     (plan.seen > after).then(|| plan.fault.take().map(|(fault, _)| fault)).flatten()

@@ -26,6 +26,7 @@ pub(super) const fn kind(method: Method) -> Option<&'static str> {
         M::QuotaSet => "quota",
         M::LedgerKeep => "ledger",
         M::SessionKill => "session",
+        M::ShardHandOver => "hand-over",
         M::OwnerHold | M::OwnerGiveWay => "owner",
         M::MoveArrive
         | M::MoveReplay

@@ -72,6 +72,7 @@ impl<S: Stream> Connection<S> {
             }
         };
         if let Some(answered) = self.pending.front() {
+            self.unproven |= !answered.is_untied();
             answered.charge(bytes.len() + self.on_disk.iter().map(Piece::bytes).sum::<usize>());
         }
         if self.outbox.is_empty() {

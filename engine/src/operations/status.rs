@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     access::{Caller, Need},
     damage::{Damage, Known, scrub_json},
+    lease::{Role, add_role},
     memory::{Part, resident_bytes},
     quotas,
     request::{error::OpError, service::ServiceCall},
@@ -35,7 +36,11 @@ pub(super) fn ping(_: &Shard, out: &mut Vec<u8>) {
 
 /// `Health`
 pub(super) fn health(shard: &Shard, out: &mut Vec<u8>) {
-    let status = if shard.graphs.write_refusal().is_some() { "read_only" } else { "ok" };
+    let status = match shard.role {
+        Role::Standby(_) => "standby",
+        Role::Alone | Role::Owner(_) if shard.graphs.write_refusal().is_some() => "read_only",
+        Role::Alone | Role::Owner(_) => "ok",
+    };
     let mut fields = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
@@ -44,6 +49,7 @@ pub(super) fn health(shard: &Shard, out: &mut Vec<u8>) {
         "mem_bytes": resident_bytes(),
     });
     add_ownership(shard, &mut fields);
+    add_role(&shard.role, &mut fields);
     value(out, &fields);
 }
 
@@ -196,6 +202,7 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
     let sees_all = !shard.access.is_on() || shard.access.is_system(caller);
     fields["quotas"] = quotas::summary(&shard.quotas, &shard.graphs, sees_all);
     add_ownership(shard, &mut fields);
+    add_role(&shard.role, &mut fields);
     if let Some(keys) = shard.authentication.keys() {
         fields["keys"] = keys.status();
     }

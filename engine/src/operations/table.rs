@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     keys::{LeastRole, Names},
+    lease::hand_over,
     request::{
         operation::{
             Access::{Channel, Open, Read, ReadBoth, Replace, System, SystemOfAll, Write, WriteNamed},
@@ -130,6 +131,7 @@ operations! {
 
     // Its operator.
     Shutdown: Inline(administration::shut_down), System, admin "service:admin", System;
+    ShardHandOver: Service(hand_over::hand_over), System, admin "service:admin", System;
     Checkpoint: Service(administration::checkpoint), SystemOfAll, admin "service:admin", Operator;
     Scrub: Service(administration::scrub), System, admin "graph:admin", Operator;
     QuotaShow: Service(administration::show_quotas), System, admin "graph:admin", Operator;

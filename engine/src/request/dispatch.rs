@@ -1,6 +1,10 @@
 //! From a frame to a response, or to the promise of one.
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use epistemic_protocol::ErrorCode;
 
@@ -16,6 +20,7 @@ use super::{
 };
 use crate::{
     audit, keys,
+    lease::needs_no_lease,
     memory::Body,
     operations::{
         handler::Handler,
@@ -38,6 +43,8 @@ pub(crate) enum Dispatched {
     Authenticated(Option<PendingResponse>),
     /// One that is answered into the outbox, and was slow or may be while it is sent.
     Ready(Ready),
+    /// An authenticated request, answered or promised from what is true whoever serves the store now.
+    Untied(Option<PendingResponse>),
     /// The key of its connection is not any more what it was: answered, and nothing more is read.
     Ended(Option<PendingResponse>),
     /// An authenticated request that must see the answers before it first; dispatch it again when they are out.
@@ -98,6 +105,12 @@ pub(crate) fn dispatch(
             return Dispatched::Authenticated(refused);
         }
     };
+    if let Some(error) = shard.role.refusal(method) {
+        shard.metrics.dispatched(method);
+        shard.metrics.answered(method, Duration::ZERO);
+        let refused = PendingResponse::refused(&error, to, pending.is_empty(), outbox);
+        return Dispatched::Untied(refused.map(PendingResponse::untied));
+    }
     let takes_document = operation.is_some_and(Operation::takes_document);
     if body.len() > shard.limits.max_frame_bytes && !takes_document {
         let error = FrameTooLarge { length: body.len(), limit: shard.limits.max_frame_bytes };
@@ -187,7 +200,11 @@ pub(crate) fn dispatch(
         Some(tenant) => pending.charged_to(tenant),
         None => pending,
     };
-    Dispatched::Authenticated(promised.map(charged))
+    let promised = promised.map(charged);
+    if needs_no_lease(method) {
+        return Dispatched::Untied(promised.map(PendingResponse::untied));
+    }
+    Dispatched::Authenticated(promised)
 }
 
 /// Whether the request has to wait for answers before it: everything does, so that its answer follows theirs and

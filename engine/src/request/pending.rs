@@ -115,6 +115,8 @@ pub(crate) struct PendingResponse {
     ready: Option<Arc<OnceLock<Ready>>>,
     /// What the audit log is to tell of it.
     followed: Option<Box<Followed>>,
+    /// It is true whoever serves the store when it is sent.
+    untied: bool,
 }
 
 /// A computation, or a read of much.
@@ -173,6 +175,7 @@ impl PendingResponse {
             tenant: None,
             ready: None,
             followed: None,
+            untied: false,
         }
     }
 
@@ -229,6 +232,17 @@ impl PendingResponse {
     pub(crate) fn followed(mut self, followed: Followed) -> Self {
         self.followed = Some(Box::new(followed));
         self
+    }
+
+    /// It is true whoever serves the store when it is sent.
+    pub(crate) fn untied(mut self) -> Self {
+        self.untied = true;
+        self
+    }
+
+    /// Whether it is true whoever serves the store when it is sent.
+    pub(crate) fn is_untied(&self) -> bool {
+        self.untied
     }
 
     /// So many bytes of the answer go out.

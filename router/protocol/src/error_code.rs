@@ -99,6 +99,8 @@ codes! {
     Quota = "QUOTA" FixRequest "quota";
     /// An answer does not fit.
     ResultTooLarge = "RESULT_TOO_LARGE" FixRequest "result-too-large";
+    /// This server has no records: it waits to take over from the owner of the shard, which the text names.
+    Standby = "STANDBY" Reroute "standby";
     /// Two tenant ids lead to the same graph.
     TenantCollision = "TENANT_COLLISION" FixRequest "tenant-collision";
     /// A connection to this port has to be under TLS.

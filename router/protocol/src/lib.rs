@@ -5,6 +5,7 @@
 //! * [`TokenKey`]: the tokens of requests that are not signed.
 //! * [`ErrorCode`]: why something failed, and what its receiver should do ([`ErrorKind`]).
 //! * [`redirect`]: where a graph is that a shard knows and does not serve.
+//! * [`standby`]: where the owner of a shard is that a server waits to take over.
 //!
 //! Pure: no sockets, no files, no clock, no async runtime. The server, the client, the storage and the tools use it, and it
 //! uses none of them.
@@ -14,6 +15,7 @@ mod error_code;
 mod method;
 pub mod placement;
 pub mod redirect;
+pub mod standby;
 mod token;
 
 pub use config_error::ConfigError;

@@ -71,7 +71,7 @@ methods! {
     GraphStats, ShardStatus, ListIdentities, GraphDigest, LedgerRead, MoveStatus, MoveArrive, MoveReplay, MoveFence,
     MoveRelease, MoveDepart, MoveAdmit, MoveDrop, MoveReturn, MoveForget, GraphHeads, ServiceExport, ServiceImport,
     MoveLook, MoveOutcomes, MoveRenew, MoveRefuse, GraphOwners, OwnerHold, OwnerGiveWay, Scrub, LedgerKeep,
-    UnregisterIdentity, QuotaShow, QuotaSet, SessionList, SessionKill,
+    UnregisterIdentity, QuotaShow, QuotaSet, SessionList, SessionKill, ShardHandOver,
     GraphLook, NodeSearch, NodeLook, NeighborPage, EdgesAmong, PathEdges, BlastDepths, LedgerTail,
 }
 

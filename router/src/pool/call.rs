@@ -13,7 +13,8 @@ use crate::breaker::{Outcome, Pass};
 use crate::client::is_read;
 use crate::error::{CallError, ConnectCause, ConnectError};
 
-/// How often a call is sent at most: again only if it was not sent at all, or is a read whose answer was lost.
+/// How often a call is sent at most: again only if it was not sent at all, is a read whose answer was lost, or was refused by a
+/// stand-by.
 const ATTEMPTS: usize = 2;
 
 /// From then on an attempt to connect counts as a failure for each call whose deadline ends meanwhile. A call in a greater
@@ -138,6 +139,10 @@ impl Pool {
         };
         let mut again = false;
         match &error {
+            CallError::Server(_) if self.follows(&error) => {
+                pass.answered();
+                again = true;
+            }
             CallError::Server(_) | CallError::ResponseTooLarge { .. } | CallError::BadResponse { .. } => {
                 pass.answered();
             }

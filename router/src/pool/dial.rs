@@ -97,10 +97,16 @@ impl Pool {
     async fn connect(&self) -> Dialled {
         let endpoint = &self.endpoint;
         match self.open().await {
-            Ok(client) => {
-                self.compare_lists(&client).await.inspect_err(
-                    |cause| tracing::warn!(%endpoint, %cause, "connection to shard is of no use"),
-                )?;
+            Ok(mut client) => {
+                let useless = |cause: &ConnectCause| tracing::warn!(%endpoint, %cause, "connection to shard is of no use");
+                let owner = self.compare_lists(&client).await.inspect_err(useless)?;
+                if let Some(owner) = owner.filter(|owner| self.is_served_by(owner)) {
+                    match Client::connect(&owner, &self.secret, self.options.clone()).await {
+                        Ok(of_owner) => client = of_owner,
+                        // It has died, most likely: calls hear that from the stand-by.
+                        Err(_) => self.forget_owner(),
+                    }
+                }
                 tracing::info!(%endpoint, "connected to shard");
                 Ok(Arc::new(Member::new(client)))
             }
@@ -111,8 +117,14 @@ impl Pool {
         }
     }
 
-    /// A connection, to a server started for it if need be.
+    /// A connection to the owner that a stand-by has named, or else to the endpoint, to a server started for it if need be.
     async fn open(&self) -> Result<Client, ConnectError> {
+        if let Some(owner) = self.owner() {
+            match Client::connect(&owner, &self.secret, self.options.clone()).await {
+                Ok(client) => return Ok(client),
+                Err(_) => self.forget_owner(),
+            }
+        }
         let connect = || Client::connect(&self.endpoint, &self.secret, self.options.clone());
         let error = match connect().await {
             Ok(client) => return Ok(client),

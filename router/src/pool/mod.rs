@@ -9,6 +9,7 @@ mod dial;
 mod lists;
 mod member;
 mod pools;
+mod standby;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub(crate) struct Pool {
     options: ConnectOptions,
     breaker: Arc<Breaker>,
     members: Mutex<Members>,
+    /// Where the shard is served, when a stand-by behind the endpoint has named it.
+    owner: Mutex<Option<Endpoint>>,
 }
 
 impl Pool {
@@ -53,6 +56,7 @@ impl Pool {
             options: options.clone(),
             breaker: Breaker::shared(endpoint, options.breaker),
             members: Mutex::default(),
+            owner: Mutex::default(),
         }
     }
 

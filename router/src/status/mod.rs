@@ -8,6 +8,7 @@
 mod base_names;
 mod damage;
 mod load;
+mod owner;
 mod quotas;
 mod sessions;
 mod shard;
@@ -15,6 +16,7 @@ mod shard;
 pub use base_names::{BaseNames, OtherBase, told as base_name_told};
 pub use damage::{DamageStatus, DamagedGraph, ScrubFinding, ScrubStatus};
 pub use load::LoadStatus;
+pub use owner::OwnerStatus;
 pub use quotas::{QuotaSetting, QuotaStatus, Quotas, TenantQuota};
 pub use sessions::Session;
 pub use shard::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use epistemic_protocol::placement::COMMONS;
 use serde::{Deserialize, Serialize};
 
-use super::{DamageStatus, LoadStatus, QuotaStatus, ScrubStatus};
+use super::{DamageStatus, LoadStatus, OwnerStatus, QuotaStatus, ScrubStatus};
 
 /// One graph, as `GraphStats` lists it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -203,6 +203,18 @@ pub struct ShardStatus {
     /// What it does, counted since its start; earlier versions do not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadStatus>,
+    /// `owner` or `standby`, where several processes could serve its store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Who serves the store then, as far as it knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<OwnerStatus>,
+    /// The stand-bys that the owner sees.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub standbys: Vec<OwnerStatus>,
+    /// Milliseconds since the owner has renewed its lease; none once it is lost or given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_age_ms: Option<u64>,
 }
 
 /// The keys file of a shard.

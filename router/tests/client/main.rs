@@ -10,5 +10,6 @@ mod outage;
 mod pool;
 mod routing;
 mod signing;
+mod standby;
 mod support;
 mod union;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Result,
     error::{of_objects, unusable},
+    lease,
     location::Location,
     probe::PROBES,
     runtime::Runtime,
@@ -147,13 +148,14 @@ pub(crate) async fn look(location: &Location) -> Result<Found> {
     }
 }
 
-/// Some object below `name`, but for those of a probe that was cut off.
+/// Some object below `name`, but for those of a probe that was cut off and those of leases, which come before the store.
 async fn first_below(location: &Location, name: &str) -> Result<Option<String>> {
-    let (below, probes) = (location.path(name), location.path(PROBES));
+    let below = location.path(name);
+    let before = [PROBES, lease::NAME, lease::HISTORY, lease::STANDBYS].map(|name| location.path(name));
     let mut objects = location.objects.list(Some(&below));
     while let Some(object) = objects.next().await {
         let object = object.map_err(|error| of_objects(&location.url, name, &error))?;
-        if !object.location.prefix_matches(&probes) {
+        if !before.iter().any(|before| object.location.prefix_matches(before)) {
             return Ok(Some(object.location.to_string()));
         }
     }

@@ -15,7 +15,7 @@
 //! * A commit that returned is on the object store. Both durabilities mean that: there is no operating system in between that
 //!   could keep a change for a process that died.
 //! * Reads see what is durable and nothing else: after each commit a snapshot is published, and all reads are of it (`store.rs`).
-//! * One process owns a prefix. Who opens it takes it over; the earlier owner's next commit fails with
+//! * One process owns a prefix. Who opens it takes it over, and a [`lease`] tells whether somebody should; the earlier owner's next commit fails with
 //!   [`StoreError::Fenced`], and it acknowledges nothing any more. That rests on the
 //!   object store creating an object only when there is none, which is tried out at each start (`probe.rs`), and on fences that
 //!   are never deleted (`settings.rs`).
@@ -33,6 +33,7 @@ mod error;
 mod flusher;
 mod identity;
 mod keys;
+pub mod lease;
 mod location;
 mod probe;
 mod read;

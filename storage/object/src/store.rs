@@ -46,11 +46,13 @@ pub struct Options {
     /// After this time without an answer the object store counts as unreachable: further commits are refused, the one that
     /// waits goes on waiting.
     pub unreachable_after: Duration,
+    /// That the object store was tried out already ([`SlateStore::try_out`]): it is not a second time.
+    pub tried_out: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { block_cache_bytes: 64 << 20, unreachable_after: Duration::from_secs(10) }
+        Self { block_cache_bytes: 64 << 20, unreachable_after: Duration::from_secs(10), tried_out: false }
     }
 }
 
@@ -82,8 +84,8 @@ impl SlateStore {
     /// store of another version, or one that lost its records.
     pub fn open(location: &Location, options: &Options) -> Result<Self> {
         let runtime = Arc::new(Runtime::start()?);
-        let (place, cache_bytes) = (location.clone(), options.block_cache_bytes);
-        let (db, identity) = runtime.wait(async move { Box::pin(open(&place, cache_bytes)).await })??;
+        let (place, how) = (location.clone(), options.clone());
+        let (db, identity) = runtime.wait(async move { Box::pin(open(&place, &how)).await })??;
         let url: Arc<str> = location.url().into();
         let snapshot = db.snapshot().map_err(|error| of_slatedb(&url, &error))?;
         let sequence = AtomicU64::new(snapshot.seq());
@@ -103,6 +105,24 @@ impl SlateStore {
             commits: Mutex::new(()),
             waits_since: Mutex::new(None),
         })
+    }
+
+    /// Tries out whether the object store does what a store on it rests on, on objects that are deleted again. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::BadDirectory`], which names what it does not do, or what else lies at the location; an object store that
+    /// does not answer.
+    pub fn try_out(location: &Location) -> Result<()> {
+        let location = location.clone();
+        Runtime::start()?.wait(async move {
+            identity::look(&location).await?;
+            probe::probe(&location).await
+        })?
+    }
+
+    /// The epoch that this opening has claimed: later ones have higher numbers.
+    pub fn epoch(&self) -> u64 {
+        self.db.manifest().writer_epoch()
     }
 
     /// Its identity.
@@ -148,13 +168,15 @@ async fn write_durably(db: Db, changes: slatedb::WriteBatch) -> Result<u64, slat
 }
 
 /// What lies there, checked, and opened.
-async fn open(location: &Location, cache_bytes: usize) -> Result<(Db, Identity)> {
+async fn open(location: &Location, options: &Options) -> Result<(Db, Identity)> {
     let found = identity::look(location).await?;
-    probe::probe(location).await?;
+    if !options.tried_out {
+        probe::probe(location).await?;
+    }
     let builder = Db::builder(location.path(DATABASE), Arc::clone(&location.objects))
         .with_settings(settings::settings(location.replaces))
         .with_sst_block_size(SstBlockSize::Block8Kib)
-        .with_db_cache(settings::cache(cache_bytes), 0);
+        .with_db_cache(settings::cache(options.block_cache_bytes), 0);
     let db = Box::pin(builder.build()).await.map_err(|error| of_slatedb(&location.url, &error))?;
     let identity = match found {
         Found::Store(identity) => identity,

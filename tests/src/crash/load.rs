@@ -28,6 +28,12 @@ const SHARED_DOMAINS: usize = 4;
 /// Longest time in which the load must reach the moment of the kill.
 const LOAD_LIMIT: Duration = Duration::from_secs(120);
 
+/// How the texts begin by which a server refuses what it was too late for.
+const REFUSALS: [&str; 2] = [
+    "the object store cannot be reached: the lease of this server",
+    "storage error: the server is shutting down",
+];
+
 /// Our server, for writers of [`Mix::ALL`]: it lets their agent become a `System` identity.
 pub fn server() -> ServerBuilder {
     ServerProcess::ours().arg("--system-agent").arg(SYSTEM_AGENT)
@@ -123,6 +129,20 @@ impl Writers {
             pause(instant);
             progress.killed.store(true, Ordering::SeqCst);
             server.kill9()
+        })
+    }
+
+    /// As [`Writers::write_and_kill`], but calls `end` instead, which leaves the server unable to answer, or gone.
+    pub fn write_and_lose(
+        &mut self,
+        server: &ServerProcess,
+        at_least: usize,
+        end: impl FnOnce() -> Result<()>,
+    ) -> Result<usize> {
+        let clients = self.connections(server)?;
+        self.write_until(clients, at_least, |progress| {
+            progress.killed.store(true, Ordering::SeqCst);
+            end()
         })
     }
 
@@ -243,8 +263,13 @@ impl Writers {
     }
 }
 
+/// Whether there is no answer, or one that says that the server is not, or may not be, the owner of its store any more.
 fn is_lost(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(WireError::Io(_)))
+    match error.downcast_ref() {
+        Some(WireError::Io(_)) => true,
+        Some(WireError::Server(text)) => REFUSALS.iter().any(|refusal| text.starts_with(refusal)),
+        Some(WireError::Protocol(_)) | None => false,
+    }
 }
 
 #[derive(Debug, Default)]

@@ -70,7 +70,7 @@ const OTHERS: [&str; 30] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 31] = [
+const SYSTEM: [&str; 32] = [
     "Shutdown",
     "Checkpoint",
     "ListIdentities",
@@ -102,6 +102,7 @@ const SYSTEM: [&str; 31] = [
     "QuotaSet",
     "SessionList",
     "SessionKill",
+    "ShardHandOver",
 ];
 
 #[test]

@@ -3,3 +3,4 @@
 mod backend;
 mod outage;
 mod shard;
+mod takeover;

@@ -15,11 +15,11 @@ const WRITERS: usize = 4;
 const ANSWERS_PER_ROUND: usize = 200;
 
 /// A server on the object store at `url`.
-fn on(server: ServerBuilder, url: &str) -> ServerBuilder {
+pub(super) fn on(server: ServerBuilder, url: &str) -> ServerBuilder {
     server.in_memory().arg("--store").arg(url)
 }
 
-fn directory() -> Result<(TempDir, String)> {
+pub(super) fn directory() -> Result<(TempDir, String)> {
     let folder = tempfile::tempdir()?;
     let url = format!("file://{}/shard", folder.path().display());
     Ok((folder, url))
@@ -80,7 +80,7 @@ fn a_second_server_takes_over_and_the_first_ends() -> Result<()> {
     let store = status(&first, "store_id")?;
     ensure!(status(&first, "store_url")? == url && status(&first, "backend")? == "slatedb");
 
-    let second = on(ServerProcess::ours(), &url).start()?;
+    let second = on(ServerProcess::ours(), &url).arg("--take-over").start()?;
     ensure!(status(&second, "store_id")? == store);
     if let Ok(mut client) = first.client() {
         ensure!(client.add_node("g", "late", b"\x80").is_err(), "a deposed owner acknowledged a write");

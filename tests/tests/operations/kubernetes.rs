@@ -10,10 +10,15 @@ use super::help::{check_flags, port, value};
 use super::{repository, strings, succeeds, text};
 
 const BASE: &str = "deploy/kubernetes/base";
+const OBJECT_STORE: &str = "deploy/kubernetes/object-store";
 
 /// The objects of a file.
 fn objects(file: &str) -> Result<Vec<Value>> {
-    let path = format!("{BASE}/{file}");
+    objects_of(BASE, file)
+}
+
+fn objects_of(folder: &str, file: &str) -> Result<Vec<Value>> {
+    let path = format!("{folder}/{file}");
     let text = text(&path)?;
     text.split("\n---\n").map(|object| serde_saphyr::from_str(object).with_context(|| path.clone())).collect()
 }
@@ -57,6 +62,39 @@ fn every_flag_and_variable_is_the_programs() -> Result<()> {
     let patch = text("deploy/kubernetes/expect-stores/shards.yaml")?;
     ensure!(patch.contains("--store-id-file"));
     check_flags(&["epistemic-graph-server", "--store-id-file", "/stores/shard-0"])?;
+    Ok(())
+}
+
+/// All pods of the shard have one name in the list, that of the Service which leads to the ready one, and each an endpoint of its
+/// own.
+#[test]
+fn the_name_of_a_shard_with_a_stand_by_moves() -> Result<()> {
+    let objects = objects_of(OBJECT_STORE, "shard.yaml")?;
+    let set = objects.iter().find(|object| object["kind"] == "StatefulSet").context("StatefulSet")?;
+    let words = command(set)?;
+    check_flags(&words)?;
+    ensure!(words.contains(&"--standby") && set["spec"]["updateStrategy"]["type"] == "OnDelete");
+    let customization: Value = serde_saphyr::from_str(&text(&format!("{OBJECT_STORE}/kustomization.yaml"))?)?;
+    let literals = strings(&customization["configMapGenerator"][0]["literals"])?;
+    let namespace = customization["namespace"].as_str().context("namespace")?;
+    let advertised =
+        value(&words, "--advertise").context("--advertise")?.replace("$(POD_NAMESPACE)", namespace);
+    ensure!(
+        literals.contains(&&*format!("GRAPH_SERVICE_ENDPOINTS={advertised}")),
+        "{advertised}: {literals:?}"
+    );
+    let services: Vec<&str> = objects
+        .iter()
+        .filter(|object| object["kind"] == "Service" && object["spec"]["publishNotReadyAddresses"] != true)
+        .filter_map(|object| object["metadata"]["name"].as_str())
+        .collect();
+    ensure!(
+        matches!(services[..], [name] if advertised.starts_with(&format!("tcp://{name}."))),
+        "{services:?}"
+    );
+    let own = value(&words, "--own-endpoint").context("--own-endpoint")?;
+    let pods = set["spec"]["serviceName"].as_str().context("serviceName")?;
+    ensure!(own.starts_with(&format!("tcp://$(POD_NAME).{pods}.")), "{own}");
     Ok(())
 }
 

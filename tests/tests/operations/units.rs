@@ -60,7 +60,7 @@ fn the_command_agrees_with_the_rest_of_the_unit() -> Result<()> {
     ensure!(value(&words, "--persist-dir") == Some(&*format!("/var/lib/{state}")), "{state}");
     ensure!(value(&words, "--store-id-file") == Some(&*format!("/var/lib/{stores}/shard-1")), "{stores}");
     ensure!(
-        setting(SHARD, "RestartPreventExitStatus")? == "2 4 5",
+        setting(SHARD, "RestartPreventExitStatus")? == "2 4 5 6",
         "a wrong store is not begun again and again"
     );
     ensure!(setting(SHARD, "TimeoutStartSec")? == "infinity", "a log is replayed for as long as it takes");

@@ -26,6 +26,7 @@ mod route;
 mod salvage;
 mod scrub;
 mod sessions;
+mod shard;
 mod shell;
 mod snapshot;
 mod status;
@@ -66,6 +67,7 @@ use self::route::RouteArgs;
 use self::salvage::SalvageArgs;
 use self::scrub::ScrubArgs;
 use self::sessions::SessionsCommand;
+use self::shard::ShardCommand;
 use self::shell::{CompletionsArgs, ManArgs};
 use self::snapshot::SnapshotCommand;
 use self::status::StatusArgs;
@@ -147,6 +149,9 @@ enum Command {
     /// The connections of shards: who is there, and ending them.
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Who serves a shard on an object store: hand it over to a stand-by.
+    #[command(subcommand)]
+    Shard(ShardCommand),
     /// The audit log of a server: whether it is what was written, and its newest lines.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -218,6 +223,7 @@ impl Command {
             Self::Identity(args) => identity::run(&args, runtime),
             Self::Keys(command) => keys::run(&command, runtime),
             Self::Sessions(command) => sessions::run(&command, runtime),
+            Self::Shard(command) => shard::run(&command, runtime),
             Self::Audit(command) => audit_log::run(&command),
             Self::Channel(command) => channel::run(&command, runtime),
             Self::Endpoints(command) => endpoints::run(&command, runtime),

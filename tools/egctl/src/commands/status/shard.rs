@@ -50,6 +50,8 @@ pub(super) enum State {
     Damaged,
     /// It has another endpoint list.
     OtherList,
+    /// It waits to take over from the owner, and has no records.
+    StandsBy,
 }
 
 impl State {
@@ -64,6 +66,7 @@ impl State {
             State::ReadOnly => "read-only",
             State::Damaged => "DAMAGED",
             State::OtherList => "other list",
+            State::StandsBy => "stand-by",
         }
     }
 
@@ -134,6 +137,9 @@ impl Look {
         let other = self.other_list(status);
         if other.is_some() {
             state.push(State::OtherList);
+        }
+        if status.role.as_deref() == Some("standby") {
+            state.push(State::StandsBy);
         }
         if !status.writable {
             state.push(State::ReadOnly);

@@ -69,6 +69,7 @@ pub(super) fn write_details(out: &mut dyn Write, shard: &Shard) -> io::Result<()
     let store = status.store_id.as_deref().unwrap_or("-");
     writeln!(out, "  version {}, backend {}, sequence {}", status.version, status.backend, status.sequence)?;
     writeln!(out, "  {directory}, store {store}")?;
+    write_role(out, status)?;
     match status.checkpoint_interval_s {
         0 => writeln!(out, "  checkpoints: {}, automatic ones are off", status.checkpoints.len())?,
         every => writeln!(out, "  checkpoints: {}, one every {every} s", status.checkpoints.len())?,
@@ -103,6 +104,23 @@ pub(super) fn write_details(out: &mut dyn Write, shard: &Shard) -> io::Result<()
         )?;
     }
     write_damage(out, status)
+}
+
+/// Who serves the store, where others could.
+fn write_role(out: &mut dyn Write, status: &ShardStatus) -> io::Result<()> {
+    let Some(role) = &status.role else { return Ok(()) };
+    let owner = status.owner.as_ref().map_or_else(|| "nobody yet".to_owned(), ToString::to_string);
+    if role == "standby" {
+        return writeln!(out, "  STANDS BY, the owner is {owner}");
+    }
+    let epoch = status
+        .owner
+        .as_ref()
+        .and_then(|owner| owner.epoch)
+        .map_or_else(|| "-".into(), |epoch| epoch.to_string());
+    let standbys: Vec<_> = status.standbys.iter().map(ToString::to_string).collect();
+    let standbys = if standbys.is_empty() { "NONE".to_owned() } else { standbys.join(", ") };
+    writeln!(out, "  owner {owner}, epoch {epoch}, stand-bys: {standbys}")
 }
 
 /// For how long a certificate is good.
