@@ -1,4 +1,6 @@
 //! Shards on object stores: a directory, moto, and a SeaweedFS cluster.
 
 mod backend;
+mod migration;
+mod operations;
 mod shard;

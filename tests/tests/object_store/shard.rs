@@ -15,11 +15,11 @@ const WRITERS: usize = 4;
 const ANSWERS_PER_ROUND: usize = 200;
 
 /// A server on the object store at `url`.
-fn on(server: ServerBuilder, url: &str) -> ServerBuilder {
+pub(super) fn on(server: ServerBuilder, url: &str) -> ServerBuilder {
     server.in_memory().arg("--store").arg(url)
 }
 
-fn directory() -> Result<(TempDir, String)> {
+pub(super) fn directory() -> Result<(TempDir, String)> {
     let folder = tempfile::tempdir()?;
     let url = format!("file://{}/shard", folder.path().display());
     Ok((folder, url))
@@ -64,7 +64,7 @@ fn acknowledged_writes_survive_kill_nine_on_seaweedfs() -> Result<()> {
 }
 
 /// A text of the server's status.
-fn status(server: &ServerProcess, name: &str) -> Result<String> {
+pub(super) fn status(server: &ServerProcess, name: &str) -> Result<String> {
     let status = server.client()?.call("", "ShardStatus", None)?;
     let text = field(&status, name).and_then(|value| value.as_str()).map(str::to_owned);
     text.with_context(|| format!("no {name} in {status}"))
