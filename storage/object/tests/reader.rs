@@ -64,6 +64,24 @@ fn a_reader_sees_what_is_durable_in_a_directory() {
     sees_what_is_durable(&Location::parse(&format!("file://{}/shard", folder.path().display())).unwrap());
 }
 
+/// SlateDB's own readers look for something newer as soon as they are open.
+#[test]
+fn a_reader_stays_with_its_state() {
+    let place = location(Arc::new(InMemory::new()));
+    let store = open(&place);
+    put(&store, "a", "0").unwrap();
+    let readers: Vec<_> = (1..=20)
+        .map(|number: u32| {
+            let reader = read(&place);
+            put(&store, "a", &number.to_string()).unwrap();
+            reader
+        })
+        .collect();
+    store.flush().unwrap();
+    let seen: Vec<_> = readers.iter().map(|reader| get(reader, "a").unwrap()).collect();
+    assert_eq!(seen, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
 /// It goes on acknowledging, and every reader has one state: two records that change together are read as one.
 #[test]
 fn the_owner_goes_on() {

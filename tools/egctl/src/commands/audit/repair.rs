@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::hosts::{open_store_read_only, open_store_writable};
+use epistemic_operations::hosts::{StorePlace, open_store_writable};
 use epistemic_operations::names::shown as shown_name;
-use epistemic_storage::RocksStore;
 use epistemic_storage::audit::{Audit, Findings, repair};
 use epistemic_storage::graph::RestartedLedger;
 use epistemic_storage::{GraphStore, Store};
