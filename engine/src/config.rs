@@ -131,6 +131,11 @@ pub struct Config {
     #[arg(long, default_value_t = 2, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub checkpoint_keep: u16,
 
+    /// Checkpoints that are not older than this are kept too, however many: seconds, or with a unit: 12h, 7d. Each keeps what
+    /// was overwritten since
+    #[arg(long, default_value = "0", value_name = "TIME", value_parser = parse_time)]
+    pub checkpoint_keep_for: Duration,
+
     /// Take a checkpoint at shutdown. Data is durable without it
     #[arg(long)]
     pub persist_on_shutdown: bool,

@@ -40,6 +40,7 @@ mod ownership;
 mod projection;
 mod quotas;
 mod request;
+mod restored;
 mod scrub;
 mod semantic;
 pub mod server;

@@ -64,7 +64,7 @@ pub(crate) fn start(shard: &Arc<Shard>) {
     let first = Arc::clone(shard);
     tokio::task::spawn_blocking(move || sample(&first));
     tokio::spawn(scrub::worker::run(Arc::clone(shard)));
-    if shard.checkpoint_interval > 0 && shard.checkpoints.directory().is_some() {
+    if shard.checkpoint_interval > 0 && shard.dirty.is_kept() {
         let period = Duration::from_secs(shard.checkpoint_interval);
         tokio::spawn(every(Arc::clone(shard), "checkpoint", period, checkpoint));
     }

@@ -13,6 +13,7 @@ mod memory;
 mod ownership;
 mod process;
 mod quotas;
+mod remote;
 mod requests;
 mod series;
 mod store;
@@ -29,8 +30,8 @@ pub(crate) use self::{caches::Asked, commits::GroupTimes, tls::Refused};
 use self::{
     caches::CacheSeries, checkpoints::CheckpointSeries, commits::CommitSeries, connections::ConnectionSeries,
     damage::DamageSeries, graphs::GraphSeries, memory::MemorySeries, ownership::OwnershipSeries,
-    process::ProcessSeries, quotas::QuotaSeries, requests::RequestSeries, series::Series, store::StoreSeries,
-    threads::ThreadSeries, tls::TlsSeries,
+    process::ProcessSeries, quotas::QuotaSeries, remote::RemoteSeries, requests::RequestSeries,
+    series::Series, store::StoreSeries, threads::ThreadSeries, tls::TlsSeries,
 };
 use crate::{
     admission::Admission,
@@ -96,6 +97,7 @@ pub(crate) struct Metrics {
     lease: LeaseSeries,
     pub(crate) tls: TlsSeries,
     store: StoreSeries,
+    remote: RemoteSeries,
     connections: ConnectionSeries,
     damage: DamageSeries,
     memory: MemorySeries,
@@ -120,6 +122,7 @@ impl Metrics {
             lease: LeaseSeries::new()?,
             tls: TlsSeries::new(&series)?,
             store: StoreSeries::new(&series)?,
+            remote: RemoteSeries::new()?,
             connections: ConnectionSeries::new(&series)?,
             damage: DamageSeries::new(&series)?,
             memory: MemorySeries::new(&series)?,
@@ -148,6 +151,7 @@ impl Metrics {
         self.threads.renew(sources);
         self.connections.renew(sources);
         self.store.renew(sources.graphs, &self.registry);
+        self.remote.renew(sources.graphs, &self.registry);
         self.damage.renew(&sources.damage, sources.scrub.as_ref(), &self.registry);
         self.memory.renew(sources);
         self.quotas.renew(sources.quotas, sources.graphs);

@@ -2,7 +2,8 @@
 
 use std::{os::unix::fs::PermissionsExt, path::Path, time::Instant};
 
-use epistemic_storage::{GraphStore, MemoryStore, RocksOptions, datadir::DataDir};
+use epistemic_storage::{GraphStore, MemoryStore, Restored, RocksOptions, datadir::DataDir};
+use parking_lot::Mutex;
 
 use crate::{
     config::{Config, DurabilityMode},
@@ -21,12 +22,16 @@ pub(crate) struct Opened {
 }
 
 /// A store on an object store.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Remote {
     pub(crate) store_id: String,
     pub(crate) url: String,
     /// The epoch that this opening has claimed.
     pub(crate) epoch: u64,
+    /// That it is a clone, until its names were compared with the other shards.
+    pub(crate) restored: Mutex<Option<Restored>>,
+    #[cfg(feature = "object-store")]
+    pub(crate) location: epistemic_object_store::Location,
 }
 
 /// Opens the store, or creates it where that is allowed. Blocks while the log of the last run is replayed.
@@ -70,7 +75,7 @@ pub(crate) fn open(
 fn open_remote(url: &str, config: &Config, budget: &Budget, expected: &Expected) -> anyhow::Result<Opened> {
     use std::time::Duration;
 
-    use epistemic_object_store::{Identity, Location, Options, SlateStore};
+    use epistemic_object_store::{Identity, Location, Options, SlateStore, restored};
 
     let begun = Instant::now();
     let location = Location::parse(url)?;
@@ -83,8 +88,9 @@ fn open_remote(url: &str, config: &Config, budget: &Budget, expected: &Expected)
         tried_out: url != "memory:",
     };
     let store = SlateStore::open(&location, &options)?;
-    let (store_id, epoch) = (store.identity().store_id.clone(), store.epoch());
-    let remote = Remote { store_id, url: location.url().to_owned(), epoch };
+    let restored = Mutex::new(restored(&location)?);
+    let (store_id, url) = (store.identity().store_id.clone(), location.url().to_owned());
+    let remote = Remote { store_id, url, epoch: store.epoch(), restored, location };
     tell_of_new(found, config, &remote.store_id, &remote.url);
     expected.note(&remote.store_id)?;
     let graphs = GraphStore::open(store)?;

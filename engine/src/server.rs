@@ -17,7 +17,7 @@ use epistemic_listen::{Places, manager};
 use epistemic_logging::{LAST_LINES, LogWriter, complain};
 use epistemic_signing::Key as SigningKey;
 use epistemic_storage::{
-    Durability, GraphStore, StoreError,
+    Durability, GraphStore, Retention, StoreError,
     channels::{Channels, Keep},
     datadir::DataDir,
     graph::Asking,
@@ -451,13 +451,19 @@ fn open_shard(
     let metrics = Arc::new(Metrics::new(log, config.max_graph_series as usize)?);
     let authentication = authentication(config, auth, &metrics)?;
     let audit = audit_log(config, directory.as_ref(), &metrics)?;
-    let dirty = Arc::new(Dirty::new(directory.is_some()));
+    let takes_checkpoints = directory.is_some() || graphs.store().restore_points().is_some();
+    let dirty = Arc::new(Dirty::new(takes_checkpoints));
     let path = directory.as_ref().map(|directory| directory.path().to_owned());
     let most = spool::Most { bytes: config.memory.answer_disk, files: shares.spooled };
     let spool = Spool::new(path.clone(), most, config.min_free_bytes);
     let scrub = Scrub::new(path, config.scrub_interval);
-    let keep = usize::from(config.checkpoint_keep);
-    let checkpoints = Checkpoints::new(directory, keep, Arc::clone(&dirty), Arc::clone(&metrics), &graphs)?;
+    let retention = Retention {
+        newest: usize::from(config.checkpoint_keep),
+        by_age: true,
+        younger_than: config.checkpoint_keep_for,
+    };
+    let checkpoints =
+        Checkpoints::new(directory, retention, Arc::clone(&dirty), Arc::clone(&metrics), &graphs)?;
     let durability = match config.durability {
         DurabilityMode::Sync => Durability::Sync,
         DurabilityMode::Interval(_) | DurabilityMode::None => Durability::Buffered,

@@ -5,5 +5,8 @@
 pub use crate::rocks::{DamagedLog, LostWrites, WalReport, accept_lost_writes, check_wals, lost_writes};
 pub use crate::{
     batch::Change,
-    store::{BulkLoad, Cursor, Direction, Entry, GroupLimits, KeyRange, Read, ScanOptions, StoreStats},
+    store::{
+        BulkLoad, Cursor, Direction, Entry, GroupLimits, KeyRange, Read, RemoteActivity, RemoteRequests,
+        ScanOptions, StoreStats,
+    },
 };

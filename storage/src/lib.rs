@@ -79,6 +79,8 @@ pub mod limits;
 mod memory;
 mod mutation;
 pub mod properties;
+mod restore_points;
+mod restored;
 #[cfg(feature = "rocksdb")]
 mod rocks;
 pub mod scrub;
@@ -97,6 +99,8 @@ pub use graphs::{Graphs, NamedGraph};
 pub use keys::GraphId;
 pub use memory::MemoryStore;
 pub use mutation::Mutation;
+pub use restore_points::{RestorePoint, RestorePoints, Retention};
+pub use restored::Restored;
 #[cfg(feature = "rocksdb")]
 pub use rocks::{RocksOptions, RocksStore};
 pub use space::Space;

@@ -8,6 +8,7 @@ use std::{path::Path, time::Duration};
 use crate::{
     batch::WriteBatch,
     error::Result,
+    restore_points::RestorePoints,
     scrub::{Table, TableCheck},
     space::Space,
 };
@@ -191,6 +192,28 @@ pub struct StoreActivity {
     pub is_stopped: bool,
 }
 
+/// What a store on an object store has asked of it since it was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemoteActivity {
+    /// Requests by their kind.
+    pub requests: Vec<RemoteRequests>,
+    /// Commits whose objects no table holds yet: a start replays them.
+    pub log_objects: u64,
+}
+
+/// Requests of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemoteRequests {
+    /// `get`, `put`, `list`, ...
+    pub kind: &'static str,
+    /// All, those that failed and were repeated included.
+    pub requests: u64,
+    /// Those that failed, but for the refusals that conditional requests are made for and objects that are not there.
+    pub errors: u64,
+    /// Bytes of objects that were sent or received.
+    pub bytes: u64,
+}
+
 /// Records that one group changes, but for a write that changes more.
 const GROUP_CHANGES: usize = 20_000;
 /// Bytes that the writes of one group cost, about.
@@ -276,14 +299,25 @@ pub trait Store: Read {
     fn bulk_load(&self) -> Result<Box<dyn BulkLoad + '_>>;
 
     /// Writes a complete, openable copy of the store to the local directory `dir`, which must not exist.
-    /// Durable on return; files are shared by hard link where they can be.
+    /// Durable on return; files are shared by hard link where they can be. A backend without files has
+    /// [`Store::restore_points`] instead.
     fn checkpoint(&self, dir: &Path) -> Result<()>;
+
+    /// The states that it keeps by itself; none for a backend that writes its copies to directories, or keeps none.
+    fn restore_points(&self) -> Option<&dyn RestorePoints> {
+        None
+    }
 
     /// Sizes.
     fn stats(&self) -> Result<StoreStats>;
 
     /// What it does beside its commits; none for a backend without files.
     fn activity(&self) -> Option<StoreActivity> {
+        None
+    }
+
+    /// What it has asked of an object store; none for a backend without one.
+    fn remote_activity(&self) -> Option<RemoteActivity> {
         None
     }
 

@@ -66,9 +66,9 @@ pub fn axe_script() -> Result<PathBuf> {
     of_setup("axe/script/axe_playwright_python/axe.min.js")
 }
 
-/// The S3-compatible server.
-pub fn s3_server() -> Result<PathBuf> {
-    of_setup("s3/bin/moto_server")
+/// The interpreter that has the S3-compatible server of `tests/python/moto_server.py` installed.
+pub fn s3_python() -> Result<PathBuf> {
+    of_setup("s3/bin/python")
 }
 
 /// SeaweedFS, all of its servers.

@@ -1,6 +1,7 @@
-//! An S3-compatible server: moto, from the environment `s3` that `scripts/setup` makes.
+//! An S3-compatible server: moto, from the environment `s3` that `scripts/setup` makes, with `tests/python/moto_server.py`.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -26,7 +27,9 @@ impl S3Server {
     /// Starts one on a free loopback port and waits until it has its bucket.
     pub fn start() -> Result<S3Server> {
         let addr = free_loopback_addr()?;
-        let child = Command::new(binaries::s3_server()?)
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/moto_server.py");
+        let child = Command::new(binaries::s3_python()?)
+            .arg(script)
             .args(["-H", &addr.ip().to_string(), "-p", &addr.port().to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use epistemic_storage::{
     StoreError,
-    datadir::list_checkpoints,
     graph::{Graph, GraphReader},
 };
 use serde::Deserialize;
@@ -137,13 +136,10 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
     let stats = shard.graphs.store().stats().map_err(storage)?;
     let directory = shard.checkpoints.directory();
     let remote = shard.remote.as_ref();
-    let checkpoints = match directory {
-        Some(directory) => list_checkpoints(directory.path()).map_err(storage)?,
-        None => Vec::new(),
-    };
+    let checkpoints = shard.checkpoints.list().map_err(storage)?;
     let checkpoints: Vec<Value> = checkpoints
         .iter()
-        .map(|info| json!({"name": info.name, "created_ms": info.created_ms, "bytes": info.bytes()}))
+        .map(|taken| json!({"name": taken.name, "created_ms": taken.created_ms, "bytes": taken.bytes}))
         .collect();
     let refusal = shard.graphs.write_refusal();
     let (nodes, edges) = shard.graphs.graphs().iter().fold((0, 0), |(nodes, edges), graph| {
@@ -209,7 +205,7 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
     if let Some(peers) = &shard.peers {
         fields["ownership"] = peers.status();
     }
-    if let Some(restored) = directory.and_then(|directory| directory.restored()) {
+    if let Some(restored) = shard.restored() {
         fields["restored"] = json!(restored);
     }
     value(out, &fields);

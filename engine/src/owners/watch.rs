@@ -21,14 +21,17 @@ const RESTORED_BEFORE_SERVING: Duration = Duration::from_secs(5);
 
 /// Asks the others before anybody is served. One that has no others to ask is what there is.
 pub(crate) async fn check_first(shard: &Arc<Shard>) {
-    let Some(directory) = shard.checkpoints.directory() else { return };
-    let restored = directory.restored();
+    let restored = shard.restored();
+    // What lies on an object store is never an older one, unless it is a clone.
+    if shard.checkpoints.directory().is_none() && restored.is_none() {
+        return;
+    }
     if let Some(restored) = &restored {
         let (from, taken_ms) = (&restored.from, restored.taken_ms);
-        tracing::warn!(from, taken_ms, "this directory was restored: moves since then are not known in it");
+        tracing::warn!(from, taken_ms, "this store was restored: moves since then are not known in it");
     }
     let Some(peers) = &shard.peers else {
-        settle(shard);
+        settle(shard).await;
         return;
     };
     peers.show(&shard.metrics);
@@ -90,13 +93,19 @@ async fn round(shard: &Arc<Shard>) {
     // Identities are the same on all shards: whoever may list names here may there.
     peers.ask(shard.access.a_system_agent(), &shard.graphs, &shard.metrics).await;
     if peers.is_settled() {
-        settle(shard);
+        settle(shard).await;
     }
 }
 
-fn settle(shard: &Shard) {
-    let settled = shard.checkpoints.directory().map_or(Ok(()), |directory| directory.settle_restored());
-    if let Err(error) = settled {
-        tracing::warn!(%error, "the note that this directory was restored cannot be removed; it is tried again");
+async fn settle(shard: &Arc<Shard>) {
+    let settling = Arc::clone(shard);
+    let settled = tokio::task::spawn_blocking(move || settling.settle_restored()).await;
+    let told: Option<String> = match settled {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(error) = told {
+        tracing::warn!(error, "the note that this store was restored cannot be removed; it is tried again");
     }
 }

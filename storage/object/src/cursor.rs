@@ -1,12 +1,12 @@
 //! Scans. Entries are fetched from the store's runtime many at a time.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use epistemic_storage::{
     Space,
     backend::{Cursor, Direction, Entry, KeyRange, ScanOptions},
 };
-use slatedb::{DbIterator, KeyValue};
+use slatedb::{DbIterator, DbReadOps, DbSnapshot, KeyValue};
 
 use crate::{
     Result,
@@ -23,8 +23,8 @@ const MOST: usize = 2048;
 /// Bytes that are fetched at a time.
 const MOST_BYTES: usize = 1 << 20;
 
-pub(crate) struct SlateCursor {
-    view: View,
+pub(crate) struct SlateCursor<R = DbSnapshot> {
+    view: View<R>,
     space: Space,
     options: ScanOptions,
     /// What is still to be scanned, in the order of the scan.
@@ -36,9 +36,9 @@ pub(crate) struct SlateCursor {
     current: Option<KeyValue>,
 }
 
-impl SlateCursor {
+impl<R: DbReadOps + Send + Sync + 'static> SlateCursor<R> {
     /// Nothing is read before its first entry is asked for.
-    pub(crate) fn new(view: View, space: Space, range: &KeyRange, options: ScanOptions) -> Self {
+    pub(crate) fn new(view: View<R>, space: Space, range: &KeyRange, options: ScanOptions) -> Self {
         let mut ahead = VecDeque::from(keys::stretches(space, range));
         if options.direction == Direction::Reverse {
             ahead.make_contiguous().reverse();
@@ -64,7 +64,7 @@ impl SlateCursor {
                 return Ok(());
             }
             let (running, most) = (self.running.take(), self.fetch);
-            let (snapshot, options) = (self.view.snapshot.clone(), settings::scan(self.options));
+            let (snapshot, options) = (Arc::clone(&self.view.snapshot), settings::scan(self.options));
             let fetched = self.view.runtime.wait(async move {
                 let running = match (running, begin) {
                     (None, Some(Stretch { start, end })) => {
@@ -98,7 +98,7 @@ async fn take(
     Ok((Some(running), entries))
 }
 
-impl Cursor for SlateCursor {
+impl<R: DbReadOps + Send + Sync + 'static> Cursor for SlateCursor<R> {
     fn next(&mut self) -> Result<Option<Entry<'_>>> {
         loop {
             if self.fetched.is_empty() {

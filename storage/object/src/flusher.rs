@@ -37,6 +37,11 @@ impl Unwritten {
         }
     }
 
+    /// Commits that are in no table.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Relaxed)
+    }
+
     /// Bytes of keys and values, as they were committed.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)

@@ -17,7 +17,7 @@ use crate::{
 
 /// Folder of the database below the prefix.
 pub(crate) const DATABASE: &str = "db";
-const NAME: &str = "identity.json";
+pub(crate) const NAME: &str = "identity.json";
 /// Version of the layout below the prefix, `keys.rs` included.
 const FORMAT_VERSION: u32 = 1;
 /// Release of SlateDB that this one reads what it wrote. Its format is compatible between neighbouring releases only, so a newer
@@ -36,9 +36,37 @@ pub struct Identity {
     pub created_ms: u64,
     /// Release of SlateDB that the database is in the format of.
     pub slatedb: String,
+    /// What it is a clone of, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloned: Option<Origin>,
+}
+
+/// The restore point that a clone was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The store it is of.
+    pub store_id: String,
+    /// Where that lay.
+    pub url: String,
+    /// Name of the restore point.
+    pub point: String,
+    /// When it was taken, Unix milliseconds.
+    pub taken_ms: u64,
 }
 
 impl Identity {
+    /// A new one.
+    pub(crate) fn new(cloned: Option<Origin>) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            store_id: uuid::Uuid::new_v4().to_string(),
+            created_ms: clock::unix_ms(),
+            slatedb: SLATEDB.to_owned(),
+            cloned,
+        }
+    }
+
     /// The identity of the store at a location, or `None` when there is none. Reads one object; blocks.
     ///
     /// # Errors
@@ -83,25 +111,23 @@ impl Identity {
     /// Writes a new identity, for a database that nothing was acknowledged of yet. Durable on return. When another process was
     /// faster, that one's: this process is fenced by then, or fences it.
     pub(crate) async fn create(location: &Location) -> Result<Self> {
-        let identity = Self {
-            format_version: FORMAT_VERSION,
-            store_id: uuid::Uuid::new_v4().to_string(),
-            created_ms: clock::unix_ms(),
-            slatedb: SLATEDB.to_owned(),
-        };
-        let text =
-            serde_json::to_vec_pretty(&identity).map_err(|error| StoreError::other(error.to_string()))?;
-        let path = location.path(NAME);
-        match location
-            .objects
-            .put_opts(&path, PutPayload::from(Bytes::from(text)), PutMode::Create.into())
-            .await
-        {
-            Ok(_) => Ok(identity),
-            // An earlier attempt of ours whose answer was lost, or another process.
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Self::read(location)
-                .await?
-                .ok_or_else(|| unusable(&location.url, format!("{NAME} was there and is gone"))),
+        let identity = Self::new(None);
+        if identity.write(location).await? {
+            return Ok(identity);
+        }
+        // An earlier attempt of ours whose answer was lost, or another process.
+        Self::read(location)
+            .await?
+            .ok_or_else(|| unusable(&location.url, format!("{NAME} was there and is gone")))
+    }
+
+    /// Writes it where there is none; false when there is one. Durable on return.
+    pub(crate) async fn write(&self, location: &Location) -> Result<bool> {
+        let text = serde_json::to_vec_pretty(self).map_err(|error| StoreError::other(error.to_string()))?;
+        let (path, payload) = (location.path(NAME), PutPayload::from(Bytes::from(text)));
+        match location.objects.put_opts(&path, payload, PutMode::Create.into()).await {
+            Ok(_) => Ok(true),
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
             Err(error) => Err(of_objects(&location.url, NAME, &error)),
         }
     }

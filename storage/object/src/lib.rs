@@ -22,12 +22,16 @@
 //! * While the object store does not answer, commits wait; [`Store::accepts_writes`](epistemic_storage::Store::accepts_writes)
 //!   tells when one has waited for too long. Nothing is given up, so it heals by itself.
 //! * A prefix that holds no store becomes one only if nothing else lies there (`identity.rs`).
+//! * Restore points keep states under names (`points.rs`), [`clone_point`] makes a store of its own out of one in some requests,
+//!   and [`SlateReader`] reads one, or what is newest, beside the owner, which goes on.
 //!
 //! Everything blocks, from any thread: the work is done on a runtime of the store's own (`runtime.rs`). Reads may wait for the
 //! network. Keys are laid out in `keys.rs`.
 
 mod bulk;
+mod clone;
 mod commit;
+mod counted;
 mod cursor;
 mod error;
 mod flusher;
@@ -35,14 +39,19 @@ mod identity;
 mod keys;
 pub mod lease;
 mod location;
+mod points;
 mod probe;
 mod read;
+mod reader;
 mod runtime;
 mod settings;
 mod store;
 
-pub use identity::Identity;
+pub use clone::{clone_point, discard_clone, restored, settle_restored};
+pub use identity::{Identity, Origin};
 pub use location::Location;
+pub use points::{delete_point, list_points};
+pub use reader::SlateReader;
 pub use store::{Options, SlateStore};
 
 use epistemic_storage::StoreError;

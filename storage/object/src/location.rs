@@ -7,7 +7,11 @@ use object_store::{
     path::Path,
 };
 
-use crate::{Result, error::unusable};
+use crate::{
+    Result,
+    counted::{Counted, Requests},
+    error::unusable,
+};
 
 /// A request that failed is repeated this often before SlateDB, which repeats without end, hears of it. Both pause for a second
 /// at most, so that all goes on soon after an outage.
@@ -29,6 +33,10 @@ pub struct Location {
     pub(crate) url: String,
     /// Whether it can replace an object on the condition that it is unchanged. Files cannot.
     pub(crate) replaces: bool,
+    /// What was asked of `objects`.
+    pub(crate) requests: Arc<Requests>,
+    /// What tells two object stores apart: paths of one mean nothing in the other.
+    bucket: Arc<str>,
 }
 
 impl Location {
@@ -55,7 +63,19 @@ impl Location {
     /// A prefix of any object store, for tests and for embedders with a client of their own. `replaces` says whether it can
     /// replace an object on the condition that it is unchanged.
     pub fn of(objects: Arc<dyn ObjectStore>, prefix: &str, url: &str, replaces: bool) -> Self {
-        Self { objects, prefix: Path::from(prefix), url: url.to_owned(), replaces }
+        let bucket = format!("{:p}", Arc::as_ptr(&objects)).into();
+        Self::at(objects, Path::from(prefix), url, replaces, bucket)
+    }
+
+    fn at(inner: Arc<dyn ObjectStore>, prefix: Path, url: &str, replaces: bool, bucket: Arc<str>) -> Self {
+        let requests = Arc::<Requests>::default();
+        let objects = Arc::new(Counted { inner, requests: Arc::clone(&requests) });
+        Self { objects, prefix, url: url.to_owned(), replaces, requests, bucket }
+    }
+
+    /// Whether both are prefixes of one bucket, or directories of one machine.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.bucket == other.bucket
     }
 
     /// The URL, without what stands behind a question mark.
@@ -68,10 +88,11 @@ impl Location {
             return Err(unusable(url, "the directory is not absolute: write file:///DIRECTORY"));
         }
         fs_err::create_dir_all(&directory).map_err(|error| unusable(url, error.to_string()))?;
-        let files = LocalFileSystem::new_with_prefix(&directory)
-            .map_err(|error| unusable(url, error.to_string()))?
-            .with_fsync(true);
-        Ok(Self::of(Arc::new(files), "", url, false))
+        // A path that leads to one file from wherever it is named: a clone has paths of its source.
+        let prefix =
+            Path::from_filesystem_path(&directory).map_err(|error| unusable(url, error.to_string()))?;
+        let files = LocalFileSystem::new().with_fsync(true);
+        Ok(Self::at(Arc::new(files), prefix, url, false, "file://".into()))
     }
 
     fn bucket(url: &str, rest: &str) -> Result<Self> {
@@ -102,7 +123,7 @@ impl Location {
         // The process has one TLS implementation; a second attempt to name it is refused and fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let objects = builder.build().map_err(|error| unusable(&told, error.to_string()))?;
-        Ok(Self { objects: Arc::new(objects), prefix, url: told, replaces: true })
+        Ok(Self::at(Arc::new(objects), prefix, &told, true, format!("s3://{bucket}?{query}").into()))
     }
 
     /// The path of an object below the prefix.
@@ -130,6 +151,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = Location::parse(&format!("file://{}/new", folder.path().display())).unwrap();
         assert!(!directory.replaces && folder.path().join("new").is_dir());
+        let [other, elsewhere] =
+            ["s3://graphs/x?endpoint=http://127.0.0.1:8333&region=eu-x-1", "s3://graphs/x"]
+                .map(|url| Location::parse(url).unwrap());
+        assert!(bucket.is_beside(&other) && !bucket.is_beside(&elsewhere) && !bucket.is_beside(&directory));
+        assert!(!Location::parse("memory:").unwrap().is_beside(&Location::parse("memory:").unwrap()));
     }
 
     #[test]

@@ -7,22 +7,32 @@ use epistemic_storage::{
     backend::{Cursor, KeyRange, Read, ScanOptions},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use slatedb::DbSnapshot;
+use slatedb::{DbReadOps, DbSnapshot};
 
 use crate::{Result, cursor::SlateCursor, error::of_slatedb, keys, runtime::Runtime};
 
 /// Reads of many keys at a time that wait for the object store.
 const AT_ONCE: usize = 32;
 
-/// One durable state of all spaces. Holding it keeps what was overwritten since.
-#[derive(Clone)]
-pub(crate) struct View {
+/// One durable state of all spaces, read through a snapshot of the owner or a reader beside it. Holding it keeps what was
+/// overwritten since.
+pub(crate) struct View<R = DbSnapshot> {
     pub(crate) runtime: Arc<Runtime>,
-    pub(crate) snapshot: Arc<DbSnapshot>,
+    pub(crate) snapshot: Arc<R>,
     pub(crate) url: Arc<str>,
 }
 
-impl View {
+impl<R> Clone for View<R> {
+    fn clone(&self) -> Self {
+        Self {
+            runtime: Arc::clone(&self.runtime),
+            snapshot: Arc::clone(&self.snapshot),
+            url: Arc::clone(&self.url),
+        }
+    }
+}
+
+impl<R: DbReadOps + Send + Sync + 'static> View<R> {
     fn value(&self, space: Space, key: &[u8]) -> Result<Option<bytes::Bytes>> {
         let (snapshot, key) = (Arc::clone(&self.snapshot), keys::stored(space, key));
         let read = self.runtime.wait(async move { snapshot.get(key).await })?;
@@ -50,7 +60,7 @@ impl View {
     }
 }
 
-impl Read for View {
+impl<R: DbReadOps + Send + Sync + 'static> Read for View<R> {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>> {
         Ok(self.value(space, key)?.map(Into::into))
     }
@@ -75,4 +85,23 @@ impl Read for View {
     ) -> Result<Box<dyn Cursor + 'a>> {
         Ok(Box::new(SlateCursor::new(self.clone(), space, &range, options)))
     }
+}
+
+/// Bytes of the entries of a range, which it reads.
+pub(crate) fn size_of(store: &dyn Read, space: Space, range: KeyRange) -> Result<u64> {
+    let mut cursor = store.scan(space, range, ScanOptions::SWEEP)?;
+    let mut bytes = 0;
+    while let Some((key, value)) = cursor.next()? {
+        bytes += (key.len() + value.len()) as u64;
+    }
+    Ok(bytes)
+}
+
+/// Reads every record, and so every block with its checksum.
+pub(crate) fn all(store: &dyn Read) -> Result<()> {
+    for space in Space::ALL {
+        let mut cursor = store.scan(space, KeyRange::all(), ScanOptions::SWEEP)?;
+        while cursor.next()?.is_some() {}
+    }
+    Ok(())
 }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use epistemic_storage::{
-    Durability, Space, Store, StoreError, WriteBatch,
-    backend::{BulkLoad, Cursor, GroupLimits, KeyRange, Read, ScanOptions, StoreStats},
+    Durability, RestorePoints, Space, Store, StoreError, WriteBatch,
+    backend::{BulkLoad, Cursor, GroupLimits, KeyRange, Read, RemoteActivity, ScanOptions, StoreStats},
 };
 use parking_lot::{Mutex, RwLock};
 use slatedb::{CloseReason, Db, SstBlockSize, config::ScanOptions as SlateScan};
@@ -19,14 +19,14 @@ use slatedb::{CloseReason, Db, SstBlockSize, config::ScanOptions as SlateScan};
 use crate::{
     Result,
     bulk::SlateBulk,
-    commit,
+    clone, commit,
     error::{fenced, of_slatedb, unusable},
     flusher::{self, Unwritten},
     identity::{self, DATABASE, Found, Identity},
     keys::Stretch,
     location::Location,
-    probe,
-    read::View,
+    points, probe,
+    read::{self, View},
     runtime::Runtime,
     settings,
 };
@@ -59,16 +59,17 @@ impl Default for Options {
 /// A store below a prefix of an object store, owned by this process until another one opens it. Dropping it closes it, which
 /// may take some seconds.
 pub struct SlateStore {
-    runtime: Arc<Runtime>,
-    db: Db,
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) db: Db,
+    pub(crate) location: Location,
     identity: Identity,
     url: Arc<str>,
-    unreachable_after: Duration,
+    pub(crate) unreachable_after: Duration,
     /// The newest durable state: what all reads see.
     published: RwLock<View>,
     /// Number of the newest durable commit.
     sequence: AtomicU64,
-    unwritten: Arc<Unwritten>,
+    pub(crate) unwritten: Arc<Unwritten>,
     /// Held while a commit is written, flushed and published: one state is published after the other.
     commits: Mutex<()>,
     /// Since when a commit waits for the object store.
@@ -96,6 +97,7 @@ impl SlateStore {
         Ok(Self {
             runtime,
             db,
+            location: location.clone(),
             identity,
             url,
             unreachable_after: options.unreachable_after,
@@ -135,7 +137,7 @@ impl SlateStore {
     }
 
     /// Why the database is closed, if it is.
-    fn closed(&self) -> Result<()> {
+    pub(crate) fn closed(&self) -> Result<()> {
         match self.db.status().close_reason {
             None => Ok(()),
             Some(CloseReason::Fenced) => Err(fenced(&self.url)),
@@ -145,7 +147,7 @@ impl SlateStore {
         }
     }
 
-    fn unreachable(&self, waited: Duration) -> StoreError {
+    pub(crate) fn unreachable(&self, waited: Duration) -> StoreError {
         StoreError::Unreachable {
             detail: format!("a write to {} has waited for {} s for its answer", self.url, waited.as_secs()),
         }
@@ -170,6 +172,13 @@ async fn write_durably(db: Db, changes: slatedb::WriteBatch) -> Result<u64, slat
 /// What lies there, checked, and opened.
 async fn open(location: &Location, options: &Options) -> Result<(Db, Identity)> {
     let found = identity::look(location).await?;
+    if found == Found::Unnamed && clone::is_clone(location).await? {
+        return Err(unusable(
+            &location.url,
+            "a clone without identity.json lies there: run the 'egctl checkpoint restore' that was cut off again, or bring that \
+             object back",
+        ));
+    }
     if !options.tried_out {
         probe::probe(location).await?;
     }
@@ -302,11 +311,21 @@ impl Store for SlateStore {
         Err(StoreError::Unsupported { backend: self.backend(), what: "checkpoint" })
     }
 
+    fn restore_points(&self) -> Option<&dyn RestorePoints> {
+        Some(self)
+    }
+
+    fn remote_activity(&self) -> Option<RemoteActivity> {
+        Some(RemoteActivity {
+            requests: self.location.requests.totals(),
+            log_objects: self.unwritten.commits(),
+        })
+    }
+
     /// Bytes as tables have them, and what is in the log alone.
     fn stats(&self) -> Result<StoreStats> {
-        let tables: u64 = self.db.manifest().all_sst_views().map(|table| table.estimate_size()).sum();
         Ok(StoreStats {
-            bytes: tables + self.unwritten.bytes(),
+            bytes: points::bytes(&self.db.manifest()) + self.unwritten.bytes(),
             sequence: self.sequence.load(Relaxed),
             write_buffer_bytes: self.unwritten.bytes(),
             ..StoreStats::default()
@@ -315,20 +334,11 @@ impl Store for SlateStore {
 
     /// Exact: it reads the range.
     fn size_of(&self, space: Space, range: KeyRange) -> Result<u64> {
-        let mut cursor = self.scan(space, range, ScanOptions::SWEEP)?;
-        let mut bytes = 0;
-        while let Some((key, value)) = cursor.next()? {
-            bytes += (key.len() + value.len()) as u64;
-        }
-        Ok(bytes)
+        read::size_of(self, space, range)
     }
 
     fn verify(&self) -> Result<()> {
-        for space in Space::ALL {
-            let mut cursor = self.scan(space, KeyRange::all(), ScanOptions::SWEEP)?;
-            while cursor.next()?.is_some() {}
-        }
-        Ok(())
+        read::all(self)
     }
 
     fn range_removal_limit(&self) -> Option<usize> {

@@ -1,6 +1,9 @@
 //! Checkpoints: complete copies of the store that share its table files by hard link.
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
 
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
@@ -9,6 +12,7 @@ use super::{CHECKPOINTS_DIR, DB_DIR, DataDir, Identity, MANIFEST_FILE, Restored,
 use crate::{
     durable,
     error::{Result, StoreError},
+    restore_points::Retention,
     rocks::is_damaged,
     sealed,
     store::Store,
@@ -49,34 +53,13 @@ impl CheckpointInfo {
     }
 }
 
-/// Which checkpoints stay when a new one is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// As many of the newest ones, at least one.
-    pub newest: usize,
-    /// Also the oldest one of the last hour and the oldest one of the last day, by the time of the newest: however many are
-    /// taken in a row, there is one from before.
-    pub by_age: bool,
-}
-
-const HOUR_MS: u64 = 3_600_000;
-const DAY_MS: u64 = 24 * HOUR_MS;
-
-impl Retention {
-    /// Those of `all`, oldest first, that go.
-    fn surplus<'c>(&self, all: &'c [CheckpointInfo]) -> Vec<&'c CheckpointInfo> {
-        let now = all.last().map_or(0, |newest| newest.created_ms);
-        let oldest_since = |age: u64| all.iter().position(|info| info.created_ms + age >= now);
-        let by_age = if self.by_age { [oldest_since(HOUR_MS), oldest_since(DAY_MS)] } else { [None; 2] };
-        let older = all.len().saturating_sub(self.newest.max(1));
-        let goes = |(place, info)| (!by_age.contains(&Some(place))).then_some(info);
-        all[..older].iter().enumerate().filter_map(goes).collect()
-    }
-}
-
 /// [`create_checkpoint_keeping`] the newest `keep`, at least one.
 pub fn create_checkpoint(dir: &DataDir, store: &dyn Store, keep: usize) -> Result<CheckpointInfo> {
-    create_checkpoint_keeping(dir, store, Retention { newest: keep, by_age: false })
+    create_checkpoint_keeping(
+        dir,
+        store,
+        Retention { newest: keep, by_age: false, younger_than: Duration::ZERO },
+    )
 }
 
 /// Takes a checkpoint and deletes all that `retention` does not keep, or none while the database is known to be
@@ -120,7 +103,8 @@ pub fn create_checkpoint_keeping(
 fn remove_older(dir: &Path, retention: Retention) -> Result<()> {
     let parent = dir.join(CHECKPOINTS_DIR);
     let all = list_checkpoints(dir)?;
-    for old in retention.surplus(&all) {
+    let taken: Vec<u64> = all.iter().map(|info| info.created_ms).collect();
+    for old in retention.surplus(&taken).into_iter().map(|place| &all[place]) {
         let gone = parent.join(format!("{}.{LEFTOVER}", old.name));
         let removed = fs::rename(parent.join(&old.name), &gone).and_then(|()| fs::remove_dir_all(&gone));
         if let Err(error) = removed {
@@ -271,53 +255,6 @@ fn is_table(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn taken(minutes: &[u64]) -> Vec<CheckpointInfo> {
-        let info = |minute: &u64| CheckpointInfo {
-            name: format!("{minute:015}"),
-            store_id: String::new(),
-            created_ms: (10_000 + minute) * 60_000,
-            sequence: *minute,
-            files: Vec::new(),
-        };
-        minutes.iter().map(info).collect()
-    }
-
-    fn left(retention: Retention, minutes: &[u64]) -> Vec<u64> {
-        let mut all = taken(minutes);
-        let gone: Vec<u64> = retention.surplus(&all).iter().map(|info| info.sequence).collect();
-        all.retain(|info| !gone.contains(&info.sequence));
-        all.iter().map(|info| info.sequence).collect()
-    }
-
-    #[test]
-    fn a_flood_of_checkpoints_leaves_one_of_the_hour_and_one_of_the_day() {
-        let retention = Retention { newest: 2, by_age: true };
-        let mut kept = vec![0, 700, 1_400, 1_410];
-        for minute in 1_411..=1_430 {
-            kept.push(minute);
-            kept = left(retention, &kept);
-        }
-        assert_eq!(kept, [0, 1_400, 1_429, 1_430]);
-        assert_eq!(left(retention, &[0, 700, 1_430, 1_441]), [700, 1_430, 1_441], "older than a day");
-        assert_eq!(left(Retention { by_age: false, ..retention }, &[0, 700, 1_430, 1_441]), [1_430, 1_441]);
-        assert_eq!(left(Retention { newest: 0, by_age: false }, &[1, 2]), [2]);
-        assert_eq!(left(retention, &[]), [0; 0]);
-    }
-
-    /// Checkpoints at every interval for days: there are never more than two beside the newest.
-    #[test]
-    fn they_are_few_whatever_the_interval() {
-        let retention = Retention { newest: 2, by_age: true };
-        for interval in [1, 5, 61, 300, 1_500] {
-            let mut kept = Vec::new();
-            for number in 0..2_000 {
-                kept.push(number * interval);
-                kept = left(retention, &kept);
-                assert!(kept.len() <= 4, "{interval}: {kept:?}");
-            }
-        }
-    }
 
     #[test]
     fn names_that_lead_elsewhere_are_refused() {

@@ -24,12 +24,11 @@ use std::path::{Path, PathBuf};
 
 use fs_err as fs;
 
+pub use crate::restored::Restored;
 pub use checkpoint::{
-    CheckpointInfo, Retention, create_checkpoint, create_checkpoint_keeping, list_checkpoints,
-    restore_checkpoint,
+    CheckpointInfo, create_checkpoint, create_checkpoint_keeping, list_checkpoints, restore_checkpoint,
 };
 pub use identity::{FORMAT_VERSION, Identity};
-pub use restored::Restored;
 pub use salvage::salvage;
 
 use crate::{

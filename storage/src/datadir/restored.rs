@@ -3,30 +3,13 @@
 use std::path::Path;
 
 use fs_err as fs;
-use serde::{Deserialize, Serialize};
 
 use super::{DataDir, bad};
-use crate::{durable, error::Result, sealed};
+use crate::{durable, error::Result, restored::Restored, sealed};
 
 const FILE: &str = "restored.json";
 
-/// That a directory was restored. It stays until the names in it were compared with the other shards.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restored {
-    /// What it was restored from, for people.
-    pub from: String,
-    /// When that copy was taken, Unix milliseconds, if it is of one time.
-    pub taken_ms: Option<u64>,
-    /// When it was restored, Unix milliseconds.
-    pub restored_ms: u64,
-}
-
 impl Restored {
-    /// That the directory was restored just now.
-    pub fn now(from: impl Into<String>, taken_ms: Option<u64>) -> Self {
-        Self { from: from.into(), taken_ms, restored_ms: crate::clock::unix_ms() }
-    }
-
     pub(super) fn store(&self, dir: &Path) -> Result<()> {
         let text = sealed::seal_json(self).map_err(|error| bad(dir, error.to_string()))?;
         Ok(durable::write(&dir.join(FILE), &text)?)
@@ -37,12 +20,7 @@ impl DataDir {
     /// The note that this directory was restored. One that is damaged says so too, without the particulars.
     pub fn restored(&self) -> Option<Restored> {
         let text = fs::read(self.path().join(FILE)).ok()?;
-        let unknown = || Restored {
-            from: "a copy that its damaged note does not name".into(),
-            taken_ms: None,
-            restored_ms: 0,
-        };
-        Some(sealed::open_json(&text, &[]).unwrap_or_else(|_| unknown()))
+        Some(sealed::open_json(&text, &[]).unwrap_or_else(|_| Restored::unknown()))
     }
 
     /// Notes that this directory was restored. Durable on return.

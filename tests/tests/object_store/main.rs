@@ -1,6 +1,9 @@
 //! Shards on object stores: a directory, moto, and a SeaweedFS cluster.
 
 mod backend;
+
+mod migration;
+mod operations;
 mod outage;
 mod shard;
 mod takeover;

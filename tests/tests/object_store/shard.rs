@@ -64,7 +64,7 @@ fn acknowledged_writes_survive_kill_nine_on_seaweedfs() -> Result<()> {
 }
 
 /// A text of the server's status.
-fn status(server: &ServerProcess, name: &str) -> Result<String> {
+pub(super) fn status(server: &ServerProcess, name: &str) -> Result<String> {
     let status = server.client()?.call("", "ShardStatus", None)?;
     let text = field(&status, name).and_then(|value| value.as_str()).map(str::to_owned);
     text.with_context(|| format!("no {name} in {status}"))

@@ -110,6 +110,13 @@ fn page_of_a_shard(folder: &Path) -> Result<BTreeSet<String>> {
     Ok(names(&http::get(server.metrics_addr(), "/metrics")?.body))
 }
 
+/// The page of a shard on an object store.
+fn page_of_a_shard_without_a_disk(folder: &Path) -> Result<BTreeSet<String>> {
+    let url = format!("file://{}", folder.join("objects").display());
+    let server = ServerProcess::ours().in_memory().metrics().arg("--store").arg(&url).start()?;
+    Ok(names(&http::get(server.metrics_addr(), "/metrics")?.body))
+}
+
 /// The page of a gateway over one shard.
 fn page_of_a_gateway() -> Result<BTreeSet<String>> {
     let shards = [ServerProcess::ours().tcp().start()?];
@@ -143,6 +150,7 @@ fn every_series_exists() -> Result<()> {
         ensure!(documented.contains(short), "docs/operations.md does not list {name}");
     }
     let mut known = page_of_a_shard(folder.path())?;
+    known.extend(page_of_a_shard_without_a_disk(folder.path())?);
     known.extend(page_of_a_gateway()?);
     known.extend(files_of_a_backup(folder.path())?);
     known.extend(ITS_OWN.into_iter().chain(LATER).map(str::to_owned));

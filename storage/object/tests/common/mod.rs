@@ -11,12 +11,21 @@ use std::{
 };
 
 use epistemic_object_store::{Location, Options, SlateStore};
-use epistemic_storage::{Durability, Space, Store, StoreError, WriteBatch};
+use epistemic_storage::{Durability, RestorePoints, Space, Store, StoreError, WriteBatch};
 use object_store::ObjectStore;
 
 /// A prefix in memory.
 pub fn location(objects: Arc<dyn ObjectStore>) -> Location {
-    Location::of(objects, "tier/shard", "memory:tier/shard", true)
+    prefix(objects, "tier/shard")
+}
+
+/// Another one.
+pub fn prefix(objects: Arc<dyn ObjectStore>, prefix: &str) -> Location {
+    Location::of(objects, prefix, &format!("memory:{prefix}"), true)
+}
+
+pub fn points(store: &dyn Store) -> &dyn RestorePoints {
+    store.restore_points().unwrap()
 }
 
 pub fn open(location: &Location) -> SlateStore {

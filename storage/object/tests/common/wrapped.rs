@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering::SeqCst},
+    atomic::{AtomicBool, AtomicI64, Ordering::SeqCst},
 };
 
 use async_trait::async_trait;
@@ -56,6 +56,8 @@ pub struct Wrapped {
     fault: Fault,
     /// Every request fails, as if there were no network.
     pub down: AtomicBool,
+    /// Writes that are accepted; those behind them are refused for good, so that who writes ends.
+    pub writes_left: AtomicI64,
     pub frozen: watch::Sender<Frozen>,
     /// Told when a write of a log object stands still.
     pub arrived: Notify,
@@ -67,9 +69,17 @@ impl Wrapped {
             inner: Arc::default(),
             fault,
             down: AtomicBool::new(false),
+            writes_left: AtomicI64::new(i64::MAX),
             frozen: watch::Sender::new(Frozen::Nothing),
             arrived: Notify::new(),
         })
+    }
+
+    fn write(&self) -> Result<()> {
+        if self.writes_left.fetch_sub(1, SeqCst) > 0 {
+            return Ok(());
+        }
+        Err(Error::NotSupported { source: "the process has ended".into() })
     }
 
     async fn reach(&self, path: &Path) -> Result<()> {
@@ -95,6 +105,7 @@ impl ObjectStore for Wrapped {
             self.arrived.notify_one();
         }
         self.reach(path).await?;
+        self.write()?;
         match (self.fault, &options.mode) {
             (Fault::CreatesTwice, PutMode::Create) | (Fault::ReplacesChanged, PutMode::Update(_)) => {
                 options.mode = PutMode::Overwrite;
@@ -147,6 +158,7 @@ impl ObjectStore for Wrapped {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.reach(from).await?;
+        self.write()?;
         self.inner.copy_opts(from, to, options).await
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use epistemic_operations::encryption::Keys;
 use epistemic_operations::error::message_of;
-use epistemic_operations::hosts::Directory;
+use epistemic_operations::hosts::{Directory, StorePlace};
 use epistemic_operations::remote::{content, content_without_ledger};
 use epistemic_router::Endpoint;
 use epistemic_router::status::GraphStats;
@@ -20,11 +20,11 @@ use super::snapshot::{Verified, verified};
 use crate::encryption::IdentityArgs;
 use crate::exit::{EXIT_CODES, Exit, Failure, exit_of};
 use crate::output::{OutputArgs, Report};
-use crate::place::PlaceArgs;
+use crate::place::ReadPlaceArgs;
 use crate::shards::ShardArgs;
 use crate::table::{shortened, write_table};
 
-/// Compute the content digest of graphs: of shards, of a directory, or of snapshot files.
+/// Compute the content digest of graphs: of shards, of a directory, of what lies on an object store, or of snapshot files.
 ///
 /// Equal digests mean equal nodes, edges and embeddings, with their properties and numbers; the name and the ledger do not
 /// count. Reads every record of the graphs; of a running shard, each as one consistent state.
@@ -35,12 +35,12 @@ pub(super) struct DigestArgs {
     #[arg(value_name = "GRAPH", conflicts_with = "file")]
     graphs: Vec<String>,
     /// A snapshot file instead; may be repeated.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "endpoint", "endpoints"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "store", "endpoint", "endpoints"])]
     file: Vec<PathBuf>,
     #[command(flatten)]
     identity: IdentityArgs,
     #[command(flatten)]
-    place: PlaceArgs,
+    place: ReadPlaceArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -64,7 +64,7 @@ struct Failed {
 #[derive(Serialize)]
 struct Row {
     graph: String,
-    /// Endpoint, directory or file.
+    /// Endpoint, directory, URL or file.
     place: String,
     /// Number of the newest change in it.
     sequence: u64,
@@ -120,9 +120,9 @@ impl Digests {
 
 /// Prints the digests. When a graph cannot be read, those of the others are printed before the error.
 pub(super) fn run(args: &DigestArgs, runtime: &Runtime) -> Result<()> {
-    let digests = match (&args.place.dir, args.file.as_slice()) {
+    let digests = match (args.place.store(), args.file.as_slice()) {
         (None, []) => runtime.block_on(online(args))?,
-        (Some(dir), _) => offline(dir, &args.graphs)?,
+        (Some(store), _) => offline(&store, &args.graphs)?,
         (None, files) => {
             let keys = args.identity.keys()?;
             let graphs = files.iter().map(|file| of_file(file, &keys)).collect::<Result<_>>()?;
@@ -138,8 +138,8 @@ fn of_file(path: &Path, keys: &Keys) -> Result<Row> {
     Ok(Row::new(path.display(), (header, totals)))
 }
 
-fn offline(dir: &Path, names: &[String]) -> Result<Digests> {
-    let directory = Directory::open_read_only(dir)?;
+fn offline(store: &StorePlace, names: &[String]) -> Result<Digests> {
+    let directory = Directory::open_place(store)?;
     let graphs = &directory.graphs;
     let chosen = if names.is_empty() {
         graphs.graphs()
@@ -148,26 +148,26 @@ fn offline(dir: &Path, names: &[String]) -> Result<Digests> {
     };
     let mut digests = Digests::default();
     for graph in &chosen {
-        digests.add(graph.name(), digest_in(&directory, graph, dir));
+        digests.add(graph.name(), digest_in(&directory, graph, store));
     }
     Ok(digests)
 }
 
-fn digest_in(directory: &Directory, graph: &Graph, dir: &Path) -> Result<Row> {
+fn digest_in(directory: &Directory, graph: &Graph, store: &StorePlace) -> Result<Row> {
     let graphs = &directory.graphs;
     let error = match content_digest_of(graphs, graph) {
-        Ok(content) => return Ok(Row::new(dir.display(), content)),
+        Ok(content) => return Ok(Row::new(store, content)),
         Err(error) => error,
     };
     // The ledger is no part of the digest: it may be damaged.
     match export_parts(graphs, graph, Ledger::LeftOut, io::sink(), &mut |_| {}) {
-        Ok(content) => Ok(Row::new(dir.display(), content).with_damaged_ledger()),
+        Ok(content) => Ok(Row::new(store, content).with_damaged_ledger()),
         Err(_) => Err(error.into()),
     }
 }
 
 async fn online(args: &DigestArgs) -> Result<Digests> {
-    let shards = &args.place.shards;
+    let shards = args.place.shards();
     let mut digests = Digests::default();
     for name in &args.graphs {
         let client = shards.owner_of(name).await?;

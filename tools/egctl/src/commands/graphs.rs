@@ -1,11 +1,10 @@
 //! `egctl graphs`: the graphs of shards, of a stopped directory or of a checkpoint.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::hosts::{Directory, stats_of};
+use epistemic_operations::hosts::{Directory, StorePlace, stats_of};
 use epistemic_router::owners::Scope;
 use epistemic_router::status::{BaseNames, GraphSizes, GraphStats, GraphStatsParams};
 use epistemic_router::{Affinity, EndpointList, default_graph, hrw};
@@ -16,11 +15,11 @@ use tokio::runtime::Runtime;
 use super::owners::{Conflicts, failure};
 use crate::exit::EXIT_CODES;
 use crate::output::{OutputArgs, Report};
-use crate::place::PlaceArgs;
+use crate::place::ReadPlaceArgs;
 use crate::shards::{Answers, affinity};
 use crate::table::{shortened, write_table};
 
-/// List graphs with their counts: of all configured shards, of one, or of a directory.
+/// List graphs with their counts: of all configured shards, of one, of a directory, or of what lies on an object store.
 ///
 /// With several shards, a graph on a shard that does not own it is marked: clients look for it elsewhere. Graphs that two
 /// shards serve, or none, are told behind the list (see egctl owners), and it ends with 7 then.
@@ -28,7 +27,7 @@ use crate::table::{shortened, write_table};
 #[command(after_help = EXIT_CODES)]
 pub(super) struct GraphsArgs {
     #[command(flatten)]
-    place: PlaceArgs,
+    place: ReadPlaceArgs,
     /// Also estimate how much room each graph takes, and its nodes, edges, label index, ledger and embeddings; this looks at
     /// the tables of all of them.
     #[arg(long)]
@@ -67,12 +66,12 @@ struct Row {
 /// Prints the graphs. When a shard fails, those of the others are printed before the error.
 pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     let base = args.default_graph.clone().unwrap_or_else(|| default_graph(|name| std::env::var(name).ok()));
-    if let Some(path) = &args.place.dir {
-        return args.output.print(&offline(path, args.sizes, &base)?);
+    if let Some(store) = args.place.store() {
+        return args.output.print(&offline(&store, args.sizes, &base)?);
     }
-    let (shards, affinity) = (args.place.shards.list()?, affinity()?);
+    let (shards, affinity) = (args.place.shards().list()?, affinity()?);
     let answers: Answers<Vec<GraphStats>> = runtime
-        .block_on(args.place.shards.ask_all_with("GraphStats", GraphStatsParams { sizes: args.sizes }))?;
+        .block_on(args.place.shards().ask_all_with("GraphStats", GraphStatsParams { sizes: args.sizes }))?;
     let mut graphs = Vec::new();
     for (endpoint, answer) in &answers.0 {
         for graph in answer.iter().flatten() {
@@ -85,7 +84,7 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
         }
     }
     let owners = if shards.is_sharded() {
-        Some(runtime.block_on(args.place.shards.survey(Scope::All))?)
+        Some(runtime.block_on(args.place.shards().survey(Scope::All))?)
     } else {
         None
     };
@@ -110,12 +109,12 @@ fn base_names(rows: &[Row], base: &str) -> BaseNames {
     BaseNames::of(rows.iter().map(|row| &row.graph), base)
 }
 
-fn offline(path: &Path, sizes: bool, base: &str) -> Result<Graphs> {
-    let directory = Directory::open_read_only(path)?;
+fn offline(store: &StorePlace, sizes: bool, base: &str) -> Result<Graphs> {
+    let directory = Directory::open_place(store)?;
     let row = |graph: &epistemic_storage::graph::Graph| {
         let graph = stats_of(&directory.graphs, graph, sizes);
         let other_base = graph.other_base(base);
-        Row { graph, place: path.display().to_string(), belongs_on: None, other_base }
+        Row { graph, place: store.to_string(), belongs_on: None, other_base }
     };
     let graphs: Vec<_> = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
     Ok(Graphs { base_names: base_names(&graphs, base), graphs, owners: None })

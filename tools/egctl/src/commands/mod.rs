@@ -93,6 +93,7 @@ Environment:
   EPISTEMIC_GRAPH_TLS_CA     PEM file of the CAs that shards are trusted for
   EPISTEMIC_GRAPH_TLS_CERT   PEM file of a certificate to show, and
   EPISTEMIC_GRAPH_TLS_KEY    of its private key, of mode 0600
+  AWS_ENDPOINT, AWS_REGION, AWS_ACCESS_KEY_ID, ...  the object store of --store, backups and checkpoints there
   KG_DEFAULT_GRAPH           graph used when no graph and no tenant is named (__bus__)
   GRAPH_AFFINITY_GROUPS      graphs placed together, as in every client: anchor:member|member*,... (__ingest_* is built in)
   EGCTL_CONFIG, EGCTL_CONTEXT  the configuration file and the context of it, as --config and --context
@@ -108,7 +109,8 @@ const LOGGED: &str =
 /// Looks after shards of epistemic-graph-server: what is in them, copies, moves, damage.
 ///
 /// Commands ask running shards: all that GRAPH_SERVICE_ENDPOINTS, --endpoints or a context of egctl.toml lists, and for one
-/// graph the shard that owns it. With --dir they work offline, on the persist directory of a stopped server or on a checkpoint.
+/// graph the shard that owns it. With --dir they work offline, on the persist directory of a stopped server or on a checkpoint;
+/// with --store they read what lies on an object store, beside its server.
 /// egctl COMMAND --help tells more.
 #[derive(Parser, Debug)]
 #[command(
@@ -166,7 +168,7 @@ enum Command {
     /// Save a graph to a file, load it elsewhere, check a file.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Whole-shard copies inside a persist directory: take, list, restore.
+    /// Whole-shard copies inside a persist directory or with a store on an object store: take, list, restore.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     /// Copies of graphs in a directory or an object store: make, list, try out, restore, thin out.

@@ -2,7 +2,8 @@
 //!
 //! * `party` is what is asked of a place, whatever it is; `shard`: a running shard; `directory`: a store that this process has
 //!   to itself; `hooked`: one for tests that sees every call.
-//! * `stopped` opens the persist directory of a stopped server, or a checkpoint; `error` is why not.
+//! * `place` is where a store lies that is read without its server; `stopped` opens the persist directory of a stopped server, or
+//!   a checkpoint; `error` is why not.
 //! * `credentials`: how to be let in by running shards.
 
 mod credentials;
@@ -11,6 +12,7 @@ mod error;
 #[cfg(test)]
 mod hooked;
 mod party;
+mod place;
 mod shard;
 mod stopped;
 
@@ -24,7 +26,6 @@ pub use party::{
     Admission, Changed, Content, Export, GivenUp, Look, Outcome, Overtaken, Party, Refusal, StandingName,
     Status, is_aborted, is_late, is_overtaken, is_silent, is_truncated,
 };
+pub use place::{RemotePlace, StorePlace};
 pub use shard::ShardParty;
-pub use stopped::{
-    Directory, in_use, must_be_owner, must_exist, open_store_read_only, open_store_writable, own,
-};
+pub use stopped::{Directory, in_use, must_be_owner, must_exist, open_store_writable, own};

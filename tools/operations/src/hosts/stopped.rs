@@ -1,4 +1,4 @@
-//! A persist directory of a stopped server, or a checkpoint.
+//! A persist directory of a stopped server, or a checkpoint; to read, also what lies on an object store.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,9 +10,9 @@ use epistemic_storage::{GraphStore, StoreError};
 use epistemic_storage::{RocksOptions, RocksStore};
 use rustix::process::geteuid;
 
-use super::DirectoryRefused;
+use super::{DirectoryRefused, StorePlace};
 
-/// An open directory. No server can use it until this is dropped.
+/// An open store. No server can use its directory until this is dropped; that of an object store goes on.
 pub struct Directory {
     /// Its graphs.
     pub graphs: Arc<GraphStore>,
@@ -22,7 +22,12 @@ pub struct Directory {
 impl Directory {
     /// Opens a stopped directory or a checkpoint without changing its data.
     pub fn open_read_only(path: &Path) -> Result<Self> {
-        let (owner, store) = open_store_read_only(path)?;
+        Self::open_place(&StorePlace::Directory(path.to_owned()))
+    }
+
+    /// Opens a store without changing its data.
+    pub fn open_place(place: &StorePlace) -> Result<Self> {
+        let (owner, store) = place.open_store()?;
         let graphs = GraphStore::open_read_only(store)?;
         Ok(Self { graphs: Arc::new(graphs), owner })
     }
@@ -45,7 +50,7 @@ impl From<Directory> for (Arc<GraphStore>, Option<DataDir>) {
 
 /// Opens the store of a stopped directory or of a checkpoint without changing its data. Its catalog may be damaged. The
 /// first part is the ownership.
-pub fn open_store_read_only(path: &Path) -> Result<(Option<DataDir>, RocksStore)> {
+pub(super) fn open_store_read_only(path: &Path) -> Result<(Option<DataDir>, RocksStore)> {
     must_exist(path)?;
     datadir::open_read_only(path).map_err(in_use)
 }

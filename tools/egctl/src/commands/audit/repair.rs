@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use epistemic_operations::hosts::{open_store_read_only, open_store_writable};
+use epistemic_operations::hosts::{StorePlace, open_store_writable};
 use epistemic_operations::names::shown as shown_name;
-use epistemic_storage::RocksStore;
 use epistemic_storage::audit::{Audit, Findings, repair};
 use epistemic_storage::graph::RestartedLedger;
 use epistemic_storage::{GraphStore, Store};
@@ -77,12 +76,12 @@ pub(in crate::commands) fn run(args: &RepairArgs) -> Result<()> {
         // It does not open before they are given up.
         true if !lost.is_empty() => Default::default(),
         true => {
-            let (_owner, store) = open_store_read_only(&args.dir)?;
+            let (_owner, store) = StorePlace::Directory(args.dir.clone()).open_store()?;
             rebuild(args, store)?
         }
         false => {
             let (_owner, store) = open_store_writable(&args.dir)?;
-            rebuild(args, store)?
+            rebuild(args, store.into())?
         }
     };
     let Audit { repaired, found: left, .. } = audit;
@@ -117,10 +116,10 @@ struct Rebuilt {
 }
 
 /// Restarts ledgers if that is asked for, then rebuilds what is derived.
-fn rebuild(args: &RepairArgs, store: RocksStore) -> Result<Rebuilt> {
+fn rebuild(args: &RepairArgs, store: Box<dyn Store>) -> Result<Rebuilt> {
     if !args.restart_ledger {
-        let audit = repair(&store, args.dry_run, &mut shown("repair"))?;
-        return Ok(Rebuilt { audit, merged_again: merges_again(args, &store)?, ..Rebuilt::default() });
+        let audit = repair(&*store, args.dry_run, &mut shown("repair"))?;
+        return Ok(Rebuilt { audit, merged_again: merges_again(args, &*store)?, ..Rebuilt::default() });
     }
     let graphs = GraphStore::open_read_only(store)?;
     let mut progress = Progress::new("ledgers", Total::Unknown);

@@ -1,12 +1,10 @@
 //! `egctl verify`.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
-use epistemic_operations::hosts::open_store_read_only;
-use epistemic_storage::RocksStore;
 use epistemic_storage::Store;
 use epistemic_storage::audit::{Audit, DataLimits, GraphAudit, audit_with_limits};
 use epistemic_storage::limits::{
@@ -19,9 +17,10 @@ use super::report::{write_findings, write_graphs};
 use super::shown;
 use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::{OutputArgs, Report};
+use crate::place::store_place;
 use crate::progress::while_running;
 
-/// Check all data of a stopped server or of a checkpoint.
+/// Check all data of a stopped server, of a checkpoint, or of what lies on an object store.
 ///
 /// Checksums of all blocks, and all records against each other: counters against records, edges against their ends, both directions of edges, the label index, embeddings, the ledger,
 /// and that every record belongs to a graph. Changes nothing. Ends with 4 when anything is wrong.
@@ -32,8 +31,12 @@ use crate::progress::while_running;
 #[command(after_help = EXIT_CODES)]
 pub(in crate::commands) struct VerifyArgs {
     /// Persist directory of a stopped server, or a checkpoint.
-    #[arg(long, value_name = "PATH")]
-    dir: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "store", conflicts_with = "store")]
+    dir: Option<PathBuf>,
+    /// What lies on an object store, beside its server, which goes on: the URL that the server has in --store, with ?point=NAME
+    /// for a restore point.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
     /// Check the records of these graphs alone, and no block that holds none of them.
     #[arg(value_name = "GRAPH")]
     graphs: Vec<String>,
@@ -54,8 +57,9 @@ pub(in crate::commands) struct VerifyArgs {
 }
 
 #[derive(Serialize)]
-struct Verified<'a> {
-    dir: &'a Path,
+struct Verified {
+    /// Directory or URL.
+    dir: String,
     /// What the first damaged block is, if any; not looked at when graphs were named.
     checksums: Checksums,
     #[serde(flatten)]
@@ -87,15 +91,16 @@ impl VerifyArgs {
 }
 
 pub(in crate::commands) fn run(args: &VerifyArgs) -> Result<()> {
-    let (_owner, store) = open_store_read_only(&args.dir)?;
-    let checksums = if args.graphs.is_empty() { checksums(&store)? } else { Checksums::NotRead };
-    let audit = audit_with_limits(&store, &args.graphs, args.limits(), &mut shown("verify"))?;
-    let verified = Verified { dir: &args.dir, checksums, audit, named: !args.graphs.is_empty() };
+    let place = store_place(args.dir.as_ref(), args.store.as_deref()).context("neither --dir nor --store")?;
+    let (_owner, store) = place.open_store()?;
+    let checksums = if args.graphs.is_empty() { checksums(&*store)? } else { Checksums::NotRead };
+    let audit = audit_with_limits(&*store, &args.graphs, args.limits(), &mut shown("verify"))?;
+    let verified = Verified { dir: place.to_string(), checksums, audit, named: !args.graphs.is_empty() };
     args.output.print(&verified)?;
-    verified.failure().map_or(Ok(()), |failure| Err(failure.into()))
+    verified.failure(args.dir.is_some()).map_or(Ok(()), |failure| Err(failure.into()))
 }
 
-fn checksums(store: &RocksStore) -> Result<Checksums> {
+fn checksums(store: &dyn Store) -> Result<Checksums> {
     let size = HumanBytes(store.stats()?.bytes);
     match while_running("checksums", size, || store.verify())? {
         Ok(()) => Ok(Checksums::Intact),
@@ -104,11 +109,11 @@ fn checksums(store: &RocksStore) -> Result<Checksums> {
     }
 }
 
-impl Verified<'_> {
-    /// What to do next, unless all is well.
-    fn failure(&self) -> Option<Failure> {
-        let (dir, found) = (self.dir.display(), self.audit.found.count());
-        let repairable = self.audit.found.repairable;
+impl Verified {
+    /// What to do next, unless all is well. Only a directory can be repaired.
+    fn failure(&self, in_directory: bool) -> Option<Failure> {
+        let (dir, found) = (&self.dir, self.audit.found.count());
+        let repairable = if in_directory { self.audit.found.repairable } else { 0 };
         let damaged = matches!(self.checksums, Checksums::Damaged(_));
         if found == 0 && !damaged {
             return None;
@@ -128,11 +133,11 @@ impl Verified<'_> {
     }
 }
 
-impl Report for Verified<'_> {
+impl Report for Verified {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let Audit { graphs, unread, found, over_limits, records, .. } = &self.audit;
         let faulty = graphs.iter().filter(|graph| graph.findings > 0).count() + unread.len();
-        let (dir, all, records) = (self.dir.display(), graphs.len() + unread.len(), HumanCount(*records));
+        let (dir, all, records) = (&self.dir, graphs.len() + unread.len(), HumanCount(*records));
         writeln!(out, "{dir}: {all} graphs, {faulty} of them with findings; {records} records read")?;
         match &self.checksums {
             Checksums::Intact => writeln!(out, "checksums: intact")?,

@@ -9,17 +9,17 @@ use epistemic_operations::backup::{
     self, BackupError, Choice, Listed, Name, Objects, Point, Route, Wanted, matching, several,
 };
 use epistemic_operations::data::{DirectorySource, GraphSource, ShardSource, SnapshotFile};
-use epistemic_operations::hosts::{Directory, DirectoryParty};
+use epistemic_operations::hosts::{Directory, DirectoryParty, StorePlace};
 use tokio::runtime::Runtime;
 
 use crate::commands::backup::Scratch;
 use crate::encryption::IdentityArgs;
 use crate::exit::{Exit, Failure};
 use crate::graph::GraphArgs;
-use crate::place::PlaceArgs;
+use crate::place::{PlaceArgs, store_place};
 use crate::progress::{Progress, Total};
 
-/// Where a graph is that is looked at: on a running shard, in a directory, a snapshot file or a backup.
+/// Where a graph is that is looked at: on a running shard, in a directory, on an object store, in a snapshot file or a backup.
 #[derive(Args, Debug)]
 pub(in crate::commands) struct FromArgs {
     #[command(flatten)]
@@ -33,8 +33,10 @@ pub(in crate::commands) struct FromArgs {
     /// Of the backup, this run. Default: the newest.
     #[arg(long, value_name = "RUN", requires = "from")]
     run: Option<String>,
-    /// Of the backup, only this store: its identity, or how that begins (egctl backup list).
-    #[arg(long, value_name = "ID", requires = "from")]
+    /// Read what lies on an object store, beside its server, which goes on: the URL that the server has in --store, with
+    /// ?point=NAME for a restore point. With --from: of the backup, only this store, by its identity or how that begins (egctl
+    /// backup list).
+    #[arg(long, value_name = "URL|ID", conflicts_with_all = ["dir", "endpoint", "endpoints", "file"])]
     store: Option<String>,
     #[command(flatten)]
     identity: IdentityArgs,
@@ -76,11 +78,11 @@ impl FromArgs {
         if let Some(path) = &self.file {
             return self.in_file(path, Some(graph));
         }
-        if let Some(dir) = &self.place.dir {
-            return in_directory(dir, graph);
-        }
         if let Some(url) = &self.from {
             return self.in_backup(url, graph, runtime);
+        }
+        if let Some(store) = store_place(self.place.dir.as_ref(), self.store.as_deref()) {
+            return in_store(&store, graph);
         }
         let client = runtime.block_on(self.place.shards.owner_of(graph))?;
         let source = Box::new(ShardSource::new(runtime.handle().clone(), client, graph));
@@ -138,9 +140,9 @@ impl FromArgs {
     }
 }
 
-fn in_directory(dir: &Path, graph: &str) -> Result<Opened> {
-    let directory = Directory::open_read_only(dir)?;
+fn in_store(store: &StorePlace, graph: &str) -> Result<Opened> {
+    let directory = Directory::open_place(store)?;
     let graphs = Arc::clone(&directory.graphs);
-    let source = Box::new(DirectorySource::open(dir.display().to_string(), graphs, graph)?);
+    let source = Box::new(DirectorySource::open(store.to_string(), graphs, graph)?);
     Ok(Opened { source, _held: Held::Directory(directory) })
 }

@@ -28,6 +28,8 @@ const SOURCES: &str = "\
 A copy is one of
   FILE                     a snapshot file; file:FILE when its name has a '#'
   dir:PATH#GRAPH           a graph in the persist directory of a stopped server, or in a checkpoint
+  store:URL#GRAPH          a graph of what lies on an object store, beside its server, as it is now or at a restore point:
+                           store:s3://BUCKET/PREFIX#GRAPH, store:s3://BUCKET/PREFIX?point=NAME#GRAPH
   tcp://HOST:PORT#GRAPH    a graph of a running shard, as it is now
   unix://PATH#GRAPH        the same
 Everything behind the first '#' is the exact name of the graph.";
@@ -38,7 +40,7 @@ Everything behind the first '#' is the exact name of the graph.";
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("{SOURCES}\n\n{EXIT_CODES}"))]
 pub(super) struct DiffArgs {
-    /// The first copy: FILE, dir:PATH#GRAPH, tcp://HOST:PORT#GRAPH or unix://PATH#GRAPH.
+    /// The first copy: FILE, dir:PATH#GRAPH, store:URL#GRAPH, tcp://HOST:PORT#GRAPH or unix://PATH#GRAPH.
     #[arg(value_name = "A")]
     first: Source,
     /// The second copy.

@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::io::{self, PipeWriter, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result};
 use epistemic_operations::encryption::{Keys, StoredSnapshot};
-use epistemic_operations::hosts::Directory;
+use epistemic_operations::hosts::{Directory, RemotePlace, StorePlace};
 use epistemic_operations::remote::Download;
 use epistemic_router::Endpoint;
 use epistemic_storage::graph::Graph;
@@ -23,8 +23,8 @@ use crate::shards::CredentialArgs;
 pub(super) enum Source {
     /// A snapshot file.
     File(PathBuf),
-    /// A graph in a directory.
-    Directory(PathBuf, String),
+    /// A graph in a directory or on an object store.
+    Store(StorePlace, String),
     /// A graph of a running shard.
     Shard(Endpoint, String),
 }
@@ -37,19 +37,23 @@ impl FromStr for Source {
             return Ok(Self::File(path.into()));
         }
         let Some((place, graph)) = text.split_once('#') else {
-            if ["dir:", "tcp://", "unix://"].iter().any(|scheme| text.starts_with(scheme)) {
+            if ["dir:", "store:", "tcp://", "unix://"].iter().any(|scheme| text.starts_with(scheme)) {
                 return Err(format!("name the graph: {text}#GRAPH"));
             }
             return Ok(Self::File(text.into()));
         };
         if let Some(path) = place.strip_prefix("dir:") {
-            return Ok(Self::Directory(path.into(), graph.to_owned()));
+            return Ok(Self::Store(StorePlace::Directory(path.into()), graph.to_owned()));
+        }
+        if let Some(url) = place.strip_prefix("store:") {
+            return Ok(Self::Store(StorePlace::Remote(RemotePlace::parse(url)), graph.to_owned()));
         }
         if place.starts_with("tcp://") || place.starts_with("unix://") {
             let endpoint = Endpoint::parse(place).map_err(|error| error.to_string())?;
             return Ok(Self::Shard(endpoint, graph.to_owned()));
         }
-        Err("a graph is given as dir:PATH#GRAPH, tcp://HOST:PORT#GRAPH or unix://PATH#GRAPH, a file as file:FILE".into())
+        let forms = "dir:PATH#GRAPH, store:URL#GRAPH, tcp://HOST:PORT#GRAPH or unix://PATH#GRAPH";
+        Err(format!("a graph is given as {forms}, a file as file:FILE"))
     }
 }
 
@@ -57,7 +61,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Directory(path, graph) => write!(f, "dir:{}#{graph}", path.display()),
+            Self::Store(StorePlace::Directory(path), graph) => write!(f, "dir:{}#{graph}", path.display()),
+            Self::Store(StorePlace::Remote(remote), graph) => write!(f, "store:{remote}#{graph}"),
             Self::Shard(endpoint, graph) => write!(f, "{endpoint}#{graph}"),
         }
     }
@@ -76,14 +81,14 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Opens both. A directory that both are in is opened once.
+    /// Opens both. A store that both are in is opened once.
     pub(super) fn open(
         sources: [&Source; 2],
         credentials: &CredentialArgs,
         keys: &Keys,
         runtime: &Runtime,
     ) -> Result<Self> {
-        let mut directory: Option<(PathBuf, Arc<Directory>)> = None;
+        let mut store: Option<(StorePlace, Arc<Directory>)> = None;
         let mut open = |source: &Source| -> Result<Opened> {
             Ok(match source {
                 Source::File(path) => Opened::Stream(Box::new(StoredSnapshot::open(path, keys)?)),
@@ -94,13 +99,13 @@ impl Sources {
                     });
                     Opened::Stream(Box::new(download?))
                 }
-                Source::Directory(path, graph) => {
-                    let opened = match &directory {
-                        Some((open, opened)) if same(open, path) => Arc::clone(opened),
-                        Some(_) | None => Arc::new(Directory::open_read_only(path)?),
+                Source::Store(place, graph) => {
+                    let opened = match &store {
+                        Some((open, opened)) if same(open, place) => Arc::clone(opened),
+                        Some(_) | None => Arc::new(Directory::open_place(place)?),
                     };
                     let graph = opened.graphs.graph(graph)?;
-                    directory = Some((path.clone(), Arc::clone(&opened)));
+                    store = Some((place.clone(), Arc::clone(&opened)));
                     Opened::Graph(opened, graph)
                 }
             })
@@ -155,7 +160,11 @@ fn is_broken_pipe(error: &SnapshotError) -> bool {
     matches!(error, SnapshotError::Stream(error) if error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn same(first: &Path, second: &Path) -> bool {
+/// Whether both are one store, in one state.
+fn same(first: &StorePlace, second: &StorePlace) -> bool {
+    let (StorePlace::Directory(first), StorePlace::Directory(second)) = (first, second) else {
+        return first == second;
+    };
     match (fs_err::canonicalize(first), fs_err::canonicalize(second)) {
         (Ok(first), Ok(second)) => first == second,
         (Ok(_), Err(_)) | (Err(_), Ok(_)) | (Err(_), Err(_)) => false,
@@ -175,12 +184,15 @@ mod tests {
             ("dir:/data#", "dir:/data#"),
             ("tcp://h:1#t:a/b", "tcp://h:1#t:a/b"),
             ("unix:///run/s.sock#g", "unix:///run/s.sock#g"),
+            ("store:s3://b/p#g#1", "store:s3://b/p#g#1"),
+            ("store:file:///d?point=7#g", "store:file:///d?point=7#g"),
         ] {
             assert_eq!(text.parse::<Source>().unwrap().to_string(), shown);
         }
         for (text, told) in [
             ("dir:/data", "dir:/data#GRAPH"),
             ("tcp://h:1", "tcp://h:1#GRAPH"),
+            ("store:s3://b/p", "store:s3://b/p#GRAPH"),
             ("tcp://h#g", "tcp://h"),
             ("/data#g", "dir:PATH#GRAPH"),
         ] {

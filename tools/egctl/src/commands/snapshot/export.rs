@@ -1,11 +1,11 @@
 //! `egctl snapshot export`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
 use epistemic_operations::encryption::{Keys, NewSnapshot};
-use epistemic_operations::hosts::Directory;
+use epistemic_operations::hosts::{Directory, StorePlace};
 use epistemic_operations::remote::Download;
 use epistemic_operations::streams::{Count, Counted, Tee};
 use epistemic_storage::snapshot::{self, Ledger};
@@ -15,12 +15,12 @@ use super::summary::Summary;
 use crate::encryption::RecipientArgs;
 use crate::exit::EXIT_CODES;
 use crate::output::OutputArgs;
-use crate::place::PlaceArgs;
+use crate::place::ReadPlaceArgs;
 use crate::progress::{Progress, Total};
 
 /// Save a graph to a file: one consistent state, checked on the way.
 ///
-/// Asks the shard that owns the graph, or the one given with --endpoint, or reads a directory given with --dir.
+/// Asks the shard that owns the graph, or the one given with --endpoint, or reads what --dir or --store names.
 /// Writes FILE.tmp, syncs it and renames it, so FILE is complete or what it was before. With --recipient the file is compressed
 /// and encrypted; egctl reads it with --identity wherever it reads snapshots, and so does age -d -i KEY FILE | zstd -d.
 #[derive(Args, Debug)]
@@ -38,15 +38,15 @@ pub(in crate::commands) struct ExportArgs {
     #[command(flatten)]
     recipients: RecipientArgs,
     #[command(flatten)]
-    place: PlaceArgs,
+    place: ReadPlaceArgs,
     #[command(flatten)]
     form: OutputArgs,
 }
 
 pub(super) fn run(args: &ExportArgs, runtime: &Runtime) -> Result<()> {
     let keys = args.recipients.keys()?;
-    let summary = match &args.place.dir {
-        Some(dir) => offline(args, &keys, dir)?,
+    let summary = match args.place.store() {
+        Some(store) => offline(args, &keys, &store)?,
         None => online(args, &keys, runtime)?,
     };
     args.form.print(&summary.for_recipients(keys.recipients()))
@@ -54,7 +54,7 @@ pub(super) fn run(args: &ExportArgs, runtime: &Runtime) -> Result<()> {
 
 fn online(args: &ExportArgs, keys: &Keys, runtime: &Runtime) -> Result<Summary> {
     let (place, download) = runtime.block_on(async {
-        let client = args.place.shards.owner_of(&args.graph).await?;
+        let client = args.place.shards().owner_of(&args.graph).await?;
         let place = client.endpoint().clone();
         let download = match args.without_ledger {
             true => Download::open_without_ledger(client, &args.graph).await?,
@@ -71,8 +71,8 @@ fn online(args: &ExportArgs, keys: &Keys, runtime: &Runtime) -> Result<Summary> 
     Ok(Summary::new("exported", args.output.clone(), bytes, header, totals).at(place))
 }
 
-fn offline(args: &ExportArgs, keys: &Keys, dir: &Path) -> Result<Summary> {
-    let directory = Directory::open_read_only(dir)?;
+fn offline(args: &ExportArgs, keys: &Keys, store: &StorePlace) -> Result<Summary> {
+    let directory = Directory::open_place(store)?;
     let graphs = &directory.graphs;
     let graph = graphs.graph(&args.graph)?;
     let state = graph.counters();
@@ -86,5 +86,5 @@ fn offline(args: &ExportArgs, keys: &Keys, dir: &Path) -> Result<Summary> {
     });
     let (header, totals) = exported?;
     let bytes = file.finish()?;
-    Ok(Summary::new("exported", args.output.clone(), bytes, header, totals).at(dir.display()))
+    Ok(Summary::new("exported", args.output.clone(), bytes, header, totals).at(store))
 }

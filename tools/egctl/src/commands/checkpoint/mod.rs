@@ -1,4 +1,6 @@
-//! `egctl checkpoint`: whole-shard copies.
+//! `egctl checkpoint`: whole-shard copies; `remote` has those on an object store.
+
+mod remote;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
+use self::remote::{DeleteArgs, DiscardArgs};
 use super::status::ago;
 use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::{OutputArgs, Report};
@@ -23,9 +26,11 @@ pub(super) enum CheckpointCommand {
     Create(CreateArgs),
     List(ListArgs),
     Restore(RestoreArgs),
+    Delete(DeleteArgs),
+    Discard(DiscardArgs),
 }
 
-/// Have running shards take a checkpoint now. It lies in each shard's persist directory.
+/// Have running shards take a checkpoint now. It lies in each shard's persist directory, or with its store.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct CreateArgs {
@@ -35,25 +40,32 @@ pub(super) struct CreateArgs {
     output: OutputArgs,
 }
 
-/// List the checkpoints in a persist directory. The server may be running.
+/// List the checkpoints in a persist directory or on an object store. The server may be running.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct ListArgs {
     /// The persist directory.
-    #[arg(long, value_name = "PATH")]
-    dir: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "store", conflicts_with = "store")]
+    dir: Option<PathBuf>,
+    /// What lies on an object store: the URL that the server has in --store.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
 }
 
-/// Make a new persist directory out of a checkpoint. The checkpoint stays as it is.
+/// Make a new persist directory out of a checkpoint, or a new store in the same bucket, within seconds whatever its size. The
+/// checkpoint stays as it is.
+///
+/// A store that is made on an object store reads objects of its source until its own compactions have replaced them; the source
+/// keeps them so long.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct RestoreArgs {
-    /// Folder of the checkpoint, for example PERSIST_DIR/checkpoints/NAME.
-    checkpoint: PathBuf,
-    /// Directory to make: new or empty.
-    new_dir: PathBuf,
+    /// Folder of the checkpoint, for example PERSIST_DIR/checkpoints/NAME, or its URL: s3://BUCKET/PREFIX?point=NAME.
+    checkpoint: String,
+    /// Directory to make, new or empty; or URL of an empty prefix in the bucket.
+    new_dir: String,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -62,8 +74,16 @@ pub(super) struct RestoreArgs {
 pub(super) fn run(command: &CheckpointCommand, runtime: &Runtime) -> Result<()> {
     match command {
         CheckpointCommand::Create(args) => create(args, runtime),
-        CheckpointCommand::List(args) => args.output.print(&list(&args.dir)?),
+        CheckpointCommand::List(args) => {
+            let listed = match (&args.dir, &args.store) {
+                (Some(dir), _) => list(dir)?,
+                (None, url) => remote::list(url.as_deref().unwrap_or_default())?,
+            };
+            args.output.print(&listed)
+        }
         CheckpointCommand::Restore(args) => restore(args),
+        CheckpointCommand::Delete(args) => remote::delete(args),
+        CheckpointCommand::Discard(args) => remote::discard(args),
     }
 }
 
@@ -107,7 +127,8 @@ struct Listed {
 #[derive(Serialize)]
 struct Row {
     name: String,
-    path: PathBuf,
+    /// Folder or URL.
+    path: String,
     store_id: String,
     created_ms: u64,
     sequence: u64,
@@ -115,10 +136,10 @@ struct Row {
 }
 
 impl Row {
-    fn new(info: &CheckpointInfo, path: PathBuf) -> Self {
+    fn new(info: &CheckpointInfo, path: &Path) -> Self {
         Self {
             name: info.name.clone(),
-            path,
+            path: path.display().to_string(),
             store_id: info.store_id.clone(),
             created_ms: info.created_ms,
             sequence: info.sequence,
@@ -134,7 +155,7 @@ fn list(dir: &Path) -> Result<Listed> {
         return Err(Failure::new(Exit::Refused, message).into());
     }
     let parent = dir.join(CHECKPOINTS_DIR);
-    let row = |info: &CheckpointInfo| Row::new(info, parent.join(&info.name));
+    let row = |info: &CheckpointInfo| Row::new(info, &parent.join(&info.name));
     let checkpoints: Vec<_> = datadir::list_checkpoints(dir)?.iter().map(row).collect();
     let mut unusable = Vec::new();
     if parent.exists() {
@@ -155,7 +176,7 @@ impl Report for Listed {
                 ago(row.created_ms),
                 HumanBytes(row.bytes).to_string(),
                 row.sequence.to_string(),
-                row.path.display().to_string(),
+                row.path.clone(),
             ]
         };
         let rows: Vec<_> = self.checkpoints.iter().map(row).collect();
@@ -174,22 +195,30 @@ struct Restored {
 }
 
 fn restore(args: &RestoreArgs) -> Result<()> {
-    must_exist(&args.checkpoint)?;
-    if !args.checkpoint.join(MANIFEST_FILE).exists() {
+    match [&args.checkpoint, &args.new_dir].map(|argument| remote::is_url(argument)) {
+        [true, true] => return remote::restore(&args.checkpoint, &args.new_dir, args.output),
+        [false, false] => {}
+        [true, false] | [false, true] => {
+            let message = "a checkpoint of a directory becomes a directory, one on an object store a store in its bucket; to \
+                           carry graphs from one to the other move them (egctl move, egctl reshard)";
+            return Err(Failure::new(Exit::Usage, message).into());
+        }
+    }
+    let (checkpoint, new_dir) = (Path::new(&args.checkpoint), Path::new(&args.new_dir));
+    must_exist(checkpoint)?;
+    if !checkpoint.join(MANIFEST_FILE).exists() {
         let message = format!(
             "'{}' is not a checkpoint; give DIR/checkpoints/NAME (egctl checkpoint list --dir DIR shows them)",
-            args.checkpoint.display()
+            checkpoint.display()
         );
         return Err(Failure::new(Exit::Refused, message).into());
     }
-    if args.new_dir.exists() {
-        must_be_owner(&args.new_dir)?;
+    if new_dir.exists() {
+        must_be_owner(new_dir)?;
     }
-    let info = datadir::restore_checkpoint(&args.checkpoint, &args.new_dir)?;
-    args.output.print(&Restored {
-        directory: args.new_dir.clone(),
-        checkpoint: Row::new(&info, args.checkpoint.clone()),
-    })
+    let info = datadir::restore_checkpoint(checkpoint, new_dir)?;
+    let row = Row::new(&info, checkpoint);
+    args.output.print(&Restored { directory: new_dir.to_owned(), checkpoint: row })
 }
 
 impl Report for Restored {
