@@ -120,6 +120,8 @@ fn originals() -> Result<Vec<Original>> {
         ("GraphDigest", vec![]),
         ("LedgerRead", vec![("from", number(0)), ("max_records", number(100))]),
         ("LedgerKeep", vec![("keep", text("records:10"))]),
+        ("LedgerTrim", vec![("keep", text("records:10"))]),
+        ("GraphOwnerSet", vec![("owner", text("somebody"))]),
         ("GraphHeads", vec![("after", text("")), ("limit", number(10))]),
         ("MoveStatus", vec![("graph_name", text("fuzz"))]),
         ("MoveFence", vec![("move_id", text("m")), ("lease_ms", number(1000))]),

@@ -223,7 +223,7 @@ fn read_stored(path: &std::path::Path) -> Result<Overrides, String> {
 impl Active {
     /// The tenant of a graph.
     pub(crate) fn of(&self, graph: &Graph) -> Arc<Tenant> {
-        self.tenant(graph.belongs_to().unwrap_or_default())
+        graph.with_tenant(|tenant| self.tenant(tenant.unwrap_or_default()))
     }
 
     fn forget_idle(&self, tenants: &mut HashMap<Arc<str>, Arc<Tenant>>) {

@@ -179,8 +179,12 @@ pub(crate) fn grows(op: &Op) -> bool {
         | Op::Install { .. } => true,
         Op::Batch(items) => items.iter().flatten().any(Mutation::grows),
         Op::Transaction(transaction) => transaction.changes.iter().any(Mutation::grows),
-        Op::Delete | Op::Clear | Op::ClearLedger | Op::TrimLedger(_) | Op::KeepLedger(_) | Op::Move(_) => {
-            false
-        }
+        Op::Delete
+        | Op::Clear
+        | Op::ClearLedger
+        | Op::TrimLedger(_)
+        | Op::KeepLedger(_)
+        | Op::SetOwner(_)
+        | Op::Move(_) => false,
     }
 }

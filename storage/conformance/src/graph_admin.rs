@@ -13,7 +13,7 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(graphs.graph(COMMONS)?.kind(), GraphType::Commons);
     graphs.write("g", Op::Create { kind: GraphType::Team, owner: Some("me".into()), tenant: None })?;
     let graph = graphs.graph("g")?;
-    assert_eq!((graph.kind(), graph.owner()), (GraphType::Team, Some("me")));
+    assert_eq!((graph.kind(), graph.owner().as_deref()), (GraphType::Team, Some("me")));
     assert_eq!((names(), graphs.graph_count()), (vec![COMMONS.to_owned(), "g".to_owned()], 2));
     let exists = GraphError::GraphExists("g".into());
     assert_eq!(
@@ -114,7 +114,7 @@ pub(super) fn replace_and_install(graphs: &GraphStore) -> Result<(), GraphError>
     let state = graph.counters();
     assert_eq!((state.nodes, state.edges, state.ledger_lines, state.sequence), (2, 1, 1, 13));
     assert_eq!((state.vectors, state.components), (1, 1));
-    assert_eq!((graph.kind(), graph.owner()), (GraphType::Global, Some("o")));
+    assert_eq!((graph.kind(), graph.owner().as_deref()), (GraphType::Global, Some("o")));
     let refused = graphs.install("g", load(10)?, GraphType::Agent, None, false);
     assert_eq!(refused, Err(GraphError::GraphExists("g".into())));
     write_all(graphs, "g", vec![add_node("c", b""), add_edge("a", "c", b"")])?;
@@ -126,7 +126,7 @@ pub(super) fn replace_and_install(graphs: &GraphStore) -> Result<(), GraphError>
     assert_eq!(reader.by_label("L", 0)?.len(), 1);
     assert_eq!(reader.ledger_lines()?, ["kept"]);
     assert!(replaced.counters().sequence > 15, "never falls: {:?}", replaced.counters());
-    assert_eq!((replaced.kind(), replaced.owner()), (GraphType::Global, Some("o")), "type and owner stay");
+    assert_eq!((replaced.kind(), replaced.owner().as_deref()), (GraphType::Global, Some("o")), "type and owner stay");
     graphs.install("g", load(1)?, GraphType::Agent, None, true)?;
     assert_eq!((graphs.graph("g")?.kind(), counts(graphs, "g")?), (GraphType::Agent, (2, 1)));
     assert!(graphs.latest(&replaced).has_edge("a", "b")?, "who held the graph still reads it");

@@ -236,3 +236,33 @@ fn flags_that_make_no_sense_are_refused() -> Result<()> {
     ensure!(server.output().contains("SECURITY: the audit log cannot be written"), "{}", server.output());
     Ok(())
 }
+
+/// What the server does while the log is followed is told as it is done, also behind a rotation.
+#[test]
+fn the_log_is_followed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("audit.log");
+    let server = logging(&log, "required").args(["--audit-rotate-bytes", "4096B"]).start()?;
+    let mut client = server.client()?;
+    client.create_graph("before")?;
+    let told = folder.path().join("told");
+    let path = log.to_str().context("path")?;
+    let args = ["audit", "tail", path, "--follow", "--event", "create", "--json"];
+    let mut tail = Egctl::new().command(args)?.stdout(fs_err::File::create(&told)?.into_parts().0).spawn()?;
+    for number in 0..40 {
+        client.create_graph(&format!("g{number}"))?;
+    }
+    let followed = poll(SOON, LOOK, || {
+        let lines = lines(&told)?;
+        Ok::<_, anyhow::Error>((lines.len() >= 41).then_some(lines))
+    });
+    tail.kill()?;
+    tail.wait()?;
+    let followed = followed?.with_context(|| format!("{:#?}", lines(&told)))?;
+    let graphs: Vec<_> = followed.iter().filter_map(|line| line["graph"].as_str()).collect();
+    let expected: Vec<_> =
+        ["before".to_owned()].into_iter().chain((0..40).map(|number| format!("g{number}"))).collect();
+    ensure!(graphs == expected, "{graphs:?}");
+    ensure!(fs_err::read_dir(folder.path())?.count() > 3, "the log was never rotated");
+    Ok(())
+}

@@ -57,7 +57,6 @@ pub struct Graph {
     name: Arc<str>,
     id: GraphId,
     kind: GraphType,
-    owner: Option<String>,
     tenant: Option<String>,
     created_ms: u64,
     published: Mutex<Published>,
@@ -74,6 +73,7 @@ pub struct Graph {
 /// How the store has the graph.
 #[derive(Debug, Clone)]
 struct Tenure {
+    owner: Option<Arc<str>>,
     migration_state: Option<MigrationState>,
     /// The move that brought it.
     arrived: Option<String>,
@@ -106,7 +106,6 @@ impl Graph {
             name,
             id: GraphId(id),
             kind,
-            owner,
             tenant,
             created_ms,
             published: Mutex::new(Published {
@@ -114,7 +113,14 @@ impl Graph {
                 versions: Versions::at(counters.sequence),
                 committing: false,
             }),
-            moves: RwLock::new(Tenure { migration_state, arrived, epoch, ledger_keep, superseded: None }),
+            moves: RwLock::new(Tenure {
+                owner: owner.map(Arc::from),
+                migration_state,
+                arrived,
+                epoch,
+                ledger_keep,
+                superseded: None,
+            }),
             fence: Fence::default(),
             ledger_pin: LedgerPin::default(),
             quarantine: OnceLock::new(),
@@ -124,11 +130,11 @@ impl Graph {
     }
 
     pub(crate) fn entry(&self) -> CatalogEntry {
-        let Tenure { migration_state, arrived, epoch, ledger_keep, .. } = self.moves.read().clone();
+        let Tenure { owner, migration_state, arrived, epoch, ledger_keep, .. } = self.moves.read().clone();
         CatalogEntry {
             id: self.id.0,
             kind: self.kind,
-            owner: self.owner.clone(),
+            owner: owner.map(|owner| owner.to_string()),
             tenant: self.tenant.clone(),
             created_ms: self.created_ms,
             migration_state,
@@ -175,9 +181,9 @@ impl Graph {
         self.kind
     }
 
-    /// `agent_id` of the request that created it.
-    pub fn owner(&self) -> Option<&str> {
-        self.owner.as_deref()
+    /// Whose it is by access control: `agent_id` of the request that created it, or whom it was given to since.
+    pub fn owner(&self) -> Option<Arc<str>> {
+        self.moves.read().owner.clone()
     }
 
     /// The tenant that claimed the name first.
@@ -215,10 +221,10 @@ impl Graph {
     }
 
     pub(crate) fn publish_entry(&self, entry: CatalogEntry) {
-        let CatalogEntry { migration_state, arrived, epoch, ledger_keep, .. } = entry;
+        let CatalogEntry { owner, migration_state, arrived, epoch, ledger_keep, .. } = entry;
         let mut moves = self.moves.write();
-        let superseded = moves.superseded.take();
-        *moves = Tenure { migration_state, arrived, epoch, ledger_keep, superseded };
+        let (owner, superseded) = (owner.map(Arc::from), moves.superseded.take());
+        *moves = Tenure { owner, migration_state, arrived, epoch, ledger_keep, superseded };
     }
 
     /// Why it is not served, if so.
@@ -309,8 +315,9 @@ impl Graph {
         self.quarantine.get().map(String::as_str)
     }
 
-    /// Whose it is ([`tenant_of`]).
-    pub fn belongs_to(&self) -> Option<&str> {
-        tenant_of(self.tenant(), self.name(), self.owner())
+    /// Hands whose it is ([`tenant_of`]) to `look`.
+    pub fn with_tenant<T>(&self, look: impl FnOnce(Option<&str>) -> T) -> T {
+        let owner = self.owner();
+        look(tenant_of(self.tenant(), self.name(), owner.as_deref()))
     }
 }

@@ -172,7 +172,7 @@ impl World {
         assert_eq!(self.source.graph_in_any_state(GRAPH).unwrap().counters().nodes, 0, "{told}: dropped");
         let arrived = self.destination.graph(GRAPH).unwrap();
         assert_eq!(
-            (arrived.tenant(), arrived.owner(), arrived.kind()),
+            (arrived.tenant(), arrived.owner().as_deref(), arrived.kind()),
             (Some("A"), Some("o"), GraphType::Team)
         );
         assert!(receipt.compared_at.unwrap() <= receipt.sequence, "{told}");
