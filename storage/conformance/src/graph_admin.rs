@@ -38,6 +38,35 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     Ok(())
 }
 
+pub(super) fn owners(graphs: &GraphStore) -> Result<(), GraphError> {
+    let give = |graph: &str, owner: Option<&str>| graphs.write(graph, Op::SetOwner(owner.map(str::to_owned)));
+    let tenant = |graph: &epistemic_storage::graph::Graph| {
+        graph.with_tenant(|tenant| tenant.map(str::to_owned))
+    };
+    graphs.write("g", Op::Create { kind: GraphType::Agent, owner: Some("a".into()), tenant: None })?;
+    let graph = graphs.graph("g")?;
+    give("g", Some("b"))?;
+    assert_eq!(graph.owner().as_deref(), Some("b"), "also for who has the graph already");
+    assert_eq!(tenant(&graph).as_deref(), Some("b"));
+    let sequence = graph.counters().sequence;
+    give("g", Some("b"))?;
+    assert_eq!(graph.counters().sequence, sequence, "it is his already");
+    // A change like any other, which the protocol's ledger does not show.
+    let changes = graphs.changes(&graph, sequence - 1, usize::MAX)?;
+    let (record, _) = LedgerRecord::decode(&changes.records[0].1)?;
+    assert_eq!((record.clone(), record.line()), (LedgerRecord::Owned { owner: "b" }, None));
+    assert!(record.can_be_replayed());
+    write_all(graphs, "g", vec![add_node("n", b""), Op::Clear])?;
+    assert_eq!(graphs.graph("g")?.owner().as_deref(), Some("b"), "cleared");
+    give("g", None)?;
+    assert_eq!((graph.owner(), tenant(&graphs.graph("g")?)), (None, None));
+    let missing = GraphError::GraphNotFound("missing".into());
+    assert_eq!(give("missing", Some("b")), Err(missing));
+    let long = "o".repeat(epistemic_storage::limits::MAX_NAME_BYTES + 1);
+    assert!(matches!(give("g", Some(&long)), Err(GraphError::Limit(_))));
+    Ok(())
+}
+
 pub(super) fn any_name(graphs: &GraphStore) -> Result<(), GraphError> {
     let long = "n".repeat(4096);
     let names = ["", ".", "..", "t:a", "t/a", "t_a", "T:A", "\0", "t\0", "🦀", "e\u{301}", "é", &long];

@@ -4,10 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::gateway::replace_private_file;
+use epistemic_tests::wait::poll;
 use epistemic_tests::wire::params;
 use epistemic_tests::{Client, Egctl, ServerProcess, Value, transfer};
 
-use crate::{is_sound, lines, logging, of, wait_for};
+use crate::{LOOK, SOON, is_sound, lines, logging, of, wait_for};
 
 const KEYS: &str = r#"
 [[key]]
@@ -242,13 +243,13 @@ fn flags_that_make_no_sense_are_refused() -> Result<()> {
 fn the_log_is_followed() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("audit.log");
-    let server = logging(&log, "required").args(["--audit-rotate-bytes", "4096B"]).start()?;
+    let server = logging(&log, "required").arg("--audit-rotate-bytes").arg("4096").start()?;
     let mut client = server.client()?;
     client.create_graph("before")?;
     let told = folder.path().join("told");
     let path = log.to_str().context("path")?;
     let args = ["audit", "tail", path, "--follow", "--event", "create", "--json"];
-    let mut tail = Egctl::new().command(args)?.stdout(fs_err::File::create(&told)?.into_parts().0).spawn()?;
+    let mut tail = Egctl::new().command(args)?.stdout(fs_err::File::create(&told)?.into_file()).spawn()?;
     for number in 0..40 {
         client.create_graph(&format!("g{number}"))?;
     }

@@ -17,6 +17,7 @@ mod clock;
 mod command;
 mod explorer;
 mod graphs;
+mod growth;
 mod metrics;
 mod moves;
 mod overview;

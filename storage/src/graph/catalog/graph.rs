@@ -8,6 +8,7 @@ use std::sync::{
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
+    clock,
     graph::{
         catalog::{
             counters::GraphCounters,
@@ -63,11 +64,18 @@ pub struct Graph {
     moves: RwLock<Tenure>,
     fence: Fence,
     ledger_pin: LedgerPin,
-    quarantine: OnceLock<String>,
+    quarantine: OnceLock<Quarantine>,
     /// Time of the newest change; 0 until it is known.
     newest_ms: AtomicU64,
     /// Some of its records are large. Known once one was read.
     large: AtomicBool,
+}
+
+/// Damaged records were found.
+#[derive(Debug)]
+struct Quarantine {
+    reason: String,
+    since_ms: u64,
 }
 
 /// How the store has the graph.
@@ -305,14 +313,20 @@ impl Graph {
 
     /// Refuses further writes because damaged records were found. The first reason stays.
     pub fn quarantine(&self, reason: &str) {
-        if self.quarantine.set(reason.to_owned()).is_ok() {
+        let found = Quarantine { reason: reason.to_owned(), since_ms: clock::unix_ms() };
+        if self.quarantine.set(found).is_ok() {
             tracing::error!(graph = %self.name, reason, "damaged records: the graph is quarantined");
         }
     }
 
     /// Why the graph takes no writes.
     pub fn quarantined(&self) -> Option<&str> {
-        self.quarantine.get().map(String::as_str)
+        self.quarantine.get().map(|found| found.reason.as_str())
+    }
+
+    /// Since when it takes none, Unix milliseconds. Quarantine is in memory: where the damage is met again after a start, since then.
+    pub fn quarantined_since_ms(&self) -> Option<u64> {
+        self.quarantine.get().map(|found| found.since_ms)
     }
 
     /// Hands whose it is ([`tenant_of`]) to `look`.
