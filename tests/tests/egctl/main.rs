@@ -3,6 +3,7 @@
 mod copies;
 mod damage;
 mod limits;
+mod lists;
 mod salvage;
 mod status;
 mod upkeep;

@@ -87,7 +87,8 @@ const ENVIRONMENT: &str = "\
 Environment:
   GRAPH_SERVICE_ENDPOINTS    shards, as a comma-separated or JSON list of tcp://HOST:PORT and unix://PATH
   GRAPH_SERVICE_TCP_ADDR     a single shard on TCP, when there is no list
-  GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else unix:///tmp/epistemic-graph.sock
+  GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else epistemic-graph.sock in
+                             $XDG_RUNTIME_DIR or /tmp
   GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
   EPISTEMIC_GRAPH_MIN_AUTH   2: no token that a listener can use again is sent, whatever a server says; else 1
   EPISTEMIC_GRAPH_TLS        require: TLS for every tcp:// endpoint; else off
