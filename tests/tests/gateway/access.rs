@@ -40,9 +40,9 @@ fn a_token_opens_everything_but_the_health_check() -> Result<()> {
     for path in [
         TOPOLOGY,
         "/metrics",
-        "/api/dashboard/shards",
-        "/api/dashboard/graphs",
-        "/api/dashboard/route",
+        "/api/tier",
+        "/api/graphs",
+        "/api/where?graph=g",
         "/app.js",
     ] {
         for header in
