@@ -76,9 +76,7 @@ fn run(shard: &Arc<Shard>) {
     let compacted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| compact(shard)));
     let error = match compacted {
         Ok(Ok(true)) => None,
-        Ok(Ok(false)) => {
-            Some("tables could not be written anew: the log of the server says why".to_owned())
-        }
+        Ok(Ok(false)) => Some("tables could not be written anew: the log of the server says why".to_owned()),
         Ok(Err(error)) => Some(error.to_string()),
         Err(_) => Some("it panicked: see the log of the server".to_owned()),
     };

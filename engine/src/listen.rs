@@ -78,8 +78,7 @@ pub(crate) fn bind_unix(path: &Path, mode: Mode) -> anyhow::Result<UnixSocket> {
             Err(error) => return Err(error).with_context(|| format!("socket '{}'", path.display())),
         }
     }
-    let listener =
-        UnixListener::bind(path).with_context(|| cannot_listen(path))?;
+    let listener = UnixListener::bind(path).with_context(|| cannot_listen(path))?;
     fs::set_permissions(path, Permissions::from_mode(mode.bits()))?;
     let file = FileId::of(path)?;
     Ok(UnixSocket { listener, path: path.to_path_buf(), file, _lock: lock })

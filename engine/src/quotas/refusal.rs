@@ -91,7 +91,8 @@ mod tests {
         let begin = "QUOTA: tenant 'acme\\n' may use 10 requests per second (quota rule 'a*') and has used them; nothing was \
                      done. Try again in 100 ms, at 20";
         assert!(text.starts_with(begin) && text.ends_with("Z (docs/errors/quota.md)"), "{text}");
-        let class = Refusal { tenant: "class:batch".into(), ..refusal(State::Spent, Until::Never) }.to_string();
+        let class =
+            Refusal { tenant: "class:batch".into(), ..refusal(State::Spent, Until::Never) }.to_string();
         assert!(class.starts_with("QUOTA: keys of quota class 'batch' may use 10 requests"), "{class}");
         let text = refusal(State::Has(10), Until::Freed).to_string();
         assert!(text.contains("and has 10; nothing was done. Try again when some are given up ("), "{text}");

@@ -56,7 +56,8 @@ impl Follow {
         };
         let put_away = rotated(&self.path)?;
         // The file that has the last line may have more than was read of it.
-        let known = put_away.iter().rposition(|file| first_line(file).is_some_and(|first| first <= self.last));
+        let known =
+            put_away.iter().rposition(|file| first_line(file).is_some_and(|first| first <= self.last));
         for file in &put_away[known.unwrap_or(0)..] {
             Open::new(fs::File::open(file)?)?.read(&mut self.last, &mut each)?;
         }

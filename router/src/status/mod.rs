@@ -18,6 +18,6 @@ pub use load::LoadStatus;
 pub use quotas::{QuotaSetting, QuotaStatus, Quotas, TenantQuota};
 pub use sessions::Session;
 pub use shard::{
-    CheckpointStatus, CompactionStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, KeysStatus, MemoryPart,
-    MemoryStatus, OwnershipStatus, RotatingKey, ShardStatus,
+    CheckpointStatus, CompactionStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, KeysStatus,
+    MemoryPart, MemoryStatus, OwnershipStatus, RotatingKey, ShardStatus,
 };

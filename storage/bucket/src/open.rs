@@ -80,9 +80,8 @@ pub fn open(builder: AmazonS3Builder) -> Result<AmazonS3, BucketError> {
         Key::ContainerCredentialsFullUri,
         Key::SkipSignature,
     ];
-    let asks_machine = has == [false, false]
-        && !others[..3].iter().any(|key| is_set(*key))
-        && !is_true(Key::SkipSignature);
+    let asks_machine =
+        has == [false, false] && !others[..3].iter().any(|key| is_set(*key)) && !is_true(Key::SkipSignature);
     if !asks_machine {
         return Ok(builder.build()?);
     }

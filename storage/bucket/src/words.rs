@@ -9,9 +9,15 @@ use crate::NoCredentials;
 /// The codes of S3 that an operator can do something about. Servers send them in the bodies of their answers, and the client gives
 /// these as text alone.
 const CODES: [(&str, &str); 11] = [
-    ("NoSuchBucket", "there is no such bucket: create it first, and look at its name and at the endpoint (AWS_ENDPOINT)"),
+    (
+        "NoSuchBucket",
+        "there is no such bucket: create it first, and look at its name and at the endpoint (AWS_ENDPOINT)",
+    ),
     ("InvalidBucketName", "no bucket can have such a name: look at the URL"),
-    ("InvalidAccessKeyId", "it does not know the key: look at AWS_ACCESS_KEY_ID and at the endpoint (AWS_ENDPOINT)"),
+    (
+        "InvalidAccessKeyId",
+        "it does not know the key: look at AWS_ACCESS_KEY_ID and at the endpoint (AWS_ENDPOINT)",
+    ),
     ("SignatureDoesNotMatch", "the secret is not that of the key: look at AWS_SECRET_ACCESS_KEY"),
     ("ExpiredToken", "the credentials have expired: get new ones (AWS_SESSION_TOKEN)"),
     ("InvalidToken", "the session token is not one of the key: look at AWS_SESSION_TOKEN"),
@@ -22,9 +28,13 @@ const CODES: [(&str, &str); 11] = [
     ("PermanentRedirect", REGION),
     ("AuthorizationHeaderMalformed", REGION),
     ("IllegalLocationConstraintException", REGION),
-    ("RequestTimeTooSkewed", "the clocks of this machine and of the object store differ by more than it allows: set the clock"),
+    (
+        "RequestTimeTooSkewed",
+        "the clocks of this machine and of the object store differ by more than it allows: set the clock",
+    ),
 ];
-const REGION: &str = "the bucket is in another region: set AWS_REGION to that of the bucket, or AWS_ENDPOINT to where it is";
+const REGION: &str =
+    "the bucket is in another region: set AWS_REGION to that of the bucket, or AWS_ENDPOINT to where it is";
 /// Of an answer that sends elsewhere without saying where; the client's own text.
 const ELSEWHERE: &str = "redirect without LOCATION";
 
@@ -130,7 +140,8 @@ mod tests {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let _ = stream.read(&mut [0; 65536]).await;
                 let length = body.len();
-                let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+                let head =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
                 let _ = stream.write_all((head + &body).as_bytes()).await;
             }
         });
@@ -146,7 +157,8 @@ mod tests {
             ("403 Forbidden", "AccessDenied", "may not do it"),
             ("400 Bad Request", "AuthorizationHeaderMalformed", "AWS_REGION"),
         ] {
-            let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>m</Message></Error>");
+            let body =
+                format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>m</Message></Error>");
             let error = put(&bucket(answering(status, body).await)).await;
             let words = in_words(&error).unwrap();
             assert!(words.contains(word) && words.contains(code) && !words.contains('<'), "{words}");

@@ -40,9 +40,8 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
 
 pub(super) fn owners(graphs: &GraphStore) -> Result<(), GraphError> {
     let give = |graph: &str, owner: Option<&str>| graphs.write(graph, Op::SetOwner(owner.map(str::to_owned)));
-    let tenant = |graph: &epistemic_storage::graph::Graph| {
-        graph.with_tenant(|tenant| tenant.map(str::to_owned))
-    };
+    let tenant =
+        |graph: &epistemic_storage::graph::Graph| graph.with_tenant(|tenant| tenant.map(str::to_owned));
     graphs.write("g", Op::Create { kind: GraphType::Agent, owner: Some("a".into()), tenant: None })?;
     let graph = graphs.graph("g")?;
     give("g", Some("b"))?;
@@ -155,7 +154,11 @@ pub(super) fn replace_and_install(graphs: &GraphStore) -> Result<(), GraphError>
     assert_eq!(reader.by_label("L", 0)?.len(), 1);
     assert_eq!(reader.ledger_lines()?, ["kept"]);
     assert!(replaced.counters().sequence > 15, "never falls: {:?}", replaced.counters());
-    assert_eq!((replaced.kind(), replaced.owner().as_deref()), (GraphType::Global, Some("o")), "type and owner stay");
+    assert_eq!(
+        (replaced.kind(), replaced.owner().as_deref()),
+        (GraphType::Global, Some("o")),
+        "type and owner stay"
+    );
     graphs.install("g", load(1)?, GraphType::Agent, None, true)?;
     assert_eq!((graphs.graph("g")?.kind(), counts(graphs, "g")?), (GraphType::Agent, (2, 1)));
     assert!(graphs.latest(&replaced).has_edge("a", "b")?, "who held the graph still reads it");

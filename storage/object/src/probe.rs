@@ -88,7 +88,8 @@ impl Probe<'_> {
 
     async fn replaces_what_is_unchanged(&self, path: &Path) -> Result<()> {
         let head = self.objects.head(path).await;
-        let head = head.map_err(|error| StoreError::other(format!("{}: {}", self.location.url, told(&error))))?;
+        let head =
+            head.map_err(|error| StoreError::other(format!("{}: {}", self.location.url, told(&error))))?;
         let wrong =
             UpdateVersion { e_tag: Some("\"00000000000000000000000000000000\"".to_owned()), version: None };
         if self.put(path, "wrong", PutMode::Update(wrong)).await?.is_some() {

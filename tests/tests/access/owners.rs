@@ -35,9 +35,8 @@ fn the_old_owner_ends_at_once_and_the_new_one_begins() -> Result<()> {
     ensure!(new.call(G, "NodeCount", None).is_err(), "it is not his yet");
     let begun = old.call(G, "BeginTxn", None)?;
     let txn = field(&begun, "txn_id").cloned().context("txn_id")?;
-    let of_txn = |fields: Vec<(&'static str, Value)>| {
-        params([vec![("txn_id", txn.clone())], fields].concat())
-    };
+    let of_txn =
+        |fields: Vec<(&'static str, Value)>| params([vec![("txn_id", txn.clone())], fields].concat());
     old.call(G, "TxnAddNode", of_txn(vec![("node_id", "late".into()), ("properties_msgpack", bin([0x80]))]))?;
     let opened = old.call(G, "SnapshotOpen", None)?;
     let cursor = field(&opened, "cursor").cloned().context("cursor")?;

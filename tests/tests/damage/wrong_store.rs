@@ -7,6 +7,7 @@ use epistemic_tests::gateway::Gateway;
 use epistemic_tests::http::series;
 use epistemic_tests::wait::poll;
 use epistemic_tests::{ServerBuilder, ServerProcess};
+use serde_json::Value;
 
 use super::{endpoint, status};
 

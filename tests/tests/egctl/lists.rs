@@ -19,13 +19,22 @@ fn graphs_are_chosen_and_put_in_order() -> Result<()> {
     for (graph, nodes) in [("tenant__b__g", 3), ("tenant__a__g", 7), ("tenant__a__h", 5), ("other", 9)] {
         client.create_graph(graph)?;
         for number in 0..nodes {
-            client.add_node(graph, &format!("n{number}"), &[&[0xc5, 16, 0][..], &vec![7; 4096 * nodes]].concat())?;
+            client.add_node(
+                graph,
+                &format!("n{number}"),
+                &[&[0xc5, 16, 0][..], &vec![7; 4096 * nodes]].concat(),
+            )?;
         }
     }
     client.add_edge("tenant__b__g", "n0", "n1", b"\x80")?;
     let list = |args: &[&str]| json(&[&["graphs", "--endpoint", &at][..], args].concat());
-    ensure!(names(&list(&["--match", "tenant__a__*", "--sort", "name"])?) == ["tenant__a__g", "tenant__a__h"]);
-    ensure!(names(&list(&["--match", "tenant__?__g"])?) == ["tenant__b__g", "tenant__a__g"], "as they were made");
+    ensure!(
+        names(&list(&["--match", "tenant__a__*", "--sort", "name"])?) == ["tenant__a__g", "tenant__a__h"]
+    );
+    ensure!(
+        names(&list(&["--match", "tenant__?__g"])?) == ["tenant__b__g", "tenant__a__g"],
+        "as they were made"
+    );
     let largest = list(&["--sort", "nodes", "--limit", "2"])?;
     ensure!(names(&largest) == ["other", "tenant__a__g"], "{largest}");
     // What is left out is counted all the same, __commons__ too.

@@ -78,12 +78,7 @@ impl Progress {
         let text = if bytes == 0 {
             format!("{} records, {}/s", HumanCount(records), HumanCount(rate(records)))
         } else {
-            format!(
-                "{} records, {}, {}/s",
-                HumanCount(records),
-                HumanBytes(bytes),
-                HumanBytes(rate(bytes))
-            )
+            format!("{} records, {}, {}/s", HumanCount(records), HumanBytes(bytes), HumanBytes(rate(bytes)))
         };
         if std::io::stderr().is_terminal() {
             let bar = self.bar.get_or_insert_with(|| new_bar(self.what, self.total));

@@ -228,7 +228,9 @@ mod tests {
     #[test]
     fn an_address_may_be_a_name() {
         assert_eq!(address("127.0.0.1:9110"), Ok("127.0.0.1:9110".parse().unwrap()));
-        assert!(address("localhost:9110").is_ok_and(|found| found.ip().is_loopback() && found.port() == 9110));
+        assert!(
+            address("localhost:9110").is_ok_and(|found| found.ip().is_loopback() && found.port() == 9110)
+        );
         for bad in ["localhost", ":", "127.0.0.1:x", "127.0.0.1:99999"] {
             assert!(address(bad).is_err_and(|error| error.contains("HOST:PORT")), "{bad}");
         }

@@ -32,7 +32,8 @@ impl Growth {
     pub(super) fn per_day(&self) -> Option<u64> {
         let ((from, before), (to, after)) = (self.samples.front()?, self.samples.back()?);
         let (time, grown) = (to.checked_sub(*from)?, after.checked_sub(*before)?);
-        let per_day = (time >= LEAST_MS).then(|| u128::from(grown) * u128::from(DAY_MS) / u128::from(time))?;
+        let per_day =
+            (time >= LEAST_MS).then(|| u128::from(grown) * u128::from(DAY_MS) / u128::from(time))?;
         u64::try_from(per_day).ok().filter(|bytes| *bytes > 0)
     }
 }

@@ -184,7 +184,10 @@ mod tests {
     fn the_step_is_told_by_where_the_graph_stands() {
         let told = |moved: Option<Moved>| moved.map(|moved| (moved.state, moved.step, moved.from, moved.to));
         let [a, b, c] = ["tcp://a:1", "tcp://b:1", "tcp://c:1"].map(|text| Some(text.to_owned()));
-        assert_eq!(told(status("arriving", false, None)), Some((Standing::Running, "catching up", a, b.clone())));
+        assert_eq!(
+            told(status("arriving", false, None)),
+            Some((Standing::Running, "catching up", a, b.clone()))
+        );
         let left = told(status("moved", false, None));
         assert_eq!(left, Some((Standing::Running, "dropping the old records", b.clone(), c.clone())));
         let post = told(status("moved", true, None));

@@ -148,7 +148,8 @@ impl Watched {
             Ok(answer) => {
                 let load = answer.status.as_ref().and_then(|status| status.load.as_ref());
                 self.series.lock().answered(seen.at, now_ms, answer.health.uptime_s, load);
-                let disk = answer.status.as_ref().and_then(|status| Some((status.disk_bytes?, status.free_bytes?)));
+                let disk =
+                    answer.status.as_ref().and_then(|status| Some((status.disk_bytes?, status.free_bytes?)));
                 if let Some((total, free)) = disk {
                     self.growth.lock().add(now_ms, total.saturating_sub(free));
                 }

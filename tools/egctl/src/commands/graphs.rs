@@ -88,9 +88,12 @@ pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     let (shards, affinity) = (args.place.shards.list()?, affinity()?);
     let answers: Answers<Vec<GraphStats>> =
         runtime.block_on(args.place.shards.ask_all_with("GraphStats", GraphStatsParams { sizes }))?;
-    let all = || answers.0.iter().flat_map(|(endpoint, answer)| {
-        answer.iter().flatten().map(move |graph| (endpoint, graph))
-    });
+    let all = || {
+        answers
+            .0
+            .iter()
+            .flat_map(|(endpoint, answer)| answer.iter().flatten().map(move |graph| (endpoint, graph)))
+    };
     let base_names = BaseNames::of(all().map(|(_, graph)| graph), &base);
     let chosen = all().filter(|(_, graph)| args.choice.wants(graph));
     let mut graphs: Vec<_> = chosen

@@ -362,14 +362,7 @@ impl Report for Standings {
             };
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             let sequence = status.sequence.to_string();
-            [
-                shortened(&status.name),
-                place.clone(),
-                what,
-                text(other),
-                sequence,
-                text(&status.move_id),
-            ]
+            [shortened(&status.name), place.clone(), what, text(other), sequence, text(&status.move_id)]
         };
         let rows: Vec<_> = self.moves.iter().map(row).collect();
         write_table(out, ["graph", "place", "standing", "endpoint", "sequence", "move"], &rows)

@@ -110,30 +110,30 @@ impl Report for Tail {
 impl Row {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { sequence, time, entry } = self;
-            write!(out, "{sequence:>8}  {time}  {}", entry.event)?;
-            let number = |number: Option<u64>| number.map(|number| number.to_string());
-            let fields = [
-                ("operation", entry.operation.clone()),
-                ("stage", entry.stage.clone()),
-                ("of", number(entry.of)),
-                ("outcome", entry.outcome.clone()),
-                ("code", entry.code.clone()),
-                ("graph", entry.graph.as_deref().map(shown)),
-                ("about", entry.about.as_deref().map(shown)),
-                ("principal", entry.principal.as_deref().map(shown)),
-                ("key", entry.key.as_deref().map(shown)),
-                ("peer", entry.peer.as_deref().map(shown)),
-                ("session", number(entry.session)),
-                ("count", number(entry.count)),
-                ("bytes", number(entry.request_bytes)),
-                ("answer", number(entry.response_bytes)),
-                ("detail", entry.detail.as_deref().map(shown)),
-            ];
-            for (name, text) in fields {
-                if let Some(text) = text {
-                    write!(out, " {name}={text}")?;
-                }
+        write!(out, "{sequence:>8}  {time}  {}", entry.event)?;
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let fields = [
+            ("operation", entry.operation.clone()),
+            ("stage", entry.stage.clone()),
+            ("of", number(entry.of)),
+            ("outcome", entry.outcome.clone()),
+            ("code", entry.code.clone()),
+            ("graph", entry.graph.as_deref().map(shown)),
+            ("about", entry.about.as_deref().map(shown)),
+            ("principal", entry.principal.as_deref().map(shown)),
+            ("key", entry.key.as_deref().map(shown)),
+            ("peer", entry.peer.as_deref().map(shown)),
+            ("session", number(entry.session)),
+            ("count", number(entry.count)),
+            ("bytes", number(entry.request_bytes)),
+            ("answer", number(entry.response_bytes)),
+            ("detail", entry.detail.as_deref().map(shown)),
+        ];
+        for (name, text) in fields {
+            if let Some(text) = text {
+                write!(out, " {name}={text}")?;
             }
-            writeln!(out)
+        }
+        writeln!(out)
     }
 }
