@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use epistemic_storage::{Result, clock::unix_ms};
+use epistemic_storage::{StoreError, clock::unix_ms};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ fn run(shard: &Arc<Shard>) {
     end(shard, error);
 }
 
-fn compact(shard: &Arc<Shard>) -> Result<bool> {
+fn compact(shard: &Arc<Shard>) -> Result<bool, StoreError> {
     shard.graphs.reclaim()?;
     {
         // One at a time gives room back.

@@ -85,7 +85,7 @@ fn originals() -> Result<Vec<Original>> {
     let text = |text: &str| Value::from(text);
     let number = |number: u64| Value::from(number);
     let properties = || bin([0x81, 0xa1, b'a', 0x01]);
-    let ours: [(&str, Vec<(&str, Value)>); 26] = [
+    let ours: [(&str, Vec<(&str, Value)>); 28] = [
         ("CreateNodeIfAbsent", vec![("node_id", text("n")), ("properties_msgpack", properties())]),
         (
             "CompareAndSetNodeFields",

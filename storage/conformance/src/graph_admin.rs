@@ -58,7 +58,9 @@ pub(super) fn owners(graphs: &GraphStore) -> Result<(), GraphError> {
     write_all(graphs, "g", vec![add_node("n", b""), Op::Clear])?;
     assert_eq!(graphs.graph("g")?.owner().as_deref(), Some("b"), "cleared");
     give("g", None)?;
-    assert_eq!((graph.owner(), tenant(&graphs.graph("g")?)), (None, None));
+    let cleared = graphs.graph("g")?;
+    assert_eq!((cleared.owner(), tenant(&cleared)), (None, None));
+    assert_eq!(graph.owner().as_deref(), Some("b"), "as it was when it was cleared");
     let missing = GraphError::GraphNotFound("missing".into());
     assert_eq!(give("missing", Some("b")), Err(missing));
     let long = "o".repeat(epistemic_storage::limits::MAX_NAME_BYTES + 1);
