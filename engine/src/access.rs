@@ -200,6 +200,7 @@ impl AccessControl {
     /// Whether the caller may do this with the graph.
     pub(crate) fn may(&self, caller: Caller<'_>, need: Need, graph: &Graph) -> bool {
         let (kind, name, owner) = (graph.kind(), graph.name(), graph.owner());
+        let owner = owner.as_deref();
         let is_guarded = match self.guard() {
             Guard::Off => false,
             Guard::Owned => owner.is_some_and(|owner| !owner.is_empty()),
@@ -303,7 +304,7 @@ impl AccessControl {
         let owner = header.owner.as_deref().filter(|owner| !owner.is_empty());
         if let Some(owner) = owner
             && !caller.is(owner)
-            && there.and_then(|graph| graph.owner()) != Some(owner)
+            && there.and_then(Graph::owner).as_deref() != Some(owner)
         {
             let (agent, graph, owner) = (caller.to_string(), name.to_owned(), owner.to_owned());
             return Err(Denied::ForeignOwner { agent, graph, owner });

@@ -28,11 +28,14 @@ pub(crate) struct Sender<'a> {
 impl Account {
     /// That of whose graph it is ([`tenant_of`]). For a graph that is nobody's it is the sender's.
     pub(crate) fn of(name: &Arc<str>, graph: Option<&Graph>, sender: Sender<'_>) -> Self {
-        let (claimed_by, owner) = (graph.and_then(Graph::tenant), graph.and_then(Graph::owner));
-        let tenant = match (tenant_of(claimed_by, name, owner), sender.agent) {
+        let named = |tenant: Option<&str>| match (tenant, sender.agent) {
             (Some(tenant), _) => format!("tenant {tenant}"),
             (None, Some(agent)) if !agent.is_empty() => format!("agent {agent}"),
             (None, _) => format!("peer {}", sender.peer),
+        };
+        let tenant = match graph {
+            Some(graph) => graph.with_tenant(named),
+            None => named(tenant_of(None, name, None)),
         };
         Self { tenant: tenant.into(), graph: Arc::clone(name) }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use epistemic_storage::{GraphStore, channels::Channels};
+use epistemic_storage::{GraphStore, channels::Channels, graph::Graph};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,8 +21,8 @@ pub(crate) struct Damage {
     store: Option<String>,
     /// Why channels cannot be used.
     channels: Option<String>,
-    /// Graphs that take no writes, with the reason.
-    graphs: Vec<(Arc<str>, String)>,
+    /// Graphs that take no writes.
+    graphs: Vec<Arc<Graph>>,
 }
 
 impl Damage {
@@ -65,9 +65,16 @@ impl Damage {
 
     /// For `ShardStatus`: of the graphs those are named that the caller may read.
     pub(crate) fn json(&self, known: Known<'_>) -> Value {
-        let named = self.graphs.iter().filter(|(name, _)| known.has(name)).take(NAMED);
-        let graphs =
-            named.map(|(name, reason)| json!({"graph": shortened(name), "reason": shortened(reason)}));
+        let named = self.graphs.iter().filter(|graph| known.has(graph.name())).take(NAMED);
+        let graphs = named.map(|graph| {
+            json!({
+                "graph": shortened(graph.name()),
+                "reason": shortened(graph.quarantined().unwrap_or_default()),
+                "since_ms": graph.quarantined_since_ms(),
+                // What is too damaged to be measured has no size.
+                "bytes": known.graphs.sizes_of(graph).ok().map(|sizes| sizes.total()),
+            })
+        });
         json!({
             "store": self.store.as_deref().map(shortened),
             "channels": self.channels.as_deref().map(shortened),

@@ -8,9 +8,11 @@
 mod access;
 mod account;
 mod admission;
+mod arrivals;
 mod audit;
 mod checkpoints;
 mod commit;
+mod compaction;
 mod compute_pool;
 pub mod config;
 mod connection;

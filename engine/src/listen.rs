@@ -80,11 +80,16 @@ pub(crate) fn bind_unix(path: &Path, mode: Mode) -> anyhow::Result<UnixSocket> {
             Err(error) => return Err(error).with_context(|| format!("socket '{}'", path.display())),
         }
     }
-    let listener =
-        UnixListener::bind(path).with_context(|| format!("cannot listen on socket '{}'", path.display()))?;
+    let listener = UnixListener::bind(path).with_context(|| cannot_listen(path))?;
     fs::set_permissions(path, Permissions::from_mode(mode.bits()))?;
     let file = FileId::of(path)?;
     Ok(UnixSocket { listener, path: path.to_path_buf(), file, _lock: lock })
+}
+
+fn cannot_listen(path: &Path) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let advice = folder.map(|folder| format!(": there is no folder '{}', make it first", folder.display()));
+    format!("cannot listen on socket '{}'{}", path.display(), advice.unwrap_or_default())
 }
 
 fn taken(path: &Path) -> anyhow::Error {
@@ -133,7 +138,7 @@ impl SocketLock {
                 .mode(0o600)
                 .custom_flags(OFlags::NOFOLLOW.bits() as i32)
                 .open(&path)
-                .with_context(|| format!("cannot listen on socket '{}'", socket.display()))?;
+                .with_context(|| cannot_listen(socket))?;
             match flock(&held, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Err(taken(socket)),

@@ -21,9 +21,11 @@ use crate::{
     account::Account,
     admission::Admission,
     analytics::Cancel,
+    arrivals::Arrivals,
     audit::Audit,
     checkpoints::{Checkpoints, Dirty},
     commit::Committer,
+    compaction::Compaction,
     compute_pool::ComputePool,
     config::{Config, DurabilityMode, MinAuth},
     guesses::Guesses,
@@ -110,12 +112,16 @@ pub(crate) struct Shard {
     pub(crate) documents: Arc<tokio::sync::Semaphore>,
     pub(crate) limits: Limits,
     pub(crate) open_transfers: OpenTransfers,
+    /// Copies that moves bring.
+    pub(crate) arrivals: Arrivals,
     pub(crate) transactions: Transactions,
     pub(crate) started: Instant,
     pub(crate) durability: DurabilityMode,
     pub(crate) checkpoint_interval: u64,
     pub(crate) decay: Periodic<Decay>,
     pub(crate) scrub: Scrub,
+    /// The one that an operator asked for.
+    pub(crate) compaction: Compaction,
     /// How much of their ledgers graphs keep that have no rule of their own.
     pub(crate) ledger_keep: LedgerKeep,
     /// No writes were taken when that was last looked at.

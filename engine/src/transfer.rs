@@ -80,6 +80,8 @@ pub(crate) struct Open {
 
 struct Export {
     _place: OwnedSemaphorePermit,
+    /// What it is of; none of identities and channels.
+    graph: Option<Arc<Graph>>,
     times: Times,
     pieces: Receiver<Vec<u8>>,
     rest: Vec<u8>,
@@ -210,10 +212,11 @@ impl Transfers {
         ledger: Ledger,
         quota: Option<Place>,
     ) -> Result<(u64, Header), TransferError> {
-        let graphs = Arc::clone(graphs);
-        let (id, export) = self.begin(quota, move |out| {
+        let (graphs, of) = (Arc::clone(graphs), Arc::clone(&graph));
+        let (id, mut export) = self.begin(quota, move |out| {
             Ok(snapshot::export_parts(&graphs, &graph, ledger, out, &mut |_| {}).map(drop)?)
         })?;
+        export.graph = Some(of);
         let header = snapshot::inspect(export.rest.as_slice())?;
         self.exports.lock().insert(id, export);
         Ok((id, header))
@@ -246,8 +249,15 @@ impl Transfers {
             refused_or(done, &memory)
         });
         let thread = thread.map_err(TransferError::NoThread)?;
-        let mut export =
-            Export { _place: place, _quota: quota, times: Times::now(), pieces, rest: Vec::new(), thread };
+        let mut export = Export {
+            _place: place,
+            graph: None,
+            _quota: quota,
+            times: Times::now(),
+            pieces,
+            rest: Vec::new(),
+            thread,
+        };
         match export.pieces.recv() {
             Ok(first) => export.rest = first,
             Err(_) => return Err(join(export.thread).err().unwrap_or(TransferError::Unknown(id))),
@@ -269,6 +279,11 @@ impl Transfers {
         export.times.used = Instant::now();
         self.exports.lock().insert(id, export);
         Ok(piece)
+    }
+
+    /// The graph that an export is of.
+    pub(crate) fn exports(&self, id: u64) -> Option<Arc<Graph>> {
+        self.exports.lock().get(&id)?.graph.clone()
     }
 
     /// Drops an export.

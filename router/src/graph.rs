@@ -1,6 +1,7 @@
 //! Calls on one graph.
 
 use bytes::Bytes;
+use epistemic_protocol::ErrorCode;
 use rmpv::Value;
 use serde::Serialize;
 
@@ -40,6 +41,19 @@ impl GraphClient {
     pub async fn create(&self, graph_type: &str) -> Result<(), RouterError> {
         let params = CreateGraph { graph_name: &self.name, graph_type, tenant: self.tenant.as_deref() };
         self.call_raw("CreateGraph", &params).await.map(drop)
+    }
+
+    /// Creates this graph unless it is there already, as [`GraphClient::create`]; whether it was created now. What is there may be of another
+    /// type, and may belong to somebody else.
+    ///
+    /// # Errors
+    /// As [`GraphClient::create`], but for a graph that is there.
+    pub async fn ensure(&self, graph_type: &str) -> Result<bool, RouterError> {
+        match self.create(graph_type).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == ErrorCode::Exists => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The name of the graph.

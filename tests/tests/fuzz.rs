@@ -85,7 +85,7 @@ fn originals() -> Result<Vec<Original>> {
     let text = |text: &str| Value::from(text);
     let number = |number: u64| Value::from(number);
     let properties = || bin([0x81, 0xa1, b'a', 0x01]);
-    let ours: [(&str, Vec<(&str, Value)>); 26] = [
+    let ours: [(&str, Vec<(&str, Value)>); 28] = [
         ("CreateNodeIfAbsent", vec![("node_id", text("n")), ("properties_msgpack", properties())]),
         (
             "CompareAndSetNodeFields",
@@ -120,6 +120,8 @@ fn originals() -> Result<Vec<Original>> {
         ("GraphDigest", vec![]),
         ("LedgerRead", vec![("from", number(0)), ("max_records", number(100))]),
         ("LedgerKeep", vec![("keep", text("records:10"))]),
+        ("LedgerTrim", vec![("keep", text("records:10"))]),
+        ("GraphOwnerSet", vec![("owner", text("somebody"))]),
         ("GraphHeads", vec![("after", text("")), ("limit", number(10))]),
         ("MoveStatus", vec![("graph_name", text("fuzz"))]),
         ("MoveFence", vec![("move_id", text("m")), ("lease_ms", number(1000))]),

@@ -2,7 +2,7 @@
 
 use crate::{
     keys::Names,
-    operations::{administration, identities, sessions, transactions},
+    operations::{administration, graphs, identities, sessions, transactions},
     request::incoming::Request,
     shard::Shard,
     wire::Method,
@@ -24,10 +24,10 @@ pub(super) const fn kind(method: Method) -> Option<&'static str> {
         M::Shutdown => "shutdown",
         M::RegisterIdentity | M::UnregisterIdentity => "identity",
         M::QuotaSet => "quota",
-        M::LedgerKeep => "ledger",
+        M::LedgerKeep | M::LedgerTrim => "ledger",
         M::SessionKill => "session",
         M::ShardHandOver => "hand-over",
-        M::OwnerHold | M::OwnerGiveWay => "owner",
+        M::OwnerHold | M::OwnerGiveWay | M::GraphOwnerSet => "owner",
         M::MoveArrive
         | M::MoveReplay
         | M::MoveFence
@@ -81,6 +81,10 @@ fn whom(method: Method, raw: Option<&[u8]>) -> Option<String> {
         Method::QuotaSet => {
             administration::quota_of(method, raw).ok().map(|tenant| format!("tenant {tenant}"))
         }
+        Method::GraphOwnerSet => {
+            let owner = graphs::new_owner(method, raw).ok()?;
+            Some(owner.map_or_else(|| "nobody".to_owned(), |owner| format!("agent {owner}")))
+        }
         Method::SessionKill => sessions::killed(method, raw).ok(),
         _ => None,
     }
@@ -110,6 +114,7 @@ mod tests {
             M::SessionList,
             // Look at the disk.
             M::Scrub,
+            M::Compact,
             // A part of what has a line.
             M::RestoreWrite,
             // Remove nodes by their age.

@@ -27,15 +27,28 @@ pub(super) fn known(file: &KeysFile) -> BTreeMap<String, Known> {
     let mut all = BTreeMap::new();
     for key in &file.keys {
         let may = format!(
-            "{} {:?} {:?} {:?} {:?} {:?} {}",
-            key.role, key.graphs, key.may_act_as, key.certificates, key.tokens, key.validity, key.principal
+            "{} {:?} {:?} {:?} {:?} {:?} {} {:?}",
+            key.role,
+            key.graphs,
+            key.may_act_as,
+            key.certificates,
+            key.tokens,
+            key.validity,
+            key.principal,
+            key.quota_class
         );
         all.insert(key.id.clone(), Known { frozen: key.frozen, may, secrets: hashes(&key.secrets) });
     }
     for derived in &file.derived {
         let may = format!(
-            "{} {:?} {:?} {:?} {:?} {:?}",
-            derived.role, derived.graphs, derived.except, derived.frozen, derived.tokens, derived.validity
+            "{} {:?} {:?} {:?} {:?} {:?} {:?}",
+            derived.role,
+            derived.graphs,
+            derived.except,
+            derived.frozen,
+            derived.tokens,
+            derived.validity,
+            derived.quota_class
         );
         let known = Known { frozen: false, may, secrets: hashes(&derived.roots) };
         all.insert(format!("{}*", derived.prefix), known);

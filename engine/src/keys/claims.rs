@@ -32,7 +32,7 @@ pub(crate) fn may_claim(
     let owner = header.owner.as_deref().filter(|owner| !owner.is_empty());
     if let Some(owner) = owner
         && !grant.acts_as(owner)
-        && there.and_then(|graph| graph.owner()) != Some(owner)
+        && there.and_then(Graph::owner).as_deref() != Some(owner)
     {
         return Err(Forbidden::Owner { key: grant.id().to_owned(), owner: owner.to_owned() });
     }

@@ -2,7 +2,7 @@
 
 use epistemic_keys::{Key, Role};
 
-use crate::quotas::Pattern;
+use crate::quotas::{Class, Pattern};
 
 /// What a key gives to its requests; a connection keeps that of its first one.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct Grant {
     role: Role,
     /// Of a role that has patterns.
     graphs: Vec<Pattern>,
+    /// The account that its requests count for besides.
+    quota_class: Option<Class>,
 }
 
 impl Grant {
@@ -27,6 +29,7 @@ impl Grant {
             any_agent: key.id == epistemic_keys::DEFAULT,
             role: if key.frozen { Role::Reader } else { key.role },
             graphs: patterns(&key.graphs),
+            quota_class: key.quota_class.as_deref().map(Class::new),
         }
     }
 
@@ -44,6 +47,10 @@ impl Grant {
 
     pub(crate) fn role(&self) -> Role {
         self.role
+    }
+
+    pub(crate) fn quota_class(&self) -> Option<&Class> {
+        self.quota_class.as_ref()
     }
 
     pub(crate) fn any_agent(&self) -> bool {

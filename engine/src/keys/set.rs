@@ -167,6 +167,7 @@ impl Derivation {
             tokens: *tokens,
             validity: *validity,
             frozen: self.file.frozen.iter().any(|frozen| frozen == tenant),
+            quota_class: self.file.quota_class.clone(),
         };
         // Asked at last, so that one that is left out takes as long as others.
         let has = check_tenant(tenant).is_ok() && !self.except.contains(tenant);
@@ -197,5 +198,6 @@ fn default_key(secrets: Vec<Secret>) -> FileKey {
         tokens: Tokens { by_id: true, signed: true },
         validity: Validity::default(),
         frozen: false,
+        quota_class: None,
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::{
-    quotas,
+    compaction, quotas,
     request::{error::OpError, service::ServiceCall},
     shard::Shard,
     wire::{DecodeError, Method, NoParams, OrNone, Params, encode, json::value, text, text_or_nil, texts},
@@ -50,6 +50,13 @@ pub(super) fn checkpoint(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>)
 /// `Scrub`
 pub(super) fn scrub(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>) -> Result<(), OpError> {
     encode::str(out, if call.shard.scrub.begin_now() { "scrub_begun" } else { "nothing_to_scrub" });
+    Ok(())
+}
+
+/// `Compact`
+pub(super) fn compact(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8>) -> Result<(), OpError> {
+    let begun = compaction::begin(call.shard).map_err(|error| OpError::Text(format!("Compact: {error}")))?;
+    encode::str(out, if begun { "compaction_begun" } else { "nothing_to_compact" });
     Ok(())
 }
 

@@ -43,6 +43,14 @@ pub(crate) struct DeleteGraph<'a> {
     graph_name: &'a str,
 }
 
+/// `GraphOwnerSet`
+#[derive(Debug, Deserialize)]
+pub(crate) struct GraphOwnerSet<'a> {
+    /// Identity of the new owner; nobody without it.
+    #[serde(borrow, default, deserialize_with = "some_text")]
+    owner: Option<&'a str>,
+}
+
 /// `Fork`
 #[derive(Debug, Deserialize)]
 pub(crate) struct Fork<'a> {
@@ -88,6 +96,16 @@ pub(super) fn delete<'a>(write: &mut WriteCall<'a>, params: DeleteGraph<'a>) -> 
 /// `ClearGraph`
 pub(super) fn clear(_: &mut WriteCall<'_>, _: NoParams) -> Result<Op, OpError> {
     Ok(Op::Clear)
+}
+
+/// `GraphOwnerSet`: whoever asks for the graph from now on, also on connections that are open, has what he has of the new owner.
+pub(super) fn set_owner(_: &mut WriteCall<'_>, params: GraphOwnerSet<'_>) -> Result<Op, OpError> {
+    Ok(Op::SetOwner(params.owner.filter(|owner| !owner.is_empty()).map(str::to_owned)))
+}
+
+/// Whom `GraphOwnerSet` gives a graph to.
+pub(crate) fn new_owner(method: Method, raw: Option<&[u8]>) -> Result<Option<&str>, DecodeError> {
+    GraphOwnerSet::decode(method, raw).map(|params| params.owner)
 }
 
 /// `NodeCount`

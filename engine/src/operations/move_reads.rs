@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    arrivals::Progress,
     request::{error::OpError, service::ServiceCall},
     shard::Shard,
     transfer::TransferError,
@@ -276,6 +277,9 @@ fn row(shard: &Shard, graph: &Graph) -> Value {
             if let Some(origin) = origin {
                 row["origin_id"] = json!(origin.graph_id);
                 row["origin_epoch"] = json!(origin.epoch);
+            }
+            if let Some(Progress { records, of, left_s }) = shard.arrivals.progress(graph.name()) {
+                row["filling"] = json!({ "records": records, "of": of, "left_s": left_s });
             }
         }
         Some(MigrationState::Moved(post)) => {

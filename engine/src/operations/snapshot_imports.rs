@@ -1,6 +1,9 @@
 //! What becomes of a snapshot that is received in pieces, on the thread of its import.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    cell::OnceCell,
+    sync::{Arc, atomic::Ordering},
+};
 
 use epistemic_storage::{
     GraphStore,
@@ -28,10 +31,15 @@ pub(super) fn open_graph(
     let agent = Caller::new(call.request.envelope.agent_id).id().map(str::to_owned);
     let grant = call.request.peer.grant().cloned();
     let replaces = target.name.clone().filter(|_| target.replace);
+    let is_of_move = target.move_id.is_some();
     call.transfers.open_import(replaces, quota, move |input| {
         let graphs = &shard.graphs;
+        let filling = OnceCell::new();
         let counted = load.is_some();
         let admit = |header: &Header, name: &str| {
+            if is_of_move {
+                filling.get_or_init(|| shard.arrivals.begin(name, header));
+            }
             if counted {
                 has_room(graphs, name, header)?;
             }
@@ -52,6 +60,9 @@ pub(super) fn open_graph(
         let mut watch = |loaded: Loaded| {
             // Records are given out of whole chunks.
             since.store(0, Ordering::Relaxed);
+            if let Some(filling) = filling.get() {
+                filling.has(loaded.records);
+            }
             match &mut load {
                 Some(load) => load.has(loaded.bytes).map_err(|refusal| refusal.to_string()),
                 None => Ok(()),

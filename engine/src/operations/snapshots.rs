@@ -154,6 +154,10 @@ pub(super) fn read(
     out: &mut Vec<u8>,
 ) -> Result<(), OpError> {
     let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+    // It may have been given to another owner since the export began.
+    if let Some(graph) = call.transfers.exports(cursor) {
+        access::read(call.shard, &call.request.envelope, &graph)?;
+    }
     encode::bin(out, &call.transfers.read(cursor, max_bytes)?);
     Ok(())
 }

@@ -104,7 +104,7 @@ pub(super) fn graph_stats(
         let mut row = json!({
             "name": &**graph.name(),
             "type": graph.kind().name(),
-            "owner": graph.owner(),
+            "owner": graph.owner().as_deref(),
             "nodes": state.nodes,
             "edges": state.edges,
             "sequence": state.sequence,
@@ -181,6 +181,7 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "tls_not_after_s": shard.tls.certificates.as_ref().map(|all| all.shard.not_after()),
         "damage": Damage::of(&shard.graphs, &shard.channels).json(known),
         "scrub": scrub_json(shard.scrub.state().as_ref(), known),
+        "compaction": shard.compaction.json(),
         "checkpoints": checkpoints,
         "checkpoint_interval_s": shard.checkpoint_interval,
         "memory": memory(shard),

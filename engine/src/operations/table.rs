@@ -133,6 +133,7 @@ operations! {
     Shutdown: Inline(administration::shut_down), System, admin "service:admin", System;
     ShardHandOver: Service(hand_over::hand_over), System, admin "service:admin", System;
     Checkpoint: Service(administration::checkpoint), SystemOfAll, admin "service:admin", Operator;
+    Compact: Service(administration::compact), System, admin "graph:admin", Operator;
     Scrub: Service(administration::scrub), System, admin "graph:admin", Operator;
     QuotaShow: Service(administration::show_quotas), System, admin "graph:admin", Operator;
     QuotaSet: Service(administration::set_quotas), System, admin "graph:admin", Operator;
@@ -190,6 +191,7 @@ operations! {
     ApplyLedger: Write(ledger::apply => Ledger), Write, write "ledger:write", Writer;
     ClearLedger: Write(ledger::clear), Write, admin "ledger:admin", Owner;
     LedgerKeep: Write(ledger::keep), Write, admin "graph:admin", Owner;
+    LedgerTrim: Service(ledger::trim), Write, admin "graph:admin", Owner, quota: Quota::Graph;
 
     // Answered, not done.
     ApplyMutation: Point(accepted_mutations::apply), Write, write "graph:write", Writer;
@@ -207,6 +209,7 @@ operations! {
     CreateGraph: Write(graphs::create => Created), Open, admin "graph:admin", Owner, quota: Quota::Made(graphs::made);
     ClearGraph: Write(graphs::clear), Write, admin "graph:admin", Owner;
     DeleteGraph: Write(graphs::delete => Deleted), WriteNamed(graphs::deleted), admin "graph:admin", Owner, quota: Quota::Named(graphs::deleted);
+    GraphOwnerSet: Write(graphs::set_owner), System, admin "graph:admin", Operator, quota: Quota::Nobody;
     Fork: Compute(graphs::fork), Read, read "graph:read", Reader, effect: Copies, names: Names::Copy(graphs::copied);
 
     // Several graphs.

@@ -6,6 +6,7 @@
 
 mod bucket;
 mod charge;
+mod class;
 mod kind;
 mod pattern;
 mod refusal;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     charge::{Load, WriteCharge},
+    class::Class,
     kind::Kind,
     pattern::Pattern,
     refusal::Refusal,
@@ -223,7 +225,7 @@ fn read_stored(path: &std::path::Path) -> Result<Overrides, String> {
 impl Active {
     /// The tenant of a graph.
     pub(crate) fn of(&self, graph: &Graph) -> Arc<Tenant> {
-        self.tenant(graph.belongs_to().unwrap_or_default())
+        graph.with_tenant(|tenant| self.tenant(tenant.unwrap_or_default()))
     }
 
     fn forget_idle(&self, tenants: &mut HashMap<Arc<str>, Arc<Tenant>>) {
@@ -254,6 +256,11 @@ impl Active {
     pub(crate) fn known_or_new(&self, name: &str) -> Arc<Tenant> {
         let known = self.tenants.read().get(name).cloned();
         known.unwrap_or_else(|| Arc::new(self.make(name, Arc::new(Usage::new(Arc::clone(&self.refused))))))
+    }
+
+    /// The tenant, for requests of a key of this class: what they use counts for both.
+    pub(crate) fn in_class(&self, tenant: &Tenant, class: &Class) -> Arc<Tenant> {
+        Arc::new(tenant.counted_with(self.tenant(class.account())))
     }
 
     fn make(&self, name: &str, usage: Arc<Usage>) -> Tenant {

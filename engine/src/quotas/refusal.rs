@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use epistemic_protocol::ErrorCode;
 use epistemic_storage::clock;
 
-use super::kind::Kind;
+use super::{class::Who, kind::Kind};
 
 /// A refusal: what, how much, until when. Nothing was done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,17 +42,6 @@ pub(super) enum Until {
     Freed,
     /// Not before the rule is another.
     Never,
-}
-
-struct Who<'a>(&'a str);
-
-impl fmt::Display for Who<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            "" => f.write_str("graphs of no tenant"),
-            tenant => write!(f, "tenant '{}'", tenant.escape_debug()),
-        }
-    }
 }
 
 impl fmt::Display for State {
@@ -102,6 +91,9 @@ mod tests {
         let begin = "QUOTA: tenant 'acme\\n' may use 10 requests per second (quota rule 'a*') and has used them; nothing was \
                      done. Try again in 100 ms, at 20";
         assert!(text.starts_with(begin) && text.ends_with("Z (docs/errors/quota.md)"), "{text}");
+        let class =
+            Refusal { tenant: "class:batch".into(), ..refusal(State::Spent, Until::Never) }.to_string();
+        assert!(class.starts_with("QUOTA: keys of quota class 'batch' may use 10 requests"), "{class}");
         let text = refusal(State::Has(10), Until::Freed).to_string();
         assert!(text.contains("and has 10; nothing was done. Try again when some are given up ("), "{text}");
     }

@@ -60,7 +60,7 @@ impl Row {
                 used.insert(kind.name().into(), json!(amount.round() as u64));
             }
         }
-        let Tenant { name, verdict, usage } = &*self.tenant;
+        let Tenant { name, verdict, usage, .. } = &*self.tenant;
         json!({
             "tenant": &**name, "rule": verdict.rule, "limits": limits, "used": used, "refused": usage.refused(),
         })

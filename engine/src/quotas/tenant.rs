@@ -26,8 +26,10 @@ const PER_COMPUTE_SECOND: u64 = 1000;
 /// A tenant under one set of rules.
 pub(crate) struct Tenant {
     pub(super) name: Arc<str>,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: Arc<Verdict>,
     pub(super) usage: Arc<Usage>,
+    /// The class of the key whose requests these are: rates and places count for it too.
+    class: Option<Arc<Tenant>>,
 }
 
 /// What a tenant uses; it outlives the rules.
@@ -97,6 +99,8 @@ impl Usage {
 pub(crate) struct Place {
     usage: Arc<Usage>,
     kind: Kind,
+    /// That of the class.
+    _class: Option<Box<Place>>,
 }
 
 impl Drop for Place {
@@ -116,7 +120,14 @@ fn rate(kind: Kind, limit: u64) -> Rate {
 
 impl Tenant {
     pub(super) fn new(name: Arc<str>, verdict: Verdict, usage: Arc<Usage>) -> Self {
-        Self { name, verdict, usage }
+        Self { name, verdict: Arc::new(verdict), usage, class: None }
+    }
+
+    /// The same tenant, whose use counts for `class` too.
+    pub(super) fn counted_with(&self, class: Arc<Tenant>) -> Self {
+        let (name, verdict, usage) =
+            (Arc::clone(&self.name), Arc::clone(&self.verdict), Arc::clone(&self.usage));
+        Self { name, verdict, usage, class: Some(class) }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -141,8 +152,9 @@ impl Tenant {
         }
     }
 
-    /// Uses so much of several rates at once, or of none of them.
+    /// Uses so much of several rates at once, or of none of them. What the tenant is refused its class has used.
     fn take(&self, amounts: &[(Kind, u64)]) -> Result<(), Refusal> {
+        self.class.as_ref().map_or(Ok(()), |class| class.take(amounts))?;
         let now = self.usage.began.elapsed();
         let mut buckets = self.usage.buckets.lock();
         for &(kind, amount) in amounts {
@@ -158,6 +170,9 @@ impl Tenant {
 
     /// Counts what was used, be it there or not: what comes next waits for it.
     fn charge(&self, kind: Kind, amount: u64) {
+        if let Some(class) = &self.class {
+            class.charge(kind, amount);
+        }
         let Some(rate) = self.rate(kind) else { return };
         let now = self.usage.began.elapsed();
         self.usage.buckets.lock()[kind as usize].charge(rate, now, amount as f64);
@@ -184,6 +199,7 @@ impl Tenant {
     }
 
     fn may_use_some(&self, kind: Kind) -> Result<(), Refusal> {
+        self.class.as_ref().map_or(Ok(()), |class| class.may_use_some(kind))?;
         if self.rate(kind).is_none() {
             return Ok(());
         }
@@ -241,10 +257,11 @@ impl Tenant {
 
     /// A place for a connection or a cursor.
     pub(crate) fn place(&self, kind: Kind) -> Result<Place, Refusal> {
+        let class = self.class.as_ref().map(|class| class.place(kind)).transpose()?.map(Box::new);
         let limit = self.limits().get(kind).unwrap_or(u64::MAX);
         let one_more = |used: u64| (used < limit).then(|| used + 1);
         match self.usage.held[kind as usize].fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
-            Ok(_) => Ok(Place { usage: Arc::clone(&self.usage), kind }),
+            Ok(_) => Ok(Place { usage: Arc::clone(&self.usage), kind, _class: class }),
             Err(used) => Err(self.refuse(kind, State::Has(used), Until::Freed)),
         }
     }

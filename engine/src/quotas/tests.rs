@@ -177,3 +177,34 @@ fn tenants_that_do_nothing_are_forgotten() {
     assert!(names.contains(&"busy".to_owned()) && !names.contains(&"idle".to_owned()), "{names:?}");
     drop(place);
 }
+
+/// What requests of keys of a class use counts for the class and for the tenants of the graphs.
+#[test]
+fn a_class_counts_besides_the_tenants() {
+    let graphs = GraphStore::open(MemoryStore::new()).unwrap();
+    let quotas = Quotas::open(None, None).unwrap();
+    let set = |tenant: &str, limits: &[&str]| quotas.set(&graphs, tenant, limits).unwrap();
+    set("class:batch", &["requests_per_second=3", "connections=1", "compute_seconds_per_minute=1"]);
+    set("b", &["requests_per_second=1"]);
+    let active = quotas.active().unwrap();
+    let class = Class::new("batch");
+    let [a, b] = ["a", "b"].map(|tenant| active.in_class(&active.tenant(tenant), &class));
+    a.request(1).unwrap();
+    b.request(1).unwrap();
+    let of_tenant = b.request(1).unwrap_err().to_string();
+    assert!(of_tenant.contains("tenant 'b' may use 1 requests"), "{of_tenant}");
+    let of_class = a.request(1).unwrap_err().to_string();
+    assert!(of_class.contains("keys of quota class 'batch' may use 3 requests"), "{of_class}");
+    active.tenant("a").request(1).unwrap();
+    let held = a.place(Kind::Connections).unwrap();
+    assert!(b.place(Kind::Connections).is_err());
+    drop(held);
+    drop(b.place(Kind::Connections).unwrap());
+    a.computed(std::time::Duration::from_secs(2));
+    assert!(b.may_compute().is_err() && active.tenant("b").may_compute().is_ok());
+    // What is not a class's is the tenant's alone.
+    set("class:batch", &["stored_bytes=0", "nodes=0"]);
+    let active = quotas.active().unwrap();
+    active.in_class(&active.tenant("c"), &Class::new("other")).write(1 << 20, true).unwrap();
+    active.in_class(&active.tenant("c"), &class).write(1 << 20, true).unwrap();
+}

@@ -94,16 +94,10 @@ fn nameless(shard: &Shard, envelope: &Envelope<'_>) -> Result<(), OpError> {
 }
 
 /// The graph of a computation when its turn comes: another request may have replaced it meanwhile by one that the caller
-/// may not use.
-pub(crate) fn current(
-    shard: &Shard,
-    request: &Request<'_>,
-    admitted: &Arc<Graph>,
-) -> Result<Arc<Graph>, OpError> {
+/// may not use, or given it to somebody else.
+pub(crate) fn current(shard: &Shard, request: &Request<'_>) -> Result<Arc<Graph>, OpError> {
     let graph = shard.graphs.graph(request.envelope.graph)?;
-    if graph.id() != admitted.id() {
-        again(shard, request, &graph)?;
-    }
+    again(shard, request, &graph)?;
     Ok(graph)
 }
 

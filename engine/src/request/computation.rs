@@ -60,7 +60,7 @@ pub(crate) fn submit(
     let job = Job::new(shard, request, body, account);
     Some(job.run(Threads::Compute, Some(permit), move |running, out| {
         let began = Instant::now();
-        let done = run(running, &graph, tenant.as_ref(), compute, out);
+        let done = run(running, tenant.as_ref(), compute, out);
         if let Some(tenant) = &tenant {
             tenant.computed(began.elapsed());
         }
@@ -71,13 +71,12 @@ pub(crate) fn submit(
 /// Runs a computation whose turn has come, on the graph that has the name now.
 fn run(
     running: &Running<'_>,
-    admitted: &Arc<Graph>,
     tenant: Option<&Arc<Tenant>>,
     compute: ComputeFn,
     out: &mut Vec<u8>,
 ) -> Result<(), OpError> {
     let Running { shard, request, room, cancel } = *running;
-    let graph = access::current(shard, &request, admitted)?;
+    let graph = access::current(shard, &request)?;
     tenant.map_or(Ok(()), |tenant| quota::may_compute(tenant, request.operation))?;
     let computation = Computation { shard, graph: &graph, request, room, cancel, tenant };
     compute(&computation, out).map_err(|error| running.failure(error, &graph))

@@ -42,7 +42,7 @@ pub(crate) fn admit(
     if !makes_one && pending.back().is_some_and(PendingResponse::changes_graphs) {
         return Err(Refusal::Wait);
     }
-    let tenant = match whose(shard, &active, request)? {
+    let tenant = match whose(shard, &active, request)?.in_class(&active, request) {
         Whose::Known(tenant) => {
             if place.is_none() {
                 *place = Some(tenant.place(Kind::Connections)?);
@@ -106,16 +106,17 @@ pub(crate) fn copy(
 ) -> Result<Option<Load>, OpError> {
     let Some(active) = active(shard, request) else { return Ok(None) };
     let tenant = active.of_load(tenant_of(None, name, request.envelope.agent_id).unwrap_or_default());
-    Ok(Some(Load::begin(&tenant, bytes, 0)?))
+    Ok(Some(Load::begin(&in_class(&active, request, tenant), bytes, 0)?))
 }
 
 fn tenant(shard: &Shard, request: &Request<'_>) -> Result<Option<Arc<Tenant>>, OpError> {
     let Some(active) = active(shard, request) else { return Ok(None) };
-    Ok(match whose(shard, &active, request)? {
+    let tenant = match whose(shard, &active, request)? {
         Whose::Known(tenant) => Some(tenant),
         Whose::New(tenant) => Some(active.of_load(tenant.name())),
         Whose::Nobody => None,
-    })
+    };
+    Ok(tenant.map(|tenant| in_class(&active, request, tenant)))
 }
 
 /// The rules, where there are some and the request is not the operator's.
@@ -134,6 +135,24 @@ enum Whose {
     /// Nobody: there is no such graph, the step is one of a move, or the parameters cannot be read, which the operation
     /// tells.
     Nobody,
+}
+
+impl Whose {
+    fn in_class(self, active: &Active, request: &Request<'_>) -> Self {
+        match self {
+            Self::Known(tenant) => Self::Known(in_class(active, request, tenant)),
+            Self::New(tenant) => Self::New(in_class(active, request, tenant)),
+            Self::Nobody => Self::Nobody,
+        }
+    }
+}
+
+/// The tenant, with the class of the request's key where it has one.
+fn in_class(active: &Active, request: &Request<'_>, tenant: Arc<Tenant>) -> Arc<Tenant> {
+    match request.peer.grant().and_then(|grant| grant.quota_class()) {
+        Some(class) => active.in_class(&tenant, class),
+        None => tenant,
+    }
 }
 
 /// The tenant of the graph that a request is about, or that it would make. Who may not make it is told so: it must not use up
@@ -179,8 +198,12 @@ pub(crate) fn grows(op: &Op) -> bool {
         | Op::Install { .. } => true,
         Op::Batch(items) => items.iter().flatten().any(Mutation::grows),
         Op::Transaction(transaction) => transaction.changes.iter().any(Mutation::grows),
-        Op::Delete | Op::Clear | Op::ClearLedger | Op::TrimLedger(_) | Op::KeepLedger(_) | Op::Move(_) => {
-            false
-        }
+        Op::Delete
+        | Op::Clear
+        | Op::ClearLedger
+        | Op::TrimLedger(_)
+        | Op::KeepLedger(_)
+        | Op::SetOwner(_)
+        | Op::Move(_) => false,
     }
 }

@@ -54,7 +54,8 @@ pub(super) fn follow(
             | LedgerRecord::SetNode { .. }
             | LedgerRecord::SetEdge { .. }
             | LedgerRecord::RemoveParallel { .. }
-            | LedgerRecord::Text(_) => {}
+            | LedgerRecord::Text(_)
+            | LedgerRecord::Owned { .. } => {}
         }
         Ok(())
     })?;

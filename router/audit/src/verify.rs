@@ -9,7 +9,7 @@ use fs_err as fs;
 use crate::chain::{self, BadLine, Head, Line};
 
 /// Bytes of a line at most. A longer one is none of a log.
-const LONGEST: u64 = 1 << 20;
+pub(crate) const LONGEST: u64 = 1 << 20;
 /// Event of the first line of a file.
 pub(crate) const FILE: &str = "file";
 

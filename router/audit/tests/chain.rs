@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use epistemic_audit::{
-    AuditFile, AuditSocket, Entry, Fault, Head, Report, Rotation, all_of, rotated, verify,
+    AuditFile, AuditSocket, Entry, Fault, Follow, Head, Report, Rotation, all_of, rotated, verify,
 };
 use proptest::prelude::*;
 
@@ -267,4 +267,39 @@ proptest! {
         fs_err::write(&files[file], bytes).unwrap();
         prop_assert!(!read(&path).unwrap().is_sound());
     }
+}
+
+/// Over rotation, restarts, and lines that were cut short.
+#[test]
+fn a_log_is_followed_while_it_is_written() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("audit.log");
+    let mut told = Vec::new();
+    let mut follow = Follow::after(&path, 0);
+    follow.poll(|line| told.push(line.sequence))?;
+    ensure!(told.is_empty(), "there is no log yet: {told:?}");
+    let rotation = Rotation { bytes: 1_500, ..NEVER };
+    for start in 0..6 {
+        let (mut log, _) = AuditFile::open(&path, rotation, 1_000)?;
+        for number in 0..7 {
+            log.append(&[entry(number)], 1_000)?;
+            // Now and then several files are begun between two looks.
+            if (start + number) % 5 == 0 {
+                follow.poll(|line| told.push(line.sequence))?;
+                ensure!(told.last() == Some(&log.head().sequence), "{told:?}");
+            }
+        }
+        drop(log);
+        // Its writer is killed in the middle of a line, which the next one cuts off.
+        let mut text = fs_err::read(&path)?;
+        text.extend(b"{\"sequence\":");
+        fs_err::write(&path, text)?;
+        follow.poll(|line| told.push(line.sequence))?;
+    }
+    let last = read(&path)?.head.sequence;
+    ensure!(told == (1..=last).collect::<Vec<_>>(), "{told:?}");
+    let mut newest = Vec::new();
+    Follow::after(&path, last - 3).poll(|line| newest.push(line.sequence))?;
+    ensure!(newest == [last - 2, last - 1, last], "{newest:?}");
+    Ok(())
 }

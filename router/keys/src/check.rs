@@ -20,6 +20,7 @@ pub(crate) fn all(file: &KeysFile) -> Result<(), KeysError> {
             return fail("each of its graphs is a pattern with {tenant} in it, such as tenant__{tenant}__*");
         }
         patterns(&derived.prefix, &derived.graphs)?;
+        class(&derived.prefix, derived.quota_class.as_deref())?;
         let overlaps = |other: &&crate::Derived| {
             other.prefix.starts_with(&derived.prefix) || derived.prefix.starts_with(&other.prefix)
         };
@@ -54,6 +55,10 @@ pub(crate) fn all(file: &KeysFile) -> Result<(), KeysError> {
         }
         tokens(&key.id, key.tokens)?;
         patterns(&key.id, &key.graphs)?;
+        class(&key.id, key.quota_class.as_deref())?;
+        if key.quota_class.is_some() && !key.role.has_patterns() {
+            return fail("no quota counts for operator and system: leave quota_class out");
+        }
         match (key.role.has_patterns(), key.graphs.is_empty()) {
             (true, true) => {
                 return fail("it has no graphs: give patterns of names, such as [\"tenant__acme__*\"]");
@@ -138,6 +143,10 @@ fn patterns(id: &str, graphs: &[String]) -> Result<(), KeysError> {
         return Err(key_error(id, "a pattern is 1 to 1024 bytes; * stands for any characters"));
     }
     Ok(())
+}
+
+fn class(id: &str, class: Option<&str>) -> Result<(), KeysError> {
+    class.map_or(Ok(()), |class| name(id, class))
 }
 
 fn tokens(id: &str, tokens: Tokens) -> Result<(), KeysError> {

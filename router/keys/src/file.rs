@@ -57,6 +57,8 @@ pub struct Key {
     pub validity: Validity,
     /// It only reads, whatever its role.
     pub frozen: bool,
+    /// The quota class that its requests count for besides; of a role that has patterns.
+    pub quota_class: Option<String>,
 }
 
 /// Keys of tenants that are made of one secret: id, secret and patterns of each follow from its name.
@@ -78,6 +80,8 @@ pub struct Derived {
     pub except: Vec<String>,
     /// Tenants that only read, whatever the role.
     pub frozen: Vec<String>,
+    /// The quota class that requests of all of them count for besides.
+    pub quota_class: Option<String>,
 }
 
 /// All keys.
@@ -150,6 +154,7 @@ struct RawKey {
     not_after: Option<Time>,
     #[serde(default)]
     frozen: bool,
+    quota_class: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -166,6 +171,7 @@ struct RawDerived {
     except: Vec<String>,
     #[serde(default)]
     frozen: Vec<String>,
+    quota_class: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -206,6 +212,7 @@ impl From<RawKey> for Key {
             tokens: tokens(raw.tokens),
             validity: validity(raw.not_before, raw.not_after),
             frozen: raw.frozen,
+            quota_class: raw.quota_class,
         }
     }
 }
@@ -221,6 +228,7 @@ impl From<RawDerived> for Derived {
             validity: validity(raw.not_before, raw.not_after),
             except: raw.except,
             frozen: raw.frozen,
+            quota_class: raw.quota_class,
         }
     }
 }

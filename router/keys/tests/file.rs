@@ -71,6 +71,8 @@ fn each_mistake_is_told_without_a_secret() {
         ("fedcba9876543210", "0123456789abcdef", "both secrets"),
         ("graphs = [\"tenant__acme__*\"]", "", "it has no graphs"),
         ("role = \"operator\"", "role = \"operator\"\ngraphs = [\"*\"]", "leave graphs out"),
+        ("role = \"operator\"", "role = \"operator\"\nquota_class = \"b\"", "leave quota_class out"),
+        ("id = \"acme\"", "id = \"acme\"\nquota_class = \"\"", "not blank"),
         ("id = \"ops-1\"", "id = \"acme-bot\"", "is a name of key 'acme' already"),
         ("principal = \"ops\"", "principal = \"acme\"", "key 'ops-1'"),
         ("principal = \"ops\"", "principal = \"acme-bot\"", "its principal is a name of key 'acme'"),

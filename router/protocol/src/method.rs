@@ -73,6 +73,7 @@ methods! {
     MoveLook, MoveOutcomes, MoveRenew, MoveRefuse, GraphOwners, OwnerHold, OwnerGiveWay, Scrub, LedgerKeep,
     UnregisterIdentity, QuotaShow, QuotaSet, SessionList, SessionKill, ShardHandOver,
     GraphLook, NodeSearch, NodeLook, NeighborPage, EdgesAmong, PathEdges, BlastDepths, LedgerTail,
+    GraphOwnerSet, LedgerTrim, Compact,
 }
 
 impl Method {

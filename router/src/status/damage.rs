@@ -22,6 +22,12 @@ pub struct DamagedGraph {
     pub graph: String,
     /// What is wrong with it.
     pub reason: String,
+    /// Since when the shard knows it, Unix milliseconds: since its start at the earliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
+    /// Bytes of its records, an estimate; none where they are too damaged to be measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// How the scrub of a shard stands.

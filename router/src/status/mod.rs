@@ -20,6 +20,6 @@ pub use owner::OwnerStatus;
 pub use quotas::{QuotaSetting, QuotaStatus, Quotas, TenantQuota};
 pub use sessions::Session;
 pub use shard::{
-    CheckpointStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, KeysStatus, MemoryPart,
-    MemoryStatus, OwnershipStatus, RotatingKey, ShardStatus,
+    CheckpointStatus, CompactionStatus, GraphSizes, GraphStats, GraphStatsParams, IdentityStatus, KeysStatus,
+    MemoryPart, MemoryStatus, OwnershipStatus, RotatingKey, ShardStatus,
 };

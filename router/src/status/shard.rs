@@ -193,6 +193,9 @@ pub struct ShardStatus {
     /// What it found when it asked the other shards who serves what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<OwnershipStatus>,
+    /// The newest compaction that was asked for, since its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compaction: Option<CompactionStatus>,
     /// Complete checkpoints, oldest first.
     pub checkpoints: Vec<CheckpointStatus>,
     /// Seconds between automatic checkpoints, 0 for never.
@@ -276,6 +279,23 @@ pub struct OwnershipStatus {
     pub no_owner: u64,
     /// The names of the first of them.
     pub graphs: Vec<String>,
+}
+
+/// A compaction that was asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CompactionStatus {
+    /// Whether it goes on.
+    pub running: bool,
+    /// When it began, Unix milliseconds.
+    pub begun_ms: u64,
+    /// When it ended, Unix milliseconds.
+    pub ended_ms: Option<u64>,
+    /// Bytes stored when it began.
+    pub bytes_before: u64,
+    /// Bytes stored when it ended.
+    pub bytes_after: Option<u64>,
+    /// Why it did not get through.
+    pub error: Option<String>,
 }
 
 /// One checkpoint.

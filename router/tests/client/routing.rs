@@ -170,6 +170,22 @@ async fn a_tenant_claims_the_graph_that_is_created_for_it() {
 }
 
 #[tokio::test]
+async fn a_graph_that_is_there_is_no_error_to_who_makes_sure_of_it() {
+    let answers = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&answers);
+    let shard = Shard::start(move |_, _| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 => ok(),
+        1 => Reply::Error("Graph 'notes' already exists".into()),
+        _ => Reply::Error("ACCESS_DENIED: no".into()),
+    })
+    .await;
+    let notes = router(&[&shard]).graph("notes");
+    assert!(notes.ensure("Agent").await.unwrap());
+    assert!(!notes.ensure("Agent").await.unwrap());
+    assert_eq!(notes.ensure("Agent").await.unwrap_err().code(), ErrorCode::AccessDenied);
+}
+
+#[tokio::test]
 async fn groups_are_placed_by_their_anchor() {
     let shards = [echo().await, echo().await, echo().await];
     let router = router(&[&shards[0], &shards[1], &shards[2]]);

@@ -13,7 +13,7 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
     assert_eq!(graphs.graph(COMMONS)?.kind(), GraphType::Commons);
     graphs.write("g", Op::Create { kind: GraphType::Team, owner: Some("me".into()), tenant: None })?;
     let graph = graphs.graph("g")?;
-    assert_eq!((graph.kind(), graph.owner()), (GraphType::Team, Some("me")));
+    assert_eq!((graph.kind(), graph.owner().as_deref()), (GraphType::Team, Some("me")));
     assert_eq!((names(), graphs.graph_count()), (vec![COMMONS.to_owned(), "g".to_owned()], 2));
     let exists = GraphError::GraphExists("g".into());
     assert_eq!(
@@ -35,6 +35,36 @@ pub(super) fn lifecycle(graphs: &GraphStore) -> Result<(), GraphError> {
         assert_eq!(graphs.write("g", op), Err(missing.clone()));
     }
     assert_eq!(graphs.write(COMMONS, Op::Delete), Err(GraphError::CannotDeleteCommons));
+    Ok(())
+}
+
+pub(super) fn owners(graphs: &GraphStore) -> Result<(), GraphError> {
+    let give = |graph: &str, owner: Option<&str>| graphs.write(graph, Op::SetOwner(owner.map(str::to_owned)));
+    let tenant =
+        |graph: &epistemic_storage::graph::Graph| graph.with_tenant(|tenant| tenant.map(str::to_owned));
+    graphs.write("g", Op::Create { kind: GraphType::Agent, owner: Some("a".into()), tenant: None })?;
+    let graph = graphs.graph("g")?;
+    give("g", Some("b"))?;
+    assert_eq!(graph.owner().as_deref(), Some("b"), "also for who has the graph already");
+    assert_eq!(tenant(&graph).as_deref(), Some("b"));
+    let sequence = graph.counters().sequence;
+    give("g", Some("b"))?;
+    assert_eq!(graph.counters().sequence, sequence, "it is his already");
+    // A change like any other, which the protocol's ledger does not show.
+    let changes = graphs.changes(&graph, sequence - 1, usize::MAX)?;
+    let (record, _) = LedgerRecord::decode(&changes.records[0].1)?;
+    assert_eq!((record.clone(), record.line()), (LedgerRecord::Owned { owner: "b" }, None));
+    assert!(record.can_be_replayed());
+    write_all(graphs, "g", vec![add_node("n", b""), Op::Clear])?;
+    assert_eq!(graphs.graph("g")?.owner().as_deref(), Some("b"), "cleared");
+    give("g", None)?;
+    let cleared = graphs.graph("g")?;
+    assert_eq!((cleared.owner(), tenant(&cleared)), (None, None));
+    assert_eq!(graph.owner().as_deref(), Some("b"), "as it was when it was cleared");
+    let missing = GraphError::GraphNotFound("missing".into());
+    assert_eq!(give("missing", Some("b")), Err(missing));
+    let long = "o".repeat(epistemic_storage::limits::MAX_NAME_BYTES + 1);
+    assert!(matches!(give("g", Some(&long)), Err(GraphError::Limit(_))));
     Ok(())
 }
 
@@ -114,7 +144,7 @@ pub(super) fn replace_and_install(graphs: &GraphStore) -> Result<(), GraphError>
     let state = graph.counters();
     assert_eq!((state.nodes, state.edges, state.ledger_lines, state.sequence), (2, 1, 1, 13));
     assert_eq!((state.vectors, state.components), (1, 1));
-    assert_eq!((graph.kind(), graph.owner()), (GraphType::Global, Some("o")));
+    assert_eq!((graph.kind(), graph.owner().as_deref()), (GraphType::Global, Some("o")));
     let refused = graphs.install("g", load(10)?, GraphType::Agent, None, false);
     assert_eq!(refused, Err(GraphError::GraphExists("g".into())));
     write_all(graphs, "g", vec![add_node("c", b""), add_edge("a", "c", b"")])?;
@@ -126,7 +156,11 @@ pub(super) fn replace_and_install(graphs: &GraphStore) -> Result<(), GraphError>
     assert_eq!(reader.by_label("L", 0)?.len(), 1);
     assert_eq!(reader.ledger_lines()?, ["kept"]);
     assert!(replaced.counters().sequence > 15, "never falls: {:?}", replaced.counters());
-    assert_eq!((replaced.kind(), replaced.owner()), (GraphType::Global, Some("o")), "type and owner stay");
+    assert_eq!(
+        (replaced.kind(), replaced.owner().as_deref()),
+        (GraphType::Global, Some("o")),
+        "type and owner stay"
+    );
     graphs.install("g", load(1)?, GraphType::Agent, None, true)?;
     assert_eq!((graphs.graph("g")?.kind(), counts(graphs, "g")?), (GraphType::Agent, (2, 1)));
     assert!(graphs.latest(&replaced).has_edge("a", "b")?, "who held the graph still reads it");

@@ -97,7 +97,7 @@ pub(super) fn there_and_back(graphs: &GraphStore) -> Result<(), GraphError> {
         assert_eq!(terms, [Ok(round as u64 + 1), Ok(round as u64 + 1)], "the ownership term");
         let graph = to.graph("g")?;
         assert_eq!(
-            (graph.kind(), graph.owner(), graph.tenant()),
+            (graph.kind(), graph.owner().as_deref(), graph.tenant()),
             (GraphType::Team, Some("owner"), Some("tenant"))
         );
         let sequence = graph.counters().sequence;

@@ -53,6 +53,7 @@ pub const GRAPH_CASES: &[GraphCase] = &[
     ("edges: self loops", graph_edges::self_loops),
     ("edges: a removed node takes its edges along", graph_edges::cascade),
     ("graphs: create, list, delete", graph_admin::lifecycle),
+    ("graphs: another owner", graph_admin::owners),
     ("graphs: any name is its own", graph_admin::any_name),
     ("graphs: a rule for new names", graph_names::rule),
     ("graphs: a tenant's claim", graph_names::claims),

@@ -19,7 +19,7 @@ pub(crate) fn of_slatedb(url: &str, error: &slatedb::Error) -> StoreError {
             crate::settings::READ_HOURS
         )),
         ErrorKind::Data => StoreError::Corrupt { place: url.to_owned(), detail: error.to_string() },
-        _ => StoreError::other(format!("{url}: {error}")),
+        _ => StoreError::other(format!("{url}: {}", epistemic_bucket::told(error))),
     }
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn fenced(url: &str) -> StoreError {
 
 /// An error of the object store about the object `name` below `url`.
 pub(crate) fn of_objects(url: &str, name: &str, error: &object_store::Error) -> StoreError {
-    StoreError::other(format!("'{name}' below {url}: {error}"))
+    StoreError::other(format!("'{name}' below {url}: {}", epistemic_bucket::told(error)))
 }
 
 /// The location cannot be opened as a store.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use epistemic_bucket::told;
 use epistemic_storage::StoreError;
 use futures_util::future::join_all;
 use object_store::{
@@ -55,8 +56,9 @@ impl Probe<'_> {
                 Err(self.lacks(&format!("it does not know conditional writes ({error})")))
             }
             Err(error) => Err(StoreError::other(format!(
-                "{} cannot be written to: {error}. Look at the bucket's name, the endpoint and the credentials",
-                self.location.url
+                "{} cannot be written to: {}",
+                self.location.url,
+                told(&error)
             ))),
         }
     }
@@ -64,7 +66,7 @@ impl Probe<'_> {
     async fn expect(&self, path: &Path, text: &'static str) -> Result<()> {
         let read = async { self.objects.get(path).await?.bytes().await };
         let found = read.await.map_err(|error| {
-            StoreError::other(format!("{} cannot be read from: {error}", self.location.url))
+            StoreError::other(format!("{} cannot be read from: {}", self.location.url, told(&error)))
         })?;
         if found == text.as_bytes() {
             return Ok(());
@@ -86,7 +88,8 @@ impl Probe<'_> {
 
     async fn replaces_what_is_unchanged(&self, path: &Path) -> Result<()> {
         let head = self.objects.head(path).await;
-        let head = head.map_err(|error| StoreError::other(format!("{}: {error}", self.location.url)))?;
+        let head =
+            head.map_err(|error| StoreError::other(format!("{}: {}", self.location.url, told(&error))))?;
         let wrong =
             UpdateVersion { e_tag: Some("\"00000000000000000000000000000000\"".to_owned()), version: None };
         if self.put(path, "wrong", PutMode::Update(wrong)).await?.is_some() {

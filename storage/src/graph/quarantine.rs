@@ -31,14 +31,12 @@ impl GraphStore {
         error
     }
 
-    /// The quarantined graphs with the reason of each, by name; those that are not served here too.
-    pub fn quarantined(&self) -> Vec<(Arc<str>, String)> {
+    /// The quarantined graphs, by name; those that are not served here too.
+    pub fn quarantined(&self) -> Vec<Arc<Graph>> {
         let catalog = self.catalog.read();
-        let damaged = catalog.values().filter_map(|graph| {
-            graph.quarantined().map(|reason| (Arc::clone(graph.name()), reason.to_owned()))
-        });
-        let mut damaged: Vec<_> = damaged.collect();
-        damaged.sort_unstable();
+        let mut damaged: Vec<_> =
+            catalog.values().filter(|graph| graph.quarantined().is_some()).cloned().collect();
+        damaged.sort_unstable_by(|a, b| a.name().cmp(b.name()));
         damaged
     }
 

@@ -119,7 +119,7 @@ fn header(graph: &Graph, state: &GraphCounters) -> Header {
         version: VERSION,
         graph: graph.name().to_string(),
         kind: graph.kind(),
-        owner: graph.owner().map(str::to_owned),
+        owner: graph.owner().map(|owner| owner.to_string()),
         tenant: graph.tenant().map(str::to_owned),
         sequence: state.sequence,
         complete_from: state.complete_from,

@@ -99,7 +99,7 @@ fn dump_graph(read: &dyn Read, graph: &Graph) -> Result<GraphDump> {
     };
     Ok(GraphDump {
         kind: graph.kind(),
-        owner: graph.owner().map(str::to_owned),
+        owner: graph.owner().map(|owner| owner.to_string()),
         tenant: graph.tenant().map(str::to_owned),
         standing: graph.migration_state(),
         arrived: graph.arrived(),

@@ -70,7 +70,7 @@ fn scrub(graphs: &GraphStore, log: &mut ScrubLog) -> u64 {
 }
 
 fn quarantined(graphs: &GraphStore) -> Vec<String> {
-    graphs.quarantined().into_iter().map(|(name, _)| name.to_string()).collect()
+    graphs.quarantined().iter().map(|graph| graph.name().to_string()).collect()
 }
 
 fn takes_writes(graphs: &GraphStore, name: &str) -> bool {

@@ -3,6 +3,7 @@
 mod channels;
 mod modes;
 mod operations;
+mod owners;
 mod pipelined;
 mod queued;
 mod rules;

@@ -8,7 +8,7 @@ use epistemic_tests::wire::field;
 use crate::{call_as, guarded};
 
 /// Operations that need to write their graph (`docs/reference-protocol.md` section 9), and ours.
-const WRITE: [&str; 24] = [
+const WRITE: [&str; 25] = [
     "AddNode",
     "RemoveNode",
     "AddEdge",
@@ -32,6 +32,7 @@ const WRITE: [&str; 24] = [
     "ClaimNext",
     "CreateNodeIfAbsent",
     "LedgerKeep",
+    "LedgerTrim",
     "BeginTxn",
 ];
 
@@ -70,7 +71,7 @@ const OTHERS: [&str; 30] = [
 ];
 
 /// Operations for `System` identities alone.
-const SYSTEM: [&str; 32] = [
+const SYSTEM: [&str; 34] = [
     "Shutdown",
     "Checkpoint",
     "ListIdentities",
@@ -98,6 +99,8 @@ const SYSTEM: [&str; 32] = [
     "OwnerHold",
     "OwnerGiveWay",
     "Scrub",
+    "Compact",
+    "GraphOwnerSet",
     "QuotaShow",
     "QuotaSet",
     "SessionList",

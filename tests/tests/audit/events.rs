@@ -4,10 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result, ensure};
 use epistemic_tests::gateway::replace_private_file;
+use epistemic_tests::wait::poll;
 use epistemic_tests::wire::params;
 use epistemic_tests::{Client, Egctl, ServerProcess, Value, transfer};
 
-use crate::{is_sound, lines, logging, of, wait_for};
+use crate::{LOOK, SOON, is_sound, lines, logging, of, wait_for};
 
 const KEYS: &str = r#"
 [[key]]
@@ -159,7 +160,7 @@ fn each_event_has_its_line_in_both_modes() -> Result<()> {
 fn the_chain_goes_over_files_and_restarts_and_egctl_reads_it() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let log = folder.path().join("audit.log");
-    let mut server = logging(&log, "required").arg("--audit-rotate-bytes").arg("4096").start()?;
+    let mut server = logging(&log, "best-effort").arg("--audit-rotate-bytes").arg("4096").start()?;
     for start in 0..2 {
         for number in 0..10 {
             server.client()?.create_graph(&format!("g{start}.{number}"))?;
@@ -234,5 +235,35 @@ fn flags_that_make_no_sense_are_refused() -> Result<()> {
     // Without a log that has to be there the server goes on, and says so.
     let server = logging(nowhere, "best-effort").in_memory().start()?;
     ensure!(server.output().contains("SECURITY: the audit log cannot be written"), "{}", server.output());
+    Ok(())
+}
+
+/// What the server does while the log is followed is told as it is done, also behind a rotation.
+#[test]
+fn the_log_is_followed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let log = folder.path().join("audit.log");
+    let server = logging(&log, "best-effort").arg("--audit-rotate-bytes").arg("4096").start()?;
+    let mut client = server.client()?;
+    client.create_graph("before")?;
+    let told = folder.path().join("told");
+    let path = log.to_str().context("path")?;
+    let args = ["audit", "tail", path, "--follow", "--event", "create", "--json"];
+    let mut tail = Egctl::new().command(args)?.stdout(fs_err::File::create(&told)?.into_file()).spawn()?;
+    for number in 0..40 {
+        client.create_graph(&format!("g{number}"))?;
+    }
+    let followed = poll(SOON, LOOK, || {
+        let lines = lines(&told)?;
+        Ok::<_, anyhow::Error>((lines.len() >= 41).then_some(lines))
+    });
+    tail.kill()?;
+    tail.wait()?;
+    let followed = followed?.with_context(|| format!("{:#?}", lines(&told)))?;
+    let graphs: Vec<_> = followed.iter().filter_map(|line| line["graph"].as_str()).collect();
+    let expected: Vec<_> =
+        ["before".to_owned()].into_iter().chain((0..40).map(|number| format!("g{number}"))).collect();
+    ensure!(graphs == expected, "{graphs:?}");
+    ensure!(fs_err::read_dir(folder.path())?.count() > 3, "the log was never rotated");
     Ok(())
 }

@@ -95,3 +95,26 @@ fn what_is_said_about_a_bucket_has_no_credentials_in_it() -> Result<()> {
     fails(&shard.env, 2, &["backup", "list", "--from", "s3:///x"]);
     Ok(())
 }
+
+/// What an operator can do something about is told in words, with what to do.
+#[test]
+fn errors_of_a_bucket_say_what_to_do() -> Result<()> {
+    let (s3, shard) = (S3Server::start()?, Shard::start()?);
+    let env = env(&shard, s3.addr());
+    let create = |url| ["backup", "create", "--to", url, "--endpoint", &shard.endpoint];
+    let none = fails(&env, 1, &create("s3://no-such-bucket/x"));
+    assert!(none.contains("there is no such bucket") && !none.contains('<'), "{none}");
+    let without = |names: &[&str]| -> Vec<_> {
+        env.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect()
+    };
+    let half = fails(&without(&["AWS_SECRET_ACCESS_KEY"]), 2, &create(URL));
+    assert!(half.contains("AWS_SECRET_ACCESS_KEY is not"), "{half}");
+    let clear = fails(&without(&["AWS_ALLOW_HTTP"]), 2, &create(URL));
+    assert!(clear.contains("AWS_ALLOW_HTTP=true"), "{clear}");
+    // A machine without credentials of its own: nobody answers there.
+    let mut lonely = without(&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+    lonely.push(("AWS_METADATA_ENDPOINT".to_owned(), format!("http://{}", free_loopback_addr()?)));
+    let lonely = fails(&lonely, 1, &create(URL));
+    assert!(lonely.contains("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), "{lonely}");
+    Ok(())
+}

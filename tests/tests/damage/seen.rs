@@ -111,13 +111,20 @@ fn is_told(server: &ServerProcess, table: &str) -> Result<()> {
     let status = status(server)?;
     ensure!(status["damage"]["quarantined_graphs"] == 1, "{status}");
     ensure!(status["damage"]["graphs"][0]["graph"] == "struck", "{status}");
+    ensure!(status["damage"]["graphs"][0]["since_ms"].as_u64() <= status["unix_ms"].as_u64(), "{status}");
+    ensure!(status["damage"]["graphs"][0]["since_ms"].is_u64(), "{status}");
     ensure!(status["scrub"]["findings"][0]["graphs"][0] == "struck", "{status}");
     ensure!(status["scrub"]["findings"][0]["table"] == table, "{status}");
 
     let gateway = Gateway::start(&endpoint(server), server.secret(), &[])?;
-    let seen =
-        gateway.wait_for("/api/dashboard/shards", |seen| seen["shards"][0]["damage"][0].is_string())?;
-    ensure!(seen["shards"][0]["quarantined_graphs"] == 1, "{seen}");
+    let seen = gateway.wait_for("/api/tier", |seen| seen["shards"][0]["quarantined"] == 1)?;
+    let notes = seen["shards"][0]["notes"].as_array().context("notes")?;
+    for code in ["quarantine", "damaged"] {
+        ensure!(notes.iter().any(|note| note["code"] == code), "no {code}: {seen}");
+    }
+    let page = gateway.json("/api/shard?n=1")?;
+    let row = &page["quarantine"][0];
+    ensure!(row["graph"] == "struck" && row["since_ms"].is_u64() && row["reason"].is_string(), "{page}");
     Ok(())
 }
 

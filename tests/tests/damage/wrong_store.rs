@@ -7,6 +7,7 @@ use epistemic_tests::gateway::Gateway;
 use epistemic_tests::http::series;
 use epistemic_tests::wait::poll;
 use epistemic_tests::{ServerBuilder, ServerProcess};
+use serde_json::Value;
 
 use super::{endpoint, status};
 
@@ -66,16 +67,21 @@ fn the_gateway_notices_another_store_behind_an_endpoint() -> Result<()> {
     let server = ServerProcess::ours().start()?;
     let first = status(&server)?["store_id"].as_str().context("store_id")?.to_owned();
     let gateway = Gateway::start(&endpoint(&server), server.secret(), &[])?;
-    let shards = "/api/dashboard/shards";
-    gateway.wait_for(shards, |seen| seen["shards"][0]["store_id"] == *first)?;
-    ensure!(gateway.json(shards)?["shards"][0]["store_changed"].is_null());
+    gateway.wait_for("/api/shard?n=1", |seen| seen["config"]["store_id"] == *first)?;
+    let changed = |seen: &Value| {
+        let notes = seen["shards"][0]["notes"].as_array().cloned().unwrap_or_default();
+        let note = notes.into_iter().find(|note| note["code"] == "store_changed");
+        note.and_then(|note| Some(note["text"].as_str()?.to_owned()))
+    };
+    let shards = "/api/tier";
+    ensure!(changed(&gateway.json(shards)?).is_none());
 
     let (builder, elsewhere) = (server.builder(), tempfile::tempdir()?);
     drop(server);
     let other = builder.clone().persist_dir(elsewhere.path()).start()?;
     let second = status(&other)?["store_id"].as_str().context("store_id")?.to_owned();
-    let seen = gateway.wait_for(shards, |seen| seen["shards"][0]["store_changed"].is_string())?;
-    let text = seen["shards"][0]["store_changed"].as_str().unwrap_or_default();
+    let seen = gateway.wait_for(shards, |seen| changed(seen).is_some())?;
+    let text = changed(&seen).unwrap_or_default();
     ensure!(text.contains(&first) && text.contains(&second), "{text}");
     let name = format!("epistemic_graph_gateway_store_changes_total{{endpoint=\"{}\"}}", endpoint(&other));
     ensure!(series(&gateway.get("/metrics")?.body, &name) == Some(1.0), "{}", gateway.get("/metrics")?.body);
@@ -83,7 +89,7 @@ fn the_gateway_notices_another_store_behind_an_endpoint() -> Result<()> {
     drop(other);
     let _back = builder.start()?;
     let back = poll(Duration::from_secs(60), Duration::from_millis(50), || {
-        Ok::<_, anyhow::Error>(gateway.json(shards)?["shards"][0]["store_changed"].is_null().then_some(()))
+        Ok::<_, anyhow::Error>(changed(&gateway.json(shards)?).is_none().then_some(()))
     })?;
     back.context("the first store is back and the warning is not gone")
 }

@@ -4,6 +4,7 @@ mod bench;
 mod copies;
 mod damage;
 mod limits;
+mod lists;
 mod salvage;
 mod status;
 mod upkeep;

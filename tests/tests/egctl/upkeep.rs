@@ -87,6 +87,61 @@ fn ledgers_are_trimmed_by_the_rule_of_the_shard_or_their_own() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_ledger_is_trimmed_at_once_and_its_rule_stays() -> Result<()> {
+    let server = ServerProcess::ours().tcp().start()?;
+    let at = endpoint(&server);
+    let mut client = server.client()?;
+    client.create_graph("g")?;
+    add_nodes(&mut client, "g", 0..300)?;
+    let trimmed = json(&["ledger", "trim", "g", "records:100", "--endpoint", &at])?;
+    // The record of the creation goes too.
+    ensure!(trimmed["records"] == 201 && trimmed["ledger_from"] == 202, "{trimmed}");
+    let found = row(&server, "g")?;
+    ensure!(found["ledger_from"] == 202 && found["ledger_keep"].is_null(), "{found}");
+    let again = json(&["ledger", "trim", "g", "records:100", "--endpoint", &at])?;
+    ensure!(again["records"] == 0, "{again}");
+    ensure!(fails(1, &["ledger", "trim", "gone", "records:1", "--endpoint", &at]).contains("not found"));
+    Ok(())
+}
+
+/// What was deleted leaves the tables when that is asked for, long before it would by itself.
+#[test]
+fn a_compaction_gives_room_back_at_once() -> Result<()> {
+    let builder = ServerProcess::ours().tcp().metrics().arg("--reclaim-delay").arg("86400");
+    let server = builder.start()?;
+    let at = endpoint(&server);
+    let mut client = server.client()?;
+    client.create_graph("g")?;
+    client.create_graph("kept")?;
+    client.add_node("kept", "n", b"\x80")?;
+    client.add_node("g", "x", MARKER)?;
+    // What no compression makes smaller.
+    let mut state = 1_u64;
+    for number in 0..40 {
+        let mut large = vec![0xc6, 0, 1, 0, 0];
+        large.extend((0..1 << 16).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        }));
+        client.add_node("g", &format!("n{number}"), &large)?;
+    }
+    // Into tables.
+    json(&["compact", "--endpoint", &at])?;
+    let directory = server.persist_dir().to_owned();
+    client.call("", "DeleteGraph", params([("graph_name", "g".into())]))?;
+    let compacted = json(&["compact", "--endpoint", &at])?;
+    let shard = &compacted["shards"][0]["compaction"];
+    ensure!(shard["running"] == false && shard["error"].is_null(), "{compacted}");
+    ensure!(shard["bytes_after"].as_u64() < shard["bytes_before"].as_u64(), "{compacted}");
+    ensure!(!holds(&directory, MARKER)?, "what was deleted is on disk still");
+    client.call("kept", "NodeCount", None)?;
+    let memory = ServerProcess::ours().tcp().in_memory().start()?;
+    let nothing = json(&["compact", "--endpoint", &endpoint(&memory)])?;
+    ensure!(nothing["shards"][0]["compaction"].is_null(), "{nothing}");
+    Ok(())
+}
+
 /// A backup whose next increment the ledger no longer covers begins anew by itself.
 #[test]
 fn a_backup_goes_on_when_the_ledger_was_trimmed() -> Result<()> {

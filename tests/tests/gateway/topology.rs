@@ -72,14 +72,11 @@ fn a_stopped_shard_is_shown_and_heals() -> Result<()> {
     ensure!(calls("short_circuited").is_some() && calls("error").is_some(), "{page}");
     ensure!(series(&page, &state) >= Some(1.0), "{page}");
     // The others are asked as before.
-    let overview = gateway.json("/api/dashboard/shards")?;
-    ensure!(overview["shards"][0]["seen_ms_ago"].as_u64() < Some(3000), "{overview}");
-    ensure!(
-        overview["shards"][2]["error"].is_string() && overview["shards"][2]["nodes"].is_null(),
-        "{overview}"
-    );
-    let graphs = gateway.json("/api/dashboard/graphs")?;
-    ensure!(graphs["missing"][0]["endpoint"] == names[2].as_str() && graphs["total"] == 2, "{graphs}");
+    let seen = gateway.json("/api/tier")?;
+    ensure!(seen["of"][0]["age_ms"].as_u64() < Some(3000), "{seen}");
+    ensure!(seen["shards"][2]["state"] == "unreachable" && seen["totals"]["shards_up"] == 2, "{seen}");
+    let graphs = gateway.json("/api/graphs")?;
+    ensure!(graphs["missing"][0]["shard"] == 3 && graphs["total"] == 1, "{graphs}");
 
     tier.shards.push(builder.start()?);
     // The breaker closes while the shard is being looked at, before the look has ended.
@@ -101,23 +98,23 @@ fn shards_and_graphs_are_counted_and_searched() -> Result<()> {
     for index in 0..120 {
         client.create_graph(&format!("g{index:03}"))?;
     }
-    let overview = tier.gateway.wait_for("/api/dashboard/shards", |overview| {
-        overview["shards"][0]["graphs"] == 122 && overview["shards"][0]["requests_per_s"].is_number()
+    let seen = tier.gateway.wait_for("/api/tier", |seen| {
+        seen["shards"][0]["graphs"] == 122 && seen["shards"][0]["rps"].is_number()
     })?;
-    let shard = &overview["shards"][0];
+    let shard = &seen["shards"][0];
     ensure!(shard["nodes"] == 2 && shard["edges"] == 1 && shard["version"].is_string(), "{shard}");
-    ensure!(
-        shard["bytes"].is_u64() && shard["round_trip_ms"].is_f64() && shard["uptime_s"].is_u64(),
-        "{shard}"
-    );
+    ensure!(shard["disk"]["store"].is_u64(), "{shard}");
+    let config = &tier.gateway.json("/api/shard?n=1")?["config"];
+    ensure!(config["round_trip_ms"].is_f64() && config["up_s"].is_u64(), "{config}");
 
-    let all = tier.gateway.wait_for("/api/dashboard/graphs?sort=nodes", |page| page["total"] == 124)?;
-    ensure!(all["graphs"].as_array().map(Vec::len) == Some(50) && all["missing"] == json!([]), "{all}");
-    let row = &all["graphs"][0];
+    // `__commons__` is on each of them, and one row.
+    let all = tier.gateway.wait_for("/api/graphs?sort=-nodes", |page| page["total"] == 122)?;
+    ensure!(all["rows"].as_array().map(Vec::len) == Some(50) && all["missing"] == json!([]), "{all}");
+    let row = &all["rows"][0];
     ensure!(row["name"] == name && row["owner"] == "ann" && row["nodes"] == 2 && row["edges"] == 1, "{row}");
-    ensure!(row["shard"] == tier.endpoints()[0].as_str(), "{row}");
-    let found = tier.gateway.json("/api/dashboard/graphs?search=G11&limit=4&offset=8")?;
-    ensure!(found["matched"] == 10 && found["graphs"][0]["name"] == "g118", "{found}");
+    ensure!(row["shard"] == 1, "{row}");
+    let found = tier.gateway.json("/api/graphs?q=G11&limit=4")?;
+    ensure!(found["matched"] == 10 && found["rows"][3]["name"] == "g113", "{found}");
     Ok(())
 }
 
@@ -130,19 +127,17 @@ fn a_silent_shard_delays_no_other() -> Result<()> {
     let _silent = UnixListener::bind(&path)?;
     let endpoints = format!("unix://{},unix://{}", shard.socket().display(), path.display());
     let gateway = Gateway::start(&endpoints, SECRET, &[])?;
-    let overview = gateway.wait_for("/api/dashboard/shards", |overview| {
-        overview["shards"][0]["requests_per_s"].is_number() && overview["shards"][1]["error"].is_string()
+    let seen = gateway.wait_for("/api/tier", |seen| {
+        seen["shards"][0]["rps"].is_number() && seen["shards"][1]["state"] == "hung"
     })?;
-    ensure!(
-        overview["shards"][1]["reachable"] == true && overview["shards"][1]["hung"] == true,
-        "{overview}"
-    );
-    ensure!(overview["shards"][0]["hung"] == false, "{overview}");
+    ensure!(seen["totals"]["shards_up"] == 1 && seen["shards"][1]["notes"][0]["code"] == "hung", "{seen}");
+    let topology = gateway.json(TOPOLOGY)?;
+    ensure!(topology["endpoints"][1]["reachable"] == true, "it takes connections: {topology}");
     let start = Instant::now();
-    let graphs = gateway.json("/api/dashboard/graphs")?;
-    ensure!(graphs["total"] == 1 && graphs["missing"][0]["reason"].is_string(), "{graphs}");
+    let graphs = gateway.json("/api/graphs")?;
+    ensure!(graphs["total"] == 1 && graphs["missing"][0]["shard"] == 2, "{graphs}");
     ensure!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-    let age = gateway.json("/api/dashboard/shards")?["shards"][0]["seen_ms_ago"].as_u64();
+    let age = gateway.json("/api/tier")?["of"][0]["age_ms"].as_u64();
     ensure!(age < Some(2000), "{age:?}");
     // Looks that are shorter than the connect timeout open the breaker all the same, and keep it open.
     gateway.wait_for(TOPOLOGY, |topology| breakers(topology) == ["closed", "open"])?;

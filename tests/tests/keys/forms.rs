@@ -27,6 +27,7 @@ pub(crate) fn everything(name: &str) -> Option<Value> {
         ("node_ids", texts(&["n"])),
         ("source_id", "n".into()),
         ("target_id", "n".into()),
+        ("owner", "acme".into()),
         ("edges", Value::Array(Vec::new())),
         ("label", "Mark".into()),
         ("node_type", "Mark".into()),

@@ -1,5 +1,6 @@
 //! Keys: whose secret is whose, what each may do, and how they come and go.
 
+mod classes;
 mod commands;
 mod confined;
 mod forms;

@@ -91,9 +91,10 @@ impl Tier {
         })?;
         let (count, page) = page.with_context(|| format!("the gateway has no {metric}"))?;
         ensure!(count == 1.0, "{page}");
-        let overview = gateway.json("/api/dashboard/shards")?;
-        ensure!(overview["owners"][kind] == 1, "{overview}");
-        ensure!(overview["owners"]["conflicts"][0]["graph"] == GRAPH, "{overview}");
+        let seen = gateway.json("/api/tier")?;
+        let shards = seen["shards"].as_array().context("shards")?;
+        let mut notes = shards.iter().filter_map(|shard| shard["notes"].as_array()).flatten();
+        ensure!(notes.any(|note| note["code"] == kind && note["graph"] == GRAPH), "{seen}");
         Ok(())
     }
 

@@ -99,12 +99,12 @@ fn the_gateway_serves_https_alone_and_asks_shards_by_tls() -> Result<()> {
 
     let bearer = format!("authorization: Bearer {TOKEN}");
     let shown = wait::poll(LIMIT, Duration::from_millis(100), || {
-        let (good, text) = curl(&ca, &gateway.url("api/dashboard/shards"), &["-H", &bearer])?;
+        let (good, text) = curl(&ca, &gateway.url("api/tier"), &["-H", &bearer])?;
         ensure!(good && text.starts_with("HTTP/1.1 200"), "{text}");
-        Ok(text.contains("\"reachable\":true").then_some(text))
+        Ok(text.contains("\"shards_up\":1").then_some(text))
     })?;
     ensure!(
-        shown.is_some_and(|text| text.contains("\"plaintext_tcp\":false")),
+        shown.is_some_and(|text| !text.contains("\"code\":\"plaintext\"")),
         "the shard is not seen by TLS"
     );
     let (_, login) = curl(&ca, &gateway.url(&format!("?token={TOKEN}")), &[])?;
@@ -123,7 +123,7 @@ fn a_gateway_without_tls_does_not_see_a_shard_that_requires_it() -> Result<()> {
     let shard = Shard::start(&pair, &["--tls", "require"])?;
     let gateway = Secure::start(command(&shard.endpoint(), SECRET)?, &pair, &authority.ca(), &[])?;
     let told = wait::poll(LIMIT, Duration::from_millis(100), || {
-        let (good, text) = curl(&authority.ca(), &gateway.url("api/dashboard/shards"), &[])?;
+        let (good, text) = curl(&authority.ca(), &gateway.url("api/tier"), &[])?;
         ensure!(good, "{text}");
         Ok(text.contains("TLS_REQUIRED").then_some(()))
     })?;

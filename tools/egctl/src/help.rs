@@ -12,7 +12,7 @@ const GROUPS: [(&str, &[&str]); 9] = [
     ("Agents and keys", &["identity", "channel", "keys", "sessions", "audit"]),
     ("Copies", &["snapshot", "checkpoint", "backup"]),
     ("Move and grow", &["move", "moves", "reshard", "import-reference", "pull"]),
-    ("Damage", &["scrub", "verify", "repair", "salvage", "explain"]),
+    ("Disk and damage", &["compact", "scrub", "verify", "repair", "salvage", "explain"]),
     ("TLS", &["tunnel", "certs"]),
     ("The program itself", &["completions", "man", "bench", "walkthrough"]),
 ];

@@ -63,7 +63,7 @@ impl Progress {
         Self { what, total, started: Instant::now(), next_line: QUIET, bar: None }
     }
 
-    /// Tells what is done so far.
+    /// Tells what is done so far. Of work that knows no bytes, they are 0.
     pub(super) fn update(&mut self, bytes: u64, records: u64) {
         let elapsed = self.started.elapsed();
         if elapsed < QUIET {
@@ -74,8 +74,12 @@ impl Progress {
             Total::Records(total) => (records, total),
             Total::Unknown => (0, 0),
         };
-        let rate = (bytes as f64 / elapsed.as_secs_f64()) as u64;
-        let text = format!("{} records, {}, {}/s", HumanCount(records), HumanBytes(bytes), HumanBytes(rate));
+        let rate = |done: u64| (done as f64 / elapsed.as_secs_f64()) as u64;
+        let text = if bytes == 0 {
+            format!("{} records, {}/s", HumanCount(records), HumanCount(rate(records)))
+        } else {
+            format!("{} records, {}, {}/s", HumanCount(records), HumanBytes(bytes), HumanBytes(rate(bytes)))
+        };
         if std::io::stderr().is_terminal() {
             let bar = self.bar.get_or_insert_with(|| new_bar(self.what, self.total));
             bar.set_length(total.max(done));

@@ -1,6 +1,6 @@
 //! The command line and the life of the process.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,8 +46,8 @@ Exit codes:
 #[derive(Parser, Debug)]
 #[command(name = "epistemic-graph-gateway", version, after_help = HELP)]
 struct Cli {
-    /// Address to serve on. Anything but loopback needs --token-file.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9190")]
+    /// Address to serve on, such as localhost:9110. Anything but loopback needs --token-file.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9110", value_parser = address)]
     listen: SocketAddr,
     /// File of mode 0600 with a token of at least 16 characters that every request must show.
     #[arg(long, value_name = "FILE")]
@@ -79,6 +79,15 @@ struct Cli {
     default_graph: Option<String>,
     #[command(flatten)]
     shards: ShardArgs,
+}
+
+/// The address of HOST:PORT: of a name the first of the older kind, if it has any, so that localhost is 127.0.0.1. A name is looked up,
+/// which may block.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let found = text.to_socket_addrs().map_err(|error| format!("write HOST:PORT: {error}"))?;
+    let found: Vec<_> = found.collect();
+    let older = found.iter().find(|address| address.is_ipv4());
+    older.or(found.first()).copied().ok_or_else(|| "the name has no address".to_owned())
 }
 
 /// Runs the program with the arguments of the process and returns its exit code. Errors are on stderr then.
@@ -209,5 +218,16 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_address_may_be_a_name() {
+        assert_eq!(address("127.0.0.1:9110"), Ok("127.0.0.1:9110".parse().unwrap()));
+        assert!(
+            address("localhost:9110").is_ok_and(|found| found.ip().is_loopback() && found.port() == 9110)
+        );
+        for bad in ["localhost", ":", "127.0.0.1:x", "127.0.0.1:99999"] {
+            assert!(address(bad).is_err_and(|error| error.contains("HOST:PORT")), "{bad}");
+        }
     }
 }

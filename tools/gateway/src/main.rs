@@ -6,7 +6,7 @@
 //! * `watch` asks every shard once a second, whoever looks and however many; `probe` is one such question, `rate` what
 //!   two answers say together.
 //! * `owners` compares who serves which graph.
-//! * `topology`, `metrics`, `overview`, `graphs` and `route` are answers for programs.
+//! * `topology` and `metrics` are answers for programs, `graphs` asks all shards for theirs, and `route` is where names go.
 //! * `api` is the answers for the dashboard, which `pages` serves: its files are in `page/`. `series` is the last hour of a shard,
 //!   `moves` what it says of moves, `sized` what graphs take, `backups` what is known of backups; `explorer` looks into graphs.
 
@@ -17,9 +17,9 @@ mod clock;
 mod command;
 mod explorer;
 mod graphs;
+mod growth;
 mod metrics;
 mod moves;
-mod overview;
 mod owners;
 mod pages;
 mod probe;

@@ -21,7 +21,8 @@ pub(super) struct Moved {
     /// What is done now, in words.
     pub(super) step: &'static str,
     pub(super) state: Standing,
-    /// Changes that the copy has; the whole is not known to the shard that takes it.
+    /// Of a copy that is taken in: records that arrived, records in all, and seconds left. Of one that makes the changes since: the
+    /// newest that it has.
     pub(super) done: Option<u64>,
     pub(super) of: Option<u64>,
     pub(super) left_s: Option<u64>,
@@ -56,6 +57,16 @@ struct Status {
     dropped: bool,
     #[serde(default)]
     fenced_by: Option<String>,
+    #[serde(default)]
+    filling: Option<Filling>,
+}
+
+/// How far a copy is.
+#[derive(Debug, Deserialize)]
+struct Filling {
+    records: u64,
+    of: u64,
+    left_s: Option<u64>,
 }
 
 /// What is used of a row of `MoveOutcomes`.
@@ -82,9 +93,13 @@ impl Moved {
             "moved" => ("dropping the old records", Standing::Running, here(), row.to, row.move_id),
             _ => ("handing over", Standing::Running, here(), row.to, Some(row.fenced_by?)),
         };
-        let done = (step == "copying").then_some(row.sequence);
-        let times = (None, None);
-        let (at_ms, ended_ms) = times;
+        let (step, done, of, left_s) = match (step, row.filling) {
+            ("copying", Some(Filling { records, of, left_s })) => (step, Some(records), Some(of), left_s),
+            // The changes since the copy was begun.
+            ("copying", None) if row.sequence > 0 => ("catching up", Some(row.sequence), None, None),
+            ("copying", None) => (step, None, None, None),
+            _ => (step, None, None, None),
+        };
         Some(Self {
             id,
             graph: row.name,
@@ -93,10 +108,10 @@ impl Moved {
             step,
             state,
             done,
-            of: None,
-            left_s: None,
-            at_ms,
-            ended_ms,
+            of,
+            left_s,
+            at_ms: None,
+            ended_ms: None,
         })
     }
 
@@ -145,15 +160,34 @@ mod tests {
             to: Some("tcp://c:1".into()),
             dropped,
             fenced_by: fenced_by.map(str::to_owned),
+            filling: None,
         };
         Moved::of(row, "tcp://b:1")
+    }
+
+    #[test]
+    fn a_copy_tells_how_far_it_is() {
+        let row = |sequence: u64, filling: &str| {
+            let text = format!(
+                r#"{{"name":"g","standing":"arriving","sequence":{sequence},"move_id":"m","from":"tcp://a:1"{filling}}}"#
+            );
+            let moved = Moved::of(serde_json::from_str(&text).unwrap(), "tcp://b:1").unwrap();
+            (moved.step, moved.done, moved.of, moved.left_s)
+        };
+        assert_eq!(row(0, ""), ("copying", None, None, None));
+        let filling = r#","filling":{"records":250,"of":1000,"left_s":30}"#;
+        assert_eq!(row(0, filling), ("copying", Some(250), Some(1000), Some(30)));
+        assert_eq!(row(77, ""), ("catching up", Some(77), None, None));
     }
 
     #[test]
     fn the_step_is_told_by_where_the_graph_stands() {
         let told = |moved: Option<Moved>| moved.map(|moved| (moved.state, moved.step, moved.from, moved.to));
         let [a, b, c] = ["tcp://a:1", "tcp://b:1", "tcp://c:1"].map(|text| Some(text.to_owned()));
-        assert_eq!(told(status("arriving", false, None)), Some((Standing::Running, "copying", a, b.clone())));
+        assert_eq!(
+            told(status("arriving", false, None)),
+            Some((Standing::Running, "catching up", a, b.clone()))
+        );
         let left = told(status("moved", false, None));
         assert_eq!(left, Some((Standing::Running, "dropping the old records", b.clone(), c.clone())));
         let post = told(status("moved", true, None));

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use epistemic_router::owners::{Conflict, Kind, Scope, Survey, Unasked, survey};
+use epistemic_router::owners::{Kind, Scope, Survey, survey};
 use epistemic_router::{ConnectOptions, EndpointList, Secret};
 use parking_lot::Mutex;
-use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 /// Between two rounds, at least.
@@ -16,8 +15,6 @@ const SHARE: u32 = 20;
 /// For a connection to a shard, and for each of its answers.
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(10);
-/// Conflicts that a viewer is sent.
-const SHOWN: usize = 50;
 
 /// What the shards say together of who serves what.
 #[derive(Debug)]
@@ -26,19 +23,6 @@ pub(super) struct Owners {
     secret: Secret,
     options: ConnectOptions,
     latest: Mutex<Option<Arc<Survey>>>,
-}
-
-/// The newest round, for the page.
-#[derive(Debug, Serialize)]
-pub(super) struct OwnersView {
-    /// Graphs that two shards or more serve.
-    two_owners: usize,
-    /// Graphs that moved to a shard which does not have them.
-    no_owner: usize,
-    /// The first of them.
-    conflicts: Vec<Conflict>,
-    /// Shards that did not answer: what they have is not in these numbers.
-    unasked: Vec<Unasked>,
 }
 
 impl Owners {
@@ -73,18 +57,6 @@ impl Owners {
     /// The newest round; nothing before the first.
     pub(super) fn latest(&self) -> Option<Arc<Survey>> {
         self.latest.lock().clone()
-    }
-
-    /// The newest round for the page.
-    pub(super) fn view(&self) -> Option<OwnersView> {
-        let survey = self.latest()?;
-        let conflicts = survey.conflicts.iter().take(SHOWN).cloned().collect();
-        Some(OwnersView {
-            two_owners: count(&survey, Kind::TwoOwners),
-            no_owner: count(&survey, Kind::NoOwner),
-            conflicts,
-            unasked: survey.unasked.clone(),
-        })
     }
 }
 

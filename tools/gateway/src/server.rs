@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -20,7 +20,6 @@ use tokio::time::sleep;
 
 use super::Gateway;
 use super::access::Access;
-use super::graphs::Wanted;
 use super::{api, pages, sign_in};
 
 /// Nothing but this page's own files; no frame, no inline script, no other host.
@@ -59,9 +58,6 @@ pub(super) async fn serve(
     let guarded = pages
         .route("/metrics", get(metrics))
         .route("/api/dashboard/daemon/shards", get(topology))
-        .route("/api/dashboard/shards", get(overview))
-        .route("/api/dashboard/graphs", get(graphs))
-        .route("/api/dashboard/route", get(route))
         .route("/api/tier", get(api::tier::tier))
         .route("/api/shard", get(api::shard::shard))
         .route("/api/shard/series", get(api::shard::series))
@@ -110,21 +106,6 @@ pub(super) async fn serve(
 
 async fn topology(State((gateway, _)): Shared) -> Response {
     json(&gateway.topology().await)
-}
-
-async fn overview(State((gateway, _)): Shared) -> Response {
-    json(&gateway.overview().await)
-}
-
-async fn graphs(State((gateway, _)): Shared, Query(wanted): Query<Wanted>) -> Response {
-    match gateway.graphs(wanted).await {
-        Ok(page) => json(&page),
-        Err(reason) => (StatusCode::INTERNAL_SERVER_ERROR, reason).into_response(),
-    }
-}
-
-async fn route(State((gateway, _)): Shared, Query(names): Query<Vec<(String, String)>>) -> Response {
-    json(&gateway.routes(&names))
 }
 
 async fn metrics(State((gateway, _)): Shared) -> Response {

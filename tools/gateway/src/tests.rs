@@ -1,9 +1,8 @@
-//! The JSON of the answers that need no shard.
+//! What needs no shard.
 
 use std::sync::Arc;
 
 use epistemic_router::{Affinity, ConnectOptions, Endpoint, EndpointList, Secret};
-use serde_json::{Value, json};
 
 use super::Gateway;
 
@@ -17,36 +16,26 @@ pub(super) fn gateway(endpoints: &[&str]) -> Arc<Gateway> {
 
 const SEED: [&str; 3] = ["tcp://localhost:9101", "tcp://localhost:9102", "tcp://localhost:9103"];
 
-fn routes(query: &[(&str, &str)]) -> Value {
-    let query: Vec<_> = query.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-    serde_json::to_value(gateway(&SEED).routes(&query)).unwrap()
-}
-
 #[test]
 fn tenants_go_where_the_seed_says() {
+    let gateway = gateway(&SEED);
     for (tenant, port) in [("acme", 9103), ("globex", 9101), ("initech", 9102)] {
-        let route = &routes(&[("tenant", tenant)])["routes"][0];
-        assert_eq!(route["graph"], format!("tenant__{tenant}____bus__"));
-        assert_eq!(route["shard"], format!("tcp://localhost:{port}"));
-        assert_eq!(route["rewritten"], false);
-        let scores = route["scores"].as_array().unwrap();
-        let best = scores.iter().max_by_key(|score| score["score"].as_str()).unwrap();
-        assert_eq!((scores.len(), &best["endpoint"]), (3, &route["shard"]));
+        let way = gateway.way(None, Some(tenant)).unwrap();
+        assert_eq!(way.graph, format!("tenant__{tenant}____bus__"));
+        assert_eq!(gateway.placement.owner(&way.graph).to_string(), format!("tcp://localhost:{port}"));
+        assert!(!way.rewritten && way.anchor.is_none());
     }
-    assert_eq!(routes(&[("tenant", "")])["routes"][0]["graph"], "__bus__");
+    assert_eq!(gateway.way(None, Some("")).unwrap().graph, "__bus__");
 }
 
 #[test]
-fn collisions_empty_slugs_and_groups_are_reported() {
-    let found = routes(&[("tenant", "Acme Corp"), ("tenant", "acme_corp"), ("tenant", "Acme Corp")]);
-    assert_eq!(found["routes"][0]["rewritten"], true);
-    assert_eq!(
-        found["collisions"],
-        json!([{"graph": "tenant__acme_corp____bus__", "tenants": ["Acme Corp", "acme_corp"]}])
-    );
-    let refused = &routes(&[("tenant", "株式会社")])["routes"][0];
-    assert!(refused["error"].as_str().unwrap().contains("株式会社"), "{refused}");
-    let lane = &routes(&[("graph", "__ingest_news__")])["routes"][0];
-    assert_eq!(lane["anchor"], "__commons__");
-    assert_eq!(routes(&[("graph", "a/b <é>")])["routes"][0]["graph"], "a/b <é>");
+fn rewritten_ids_empty_slugs_and_groups_are_told() {
+    let gateway = gateway(&SEED);
+    let way = gateway.way(None, Some("Acme Corp")).unwrap();
+    assert_eq!((way.graph.as_str(), way.rewritten), ("tenant__acme_corp____bus__", true));
+    let refused = gateway.way(None, Some("株式会社")).unwrap_err().to_string();
+    assert!(refused.contains("株式会社"), "{refused}");
+    let lane = gateway.way(Some("__ingest_news__"), None).unwrap();
+    assert_eq!(lane.anchor.as_deref(), Some("__commons__"));
+    assert_eq!(gateway.way(Some("a/b <é>"), None).unwrap().graph, "a/b <é>");
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use super::api::Reason;
 use super::clock::unix_ms;
 use super::explorer::AT_A_TIME;
+use super::growth::Growth;
 use super::moves::{self, Moved};
 use super::probe::{Answer, DEADLINE, Seen, call, call_with, look};
 use super::rate::{Rate, Rates};
@@ -42,6 +43,7 @@ pub(super) struct Watched {
     known: parking_lot::Mutex<Option<Arc<Known>>>,
     series: parking_lot::Mutex<Series>,
     moves: parking_lot::Mutex<Option<Arc<[Moved]>>>,
+    growth: parking_lot::Mutex<Growth>,
     /// Its graphs as they were when it told how large each is.
     sized: parking_lot::Mutex<Arc<Vec<GraphStats>>>,
     /// Somebody looks at graphs.
@@ -98,6 +100,7 @@ impl Watched {
             known: parking_lot::Mutex::default(),
             series: parking_lot::Mutex::new(Series::new(unix_ms())),
             moves: parking_lot::Mutex::default(),
+            growth: parking_lot::Mutex::default(),
             sized: parking_lot::Mutex::default(),
             graphs_wanted: Notify::new(),
             explorers: Semaphore::new(AT_A_TIME),
@@ -145,6 +148,11 @@ impl Watched {
             Ok(answer) => {
                 let load = answer.status.as_ref().and_then(|status| status.load.as_ref());
                 self.series.lock().answered(seen.at, now_ms, answer.health.uptime_s, load);
+                let disk =
+                    answer.status.as_ref().and_then(|status| Some((status.disk_bytes?, status.free_bytes?)));
+                if let Some((total, free)) = disk {
+                    self.growth.lock().add(now_ms, total.saturating_sub(free));
+                }
                 let known = Known { at: seen.at, at_ms: now_ms, answer: answer.clone() };
                 *self.known.lock() = Some(Arc::new(known));
             }
@@ -192,6 +200,11 @@ impl Watched {
     /// The moves that it told last; nothing while it does not tell.
     pub(super) fn moves(&self) -> Option<Arc<[Moved]>> {
         self.moves.lock().clone()
+    }
+
+    /// Bytes that are added to what is in use of its disk in a day, where that is known.
+    pub(super) fn growth_per_day(&self) -> Option<u64> {
+        self.growth.lock().per_day()
     }
 
     /// Its last hour.

@@ -46,7 +46,7 @@ pub(crate) fn look(read: &GraphRead<'_>, _: NoParams, out: &mut Vec<u8>) -> Resu
         let found = json!({
             "name": &**graph.name(),
             "type": graph.kind().name(),
-            "owner": graph.owner(),
+            "owner": graph.owner().as_deref(),
             "tenant": graph.tenant(),
             "nodes": state.nodes,
             "edges": state.edges,

@@ -72,9 +72,10 @@ fn line(sequence: u64, at_ms: u64, record: &LedgerRecord<'_>) -> Value {
         R::Cleared => ("Cleared", &[]),
         R::Replaced => ("Replaced", &[]),
         R::LedgerCleared => ("LedgerCleared", &[]),
-        R::Text(text) => {
+        R::Text(text) | R::Owned { owner: text } => {
             let text: String = text.chars().take(SHORT).collect();
-            return json!({ "sequence": sequence, "at_ms": at_ms, "op": "Imported", "ids": [], "text": text });
+            let op = if matches!(record, R::Owned { .. }) { "Owned" } else { "Imported" };
+            return json!({ "sequence": sequence, "at_ms": at_ms, "op": op, "ids": [], "text": text });
         }
     };
     json!({ "sequence": sequence, "at_ms": at_ms, "op": op, "ids": ids })

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -16,6 +17,10 @@ pub const TCP_ADDR_VAR: &str = "GRAPH_SERVICE_TCP_ADDR";
 pub const SOCKET_VAR: &str = "GRAPH_SERVICE_SOCKET";
 /// The endpoint of a machine where nothing is configured.
 pub const DEFAULT_ENDPOINT: &str = "unix:///tmp/epistemic-graph.sock";
+/// Variable with the folder of a login session where a server makes its default socket.
+const RUNTIME_VAR: &str = "XDG_RUNTIME_DIR";
+/// The name of that socket.
+const DEFAULT_SOCKET: &str = "epistemic-graph.sock";
 
 /// One or more distinct endpoints. One is a single engine; two and more are shards.
 ///
@@ -47,7 +52,8 @@ impl EndpointList {
     }
 
     /// Finds the list from configuration variables, read through `lookup`: [`ENDPOINTS_VAR`], else
-    /// [`TCP_ADDR_VAR`], else [`SOCKET_VAR`], else [`DEFAULT_ENDPOINT`]. Empty values count as unset.
+    /// [`TCP_ADDR_VAR`], else [`SOCKET_VAR`], else `epistemic-graph.sock` in `XDG_RUNTIME_DIR`, else [`DEFAULT_ENDPOINT`]. Empty
+    /// values count as unset.
     ///
     /// # Errors
     /// As [`EndpointList::parse`]. A malformed value is never skipped in favour of the next variable.
@@ -61,18 +67,25 @@ impl EndpointList {
             format!("tcp://{address}")
         } else if let Some(path) = set(SOCKET_VAR) {
             format!("unix://{path}")
+        } else if let Some(folder) = set(RUNTIME_VAR) {
+            format!("unix://{folder}/{DEFAULT_SOCKET}")
         } else {
             DEFAULT_ENDPOINT.to_owned()
         };
         Self::new(vec![Endpoint::parse(&single)?])
     }
 
-    /// [`EndpointList::resolve`] over the environment of this process.
+    /// [`EndpointList::resolve`] over the environment of this process. A folder of the session without a socket does not count, as for
+    /// the published clients: then the server is not one of the session.
     ///
     /// # Errors
     /// As [`EndpointList::resolve`].
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::resolve(|name| std::env::var(name).ok())
+        let has_socket = |folder: &str| Path::new(folder).join(DEFAULT_SOCKET).exists();
+        Self::resolve(|name| {
+            let value = std::env::var(name).ok();
+            value.filter(|value| name != RUNTIME_VAR || has_socket(value))
+        })
     }
 
     /// The endpoints in configured order; never empty.
@@ -138,6 +151,9 @@ mod tests {
         assert_eq!(resolve(&all[1..]).unwrap(), ["tcp://c:2"]);
         assert_eq!(resolve(&all[2..]).unwrap(), ["unix:///d"]);
         assert_eq!(resolve(&[]).unwrap(), [DEFAULT_ENDPOINT]);
+        let session = (RUNTIME_VAR, "/run/user/7");
+        assert_eq!(resolve(&[session]).unwrap(), ["unix:///run/user/7/epistemic-graph.sock"]);
+        assert_eq!(resolve(&[session, (SOCKET_VAR, "/d")]).unwrap(), ["unix:///d"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::{
 use parking_lot::{Mutex, RwLock};
 
 use crate::{
+    clock,
     graph::{
         catalog::{
             counters::GraphCounters,
@@ -57,23 +58,30 @@ pub struct Graph {
     name: Arc<str>,
     id: GraphId,
     kind: GraphType,
-    owner: Option<String>,
     tenant: Option<String>,
     created_ms: u64,
     published: Mutex<Published>,
     moves: RwLock<Tenure>,
     fence: Fence,
     ledger_pin: LedgerPin,
-    quarantine: OnceLock<String>,
+    quarantine: OnceLock<Quarantine>,
     /// Time of the newest change; 0 until it is known.
     newest_ms: AtomicU64,
     /// Some of its records are large. Known once one was read.
     large: AtomicBool,
 }
 
+/// Damaged records were found.
+#[derive(Debug)]
+struct Quarantine {
+    reason: String,
+    since_ms: u64,
+}
+
 /// How the store has the graph.
 #[derive(Debug, Clone)]
 struct Tenure {
+    owner: Option<Arc<str>>,
     migration_state: Option<MigrationState>,
     /// The move that brought it.
     arrived: Option<String>,
@@ -106,7 +114,6 @@ impl Graph {
             name,
             id: GraphId(id),
             kind,
-            owner,
             tenant,
             created_ms,
             published: Mutex::new(Published {
@@ -114,7 +121,14 @@ impl Graph {
                 versions: Versions::at(counters.sequence),
                 committing: false,
             }),
-            moves: RwLock::new(Tenure { migration_state, arrived, epoch, ledger_keep, superseded: None }),
+            moves: RwLock::new(Tenure {
+                owner: owner.map(Arc::from),
+                migration_state,
+                arrived,
+                epoch,
+                ledger_keep,
+                superseded: None,
+            }),
             fence: Fence::default(),
             ledger_pin: LedgerPin::default(),
             quarantine: OnceLock::new(),
@@ -124,11 +138,11 @@ impl Graph {
     }
 
     pub(crate) fn entry(&self) -> CatalogEntry {
-        let Tenure { migration_state, arrived, epoch, ledger_keep, .. } = self.moves.read().clone();
+        let Tenure { owner, migration_state, arrived, epoch, ledger_keep, .. } = self.moves.read().clone();
         CatalogEntry {
             id: self.id.0,
             kind: self.kind,
-            owner: self.owner.clone(),
+            owner: owner.map(|owner| owner.to_string()),
             tenant: self.tenant.clone(),
             created_ms: self.created_ms,
             migration_state,
@@ -175,9 +189,9 @@ impl Graph {
         self.kind
     }
 
-    /// `agent_id` of the request that created it.
-    pub fn owner(&self) -> Option<&str> {
-        self.owner.as_deref()
+    /// Whose it is by access control: `agent_id` of the request that created it, or whom it was given to since.
+    pub fn owner(&self) -> Option<Arc<str>> {
+        self.moves.read().owner.clone()
     }
 
     /// The tenant that claimed the name first.
@@ -215,10 +229,10 @@ impl Graph {
     }
 
     pub(crate) fn publish_entry(&self, entry: CatalogEntry) {
-        let CatalogEntry { migration_state, arrived, epoch, ledger_keep, .. } = entry;
+        let CatalogEntry { owner, migration_state, arrived, epoch, ledger_keep, .. } = entry;
         let mut moves = self.moves.write();
-        let superseded = moves.superseded.take();
-        *moves = Tenure { migration_state, arrived, epoch, ledger_keep, superseded };
+        let (owner, superseded) = (owner.map(Arc::from), moves.superseded.take());
+        *moves = Tenure { owner, migration_state, arrived, epoch, ledger_keep, superseded };
     }
 
     /// Why it is not served, if so.
@@ -299,18 +313,25 @@ impl Graph {
 
     /// Refuses further writes because damaged records were found. The first reason stays.
     pub fn quarantine(&self, reason: &str) {
-        if self.quarantine.set(reason.to_owned()).is_ok() {
+        let found = Quarantine { reason: reason.to_owned(), since_ms: clock::unix_ms() };
+        if self.quarantine.set(found).is_ok() {
             tracing::error!(graph = %self.name, reason, "damaged records: the graph is quarantined");
         }
     }
 
     /// Why the graph takes no writes.
     pub fn quarantined(&self) -> Option<&str> {
-        self.quarantine.get().map(String::as_str)
+        self.quarantine.get().map(|found| found.reason.as_str())
     }
 
-    /// Whose it is ([`tenant_of`]).
-    pub fn belongs_to(&self) -> Option<&str> {
-        tenant_of(self.tenant(), self.name(), self.owner())
+    /// Since when it takes none, Unix milliseconds. Quarantine is in memory: where the damage is met again after a start, since then.
+    pub fn quarantined_since_ms(&self) -> Option<u64> {
+        self.quarantine.get().map(|found| found.since_ms)
+    }
+
+    /// Hands whose it is ([`tenant_of`]) to `look`.
+    pub fn with_tenant<T>(&self, look: impl FnOnce(Option<&str>) -> T) -> T {
+        let owner = self.owner();
+        look(tenant_of(self.tenant(), self.name(), owner.as_deref()))
     }
 }

@@ -84,6 +84,11 @@ pub enum LedgerRecord<'r> {
         /// The sequence number that inserted the edge.
         edge: u64,
     },
+    /// The graph was given another owner; nobody, where the name is empty. Not shown.
+    Owned {
+        /// Identity of the new owner.
+        owner: &'r str,
+    },
 }
 
 impl<'r> LedgerRecord<'r> {
@@ -102,6 +107,7 @@ impl<'r> LedgerRecord<'r> {
             LedgerRecord::SetEdge { .. } => 11,
             LedgerRecord::AddEmbedding { .. } => 12,
             LedgerRecord::RemoveParallel { .. } => 13,
+            LedgerRecord::Owned { .. } => 14,
         }
     }
 
@@ -130,9 +136,9 @@ impl<'r> LedgerRecord<'r> {
                 prefixed(out, target);
                 out.extend_from_slice(properties);
             }
-            LedgerRecord::RemoveNode { id: text } | LedgerRecord::Text(text) => {
-                out.extend_from_slice(text.as_bytes())
-            }
+            LedgerRecord::RemoveNode { id: text }
+            | LedgerRecord::Text(text)
+            | LedgerRecord::Owned { owner: text } => out.extend_from_slice(text.as_bytes()),
             LedgerRecord::RemoveEdge { source, target } => {
                 prefixed(out, source);
                 out.extend_from_slice(target.as_bytes());
@@ -209,6 +215,7 @@ impl<'r> LedgerRecord<'r> {
                 let edge = u64::from_le_bytes(rest.try_into().ok()?);
                 LedgerRecord::RemoveParallel { source, target, edge }
             }
+            14 => LedgerRecord::Owned { owner: text(rest)? },
             _ => return None,
         };
         Some((record, u64::from_le_bytes(*time)))
@@ -243,7 +250,8 @@ impl<'r> LedgerRecord<'r> {
             | LedgerRecord::SetNode { .. }
             | LedgerRecord::SetEdge { .. }
             | LedgerRecord::AddEmbedding { .. }
-            | LedgerRecord::RemoveParallel { .. } => None,
+            | LedgerRecord::RemoveParallel { .. }
+            | LedgerRecord::Owned { .. } => None,
         }
     }
 }
@@ -283,6 +291,8 @@ mod tests {
             LedgerRecord::SetEdge { source: "a", target: "b", edge: 7, properties: &[0x80] },
             LedgerRecord::AddEmbedding { node: "a|b", components: &[0, 0, 128, 63] },
             LedgerRecord::RemoveParallel { source: "a", target: "b", edge: u64::MAX },
+            LedgerRecord::Owned { owner: "é" },
+            LedgerRecord::Owned { owner: "" },
         ];
         for record in records {
             let bytes = record.encode(42);

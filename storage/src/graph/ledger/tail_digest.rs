@@ -62,7 +62,8 @@ impl Named {
             | LedgerRecord::Created
             | LedgerRecord::Cleared
             | LedgerRecord::Replaced
-            | LedgerRecord::LedgerCleared => {}
+            | LedgerRecord::LedgerCleared
+            | LedgerRecord::Owned { .. } => {}
         }
     }
 }

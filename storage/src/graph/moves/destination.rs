@@ -109,6 +109,9 @@ impl Transaction<'_> {
         for (sequence, time, record) in behind {
             self.edit_at(name, time)?.replay(sequence, &record)?;
         }
+        if self.working(name).is_some_and(|working| working.state_changed) {
+            self.put_entry(name);
+        }
         Ok(())
     }
 

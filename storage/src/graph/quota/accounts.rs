@@ -90,7 +90,7 @@ impl Quotas {
 
     /// Whose a published graph is and what it counts for; one that is not served here counts for nobody.
     fn counted(&self, graph: &Graph) -> Share {
-        graph.is_served().then(|| self.share(graph.belongs_to(), &graph.counters()))
+        graph.is_served().then(|| graph.with_tenant(|tenant| self.share(tenant, &graph.counters())))
     }
 
     /// Whether a whole graph with these counters may be put under this name as the tenant's, as far as others are committed.

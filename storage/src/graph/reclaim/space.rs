@@ -88,6 +88,18 @@ impl GraphStore {
         self.forget_emptied(graphs)
     }
 
+    /// Writes all tables of graphs anew, without what was removed or overwritten and no view needs. Takes as long as reading and
+    /// writing all of them, and as much room; blocks. False when that is not possible for now.
+    ///
+    /// # Errors
+    /// Those of the store, `StoreError::DiskFull` when there is no room: a part was done then.
+    pub fn compact(&self) -> Result<bool> {
+        self.writable()?;
+        // Keys begin with the number of their graph, and no number is so high.
+        let all = || KeyRange { start: Vec::new(), end: Some(vec![0xff; 8]) };
+        self.store().compact(&Space::OF_GRAPHS.map(|space| (space, all())))
+    }
+
     /// The graphs whose turn it is: those whose removed records no view needs and that nobody reads.
     fn turn(&self) -> Turn {
         let oldest_view_ms = self.store().oldest_view().map_or(u64::MAX, |seconds| seconds * 1000);

@@ -67,11 +67,10 @@ impl Transaction<'_> {
             Op::ClearLedger => self.edit(name)?.clear_ledger(),
             Op::TrimLedger(trim) => self.edit_upkeep(name)?.trim_ledger(trim)?,
             Op::KeepLedger(keep) => {
-                let working = self.unfenced(name)?;
-                working.entry.ledger_keep = *keep;
-                let (state, epoch) = (working.entry.migration_state.clone(), working.entry.epoch);
-                self.set_migration_state(name, state, epoch)?;
+                self.unfenced(name)?.entry.ledger_keep = *keep;
+                self.put_entry(name);
             }
+            Op::SetOwner(owner) => self.set_owner(name, owner.as_deref().unwrap_or_default())?,
             Op::Replace(loaded) => self.replace(name, loaded)?,
             Op::Install { loaded, kind, owner, replace } => {
                 self.install(name, loaded, *kind, owner.as_deref(), *replace)?;

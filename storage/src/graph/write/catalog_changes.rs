@@ -77,10 +77,16 @@ impl<'s> Transaction<'s> {
     ) -> Result<(), GraphError> {
         let working = self.working(name).ok_or_else(|| GraphError::GraphNotFound(name.to_string()))?;
         (working.entry.migration_state, working.entry.epoch) = (migration_state, epoch);
+        self.put_entry(name);
+        Ok(())
+    }
+
+    /// Writes the entry of a graph as it is in the group, if there is one.
+    pub(crate) fn put_entry(&mut self, name: &Arc<str>) {
+        let Some(working) = self.working(name) else { return };
         (working.changed, working.state_changed) = (true, true);
         let entry = working.entry.encode();
         self.overlay.put(Space::Catalog, &keys::name(name), &entry);
-        Ok(())
     }
 
     /// Other records under the name do not change whose it is: the new entry goes on with what the old one had.

@@ -21,6 +21,15 @@ impl Edit<'_, '_> {
         self.working.counters.complete_from = self.working.counters.sequence;
     }
 
+    /// Gives the graph another owner; an empty name is nobody. The entry is to be written ([`Transaction::put_entry`]).
+    ///
+    /// [`Transaction::put_entry`]: crate::graph::write::transaction::Transaction::put_entry
+    pub(crate) fn set_owner(&mut self, owner: &str) {
+        self.working.entry.owner = (!owner.is_empty()).then(|| owner.to_owned());
+        self.working.state_changed = true;
+        self.log(&LedgerRecord::Owned { owner });
+    }
+
     /// Drops the oldest of the ledger's records, if they still are.
     pub(crate) fn trim_ledger(&mut self, trim: &Trim) -> Result<()> {
         if !trim.is_for(self.id(), &self.working.counters) || trim.first > self.working.counters.sequence {

@@ -90,6 +90,9 @@ pub enum Op {
     TrimLedger(Trim),
     /// Sets how much of its ledger the graph keeps; `None` is as the store keeps others.
     KeepLedger(Option<LedgerKeep>),
+    /// Gives the graph another owner, or none. What it counts for is another tenant then, where its name and its creation tell
+    /// none: that is not refused, whatever quota that one has.
+    SetOwner(Option<String>),
     /// Puts loaded records in place of the graph's own, which must exist.
     Replace(LoadedGraph),
     /// Makes loaded records a new graph. What it replaces may be quarantined: this is the way out.
@@ -164,6 +167,7 @@ impl Op {
             | Op::Touch { .. }
             | Op::Conditional { .. }
             | Op::KeepLedger(_)
+            | Op::SetOwner(_)
             | Op::Replace(_)
             | Op::Install { .. }
             | Op::Move(_) => false,
@@ -196,7 +200,8 @@ impl Op {
             | Op::Clear
             | Op::ClearLedger
             | Op::TrimLedger(_)
-            | Op::KeepLedger(_) => RECORD,
+            | Op::KeepLedger(_)
+            | Op::SetOwner(_) => RECORD,
         }
     }
 
@@ -236,6 +241,7 @@ impl Op {
             | Op::ClearLedger
             | Op::TrimLedger(_)
             | Op::KeepLedger(_)
+            | Op::SetOwner(_)
             | Op::Replace(_)
             | Op::Install { .. }
             | Op::Move(_) => {}

@@ -82,6 +82,10 @@ impl Edit<'_, '_> {
                 self.log_beginning(record);
                 Ok(())
             }
+            LedgerRecord::Owned { owner } => {
+                self.set_owner(owner);
+                Ok(())
+            }
             LedgerRecord::Text(_) | LedgerRecord::Cleared | LedgerRecord::Replaced => {
                 Err(StoreError::corrupt(Space::Ledger, "not a change that can be made again").into())
             }

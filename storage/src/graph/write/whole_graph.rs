@@ -65,6 +65,17 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Gives the graph another owner. One that it has already is no change.
+    pub(crate) fn set_owner(&mut self, name: &Arc<str>, owner: &str) -> Result<(), GraphError> {
+        limits::check_name("agent_id", owner)?;
+        let mut edit = self.edit_upkeep(name)?;
+        if edit.working.entry.owner.as_deref().unwrap_or_default() != owner {
+            edit.set_owner(owner);
+            self.put_entry(name);
+        }
+        Ok(())
+    }
+
     /// Puts loaded records in place of those of a graph that is there.
     pub(crate) fn replace(&mut self, name: &Arc<str>, loaded: &LoadedGraph) -> Result<(), GraphError> {
         let (id, records, counters) = loaded.parts();

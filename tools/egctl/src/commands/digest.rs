@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
@@ -12,7 +13,8 @@ use epistemic_operations::remote::{content, content_without_ledger};
 use epistemic_router::Endpoint;
 use epistemic_router::status::GraphStats;
 use epistemic_storage::graph::Graph;
-use epistemic_storage::snapshot::{Header, Ledger, Totals, content_digest_of, export_parts};
+use epistemic_storage::snapshot::{Header, Ledger, Totals, export, export_parts};
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -21,6 +23,7 @@ use crate::encryption::IdentityArgs;
 use crate::exit::{EXIT_CODES, Exit, Failure, exit_of};
 use crate::output::{OutputArgs, Report};
 use crate::place::ReadPlaceArgs;
+use crate::progress::{Progress, Total};
 use crate::shards::ShardArgs;
 use crate::table::{shortened, write_table};
 
@@ -43,6 +46,39 @@ pub(super) struct DigestArgs {
     place: ReadPlaceArgs,
     #[command(flatten)]
     output: OutputArgs,
+}
+
+/// How many records of all graphs were read. Clones are the same.
+#[derive(Clone)]
+struct Meter(Arc<Mutex<Read>>);
+
+struct Read {
+    shown: Progress,
+    /// Records of the graphs that are done.
+    done: u64,
+}
+
+impl Meter {
+    fn new(total: Total) -> Self {
+        Self(Arc::new(Mutex::new(Read { shown: Progress::new("digest", total), done: 0 })))
+    }
+
+    /// So many records of the graph that is read were read.
+    fn update(&self, records: u64) {
+        let Read { shown, done } = &mut *self.0.lock();
+        shown.update(0, *done + records);
+    }
+
+    /// A graph of so many records was read.
+    fn finish(&self, records: u64) {
+        self.0.lock().done += records;
+        self.update(0);
+    }
+}
+
+/// Records of a graph of these counts, whose ledger tells the changes from one on.
+fn records(nodes: u64, edges: u64, sequence: u64, ledger_from: u64) -> u64 {
+    nodes + edges + (sequence + 1).saturating_sub(ledger_from)
 }
 
 #[derive(Serialize, Default)]
@@ -98,9 +134,12 @@ impl Row {
 }
 
 impl Digests {
-    fn add(&mut self, graph: &str, row: Result<Row>) {
+    fn add(&mut self, graph: &str, row: Result<Row>, meter: &Meter) {
         match row {
-            Ok(row) => self.graphs.push(row),
+            Ok(row) => {
+                meter.finish(row.nodes + row.edges + row.ledger.unwrap_or(0));
+                self.graphs.push(row);
+            }
             Err(error) => {
                 let (reason, exit) = (message_of(&error), exit_of(&error));
                 self.failed.push(Failed { graph: graph.to_owned(), reason, exit });
@@ -146,21 +185,27 @@ fn offline(store: &StorePlace, names: &[String]) -> Result<Digests> {
     } else {
         names.iter().map(|name| graphs.graph(name)).collect::<Result<_, _>>()?
     };
+    let total = chosen.iter().map(|graph| {
+        let counters = graph.counters();
+        records(counters.nodes, counters.edges, counters.sequence, counters.complete_from)
+    });
+    let meter = Meter::new(Total::Records(total.sum()));
     let mut digests = Digests::default();
     for graph in &chosen {
-        digests.add(graph.name(), digest_in(&directory, graph, store));
+        digests.add(graph.name(), digest_in(&directory, graph, store, &meter), &meter);
     }
     Ok(digests)
 }
 
-fn digest_in(directory: &Directory, graph: &Graph, store: &StorePlace) -> Result<Row> {
+fn digest_in(directory: &Directory, graph: &Graph, store: &StorePlace, meter: &Meter) -> Result<Row> {
     let graphs = &directory.graphs;
-    let error = match content_digest_of(graphs, graph) {
+    let mut update = |records| meter.update(records);
+    let error = match export(graphs, graph, io::sink(), &mut update) {
         Ok(content) => return Ok(Row::new(store, content)),
         Err(error) => error,
     };
     // The ledger is no part of the digest: it may be damaged.
-    match export_parts(graphs, graph, Ledger::LeftOut, io::sink(), &mut |_| {}) {
+    match export_parts(graphs, graph, Ledger::LeftOut, io::sink(), &mut update) {
         Ok(content) => Ok(Row::new(store, content).with_damaged_ledger()),
         Err(_) => Err(error.into()),
     }
@@ -169,25 +214,37 @@ fn digest_in(directory: &Directory, graph: &Graph, store: &StorePlace) -> Result
 async fn online(args: &DigestArgs) -> Result<Digests> {
     let shards = args.place.shards();
     let mut digests = Digests::default();
-    for name in &args.graphs {
-        let client = shards.owner_of(name).await?;
-        digests.add(name, digest_at(shards, client.endpoint(), name).await);
+    if !args.graphs.is_empty() {
+        let meter = Meter::new(Total::Unknown);
+        for name in &args.graphs {
+            let client = shards.owner_of(name).await?;
+            digests.add(name, digest_at(shards, client.endpoint(), name, &meter).await, &meter);
+        }
+        return Ok(digests);
     }
-    if args.graphs.is_empty() {
-        let answers = shards.ask_all::<Vec<GraphStats>>("GraphStats").await?;
-        answers.failure()?;
-        for (endpoint, graphs) in answers.0 {
-            for graph in graphs? {
-                digests.add(&graph.name, digest_at(shards, &endpoint, &graph.name).await);
-            }
+    let answers = shards.ask_all::<Vec<GraphStats>>("GraphStats").await?;
+    answers.failure()?;
+    let all = answers.0.iter().flat_map(|(_, graphs)| graphs.iter().flatten());
+    let total = all.map(|graph| {
+        let ledger_from = graph.ledger_from.unwrap_or(graph.sequence + 1);
+        records(graph.nodes, graph.edges, graph.sequence, ledger_from)
+    });
+    let meter = Meter::new(Total::Records(total.sum()));
+    for (endpoint, graphs) in answers.0 {
+        for graph in graphs? {
+            digests.add(&graph.name, digest_at(shards, &endpoint, &graph.name, &meter).await, &meter);
         }
     }
     Ok(digests)
 }
 
 /// Reads a graph on a connection of its own: it holds the shard's view of the graph until it is closed.
-async fn digest_at(shards: &ShardArgs, endpoint: &Endpoint, graph: &str) -> Result<Row> {
-    let error = match content(shards.connect(endpoint).await?, graph).await {
+async fn digest_at(shards: &ShardArgs, endpoint: &Endpoint, graph: &str, meter: &Meter) -> Result<Row> {
+    let update = || {
+        let meter = meter.clone();
+        move |records| meter.update(records)
+    };
+    let error = match content(shards.connect(endpoint).await?, graph, update()).await {
         Ok(content) => return Ok(Row::new(endpoint, content)),
         Err(error) => error,
     };
@@ -196,7 +253,7 @@ async fn digest_at(shards: &ShardArgs, endpoint: &Endpoint, graph: &str) -> Resu
         return Err(error);
     }
     // The ledger is no part of the digest: it may be damaged.
-    match content_without_ledger(shards.connect(endpoint).await?, graph).await {
+    match content_without_ledger(shards.connect(endpoint).await?, graph, update()).await {
         Ok(content) => Ok(Row::new(endpoint, content).with_damaged_ledger()),
         Err(_) => Err(error),
     }

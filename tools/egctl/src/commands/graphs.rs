@@ -1,5 +1,7 @@
 //! `egctl graphs`: the graphs of shards, of a stopped directory or of a checkpoint.
 
+mod choice;
+
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -8,10 +10,11 @@ use epistemic_operations::hosts::{Directory, StorePlace, stats_of};
 use epistemic_router::owners::Scope;
 use epistemic_router::status::{BaseNames, GraphSizes, GraphStats, GraphStatsParams};
 use epistemic_router::{Affinity, EndpointList, default_graph, hrw};
-use indicatif::HumanBytes;
+use indicatif::{HumanBytes, HumanCount};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
+use self::choice::ChoiceArgs;
 use super::owners::{Conflicts, failure};
 use crate::exit::EXIT_CODES;
 use crate::output::{OutputArgs, Report};
@@ -32,6 +35,8 @@ pub(super) struct GraphsArgs {
     /// the tables of all of them.
     #[arg(long)]
     sizes: bool,
+    #[command(flatten)]
+    choice: ChoiceArgs,
     /// The base name of graphs that clients use; data under the other well-known one is warned about. Default:
     /// KG_DEFAULT_GRAPH, else __bus__.
     #[arg(long, value_name = "NAME")]
@@ -43,11 +48,20 @@ pub(super) struct GraphsArgs {
 #[derive(Serialize)]
 struct Graphs {
     graphs: Vec<Row>,
+    /// What all graphs are that match, those included that --limit leaves out.
+    total: Total,
     #[serde(flatten)]
     base_names: BaseNames,
     /// Graphs that two shards serve, or none; of several shards.
     #[serde(flatten)]
     owners: Option<Conflicts>,
+}
+
+#[derive(Serialize, Default)]
+struct Total {
+    graphs: u64,
+    nodes: u64,
+    edges: u64,
 }
 
 #[derive(Serialize)]
@@ -66,29 +80,37 @@ struct Row {
 /// Prints the graphs. When a shard fails, those of the others are printed before the error.
 pub(super) fn run(args: &GraphsArgs, runtime: &Runtime) -> Result<()> {
     let base = args.default_graph.clone().unwrap_or_else(|| default_graph(|name| std::env::var(name).ok()));
+    let sizes = args.sizes || args.choice.needs_sizes();
     if let Some(store) = args.place.store() {
-        return args.output.print(&offline(&store, args.sizes, &base)?);
+        return args.output.print(&offline(&store, sizes, &base, &args.choice)?);
     }
     let (shards, affinity) = (args.place.shards().list()?, affinity()?);
-    let answers: Answers<Vec<GraphStats>> = runtime
-        .block_on(args.place.shards().ask_all_with("GraphStats", GraphStatsParams { sizes: args.sizes }))?;
-    let mut graphs = Vec::new();
-    for (endpoint, answer) in &answers.0 {
-        for graph in answer.iter().flatten() {
-            graphs.push(Row {
-                belongs_on: belongs_on(&shards, &affinity, graph).filter(|owner| owner != endpoint.as_str()),
-                other_base: graph.other_base(&base),
-                graph: graph.clone(),
-                place: endpoint.to_string(),
-            });
-        }
-    }
+    let answers: Answers<Vec<GraphStats>> =
+        runtime.block_on(args.place.shards().ask_all_with("GraphStats", GraphStatsParams { sizes }))?;
+    let all = || {
+        answers
+            .0
+            .iter()
+            .flat_map(|(endpoint, answer)| answer.iter().flatten().map(move |graph| (endpoint, graph)))
+    };
+    let base_names = BaseNames::of(all().map(|(_, graph)| graph), &base);
+    let chosen = all().filter(|(_, graph)| args.choice.wants(graph));
+    let mut graphs: Vec<_> = chosen
+        .map(|(endpoint, graph)| Row {
+            belongs_on: belongs_on(&shards, &affinity, graph).filter(|owner| owner != endpoint.as_str()),
+            other_base: graph.other_base(&base),
+            graph: graph.clone(),
+            place: endpoint.to_string(),
+        })
+        .collect();
+    let total = Total::of(&graphs);
+    args.choice.arrange(&mut graphs);
     let owners = if shards.is_sharded() {
         Some(runtime.block_on(args.place.shards().survey(Scope::All))?)
     } else {
         None
     };
-    let report = Graphs { base_names: base_names(&graphs, &base), graphs, owners: owners.map(Conflicts) };
+    let report = Graphs { graphs, total, base_names, owners: owners.map(Conflicts) };
     args.output.print(&report)?;
     answers.failure()?;
     let Some(Conflicts(survey)) = &report.owners else { return Ok(()) };
@@ -105,19 +127,31 @@ fn belongs_on(shards: &EndpointList, affinity: &Affinity, graph: &GraphStats) ->
     placed.then(|| hrw::owner(shards, affinity.anchor(&graph.name)).to_string())
 }
 
-fn base_names(rows: &[Row], base: &str) -> BaseNames {
-    BaseNames::of(rows.iter().map(|row| &row.graph), base)
+impl Total {
+    fn of(rows: &[Row]) -> Self {
+        let mut total = Self::default();
+        for Row { graph, .. } in rows {
+            total.graphs += 1;
+            total.nodes += graph.nodes;
+            total.edges += graph.edges;
+        }
+        total
+    }
 }
 
-fn offline(store: &StorePlace, sizes: bool, base: &str) -> Result<Graphs> {
+fn offline(store: &StorePlace, sizes: bool, base: &str, choice: &ChoiceArgs) -> Result<Graphs> {
     let directory = Directory::open_place(store)?;
     let row = |graph: &epistemic_storage::graph::Graph| {
         let graph = stats_of(&directory.graphs, graph, sizes);
         let other_base = graph.other_base(base);
         Row { graph, place: store.to_string(), belongs_on: None, other_base }
     };
-    let graphs: Vec<_> = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
-    Ok(Graphs { base_names: base_names(&graphs, base), graphs, owners: None })
+    let mut graphs: Vec<_> = directory.graphs.graphs().iter().map(|graph| row(graph)).collect();
+    let base_names = BaseNames::of(graphs.iter().map(|row| &row.graph), base);
+    graphs.retain(|row| choice.wants(&row.graph));
+    let total = Total::of(&graphs);
+    choice.arrange(&mut graphs);
+    Ok(Graphs { graphs, total, base_names, owners: None })
 }
 
 impl Report for Graphs {
@@ -153,7 +187,13 @@ impl Report for Graphs {
 impl Graphs {
     fn write_notices(&self, out: &mut dyn Write) -> io::Result<()> {
         if !self.graphs.is_empty() {
-            writeln!(out)?;
+            let Total { graphs, nodes, edges } = &self.total;
+            let shown = match self.graphs.len() as u64 {
+                shown if shown < *graphs => format!("{} of ", HumanCount(shown)),
+                _ => String::new(),
+            };
+            let [graphs, nodes, edges] = [graphs, nodes, edges].map(|count| HumanCount(*count));
+            writeln!(out, "\n{shown}{graphs} graphs, {nodes} nodes, {edges} edges")?;
             self.base_names.lines().iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
         self.owners.as_ref().map_or(Ok(()), |owners| owners.write_text(out))

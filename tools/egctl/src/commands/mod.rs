@@ -6,6 +6,7 @@ mod backup;
 mod certs;
 mod channel;
 mod checkpoint;
+mod compact;
 mod data;
 mod diff;
 mod digest;
@@ -28,6 +29,7 @@ mod scrub;
 mod sessions;
 mod shard;
 mod shell;
+mod signposts;
 mod snapshot;
 mod status;
 mod support;
@@ -46,6 +48,7 @@ use self::backup::BackupCommand;
 use self::certs::CertsCommand;
 use self::channel::ChannelCommand;
 use self::checkpoint::CheckpointCommand;
+use self::compact::CompactArgs;
 use self::data::{
     EdgesArgs, ExportArgs, GetArgs, LabelsArgs, LoadArgs, NeighborsArgs, NodesArgs, SearchArgs,
 };
@@ -74,8 +77,8 @@ use self::status::StatusArgs;
 use self::support::SupportArgs;
 use self::tunnel::TunnelArgs;
 use crate::bench::{self, BenchArgs};
-use crate::config::{ConfigArgs, with_defaults};
-use crate::exit::EXIT_CODES;
+use crate::config::{ConfigArgs, Defaults, with_defaults};
+use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::help::grouped;
 use crate::program::{self, ErrorForm};
 use crate::progress::{self, ProgressArgs};
@@ -86,7 +89,8 @@ const ENVIRONMENT: &str = "\
 Environment:
   GRAPH_SERVICE_ENDPOINTS    shards, as a comma-separated or JSON list of tcp://HOST:PORT and unix://PATH
   GRAPH_SERVICE_TCP_ADDR     a single shard on TCP, when there is no list
-  GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else unix:///tmp/epistemic-graph.sock
+  GRAPH_SERVICE_SOCKET       a single shard on a unix socket, when there is neither; else epistemic-graph.sock in
+                             $XDG_RUNTIME_DIR or /tmp
   GRAPH_SERVICE_AUTH_SECRET  the shared secret; or give --secret-file
   EPISTEMIC_GRAPH_MIN_AUTH   2: no token that a listener can use again is sent, whatever a server says; else 1
   EPISTEMIC_GRAPH_TLS        require: TLS for every tcp:// endpoint; else off
@@ -184,6 +188,7 @@ enum Command {
     Pull(PullArgs),
     Status(StatusArgs),
     Scrub(ScrubArgs),
+    Compact(CompactArgs),
     Digest(DigestArgs),
     Diff(DiffArgs),
     Verify(VerifyArgs),
@@ -240,6 +245,7 @@ impl Command {
             Self::Pull(args) => reference::pull(&args, runtime),
             Self::Status(args) => status::run(&args, runtime),
             Self::Scrub(args) => scrub::run(&args, runtime),
+            Self::Compact(args) => compact::run(&args, runtime),
             Self::Digest(args) => digest::run(&args, runtime),
             Self::Diff(args) => diff::run(&args, runtime),
             Self::Verify(args) => audit::verify(&args),
@@ -266,25 +272,44 @@ pub(crate) fn command_line() -> clap::Command {
 
 /// Runs the program with the arguments of the process and returns its exit code. Errors are on stderr then.
 pub(crate) fn main() -> ExitCode {
-    let first = command_line().get_matches();
+    let first = match command_line().try_get_matches() {
+        Ok(first) => first,
+        Err(error) => return misused(&error),
+    };
     let form = if wants_json(&first) { ErrorForm::Json } else { ErrorForm::Text };
-    let configured = match configured(&first) {
-        Ok(configured) => configured,
+    let defaults = match defaults(&first) {
+        Ok(defaults) => defaults,
         Err(error) => return program::failed("egctl", form, &error),
     };
     // What a context gives is checked like what was typed.
-    let cli = Cli::from_arg_matches(&configured).unwrap_or_else(|error| error.exit());
+    let configured = with_defaults(command_line(), &defaults).try_get_matches();
+    let cli = match configured.and_then(|configured| Cli::from_arg_matches(&configured)) {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
     progress::show(cli.progress);
     // Snapshots, backups and directories hold what all tenants wrote: nobody else reads them, whatever the umask was.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     program::run("egctl", LOGGED, form, |runtime| cli.command.run(runtime))
 }
 
-/// The same arguments with the values of the context.
-fn configured(first: &ArgMatches) -> Result<ArgMatches> {
-    let config = ConfigArgs::from_arg_matches(first)?;
-    let defaults = config.defaults(|name| std::env::var(name).ok())?;
-    Ok(with_defaults(command_line(), &defaults).get_matches())
+/// The values of the context.
+fn defaults(first: &ArgMatches) -> Result<Defaults> {
+    ConfigArgs::from_arg_matches(first)?.defaults(|name| std::env::var(name).ok())
+}
+
+/// Tells what is wrong with a command line, or the help that it asks for, and returns the exit code. Nothing but the text of the flag
+/// tells that JSON is wanted: the line could not be read.
+fn misused(error: &clap::Error) -> ExitCode {
+    let is_json = std::env::args_os().any(|arg| arg == "--json" || arg == "--jsonl");
+    if error.use_stderr() && is_json {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        return program::failed("egctl", ErrorForm::Json, &Failure::new(Exit::Usage, text).into());
+    }
+    // Nobody is left to tell when the stream is closed.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS }
 }
 
 /// Whether the command that runs was given --json or --jsonl.

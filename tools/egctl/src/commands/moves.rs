@@ -9,16 +9,18 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Args;
-use epistemic_operations::hosts::{Directory, DirectoryParty, Party, StandingName, Status};
+use epistemic_operations::hosts::{Directory, DirectoryParty, Filling, Party, StandingName, Status};
 use epistemic_operations::moves::{
     BeforeDrop, Control, Held, Journal, Move, Receipt, Rest, Step, Timing, Watch, abort, begun, parse_pause,
 };
 use epistemic_operations::names::shown;
-use epistemic_operations::quantity::parse_rate;
+use epistemic_operations::quantity::{parse_rate, parse_time};
 use epistemic_router::Endpoint;
+use indicatif::HumanDuration;
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
+use super::signposts::{Signpost, forget_older_than};
 use crate::exit::{EXIT_CODES, Exit, Failure};
 use crate::output::{OutputArgs, Report};
 use crate::shards::ShardArgs;
@@ -294,6 +296,10 @@ pub(super) struct MovesArgs {
     /// told any more where it went. Or free the name that a restore holds which was killed.
     #[arg(long, value_name = "GRAPH", requires = "endpoint")]
     forget: Option<String>,
+    /// Remove all signposts that are older: 30d, 12h. Clients with an endpoint list of before that are not told any more where
+    /// graphs went. A signpost that does not tell its age stays.
+    #[arg(long, value_name = "AGE", value_parser = parse_time, conflicts_with = "forget")]
+    forget_older_than: Option<Duration>,
     #[command(flatten)]
     shards: ShardArgs,
     #[command(flatten)]
@@ -302,6 +308,9 @@ pub(super) struct MovesArgs {
 
 #[derive(Serialize)]
 struct Standings {
+    /// Signposts that were removed, of --forget-older-than.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forgotten: Option<Vec<Signpost>>,
     moves: Vec<Row>,
 }
 
@@ -319,35 +328,41 @@ pub(super) fn run_moves(args: &MovesArgs, runtime: &Runtime) -> Result<()> {
         let client = runtime.block_on(args.shards.owner_of(graph))?;
         runtime.block_on(client.call(graph, "MoveForget", &()))?;
     }
+    let older = args.forget_older_than.map(|age| forget_older_than(&args.shards, age));
+    let forgotten = older.map(|older| runtime.block_on(older)).transpose()?;
     let answers = runtime.block_on(args.shards.ask_all::<Vec<Status>>("MoveStatus"))?;
     let mut moves = Vec::new();
     for (endpoint, answer) in &answers.0 {
         let row = |status: &Status| Row { status: status.clone(), place: endpoint.to_string() };
         moves.extend(answer.iter().flatten().map(row));
     }
-    args.output.print(&Standings { moves })?;
+    args.output.print(&Standings { forgotten, moves })?;
     Ok(answers.failure()?)
+}
+
+/// That a graph arrives, and how far its copy is.
+fn arriving(filling: Option<Filling>) -> String {
+    let Some(Filling { records, of, left_s }) = filling else { return "arriving from".to_owned() };
+    let percent = 100 * records / of.max(1);
+    let left = left_s.map(|left| format!(", {} left", HumanDuration(Duration::from_secs(left))));
+    format!("arriving ({percent} %{}) from", left.unwrap_or_default())
 }
 
 impl Report for Standings {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(forgotten) = &self.forgotten {
+            writeln!(out, "signposts removed: {}", forgotten.len())?;
+        }
         let row = |Row { status, place }: &Row| {
             let (what, other) = match status.standing {
-                StandingName::Arriving => ("arriving from", &status.from),
-                StandingName::Moved if status.dropped => ("moved to", &status.to),
-                StandingName::Moved => ("moved to, records kept", &status.to),
-                StandingName::Served => ("served", &None),
+                StandingName::Arriving => (arriving(status.filling), &status.from),
+                StandingName::Moved if status.dropped => ("moved to".to_owned(), &status.to),
+                StandingName::Moved => ("moved to, records kept".to_owned(), &status.to),
+                StandingName::Served => ("served".to_owned(), &None),
             };
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             let sequence = status.sequence.to_string();
-            [
-                shortened(&status.name),
-                place.clone(),
-                what.into(),
-                text(other),
-                sequence,
-                text(&status.move_id),
-            ]
+            [shortened(&status.name), place.clone(), what, text(other), sequence, text(&status.move_id)]
         };
         let rows: Vec<_> = self.moves.iter().map(row).collect();
         write_table(out, ["graph", "place", "standing", "endpoint", "sequence", "move"], &rows)

@@ -132,6 +132,6 @@ impl fmt::Display for Content {
 /// Reads the whole of a graph from a shard.
 pub(super) async fn content(cluster: &mut Cluster, shard: &Endpoint, graph: &str) -> Result<Content> {
     let client = cluster.shard(shard)?.client().await?;
-    let (_, totals) = remote::content(client, graph).await?;
+    let (_, totals) = remote::content(client, graph, |_| {}).await?;
     Ok(Content { nodes: totals.nodes, edges: totals.edges, digest: totals.digest })
 }

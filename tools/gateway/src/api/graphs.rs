@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use epistemic_router::owners::Kind;
-use epistemic_router::status::GraphStats;
+use epistemic_router::status::{BaseNames, GraphStats};
 use serde::{Deserialize, Serialize};
 
 use self::sort::{Column, Key, Sort};
@@ -63,6 +63,9 @@ pub(crate) struct Page {
     /// Shards whose graphs are not in these numbers.
     missing: Vec<Missing>,
     hidden_graphs: u64,
+    /// Of all graphs, not of this page.
+    #[serde(flatten)]
+    base_names: BaseNames,
 }
 
 #[derive(Debug, Serialize)]
@@ -158,7 +161,9 @@ impl Gateway {
         let missing = answers.iter().enumerate().filter(|(_, answer)| answer.is_err());
         let missing = missing.map(|(place, _)| self.missing(place)).collect();
         let hidden_graphs = self.shards.iter().map(|shard| shard.hidden_graphs()).sum();
-        let page = Page { total, matched, rows, next, missing, hidden_graphs };
+        let all = answers.iter().flatten().flat_map(|graphs| graphs.iter());
+        let base_names = BaseNames::of(all, &self.default_graph);
+        let page = Page { total, matched, rows, next, missing, hidden_graphs, base_names };
         Ok(self.answer(0..self.shards.len(), page))
     }
 

@@ -74,15 +74,19 @@ fn once(told: impl Iterator<Item = Moved>) -> Vec<Moved> {
     rows
 }
 
+/// What is to be placed: a tenant, or a graph by its name.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Tenant {
-    tenant: String,
+pub(crate) struct Placed {
+    tenant: Option<String>,
+    graph: Option<String>,
 }
 
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Place {
-    tenant: String,
+    tenant: Option<String>,
     graph: Option<String>,
+    /// The name that places the graph, when a group of graphs lives together.
+    anchor: Option<String>,
     shard: Option<usize>,
     endpoint: Option<String>,
     /// Whether that shard has the graph; null when it does not tell.
@@ -95,13 +99,13 @@ pub(crate) struct Place {
 
 pub(crate) async fn place(
     State((gateway, _)): Shared,
-    Params(Tenant { tenant }): Params<Tenant>,
+    Params(Placed { tenant, graph }): Params<Placed>,
 ) -> Answered<Place> {
-    let (graph, rewritten) = match gateway.way(None, Some(&tenant)) {
-        Ok(Way::Found { graph, rewritten, .. }) => (graph, rewritten),
-        Ok(Way::Refused { error }) => {
-            return Ok(gateway.answer([], Place { tenant, error: Some(error), ..Place::default() }));
-        }
+    if tenant.is_some() == graph.is_some() {
+        return Err(ApiError::bad_request("give tenant or graph"));
+    }
+    let Way { graph, anchor, rewritten } = match gateway.way(graph.as_deref(), tenant.as_deref()) {
+        Ok(way) => way,
         Err(error) => {
             let error = Some(error.to_string());
             return Ok(gateway.answer([], Place { tenant, error, ..Place::default() }));
@@ -116,6 +120,7 @@ pub(crate) async fn place(
     };
     let body = Place {
         tenant,
+        anchor,
         shard: Some(place + 1),
         endpoint: Some(shard.endpoint.to_string()),
         exists: graphs.ok().map(|graphs| has(&graphs)),

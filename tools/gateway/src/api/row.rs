@@ -53,6 +53,9 @@ struct Disk {
     free: Option<u64>,
     total: Option<u64>,
     reserve: Option<u64>,
+    /// What is added to it in a day, and days until only the reserve is left at that pace; null while it does not grow.
+    growth_per_day: Option<u64>,
+    days_left: Option<u64>,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -97,7 +100,7 @@ impl Gateway {
             graphs: status.map(|status| status.graphs),
             nodes: status.map(|status| status.nodes),
             edges: status.map(|status| status.edges),
-            disk: status.map(Disk::of).unwrap_or_default(),
+            disk: status.map(|status| Disk::of(status, shard.growth_per_day())).unwrap_or_default(),
             memory: status.and_then(memory),
             checkpoint: Checkpoint {
                 at_ms: newest.map(|newest| newest.created_ms),
@@ -147,13 +150,16 @@ impl Row {
 }
 
 impl Disk {
-    fn of(status: &ShardStatus) -> Self {
+    fn of(status: &ShardStatus, growth_per_day: Option<u64>) -> Self {
+        let left = status.free_bytes.map(|free| free.saturating_sub(status.reserve_bytes.unwrap_or(0)));
         Self {
             store: Some(status.bytes),
             checkpoints: None,
             free: status.free_bytes,
             total: status.disk_bytes,
             reserve: status.reserve_bytes,
+            growth_per_day,
+            days_left: left.zip(growth_per_day).and_then(|(left, growth)| left.checked_div(growth)),
         }
     }
 }

@@ -54,6 +54,8 @@ struct Tenant {
 struct Quarantined {
     graph: String,
     reason: String,
+    since_ms: Option<u64>,
+    bytes: Option<u64>,
     works: &'static str,
 }
 
@@ -98,8 +100,8 @@ impl Gateway {
 }
 
 impl Quarantined {
-    fn of(DamagedGraph { graph, reason }: DamagedGraph) -> Self {
-        Self { graph, reason, works: "Reads of sound records work; writes are refused" }
+    fn of(DamagedGraph { graph, reason, since_ms, bytes }: DamagedGraph) -> Self {
+        Self { graph, reason, since_ms, bytes, works: "Reads of sound records work; writes are refused" }
     }
 }
 

@@ -56,9 +56,7 @@ impl Objects {
                            AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
             return Err(usage(message.to_owned()));
         }
-        // The process has one TLS implementation; a second attempt to name it is refused and fine.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build();
+        let store = epistemic_bucket::open(AmazonS3Builder::from_env().with_bucket_name(bucket));
         let store = store.map_err(|error| usage(format!("cannot use '{url}': {error}")))?;
         let prefix = Path::parse(prefix.trim_matches('/')).map_err(|error| usage(error.to_string()))?;
         Ok(Self::new(Arc::new(store), prefix, url, runtime))

@@ -38,7 +38,7 @@ pub struct Change {
     /// Components of an embedding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub components: Option<usize>,
-    /// A line that came with an imported document.
+    /// A line that came with an imported document, or the new owner; nobody, where it is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -86,6 +86,7 @@ impl Change {
             LedgerRecord::Cleared => of("clear_graph"),
             LedgerRecord::Replaced => of("replace_graph"),
             LedgerRecord::LedgerCleared => of("clear_ledger"),
+            LedgerRecord::Owned { owner } => Self { text: Some(owner.to_owned()), ..of("set_owner") },
         })
     }
 

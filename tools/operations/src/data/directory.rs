@@ -51,7 +51,7 @@ impl GraphSource for DirectorySource {
         let state = self.graph.counters();
         Ok(Summary {
             kind: self.graph.kind().name().to_owned(),
-            owner: self.graph.owner().map(str::to_owned),
+            owner: self.graph.owner().map(|owner| owner.to_string()),
             nodes: state.nodes,
             edges: state.edges,
             sequence: state.sequence,

@@ -2,14 +2,23 @@
 
 use std::error::Error;
 
+use epistemic_bucket::in_words;
 use epistemic_router::{CallError, RouterError};
 
-/// The text of an error with its causes, each said once.
+/// The text of an error with its causes, each said once. What an object store said is told in our words, where they are known.
 pub fn message_of(error: &anyhow::Error) -> String {
-    let mut message = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !message.contains(&cause) {
-            message = format!("{message}: {cause}");
+    let mut message = String::new();
+    for cause in error.chain() {
+        let words = in_words(cause);
+        let text = words.clone().unwrap_or_else(|| cause.to_string());
+        if message.is_empty() {
+            message = text;
+        } else if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        // What caused it is in them.
+        if words.is_some() {
+            break;
         }
     }
     for text in error.chain().filter_map(server_text) {

@@ -213,6 +213,7 @@ impl Party for DirectoryParty {
 /// A graph of an open store as `GraphStats` lists it. With `sizes` it blocks on disk.
 pub fn stats_of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> GraphStats {
     // Damage that is found on the way shows as quarantine.
+    let changed_ms = if sizes { graphs.changed_ms(graph).ok().flatten() } else { None };
     let sizes = if sizes { graphs.sizes_of(graph).ok() } else { None };
     let sizes = sizes.map(|sizes| {
         let epistemic_storage::graph::GraphSizes { nodes, edges, labels, ledger, vectors } = sizes;
@@ -222,7 +223,7 @@ pub fn stats_of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> GraphStats {
     GraphStats {
         name: graph.name().to_string(),
         kind: graph.kind().name().to_owned(),
-        owner: graph.owner().map(str::to_owned),
+        owner: graph.owner().map(|owner| owner.to_string()),
         tenant: graph.tenant().map(str::to_owned),
         nodes: state.nodes,
         edges: state.edges,
@@ -232,7 +233,7 @@ pub fn stats_of(graphs: &GraphStore, graph: &Graph, sizes: bool) -> GraphStats {
         quarantined: graph.quarantined().map(str::to_owned),
         bytes: sizes.map(|sizes| sizes.total()),
         sizes,
-        changed_ms: None,
+        changed_ms,
     }
 }
 

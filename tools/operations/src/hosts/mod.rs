@@ -23,8 +23,8 @@ pub use error::DirectoryRefused;
 #[cfg(test)]
 pub(crate) use hooked::{Hook, Hooked};
 pub use party::{
-    Admission, Changed, Content, Export, GivenUp, Look, Outcome, Overtaken, Party, Refusal, StandingName,
-    Status, is_aborted, is_late, is_overtaken, is_silent, is_truncated,
+    Admission, Changed, Content, Export, Filling, GivenUp, Look, Outcome, Overtaken, Party, Refusal,
+    StandingName, Status, is_aborted, is_late, is_overtaken, is_silent, is_truncated,
 };
 pub use place::{RemotePlace, StorePlace};
 pub use shard::ShardParty;

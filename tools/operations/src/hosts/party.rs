@@ -25,6 +25,17 @@ pub enum StandingName {
     Moved,
 }
 
+/// How far the copy of an arriving graph is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filling {
+    /// Records that arrived.
+    pub records: u64,
+    /// Records in all, about.
+    pub of: u64,
+    /// Seconds left at the pace until now; none while there is none.
+    pub left_s: Option<u64>,
+}
+
 /// A graph at a place, as `MoveStatus` tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -59,6 +70,9 @@ pub struct Status {
     /// Of an arriving graph: the ownership term of that graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin_epoch: Option<u64>,
+    /// Of an arriving graph whose copy is taken in at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filling: Option<Filling>,
     /// Where a moved graph is served, or where one goes whose writes are stopped.
     #[serde(default)]
     pub to: Option<String>,
@@ -87,6 +101,7 @@ impl Status {
             from: None,
             origin_id: None,
             origin_epoch: None,
+            filling: None,
             to: None,
             dropped: false,
             fenced_by: None,

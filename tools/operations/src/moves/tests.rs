@@ -40,6 +40,7 @@ struct World {
     source: Arc<GraphStore>,
     destination: Arc<GraphStore>,
     written: Mutex<Vec<String>>,
+    owner: Mutex<String>,
     next: AtomicU64,
     calls: AtomicUsize,
     dies: Mutex<Option<(usize, Death)>>,
@@ -56,6 +57,7 @@ impl World {
             source,
             destination,
             written: Mutex::default(),
+            owner: Mutex::new("o".into()),
             next: AtomicU64::new(0),
             calls: AtomicUsize::new(0),
             dies: Mutex::new(None),
@@ -67,7 +69,7 @@ impl World {
         world
     }
 
-    /// Writes a node with an edge and an embedding wherever the graph is served.
+    /// Writes a node with an edge and an embedding wherever the graph is served, and now and then gives it to somebody else.
     fn write(&self) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = format!("n{number}");
@@ -93,6 +95,11 @@ impl World {
             graphs
                 .write(GRAPH, Op::One(Mutation::AddEmbedding { node: id.clone(), components: vec![1; 8] }))
                 .unwrap();
+            if number % 5 == 2 {
+                let owner = format!("o{number}");
+                graphs.write(GRAPH, Op::SetOwner(Some(owner.clone()))).unwrap();
+                *self.owner.lock() = owner;
+            }
             if number % 7 == 3 {
                 graphs.write(GRAPH, Op::One(Mutation::RemoveNode { id: id.clone() })).unwrap();
             } else {
@@ -172,8 +179,9 @@ impl World {
         assert_eq!(self.source.graph_in_any_state(GRAPH).unwrap().counters().nodes, 0, "{told}: dropped");
         let arrived = self.destination.graph(GRAPH).unwrap();
         assert_eq!(
-            (arrived.tenant(), arrived.owner(), arrived.kind()),
-            (Some("A"), Some("o"), GraphType::Team)
+            (arrived.tenant(), arrived.owner().as_deref(), arrived.kind()),
+            (Some("A"), Some(self.owner.lock().as_str()), GraphType::Team),
+            "{told}"
         );
         assert!(receipt.compared_at.unwrap() <= receipt.sequence, "{told}");
     }

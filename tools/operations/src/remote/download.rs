@@ -138,19 +138,31 @@ fn bin_content(mut value: Bytes) -> Option<Bytes> {
     (value.len() == length as usize).then_some(value)
 }
 
-/// Header, counts and digest of a graph as it is now, computed here from the records that the shard sends.
-pub async fn content(client: Client, graph: &str) -> Result<(Header, Totals), SnapshotError> {
-    verified(Download::open(client, graph).await).await
+/// Header, counts and digest of a graph as it is now, computed here from the records that the shard sends. `progress` is told now
+/// and then how many were read, on another thread.
+pub async fn content(
+    client: Client,
+    graph: &str,
+    progress: impl FnMut(u64) + Send + 'static,
+) -> Result<(Header, Totals), SnapshotError> {
+    verified(Download::open(client, graph).await, progress).await
 }
 
 /// As [`content`], without the ledger, which the shard does not read then.
-pub async fn content_without_ledger(client: Client, graph: &str) -> Result<(Header, Totals), SnapshotError> {
-    verified(Download::open_without_ledger(client, graph).await).await
+pub async fn content_without_ledger(
+    client: Client,
+    graph: &str,
+    progress: impl FnMut(u64) + Send + 'static,
+) -> Result<(Header, Totals), SnapshotError> {
+    verified(Download::open_without_ledger(client, graph).await, progress).await
 }
 
-async fn verified(opened: Result<Download, CallError>) -> Result<(Header, Totals), SnapshotError> {
+async fn verified(
+    opened: Result<Download, CallError>,
+    mut progress: impl FnMut(u64) + Send + 'static,
+) -> Result<(Header, Totals), SnapshotError> {
     let download = opened.map_err(io::Error::other)?;
-    tokio::task::spawn_blocking(move || verify(download, &mut |_| {})).await.map_err(io::Error::other)?
+    tokio::task::spawn_blocking(move || verify(download, &mut progress)).await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]

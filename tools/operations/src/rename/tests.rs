@@ -91,7 +91,7 @@ fn a_death_at_any_call_loses_nothing() {
                 let after = party(&destination, "b").content("new").unwrap();
                 assert!(is_same(&before, &after), "{two} {how:?} {at}: {before:?} {after:?}");
                 let graph = destination.graph("new").unwrap();
-                assert_eq!((graph.owner(), graph.kind()), (Some("o"), GraphType::Team));
+                assert_eq!((graph.owner().as_deref(), graph.kind()), (Some("o"), GraphType::Team));
                 assert!(source.graph_in_any_state("old").is_err(), "{two} {how:?} {at}");
                 if !died {
                     break;

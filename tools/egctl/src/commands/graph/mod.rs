@@ -1,5 +1,6 @@
 //! `egctl graph`: making, emptying, renaming and deleting graphs, and whose they are.
 
+mod chown;
 mod clear;
 mod create;
 mod delete;
@@ -26,6 +27,7 @@ pub(super) enum GraphCommand {
     Clear(clear::ClearArgs),
     Rename(rename::RenameArgs),
     Owner(owner::OwnerArgs),
+    Chown(chown::ChownArgs),
 }
 
 /// Runs one of them.
@@ -36,6 +38,7 @@ pub(super) fn run(command: &GraphCommand, runtime: &Runtime) -> Result<()> {
         GraphCommand::Clear(args) => clear::run(args, runtime),
         GraphCommand::Rename(args) => rename::run(args, runtime),
         GraphCommand::Owner(args) => owner::run(args, runtime),
+        GraphCommand::Chown(args) => chown::run(args, runtime),
     }
 }
 

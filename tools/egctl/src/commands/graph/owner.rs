@@ -17,8 +17,8 @@ use crate::shards::{Answers, ShardArgs, affinity};
 
 /// Show whose a graph is: the shard that its name belongs to, the shards that have it, and the agent and tenant that own it.
 ///
-/// A graph keeps the owner that created it: no operation of a shard gives it another. Graphs that two shards serve are for
-/// egctl owners.
+/// A graph belongs to the agent that created it, until egctl graph chown gives it to another. Graphs that two shards serve are
+/// for egctl owners.
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(in crate::commands) struct OwnerArgs {

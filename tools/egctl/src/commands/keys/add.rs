@@ -45,6 +45,9 @@ pub(in crate::commands) struct AddArgs {
     /// Version of tokens that is taken: 1 over the id of a request, 2 over all of it; repeat it for both [default: both].
     #[arg(long, value_name = "VERSION")]
     tokens: Vec<u8>,
+    /// What it uses counts for this quota class too; the rule of the class is the one of tenant class:NAME (egctl quota).
+    #[arg(long, value_name = "NAME")]
+    quota_class: Option<String>,
     /// When it ends, as 2026-12-31T00:00:00Z.
     #[arg(long, value_name = "TIME")]
     not_after: Option<Datetime>,
@@ -96,6 +99,9 @@ pub(super) fn run(args: &AddArgs) -> Result<()> {
             "tokens",
             value(args.tokens.iter().map(|version| i64::from(*version)).collect::<toml_edit::Array>()),
         );
+    }
+    if let Some(class) = &args.quota_class {
+        entry.insert("quota_class", value(&**class));
     }
     if let Some(time) = args.not_after {
         entry.insert("not_after", value(time));

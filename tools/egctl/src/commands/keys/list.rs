@@ -45,6 +45,8 @@ struct Row {
     state: &'static str,
     except: Vec<String>,
     frozen: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota_class: Option<String>,
 }
 
 pub(super) fn run(args: &ListArgs) -> Result<()> {
@@ -69,6 +71,7 @@ fn of_key(key: &Key, now: u64) -> Row {
         state: if key.frozen { "frozen" } else { state_of_key(key, now) },
         except: Vec::new(),
         frozen: Vec::new(),
+        quota_class: key.quota_class.clone(),
     }
 }
 
@@ -85,6 +88,7 @@ fn of_derived(derived: &Derived, now: u64) -> Row {
         state: state(derived.validity, &derived.roots, now),
         except: derived.except.clone(),
         frozen: derived.frozen.clone(),
+        quota_class: derived.quota_class.clone(),
     }
 }
 

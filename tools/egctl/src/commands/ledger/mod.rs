@@ -23,7 +23,7 @@ pub(super) fn run(command: &LedgerCommand, runtime: &Runtime) -> Result<()> {
     match command {
         LedgerCommand::Show(args) => show::run(args, runtime),
         LedgerCommand::Keep(args) => keep::run(args, runtime),
-        LedgerCommand::Trim(args) => trim::run(args),
+        LedgerCommand::Trim(args) => trim::run(args, runtime),
         LedgerCommand::Clear(args) => clear::run(args, runtime),
     }
 }

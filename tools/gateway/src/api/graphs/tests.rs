@@ -98,3 +98,16 @@ fn what_is_not_understood_is_refused() {
     let refused = axum::extract::Query::<Wanted>::try_from_uri(&uri).unwrap_err();
     assert!(refused.body_text().contains("size"), "{}", refused.body_text());
 }
+
+/// What tenants have is looked for under one base name; data under the well-known other one may be where nobody looks.
+#[test]
+fn data_under_the_other_base_name_is_told_of() {
+    let names =
+        [("__commons__", 3), ("tenant__a____commons__", 1), ("tenant__b____commons__", 0), ("__bus__", 1)];
+    let mut graphs: Vec<_> = names.iter().map(|(name, nodes)| graph(name, *nodes)).collect();
+    graphs.sort_by(|a, b| a.name.cmp(&b.name));
+    let page = page("", &[Ok(Arc::new(graphs)), Err("it is down".into())]);
+    assert_eq!(page.base_names.default_graph, "__bus__");
+    let [other] = &page.base_names.other_bases[..] else { panic!("{page:?}") };
+    assert_eq!((other.base, other.graphs), ("__commons__", 2));
+}

@@ -285,6 +285,14 @@ export default function graphs(page) {
       filters(),
       missing(list?.missing),
       list && hidden(list.hidden_graphs, tier.answer?.role),
+      list?.other_bases?.map(({ base, graphs }) =>
+        h(
+          "p",
+          { class: "warn" },
+          `▲ ${plural(graphs, "graph")} with content under the base name ${base}, not ${list.default_graph}: `,
+          `set KG_DEFAULT_GRAPH=${base} if clients use it`,
+        ),
+      ),
       list && trouble && failed(trouble),
       fresh &&
         h(

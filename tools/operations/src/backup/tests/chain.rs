@@ -85,7 +85,11 @@ fn a_restored_graph_has_the_ledger_of_the_original_and_goes_on_in_its_chain() {
     fixture.restore_into(&graphs, Point::Newest, false).unwrap();
     let changes = |graphs: &epistemic_storage::GraphStore| {
         let graph = graphs.graph(GRAPH).unwrap();
-        (graphs.changes(&graph, 0, usize::MAX).unwrap(), graph.kind(), graph.owner().map(str::to_owned))
+        (
+            graphs.changes(&graph, 0, usize::MAX).unwrap(),
+            graph.kind(),
+            graph.owner().map(|owner| owner.to_string()),
+        )
     };
     assert_eq!(changes(&graphs), changes(&fixture.graphs));
     fixture.graphs = graphs;

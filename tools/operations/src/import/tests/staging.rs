@@ -23,7 +23,7 @@ fn staged(document: Option<&[u8]>, log: Option<&[u8]>) -> (Content, Findings) {
     let findings =
         stage(&graphs, "g", GraphType::Team, owner, document.as_ref(), log.as_ref(), &mut |_| {}).unwrap();
     let graph = graphs.graph("g").unwrap();
-    assert_eq!((graph.kind(), graph.owner()), (GraphType::Team, Some("me")));
+    assert_eq!((graph.kind(), graph.owner().as_deref()), (GraphType::Team, Some("me")));
     let reader = graphs.latest(&graph);
     let (mut nodes, mut edges, mut content) = (Vec::new(), Vec::new(), Content::default());
     reader

@@ -199,6 +199,7 @@ fn graphs_between_two_shards_are_refused_and_signposts_are_no_graphs() {
         epoch: 0,
         origin_id: None,
         origin_epoch: None,
+        filling: None,
         fenced_by: None,
     };
     let served = shards[1].graphs[1].name.clone();
