@@ -378,8 +378,9 @@ impl Thread {
         while let Ok(arrival) = self.queue.try_recv() {
             self.take(arrival);
         }
-        let detail = format!("a commit has waited for over {} s (--store-deadline)", deadline.as_secs());
-        let error = StoreError::Unreachable { detail };
+        let error = self.graphs.store().accepts_writes().err().unwrap_or_else(|| StoreError::Unreachable {
+            detail: format!("a commit has waited for over {} s (--store-deadline)", deadline.as_secs()),
+        });
         self.besides.drain(..).for_each(|beside| beside.refuse(&error));
         running.iter().for_each(|beside| beside.refuse(&error));
         let held_up = self.held_up.take_all();

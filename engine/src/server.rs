@@ -71,7 +71,7 @@ use crate::{
     semantic::Indexes,
     sessions::Sessions,
     shard::{Authentication, Limits, MadeWith, Periodic, Shard, SharedSecret},
-    signed::SignedRequests,
+    signed::{Outlives, SignedRequests},
     slow_requests::SlowRequests,
     spool::{self, Spool},
     tls::Tls,
@@ -380,7 +380,12 @@ fn authentication(config: &Config, auth: &AuthChoice, metrics: &Metrics) -> anyh
     }
     let signed = &config.signed;
     let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
-    let checks = SignedRequests::open(signed.expected(), signed.window(), nonces.as_deref());
+    let outlives = match &nonces {
+        Some(dir) => Outlives::Nonces(dir),
+        None if config.store.is_some() => Outlives::Records,
+        None => Outlives::Nothing,
+    };
+    let checks = SignedRequests::open(signed.expected(), signed.window(), outlives);
     let made_with = match (&config.keys_file, shared) {
         (Some(file), shared) => {
             let series = KeySeries::new()?;

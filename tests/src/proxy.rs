@@ -19,6 +19,8 @@ pub enum Fault {
     Lost,
     /// The server does not see it and nobody answers.
     Stall,
+    /// It is refused for want of room.
+    Full,
 }
 
 #[derive(Debug, Default)]
@@ -27,8 +29,8 @@ struct Plan {
     fault: Option<(Fault, usize)>,
     /// Requests since the fault was set.
     seen: usize,
-    /// Every request stalls.
-    cut_off: bool,
+    /// What every request meets; a full server those with an object alone.
+    always: Option<Fault>,
     /// Connections that stay open without an answer.
     stalled: Vec<TcpStream>,
 }
@@ -78,7 +80,12 @@ impl Proxy {
 
     /// Every request stalls from now on, as when the network is gone, until [`Proxy::clear`].
     pub fn cut_off(&self) {
-        lock(&self.plan).cut_off = true;
+        lock(&self.plan).always = Some(Fault::Stall);
+    }
+
+    /// Every object is refused for want of room from now on, until [`Proxy::clear`].
+    pub fn fill_up(&self) {
+        lock(&self.plan).always = Some(Fault::Full);
     }
 
     /// No request goes wrong any more. Tells whether the fault was still to come.
@@ -86,7 +93,7 @@ impl Proxy {
         while self.met.try_recv().is_ok() {}
         let mut plan = lock(&self.plan);
         plan.stalled.clear();
-        plan.cut_off = false;
+        plan.always = None;
         plan.fault.take().is_some()
     }
 
@@ -108,7 +115,7 @@ fn forward(
 ) -> io::Result<()> {
     let Some((head, begun)) = read_head(&mut client)? else { return Ok(()) };
     let length: u64 = header(&head, "content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-    let fault = due(plan);
+    let fault = due(plan, &head);
     if fault.is_some() {
         // The test that set it may have ended.
         let _ = met.send(());
@@ -119,10 +126,11 @@ fn forward(
             lock(plan).stalled.push(client);
             return Ok(());
         }
-        Some(Fault::Unavailable) => {
+        Some(fault @ (Fault::Unavailable | Fault::Full)) => {
             io::copy(&mut (&mut client).take(length - begun.len() as u64), &mut io::sink())?;
-            return client
-                .write_all(b"HTTP/1.1 503 Slow Down\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let status = if fault == Fault::Full { "507 Insufficient Storage" } else { "503 Slow Down" };
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            return client.write_all(answer.as_bytes());
         }
         Some(Fault::Lost) | None => {}
     }
@@ -139,10 +147,12 @@ fn forward(
 }
 
 /// The fault of the request that has come, if any.
-fn due(plan: &Mutex<Plan>) -> Option<Fault> {
+fn due(plan: &Mutex<Plan>, head: &str) -> Option<Fault> {
     let mut plan = lock(plan);
-    if plan.cut_off {
-        return Some(Fault::Stall);
+    match plan.always {
+        Some(Fault::Full) if !head.starts_with("PUT ") => {}
+        Some(always) => return Some(always),
+        None => {}
     }
     let (_, after) = plan.fault?;
     plan.seen += 1;

@@ -50,6 +50,19 @@ fn answer(client: &mut Client, frame: &Json) -> Result<(String, String)> {
     Ok((text("error"), text("error_detail")))
 }
 
+/// It has no place for nonces: what may have been answered before its start is not answered again, however long tokens live.
+#[test]
+fn a_shard_on_an_object_store_takes_no_request_of_before_its_start() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let store = format!("file://{}", folder.path().display());
+    let server = server(ANY_TIME).in_memory().arg("--store").arg(store).start()?;
+    let golden = golden()?;
+    let vector = golden["vectors"].get(0).context("no vector")?;
+    let (code, detail) = answer(&mut server.client()?, &vector["frame_hex"])?;
+    ensure!(code == "AUTH_EXPIRED", "{code}: {detail}");
+    Ok(())
+}
+
 /// What the signature has to do with it: what comes behind it may have other words here.
 const OF_THE_SIGNATURE: [&str; 8] = [
     "AUTHENTICATION_REQUIRED",

@@ -10,12 +10,11 @@ mod once;
 mod refusal;
 mod scopes;
 
-use std::path::Path;
-
 use epistemic_signing::{BodyHash, PREFIX, Request, Token};
 use epistemic_storage::{clock, properties::token::Reader};
 
 pub(crate) use expected::Expected;
+pub(crate) use nonces::Outlives;
 pub(crate) use once::{has_own_key, once};
 pub(crate) use refusal::Refusal;
 pub(crate) use scopes::Scope;
@@ -32,9 +31,9 @@ pub(crate) struct SignedRequests {
 }
 
 impl SignedRequests {
-    /// Nonces are remembered in `dir`, if there is one, across restarts.
-    pub(crate) fn open(expected: Expected, window: u64, dir: Option<&Path>) -> Self {
-        let nonces = Nonces::open(dir, window, now());
+    /// Reads the nonces of before, where they outlive a process. Blocks.
+    pub(crate) fn open(expected: Expected, window: u64, outlives: Outlives<'_>) -> Self {
+        let nonces = Nonces::open(outlives, window, now());
         Self { expected, nonces, window }
     }
 

@@ -17,9 +17,26 @@ const MOST: usize = 8 << 20;
 /// Clocks that are further ahead than this get their nonces synced at once, see [`NonceFiles`].
 pub(super) const AHEAD: u64 = 5;
 
+/// Without files a token may be so many seconds ahead: an owner that dies serves no more when its successor, which knows of none of
+/// its nonces, begins after this time.
+const AHEAD_WITHOUT_FILES: u64 = 3;
+
+/// What outlives a process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outlives<'d> {
+    /// Nothing: who sends a frame again after a restart finds none of what it asked for.
+    Nothing,
+    /// Nonces, in this directory, beside the records.
+    Nonces(&'d Path),
+    /// The records alone.
+    Records,
+}
+
 /// The nonces of the tokens that have not expired.
 pub(crate) struct Nonces {
     window: u64,
+    /// Seconds that a token may be ahead.
+    most_ahead: u64,
     state: Mutex<State>,
 }
 
@@ -33,11 +50,19 @@ struct State {
 }
 
 impl Nonces {
-    /// Reads the nonces that were remembered in `dir`. Where that cannot be done, on a full disk for instance, tokens of before
+    /// Reads the nonces that were remembered. Where that cannot be done, on a full disk for instance, tokens of before
     /// this start are refused, and those of now remembered in memory alone.
-    pub(super) fn open(dir: Option<&Path>, window: u64, now: u64) -> Self {
+    pub(super) fn open(outlives: Outlives<'_>, window: u64, now: u64) -> Self {
         let mut state = State { seen: BTreeMap::new(), count: 0, floor: 0, files: None };
         let since_now = now.saturating_add(AHEAD);
+        let (dir, most_ahead) = match outlives {
+            Outlives::Nothing => (None, window),
+            Outlives::Nonces(dir) => (Some(dir), window),
+            Outlives::Records => {
+                state.floor = now;
+                (None, AHEAD_WITHOUT_FILES)
+            }
+        };
         match dir.map(NonceFiles::open).transpose() {
             Ok(None) => {}
             Ok(Some((files, seen, complete))) => {
@@ -51,7 +76,7 @@ impl Nonces {
                 tell_of_failure(&error);
             }
         }
-        let nonces = Self { window, state: Mutex::new(state) };
+        let nonces = Self { window, most_ahead, state: Mutex::new(state) };
         nonces.forget_expired(&mut nonces.state.lock(), now);
         nonces
     }
@@ -63,7 +88,7 @@ impl Nonces {
     pub(super) fn remember(&self, nonce: &str, timestamp: u64, now: u64) -> Result<(), Refusal> {
         let hash = fingerprint(nonce);
         let mut state = self.state.lock();
-        if timestamp <= state.floor {
+        if timestamp <= state.floor || timestamp.saturating_sub(now) > self.most_ahead {
             return Err(Refusal::Expired);
         }
         if state.seen.values().any(|seen| seen.contains(&hash)) {
@@ -143,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_nonce_is_taken_once_until_its_token_expires() {
-        let nonces = Nonces::open(None, 300, NOW);
+        let nonces = Nonces::open(Outlives::Nothing, 300, NOW);
         for (nonce, timestamp) in [("a", NOW), ("b", NOW - 300), ("c", NOW + 300)] {
             assert_eq!(take(&nonces, nonce, timestamp, NOW), Ok(()));
             for other in [timestamp, NOW, NOW + 299] {
@@ -158,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_window_without_bounds_is_none() {
-        let nonces = Nonces::open(None, u64::MAX, NOW);
+        let nonces = Nonces::open(Outlives::Nothing, u64::MAX, NOW);
         for timestamp in [1, NOW, u64::MAX] {
             let nonce = timestamp.to_string();
             assert_eq!(take(&nonces, &nonce, timestamp, NOW), Ok(()));
@@ -170,7 +195,7 @@ mod tests {
     fn restarts_forget_nothing() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("nonces");
-        let open = |now| Nonces::open(Some(&dir), 300, now);
+        let open = |now| Nonces::open(Outlives::Nonces(&dir), 300, now);
         let first = open(NOW);
         for (nonce, timestamp) in [("a", NOW), ("b", NOW + 200), ("c", NOW - 100)] {
             assert_eq!(take(&first, nonce, timestamp, NOW), Ok(()));
@@ -189,12 +214,25 @@ mod tests {
         assert_eq!(fs_err::read_dir(&dir).unwrap().count(), 1, "files of expired nonces are gone");
     }
 
+    /// A stand-by that took over answered a frame again that the owner before it had answered.
+    #[test]
+    fn who_takes_records_over_refuses_what_may_have_been_answered() {
+        let owner = Nonces::open(Outlives::Records, 300, NOW - 100);
+        let last = NOW + AHEAD_WITHOUT_FILES;
+        assert_eq!(take(&owner, "a", last, NOW), Ok(()));
+        assert_eq!(take(&owner, "b", last + 1, NOW), Err(Refusal::Expired), "it could be sent again later");
+        // The lease has run out.
+        let next = Nonces::open(Outlives::Records, 300, last);
+        assert_eq!(take(&next, "a", last, last), Err(Refusal::Expired));
+        assert_eq!(take(&next, "c", last + 1, last), Ok(()));
+    }
+
     #[test]
     fn a_folder_that_cannot_be_used_stops_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("nonces");
         fs_err::write(&file, "in the way").unwrap();
-        let nonces = Nonces::open(Some(&file), 300, NOW);
+        let nonces = Nonces::open(Outlives::Nonces(&file), 300, NOW);
         assert_eq!(take(&nonces, "a", NOW + AHEAD, NOW), Err(Refusal::Expired));
         assert_eq!(take(&nonces, "a", NOW + AHEAD + 1, NOW + 6), Ok(()));
         assert_eq!(take(&nonces, "a", NOW + AHEAD + 1, NOW + 6), Err(Refusal::Token));
@@ -206,14 +244,14 @@ mod tests {
     fn after_a_power_cut_tokens_of_before_it_are_refused() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("nonces");
-        let first = Nonces::open(Some(&dir), 300, NOW);
+        let first = Nonces::open(Outlives::Nonces(&dir), 300, NOW);
         assert_eq!(take(&first, "a", NOW, NOW), Ok(()));
         drop(first);
         let state = dir.join("state");
         let text = fs_err::read_to_string(&state).unwrap();
         for damaged in [text.replace("open ", "open x"), text.replace("open", "lost"), String::new()] {
             fs_err::write(&state, damaged).unwrap();
-            let restarted = Nonces::open(Some(&dir), 300, NOW + 30);
+            let restarted = Nonces::open(Outlives::Nonces(&dir), 300, NOW + 30);
             assert_eq!(take(&restarted, "lost", NOW, NOW + 30), Err(Refusal::Expired));
             assert_eq!(take(&restarted, "lost", NOW + 30 + AHEAD, NOW + 30), Err(Refusal::Expired));
             assert_eq!(take(&restarted, "later", NOW + 31 + AHEAD, NOW + 36), Ok(()));

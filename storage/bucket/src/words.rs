@@ -8,7 +8,7 @@ use crate::NoCredentials;
 
 /// The codes of S3 that an operator can do something about. Servers send them in the bodies of their answers, and the client gives
 /// these as text alone.
-const CODES: [(&str, &str); 11] = [
+const CODES: [(&str, &str); 14] = [
     (
         "NoSuchBucket",
         "there is no such bucket: create it first, and look at its name and at the endpoint (AWS_ENDPOINT)",
@@ -25,6 +25,9 @@ const CODES: [(&str, &str); 11] = [
         "AccessDenied",
         "these credentials may not do it: the key needs to list the bucket, and to read, write and delete objects below the prefix",
     ),
+    ("QuotaExceeded", FULL),
+    ("XMinioAdminBucketQuotaExceeded", FULL),
+    ("XMinioStorageFull", FULL),
     ("PermanentRedirect", REGION),
     ("AuthorizationHeaderMalformed", REGION),
     ("IllegalLocationConstraintException", REGION),
@@ -35,6 +38,9 @@ const CODES: [(&str, &str); 11] = [
 ];
 const REGION: &str =
     "the bucket is in another region: set AWS_REGION to that of the bucket, or AWS_ENDPOINT to where it is";
+const FULL: &str = "the bucket is full: give it room or a higher quota, or remove what nobody needs";
+/// In the text of an answer with this status, which has no code everywhere.
+const STATUS_FULL: &str = "507 Insufficient Storage";
 /// Of an answer that sends elsewhere without saying where; the client's own text.
 const ELSEWHERE: &str = "redirect without LOCATION";
 
@@ -99,6 +105,7 @@ fn of_text(text: &str) -> Option<String> {
     let found = CODES.iter().find(|(code, _)| sent(code));
     match found {
         Some((code, words)) => Some(format!("{words} ({code})")),
+        None if text.contains(STATUS_FULL) => Some(FULL.to_owned()),
         None => text.contains(ELSEWHERE).then(|| REGION.to_owned()),
     }
 }
@@ -165,6 +172,8 @@ mod tests {
             // Also where the client's error is a cause of others.
             assert_eq!(in_words(&io::Error::from(error)), Some(words));
         }
+        let full = put(&bucket(answering("507 Insufficient Storage", String::new()).await)).await;
+        assert!(told(&full).contains("bucket is full"), "{full:?}");
         let other = put(&bucket(answering("418 I'm a teapot", String::new()).await)).await;
         assert_eq!(in_words(&other), None);
         assert_eq!(told(&other), other.to_string());

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
 use async_trait::async_trait;
@@ -16,6 +17,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart, path::Path,
 };
+use parking_lot::Mutex;
 
 /// Entries that one request lists at most.
 const PAGE: u64 = 1000;
@@ -55,7 +57,11 @@ struct Count {
 
 /// All requests of one location.
 #[derive(Debug, Default)]
-pub(crate) struct Requests([Count; Kind::ALL.len()]);
+pub(crate) struct Requests {
+    counts: [Count; Kind::ALL.len()],
+    /// When the last PUT failed, and why.
+    failed_put: Mutex<Option<(Instant, String)>>,
+}
 
 impl Requests {
     /// Their numbers until now, by kind.
@@ -66,11 +72,11 @@ impl Requests {
             errors: count.errors.load(Relaxed),
             bytes: count.bytes.load(Relaxed),
         };
-        Kind::ALL.into_iter().zip(&self.0).map(total).collect()
+        Kind::ALL.into_iter().zip(&self.counts).map(total).collect()
     }
 
     fn add<T>(&self, kind: Kind, answer: &Result<T>, bytes: impl FnOnce(&T) -> u64) {
-        let count = &self.0[kind as usize];
+        let count = &self.counts[kind as usize];
         count.requests.fetch_add(1, Relaxed);
         match answer {
             Ok(answer) => {
@@ -83,10 +89,18 @@ impl Requests {
                 | Error::Precondition { .. }
                 | Error::NotModified { .. },
             ) => {}
-            Err(_) => {
+            Err(error) => {
                 count.errors.fetch_add(1, Relaxed);
+                if kind == Kind::Put {
+                    *self.failed_put.lock() = Some((Instant::now(), epistemic_bucket::told(error)));
+                }
             }
         }
+    }
+
+    /// Why the last PUT failed, if one has since then.
+    pub(crate) fn why_no_put(&self, since: Instant) -> Option<String> {
+        self.failed_put.lock().as_ref().filter(|(at, _)| *at >= since).map(|(_, why)| why.clone())
     }
 }
 
@@ -112,7 +126,7 @@ impl Counted {
                 Ok(_) if entries % PAGE == 0 => requests.add(Kind::List, &Ok(()), |()| 0),
                 Ok(_) => {}
                 Err(_) => {
-                    requests.0[Kind::List as usize].errors.fetch_add(1, Relaxed);
+                    requests.counts[Kind::List as usize].errors.fetch_add(1, Relaxed);
                 }
             }
         });

@@ -148,9 +148,13 @@ impl SlateStore {
     }
 
     pub(crate) fn unreachable(&self, waited: Duration) -> StoreError {
-        StoreError::Unreachable {
-            detail: format!("a write to {} has waited for {} s for its answer", self.url, waited.as_secs()),
+        let mut detail =
+            format!("a write to {} has waited for {} s for its answer", self.url, waited.as_secs());
+        let begun = Instant::now().checked_sub(waited);
+        if let Some(why) = begun.and_then(|begun| self.location.requests.why_no_put(begun)) {
+            detail += &format!("; it was refused last with: {why}");
         }
+        StoreError::Unreachable { detail }
     }
 
     /// Writes changes and makes them durable; returns the number of the commit.

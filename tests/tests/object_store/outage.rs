@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use epistemic_tests::proxy::Proxy;
 use epistemic_tests::s3::S3Server;
 use epistemic_tests::seaweed::SeaweedCluster;
 use epistemic_tests::seed::number_from_env;
+use epistemic_tests::wire::{bin, params};
 use epistemic_tests::{Client, ServerProcess, http, wait};
 
 const STEP: Duration = Duration::from_millis(10);
@@ -85,6 +87,40 @@ fn an_outage_of_seaweedfs_heals_by_itself() -> Result<()> {
     for number in 0..acknowledged {
         ensure!(client.node_properties("g", &number.to_string())?.is_some(), "node {number} is missing");
     }
+    ensure!(client.node_properties("g", "refused")?.is_none(), "a refused write was made");
+    Ok(())
+}
+
+/// It says that it is the room that is missing, and goes on once there is some.
+#[test]
+fn a_full_bucket_is_told_as_such() -> Result<()> {
+    let s3 = S3Server::start()?;
+    let proxy = Proxy::before(s3.addr())?;
+    let server = ServerProcess::ours().metrics().in_memory().arg("--store");
+    let server = server.arg(format!("s3://{}/shard", S3Server::BUCKET)).arg("--store-deadline").arg("1");
+    let server = server.envs(S3Server::env(proxy.addr())).start()?;
+    let mut client = server.client()?;
+    client.set_limit(LIMIT)?;
+    client.create_graph("g")?;
+    proxy.fill_up();
+    // The one that is under way waits.
+    let mut waiting = server.client()?;
+    waiting.set_limit(LIMIT)?;
+    waiting.send(
+        "g",
+        "AddNode",
+        params([("node_id", "waits".into()), ("properties_msgpack", bin([0x80]))]),
+    )?;
+    let told = wait::poll(LIMIT, STEP, || {
+        let answer = http::get(server.metrics_addr(), "/readyz")?;
+        anyhow::Ok(answer.body.contains("bucket is full").then_some(answer.body))
+    })?;
+    told.context("/readyz does not tell")?;
+    let refused = client.add_node("g", "refused", b"\x80").err().context("a write was acknowledged")?;
+    ensure!(refused.server_text().is_some_and(|text| text.contains("bucket is full")), "{refused}");
+    proxy.clear();
+    waiting.receive()?.outcome.map_err(anyhow::Error::msg)?;
+    client.add_node("g", "later", b"\x80")?;
     ensure!(client.node_properties("g", "refused")?.is_none(), "a refused write was made");
     Ok(())
 }
