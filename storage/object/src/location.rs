@@ -29,6 +29,8 @@ pub struct Location {
     pub(crate) url: String,
     /// Whether it can replace an object on the condition that it is unchanged. Files cannot.
     pub(crate) replaces: bool,
+    /// The whole URL of a bucket, for another client of it.
+    bucket: Option<String>,
 }
 
 impl Location {
@@ -55,12 +57,18 @@ impl Location {
     /// A prefix of any object store, for tests and for embedders with a client of their own. `replaces` says whether it can
     /// replace an object on the condition that it is unchanged.
     pub fn of(objects: Arc<dyn ObjectStore>, prefix: &str, url: &str, replaces: bool) -> Self {
-        Self { objects, prefix: Path::from(prefix), url: url.to_owned(), replaces }
+        Self { objects, prefix: Path::from(prefix), url: url.to_owned(), replaces, bucket: None }
     }
 
     /// The URL, without what stands behind a question mark.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same place, with connections of its own. Those to a bucket end with the runtime that made them, and would be in the way of
+    /// the next one.
+    pub(crate) fn apart(&self) -> Result<Self> {
+        self.bucket.as_ref().map_or_else(|| Ok(self.clone()), |url| Self::parse(url))
     }
 
     fn directory(url: &str, directory: PathBuf) -> Result<Self> {
@@ -102,7 +110,13 @@ impl Location {
         // The process has one TLS implementation; a second attempt to name it is refused and fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let objects = builder.build().map_err(|error| unusable(&told, error.to_string()))?;
-        Ok(Self { objects: Arc::new(objects), prefix, url: told, replaces: true })
+        Ok(Self {
+            objects: Arc::new(objects),
+            prefix,
+            url: told,
+            replaces: true,
+            bucket: Some(url.to_owned()),
+        })
     }
 
     /// The path of an object below the prefix.

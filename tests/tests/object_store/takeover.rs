@@ -87,7 +87,7 @@ fn survive_takeovers(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &st
         owner = next;
     }
     times.sort_unstable();
-    println!("{test}: {rounds} takeovers, ms: {times:?}");
+    eprintln!("{test}: {rounds} takeovers, ms: {times:?}");
     ensure!(owner.terminate()?.success(), "{}", owner.output());
     Ok(())
 }
@@ -148,7 +148,7 @@ fn hand_over(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &str) -> Re
         verdict.into_result().with_context(|| format!("round {round}\n{}", next.output()))?;
         owner = next;
     }
-    println!("{test}: {rounds} hand-overs, ms: {times:?}");
+    eprintln!("{test}: {rounds} hand-overs, ms: {times:?}");
     Ok(())
 }
 
