@@ -63,7 +63,7 @@ impl Role {
         match self {
             Role::Alone => None,
             Role::Owner(lease) if lease.holds() || needs_no_lease(method) => None,
-            Role::Owner(lease) => Some(OpError::Graph(GraphError::Store(lapsed(lease.figures().age)))),
+            Role::Owner(lease) => Some(OpError::Graph(GraphError::Store(lapsed(lease)))),
             Role::Standby(_) if is_about_the_process(method) => None,
             Role::Standby(waiting) => Some(OpError::Refused(ErrorCode::Standby, waiting.text())),
         }
@@ -74,7 +74,7 @@ impl Role {
         match self {
             Role::Alone => None,
             Role::Owner(lease) if lease.holds() => None,
-            Role::Owner(lease) => Some(lapsed(lease.figures().age).to_string()),
+            Role::Owner(lease) => Some(lapsed(lease).to_string()),
             Role::Standby(waiting) => Some(waiting.text()),
         }
     }
@@ -114,13 +114,14 @@ pub(crate) fn needs_no_lease(method: Method) -> bool {
     is_about_the_process(method) || matches!(method, Method::Shutdown | Method::ShardHandOver)
 }
 
-fn lapsed(age: Option<Duration>) -> StoreError {
-    let detail = match age {
-        Some(age) => format!(
-            "the lease of this server was last renewed {} ms ago, another one may have taken over: no reads are answered either",
-            age.as_millis()
+fn lapsed(lease: &Lease) -> StoreError {
+    let detail = match (lease.figures().age, lease.failure()) {
+        (None, _) => "this server has given its lease back".to_owned(),
+        (Some(age), why) => format!(
+            "the lease of this server was last renewed {} ms ago{}, another one may have taken over: no reads are answered either",
+            age.as_millis(),
+            why.map_or_else(String::new, |why| format!(" ({why})")),
         ),
-        None => "this server has given its lease back".to_owned(),
     };
     StoreError::Unreachable { detail }
 }

@@ -314,6 +314,7 @@ mod tests {
                 "PROJECTION_TOO_LARGE",
                 "QUOTA",
                 "RESULT_TOO_LARGE",
+                "STANDBY",
                 "TENANT_COLLISION",
                 "TLS_REQUIRED",
                 "VECTORS_TOO_LARGE",

@@ -50,7 +50,7 @@ mod tests {
         }
         for text in [
             "STANDBY: this shard has no owner yet",
-            "STANDBY: the owner of this shard is 'nowhere' (host h",
+            "STANDBY: the owner of this shard is 'tcp://h' (host h",
             "MOVED: the owner of this shard is 'tcp://h:1' (host h",
             "",
         ] {

@@ -37,6 +37,8 @@ pub struct Location {
     pub(crate) requests: Arc<Requests>,
     /// What tells two object stores apart: paths of one mean nothing in the other.
     bucket: Arc<str>,
+    /// The whole URL of a bucket, for another client of it.
+    whole: Option<Arc<str>>,
 }
 
 impl Location {
@@ -54,23 +56,26 @@ impl Location {
         if let Some(directory) = url.strip_prefix("file://") {
             return Self::directory(url, PathBuf::from(directory));
         }
-        let Some(rest) = url.strip_prefix("s3://") else {
-            return Err(unusable(url, "write s3://BUCKET/PREFIX, file:///DIRECTORY or memory:"));
-        };
-        Self::bucket(url, rest)
+        Self::bucket(url, Arc::default())
     }
 
     /// A prefix of any object store, for tests and for embedders with a client of their own. `replaces` says whether it can
     /// replace an object on the condition that it is unchanged.
     pub fn of(objects: Arc<dyn ObjectStore>, prefix: &str, url: &str, replaces: bool) -> Self {
         let bucket = format!("{:p}", Arc::as_ptr(&objects)).into();
-        Self::at(objects, Path::from(prefix), url, replaces, bucket)
+        Self::at(objects, Path::from(prefix), url, replaces, bucket, Arc::default())
     }
 
-    fn at(inner: Arc<dyn ObjectStore>, prefix: Path, url: &str, replaces: bool, bucket: Arc<str>) -> Self {
-        let requests = Arc::<Requests>::default();
+    fn at(
+        inner: Arc<dyn ObjectStore>,
+        prefix: Path,
+        url: &str,
+        replaces: bool,
+        bucket: Arc<str>,
+        requests: Arc<Requests>,
+    ) -> Self {
         let objects = Arc::new(Counted { inner, requests: Arc::clone(&requests) });
-        Self { objects, prefix, url: url.to_owned(), replaces, requests, bucket }
+        Self { objects, prefix, url: url.to_owned(), replaces, requests, bucket, whole: None }
     }
 
     /// Whether both are prefixes of one bucket, or directories of one machine.
@@ -83,6 +88,15 @@ impl Location {
         &self.url
     }
 
+    /// The same place, with connections of its own. Those to a bucket end with the runtime that made them, and would be in the way of
+    /// the next one.
+    pub(crate) fn apart(&self) -> Result<Self> {
+        match &self.whole {
+            None => Ok(self.clone()),
+            Some(url) => Self::bucket(url, Arc::clone(&self.requests)),
+        }
+    }
+
     fn directory(url: &str, directory: PathBuf) -> Result<Self> {
         if !directory.is_absolute() {
             return Err(unusable(url, "the directory is not absolute: write file:///DIRECTORY"));
@@ -92,10 +106,13 @@ impl Location {
         let prefix =
             Path::from_filesystem_path(&directory).map_err(|error| unusable(url, error.to_string()))?;
         let files = LocalFileSystem::new().with_fsync(true);
-        Ok(Self::at(Arc::new(files), prefix, url, false, "file://".into()))
+        Ok(Self::at(Arc::new(files), prefix, url, false, "file://".into(), Arc::default()))
     }
 
-    fn bucket(url: &str, rest: &str) -> Result<Self> {
+    fn bucket(url: &str, requests: Arc<Requests>) -> Result<Self> {
+        let Some(rest) = url.strip_prefix("s3://") else {
+            return Err(unusable(url, "write s3://BUCKET/PREFIX, file:///DIRECTORY or memory:"));
+        };
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         if bucket.is_empty() || bucket.contains(['@', ':', '#']) {
@@ -121,7 +138,9 @@ impl Location {
             };
         }
         let objects = epistemic_bucket::open(builder).map_err(|error| unusable(&told, error.to_string()))?;
-        Ok(Self::at(Arc::new(objects), prefix, &told, true, format!("s3://{bucket}?{query}").into()))
+        let bucket = format!("s3://{bucket}?{query}").into();
+        let location = Self::at(Arc::new(objects), prefix, &told, true, bucket, requests);
+        Ok(Self { whole: Some(url.into()), ..location })
     }
 
     /// The path of an object below the prefix.

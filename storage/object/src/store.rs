@@ -115,7 +115,7 @@ impl SlateStore {
     /// [`StoreError::BadDirectory`], which names what it does not do, or what else lies at the location; an object store that
     /// does not answer.
     pub fn try_out(location: &Location) -> Result<()> {
-        let location = location.clone();
+        let location = location.apart()?;
         Runtime::start()?.wait(async move {
             identity::look(&location).await?;
             probe::probe(&location).await

@@ -22,13 +22,14 @@ use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory};
 use tempfile::TempDir;
 
 fn claim(location: &Location, endpoint: &str) -> Claim {
-    Claim::new(location.clone(), endpoint).unwrap()
+    Claim::new(location, endpoint).unwrap()
 }
 
 fn taken(claim: Claim) -> Lease {
-    match claim.take().map_err(|(_, error)| error).unwrap() {
+    match claim.take() {
         Taken::Yes(lease) => lease,
         Taken::No(_) => panic!("another one was faster"),
+        Taken::Open(_, error) => panic!("{error}"),
     }
 }
 
@@ -83,9 +84,10 @@ fn one_of_many_gets_it() {
             let takers: Vec<_> = claims.into_iter().map(|claim| scope.spawn(|| claim.take())).collect();
             let results = takers.into_iter().map(|taker| taker.join().unwrap());
             results
-                .filter_map(|taken| match taken.map_err(|(_, error)| error).unwrap() {
+                .filter_map(|taken| match taken {
                     Taken::Yes(lease) => Some(lease),
                     Taken::No(_) => None,
+                    Taken::Open(_, error) => panic!("{error}"),
                 })
                 .collect()
         });
@@ -127,7 +129,7 @@ fn an_owner_that_is_deposed_hears_of_it() {
         let deposed = first(&place);
         let (tell, told) = mpsc::channel();
         deposed.on_lost(move |error| tell.send(error).unwrap());
-        let lease = claim(&place, "tcp://second").take_over().map_err(|(_, error)| error).unwrap();
+        let lease = claim(&place, "tcp://second").take_over().unwrap();
         assert!(!deposed.holds() && lease.holds());
         let error = told.recv_timeout(Duration::from_secs(60)).unwrap();
         assert!(matches!(&error, StoreError::Fenced { .. }), "{error}");

@@ -44,8 +44,9 @@ fn owner_pid(status: &Value) -> Option<u64> {
 
 /// Waits until the server serves as the owner. A connection may be closed on the way.
 fn wait_until_owner(server: &ServerProcess) -> Result<()> {
+    let health = || Ok::<_, anyhow::Error>(server.client()?.call("", "Health", None)?);
     let found = poll(LIMIT, Duration::from_millis(10), || {
-        let found = status(server).ok().filter(|status| text(status, "role") == "owner");
+        let found = health().ok().filter(|status| text(status, "role") == "owner");
         Ok::<_, anyhow::Error>(found)
     })?;
     let found = found.with_context(|| format!("no takeover within {LIMIT:?}\n{}", server.output()))?;
@@ -86,7 +87,7 @@ fn survive_takeovers(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &st
         owner = next;
     }
     times.sort_unstable();
-    println!("{test}: {rounds} takeovers, ms: {times:?}");
+    eprintln!("{test}: {rounds} takeovers, ms: {times:?}");
     ensure!(owner.terminate()?.success(), "{}", owner.output());
     Ok(())
 }
@@ -117,7 +118,7 @@ fn depose_the_frozen(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &st
         ensure!(!told, "a deposed owner answered: {late:?}");
         let ended = owner.wait_for_exit(LIMIT)?;
         ensure!(ended.code() == Some(5), "{ended}:\n{}", owner.output());
-        as_system(&next)?.call("seen", "DeleteGraph", params([("name", "seen".into())]))?;
+        as_system(&next)?.call("seen", "DeleteGraph", params([("graph_name", "seen".into())]))?;
         let verdict = writers.check(&next)?;
         verdict.into_result().with_context(|| format!("round {round}\n{}", next.output()))?;
         owner = next;
@@ -147,7 +148,7 @@ fn hand_over(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &str) -> Re
         verdict.into_result().with_context(|| format!("round {round}\n{}", next.output()))?;
         owner = next;
     }
-    println!("{test}: {rounds} hand-overs, ms: {times:?}");
+    eprintln!("{test}: {rounds} hand-overs, ms: {times:?}");
     Ok(())
 }
 

@@ -80,17 +80,17 @@ fn wait(mut claim: Claim, waiting: &Waiting, stopped: &Receiver<()>, give: onesh
                     None => tracing::info!("nobody has the lease yet: it is taken"),
                 }
                 match claim.take() {
-                    Ok(Taken::Yes(lease)) => {
+                    Taken::Yes(lease) => {
                         // Nobody may wait for it any more: it runs out then.
                         let _ = give.send(lease);
                         return;
                     }
-                    Ok(Taken::No(other)) => {
+                    Taken::No(other) => {
                         tracing::info!("another stand-by was faster");
                         claim = other;
                         continue;
                     }
-                    Err((other, error)) => {
+                    Taken::Open(other, error) => {
                         claim = other;
                         tell(&error);
                     }

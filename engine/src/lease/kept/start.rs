@@ -44,15 +44,14 @@ pub(crate) fn claim(config: &Config, expected: &Expected) -> anyhow::Result<Clai
     let found = Identity::load(&location)?.map(|identity| identity.store_id);
     expected.compare(found, location.url())?;
     SlateStore::try_out(&location)?;
-    let told = location.url().to_owned();
-    let claim = Claim::new(location, &own_endpoint(config))?;
+    let claim = Claim::new(&location, &own_endpoint(config))?;
     if config.lease.standby {
         return Ok(Claimed::Standby(claim));
     }
     if config.lease.take_over {
-        return Ok(Claimed::Lease(claim.take_over().map_err(|(_, error)| error)?));
+        return Ok(Claimed::Lease(claim.take_over()?));
     }
-    wait(claim, told).map(Claimed::Lease)
+    wait(claim, location.url().to_owned()).map(Claimed::Lease)
 }
 
 /// Takes the lease once its last owner is known to be gone.
@@ -61,9 +60,9 @@ fn wait(mut claim: Claim, url: String) -> anyhow::Result<Lease> {
     loop {
         match claim.look()? {
             Look::Free(_) => match claim.take() {
-                Ok(Taken::Yes(lease)) => return Ok(lease),
-                Ok(Taken::No(other)) => claim = other,
-                Err((_, error)) => return Err(error.into()),
+                Taken::Yes(lease) => return Ok(lease),
+                Taken::No(other) => claim = other,
+                Taken::Open(_, error) => return Err(error.into()),
             },
             Look::Held { by, renewed: true } => return Err(OwnedByAnother { url, owner: by }.into()),
             Look::Held { by, renewed: false } => {

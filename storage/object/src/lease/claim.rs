@@ -44,23 +44,23 @@ pub enum Look {
 }
 
 /// What came of taking a lease.
-#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub enum Taken {
     /// It is this process's.
     Yes(Lease),
     /// Another one was faster.
     No(Claim),
+    /// The object store does not answer: it is open whether the lease was taken, the next look tells.
+    Open(Claim, StoreError),
 }
 
 impl Claim {
-    /// A claim of this process, which clients reach at `endpoint`, to the store at `location`, which should have connections of its
-    /// own. Asks nothing of the object store.
+    /// A claim of this process, which clients reach at `endpoint`, to the store at `location`. Asks nothing of the object store.
     ///
     /// # Errors
-    /// The system gives no thread or descriptor.
-    pub fn new(location: Location, endpoint: &str) -> Result<Self> {
+    /// The system gives no descriptor.
+    pub fn new(location: &Location, endpoint: &str) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (register, me) = (Register::new(location), Owner::this_process(endpoint));
+        let (register, me) = (Register::new(location.apart()?), Owner::this_process(endpoint));
         Ok(Self { runtime, register, me, first: None, seen: None })
     }
 
@@ -99,41 +99,34 @@ impl Claim {
 
     /// Takes the lease as it was last looked at, and keeps it from then on. Whether that look said that it may be taken is the
     /// caller's matter.
-    ///
-    /// # Errors
-    /// The object store does not answer: it is open whether the lease was taken, the next look tells.
-    pub fn take(mut self) -> Result<Taken, (Self, StoreError)> {
+    pub fn take(mut self) -> Taken {
         let (version, counter) = match &self.seen {
             Some(seen) => (Some(&seen.version), seen.owner.counter),
             None => (None, 0),
         };
         let owner = Owner { counter: counter + 1, ..self.me.clone() };
         let began = clock::now();
-        let swapped = self.runtime.block_on(self.register.swap(version, &owner));
-        match swapped {
+        match self.runtime.block_on(self.register.swap(version, &owner)) {
             Ok(Some(version)) => {
                 let held = Held { register: self.register, term: Term { owner, version: Some(version) } };
-                Ok(Taken::Yes(Lease::keep(self.runtime, held, began)))
+                Taken::Yes(Lease::keep(self.runtime, held, began))
             }
             Ok(None) => {
                 self.seen = None;
-                Ok(Taken::No(self))
+                Taken::No(self)
             }
-            Err(error) => Err((self, error)),
+            Err(error) => Taken::Open(self, error),
         }
     }
 
     /// Takes the lease whoever has it, and returns when the owner that it was taken from sends no answers any more.
     ///
     /// # Errors
-    /// As of [`Claim::take`].
-    pub fn take_over(mut self) -> Result<Lease, (Self, StoreError)> {
+    /// The object store does not answer.
+    pub fn take_over(mut self) -> Result<Lease> {
         loop {
-            let look = match self.look() {
-                Ok(look) => look,
-                Err(error) => return Err((self, error)),
-            };
-            match self.take()? {
+            let look = self.look()?;
+            match self.take() {
                 Taken::Yes(lease) => {
                     if let Look::Held { .. } = look {
                         lease.outlast_former();
@@ -142,6 +135,7 @@ impl Claim {
                 }
                 // Its owner has renewed it meanwhile.
                 Taken::No(claim) => self = claim,
+                Taken::Open(_, error) => return Err(error),
             }
         }
     }

@@ -72,6 +72,7 @@ struct Shared {
     standbys: Mutex<Vec<Standby>>,
     renewals: AtomicU64,
     failures: AtomicU64,
+    failure: Mutex<Option<String>>,
     lost: Mutex<Lost>,
 }
 
@@ -89,6 +90,7 @@ impl Lease {
             standbys: Mutex::default(),
             renewals: AtomicU64::new(1),
             failures: AtomicU64::new(0),
+            failure: Mutex::default(),
             lost: Mutex::new(Lost::No(None)),
         });
         let (tell, told) = mpsc::unbounded_channel();
@@ -129,6 +131,11 @@ impl Lease {
                 told(error);
             }
         }
+    }
+
+    /// Why the last renewal failed, if it did.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.failure.lock().clone()
     }
 
     /// What it says of this process.
@@ -231,6 +238,7 @@ impl Keeper {
         match self.renew().await {
             Ok(Renewed::Yes) => {
                 self.shared.renewals.fetch_add(1, Relaxed);
+                *self.shared.failure.lock() = None;
                 *self.shared.owner.lock() = self.held.term.owner.clone();
                 // One that was released meanwhile stays released.
                 self.shared.began.send_if_modified(|last| last.as_mut().map(|last| *last = began).is_some());
@@ -243,6 +251,7 @@ impl Keeper {
             }
             Err(error) => {
                 self.shared.failures.fetch_add(1, Relaxed);
+                *self.shared.failure.lock() = Some(error.to_string());
                 tracing::warn!(%error, "the lease could not be renewed: it is tried again");
                 Some(clock::now() + AFTER_FAILURE)
             }

@@ -8,7 +8,7 @@ use clap::Args;
 use epistemic_operations::quantity::parse_time;
 use epistemic_operations::remote;
 use epistemic_router::Endpoint;
-use epistemic_router::status::{OwnerStatus, ShardStatus};
+use epistemic_router::status::OwnerStatus;
 use epistemic_storage::graph::COMMONS;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
@@ -50,6 +50,13 @@ struct Params {
 struct HandedOver {
     owner: OwnerStatus,
     standbys: Vec<OwnerStatus>,
+}
+
+/// What a server says of itself at once, whatever it is busy with.
+#[derive(Deserialize)]
+struct Health {
+    role: String,
+    owner: Option<OwnerStatus>,
 }
 
 #[derive(Serialize)]
@@ -107,8 +114,8 @@ async fn hand_over(args: &HandOverArgs, endpoint: &Endpoint) -> Result<Done> {
 async fn owner_at(args: &HandOverArgs, place: &Endpoint) -> Option<OwnerStatus> {
     let client = args.shards.connect(place).await.ok()?;
     let client = client.with_deadline(args.wait);
-    let status: ShardStatus = remote::call(&client, COMMONS, "ShardStatus", &()).await.ok()?;
-    status.owner.filter(|_| status.role.as_deref() == Some("owner"))
+    let health: Health = remote::call(&client, COMMONS, "Health", &()).await.ok()?;
+    health.owner.filter(|_| health.role == "owner")
 }
 
 impl Report for Done {
