@@ -8,11 +8,15 @@ use epistemic_tests::proxy::Proxy;
 use epistemic_tests::s3::S3Server;
 use epistemic_tests::seaweed::SeaweedCluster;
 use epistemic_tests::seed::number_from_env;
-use epistemic_tests::wire::{bin, params};
+use epistemic_tests::wire::{WireError, bin, params};
 use epistemic_tests::{Client, ServerProcess, http, wait};
 
 const STEP: Duration = Duration::from_millis(10);
 const LIMIT: Duration = Duration::from_secs(120);
+
+fn is_out_of_reach(error: &WireError) -> bool {
+    error.server_text().is_some_and(|text| text.contains("cannot be reached"))
+}
 
 /// Writes one node after the other until it is told to stop: how many were acknowledged, and when the last one was.
 fn write(mut client: Client, ends: &AtomicBool) -> Result<(u64, Instant)> {
@@ -22,17 +26,15 @@ fn write(mut client: Client, ends: &AtomicBool) -> Result<(u64, Instant)> {
         match client.add_node("g", &acknowledged.to_string(), b"\x80") {
             Ok(()) => (acknowledged, last) = (acknowledged + 1, Instant::now()),
             // Refused: nothing was written.
-            Err(error) if error.server_text().is_some_and(|text| text.contains("cannot be reached")) => {
-                wait::pause(STEP);
-            }
+            Err(error) if is_out_of_reach(&error) => wait::pause(STEP),
             Err(error) => return Err(error.into()),
         }
     }
     Ok((acknowledged, last))
 }
 
-/// Writes wait, then they are refused with the reason, and reads of what is in memory go on; once the object store answers
-/// again, writes do, and nothing that was acknowledged is missing.
+/// Writes wait, then they are refused with the reason, and so are reads once the lease has run out; when the object store answers
+/// again, all goes on, and nothing that was acknowledged is missing.
 #[test]
 fn an_outage_of_seaweedfs_heals_by_itself() -> Result<()> {
     let outage = Duration::from_secs(number_from_env("EG_OUTAGE_SECONDS", 6) as u64);
@@ -58,11 +60,17 @@ fn an_outage_of_seaweedfs_heals_by_itself() -> Result<()> {
         let why = ready(503)?;
         ensure!(why.contains("object store"), "{why}");
         let refused = late.add_node("g", "refused", b"\x80").err().context("a write was acknowledged")?;
-        ensure!(refused.server_text().is_some_and(|text| text.contains("cannot be reached")), "{refused}");
+        ensure!(is_out_of_reach(&refused), "{refused}");
+        // The lease runs out, and with it the right to answer reads: another server may have taken over.
         while begun.elapsed() < outage {
-            ensure!(reader.node_properties("g", "20")?.is_some(), "a read of what is in memory");
+            match reader.node_properties("g", "20") {
+                Ok(node) => ensure!(node.is_some(), "a read misses what was written"),
+                Err(error) => ensure!(is_out_of_reach(&error), "{error}"),
+            }
             wait::pause(STEP);
         }
+        let late = reader.node_properties("g", "20").err().context("a read that nobody can vouch for")?;
+        ensure!(is_out_of_reach(&late), "{late}");
         cluster.thaw_gateway()?;
         let thawed = Instant::now();
         ready(200)?;
