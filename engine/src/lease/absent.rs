@@ -15,6 +15,7 @@ pub(crate) struct Owner {
     pub(crate) host: String,
     pub(crate) pid: u32,
     #[serde(skip)]
+    #[expect(dead_code, reason = "it keeps this from being made")]
     never: Infallible,
 }
 
