@@ -72,7 +72,7 @@ impl Lease {
     }
 
     #[expect(clippy::unused_async, reason = "as the one that waits")]
-    pub(crate) async fn held(&self) {
+    pub(crate) async fn held(&self) -> Result<(), StoreError> {
         match *self {}
     }
 
