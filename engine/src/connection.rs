@@ -265,7 +265,7 @@ impl<S: Stream> Connection<S> {
         if !role.holds() {
             tokio::select! {
                 biased;
-                () = role.held() => {}
+                held = role.held() => if !held { return false },
                 () = stop => return false,
                 () = sleep(self.shard.held_up_for) => return false,
             }

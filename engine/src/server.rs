@@ -317,6 +317,10 @@ impl Server<'_> {
             self;
         let peers = Peers::of(ownership.as_ref(), &auth)?.map(Arc::new);
         let tls = Tls::open(&config.tls)?;
+        if let Some(lease) = &lease {
+            // A process that stood still since it took the lease must not depose the one that has it now.
+            runtime.block_on(lease.held())?;
+        }
         let opened = open(&config, &budget, shares, &expected)?;
         let role = match (lease, &opened.remote) {
             (Some(lease), Some(remote)) => {

@@ -15,6 +15,7 @@ pub(crate) struct Owner {
     pub(crate) host: String,
     pub(crate) pid: u32,
     #[serde(skip)]
+    #[expect(dead_code, reason = "it keeps this from being made")]
     never: Infallible,
 }
 
@@ -71,7 +72,7 @@ impl Lease {
     }
 
     #[expect(clippy::unused_async, reason = "as the one that waits")]
-    pub(crate) async fn held(&self) {
+    pub(crate) async fn held(&self) -> Result<(), StoreError> {
         match *self {}
     }
 

@@ -50,11 +50,11 @@ impl Role {
         }
     }
 
-    /// Waits until [`Role::holds`].
-    pub(crate) async fn held(&self) {
+    /// Waits until [`Role::holds`]. False when another process has the lease.
+    pub(crate) async fn held(&self) -> bool {
         match self {
-            Role::Alone | Role::Standby(_) => {}
-            Role::Owner(lease) => lease.held().await,
+            Role::Alone | Role::Standby(_) => true,
+            Role::Owner(lease) => lease.held().await.is_ok(),
         }
     }
 

@@ -134,6 +134,7 @@ fn an_owner_that_is_deposed_hears_of_it() {
         let error = told.recv_timeout(Duration::from_secs(60)).unwrap();
         assert!(matches!(&error, StoreError::Fenced { .. }), "{error}");
         assert!(error.to_string().contains("tcp://second"), "{error}");
+        assert_eq!(common::block_on(deposed.held()), Err(error.clone()));
         // Also who asks later.
         let (tell, told) = mpsc::channel();
         deposed.on_lost(move |error| tell.send(error).unwrap());
@@ -156,7 +157,7 @@ fn an_outage_ends_the_trust_before_the_lease() {
     assert!(matches!(other.look().unwrap(), Look::Held { .. }));
     assert!(lease.figures().failures > 0);
     network.down.store(false, SeqCst);
-    common::block_on(lease.held());
+    assert_eq!(common::block_on(lease.held()), Ok(()));
     assert!(lease.holds());
 }
 

@@ -75,19 +75,16 @@ fn survive_takeovers(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &st
     let mut writers = Writers::new(WRITERS, Mix::ALL, seed(test));
     let mut owner = place().start()?;
     writers.prepare(&owner)?;
-    let mut times = Vec::new();
     for round in 1..=rounds {
         let next = standby(place)?;
         writers.write_and_kill(&mut owner, ANSWERS_PER_ROUND)?;
         let begun = Instant::now();
         wait_until_owner(&next)?;
-        times.push(begun.elapsed().as_millis());
+        eprintln!("{test}: takeover {round} took {} ms", begun.elapsed().as_millis());
         let verdict = writers.check(&next)?;
         verdict.into_result().with_context(|| format!("round {round}\n{}", next.output()))?;
         owner = next;
     }
-    times.sort_unstable();
-    eprintln!("{test}: {rounds} takeovers, ms: {times:?}");
     ensure!(owner.terminate()?.success(), "{}", owner.output());
     Ok(())
 }
@@ -131,7 +128,6 @@ fn hand_over(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &str) -> Re
     let mut writers = Writers::new(WRITERS, Mix::ALL, seed(test));
     let mut owner = place().start()?;
     writers.prepare(&owner)?;
-    let mut times = Vec::new();
     for round in 1..=rounds {
         let next = standby(place)?;
         wait_for_standbys(&owner, 1)?;
@@ -139,7 +135,7 @@ fn hand_over(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &str) -> Re
             let begun = Instant::now();
             owner.client()?.acting_as(crash::SYSTEM_AGENT).call("", "ShardHandOver", None)?;
             wait_until_owner(&next)?;
-            times.push(begun.elapsed().as_millis());
+            eprintln!("{test}: hand-over {round} took {} ms", begun.elapsed().as_millis());
             Ok(())
         })?;
         let ended = owner.wait_for_exit(LIMIT)?;
@@ -148,7 +144,6 @@ fn hand_over(place: &dyn Fn() -> ServerBuilder, rounds: usize, test: &str) -> Re
         verdict.into_result().with_context(|| format!("round {round}\n{}", next.output()))?;
         owner = next;
     }
-    eprintln!("{test}: {rounds} hand-overs, ms: {times:?}");
     Ok(())
 }
 

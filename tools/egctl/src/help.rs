@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 9] = [
     ("Change the data", &["graph", "ledger", "export", "load"]),
     ("Agents and keys", &["identity", "channel", "keys", "sessions", "audit"]),
     ("Copies", &["snapshot", "checkpoint", "backup"]),
-    ("Move and grow", &["move", "moves", "reshard", "import-reference", "pull"]),
+    ("Move and grow", &["move", "moves", "reshard", "shard", "import-reference", "pull"]),
     ("Disk and damage", &["compact", "scrub", "verify", "repair", "salvage", "explain"]),
     ("TLS", &["tunnel", "certs"]),
     ("The program itself", &["completions", "man", "bench", "walkthrough"]),

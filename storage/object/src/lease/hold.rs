@@ -109,10 +109,19 @@ impl Lease {
         self.shared.holds()
     }
 
-    /// Waits until [`Lease::holds`]; for ever, when it is lost.
-    pub async fn held(&self) {
+    /// Waits until [`Lease::holds`]; for ever, when it was released.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]: another process has it.
+    pub async fn held(&self) -> Result<()> {
         let mut began = self.shared.began.subscribe();
-        while !self.holds() {
+        loop {
+            if self.holds() {
+                return Ok(());
+            }
+            if let Lost::Yes(error) = &*self.shared.lost.lock() {
+                return Err(error.clone());
+            }
             if began.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -188,9 +197,10 @@ impl Shared {
     }
 
     fn lose(&self, to: &Owner) {
-        self.began.send_replace(None);
         let error = StoreError::Fenced { detail: format!("its lease is that of {to} now") };
         let before = std::mem::replace(&mut *self.lost.lock(), Lost::Yes(error.clone()));
+        // Who waits looks at what was lost when this changes.
+        self.began.send_replace(None);
         if let Lost::No(Some(told)) = before {
             told(error);
         }
