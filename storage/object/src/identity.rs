@@ -71,7 +71,7 @@ impl Identity {
     /// # Errors
     /// A damaged object, another format version, an object store that does not answer.
     pub fn load(location: &Location) -> Result<Option<Self>> {
-        let location = location.clone();
+        let location = location.apart()?;
         Runtime::start()?.wait(async move { Self::read(&location).await })?
     }
 

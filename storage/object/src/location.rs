@@ -35,8 +35,10 @@ pub struct Location {
     pub(crate) replaces: bool,
     /// What was asked of `objects`.
     pub(crate) requests: Arc<Requests>,
-    /// What tells two object stores apart: paths of one mean nothing in the other.
-    bucket: Arc<str>,
+    /// What tells two object stores from each other: paths of one mean nothing in the other.
+    among: Arc<str>,
+    /// The whole URL of a bucket, for another client of it.
+    bucket: Option<String>,
 }
 
 impl Location {
@@ -63,19 +65,29 @@ impl Location {
     /// A prefix of any object store, for tests and for embedders with a client of their own. `replaces` says whether it can
     /// replace an object on the condition that it is unchanged.
     pub fn of(objects: Arc<dyn ObjectStore>, prefix: &str, url: &str, replaces: bool) -> Self {
-        let bucket = format!("{:p}", Arc::as_ptr(&objects)).into();
-        Self::at(objects, Path::from(prefix), url, replaces, bucket)
+        let among = format!("{:p}", Arc::as_ptr(&objects)).into();
+        Self::at(objects, Path::from(prefix), url, replaces, among)
     }
 
-    fn at(inner: Arc<dyn ObjectStore>, prefix: Path, url: &str, replaces: bool, bucket: Arc<str>) -> Self {
+    fn at(inner: Arc<dyn ObjectStore>, prefix: Path, url: &str, replaces: bool, among: Arc<str>) -> Self {
         let requests = Arc::<Requests>::default();
         let objects = Arc::new(Counted { inner, requests: Arc::clone(&requests) });
-        Self { objects, prefix, url: url.to_owned(), replaces, requests, bucket }
+        Self { objects, prefix, url: url.to_owned(), replaces, requests, among, bucket: None }
+    }
+
+    /// The same place, with connections of its own. Those to a bucket end with the runtime that made them, and would be in the way of
+    /// the next one. What is asked over them is counted together.
+    pub(crate) fn apart(&self) -> Result<Self> {
+        let Some(url) = &self.bucket else { return Ok(self.clone()) };
+        let other = Self::parse(url)?;
+        let requests = Arc::clone(&self.requests);
+        let objects = Arc::new(Counted { inner: other.objects, requests: Arc::clone(&requests) });
+        Ok(Self { objects, requests, ..self.clone() })
     }
 
     /// Whether both are prefixes of one bucket, or directories of one machine.
     pub fn is_beside(&self, other: &Self) -> bool {
-        self.bucket == other.bucket
+        self.among == other.among
     }
 
     /// The URL, without what stands behind a question mark.
@@ -123,7 +135,8 @@ impl Location {
         // The process has one TLS implementation; a second attempt to name it is refused and fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let objects = builder.build().map_err(|error| unusable(&told, error.to_string()))?;
-        Ok(Self::at(Arc::new(objects), prefix, &told, true, format!("s3://{bucket}?{query}").into()))
+        let among = format!("s3://{bucket}?{query}").into();
+        Ok(Self { bucket: Some(url.to_owned()), ..Self::at(Arc::new(objects), prefix, &told, true, among) })
     }
 
     /// The path of an object below the prefix.
@@ -151,6 +164,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = Location::parse(&format!("file://{}/new", folder.path().display())).unwrap();
         assert!(!directory.replaces && folder.path().join("new").is_dir());
+        let apart = bucket.apart().unwrap();
+        assert_eq!((apart.url(), apart.path("a")), (bucket.url(), bucket.path("a")));
+        assert!(apart.is_beside(&bucket) && Arc::ptr_eq(&apart.requests, &bucket.requests));
         let [other, elsewhere] =
             ["s3://graphs/x?endpoint=http://127.0.0.1:8333&region=eu-x-1", "s3://graphs/x"]
                 .map(|url| Location::parse(url).unwrap());

@@ -48,7 +48,8 @@ where
     T: Send + 'static,
     W: Future<Output = Result<T>> + Send + 'static,
 {
-    let (place, work) = (location.clone(), work(location.clone()));
+    let place = location.apart()?;
+    let work = work(place.clone());
     Runtime::start()?.wait(async move {
         must_be_store(&place).await?;
         patiently(&place, work).await
