@@ -37,7 +37,7 @@ pub fn clone_point(from: &Location, point: &str, to: &Location) -> Result<Identi
     if from.prefix.prefix_matches(&to.prefix) || to.prefix.prefix_matches(&from.prefix) {
         return Err(unusable(&to.url, format!("one of it and {} lies within the other", from.url)));
     }
-    let (from, point, to) = (from.clone(), point.to_owned(), to.clone());
+    let (from, point, to) = (from.apart()?, point.to_owned(), to.apart()?);
     Runtime::start()?.wait(async move {
         let source = points::must_be_store(&from).await?;
         let cloning = make(&from, source, &point, &to);
@@ -109,7 +109,7 @@ async fn is_begun(from: &Location, checkpoint: &Checkpoint, to: &Location) -> Re
 /// # Errors
 /// [`StoreError::BadDirectory`] when it is no clone.
 pub fn discard_clone(location: &Location) -> Result<()> {
-    let place = location.clone();
+    let place = location.apart()?;
     Runtime::start()?.wait(async move {
         match Identity::read(&place).await? {
             Some(Identity { cloned: Some(_), .. }) => {}
@@ -133,7 +133,7 @@ pub fn discard_clone(location: &Location) -> Result<()> {
 /// # Errors
 /// An object store that does not answer.
 pub fn restored(location: &Location) -> Result<Option<Restored>> {
-    let place = location.clone();
+    let place = location.apart()?;
     Runtime::start()?.wait(async move {
         let read = async { place.objects.get(&place.path(RESTORED)).await?.bytes().await };
         match read.await {
@@ -149,7 +149,7 @@ pub fn restored(location: &Location) -> Result<Option<Restored>> {
 /// # Errors
 /// As [`restored`].
 pub fn settle_restored(location: &Location) -> Result<()> {
-    let place = location.clone();
+    let place = location.apart()?;
     Runtime::start()?.wait(async move {
         match place.objects.delete(&place.path(RESTORED)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),

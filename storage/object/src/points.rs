@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use epistemic_storage::{RestorePoint, RestorePoints, StoreError};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use slatedb::{
     Checkpoint, VersionedManifest,
     admin::Admin,
@@ -18,6 +19,8 @@ use crate::{
     store::SlateStore,
 };
 
+/// Manifests that are read at a time.
+const AT_ONCE: usize = 32;
 /// The database asks again without end; what is done beside a server is given up after this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -45,7 +48,8 @@ where
     T: Send + 'static,
     W: Future<Output = Result<T>> + Send + 'static,
 {
-    let (place, work) = (location.clone(), work(location.clone()));
+    let place = location.apart()?;
+    let work = work(place.clone());
     Runtime::start()?.wait(async move {
         must_be_store(&place).await?;
         patiently(&place, work).await
@@ -95,25 +99,27 @@ pub(crate) async fn must_find(location: &Location, name: &str) -> Result<Checkpo
 }
 
 pub(crate) async fn list(location: &Location) -> Result<Vec<RestorePoint>> {
-    let admin = admin(location);
     let told = |error| of_slatedb(&location.url, &error);
-    let mut points = Vec::new();
-    for checkpoint in admin.list_checkpoints(None).await.map_err(told)? {
-        // Those of readers and of clones have no name.
-        let Some(name) = checkpoint.name else { continue };
-        // One that is deleted meanwhile may have none any more.
-        let Some(manifest) = admin.read_manifest(Some(checkpoint.manifest_id)).await.map_err(told)? else {
-            continue;
-        };
-        points.push(RestorePoint {
-            name,
-            created_ms: u64::try_from(checkpoint.create_time.timestamp_millis()).unwrap_or(0),
-            sequence: manifest.last_l0_seq(),
-            bytes: bytes(&manifest),
-        });
-    }
+    let checkpoints = admin(location).list_checkpoints(None).await.map_err(told)?;
+    let described = checkpoints.into_iter().map(|checkpoint| describe(location.clone(), checkpoint));
+    let described: Vec<_> = stream::iter(described).buffered(AT_ONCE).try_collect().await?;
+    let mut points: Vec<RestorePoint> = described.into_iter().flatten().collect();
     points.sort_by(|a, b| (a.created_ms, &a.name).cmp(&(b.created_ms, &b.name)));
     Ok(points)
+}
+
+/// The restore point that a checkpoint is; none for those of readers and clones, which have no name, and for one that was
+/// deleted meanwhile. Reads its manifest.
+async fn describe(location: Location, checkpoint: Checkpoint) -> Result<Option<RestorePoint>> {
+    let Some(name) = checkpoint.name else { return Ok(None) };
+    let manifest = admin(&location).read_manifest(Some(checkpoint.manifest_id)).await;
+    let manifest = manifest.map_err(|error| of_slatedb(&location.url, &error))?;
+    Ok(manifest.map(|manifest| RestorePoint {
+        name,
+        created_ms: u64::try_from(checkpoint.create_time.timestamp_millis()).unwrap_or(0),
+        sequence: manifest.last_l0_seq(),
+        bytes: bytes(&manifest),
+    }))
 }
 
 pub(crate) async fn delete(location: &Location, name: &str) -> Result<()> {
@@ -150,7 +156,8 @@ impl RestorePoints for SlateStore {
             unwritten.write(&db).await.map_err(told)?;
             let options = CheckpointOptions { name: Some(name.clone()), ..CheckpointOptions::default() };
             db.create_checkpoint(CheckpointScope::All, &options).await.map_err(told)?;
-            let made = list(&place).await?.into_iter().find(|point| point.name == name);
+            let made = must_find(&place, &name).await?;
+            let made = describe(place, made).await?;
             made.ok_or_else(|| StoreError::other(format!("restore point '{name}' was made and is gone")))
         })
     }

@@ -52,6 +52,7 @@ impl SlateReader {
     /// [`StoreError::BadDirectory`] when there is no store, or no such restore point.
     pub fn open(location: &Location, point: Option<&str>, block_cache_bytes: usize) -> Result<Self> {
         let runtime = Arc::new(Runtime::start()?);
+        let location = location.apart()?;
         let (place, point) = (location.clone(), point.map(str::to_owned));
         let opened = runtime.wait(async move {
             let identity = points::must_be_store(&place).await?;
@@ -62,7 +63,7 @@ impl SlateReader {
         let (reader, pin, identity) = opened?;
         let url = location.url().into();
         let view = View { runtime, snapshot: Arc::new(reader), url };
-        Ok(Self { location: location.clone(), view, identity, pin })
+        Ok(Self { location, view, identity, pin })
     }
 
     /// Its identity.

@@ -4,10 +4,13 @@
 
 mod common;
 
-use std::sync::{Arc, atomic::Ordering::SeqCst};
+use std::{
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
 use common::{
-    block_on, get, location, open, points, prefix, put, refusal,
+    block_on, eventually, get, location, open, points, prefix, put, refusal,
     wrapped::{Fault, Wrapped},
 };
 use epistemic_object_store::{
@@ -16,7 +19,10 @@ use epistemic_object_store::{
 use epistemic_storage::{Store, StoreError};
 use futures_util::StreamExt;
 use object_store::{ObjectStore, memory::InMemory};
-use slatedb::admin::Admin;
+use slatedb::{
+    admin::Admin,
+    config::{GarbageCollectorDirectoryOptions, GarbageCollectorOptions},
+};
 
 /// A store with a restore point "p", behind which it goes on; some of it is in tables, some was in the log when the point was
 /// taken.
@@ -77,6 +83,60 @@ fn a_clone_goes_its_own_way_in_a_directory() {
     let [from, to] = ["shard", "drill"]
         .map(|name| Location::parse(&format!("file://{}/{name}", folder.path().display())).unwrap());
     clones(&from, &to);
+}
+
+/// What the source has overwritten, merged and collected as garbage is there for the clone, until that is discarded.
+#[test]
+fn the_source_keeps_what_its_clone_reads() {
+    let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let (from, to) = (location(Arc::clone(&objects)), prefix(Arc::clone(&objects), "drill/1"));
+    let source = source(&from);
+    clone_point(&from, "p", &to).unwrap();
+    points(&source).delete("p").unwrap();
+    let admin = || Admin::builder("tier/shard/db", Arc::clone(&objects)).build();
+    let tables = || block_on(objects.list(Some(&"tier/shard/db/compacted".into())).count());
+    // Until tables are merged: those that the clone reads are in no manifest of the source any more then.
+    let mut rounds = 0;
+    eventually(|| {
+        rounds += 1;
+        for key in ["a", "b"] {
+            put(&source, key, &format!("overwritten {rounds}")).unwrap();
+        }
+        source.flush().unwrap();
+        let newest = block_on(admin().read_manifest(None)).unwrap().unwrap();
+        (!newest.compacted().is_empty()).then_some(())
+    });
+    let collect = || {
+        // Those of the compactor lapse after hours; that of a clone does not.
+        for checkpoint in block_on(admin().list_checkpoints(None)).unwrap() {
+            if checkpoint.expire_time.is_some() {
+                block_on(admin().delete_checkpoint(checkpoint.id)).unwrap();
+            }
+        }
+        let now = Some(GarbageCollectorDirectoryOptions {
+            interval: None,
+            min_age: Duration::ZERO,
+            dry_run: false,
+        });
+        let garbage = GarbageCollectorOptions {
+            wal_options: now,
+            wal_fence_options: None,
+            compacted_options: now,
+            manifest_options: now,
+            compactions_options: None,
+            detach_options: None,
+            ..GarbageCollectorOptions::default()
+        };
+        block_on(admin().run_gc_once(garbage)).unwrap();
+        tables()
+    };
+    let kept = collect();
+    is_whole(&SlateReader::open(&to, None, 1 << 20).unwrap());
+    is_whole(&open(&to));
+    discard_clone(&to).unwrap();
+    let left = collect();
+    assert!(left < kept, "{left} tables without the clone, {kept} with it: nothing was kept for it");
+    source.verify().unwrap();
 }
 
 /// The process ends at each of its writes: until the last one no server opens the clone, and the same command finishes it.

@@ -97,7 +97,7 @@ fn the_owner_goes_on() {
                 let add = epistemic_storage::Mutation::AddNode { id, properties: vec![0x80] };
                 graphs.write("g", add.into()).unwrap();
                 written += 1;
-                if written % 50 == 0 {
+                if written.is_multiple_of(50) {
                     graphs.store().flush().unwrap();
                 }
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use epistemic_tests::s3::S3Server;
+use epistemic_tests::seaweed::SeaweedCluster;
 use epistemic_tests::{Egctl, ServerBuilder, ServerProcess, http, wait};
 use serde_json::Value;
 
@@ -30,6 +31,12 @@ impl Bucket {
         let s3 = S3Server::start()?;
         let (base, env) = (format!("s3://{}/tier", S3Server::BUCKET), S3Server::env(s3.addr()));
         Ok(Self { base, env, _held: Box::new(s3) })
+    }
+
+    fn on_seaweedfs() -> Result<Self> {
+        let cluster = SeaweedCluster::start()?;
+        let (base, env) = (cluster.url("tier"), S3Server::env(cluster.addr()));
+        Ok(Self { base, env, _held: Box::new(cluster) })
     }
 
     fn url(&self, name: &str) -> String {
@@ -132,6 +139,11 @@ fn the_tools_read_beside_the_server_in_a_directory() -> Result<()> {
 }
 
 #[test]
+fn the_tools_read_beside_the_server_on_seaweedfs() -> Result<()> {
+    tools_read_beside_it(&Bucket::on_seaweedfs()?)
+}
+
+#[test]
 fn the_tools_read_beside_the_server_on_moto() -> Result<()> {
     tools_read_beside_it(&Bucket::on_moto()?)
 }
@@ -192,6 +204,11 @@ fn a_clone_of_a_restore_point_is_served_in_a_directory() -> Result<()> {
 #[test]
 fn a_clone_of_a_restore_point_is_served_on_moto() -> Result<()> {
     clones_are_served(&Bucket::on_moto()?)
+}
+
+#[test]
+fn a_clone_of_a_restore_point_is_served_on_seaweedfs() -> Result<()> {
+    clones_are_served(&Bucket::on_seaweedfs()?)
 }
 
 /// They are made at the interval while there are changes, few of them stay, and a restart knows them.
