@@ -10,7 +10,7 @@ pub(crate) mod hand_over;
 mod kept;
 mod status;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use epistemic_protocol::{ErrorCode, standby};
 use epistemic_storage::{StoreError, graph::GraphError};

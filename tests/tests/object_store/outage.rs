@@ -69,8 +69,8 @@ fn an_outage_of_seaweedfs_heals_by_itself() -> Result<()> {
             }
             wait::pause(STEP);
         }
-        let late = reader.node_properties("g", "20").err().context("a read that nobody can vouch for")?;
-        ensure!(is_out_of_reach(&late), "{late}");
+        let unproven = reader.node_properties("g", "20").err().context("a read that nobody can vouch for")?;
+        ensure!(is_out_of_reach(&unproven), "{unproven}");
         cluster.thaw_gateway()?;
         let thawed = Instant::now();
         ready(200)?;
