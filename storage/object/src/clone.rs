@@ -15,6 +15,7 @@ use crate::{
     Result,
     error::{of_objects, of_slatedb, unusable},
     identity::{self, DATABASE, Found, Identity, Origin},
+    lease::{Claim, LOOK_EVERY, Look},
     location::Location,
     points::{self, admin, patiently},
     runtime::Runtime,
@@ -104,11 +105,12 @@ async fn is_begun(from: &Location, checkpoint: &Checkpoint, to: &Location) -> Re
 }
 
 /// Removes a store that is a clone: first what it has its source keep, last its identity. Made again it goes on where it ended.
-/// A server must not own it. Blocks while all objects are deleted.
+/// Blocks while all objects are deleted, and before for up to 3 s, to see whether a server runs on it.
 ///
 /// # Errors
-/// [`StoreError::BadDirectory`] when it is no clone.
+/// [`StoreError::BadDirectory`] when it is no clone, or has an owner.
 pub fn discard_clone(location: &Location) -> Result<()> {
+    has_no_owner(location)?;
     let place = location.apart()?;
     Runtime::start()?.wait(async move {
         match Identity::read(&place).await? {
@@ -126,6 +128,20 @@ pub fn discard_clone(location: &Location) -> Result<()> {
         place.objects.delete_stream(rest).try_collect::<Vec<_>>().await.map_err(told)?;
         place.objects.delete(&named).await.map_err(told)
     })?
+}
+
+fn has_no_owner(location: &Location) -> Result<()> {
+    let mut claim = Claim::new(location, "")?;
+    loop {
+        match claim.look()? {
+            Look::Free(_) => return Ok(()),
+            Look::Held { by, renewed: true } => {
+                let detail = format!("{by} serves it: nothing was deleted. Stop that server first");
+                return Err(unusable(&location.url, detail));
+            }
+            Look::Held { renewed: false, .. } => claim.pause(LOOK_EVERY),
+        }
+    }
 }
 
 /// The note that a store is a clone, until [`settle_restored`]; one that is damaged says so too, without the particulars. Blocks.

@@ -14,7 +14,9 @@ use common::{
     wrapped::{Fault, Wrapped},
 };
 use epistemic_object_store::{
-    Identity, Location, SlateReader, SlateStore, clone_point, discard_clone, restored, settle_restored,
+    Identity, Location, SlateReader, SlateStore, clone_point, discard_clone,
+    lease::{Claim, Taken},
+    restored, settle_restored,
 };
 use epistemic_storage::{Store, StoreError};
 use futures_util::StreamExt;
@@ -213,6 +215,11 @@ fn a_clone_can_be_discarded() {
     clone_point(&from, "p", &to).unwrap();
     assert_eq!(pins(), 2);
     put(&open(&to), "a", "drilled").unwrap();
+    let Taken::Yes(lease) = Claim::new(&to, "tcp://drill").unwrap().take() else { panic!("it has an owner") };
+    let refused = discard_clone(&to).unwrap_err().to_string();
+    assert!(refused.contains("tcp://drill") && refused.contains("Stop that server"), "{refused}");
+    assert_eq!(get(&open(&to), "a").as_deref(), Some("drilled"), "nothing was deleted");
+    lease.release();
     discard_clone(&to).unwrap();
     assert_eq!(pins(), 1);
     assert_eq!(block_on(objects.list(Some(&"drill".into())).count()), 0);
