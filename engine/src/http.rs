@@ -30,11 +30,7 @@ pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener, page: Page, 
 /// 200 while writes are taken, else 503 with the reason; a line more for each kind of damage. Damage alone is no reason to
 /// take a shard away from those who use its sound graphs.
 async fn ready(State(shard): State<Arc<Shard>>) -> Response {
-    if let Some(reason) = shard.role.unready() {
-        let text = format!("not ready: {reason}\n");
-        return (StatusCode::SERVICE_UNAVAILABLE, [(header::CONNECTION, "close")], text).into_response();
-    }
-    let (status, text) = match shard.graphs.write_refusal() {
+    let (status, text) = match shard.refusal() {
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(reason) => {
             (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: no writes are taken: {reason}\n"))

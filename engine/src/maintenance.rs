@@ -140,7 +140,7 @@ fn trim_ledgers(shard: &Arc<Shard>) {
 /// Sets the store going again when it can, and says when it stops taking writes and when it takes them again.
 fn recover(shard: &Arc<Shard>) {
     shard.graphs.recover();
-    let refusal = shard.graphs.write_refusal();
+    let refusal = shard.refusal();
     let was_refusing = shard.refusing.swap(refusal.is_some(), Ordering::Relaxed);
     match refusal {
         Some(reason) if !was_refusing => tracing::error!(reason, "no writes are taken"),

@@ -249,6 +249,11 @@ impl Shard {
         self.sweeps.cancel();
     }
 
+    /// Why no writes are taken, if none are.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        self.role.unready().or_else(|| self.graphs.write_refusal())
+    }
+
     /// Whether another process has taken the store over.
     pub(crate) fn is_fenced(&self) -> bool {
         self.fenced.get().is_some()

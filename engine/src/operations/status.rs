@@ -37,7 +37,7 @@ pub(super) fn ping(_: &Shard, out: &mut Vec<u8>) {
 pub(super) fn health(shard: &Shard, out: &mut Vec<u8>) {
     let status = match shard.role {
         Role::Standby(_) => "standby",
-        Role::Alone | Role::Owner(_) if shard.graphs.write_refusal().is_some() => "read_only",
+        Role::Alone | Role::Owner(_) if shard.refusal().is_some() => "read_only",
         Role::Alone | Role::Owner(_) => "ok",
     };
     let mut fields = json!({
@@ -141,7 +141,7 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         .iter()
         .map(|taken| json!({"name": taken.name, "created_ms": taken.created_ms, "bytes": taken.bytes}))
         .collect();
-    let refusal = shard.graphs.write_refusal();
+    let refusal = shard.refusal();
     let (nodes, edges) = shard.graphs.graphs().iter().fold((0, 0), |(nodes, edges), graph| {
         let state = graph.counters();
         (nodes + state.nodes, edges + state.edges)

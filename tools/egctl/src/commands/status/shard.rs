@@ -140,8 +140,7 @@ impl Look {
         }
         if status.role.as_deref() == Some("standby") {
             state.push(State::StandsBy);
-        }
-        if !status.writable {
+        } else if !status.writable {
             state.push(State::ReadOnly);
         }
         if status.damage.as_ref().is_some_and(DamageStatus::is_any) {

@@ -85,7 +85,8 @@ pub(super) fn write_details(out: &mut dyn Write, shard: &Shard) -> io::Result<()
         write_memory(out, memory)?;
     }
     writeln!(out, "  scrub: {}", status.scrub.as_ref().map_or_else(|| "none".into(), scrub_line))?;
-    if let Some(reason) = status.poisoned.as_ref().or(status.refusal.as_ref()) {
+    let refusal = status.poisoned.as_ref().or(status.refusal.as_ref());
+    if let Some(reason) = refusal.filter(|_| status.role.as_deref() != Some("standby")) {
         writeln!(out, "  TAKES NO WRITES: {reason}")?;
     }
     if status.plaintext_tcp {
