@@ -85,10 +85,7 @@ fn of_bucket<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e object_store::E
 }
 
 fn of_connection(error: &HttpError) -> Option<String> {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the enum is open, and the others say nothing of the network"
-    )]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is open, and others are told as they are")]
     let what = match error.kind() {
         HttpErrorKind::Connect => "nobody answers there",
         HttpErrorKind::Timeout => "it does not answer in time",

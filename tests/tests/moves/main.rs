@@ -11,6 +11,7 @@ mod load;
 mod mover;
 mod pause;
 mod power_cut;
+mod progress;
 mod reproduced;
 mod torture;
 mod waiting;

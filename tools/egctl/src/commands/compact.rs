@@ -18,7 +18,7 @@ use crate::shards::{Answers, ShardArgs};
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-/// Have running shards write all their tables anew, without what was deleted and overwritten, and wait for it.
+/// Have running shards write all their tables anew, without what was deleted, and wait for it.
 ///
 /// Shards give the room of deleted graphs and trimmed ledgers back by themselves, after a while (--reclaim-delay); this does it now.
 /// Requests go on and are slower meanwhile; it takes as long as reading and writing all data, and about as much free room. Ctrl-c

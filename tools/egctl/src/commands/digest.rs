@@ -273,3 +273,19 @@ impl Report for Digests {
         write_table(out, heading, &rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_all_graphs_are_counted_and_those_of_the_one_that_is_read() {
+        let meter = Meter::new(Total::Records(records(10, 5, 20, 1) + records(3, 0, 7, 8)));
+        meter.clone().update(12);
+        assert_eq!(meter.0.lock().done, 0, "it is not done yet");
+        meter.finish(35);
+        meter.update(1);
+        assert_eq!(meter.0.lock().done, 35);
+        assert_eq!((records(10, 5, 20, 1), records(3, 0, 7, 8)), (35, 3), "an empty ledger");
+    }
+}
