@@ -33,7 +33,7 @@ fn a_copy_tells_how_much_of_it_has_arrived() -> Result<()> {
     let opened = client.call("", "RestoreOpen", open)?;
     let upload = field(&opened, "upload").cloned().context("upload")?;
     let (first, rest) = snapshot.split_at(snapshot.len() * 3 / 4);
-    let mut send = |client: &mut Client, data: &[u8]| {
+    let send = |client: &mut Client, data: &[u8]| {
         for piece in data.chunks(1 << 18) {
             client.call("", "RestoreWrite", params([("upload", upload.clone()), ("data", bin(piece))]))?;
         }

@@ -130,3 +130,21 @@ fn flags_that_contradict_it_are_refused() -> Result<()> {
     ensure!(ended.code() == Some(1) && output.contains("s3://BUCKET/PREFIX"), "{ended}:\n{output}");
     Ok(())
 }
+
+/// What an operator can do something about is told in words when the server does not start.
+#[test]
+fn a_bucket_that_cannot_be_used_is_told_with_what_to_do() -> Result<()> {
+    let s3 = S3Server::start()?;
+    let refused = |url: &str, env: Vec<(String, String)>, words: &str| -> Result<()> {
+        let (status, output) = on(ServerProcess::ours(), url).envs(env).start_expecting_exit()?;
+        ensure!(!status.success() && output.contains(words) && !output.contains("<Code>"), "{output}");
+        Ok(())
+    };
+    let env = || S3Server::env(s3.addr());
+    let without = |name: &str| env().into_iter().filter(|(given, _)| given != name).collect();
+    let url = format!("s3://{}/shard", S3Server::BUCKET);
+    refused("s3://no-such-bucket/shard", env(), "there is no such bucket: create it first")?;
+    refused(&url, without("AWS_SECRET_ACCESS_KEY"), "AWS_SECRET_ACCESS_KEY is not: set both")?;
+    refused(&url, without("AWS_ALLOW_HTTP"), "set AWS_ALLOW_HTTP=true")?;
+    Ok(())
+}

@@ -193,7 +193,7 @@ impl Graphs {
                 _ => String::new(),
             };
             let [graphs, nodes, edges] = [graphs, nodes, edges].map(|count| HumanCount(*count));
-            writeln!(out, "\n{shown}{graphs} graphs, {nodes} nodes, {edges} edges")?;
+            writeln!(out, "\ngraphs: {shown}{graphs}, nodes: {nodes}, edges: {edges}")?;
             self.base_names.lines().iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
         self.owners.as_ref().map_or(Ok(()), |owners| owners.write_text(out))
