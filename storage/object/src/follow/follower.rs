@@ -68,9 +68,9 @@ impl Newer {
 
     /// From now on all new reads are of it. Those graphs were deleted or replaced since the state before: who has one reads it as it
     /// was there.
-    pub fn publish(self, gone: &[Arc<Graph>]) {
+    pub fn publish(&self, gone: &[Arc<Graph>]) {
         let mut published = self.published.write();
-        *published = Arc::new(published.next(self.opened, gone));
+        *published = Arc::new(published.next(Arc::clone(&self.opened), gone));
         self.applied.store(self.last, SeqCst);
     }
 }
