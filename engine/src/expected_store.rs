@@ -52,8 +52,15 @@ impl Expected {
             (None, None) => Self::Any,
         };
         let followed = config.follow.follow.is_some();
-        if config.persist_dir.is_none() && config.store.is_none() && !followed && (expected != Self::Any || config.init) {
-            return Err("--init, --expect-store and --store-id-file need a --persist-dir, a --store or a --follow".into());
+        if config.persist_dir.is_none()
+            && config.store.is_none()
+            && !followed
+            && (expected != Self::Any || config.init)
+        {
+            return Err(
+                "--init, --expect-store and --store-id-file need a --persist-dir, a --store or a --follow"
+                    .into(),
+            );
         }
         Ok(expected)
     }

@@ -135,7 +135,8 @@ impl<S: Deref<Target = GraphStore>> Identities<S> {
         if *known == found {
             return Ok(());
         }
-        self.names.store(found.iter().map(|(agent, identity)| identity.names(agent)).sum(), Ordering::Relaxed);
+        self.names
+            .store(found.iter().map(|(agent, identity)| identity.names(agent)).sum(), Ordering::Relaxed);
         self.systems.store(systems(&found), Ordering::Release);
         self.any.store(!found.is_empty(), Ordering::Release);
         *known = found;

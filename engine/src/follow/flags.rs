@@ -6,7 +6,8 @@ pub struct FollowFlags {
     /// Prefix of the object store of another server, as its --store: follow it and answer reads, without taking it over. Writes are
     /// refused with where the owner is (docs/replicas.md)
     #[arg(
-        long, env = "GRAPH_SERVICE_FOLLOW", value_name = "URL", conflicts_with_all = ["persist_dir", "store"]
+        long, env = "GRAPH_SERVICE_FOLLOW", value_name = "URL", 
+        conflicts_with_all = ["persist_dir", "store", "standby", "take_over"]
     )]
     pub follow: Option<String>,
 

@@ -109,7 +109,10 @@ impl Following {
 
     fn elsewhere(&self, method: Method) -> String {
         let code = ErrorCode::Replica;
-        format!("{}, and this server answers reads alone: {method} is for the owner, nothing was done ({code:#})", self.who())
+        format!(
+            "{}, and this server answers reads alone: {method} is for the owner, nothing was done ({code:#})",
+            self.who()
+        )
     }
 
     fn who(&self) -> String {

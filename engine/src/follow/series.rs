@@ -17,7 +17,10 @@ impl FollowSeries {
                 "follow_lag_seconds",
                 "Time since the beginning of the last look at the followed store that found everything durable.",
             )?,
-            states: IntCounter::new("follow_states_total", "Newer states of the followed store that were taken on.")?,
+            states: IntCounter::new(
+                "follow_states_total",
+                "Newer states of the followed store that were taken on.",
+            )?,
             failures: IntCounter::new("follow_failures_total", "Looks at the followed store that failed.")?,
         })
     }

@@ -36,7 +36,12 @@ pub(crate) struct Followed {
 ///
 /// # Errors
 /// There is no store, or another one than was expected.
-pub(crate) fn open(url: &str, config: &Config, budget: &Budget, expected: &Expected) -> anyhow::Result<Opened> {
+pub(crate) fn open(
+    url: &str,
+    config: &Config,
+    budget: &Budget,
+    expected: &Expected,
+) -> anyhow::Result<Opened> {
     let (begun, began) = (Instant::now(), clock::now());
     let location = Location::parse(url)?;
     let found = Identity::load(&location)?.map(|identity| identity.store_id);
@@ -69,7 +74,9 @@ fn run(Followed { mut follower, interval, following }: Followed, shard: &Weak<Sh
         // The shard is not held while the object store is waited for: it may end meanwhile.
         let looked = follower.look();
         let Some(shard) = shard.upgrade().filter(|shard| !shard.stop.is_cancelled()) else { return };
-        match looked.and_then(|newer| newer.map_or(Ok(()), |newer| go_on_to(&newer, began, &shard, &following))) {
+        match looked
+            .and_then(|newer| newer.map_or(Ok(()), |newer| go_on_to(&newer, began, &shard, &following)))
+        {
             Ok(()) => following.confirm(began),
             Err(error) => {
                 tell(&error);

@@ -46,8 +46,7 @@ impl GraphStore {
         let known: Vec<_> = self.catalog.read().values().cloned().collect();
         let gone = known.iter().filter(|graph| !ids.contains(&graph.id())).cloned().collect();
         let nameless = known.iter().filter(|graph| !stored.contains_key(graph.name()));
-        let mut changes: Vec<_> =
-            nameless.map(|graph| (Arc::clone(graph.name()), Publish::Gone)).collect();
+        let mut changes: Vec<_> = nameless.map(|graph| (Arc::clone(graph.name()), Publish::Gone)).collect();
         for (name, (entry, counters)) in stored {
             let same = self.lookup(&name).filter(|graph| is_of(graph, &entry));
             let change = match same {

@@ -90,11 +90,8 @@ impl Follower {
             let opening = Box::pin(open(&place, shared, blocks));
             Ok::<_, StoreError>((identity, points::patiently(&place, opening).await?))
         })??;
-        let view = View {
-            runtime: Arc::clone(&runtime),
-            snapshot: Arc::new(reader),
-            url: location.url().into(),
-        };
+        let view =
+            View { runtime: Arc::clone(&runtime), snapshot: Arc::new(reader), url: location.url().into() };
         let state = State::first(Arc::new(Opened(view)));
         let published = Arc::new(RwLock::new(Arc::new(state)));
         let store = FollowedStore {
@@ -147,7 +144,9 @@ impl Follower {
         if sequence < old_sequence || manifest < old_manifest {
             return Err(unusable(
                 &self.location.url,
-                format!("its newest state ({manifest}, {sequence}) is older than the one that is read ({old_manifest}, {old_sequence})"),
+                format!(
+                    "its newest state ({manifest}, {sequence}) is older than the one that is read ({old_manifest}, {old_sequence})"
+                ),
             ));
         }
         self.reopened = begun;
@@ -206,7 +205,10 @@ async fn must_be_the_same(location: &Location, store_id: &str) -> Result<()> {
         Some(found) if found.store_id == store_id => Ok(()),
         Some(found) => Err(unusable(
             &location.url,
-            format!("it holds the store {} now, and {store_id} was followed: start this server anew", found.store_id),
+            format!(
+                "it holds the store {} now, and {store_id} was followed: start this server anew",
+                found.store_id
+            ),
         )),
         None => Err(unusable(&location.url, format!("the store {store_id} has no identity.json any more"))),
     }

@@ -79,7 +79,10 @@ impl WalReader for Log {
 
 /// SlateDB takes a log that ends in the middle for all that there is: the state would be an older one than it is taken for.
 fn whole(error: WalError) -> WalError {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is open, and all others are told as they are")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the enum is open, and all others are told as they are"
+    )]
     match error {
         WalError::WalTruncated(number) => gone(format!("it ends before object {number}")),
         error => error,

@@ -74,9 +74,7 @@ impl State {
             | Space::InEdges
             | Space::Labels
             | Space::Ledger
-            | Space::Vectors => {
-                key.first_chunk().and_then(|id| self.gone.get(id)).map(|gone| &gone.last)
-            }
+            | Space::Vectors => key.first_chunk().and_then(|id| self.gone.get(id)).map(|gone| &gone.last),
         };
         last.unwrap_or(&self.newest)
     }
