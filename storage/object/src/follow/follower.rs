@@ -123,9 +123,7 @@ impl Follower {
         let (place, log, cache) = (self.location.clone(), Arc::clone(&self.log), Arc::clone(&self.cache));
         let store_id = self.identity.store_id.clone();
         let opening = async move {
-            if reopen {
-                must_be_the_same(&place, &store_id).await?;
-            }
+            must_be_the_same(&place, &store_id).await?;
             Box::pin(open(&place, log, cache)).await
         };
         let reader = self.in_time(OPENING, opening)?;
@@ -198,7 +196,7 @@ async fn open(location: &Location, log: Arc<Log>, cache: Arc<dyn DbCache>) -> Re
     reader::build(location, builder).await
 }
 
-/// Another store may have been put in its place, which would be taken for a newer state of it.
+/// Another store may have been put in its place: its log would be taken for the rest of this one's.
 async fn must_be_the_same(location: &Location, store_id: &str) -> Result<()> {
     let found = Identity::read(location).await?;
     match found {
