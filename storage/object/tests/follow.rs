@@ -273,7 +273,7 @@ fn every_state_is_one_of_the_owners() {
             while !stop.load(SeqCst) {
                 add(owner, "g", &format!("{written:06}"));
                 written += 1;
-                if written % 40 == 0 {
+                if written.is_multiple_of(40) {
                     owner.store().flush().unwrap();
                 }
             }
