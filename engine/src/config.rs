@@ -7,6 +7,7 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 pub use self::authentication::{AuthChoice, MinAuth, SHORT_SECRET, SignedConfig};
 use crate::{
     audit::AuditFlags,
+    follow::FollowFlags,
     lease::LeaseFlags,
     memory::{Given, MemoryBudget, Part},
     tls::TlsFlags,
@@ -91,6 +92,10 @@ pub struct Config {
     /// About the lease.
     #[command(flatten)]
     pub lease: LeaseFlags,
+
+    /// About read replicas.
+    #[command(flatten)]
+    pub follow: FollowFlags,
 
     /// An empty or missing --persist-dir or --store may become a new store. Without this flag it does too, with a warning in the log
     #[arg(long)]

@@ -30,7 +30,7 @@ impl Damage {
     pub(crate) fn of(graphs: &GraphStore, channels: &Channels) -> Self {
         Self {
             store: graphs.store().damage(),
-            channels: channels.damage().map(ToString::to_string),
+            channels: channels.damage().map(|error| error.to_string()),
             graphs: graphs.quarantined(),
         }
     }

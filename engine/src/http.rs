@@ -27,10 +27,16 @@ pub(crate) async fn serve(shard: Arc<Shard>, listener: TcpListener, page: Page, 
     epistemic_listen::http::serve(listener, transport, routes, limits, stop.cancelled()).await;
 }
 
-/// 200 while writes are taken, else 503 with the reason; a line more for each kind of damage. Damage alone is no reason to
-/// take a shard away from those who use its sound graphs.
+/// 200 while writes are taken, or on a replica while its state is not too old, else 503 with the reason; a line more for each
+/// kind of damage. Damage alone is no reason to take a shard away from those who use its sound graphs.
 async fn ready(State(shard): State<Arc<Shard>>) -> Response {
-    let (status, text) = match shard.refusal() {
+    if let Some(reason) = shard.role.unready() {
+        let text = format!("not ready: {reason}\n");
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::CONNECTION, "close")], text).into_response();
+    }
+    // A replica takes no writes as it is.
+    let refusal = if shard.role.is_replica() { None } else { shard.graphs.write_refusal() };
+    let (status, text) = match refusal {
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(reason) => {
             (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: no writes are taken: {reason}\n"))

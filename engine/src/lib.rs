@@ -20,6 +20,7 @@ mod damage;
 mod descriptors;
 mod expected_store;
 mod fair_queue;
+mod follow;
 mod graph_cache;
 mod guesses;
 mod http;

@@ -50,19 +50,23 @@ async fn every(shard: Arc<Shard>, name: &'static str, period: Duration, work: fn
     }
 }
 
-/// Starts all periodic work of the shard.
+/// Starts all periodic work of the shard. Of a read replica, that which changes nothing.
 pub(crate) fn start(shard: &Arc<Shard>) {
-    tokio::spawn(every(Arc::clone(shard), "reclaim", RECLAIM_EVERY, reclaim));
-    tokio::spawn(every(Arc::clone(shard), "room", RECLAIM_EVERY, give_back_room));
-    tokio::spawn(every(Arc::clone(shard), "ledger", TRIM_EVERY, trim_ledgers));
     tokio::spawn(every(Arc::clone(shard), "transfers", END_IDLE_EVERY, |shard| {
         shard.open_transfers.end_idle();
         shard.transactions.forget(Instant::now());
     }));
-    tokio::spawn(every(Arc::clone(shard), "recover", RECOVER_EVERY, recover));
     tokio::spawn(every(Arc::clone(shard), "quotas", SAMPLE_EVERY, sample));
     let first = Arc::clone(shard);
     tokio::task::spawn_blocking(move || sample(&first));
+    if shard.role.is_replica() {
+        tokio::spawn(every(Arc::clone(shard), "caches", RECLAIM_EVERY, forget_deleted));
+        return;
+    }
+    tokio::spawn(every(Arc::clone(shard), "reclaim", RECLAIM_EVERY, reclaim));
+    tokio::spawn(every(Arc::clone(shard), "room", RECLAIM_EVERY, give_back_room));
+    tokio::spawn(every(Arc::clone(shard), "ledger", TRIM_EVERY, trim_ledgers));
+    tokio::spawn(every(Arc::clone(shard), "recover", RECOVER_EVERY, recover));
     tokio::spawn(scrub::worker::run(Arc::clone(shard)));
     if shard.checkpoint_interval > 0 && shard.dirty.is_kept() {
         let period = Duration::from_secs(shard.checkpoint_interval);
@@ -103,9 +107,13 @@ fn give_back_room(shard: &Arc<Shard>) {
     *rest = Some(Instant::now() + (begun.elapsed() * RESTS).max(least));
 }
 
-fn reclaim(shard: &Arc<Shard>) {
+fn forget_deleted(shard: &Arc<Shard>) {
     shard.projections.forget_deleted();
     shard.vectors.forget_deleted();
+}
+
+fn reclaim(shard: &Arc<Shard>) {
+    forget_deleted(shard);
     match shard.graphs.reclaim() {
         Ok(0) => {}
         Ok(graphs) => tracing::debug!(graphs, "reclaimed the records of deleted graphs"),

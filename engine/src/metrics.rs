@@ -150,7 +150,7 @@ impl Metrics {
         self.caches.renew(sources);
         self.threads.renew(sources);
         self.connections.renew(sources);
-        self.store.renew(sources.graphs, &self.registry);
+        self.store.renew(sources.graphs, sources.role, &self.registry);
         self.remote.renew(sources.graphs, &self.registry);
         self.damage.renew(&sources.damage, sources.scrub.as_ref(), &self.registry);
         self.memory.renew(sources);

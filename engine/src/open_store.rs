@@ -9,6 +9,7 @@ use crate::{
     config::{Config, DurabilityMode},
     descriptors::Shares,
     expected_store::{Expected, Found},
+    follow::{self, Followed},
     memory::{Budget, Part},
 };
 
@@ -19,6 +20,15 @@ pub(crate) struct Opened {
     pub(crate) directory: Option<DataDir>,
     /// The object store that it lies on, where there is one.
     pub(crate) remote: Option<Remote>,
+    /// What follows it, where another server owns it.
+    pub(crate) followed: Option<Followed>,
+}
+
+impl Opened {
+    /// One that this server owns, with nothing around it.
+    pub(crate) fn alone(graphs: GraphStore) -> Self {
+        Self { graphs, directory: None, remote: None, followed: None }
+    }
 }
 
 /// A store on an object store.
@@ -44,8 +54,11 @@ pub(crate) fn open(
     if let Some(url) = &config.store {
         return open_remote(url, config, budget, expected);
     }
+    if let Some(url) = &config.follow.follow {
+        return follow::open(url, config, budget, expected);
+    }
     let Some(path) = &config.persist_dir else {
-        return Ok(Opened { graphs: GraphStore::open(MemoryStore::new())?, directory: None, remote: None });
+        return Ok(Opened::alone(GraphStore::open(MemoryStore::new())?));
     };
     let options = RocksOptions {
         block_cache_bytes: budget.bytes(Part::Blocks),
@@ -68,7 +81,7 @@ pub(crate) fn open(
     let graphs = GraphStore::open(store)?;
     let took_ms = begun.elapsed().as_millis();
     tracing::info!(took_ms, store_id, "Loaded {} graphs from {}", graphs.graph_count(), path.display());
-    Ok(Opened { graphs, directory: Some(directory), remote: None })
+    Ok(Opened { directory: Some(directory), ..Opened::alone(graphs) })
 }
 
 #[cfg(feature = "object-store")]
@@ -96,7 +109,7 @@ fn open_remote(url: &str, config: &Config, budget: &Budget, expected: &Expected)
     let graphs = GraphStore::open(store)?;
     let (took_ms, store_id) = (begun.elapsed().as_millis(), &remote.store_id);
     tracing::info!(took_ms, store_id, "Loaded {} graphs from {}", graphs.graph_count(), remote.url);
-    Ok(Opened { graphs, directory: None, remote: Some(remote) })
+    Ok(Opened { remote: Some(remote), ..Opened::alone(graphs) })
 }
 
 #[cfg(not(feature = "object-store"))]

@@ -49,6 +49,7 @@ use crate::{
     config::{AuthChoice, Config, DurabilityMode, MinAuth, SHORT_SECRET},
     descriptors::{self, Shares},
     expected_store::{Expected, WrongStore},
+    follow,
     guesses::Guesses,
     http,
     keys::{self, KeySeries, Keys},
@@ -191,6 +192,7 @@ impl Start {
     pub(crate) fn of(config: Config, auth: AuthChoice) -> Result<Self, String> {
         config.tls.check()?;
         config.audit.check()?;
+        config.follow.check()?;
         if config.store.is_some() && config.durability != DurabilityMode::Sync {
             return Err(
                 "--store knows --durability sync only: a write is acknowledged once the object store has it"
@@ -321,23 +323,29 @@ impl Server<'_> {
             // A process that stood still since it took the lease must not depose the one that has it now.
             runtime.block_on(lease.held())?;
         }
-        let opened = open(&config, &budget, shares, &expected)?;
-        let role = match (lease, &opened.remote) {
-            (Some(lease), Some(remote)) => {
+        let mut opened = open(&config, &budget, shares, &expected)?;
+        let followed = opened.followed.take();
+        let role = match (lease, &opened.remote, &followed) {
+            (Some(lease), Some(remote), _) => {
                 lease.has_epoch(remote.epoch);
                 Role::Owner(lease)
             }
-            (Some(_) | None, _) => Role::Alone,
+            (_, _, Some(followed)) => Role::Replica(Arc::clone(&followed.following)),
+            (Some(_) | None, _, None) => Role::Alone,
         };
         let (shard, commit_thread) =
             open_shard(&config, &budget, opened, shares, &auth, (ownership, peers, tls, role), log)?;
         // Keys made of the secret are all that is needed from here on.
         drop(auth);
+        if let Some(followed) = followed {
+            follow::start(followed, &shard).context("cannot start the thread that follows the store")?;
+        }
         let served = runtime
             .block_on(async { serve(&config, shares, umask, &shard, listeners, until()?, &enters).await });
         runtime.shutdown_timeout(THREADS_DEADLINE);
         // Also when it could not listen: the commit thread must not outlive `main`, which takes RocksDB down with it.
-        let closed = close(config.persist_on_shutdown && served.is_ok(), shard, commit_thread);
+        let checkpoint = config.persist_on_shutdown && served.is_ok() && !shard.role.is_replica();
+        let closed = close(checkpoint, shard, commit_thread);
         served.and(closed)
     }
 }
@@ -423,7 +431,7 @@ fn warn_of_risks(config: &Config) {
         ),
         DurabilityMode::None => tracing::warn!("--durability none: a power cut loses acknowledged writes"),
     }
-    if config.persist_dir.is_none() && config.store.is_none() {
+    if config.persist_dir.is_none() && config.store.is_none() && config.follow.follow.is_none() {
         tracing::warn!("no --persist-dir: everything is kept in memory and lost at exit");
     }
 }
@@ -431,7 +439,7 @@ fn warn_of_risks(config: &Config) {
 fn open_shard(
     config: &Config,
     budget: &Budget,
-    Opened { graphs, directory, remote }: Opened,
+    Opened { graphs, directory, remote, .. }: Opened,
     shares: Shares,
     auth: &AuthChoice,
     (ownership, peers, tls, role): (Option<Ownership>, Option<Arc<Peers>>, Tls, Role),

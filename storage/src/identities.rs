@@ -20,7 +20,7 @@ use crate::{
     keys,
     limits::{self, MAX_IDENTITIES, MAX_NAMES, MAX_RELATIONS, OverLimit, name_bytes},
     space::Space,
-    store::{Durability, ScanOptions},
+    store::{Durability, Read, ScanOptions},
 };
 
 /// What an agent may do beyond what it owns. The order is that of the protocol's errors.
@@ -97,7 +97,7 @@ impl Identity {
 /// All identities of a store, which they share or borrow.
 pub struct Identities<S = Arc<GraphStore>> {
     graphs: S,
-    known: RwLock<HashMap<Box<str>, Identity>>,
+    known: RwLock<Known>,
     any: AtomicBool,
     /// How many are [`Role::System`].
     systems: AtomicUsize,
@@ -115,22 +115,32 @@ impl<S: Deref<Target = GraphStore>> Identities<S> {
     /// # Errors
     /// Also when one of them is damaged: without it, rules would be other than agreed.
     pub fn open(graphs: S, durability: Durability) -> Result<Self> {
-        let mut known: HashMap<Box<str>, Identity> = HashMap::new();
-        let mut cursor = graphs.store().scan(Space::Catalog, keys::identities(), ScanOptions::FORWARD)?;
-        while let Some((key, value)) = cursor.next()? {
-            let agent = keys::name_of(key).ok_or_else(|| corrupt("identity key"))?;
-            let identity = rmp_serde::from_slice(value)
-                .map_err(|error| corrupt(&format!("identity of agent '{agent}': {error}")))?;
-            known.insert(agent.into(), identity);
-        }
-        drop(cursor);
+        let known = load(graphs.store())?;
         let any = AtomicBool::new(!known.is_empty());
-        let systems =
-            AtomicUsize::new(known.values().filter(|identity: &&Identity| identity.is_system()).count());
+        let systems = AtomicUsize::new(systems(&known));
         let names = known.iter().map(|(agent, identity)| identity.names(agent)).sum();
         let (names, most_names) = (AtomicUsize::new(names), AtomicUsize::new(MAX_NAMES));
         let (known, registrations) = (RwLock::new(known), Mutex::new(()));
         Ok(Self { graphs, known, any, systems, names, most_names, durability, registrations })
+    }
+
+    /// Goes on to a newer state of the store, which another process writes. Reads all identities of it; blocks.
+    ///
+    /// # Errors
+    /// As [`Identities::open`]; nothing has changed then.
+    pub fn follow(&self, newer: &dyn Read) -> Result<()> {
+        let _one_at_a_time = self.registrations.lock();
+        let found = load(newer)?;
+        let mut known = self.known.write();
+        if *known == found {
+            return Ok(());
+        }
+        self.names
+            .store(found.iter().map(|(agent, identity)| identity.names(agent)).sum(), Ordering::Relaxed);
+        self.systems.store(systems(&found), Ordering::Release);
+        self.any.store(!found.is_empty(), Ordering::Release);
+        *known = found;
+        Ok(())
     }
 
     /// Lets their names count at most `most`. What is there stays.
@@ -236,6 +246,24 @@ impl<S: Deref<Target = GraphStore>> Identities<S> {
         }
         Ok(names + new)
     }
+}
+
+type Known = HashMap<Box<str>, Identity>;
+
+fn load(read: &dyn Read) -> Result<Known> {
+    let mut known = Known::new();
+    let mut cursor = read.scan(Space::Catalog, keys::identities(), ScanOptions::FORWARD)?;
+    while let Some((key, value)) = cursor.next()? {
+        let agent = keys::name_of(key).ok_or_else(|| corrupt("identity key"))?;
+        let identity = rmp_serde::from_slice(value)
+            .map_err(|error| corrupt(&format!("identity of agent '{agent}': {error}")))?;
+        known.insert(agent.into(), identity);
+    }
+    Ok(known)
+}
+
+fn systems(known: &Known) -> usize {
+    known.values().filter(|identity| identity.is_system()).count()
 }
 
 fn corrupt(detail: &str) -> StoreError {

@@ -16,13 +16,12 @@ use epistemic_protocol::{ErrorCode, standby};
 use epistemic_storage::{StoreError, graph::GraphError};
 use parking_lot::Mutex;
 
-use self::kept::Owner;
 pub(crate) use self::{
     flags::LeaseFlags,
-    kept::{Claim, Claimed, Ended, Lease, OwnedByAnother, Standby, claim},
+    kept::{Claim, Claimed, Ended, Lease, OwnedByAnother, Owner, Standby, claim},
     status::{LeaseSeries, add_role},
 };
-use crate::{request::error::OpError, wire::Method};
+use crate::{follow::Following, request::error::OpError, wire::Method};
 
 /// What this process is to the store of its shard.
 pub(crate) enum Role {
@@ -32,6 +31,8 @@ pub(crate) enum Role {
     Owner(Arc<Lease>),
     /// One that waits for the lease, and has no records.
     Standby(Arc<Waiting>),
+    /// One that follows the owner, and answers reads alone.
+    Replica(Arc<Following>),
 }
 
 /// What a stand-by knows.
@@ -45,7 +46,8 @@ impl Role {
     /// Whether what was read before this call may be answered: nobody else can have served the store by then.
     pub(crate) fn holds(&self) -> bool {
         match self {
-            Role::Alone | Role::Standby(_) => true,
+            // An answer of a replica is as old as its state was when it was asked.
+            Role::Alone | Role::Standby(_) | Role::Replica(_) => true,
             Role::Owner(lease) => lease.holds(),
         }
     }
@@ -53,7 +55,7 @@ impl Role {
     /// Waits until [`Role::holds`]. False when another process has the lease.
     pub(crate) async fn held(&self) -> bool {
         match self {
-            Role::Alone | Role::Standby(_) => true,
+            Role::Alone | Role::Standby(_) | Role::Replica(_) => true,
             Role::Owner(lease) => lease.held().await.is_ok(),
         }
     }
@@ -66,6 +68,7 @@ impl Role {
             Role::Owner(lease) => Some(OpError::Graph(GraphError::Store(lapsed(lease)))),
             Role::Standby(_) if is_about_the_process(method) => None,
             Role::Standby(waiting) => Some(OpError::Refused(ErrorCode::Standby, waiting.text())),
+            Role::Replica(following) => following.refusal(method),
         }
     }
 
@@ -76,13 +79,19 @@ impl Role {
             Role::Owner(lease) if lease.holds() => None,
             Role::Owner(lease) => Some(lapsed(lease).to_string()),
             Role::Standby(waiting) => Some(waiting.text()),
+            Role::Replica(following) => following.stale(),
         }
+    }
+
+    /// Whether it follows the owner, and takes no writes.
+    pub(crate) fn is_replica(&self) -> bool {
+        matches!(self, Role::Replica(_))
     }
 
     /// Calls `told` when another process is found to have the lease.
     pub(crate) fn on_lost(&self, told: impl FnOnce(StoreError) + Send + 'static) {
         match self {
-            Role::Alone | Role::Standby(_) => {}
+            Role::Alone | Role::Standby(_) | Role::Replica(_) => {}
             Role::Owner(lease) => lease.on_lost(told),
         }
     }
@@ -105,7 +114,7 @@ impl Waiting {
 }
 
 /// Requests that tell of the process alone, which a stand-by answers too.
-fn is_about_the_process(method: Method) -> bool {
+pub(crate) fn is_about_the_process(method: Method) -> bool {
     matches!(method, Method::Ping | Method::Health | Method::ShardStatus)
 }
 

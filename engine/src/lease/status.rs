@@ -4,6 +4,7 @@ use prometheus::{Gauge, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 use serde_json::{Value, json};
 
 use super::Role;
+use crate::follow::FollowSeries;
 
 /// Adds the role to the status of a shard; nothing where nobody else can have the store.
 pub(crate) fn add_role(role: &Role, fields: &mut Value) {
@@ -20,6 +21,7 @@ pub(crate) fn add_role(role: &Role, fields: &mut Value) {
             fields["role"] = json!("standby");
             fields["owner"] = json!(*waiting.owner.lock());
         }
+        Role::Replica(following) => following.add_to(fields),
     }
 }
 
@@ -30,6 +32,7 @@ pub(crate) struct LeaseSeries {
     renewals: IntCounter,
     failures: IntCounter,
     standbys: IntGauge,
+    follow: FollowSeries,
 }
 
 impl LeaseSeries {
@@ -43,6 +46,7 @@ impl LeaseSeries {
             renewals: IntCounter::new("lease_renewals_total", "Renewals of the lease by this process.")?,
             failures: IntCounter::new("lease_failures_total", "Renewals that failed, and were tried again.")?,
             standbys: IntGauge::new("standbys", "Stand-bys that run.")?,
+            follow: FollowSeries::new()?,
         })
     }
 
@@ -52,12 +56,16 @@ impl LeaseSeries {
             Role::Alone => return,
             Role::Owner(_) => "owner",
             Role::Standby(_) => "standby",
+            Role::Replica(_) => "replica",
         };
-        for name in ["owner", "standby"] {
+        for name in ["owner", "standby", "replica"] {
             self.role.with_label_values(&[name]).set(i64::from(name == is));
         }
         // The only error is that it is there already.
         let _ = registry.register(Box::new(self.role.clone()));
+        if let Role::Replica(following) = role {
+            self.follow.renew(following, registry);
+        }
         let Role::Owner(lease) = role else { return };
         let figures = lease.figures();
         self.age.set(figures.age.map_or(f64::INFINITY, |age| age.as_secs_f64()));

@@ -6,6 +6,7 @@ use epistemic_storage::GraphStore;
 use prometheus::{Counter, IntCounter, IntGauge, Registry, core::Collector};
 
 use super::series::Series;
+use crate::lease::Role;
 
 /// The series.
 pub(super) struct StoreSeries {
@@ -83,8 +84,10 @@ impl StoreSeries {
     }
 
     /// Brings them up to date. A store in memory never has those of files.
-    pub(super) fn renew(&self, graphs: &GraphStore, registry: &Registry) {
-        self.writable.set(graphs.write_refusal().is_none().into());
+    pub(super) fn renew(&self, graphs: &GraphStore, role: &Role, registry: &Registry) {
+        // That a replica takes no writes is no failure.
+        let fails = !role.is_replica() && graphs.write_refusal().is_some();
+        self.writable.set((!fails).into());
         let awaiting = graphs.awaiting_room();
         self.awaiting_graphs.set(awaiting.graphs as i64);
         self.awaiting_bytes.set(awaiting.bytes as i64);

@@ -37,6 +37,7 @@ pub(super) fn ping(_: &Shard, out: &mut Vec<u8>) {
 pub(super) fn health(shard: &Shard, out: &mut Vec<u8>) {
     let status = match shard.role {
         Role::Standby(_) => "standby",
+        Role::Replica(_) => "replica",
         Role::Alone | Role::Owner(_) if shard.refusal().is_some() => "read_only",
         Role::Alone | Role::Owner(_) => "ok",
     };

@@ -98,11 +98,22 @@ macro_rules! names {
     };
 }
 
+/// Whether a read replica answers it: where the row says so.
+macro_rules! on_replicas {
+    () => {
+        false
+    };
+    (answer) => {
+        true
+    };
+}
+
 /// `METHOD: KIND(HANDLER), ACCESS, SCOPE, LEAST ROLE`, where the kind is one of [`Handler`], and a write may say what it [`Answers`].
 macro_rules! operations {
     ($(
         $method:ident: $kind:ident($($handler:tt)+), $access:expr, $level:ident $scope:literal, $least:ident
-        $(, quota: $quota:expr)? $(, effect: $effect:ident)? $(, names: $names:expr)?;
+        $(, quota: $quota:expr)? $(, effect: $effect:ident)? $(, names: $names:expr)?
+        $(, replicas: $replicas:ident)?;
     )*) => {
         static ROWS: &[Row] = &[$(
             Row {
@@ -114,6 +125,7 @@ macro_rules! operations {
                     effect: effect!($($effect)?),
                     least_role: LeastRole::$least,
                     names: names!($access, quota!($kind $(, $quota)?) $(, $names)?),
+                    on_replicas: on_replicas!($($replicas)?),
                 },
                 handler: handler!($kind $($handler)+),
             },
@@ -123,28 +135,28 @@ macro_rules! operations {
 
 operations! {
     // The shard.
-    Ping: Inline(status::ping), Open, write "service:control", Reader, names: Names::None;
-    Health: Inline(status::health), Open, write "service:control", Reader, names: Names::None;
-    ListGraphs: Service(status::list_graphs), Open, read "graph:read", Reader, names: Names::Listed;
-    GraphStats: Service(status::graph_stats), Open, read "graph:read", Reader, names: Names::Listed;
-    ShardStatus: Service(status::shard_status), Open, read "graph:read", Operator, names: Names::All;
+    Ping: Inline(status::ping), Open, write "service:control", Reader, names: Names::None, replicas: answer;
+    Health: Inline(status::health), Open, write "service:control", Reader, names: Names::None, replicas: answer;
+    ListGraphs: Service(status::list_graphs), Open, read "graph:read", Reader, names: Names::Listed, replicas: answer;
+    GraphStats: Service(status::graph_stats), Open, read "graph:read", Reader, names: Names::Listed, replicas: answer;
+    ShardStatus: Service(status::shard_status), Open, read "graph:read", Operator, names: Names::All, replicas: answer;
 
     // Its operator.
-    Shutdown: Inline(administration::shut_down), System, admin "service:admin", System;
+    Shutdown: Inline(administration::shut_down), System, admin "service:admin", System, replicas: answer;
     ShardHandOver: Service(hand_over::hand_over), System, admin "service:admin", System;
     Checkpoint: Service(administration::checkpoint), SystemOfAll, admin "service:admin", Operator;
     Compact: Service(administration::compact), System, admin "graph:admin", Operator;
     Scrub: Service(administration::scrub), System, admin "graph:admin", Operator;
-    QuotaShow: Service(administration::show_quotas), System, admin "graph:admin", Operator;
+    QuotaShow: Service(administration::show_quotas), System, admin "graph:admin", Operator, replicas: answer;
     QuotaSet: Service(administration::set_quotas), System, admin "graph:admin", Operator;
-    SessionList: Service(sessions::list), System, admin "graph:admin", Operator;
-    SessionKill: Service(sessions::kill), System, admin "graph:admin", Operator;
+    SessionList: Service(sessions::list), System, admin "graph:admin", Operator, replicas: answer;
+    SessionKill: Service(sessions::kill), System, admin "graph:admin", Operator, replicas: answer;
 
     // Nodes.
-    HasNode: Point(nodes::has), Read, read "node:read", Reader;
-    HasNodesBatch: Point(nodes::have), Read, read "node:read", Reader;
-    GetNodeProperties: Point(nodes::properties), Read, read "node:read", Reader;
-    GetNodePropertiesBatch: Point(nodes::properties_batch), Read, read "node:read", Reader;
+    HasNode: Point(nodes::has), Read, read "node:read", Reader, replicas: answer;
+    HasNodesBatch: Point(nodes::have), Read, read "node:read", Reader, replicas: answer;
+    GetNodeProperties: Point(nodes::properties), Read, read "node:read", Reader, replicas: answer;
+    GetNodePropertiesBatch: Point(nodes::properties_batch), Read, read "node:read", Reader, replicas: answer;
     AddNode: Write(nodes::add), Write, write "node:write", Writer;
     CreateNodeIfAbsent: Write(nodes::add_missing), Write, write "node:write", Writer;
     CompareAndSetNodeFields: Write(nodes::compare_and_set), Write, write "node:write", Writer;
@@ -153,36 +165,36 @@ operations! {
     RemoveNode: Write(nodes::remove), Write, write "node:write", Writer;
 
     // Edges and neighbours.
-    HasEdge: Point(edges::has), Read, read "edge:read", Reader;
-    GetEdgeProperties: Point(edges::properties), Read, read "edge:read", Reader;
-    GetEdgePropertiesBatch: Point(edges::properties_batch), Read, read "edge:read", Reader;
-    InDegree: Point(edges::in_degree), Read, read "edge:read", Reader;
-    OutDegree: Point(edges::out_degree), Read, read "edge:read", Reader;
-    DegreeCentrality: Point(edges::degree_centrality), Read, read "compute:graph-algo", Reader;
-    GetPredecessors: Point(edges::predecessors), Read, read "edge:read", Reader;
-    GetSuccessors: Point(edges::successors), Read, read "edge:read", Reader;
-    GetNeighbors: Point(edges::neighbors), Read, read "edge:read", Reader;
+    HasEdge: Point(edges::has), Read, read "edge:read", Reader, replicas: answer;
+    GetEdgeProperties: Point(edges::properties), Read, read "edge:read", Reader, replicas: answer;
+    GetEdgePropertiesBatch: Point(edges::properties_batch), Read, read "edge:read", Reader, replicas: answer;
+    InDegree: Point(edges::in_degree), Read, read "edge:read", Reader, replicas: answer;
+    OutDegree: Point(edges::out_degree), Read, read "edge:read", Reader, replicas: answer;
+    DegreeCentrality: Point(edges::degree_centrality), Read, read "compute:graph-algo", Reader, replicas: answer;
+    GetPredecessors: Point(edges::predecessors), Read, read "edge:read", Reader, replicas: answer;
+    GetSuccessors: Point(edges::successors), Read, read "edge:read", Reader, replicas: answer;
+    GetNeighbors: Point(edges::neighbors), Read, read "edge:read", Reader, replicas: answer;
     AddEdge: Write(edges::add), Write, write "edge:write", Writer;
     RemoveEdge: Write(edges::remove), Write, write "edge:write", Writer;
 
     // Much of a graph.
-    GetNodes: Scan(graph_scans::nodes), Read, read "node:read", Reader;
-    NodeIds: Scan(graph_scans::node_ids), Read, read "node:read", Reader;
-    GetNodesByLabel: Scan(graph_scans::nodes_by_label), Read, read "node:read", Reader;
-    GetEdges: Scan(graph_scans::edges), Read, read "edge:read", Reader;
-    GetTriples: Scan(graph_scans::triples), Read, read "edge:read", Reader;
-    GetSubgraph: Scan(graph_scans::subgraph), Read, read "node:read", Reader;
-    GetLedger: Scan(graph_scans::ledger), Read, read "ledger:read", Reader;
+    GetNodes: Scan(graph_scans::nodes), Read, read "node:read", Reader, replicas: answer;
+    NodeIds: Scan(graph_scans::node_ids), Read, read "node:read", Reader, replicas: answer;
+    GetNodesByLabel: Scan(graph_scans::nodes_by_label), Read, read "node:read", Reader, replicas: answer;
+    GetEdges: Scan(graph_scans::edges), Read, read "edge:read", Reader, replicas: answer;
+    GetTriples: Scan(graph_scans::triples), Read, read "edge:read", Reader, replicas: answer;
+    GetSubgraph: Scan(graph_scans::subgraph), Read, read "node:read", Reader, replicas: answer;
+    GetLedger: Scan(graph_scans::ledger), Read, read "ledger:read", Reader, replicas: answer;
 
     // Looking around, a little at a time.
-    GraphLook: Scan(explore::look::look), Read, read "graph:read", Reader;
-    NodeSearch: Scan(explore::search::search), Read, read "node:read", Reader;
-    NodeLook: Scan(explore::node::look), Read, read "node:read", Reader;
-    NeighborPage: Scan(explore::neighbors::page), Read, read "edge:read", Reader;
-    EdgesAmong: Scan(explore::edges::among), Read, read "edge:read", Reader;
-    PathEdges: Scan(explore::walks::path), Read, read "compute:graph-algo", Reader;
-    BlastDepths: Scan(explore::walks::blast), Read, read "compute:graph-algo", Reader;
-    LedgerTail: Scan(explore::tail::tail), Read, read "ledger:read", Reader;
+    GraphLook: Scan(explore::look::look), Read, read "graph:read", Reader, replicas: answer;
+    NodeSearch: Scan(explore::search::search), Read, read "node:read", Reader, replicas: answer;
+    NodeLook: Scan(explore::node::look), Read, read "node:read", Reader, replicas: answer;
+    NeighborPage: Scan(explore::neighbors::page), Read, read "edge:read", Reader, replicas: answer;
+    EdgesAmong: Scan(explore::edges::among), Read, read "edge:read", Reader, replicas: answer;
+    PathEdges: Scan(explore::walks::path), Read, read "compute:graph-algo", Reader, replicas: answer;
+    BlastDepths: Scan(explore::walks::blast), Read, read "compute:graph-algo", Reader, replicas: answer;
+    LedgerTail: Scan(explore::tail::tail), Read, read "ledger:read", Reader, replicas: answer;
 
     // Batches.
     BatchUpdate: Write(batches::update), Write, write "node:write", Writer;
@@ -198,14 +210,14 @@ operations! {
     ApplyMultisigMutation: Point(accepted_mutations::apply_multisig), Write, admin "security:admin", Writer;
 
     // Documents.
-    ToMsgpack: Stream(documents::export::send), Read, read "graph:read", Reader;
+    ToMsgpack: Stream(documents::export::send), Read, read "graph:read", Reader, replicas: answer;
     FromMsgpack: Compute(documents::from_msgpack), Write, admin "graph:admin", Owner, effect: Document;
     Reconcile: Compute(documents::reconcile), Write, write "graph:write", Owner, effect: Document;
 
     // Graphs.
-    NodeCount: Counters(graphs::node_count), Read, read "node:read", Reader;
-    EdgeCount: Counters(graphs::edge_count), Read, read "edge:read", Reader;
-    Metrics: Counters(graphs::metrics), Read, write "service:control", Reader;
+    NodeCount: Counters(graphs::node_count), Read, read "node:read", Reader, replicas: answer;
+    EdgeCount: Counters(graphs::edge_count), Read, read "edge:read", Reader, replicas: answer;
+    Metrics: Counters(graphs::metrics), Read, write "service:control", Reader, replicas: answer;
     CreateGraph: Write(graphs::create => Created), Open, admin "graph:admin", Owner, quota: Quota::Made(graphs::made);
     ClearGraph: Write(graphs::clear), Write, admin "graph:admin", Owner;
     DeleteGraph: Write(graphs::delete => Deleted), WriteNamed(graphs::deleted), admin "graph:admin", Owner, quota: Quota::Named(graphs::deleted);
@@ -213,33 +225,33 @@ operations! {
     Fork: Compute(graphs::fork), Read, read "graph:read", Reader, effect: Copies, names: Names::Copy(graphs::copied);
 
     // Several graphs.
-    DiffAgainst: Compute(diff::against), ReadBoth(diff::other_graph), read "graph:read", Reader;
-    Vf2SubgraphMatch: Compute(subgraph_match::find), ReadBoth(subgraph_match::pattern_graph), read "compute:graph-algo", Reader, effect: Matches;
-    UnionGetNodeProperties: Union(union::node_properties), Read, read "node:read", Reader, names: Names::Several(union::graphs);
-    UnionGetNodesByLabel: Union(union::nodes_by_label), Read, read "node:read", Reader, names: Names::Several(union::graphs_by_label);
-    UnionGetNeighbors: Union(union::neighbors), Read, read "node:read", Reader, names: Names::Several(union::graphs);
+    DiffAgainst: Compute(diff::against), ReadBoth(diff::other_graph), read "graph:read", Reader, replicas: answer;
+    Vf2SubgraphMatch: Compute(subgraph_match::find), ReadBoth(subgraph_match::pattern_graph), read "compute:graph-algo", Reader, effect: Matches, replicas: answer;
+    UnionGetNodeProperties: Union(union::node_properties), Read, read "node:read", Reader, names: Names::Several(union::graphs), replicas: answer;
+    UnionGetNodesByLabel: Union(union::nodes_by_label), Read, read "node:read", Reader, names: Names::Several(union::graphs_by_label), replicas: answer;
+    UnionGetNeighbors: Union(union::neighbors), Read, read "node:read", Reader, names: Names::Several(union::graphs), replicas: answer;
 
     // Algorithms.
-    TopologicalSort: Compute(algorithms::topological_sort), Read, read "compute:graph-algo", Reader;
-    FindCycle: Compute(algorithms::find_cycle), Read, read "compute:graph-algo", Reader;
-    GetShortestPath: Compute(algorithms::shortest_path), Read, read "compute:graph-algo", Reader;
-    GetBlastRadius: Compute(algorithms::blast_radius), Read, read "compute:graph-algo", Reader;
-    DegreeCentralityAll: Compute(algorithms::degree_centrality), Read, read "compute:graph-algo", Reader;
-    BetweennessCentrality: Compute(algorithms::betweenness), Read, read "compute:graph-algo", Reader;
-    PageRank: Compute(algorithms::pagerank), Read, read "compute:graph-algo", Reader;
-    PersonalizedPageRank: Compute(algorithms::personalized_pagerank), Read, read "compute:graph-algo", Reader;
-    ConnectedComponents: Compute(algorithms::connected_components), Read, read "compute:graph-algo", Reader;
-    StronglyConnectedComponents: Compute(algorithms::strongly_connected_components), Read, read "compute:graph-algo", Reader;
-    MinimumSpanningTree: Compute(algorithms::spanning_tree), Read, read "compute:graph-algo", Reader;
-    CommunityDetection: Compute(communities::detect), Read, read "compute:graph-algo", Reader;
-    CommunityDetectEphemeral: Compute(communities::detect_ephemeral), Read, read "compute:graph-algo", Reader;
-    GraphColoring: Compute(algorithms::colouring), Read, read "compute:graph-algo", Reader;
-    GetContextView: Compute(context_view::read), Read, read "node:read", Reader;
+    TopologicalSort: Compute(algorithms::topological_sort), Read, read "compute:graph-algo", Reader, replicas: answer;
+    FindCycle: Compute(algorithms::find_cycle), Read, read "compute:graph-algo", Reader, replicas: answer;
+    GetShortestPath: Compute(algorithms::shortest_path), Read, read "compute:graph-algo", Reader, replicas: answer;
+    GetBlastRadius: Compute(algorithms::blast_radius), Read, read "compute:graph-algo", Reader, replicas: answer;
+    DegreeCentralityAll: Compute(algorithms::degree_centrality), Read, read "compute:graph-algo", Reader, replicas: answer;
+    BetweennessCentrality: Compute(algorithms::betweenness), Read, read "compute:graph-algo", Reader, replicas: answer;
+    PageRank: Compute(algorithms::pagerank), Read, read "compute:graph-algo", Reader, replicas: answer;
+    PersonalizedPageRank: Compute(algorithms::personalized_pagerank), Read, read "compute:graph-algo", Reader, replicas: answer;
+    ConnectedComponents: Compute(algorithms::connected_components), Read, read "compute:graph-algo", Reader, replicas: answer;
+    StronglyConnectedComponents: Compute(algorithms::strongly_connected_components), Read, read "compute:graph-algo", Reader, replicas: answer;
+    MinimumSpanningTree: Compute(algorithms::spanning_tree), Read, read "compute:graph-algo", Reader, replicas: answer;
+    CommunityDetection: Compute(communities::detect), Read, read "compute:graph-algo", Reader, replicas: answer;
+    CommunityDetectEphemeral: Compute(communities::detect_ephemeral), Read, read "compute:graph-algo", Reader, replicas: answer;
+    GraphColoring: Compute(algorithms::colouring), Read, read "compute:graph-algo", Reader, replicas: answer;
+    GetContextView: Compute(context_view::read), Read, read "node:read", Reader, replicas: answer;
 
     // Embeddings.
     AddEmbedding: Write(semantic::add), Write, write "node:write", Writer;
-    SemanticSearch: Compute(semantic::search), Read, read "compute:semantic", Reader;
-    ComputeSimilarityEdges: Compute(semantic::similarity_edges), Read, read "compute:graph-algo", Reader;
+    SemanticSearch: Compute(semantic::search), Read, read "compute:semantic", Reader, replicas: answer;
+    ComputeSimilarityEdges: Compute(semantic::similarity_edges), Read, read "compute:graph-algo", Reader, replicas: answer;
 
     // Reasoning; aging.
     RunDatalogReasoning: Compute(reasoning::run), Write, write "reasoning:write", Writer, effect: Adds;
@@ -265,22 +277,22 @@ operations! {
     LeaveChannel: Service(channels::leave), Channel, admin "channel:admin", Writer, names: Names::Channel(channels::of_agent);
     CloseChannel: Service(channels::close), Channel, admin "channel:admin", Writer, names: Names::Channel(channels::of_anybody);
     SendMessage: Service(channels::send), Channel, write "channel:write", Writer, names: Names::Channel(channels::sent_by);
-    GetChannelMessages: Service(channels::messages), Channel, read "channel:read", Reader, names: Names::Channel(channels::of_anybody);
-    GetChannelMembers: Service(channels::members), Channel, read "channel:read", Reader, names: Names::Channel(channels::of_anybody);
-    ListChannels: Service(channels::list), Channel, read "channel:read", Reader, names: Names::Listed;
+    GetChannelMessages: Service(channels::messages), Channel, read "channel:read", Reader, names: Names::Channel(channels::of_anybody), replicas: answer;
+    GetChannelMembers: Service(channels::members), Channel, read "channel:read", Reader, names: Names::Channel(channels::of_anybody), replicas: answer;
+    ListChannels: Service(channels::list), Channel, read "channel:read", Reader, names: Names::Listed, replicas: answer;
     RegisterIdentity: Service(identities::register), Open, admin "security:admin", System, names: Names::All;
     UnregisterIdentity: Service(identities::unregister), System, admin "graph:admin", System;
-    ListIdentities: Service(identities::list), System, admin "security:admin", Operator;
+    ListIdentities: Service(identities::list), System, admin "security:admin", Operator, replicas: answer;
 
     // Snapshots.
-    SnapshotOpen: Service(snapshots::open), Read, read "graph:read", Reader, quota: Quota::Graph;
-    SnapshotRead: Service(snapshots::read), Open, read "graph:read", Reader, names: Names::Transfer;
-    SnapshotClose: Service(snapshots::close), Open, read "graph:read", Reader, names: Names::Transfer;
+    SnapshotOpen: Service(snapshots::open), Read, read "graph:read", Reader, quota: Quota::Graph, replicas: answer;
+    SnapshotRead: Service(snapshots::read), Open, read "graph:read", Reader, names: Names::Transfer, replicas: answer;
+    SnapshotClose: Service(snapshots::close), Open, read "graph:read", Reader, names: Names::Transfer, replicas: answer;
     RestoreOpen: Service(snapshots::open_restore), Replace(snapshots::replaced), admin "graph:admin", OwnerOrOperator, quota: Quota::Made(snapshots::made);
     RestoreWrite: Service(snapshots::write_restore), Open, admin "graph:admin", OwnerOrOperator, names: Names::Transfer;
     RestoreCommit: Service(snapshots::commit_restore), Open, admin "graph:admin", OwnerOrOperator, names: Names::Transfer;
     RestoreAbort: Service(snapshots::abort_restore), Open, admin "graph:admin", OwnerOrOperator, names: Names::Transfer;
-    ServiceExport: Service(snapshots::open_service_export), System, admin "graph:admin", Operator;
+    ServiceExport: Service(snapshots::open_service_export), System, admin "graph:admin", Operator, replicas: answer;
     ServiceImport: Service(snapshots::open_service_import), System, admin "graph:admin", System;
 
     // Moves.

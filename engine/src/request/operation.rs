@@ -24,6 +24,8 @@ pub(crate) struct Operation {
     pub(crate) least_role: LeastRole,
     /// What the key of its caller must be for, too.
     pub(crate) names: Names,
+    /// Whether a read replica answers it: it changes nothing, and may be of a moment ago. All else is for the owner.
+    pub(crate) on_replicas: bool,
 }
 
 /// Decodes a name that stands in the parameters of the method.

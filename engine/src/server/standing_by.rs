@@ -37,7 +37,7 @@ impl Server<'_> {
         let (budget, auth) = (&self.start.budget, &self.start.auth);
         let config = without_records(&self.start.config);
         let standby = Standby::start(claim)?;
-        let opened = Opened { graphs: GraphStore::open(MemoryStore::new())?, directory: None, remote: None };
+        let opened = Opened::alone(GraphStore::open(MemoryStore::new())?);
         let ownership = Ownership::of(&config).map_err(anyhow::Error::msg)?;
         let role = Role::Standby(Arc::clone(&standby.waiting));
         let around = (ownership, None, Tls::open(&config.tls)?, role);

@@ -24,11 +24,7 @@ const MANY: usize = 20;
 
 fn start(store: &RemoteStore, flags: &[&str]) -> TestShard {
     let store = store.clone();
-    TestShard::over(
-        move |_, _, _, _| Ok(Opened { graphs: GraphStore::open(store)?, directory: None, remote: None }),
-        flags,
-    )
-    .unwrap()
+    TestShard::over(move |_, _, _, _| Ok(Opened::alone(GraphStore::open(store)?)), flags).unwrap()
 }
 
 /// One connection.

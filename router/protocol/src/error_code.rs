@@ -97,8 +97,12 @@ codes! {
     /// A tenant has or uses as much as a rule allows it. It fails again until a time that the text names, or until something
     /// is removed: trying again at once makes it worse.
     Quota = "QUOTA" FixRequest "quota";
+    /// This server follows the owner of the shard, which the text names, and answers reads alone.
+    Replica = "REPLICA" Reroute "replica";
     /// An answer does not fit.
     ResultTooLarge = "RESULT_TOO_LARGE" FixRequest "result-too-large";
+    /// What a read replica has may be older than it may tell.
+    Stale = "STALE" Retry "stale";
     /// This server has no records: it waits to take over from the owner of the shard, which the text names.
     Standby = "STANDBY" Reroute "standby";
     /// Two tenant ids lead to the same graph.
@@ -313,7 +317,9 @@ mod tests {
                 "MOVING",
                 "PROJECTION_TOO_LARGE",
                 "QUOTA",
+                "REPLICA",
                 "RESULT_TOO_LARGE",
+                "STALE",
                 "STANDBY",
                 "TENANT_COLLISION",
                 "TLS_REQUIRED",

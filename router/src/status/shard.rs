@@ -206,12 +206,15 @@ pub struct ShardStatus {
     /// What it does, counted since its start; earlier versions do not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<LoadStatus>,
-    /// `owner` or `standby`, where several processes could serve its store.
+    /// `owner` or `standby`, where several processes could serve its store, or `replica`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     /// Who serves the store then, as far as it knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<OwnerStatus>,
+    /// Of a replica: milliseconds since it looked for the last time and found everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staleness_ms: Option<u64>,
     /// The stand-bys that the owner sees.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub standbys: Vec<OwnerStatus>,

@@ -23,7 +23,7 @@
 //!   tells when one has waited for too long. Nothing is given up, so it heals by itself.
 //! * A prefix that holds no store becomes one only if nothing else lies there (`identity.rs`).
 //! * Restore points keep states under names (`points.rs`), [`clone_point`] makes a store of its own out of one in some requests,
-//!   and [`SlateReader`] reads one, or what is newest, beside the owner, which goes on.
+//!   and [`SlateReader`] reads one, or what is newest, beside the owner, which goes on. A [`Follower`] goes on with it, and writes nothing.
 //!
 //! Everything blocks, from any thread: the work is done on a runtime of the store's own (`runtime.rs`). Reads may wait for the
 //! network. Keys are laid out in `keys.rs`.
@@ -35,6 +35,7 @@ mod counted;
 mod cursor;
 mod error;
 mod flusher;
+mod follow;
 mod identity;
 mod keys;
 pub mod lease;
@@ -48,6 +49,7 @@ mod settings;
 mod store;
 
 pub use clone::{clone_point, discard_clone, restored, settle_restored};
+pub use follow::{FollowedStore, Follower, Newer};
 pub use identity::{Identity, Origin};
 pub use location::Location;
 pub use points::{delete_point, list_points};

@@ -7,8 +7,9 @@ use epistemic_storage::{
     backend::{BulkLoad, Cursor, KeyRange, Read, ScanOptions, StoreStats},
 };
 use slatedb::{
-    DbReader, DbReaderMode,
+    DbReader, DbReaderBuilder, DbReaderMode,
     config::{CheckpointOptions, DbReaderOptions},
+    db_cache::DbCache,
 };
 
 use crate::{
@@ -103,15 +104,30 @@ async fn open(
 }
 
 async fn read(location: &Location, mode: DbReaderMode, cache_bytes: usize) -> Result<DbReader> {
+    build(location, builder(location, mode, settings::cache(cache_bytes))).await
+}
+
+/// A reader that stays with the state that it finds.
+pub(crate) fn builder(
+    location: &Location,
+    mode: DbReaderMode,
+    cache: Arc<dyn DbCache>,
+) -> DbReaderBuilder<object_store::path::Path> {
     let options = DbReaderOptions {
         manifest_poll_interval: NEVER,
         object_store_max_retries: Some(RETRIES),
         ..DbReaderOptions::default()
     };
-    let builder = DbReader::builder(location.path(DATABASE), location.objects.clone())
+    DbReader::builder(location.path(DATABASE), location.objects.clone())
         .with_reader_mode(mode)
         .with_options(options)
-        .with_db_cache(settings::cache(cache_bytes), 0);
+        .with_db_cache(cache, 0)
+}
+
+pub(crate) async fn build(
+    location: &Location,
+    builder: DbReaderBuilder<object_store::path::Path>,
+) -> Result<DbReader> {
     Box::pin(builder.build()).await.map_err(|error| of_slatedb(&location.url, &error))
 }
 

@@ -63,6 +63,12 @@ impl Kept {
         self.open.lock().clone()
     }
 
+    /// Takes what another process has committed.
+    pub(super) fn go_on_to(&self, open: ById) {
+        self.names.store(open.iter().map(|(id, channel)| channel.names(id)).sum(), Ordering::Relaxed);
+        *self.open.lock() = open;
+    }
+
     /// Queues a change; true when it is the first, so that somebody has to have them committed.
     pub(super) fn wait(&self, waiter: Waiter) -> bool {
         let waiters = &mut self.waiting.lock().waiters;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use imbl::OrdSet;
+use parking_lot::RwLock;
 
 use super::{
     Channel, ChannelError, ChannelType, Closed, Keep, Listed, Message, NewChannel,
@@ -28,7 +29,7 @@ pub struct Channels<S = Arc<GraphStore>> {
     graphs: S,
     kept: Arc<Kept>,
     /// Why they cannot be used, when their records are damaged. Graphs are not affected.
-    damaged: Option<StoreError>,
+    damaged: RwLock<Option<StoreError>>,
 }
 
 impl<S: Deref<Target = GraphStore>> Channels<S> {
@@ -43,7 +44,26 @@ impl<S: Deref<Target = GraphStore>> Channels<S> {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { graphs, kept: Arc::new(Kept::new(open, keep, durability)), damaged })
+        let kept = Arc::new(Kept::new(open, keep, durability));
+        Ok(Self { graphs, kept, damaged: RwLock::new(damaged) })
+    }
+
+    /// Goes on to a newer state of the store, which another process writes. Reads which channels there are; blocks. Damaged records
+    /// are no error here either.
+    pub fn follow(&self, newer: &dyn Read) -> Result<()> {
+        match load(newer) {
+            Ok(open) => {
+                self.kept.go_on_to(open);
+                *self.damaged.write() = None;
+            }
+            Err(error) if error.is_corruption() => {
+                if self.damaged.write().replace(error.clone()).is_none() {
+                    tracing::error!(%error, "damaged records: channels cannot be used");
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
     }
 
     /// Lets their names count at most `most`. What is there stays.
@@ -57,8 +77,8 @@ impl<S: Deref<Target = GraphStore>> Channels<S> {
     }
 
     /// Why they cannot be used, when their records are damaged.
-    pub fn damage(&self) -> Option<&StoreError> {
-        self.damaged.as_ref()
+    pub fn damage(&self) -> Option<StoreError> {
+        self.damaged.read().clone()
     }
 
     #[cfg(test)]
@@ -78,7 +98,7 @@ impl<S: Deref<Target = GraphStore>> Channels<S> {
     }
 
     fn sound(&self) -> Result<(), ChannelError> {
-        self.damaged.as_ref().map_or(Ok(()), |error| Err(error.clone().into()))
+        self.damage().map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Has the change made with the next group of commits, together with others that wait. Blocks until it is durable as

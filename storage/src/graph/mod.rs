@@ -8,12 +8,14 @@
 //! * `read`: reads of one graph, `load`: the records of a whole graph before anyone sees it.
 //! * `write`: the mutations, the group that they are committed in, and what each does.
 //! * `moves`: the steps by which a graph goes from store to store.
+//! * `follow`: what is in memory, brought up to a state that another process wrote.
 //! * `reclaim`: the records and the room of graphs that are gone; `quarantine` and `salvage`: damaged ones.
 //!
 //! `store` holds the parts together.
 
 mod catalog;
 mod error;
+mod follow;
 mod ledger;
 mod load;
 mod moves;

@@ -26,7 +26,7 @@ use crate::{
     keys::{self, GraphId},
     limits::{self, NameLimits, RequestLimits},
     space::Space,
-    store::{ScanOptions, Store},
+    store::{Read, ScanOptions, Store},
 };
 
 /// Told that another process has taken the store over.
@@ -276,7 +276,10 @@ fn reclaims(store: &dyn Store) -> Result<Vec<Retired>> {
     Ok(retired)
 }
 
-fn load_catalog(store: &dyn Store) -> Result<HashMap<Arc<str>, Arc<Graph>>> {
+/// The entries of a catalog by name, each with the counters of its graph, where they are there.
+pub(super) type StoredCatalog = HashMap<Arc<str>, (CatalogEntry, Option<GraphCounters>)>;
+
+pub(super) fn stored_catalog(store: &dyn Read) -> Result<StoredCatalog> {
     let mut states = HashMap::new();
     let mut cursor = store.scan(Space::Catalog, keys::states(), ScanOptions::FORWARD)?;
     while let Some((key, value)) = cursor.next()? {
@@ -289,12 +292,16 @@ fn load_catalog(store: &dyn Store) -> Result<HashMap<Arc<str>, Arc<Graph>>> {
         let name = keys::name_of(key).ok_or_else(|| StoreError::corrupt(Space::Catalog, "name key"))?;
         let entry = CatalogEntry::decode(name, value)?;
         let counters = states.get(&GraphId(entry.id)).copied();
-        let name: Arc<str> = name.into();
-        let graph = Graph::new(Arc::clone(&name), entry, counters.unwrap_or_default());
-        if counters.is_none() {
-            graph.quarantine("its counters are missing");
-        }
-        catalog.insert(name, Arc::new(graph));
+        catalog.insert(name.into(), (entry, counters));
     }
     Ok(catalog)
+}
+
+fn load_catalog(store: &dyn Read) -> Result<HashMap<Arc<str>, Arc<Graph>>> {
+    let stored = stored_catalog(store)?.into_iter();
+    let graph = |(name, (entry, counters)): (Arc<str>, _)| {
+        let graph = Graph::stored(&name, entry, counters);
+        (name, graph)
+    };
+    Ok(stored.map(graph).collect())
 }

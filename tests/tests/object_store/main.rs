@@ -5,5 +5,6 @@ mod backend;
 mod migration;
 mod operations;
 mod outage;
+mod replica;
 mod shard;
 mod takeover;

@@ -19,8 +19,16 @@ pub use hold::{Figures, Lease};
 pub use owner::Owner;
 pub use standbys::Standby;
 
+use crate::{Result, location::Location};
+
 pub(crate) use register::{HISTORY, NAME};
 pub(crate) use standbys::FOLDER as STANDBYS;
+
+/// Who has the lease of the store at a location as it was written last, whether that one runs or not.
+pub(crate) async fn newest(location: Location) -> Result<Option<Owner>> {
+    let found = register::Register::new(location).read().await?;
+    Ok(found.map(|(owner, _)| owner))
+}
 
 /// A lease that was not renewed for this time, on the clock of who looks at it, may be taken.
 pub const LASTS: Duration = Duration::from_secs(3);

@@ -137,6 +137,15 @@ impl Graph {
         }
     }
 
+    /// A graph as it is stored. Without its counters it is quarantined.
+    pub(crate) fn stored(name: &Arc<str>, entry: CatalogEntry, counters: Option<GraphCounters>) -> Arc<Self> {
+        let graph = Self::new(Arc::clone(name), entry, counters.unwrap_or_default());
+        if counters.is_none() {
+            graph.quarantine("its counters are missing");
+        }
+        Arc::new(graph)
+    }
+
     pub(crate) fn entry(&self) -> CatalogEntry {
         let Tenure { owner, migration_state, arrived, epoch, ledger_keep, .. } = self.moves.read().clone();
         CatalogEntry {

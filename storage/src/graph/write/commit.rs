@@ -229,7 +229,7 @@ impl GraphStore {
         self.discard_load(&write);
     }
 
-    fn publish(&self, graphs: Vec<(Arc<str>, Publish)>) {
+    pub(in crate::graph) fn publish(&self, graphs: Vec<(Arc<str>, Publish)>) {
         let mut catalog = None;
         for (name, publish) in graphs {
             match publish {
@@ -279,10 +279,10 @@ impl GraphStore {
 }
 
 /// Marks the graphs that a running commit changes, until it is published or has failed.
-struct Committing(Vec<Arc<Graph>>);
+pub(in crate::graph) struct Committing(Vec<Arc<Graph>>);
 
 impl Committing {
-    fn begin(changes: &[(Arc<str>, Publish)]) -> Self {
+    pub(in crate::graph) fn begin(changes: &[(Arc<str>, Publish)]) -> Self {
         let graphs = changes.iter().filter_map(|(_, publish)| match publish {
             Publish::State(graph, ..) | Publish::Entry(graph, ..) => Some(Arc::clone(graph)),
             Publish::Graph(_) | Publish::Gone => None,

@@ -114,6 +114,10 @@ fn write_role(out: &mut dyn Write, status: &ShardStatus) -> io::Result<()> {
     if role == "standby" {
         return writeln!(out, "  STANDS BY, the owner is {owner}");
     }
+    if role == "replica" {
+        let age = status.staleness_ms.map_or_else(|| "-".to_owned(), |age| age.to_string());
+        return writeln!(out, "  READ REPLICA, up to {age} ms old, the owner is {owner}");
+    }
     let epoch = status
         .owner
         .as_ref()
