@@ -9,7 +9,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::SeqCst},
 };
 
-use common::{get, location, open, put};
+use common::{block_on, get, location, open, put};
 use epistemic_object_store::{FollowedStore, Follower, Location, SlateStore};
 use epistemic_storage::{
     Durability, GraphStore, Mutation, Space, Store, StoreError,
@@ -18,7 +18,8 @@ use epistemic_storage::{
     graph::{Graph, GraphError, GraphReader, GraphType, Op},
     identities::{Identities, Identity, Role},
 };
-use object_store::memory::InMemory;
+use futures_util::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt, memory::InMemory};
 
 const CACHE: usize = 1 << 20;
 
@@ -324,4 +325,27 @@ fn what_is_no_store_is_not_followed() {
     assert!(refused.contains("holds no store"), "{refused}");
     drop::<SlateStore>(open(&place));
     follow(&place);
+}
+
+/// Its log would be taken for the rest of the one that was followed.
+#[test]
+fn another_store_in_its_place_is_not_followed() {
+    let objects = Arc::new(InMemory::new());
+    let place = location(objects.clone());
+    let store = open(&place);
+    put(&store, "a", "1").unwrap();
+    let (mut follower, followed) = follow(&place);
+    drop(store);
+    let all: Vec<_> = block_on(objects.list(None).try_collect()).unwrap();
+    for object in all {
+        block_on(objects.delete(&object.location)).unwrap();
+    }
+    let other = open(&place);
+    (0..20).for_each(|number| put(&other, "a", &format!("other {number}")).unwrap());
+    let refused = follower.look().map(drop).unwrap_err().to_string();
+    assert!(
+        refused.contains(&other.identity().store_id) && refused.contains("start this server anew"),
+        "{refused}"
+    );
+    assert_eq!(get(&followed, "a").as_deref(), Some("1"));
 }
