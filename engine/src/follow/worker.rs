@@ -43,8 +43,9 @@ pub(crate) fn open(
     expected: &Expected,
 ) -> anyhow::Result<Opened> {
     let (begun, began) = (Instant::now(), clock::now());
+    // Its connections end with the runtime that they were made on.
+    let found = Identity::load(&Location::parse(url)?)?.map(|identity| identity.store_id);
     let location = Location::parse(url)?;
-    let found = Identity::load(&location)?.map(|identity| identity.store_id);
     expected.compare(found, location.url())?;
     let (follower, store) = Follower::open(&location, budget.bytes(Part::Blocks))?;
     let (store_id, url) = (follower.identity().store_id.clone(), location.url().to_owned());

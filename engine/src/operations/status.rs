@@ -142,7 +142,9 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         .iter()
         .map(|taken| json!({"name": taken.name, "created_ms": taken.created_ms, "bytes": taken.bytes}))
         .collect();
-    let refusal = shard.refusal();
+    let is_replica = shard.role.is_replica();
+    // What a replica refuses it refuses with who the owner is.
+    let refusal = if is_replica { None } else { shard.refusal() };
     let (nodes, edges) = shard.graphs.graphs().iter().fold((0, 0), |(nodes, edges), graph| {
         let state = graph.counters();
         (nodes + state.nodes, edges + state.edges)
@@ -174,7 +176,7 @@ pub(super) fn shard_status(call: &ServiceCall<'_>, _: NoParams, out: &mut Vec<u8
         "reclaim_pending_graphs": awaiting.graphs,
         "reclaim_pending_bytes": awaiting.bytes,
         "sequence": stats.sequence,
-        "writable": refusal.is_none(),
+        "writable": refusal.is_none() && !is_replica,
         "refusal": refusal,
         "poisoned": shard.graphs.poisoned(),
         "short_secret": shard.short_secret,
