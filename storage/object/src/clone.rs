@@ -110,14 +110,14 @@ async fn is_begun(from: &Location, checkpoint: &Checkpoint, to: &Location) -> Re
 /// # Errors
 /// [`StoreError::BadDirectory`] when it is no clone, or has an owner.
 pub fn discard_clone(location: &Location) -> Result<()> {
+    match Identity::load(location)? {
+        Some(Identity { cloned: Some(_), .. }) => {}
+        Some(_) => return Err(unusable(&location.url, "it is no clone: nothing was deleted")),
+        None => return Err(unusable(&location.url, "it holds no store")),
+    }
     has_no_owner(location)?;
     let place = location.apart()?;
     Runtime::start()?.wait(async move {
-        match Identity::read(&place).await? {
-            Some(Identity { cloned: Some(_), .. }) => {}
-            Some(_) => return Err(unusable(&place.url, "it is no clone: nothing was deleted")),
-            None => return Err(unusable(&place.url, "it holds no store")),
-        }
         let deleted = Box::pin(admin(&place).delete_db(true)).await;
         deleted.map_err(|error| of_slatedb(&place.url, &error))?;
         let named = place.path(identity::NAME);

@@ -168,6 +168,8 @@ fn shards_that_die_are_connected_to_again() -> Result<()> {
         wait_for_steps(&dir, steps(&dir) + 10, &mut child)?;
         let server = if source { &mut shards.servers[0] } else { &mut shards.newcomer };
         server.kill9()?;
+        // A reshard that meets it is what is tried out.
+        wait::pause(Duration::from_millis(300));
         *server = server.builder().start()?;
     }
     let output = child.wait_with_output()?;

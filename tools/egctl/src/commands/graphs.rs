@@ -22,7 +22,7 @@ use crate::place::ReadPlaceArgs;
 use crate::shards::{Answers, affinity};
 use crate::table::{shortened, write_table};
 
-/// List graphs with their counts: of all configured shards, of one, of a directory, or of what lies on an object store.
+/// List graphs with their counts: of all shards, of one, of a directory, or of an object store.
 ///
 /// With several shards, a graph on a shard that does not own it is marked: clients look for it elsewhere. Graphs that two
 /// shards serve, or none, are told behind the list (see egctl owners), and it ends with 7 then.

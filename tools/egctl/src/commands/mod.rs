@@ -172,7 +172,7 @@ enum Command {
     /// Save a graph to a file, load it elsewhere, check a file.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Whole-shard copies inside a persist directory or with a store on an object store: take, list, restore.
+    /// Whole-shard copies inside a persist directory, or on an object store: take, list, restore.
     #[command(subcommand)]
     Checkpoint(CheckpointCommand),
     /// Copies of graphs in a directory or an object store: make, list, try out, restore, thin out.
