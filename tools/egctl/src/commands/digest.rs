@@ -27,7 +27,7 @@ use crate::progress::{Progress, Total};
 use crate::shards::ShardArgs;
 use crate::table::{shortened, write_table};
 
-/// Compute the content digest of graphs: of shards, of a directory, of an object store, or of snapshot files.
+/// Compute the digest of what graphs hold: of shards, directories, object stores, or snapshot files.
 ///
 /// Equal digests mean equal nodes, edges and embeddings, with their properties and numbers; the name and the ledger do not
 /// count. Reads every record of the graphs; of a running shard, each as one consistent state.
