@@ -457,6 +457,11 @@ impl Config {
         (self.compute_deadline > 0).then(|| Duration::from_secs(self.compute_deadline))
     }
 
+    /// Whether nothing that it serves outlives the process.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.persist_dir.is_none() && self.store.is_none() && self.follow.follow.is_none()
+    }
+
     /// The socket to listen on.
     pub fn socket(&self) -> PathBuf {
         self.socket_path.clone().unwrap_or_else(|| {

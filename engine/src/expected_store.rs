@@ -51,12 +51,7 @@ impl Expected {
             (None, Some(file)) => Self::Noted { file: file.clone(), init: config.init },
             (None, None) => Self::Any,
         };
-        let followed = config.follow.follow.is_some();
-        if config.persist_dir.is_none()
-            && config.store.is_none()
-            && !followed
-            && (expected != Self::Any || config.init)
-        {
+        if config.is_in_memory() && (expected != Self::Any || config.init) {
             return Err(
                 "--init, --expect-store and --store-id-file need a --persist-dir, a --store or a --follow"
                     .into(),

@@ -394,8 +394,8 @@ fn authentication(config: &Config, auth: &AuthChoice, metrics: &Metrics) -> anyh
     let nonces = config.persist_dir.as_ref().map(|dir| dir.join(NONCES_DIR));
     let outlives = match &nonces {
         Some(dir) => Outlives::Nonces(dir),
-        None if config.store.is_some() => Outlives::Records,
-        None => Outlives::Nothing,
+        None if config.is_in_memory() => Outlives::Nothing,
+        None => Outlives::Records,
     };
     let checks = SignedRequests::open(signed.expected(), signed.window(), outlives);
     let made_with = match (&config.keys_file, shared) {
@@ -431,7 +431,7 @@ fn warn_of_risks(config: &Config) {
         ),
         DurabilityMode::None => tracing::warn!("--durability none: a power cut loses acknowledged writes"),
     }
-    if config.persist_dir.is_none() && config.store.is_none() && config.follow.follow.is_none() {
+    if config.is_in_memory() {
         tracing::warn!("no --persist-dir: everything is kept in memory and lost at exit");
     }
 }

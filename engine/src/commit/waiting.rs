@@ -19,8 +19,9 @@ use crate::{account::Account, fair_queue::FairQueue};
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What fits one group is committed in the order of its arrival. Beyond, tenants take turns by what their writes cost, and
-/// within one its graphs. While several write, a group holds a part of what one of them has. The writes of a graph stay in their order, and so do those of a connection: after a crash the first
-/// of them are there and the others not, on whichever graphs they are.
+/// within one its graphs. While several write, a group holds a part of what one of them has. The writes of a graph stay in their
+/// order, and so do those of a connection: after a crash the first of them are there and the others not, on whichever graphs
+/// they are.
 pub(super) struct Waiting {
     /// Of a group.
     limits: GroupLimits,
